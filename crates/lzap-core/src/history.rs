@@ -1,0 +1,85 @@
+//! The alias's description: which versions were live before this one, newest first.
+//!
+//! `rollback` takes the first that still exists, so going back twice goes back two versions. A version that was
+//! rolled back is not "before": it is left out, and a deploy or `rollback --to` brings it back.
+
+/// What the description begins with; what follows are version numbers.
+const PREFIX: &str = "was live:";
+
+/// The versions that were live, newest first; none for a description that lzap didn't write.
+pub fn parse(description: &str) -> Vec<String> {
+    let Some(list) = description.strip_prefix(PREFIX) else {
+        return Vec::new();
+    };
+    list.split_whitespace()
+        .filter(|v| v.bytes().all(|b| b.is_ascii_digit()))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The description after traffic went from `live` on to `next`.
+pub fn advanced(description: &str, live: &str, next: &str) -> String {
+    let mut versions = vec![live.to_owned()];
+    versions.extend(parse(description));
+    render(versions.into_iter().filter(|version| version != next))
+}
+
+/// The description after traffic went back from `live` to `target`.
+pub fn rolled_back(description: &str, live: &str, target: &str) -> String {
+    let versions = parse(description);
+    match versions.iter().position(|version| version == target) {
+        Some(at) => render(versions.into_iter().skip(at + 1)),
+        None => advanced(description, live, target),
+    }
+}
+
+/// As many versions as fit AWS's limit, newest first, each once.
+fn render(versions: impl Iterator<Item = String>) -> String {
+    let mut text = PREFIX.to_owned();
+    let mut seen: Vec<String> = Vec::new();
+    for version in versions {
+        if seen.contains(&version) {
+            continue;
+        }
+        if text.len() + 1 + version.len() > lzap_wire::limits::DESCRIPTION_CHARS {
+            break;
+        }
+        text.push(' ');
+        text.push_str(&version);
+        seen.push(version);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deploy_puts_the_version_that_was_live_in_front() {
+        assert_eq!(advanced("was live: 5 3", "6", "7"), "was live: 6 5 3");
+        assert_eq!(advanced("something else", "1", "2"), "was live: 1");
+    }
+
+    #[test]
+    fn going_back_twice_goes_back_two_versions() {
+        let once = rolled_back("was live: 6 5 3", "7", "6");
+        assert_eq!(once, "was live: 5 3");
+        assert_eq!(rolled_back(&once, "6", "5"), "was live: 3");
+    }
+
+    #[test]
+    fn going_to_a_version_that_was_never_live_remembers_where_from() {
+        assert_eq!(rolled_back("was live: 6 5", "7", "2"), "was live: 7 6 5");
+    }
+
+    #[test]
+    fn a_long_history_fits_the_limit_and_keeps_the_newest() {
+        let mut description = String::new();
+        for version in 100_000..100_200_u32 {
+            description = advanced(&description, &version.to_string(), &(version + 1).to_string());
+        }
+        assert!(description.len() <= lzap_wire::limits::DESCRIPTION_CHARS);
+        assert_eq!(parse(&description).first().map(String::as_str), Some("100199"));
+    }
+}

@@ -1,0 +1,164 @@
+//! Names and ARNs of everything that a stage owns, computed from app, stage, account and region.
+//!
+//! There is no state file: two clones and a CI job compute the same names. The one thing that AWS names itself, the
+//! API's id, is found by tag.
+
+use sha2::{Digest, Sha256};
+
+/// The alias that all traffic goes through.
+pub const ALIAS: &str = "live";
+/// The tag that holds the app's name.
+pub const TAG_APP: &str = "lzap:app";
+/// The tag that holds the stage's name.
+pub const TAG_STAGE: &str = "lzap:stage";
+/// The tag of a bucket that lzap made.
+pub const TAG_MANAGED: &str = "lzap:managed";
+/// The statement that lets the HTTP API call the alias.
+pub const STATEMENT_API: &str = "lzap-http-api";
+/// The statement that lets the keep-warm rule call the alias.
+pub const STATEMENT_KEEP_WARM: &str = "lzap-keep-warm";
+/// The name of the role's inline policy.
+pub const POLICY: &str = "lzap";
+/// The id of the keep-warm rule's target.
+pub const TARGET: &str = "live";
+
+/// The account and region that a stage lives in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// `aws`, `aws-cn` or `aws-us-gov`; as the caller's own ARN says it.
+    pub partition: String,
+    /// The account's twelve digits.
+    pub account: String,
+    /// The region.
+    pub region: String,
+}
+
+/// The names of one stage's resources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// The app.
+    pub app: String,
+    /// The stage.
+    pub stage: String,
+    /// Where it lives.
+    pub place: Place,
+}
+
+impl Names {
+    /// The function: `{app}-{stage}`.
+    pub fn function(&self) -> String {
+        function(&self.app, &self.stage)
+    }
+
+    /// The function's ARN, without a qualifier.
+    pub fn function_arn(&self) -> String {
+        self.arn("lambda", &format!("function:{}", self.function()))
+    }
+
+    /// The alias's ARN: what the API and the rules call.
+    pub fn alias_arn(&self) -> String {
+        format!("{}:{ALIAS}", self.function_arn())
+    }
+
+    /// The execution role: `{app}-{stage}-{region}-lzap`, at most 64 characters.
+    pub fn role(&self) -> String {
+        role(&self.app, &self.stage, &self.place.region)
+    }
+
+    /// The execution role's ARN.
+    pub fn role_arn(&self) -> String {
+        let Place {
+            partition, account, ..
+        } = &self.place;
+        format!("arn:{partition}:iam::{account}:role/{}", self.role())
+    }
+
+    /// The bucket of the account and region, shared by all stages there.
+    pub fn bucket(&self) -> String {
+        format!("lzap-{}-{}", self.place.account, self.place.region)
+    }
+
+    /// What all of this stage's objects in the bucket begin with.
+    pub fn prefix(&self) -> String {
+        format!("{}/{}/", self.app, self.stage)
+    }
+
+    /// The artifact's key, by the hex SHA-256 of its bytes.
+    pub fn artifact_key(&self, sha256: &str) -> String {
+        format!("{}{sha256}.zip", self.prefix())
+    }
+
+    /// The log group.
+    pub fn log_group(&self) -> String {
+        format!("/aws/lambda/{}", self.function())
+    }
+
+    /// The log group's ARN, without the `:*` that stands for its streams.
+    pub fn log_group_arn(&self) -> String {
+        self.arn("logs", &format!("log-group:{}", self.log_group()))
+    }
+
+    /// The HTTP API's name; several APIs may share it, its tags tell.
+    pub fn api(&self) -> String {
+        self.function()
+    }
+
+    /// What the API may call with, for the permission: any method and path of any stage of this API.
+    pub fn api_source_arn(&self, api_id: &str) -> String {
+        self.arn("execute-api", &format!("{api_id}/*/*"))
+    }
+
+    /// The keep-warm rule.
+    pub fn keep_warm_rule(&self) -> String {
+        keep_warm_rule(&self.app, &self.stage)
+    }
+
+    /// The keep-warm rule's ARN.
+    pub fn keep_warm_rule_arn(&self) -> String {
+        self.arn("events", &format!("rule/{}", self.keep_warm_rule()))
+    }
+
+    fn arn(&self, service: &str, resource: &str) -> String {
+        let Place {
+            partition,
+            account,
+            region,
+        } = &self.place;
+        format!("arn:{partition}:{service}:{region}:{account}:{resource}")
+    }
+}
+
+/// The function's name: needs no account, so that reads can start before the account is known.
+pub fn function(app: &str, stage: &str) -> String {
+    format!("{app}-{stage}")
+}
+
+/// The keep-warm rule's name.
+pub fn keep_warm_rule(app: &str, stage: &str) -> String {
+    format!("{app}-{stage}-keep-warm")
+}
+
+/// The role's name. IAM is global, so the region is part of it; what passes 64 characters gets a hashed tail.
+pub fn role(app: &str, stage: &str, region: &str) -> String {
+    const LIMIT: usize = lzap_wire::limits::ROLE_NAME_CHARS;
+    const TAIL: usize = 10;
+    let full = format!("{app}-{stage}-{region}-lzap");
+    if full.len() <= LIMIT {
+        return full;
+    }
+    let hash: String = hex(&Sha256::digest(full.as_bytes())).chars().take(TAIL).collect();
+    let keep = LIMIT - TAIL - "--lzap".len();
+    format!("{}-{hash}-lzap", &full[..keep])
+}
+
+/// Lower-case hex of `bytes`.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a `String` can't fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}

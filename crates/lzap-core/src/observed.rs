@@ -1,0 +1,248 @@
+//! What is there: the live settings of a stage's resources, as far as lzap manages them.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::desired::FunctionConfig;
+use crate::names::{Names, TAG_APP, TAG_STAGE};
+
+/// A stage as AWS has it. `None` and empty mean that the thing doesn't exist.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// The names that were looked up.
+    pub names: Names,
+    /// The bucket of the account and region.
+    pub bucket: Option<Bucket>,
+    /// The artifact's object; looked up only where the function's code differs.
+    pub artifact_uploaded: bool,
+    /// The execution role.
+    pub role: Option<Role>,
+    /// The log group.
+    pub log_group: Option<LogGroup>,
+    /// The function, as `$LATEST` has it.
+    pub function: Option<Function>,
+    /// The published versions, oldest first.
+    pub versions: Vec<Version>,
+    /// The alias `live`.
+    pub alias: Option<Alias>,
+    /// The statements of the alias's resource policy, by id.
+    pub permissions: BTreeMap<String, Permission>,
+    /// The HTTP APIs with this stage's tags, oldest first. More than one is an accident; the oldest is the one.
+    pub apis: Vec<Api>,
+    /// The keep-warm rule.
+    pub rule: Option<LiveRule>,
+}
+
+/// The bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    /// All four switches of its public access block are on.
+    pub public_access_blocked: bool,
+    /// It carries lzap's tag, so lzap made it; read only for an undeploy.
+    pub managed: bool,
+    /// The keys of the stage's objects; read only for an undeploy.
+    pub objects: Vec<String>,
+}
+
+/// The execution role.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Role {
+    /// Its trust policy.
+    pub trust_policy: Value,
+    /// lzap's inline policy.
+    pub policy: Option<Value>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The log group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogGroup {
+    /// Days that logs are kept; `None` is for ever.
+    pub retention_days: Option<u16>,
+}
+
+/// The function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// Its settings.
+    pub config: FunctionConfig,
+    /// Its code, as Lambda names it.
+    pub code_sha256: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A published version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Its number.
+    pub number: String,
+    /// Its settings.
+    pub config: FunctionConfig,
+    /// Its code, as Lambda names it.
+    pub code_sha256: String,
+    /// What it says about itself: commit, author, time.
+    pub description: String,
+    /// When it was published, as Lambda writes it.
+    pub published: String,
+}
+
+/// The alias.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alias {
+    /// The version that it points to.
+    pub version: String,
+    /// Its description; see [`crate::history`].
+    pub description: String,
+}
+
+/// A statement of the alias's resource policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permission {
+    /// The service that may call.
+    pub principal: String,
+    /// On whose behalf.
+    pub source_arn: String,
+}
+
+/// An HTTP API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Api {
+    /// The id that AWS gave it.
+    pub id: String,
+    /// The URL that AWS gave it (`ApiEndpoint`), verbatim.
+    pub endpoint: String,
+    /// Its integrations.
+    pub integrations: Vec<Integration>,
+    /// Its routes.
+    pub routes: Vec<Route>,
+    /// Whether it has the stage `$default`, deployed automatically.
+    pub default_stage: Option<AutoDeploy>,
+}
+
+/// Whether a change of an API goes live by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AutoDeploy {
+    /// It does.
+    On,
+    /// It waits for a deployment.
+    Off,
+}
+
+/// An integration of an API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Integration {
+    /// Its id.
+    pub id: String,
+    /// What it calls.
+    pub uri: String,
+    /// The version of the event that it sends.
+    pub payload_format: String,
+}
+
+/// A route of an API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Its id.
+    pub id: String,
+    /// Its key: `$default`.
+    pub key: String,
+    /// `integrations/ID`.
+    pub target: String,
+}
+
+/// The keep-warm rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveRule {
+    /// Its schedule.
+    pub schedule: String,
+    /// Whether it fires.
+    pub enabled: bool,
+    /// Its targets.
+    pub targets: Vec<Target>,
+}
+
+/// A target of a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its id.
+    pub id: String,
+    /// What it calls.
+    pub arn: String,
+    /// With which constant input.
+    pub input: String,
+}
+
+impl Observed {
+    /// A stage of which nothing exists.
+    pub fn nothing(names: Names) -> Self {
+        Self {
+            names,
+            bucket: None,
+            artifact_uploaded: false,
+            role: None,
+            log_group: None,
+            function: None,
+            versions: Vec::new(),
+            alias: None,
+            permissions: BTreeMap::new(),
+            apis: Vec::new(),
+            rule: None,
+        }
+    }
+
+    /// Whether the stage serves: its alias points to a version.
+    pub fn is_deployed(&self) -> bool {
+        self.alias.is_some()
+    }
+
+    /// The API that the stage's URL belongs to.
+    pub fn api(&self) -> Option<&Api> {
+        self.apis.first()
+    }
+
+    /// The version that the alias points to.
+    pub fn live(&self) -> Option<&Version> {
+        let alias = self.alias.as_ref()?;
+        self.versions
+            .iter()
+            .find(|version| version.number == alias.version)
+    }
+
+    /// The published version with this number.
+    pub fn version(&self, number: &str) -> Option<&Version> {
+        self.versions.iter().find(|version| version.number == number)
+    }
+
+    /// What is left of the stage, each as `kind name`; the shared bucket doesn't count, the stage's objects do.
+    pub fn remains(&self) -> Vec<String> {
+        let names = &self.names;
+        let mut remains = Vec::new();
+        let mut note = |there: bool, text: String| {
+            if there {
+                remains.push(text);
+            }
+        };
+        note(self.function.is_some(), format!("function {}", names.function()));
+        note(self.role.is_some(), format!("role {}", names.role()));
+        note(
+            self.log_group.is_some(),
+            format!("log group {}", names.log_group()),
+        );
+        note(self.rule.is_some(), format!("rule {}", names.keep_warm_rule()));
+        for api in &self.apis {
+            note(true, format!("HTTP API {}", api.id));
+        }
+        for key in self.bucket.iter().flat_map(|bucket| &bucket.objects) {
+            note(true, format!("object s3://{}/{key}", names.bucket()));
+        }
+        remains
+    }
+}
+
+/// Whether `tags` say that a resource belongs to this app and stage.
+pub fn is_ours(tags: &BTreeMap<String, String>, names: &Names) -> bool {
+    tags.get(TAG_APP) == Some(&names.app) && tags.get(TAG_STAGE) == Some(&names.stage)
+}

@@ -1,0 +1,94 @@
+//! What a function runs on: the processor architecture, and how its binary is linked.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The processor architecture of a function.
+///
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/foundation-arch.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+pub enum Architecture {
+    /// Graviton; 20 % cheaper per GB-second than `x86_64`.
+    #[serde(rename = "arm64")]
+    Arm64,
+    /// Intel and AMD.
+    #[serde(rename = "x86_64")]
+    X86_64,
+}
+
+impl Architecture {
+    /// Lambda's name for it, which is also the one in `lzap.toml`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Arm64 => "arm64",
+            Self::X86_64 => "x86_64",
+        }
+    }
+
+    /// The architecture of the machine that this code was compiled for; `None` where Lambda has none like it.
+    pub fn host() -> Option<Self> {
+        match std::env::consts::ARCH {
+            "aarch64" => Some(Self::Arm64),
+            "x86_64" => Some(Self::X86_64),
+            _ => None,
+        }
+    }
+
+    /// Rust's target triple for a static binary.
+    pub fn musl_triple(self) -> &'static str {
+        match self {
+            Self::Arm64 => "aarch64-unknown-linux-musl",
+            Self::X86_64 => "x86_64-unknown-linux-musl",
+        }
+    }
+
+    /// Rust's target triple for a binary that links glibc.
+    pub fn gnu_triple(self) -> &'static str {
+        match self {
+            Self::Arm64 => "aarch64-unknown-linux-gnu",
+            Self::X86_64 => "x86_64-unknown-linux-gnu",
+        }
+    }
+}
+
+impl std::fmt::Display for Architecture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How a function's binary is linked; see "How it is built" in the documentation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Linker {
+    /// `rust-lld` where no dependency compiles C; else the native toolchain where it fits, else zig.
+    #[default]
+    Auto,
+    /// A static musl binary, linked by the linker that comes with Rust.
+    RustLld,
+    /// The machine's own toolchain, against its glibc.
+    Native,
+    /// `zig`, against a pinned glibc 2.34.
+    Zig,
+}
+
+impl Linker {
+    /// The name in `lzap.toml`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::RustLld => "rust-lld",
+            Self::Native => "native",
+            Self::Zig => "zig",
+        }
+    }
+}
+
+/// A file or folder that goes into the zip beside `bootstrap`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Include {
+    /// Where it is, relative to the package's folder.
+    pub source: String,
+    /// Where it goes in the zip; `/`-separated, relative, without `..`.
+    pub destination: String,
+}

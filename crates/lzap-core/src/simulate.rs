@@ -1,0 +1,380 @@
+//! What would be there after a plan, or a part of it, was carried out: for tests of the planner's properties.
+
+use std::collections::BTreeMap;
+
+use crate::desired::FunctionConfig;
+use crate::history;
+use crate::names::{STATEMENT_API, STATEMENT_KEEP_WARM, TARGET};
+use crate::observed::{
+    Alias, Api, AutoDeploy, Bucket, Function, Integration, LiveRule, LogGroup, Observed, Permission, Role,
+    Route, Target, Version,
+};
+use crate::step::{ApiRef, Call, Caller, Direction, IntegrationRef, Plan, VersionRef};
+
+impl Observed {
+    /// The cloud after the first `steps` steps of `plan`.
+    ///
+    /// # Panics
+    /// When a step presupposes what isn't there: a plan that the planner must not make.
+    #[must_use]
+    pub fn after(&self, plan: &Plan, steps: usize) -> Self {
+        let mut world = World {
+            cloud: self.clone(),
+            published: None,
+        };
+        for step in plan.steps.iter().take(steps) {
+            world.apply(&step.call);
+        }
+        world.cloud
+    }
+}
+
+struct World {
+    cloud: Observed,
+    published: Option<String>,
+}
+
+const NEW_ID: &str = "new0000000";
+
+impl World {
+    fn apply(&mut self, call: &Call) {
+        match call {
+            Call::CreateBucket
+            | Call::BlockPublicAccess
+            | Call::EncryptBucket
+            | Call::PutBucketLifecycle
+            | Call::TagBucket
+            | Call::UploadArtifact(_)
+            | Call::DeleteObjects(_)
+            | Call::DeleteBucketIfEmpty => self.bucket(call),
+            Call::CreateRole { .. }
+            | Call::UpdateTrustPolicy(_)
+            | Call::PutRolePolicy(_)
+            | Call::DeleteRolePolicy
+            | Call::DeleteRole => self.role(call),
+            Call::CreateLogGroup { .. } => self.cloud.log_group = Some(LogGroup { retention_days: None }),
+            Call::PutRetention(days) => {
+                self.cloud
+                    .log_group
+                    .as_mut()
+                    .expect("the log group exists")
+                    .retention_days = Some(*days);
+            }
+            Call::DeleteLogGroup => self.cloud.log_group = None,
+            Call::PutRule { .. } | Call::PutTarget { .. } | Call::RemoveTargets(_) | Call::DeleteRule => {
+                self.rule(call);
+            }
+            Call::CreateApi { .. }
+            | Call::CreateIntegration(_)
+            | Call::UpdateIntegration { .. }
+            | Call::CreateRoute { .. }
+            | Call::UpdateRoute { .. }
+            | Call::CreateStage { .. }
+            | Call::UpdateStage(_)
+            | Call::DeleteApi(_) => self.api(call),
+            _ => self.function(call),
+        }
+    }
+
+    fn bucket(&mut self, call: &Call) {
+        if *call == Call::CreateBucket {
+            self.cloud.bucket = Some(Bucket {
+                public_access_blocked: false,
+                managed: false,
+                objects: Vec::new(),
+            });
+            return;
+        }
+        let names = self.cloud.names.clone();
+        let bucket = self.cloud.bucket.as_mut().expect("the bucket exists");
+        match call {
+            Call::BlockPublicAccess => bucket.public_access_blocked = true,
+            Call::TagBucket => bucket.managed = true,
+            Call::UploadArtifact(artifact) => {
+                assert!(bucket.public_access_blocked, "nothing goes into an open bucket");
+                bucket.objects.push(names.artifact_key(&artifact.sha256));
+                self.cloud.artifact_uploaded = true;
+            }
+            Call::DeleteObjects(keys) => bucket.objects.retain(|key| !keys.contains(key)),
+            Call::DeleteBucketIfEmpty if bucket.objects.is_empty() => self.cloud.bucket = None,
+            _ => {}
+        }
+    }
+
+    fn role(&mut self, call: &Call) {
+        match call {
+            Call::CreateRole { trust_policy, tags } => {
+                self.cloud.role = Some(Role {
+                    trust_policy: trust_policy.clone(),
+                    policy: None,
+                    tags: tags.clone(),
+                });
+            }
+            Call::DeleteRole => {
+                assert!(self.cloud.function.is_none(), "the role goes after the function");
+                let role = self.cloud.role.take().expect("the role exists");
+                assert!(role.policy.is_none(), "the role's policy goes first");
+            }
+            _ => {
+                let role = self.cloud.role.as_mut().expect("the role exists");
+                match call {
+                    Call::UpdateTrustPolicy(policy) => role.trust_policy = policy.clone(),
+                    Call::PutRolePolicy(policy) => role.policy = Some(policy.clone()),
+                    _ => role.policy = None,
+                }
+            }
+        }
+    }
+
+    fn rule(&mut self, call: &Call) {
+        match call {
+            Call::PutRule { schedule, .. } => {
+                let targets = self
+                    .cloud
+                    .rule
+                    .take()
+                    .map(|rule| rule.targets)
+                    .unwrap_or_default();
+                self.cloud.rule = Some(LiveRule {
+                    schedule: schedule.clone(),
+                    enabled: true,
+                    targets,
+                });
+            }
+            Call::PutTarget { input } => {
+                let arn = self.cloud.names.alias_arn();
+                let rule = self.cloud.rule.as_mut().expect("the rule exists");
+                rule.targets.retain(|target| target.id != TARGET);
+                rule.targets.push(Target {
+                    id: TARGET.to_owned(),
+                    arn,
+                    input: input.clone(),
+                });
+            }
+            Call::RemoveTargets(ids) => {
+                let rule = self.cloud.rule.as_mut().expect("the rule exists");
+                rule.targets.retain(|target| !ids.contains(&target.id));
+            }
+            _ => {
+                let rule = self.cloud.rule.take().expect("the rule exists");
+                assert!(rule.targets.is_empty(), "the targets go first");
+            }
+        }
+    }
+
+    fn api(&mut self, call: &Call) {
+        if let Call::CreateApi { .. } = call {
+            self.cloud.apis.push(Api {
+                id: NEW_ID.to_owned(),
+                endpoint: format!("https://{NEW_ID}.example"),
+                integrations: Vec::new(),
+                routes: Vec::new(),
+                default_stage: None,
+            });
+            return;
+        }
+        let alias_arn = self.cloud.names.alias_arn();
+        match call {
+            Call::CreateIntegration(api) => self.at(api).integrations.push(Integration {
+                id: NEW_ID.to_owned(),
+                uri: alias_arn,
+                payload_format: "2.0".to_owned(),
+            }),
+            Call::UpdateIntegration { api, integration } => {
+                let found = self
+                    .at(api)
+                    .integrations
+                    .iter_mut()
+                    .find(|i| i.id == *integration);
+                let found = found.expect("the integration exists");
+                found.uri = alias_arn;
+                "2.0".clone_into(&mut found.payload_format);
+            }
+            Call::CreateRoute { api, integration } => {
+                let target = target(integration);
+                self.at(api).routes.push(Route {
+                    id: NEW_ID.to_owned(),
+                    key: "$default".to_owned(),
+                    target,
+                });
+            }
+            Call::UpdateRoute {
+                api,
+                route,
+                integration,
+            } => {
+                let found = self
+                    .at(api)
+                    .routes
+                    .iter_mut()
+                    .find(|r| r.id == *route)
+                    .expect("the route exists");
+                found.target = target(integration);
+            }
+            Call::CreateStage { api, .. } | Call::UpdateStage(api) => {
+                self.at(api).default_stage = Some(AutoDeploy::On);
+            }
+            Call::DeleteApi(id) => self.cloud.apis.retain(|api| api.id != *id),
+            _ => {}
+        }
+    }
+
+    fn at(&mut self, api: &ApiRef) -> &mut Api {
+        let id = self.api_id(api);
+        self.cloud
+            .apis
+            .iter_mut()
+            .find(|api| api.id == id)
+            .expect("the API exists")
+    }
+
+    fn api_id(&self, api: &ApiRef) -> String {
+        match api {
+            ApiRef::Known(id) => id.clone(),
+            ApiRef::Created => NEW_ID.to_owned(),
+        }
+    }
+
+    fn function(&mut self, call: &Call) {
+        match call {
+            Call::CreateFunction {
+                config,
+                artifact,
+                tags,
+            } => {
+                assert!(self.cloud.role.is_some(), "the role comes before the function");
+                assert!(self.cloud.artifact_uploaded, "the code comes before the function");
+                self.cloud.function = Some(Function {
+                    config: config.clone(),
+                    code_sha256: artifact.code_sha256.clone(),
+                    tags: tags.clone(),
+                });
+            }
+            Call::UpdateFunctionConfiguration(config) => {
+                let latest = self.latest();
+                let architecture = latest.config.architecture;
+                latest.config = FunctionConfig {
+                    architecture,
+                    ..config.clone()
+                };
+            }
+            Call::UpdateFunctionCode { artifact, config } => {
+                let latest = self.latest();
+                latest.code_sha256.clone_from(&artifact.code_sha256);
+                latest.config.architecture = config.architecture;
+            }
+            Call::TagFunction(tags) => self.latest().tags.extend(tags.clone()),
+            Call::DeleteFunction => {
+                assert!(
+                    self.cloud.apis.is_empty() && self.cloud.rule.is_none(),
+                    "callers go first"
+                );
+                self.cloud.function = None;
+                self.cloud.versions.clear();
+                self.cloud.alias = None;
+                self.cloud.permissions.clear();
+            }
+            Call::PublishVersion { description, .. } => self.publish(description),
+            Call::Probe => assert!(self.published.is_some(), "what is probed was published"),
+            _ => self.alias(call),
+        }
+    }
+
+    fn latest(&mut self) -> &mut Function {
+        self.cloud.function.as_mut().expect("the function exists")
+    }
+
+    /// The previous version's number when nothing changed since, as Lambda does it.
+    fn publish(&mut self, description: &str) {
+        let latest = self.latest().clone();
+        let versions = &mut self.cloud.versions;
+        let same = versions
+            .last()
+            .is_some_and(|v| v.config == latest.config && v.code_sha256 == latest.code_sha256);
+        if !same {
+            let newest = versions
+                .iter()
+                .filter_map(|version| version.number.parse::<u64>().ok())
+                .max();
+            versions.push(Version {
+                number: (newest.unwrap_or(0) + 1).to_string(),
+                config: latest.config,
+                code_sha256: latest.code_sha256,
+                description: description.to_owned(),
+                published: String::new(),
+            });
+        }
+        self.published = versions.last().map(|version| version.number.clone());
+    }
+
+    fn alias(&mut self, call: &Call) {
+        let resolve = |version: &VersionRef, published: &Option<String>| match version {
+            VersionRef::Known(number) => number.clone(),
+            VersionRef::Published => published.clone().expect("a version was published"),
+        };
+        match call {
+            Call::CreateAlias(version) => {
+                let version = resolve(version, &self.published);
+                self.cloud.alias = Some(Alias {
+                    version,
+                    description: String::new(),
+                });
+            }
+            Call::UpdateAlias {
+                version,
+                live,
+                description,
+                direction,
+            } => {
+                let version = resolve(version, &self.published);
+                let description = match direction {
+                    Direction::Forward => history::advanced(description, live, &version),
+                    Direction::Back => history::rolled_back(description, live, &version),
+                };
+                self.cloud.alias = Some(Alias { version, description });
+            }
+            Call::AddPermission(caller) => self.permit(caller),
+            Call::RemovePermission(id) => {
+                self.cloud.permissions.remove(id);
+            }
+            _ => {}
+        }
+    }
+
+    fn permit(&mut self, caller: &Caller) {
+        assert!(self.cloud.alias.is_some(), "the alias comes before its policy");
+        let names = &self.cloud.names;
+        let (id, principal, source_arn) = match caller {
+            Caller::Api(api) => (
+                STATEMENT_API,
+                "apigateway.amazonaws.com",
+                names.api_source_arn(&self.api_id(api)),
+            ),
+            Caller::KeepWarm => (
+                STATEMENT_KEEP_WARM,
+                "events.amazonaws.com",
+                names.keep_warm_rule_arn(),
+            ),
+        };
+        let permission = Permission {
+            principal: principal.to_owned(),
+            source_arn,
+        };
+        self.cloud.permissions.insert(id.to_owned(), permission);
+    }
+}
+
+fn target(integration: &IntegrationRef) -> String {
+    match integration {
+        IntegrationRef::Known(id) => format!("integrations/{id}"),
+        IntegrationRef::Created => format!("integrations/{NEW_ID}"),
+    }
+}
+
+/// A stage's tags, for tests.
+pub fn tags(app: &str, stage: &str) -> BTreeMap<String, String> {
+    [(crate::names::TAG_APP, app), (crate::names::TAG_STAGE, stage)]
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}

@@ -1,0 +1,369 @@
+//! What a plan is made of: changes, which a person reads, and steps, each one AWS call, which `apply` carries out.
+//!
+//! A step is specific enough that carrying it out leaves nothing to decide. What AWS names only while the plan runs
+//! (the API's id, the version's number) is a typed reference.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::desired::{Artifact, FunctionConfig};
+
+/// What to do, in which order, and what a person is told about it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// The changes, by resource, creations first, deletions last.
+    pub changes: Vec<Change>,
+    /// The calls. A step comes after all those it waits for.
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    /// Whether everything is as it should be.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// Whether the plan takes something away, so that a person should be asked.
+    pub fn is_destructive(&self) -> bool {
+        self.changes
+            .iter()
+            .any(|change| matches!(change.action, Action::Delete | Action::Replace))
+    }
+}
+
+/// A change of one resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which kind of resource.
+    pub resource: Resource,
+    /// Its name.
+    pub name: String,
+    /// What happens to it.
+    pub action: Action,
+    /// Which settings change, for [`Action::Update`].
+    pub fields: Vec<FieldChange>,
+}
+
+/// A kind of resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Resource {
+    /// The S3 bucket.
+    Bucket,
+    /// The zip in the bucket.
+    Artifact,
+    /// The execution role.
+    Role,
+    /// The log group.
+    LogGroup,
+    /// The function.
+    Function,
+    /// The alias that traffic goes through.
+    Alias,
+    /// The HTTP API.
+    Api,
+    /// A statement of the alias's resource policy.
+    Permission,
+    /// The keep-warm rule.
+    Rule,
+}
+
+impl Resource {
+    /// Its name in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bucket => "bucket",
+            Self::Artifact => "artifact",
+            Self::Role => "role",
+            Self::LogGroup => "log group",
+            Self::Function => "function",
+            Self::Alias => "alias",
+            Self::Api => "HTTP API",
+            Self::Permission => "permission",
+            Self::Rule => "rule",
+        }
+    }
+}
+
+/// What happens to a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It is made.
+    Create,
+    /// Some of its settings change.
+    Update,
+    /// It is taken away and made anew.
+    Replace,
+    /// It is taken away.
+    Delete,
+}
+
+impl Action {
+    /// Its name in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Replace => "replace",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// A setting that changes. Environment values never stand here, only that they differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldChange {
+    /// The setting.
+    pub field: String,
+    /// What it is; `None` is unset.
+    pub before: Option<String>,
+    /// What it becomes; `None` is unset.
+    pub after: Option<String>,
+}
+
+impl FieldChange {
+    /// A change from `before` to `after`.
+    pub fn new(field: impl Into<String>, before: impl ToString, after: impl ToString) -> Self {
+        Self {
+            field: field.into(),
+            before: Some(before.to_string()),
+            after: Some(after.to_string()),
+        }
+    }
+}
+
+/// A step's place in [`Plan::steps`].
+pub type StepId = usize;
+
+/// One AWS call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The change that it is part of: its place in [`Plan::changes`].
+    pub change: usize,
+    /// The call.
+    pub call: Call,
+    /// The steps that must have ended before; each is smaller than this one's own id.
+    pub after: Vec<StepId>,
+}
+
+/// An API: known, or made by an earlier step of the same plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ApiRef {
+    /// This one.
+    Known(String),
+    /// The one that [`Call::CreateApi`] makes.
+    Created,
+}
+
+/// An integration: known, or made by an earlier step of the same plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IntegrationRef {
+    /// This one.
+    Known(String),
+    /// The one that [`Call::CreateIntegration`] makes.
+    Created,
+}
+
+/// A version: known, or published by an earlier step of the same plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VersionRef {
+    /// This one.
+    Known(String),
+    /// The one that [`Call::PublishVersion`] answers with.
+    Published,
+}
+
+/// Who may call the alias.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// The HTTP API.
+    Api(ApiRef),
+    /// The keep-warm rule.
+    KeepWarm,
+}
+
+/// One write to AWS, or the probe. Names stand in [`crate::names::Names`]; here is what they don't say.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Call {
+    /// `s3:CreateBucket`.
+    CreateBucket,
+    /// `s3:PutPublicAccessBlock`, all four switches on.
+    BlockPublicAccess,
+    /// `s3:PutBucketEncryption` with S3's own keys.
+    EncryptBucket,
+    /// `s3:PutBucketLifecycleConfiguration`: unfinished uploads go after a week.
+    PutBucketLifecycle,
+    /// `s3:PutBucketTagging` with lzap's mark.
+    TagBucket,
+    /// `s3:PutObject`.
+    UploadArtifact(Artifact),
+    /// `iam:CreateRole`.
+    CreateRole {
+        /// Who may take it.
+        trust_policy: Value,
+        /// Its tags.
+        tags: BTreeMap<String, String>,
+    },
+    /// `iam:UpdateAssumeRolePolicy`.
+    UpdateTrustPolicy(Value),
+    /// `iam:PutRolePolicy`.
+    PutRolePolicy(Value),
+    /// `logs:CreateLogGroup`.
+    CreateLogGroup {
+        /// Its tags.
+        tags: BTreeMap<String, String>,
+    },
+    /// `logs:PutRetentionPolicy`.
+    PutRetention(u16),
+    /// `lambda:CreateFunction` from the bucket, then until it is `Active`.
+    CreateFunction {
+        /// Its settings.
+        config: FunctionConfig,
+        /// Its code.
+        artifact: Artifact,
+        /// Its tags.
+        tags: BTreeMap<String, String>,
+    },
+    /// `lambda:UpdateFunctionConfiguration`, then until the update is `Successful`.
+    UpdateFunctionConfiguration(FunctionConfig),
+    /// `lambda:UpdateFunctionCode` from the bucket, then until the update is `Successful`.
+    UpdateFunctionCode {
+        /// The code.
+        artifact: Artifact,
+        /// The architecture, which goes with the code.
+        config: FunctionConfig,
+    },
+    /// `lambda:TagResource`.
+    TagFunction(BTreeMap<String, String>),
+    /// `lambda:PublishVersion`, then until the version is `Active`.
+    PublishVersion {
+        /// What the version says about itself.
+        description: String,
+        /// The code that must be in `$LATEST`, else somebody else deployed meanwhile.
+        code_sha256: String,
+    },
+    /// `lambda:Invoke` of the published version with a probe. A wrong answer ends the plan before the switch.
+    Probe,
+    /// `lambda:CreateAlias`.
+    CreateAlias(VersionRef),
+    /// `lambda:UpdateAlias`: the switch.
+    UpdateAlias {
+        /// Where it goes.
+        version: VersionRef,
+        /// Where it comes from.
+        live: String,
+        /// What its description was.
+        description: String,
+        /// Which way.
+        direction: Direction,
+    },
+    /// `lambda:AddPermission` on the alias.
+    AddPermission(Caller),
+    /// `lambda:RemovePermission` on the alias.
+    RemovePermission(String),
+    /// `apigateway:CreateApi`. Has no idempotency token: never retried.
+    CreateApi {
+        /// Its tags.
+        tags: BTreeMap<String, String>,
+    },
+    /// `apigateway:CreateIntegration` on the alias, payload format 2.0.
+    CreateIntegration(ApiRef),
+    /// `apigateway:UpdateIntegration` to the alias, payload format 2.0.
+    UpdateIntegration {
+        /// The API.
+        api: ApiRef,
+        /// The integration.
+        integration: String,
+    },
+    /// `apigateway:CreateRoute` for `$default`.
+    CreateRoute {
+        /// The API.
+        api: ApiRef,
+        /// Where it leads.
+        integration: IntegrationRef,
+    },
+    /// `apigateway:UpdateRoute` for `$default`.
+    UpdateRoute {
+        /// The API.
+        api: ApiRef,
+        /// The route.
+        route: String,
+        /// Where it leads.
+        integration: IntegrationRef,
+    },
+    /// `apigateway:CreateStage` for `$default`, deployed automatically.
+    CreateStage {
+        /// The API.
+        api: ApiRef,
+        /// Its tags.
+        tags: BTreeMap<String, String>,
+    },
+    /// `apigateway:UpdateStage` of `$default` to automatic deployment.
+    UpdateStage(ApiRef),
+    /// `events:PutRule`, enabled.
+    PutRule {
+        /// Its schedule.
+        schedule: String,
+        /// Its tags; AWS takes them only when the rule is new.
+        tags: BTreeMap<String, String>,
+    },
+    /// `events:PutTargets`: the alias, with this input.
+    PutTarget {
+        /// The constant input.
+        input: String,
+    },
+    /// `events:RemoveTargets`.
+    RemoveTargets(Vec<String>),
+    /// `events:DeleteRule`.
+    DeleteRule,
+    /// `apigateway:DeleteApi`.
+    DeleteApi(String),
+    /// `lambda:DeleteFunction`: its versions, its alias and their policies go with it.
+    DeleteFunction,
+    /// `iam:DeleteRolePolicy`.
+    DeleteRolePolicy,
+    /// `iam:DeleteRole`.
+    DeleteRole,
+    /// `logs:DeleteLogGroup`.
+    DeleteLogGroup,
+    /// `s3:DeleteObjects`.
+    DeleteObjects(Vec<String>),
+    /// `s3:DeleteBucket`; one that other stages use is not empty, which is fine.
+    DeleteBucketIfEmpty,
+}
+
+/// Which way an alias moves: on to a newer deploy, or back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// A deploy.
+    Forward,
+    /// A rollback.
+    Back,
+}
+
+impl Call {
+    /// What a progress line says while it runs.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::UploadArtifact(_) => "uploading",
+            Self::CreateFunction { .. }
+            | Self::CreateApi { .. }
+            | Self::CreateRole { .. }
+            | Self::CreateBucket => "creating",
+            Self::PublishVersion { .. } => "publishing",
+            Self::Probe => "probing",
+            Self::CreateAlias(_) | Self::UpdateAlias { .. } => "switching",
+            Self::DeleteRule
+            | Self::RemoveTargets(_)
+            | Self::DeleteApi(_)
+            | Self::DeleteFunction
+            | Self::DeleteRolePolicy
+            | Self::DeleteRole
+            | Self::DeleteLogGroup
+            | Self::DeleteObjects(_)
+            | Self::DeleteBucketIfEmpty
+            | Self::RemovePermission(_) => "deleting",
+            _ => "setting",
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! `lzap.toml`: what is read, what is refused, and where the finger points.
+
+use lzap_core::check::check;
+use lzap_core::config::{Config, ConfigError, KeepWarm, parse};
+use lzap_core::platform::Architecture;
+use lzap_core::settings::{Origin, Overrides, Settings, resolve};
+
+fn settings(text: &str, stage: Option<&str>) -> Result<Settings, ConfigError> {
+    let config = parse(text)?;
+    let overrides = Overrides {
+        package: "shop".to_owned(),
+        stage: stage.map(str::to_owned),
+        host: Some(Architecture::X86_64),
+        ..Overrides::default()
+    };
+    let settings = resolve(&config, &overrides)?;
+    check(&config, &settings)?;
+    Ok(settings)
+}
+
+/// The error of `text`: message, help, and the text that it points at.
+fn error(text: &str) -> (String, String, String) {
+    let error = settings(text, None).expect_err("it is wrong");
+    let at = error.span.map(|span| text[span].to_owned()).unwrap_or_default();
+    (error.message, error.help, at)
+}
+
+#[test]
+fn a_stage_without_settings_has_the_defaults() {
+    let settings = settings("[stage.dev]\n", None).expect("fine");
+    assert_eq!(
+        (
+            settings.app.as_str(),
+            settings.stage.as_str(),
+            settings.architecture,
+            settings.memory_mb
+        ),
+        ("shop", "dev", Architecture::Arm64, 512)
+    );
+    assert_eq!(
+        (settings.timeout_secs, settings.keep_warm),
+        (30, KeepWarm::Every(4))
+    );
+}
+
+#[test]
+fn extends_merges_table_by_table_and_says_where_from() {
+    let text = r#"
+        default_stage = "production"
+        [stage.dev]
+        memory_mb = 256
+        environment = { RUST_LOG = "info", MODE = "dev" }
+        [stage.production]
+        extends = "dev"
+        timeout_secs = 10
+        environment = { MODE = "production" }
+    "#;
+    let settings = settings(text, None).expect("fine");
+    assert_eq!((settings.memory_mb, settings.timeout_secs), (256, 10));
+    assert_eq!(settings.environment["RUST_LOG"], "info");
+    assert_eq!(settings.environment["MODE"], "production");
+    assert_eq!(
+        settings.origins["memory_mb"],
+        Origin::File("[stage.dev]".to_owned())
+    );
+    assert_eq!(
+        settings.origins["timeout_secs"],
+        Origin::File("[stage.production]".to_owned())
+    );
+    let shown = format!("{:?}", settings.listing());
+    assert!(
+        shown.contains("RUST_LOG=…") && !shown.contains("\"production\"}"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn local_exists_everywhere_and_is_this_machine() {
+    let settings = settings("[stage.dev]\nregion = \"eu-central-1\"\n", Some("local")).expect("fine");
+    assert_eq!(
+        (settings.architecture, settings.is_local(), settings.region),
+        (Architecture::X86_64, true, None)
+    );
+    assert!(
+        resolve(
+            &Config::default(),
+            &Overrides {
+                stage: Some("local".to_owned()),
+                ..Overrides::default()
+            }
+        )
+        .is_ok()
+    );
+}
+
+#[test]
+fn local_is_never_the_only_stage() {
+    let (message, help, _) = error("[stage.local]\n");
+    assert_eq!(message, "no stage is configured");
+    assert!(help.contains("[stage.dev]"), "{help}");
+}
+
+#[test]
+fn mistakes_point_at_their_place_and_name_what_was_meant() {
+    for (text, message, help, at) in [
+        (
+            "[stage.dev]\nmemory_mbs = 5\n",
+            "unknown field `memory_mbs`",
+            "did you mean `memory_mb`?",
+            "memory_mbs",
+        ),
+        (
+            "[stage.dev]\nmemory_mb = 5\n",
+            "memory_mb = 5 is out of range",
+            "AWS allows 128 to 10240 MB",
+            "5",
+        ),
+        (
+            "[stage.dev]\ntimeout_secs = 901\n",
+            "timeout_secs = 901 is out of range",
+            "AWS allows 1 to 900 seconds",
+            "901",
+        ),
+        (
+            "default_stage = \"prod\"\n[stage.production]\n",
+            "there is no stage `prod`",
+            "did you mean `production`?",
+            "\"prod\"",
+        ),
+        (
+            "[stage.dev]\nextends = \"dex\"\n",
+            "there is no stage `dex`",
+            "did you mean `dev`?",
+            "\"dex\"",
+        ),
+        (
+            "[stage.dev]\nextends = \"dev\"\n",
+            "stage `dev` extends itself, by way of `dev`",
+            "take one `extends` out of the loop",
+            "\"dev\"",
+        ),
+        (
+            "[stage.dev]\nenvironment = { AWS_REGION = \"x\" }\n",
+            "`AWS_REGION` is set by Lambda itself",
+            "take it out, or give it another name",
+            "AWS_REGION",
+        ),
+        (
+            "app = \"my shop\"\n[stage.dev]\n",
+            "`my shop` can't be the name of an app",
+            "a letter or digit, then letters, digits, `-` and `_`: it becomes part of AWS names",
+            "\"my shop\"",
+        ),
+        (
+            "[stage.dev]\ninclude = [\"../secret\"]\n",
+            "`../secret` doesn't name a place in the zip",
+            "write `path`, or `path:path/in/the/zip`, relative and without `..`",
+            "\"../secret\"",
+        ),
+        (
+            "[stage.dev]\ntags = { \"aws:x\" = \"y\" }\n",
+            "`aws:x` can't be the key of a tag",
+            "1 to 128 characters; `aws:` and `lzap:` are taken",
+            "\"aws:x\"",
+        ),
+    ] {
+        assert_eq!(
+            error(text),
+            (message.to_owned(), help.to_owned(), at.to_owned()),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn wrong_types_and_broken_toml_are_errors_with_a_place() {
+    for (text, at) in [
+        ("[stage.dev]\nmemory_mb = \"big\"\n", "\"big\""),
+        ("[stage.dev]\nkeep_warm = 4\n", "4"),
+    ] {
+        let (message, _, pointed) = error(text);
+        assert!(message.starts_with("invalid type"), "{message}");
+        assert_eq!(pointed, at);
+    }
+    assert!(parse("[stage.dev\n").expect_err("broken").span.is_some());
+}
+
+#[test]
+fn two_stages_and_no_default_is_an_error_that_lists_them() {
+    let (message, help, _) = error("[stage.a]\n[stage.b]\n");
+    assert_eq!(message, "there are several stages (a, b) and none is the default");
+    assert!(help.contains("default_stage"), "{help}");
+}
+
+#[test]
+fn keep_warm_is_a_switch_or_a_table() {
+    for (value, expected) in [
+        ("false", KeepWarm::Off),
+        ("true", KeepWarm::Every(4)),
+        ("{ every_mins = 1 }", KeepWarm::Every(1)),
+    ] {
+        let settings = settings(&format!("[stage.dev]\nkeep_warm = {value}\n"), None).expect("fine");
+        assert_eq!(settings.keep_warm, expected);
+    }
+}
+
+#[test]
+fn every_key_is_in_the_schema_with_a_description() {
+    let schema = lzap_core::config::schema();
+    let stage = &schema["$defs"]["StageTable"]["properties"];
+    let keys = stage.as_object().expect("properties");
+    assert!(keys.len() >= 15, "{keys:?}");
+    for (key, property) in keys {
+        assert!(
+            property["description"]
+                .as_str()
+                .is_some_and(|text| text.len() > 20),
+            "{key}: {property}"
+        );
+    }
+}

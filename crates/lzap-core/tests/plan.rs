@@ -1,0 +1,301 @@
+//! Properties of the planner, over generated stages and clouds; no AWS, no network, no clock.
+
+use std::collections::BTreeMap;
+
+use lzap_core::config::KeepWarm;
+use lzap_core::desired::{self, Artifact, Desired, FunctionConfig, Rollback, Stage, Undeploy};
+use lzap_core::names::{Names, Place};
+use lzap_core::observed::{Api, AutoDeploy, Observed};
+use lzap_core::plan::{PlanError, plan};
+use lzap_core::platform::Architecture;
+use lzap_core::settings::{Overrides, resolve};
+use lzap_core::simulate::tags;
+use lzap_core::step::{Action, Call, Resource};
+use proptest::prelude::*;
+
+fn names() -> Names {
+    Names {
+        app: "shop".to_owned(),
+        stage: "dev".to_owned(),
+        place: Place {
+            partition: "aws".to_owned(),
+            account: "123456789012".to_owned(),
+            region: "eu-central-1".to_owned(),
+        },
+    }
+}
+
+fn stage(code: u8, edit: impl FnOnce(&mut lzap_core::settings::Settings)) -> Stage {
+    let config = lzap_core::config::parse("[stage.dev]\n").expect("a stage without settings is fine");
+    let overrides = Overrides {
+        package: "shop".to_owned(),
+        ..Overrides::default()
+    };
+    let mut settings = resolve(&config, &overrides).expect("the defaults resolve");
+    edit(&mut settings);
+    let artifact = Artifact {
+        path: "shop.zip".into(),
+        sha256: format!("{code:064}"),
+        code_sha256: format!("code{code}"),
+        bytes: 1000,
+    };
+    desired::stage(&settings, names(), artifact, format!("commit{code} | me | now"))
+}
+
+fn deployed(stage: &Stage, from: &Observed) -> Observed {
+    let plan = plan(&Desired::Stage(Box::new(stage.clone())), from).expect("a plan");
+    let mut after = from.after(&plan, plan.steps.len());
+    after.artifact_uploaded = false;
+    after
+}
+
+prop_compose! {
+    fn any_stage()(
+        code in 0..3_u8,
+        memory_mb in 128..200_u32,
+        arm in any::<bool>(),
+        warm in prop_oneof![Just(KeepWarm::Off), (1..6_u32).prop_map(KeepWarm::Every)],
+        days in prop_oneof![Just(7_u16), Just(30)],
+        variable in proptest::option::of("[a-c]"),
+    ) -> Stage {
+        stage(code, |settings| {
+            settings.memory_mb = memory_mb;
+            settings.architecture = if arm { Architecture::Arm64 } else { Architecture::X86_64 };
+            settings.keep_warm = warm;
+            settings.log_retention_days = days;
+            settings.environment = variable.map(|value| ("MODE".to_owned(), value)).into_iter().collect();
+        })
+    }
+}
+
+/// A cloud somewhere between nothing and deployed: the first steps of some plans, one after the other.
+fn any_cloud() -> impl Strategy<Value = Observed> {
+    proptest::collection::vec((any_stage(), 0..40_usize), 0..4).prop_map(|deploys| {
+        deploys
+            .into_iter()
+            .fold(Observed::nothing(names()), |cloud, (stage, steps)| {
+                let plan = plan(&Desired::Stage(Box::new(stage)), &cloud).expect("a plan");
+                let mut cloud = cloud.after(&plan, steps);
+                cloud.artifact_uploaded = false;
+                cloud
+            })
+    })
+}
+
+proptest! {
+    #[test]
+    fn planning_again_after_a_deploy_plans_nothing(stage in any_stage(), cloud in any_cloud()) {
+        let after = deployed(&stage, &cloud);
+        let again = plan(&Desired::Stage(Box::new(stage)), &after).expect("a plan");
+        prop_assert!(again.is_empty(), "planned again: {:?}", again.changes);
+        prop_assert!(again.steps.is_empty());
+    }
+
+    #[test]
+    fn any_part_of_a_plan_planned_again_gives_the_rest(stage in any_stage(), cloud in any_cloud(), steps in 0..40_usize) {
+        let desired = Desired::Stage(Box::new(stage.clone()));
+        let first = plan(&desired, &cloud).expect("a plan");
+        let whole = deployed(&stage, &cloud);
+        let part = cloud.after(&first, steps);
+        let resumed = deployed(&stage, &part);
+        prop_assert_eq!(whole.live().map(|v| (&v.config, &v.code_sha256)), resumed.live().map(|v| (&v.config, &v.code_sha256)));
+        prop_assert_eq!(whole.apis.len(), resumed.apis.len());
+        prop_assert_eq!(whole.permissions, resumed.permissions);
+        prop_assert_eq!(whole.rule, resumed.rule);
+        prop_assert_eq!(whole.role, resumed.role);
+    }
+
+    #[test]
+    fn steps_only_wait_for_earlier_ones(stage in any_stage(), cloud in any_cloud()) {
+        let plan = plan(&Desired::Stage(Box::new(stage)), &cloud).expect("a plan");
+        for (id, step) in plan.steps.iter().enumerate() {
+            prop_assert!(step.after.iter().all(|earlier| *earlier < id));
+            prop_assert!(step.change < plan.changes.len());
+        }
+    }
+
+    #[test]
+    fn traffic_moves_only_after_the_probe(stage in any_stage(), cloud in any_cloud()) {
+        let plan = plan(&Desired::Stage(Box::new(stage)), &cloud).expect("a plan");
+        for step in &plan.steps {
+            if matches!(step.call, Call::CreateAlias(_) | Call::UpdateAlias { .. }) {
+                prop_assert!(step.after.iter().any(|id| plan.steps[*id].call == Call::Probe));
+            }
+        }
+    }
+
+    #[test]
+    fn an_undeploy_leaves_nothing_from_wherever_it_starts(cloud in any_cloud()) {
+        let undeploy = Desired::Nothing(Undeploy::Everything);
+        let gone = plan(&undeploy, &cloud).expect("a plan");
+        let after = cloud.after(&gone, gone.steps.len());
+        prop_assert_eq!(after.remains(), Vec::<String>::new());
+        let again = plan(&undeploy, &after).expect("a plan");
+        prop_assert!(again.changes.iter().all(|change| change.resource == Resource::Bucket));
+    }
+
+    #[test]
+    fn an_interrupted_undeploy_can_be_finished(cloud in any_cloud(), steps in 0..20_usize) {
+        let undeploy = Desired::Nothing(Undeploy::Everything);
+        let first = plan(&undeploy, &cloud).expect("a plan");
+        let part = cloud.after(&first, steps);
+        let rest = plan(&undeploy, &part).expect("a plan");
+        prop_assert_eq!(part.after(&rest, rest.steps.len()).remains(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_first_deploy_creates_each_resource_once() {
+    let plan = plan(
+        &Desired::Stage(Box::new(stage(1, |_| ()))),
+        &Observed::nothing(names()),
+    )
+    .expect("a plan");
+    let mut kinds: Vec<_> = plan
+        .changes
+        .iter()
+        .map(|change| (change.resource, change.action))
+        .collect();
+    kinds.sort_by_key(|(resource, _)| *resource);
+    let once = [
+        Resource::Bucket,
+        Resource::Artifact,
+        Resource::Role,
+        Resource::LogGroup,
+        Resource::Function,
+        Resource::Alias,
+        Resource::Api,
+        Resource::Permission,
+        Resource::Permission,
+        Resource::Rule,
+    ];
+    assert_eq!(kinds, once.map(|resource| (resource, Action::Create)));
+}
+
+#[test]
+fn a_change_of_memory_says_from_what_to_what_and_leaves_the_code() {
+    let cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
+    let wanted = stage(1, |settings| settings.memory_mb = 1024);
+    let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
+    let function = plan
+        .changes
+        .iter()
+        .find(|c| c.resource == Resource::Function)
+        .expect("the function changes");
+    let field = &function.fields[0];
+    assert_eq!(
+        (
+            field.field.as_str(),
+            field.before.as_deref(),
+            field.after.as_deref()
+        ),
+        ("memory", Some("512 MB"), Some("1024 MB"))
+    );
+    assert!(
+        !plan
+            .steps
+            .iter()
+            .any(|s| matches!(s.call, Call::UpdateFunctionCode { .. } | Call::UploadArtifact(_)))
+    );
+}
+
+#[test]
+fn environment_values_never_stand_in_a_plan() {
+    let cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
+    let wanted = stage(1, |settings| {
+        settings
+            .environment
+            .insert("TOKEN".to_owned(), "s3cret".to_owned());
+    });
+    let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
+    assert!(format!("{:?}", plan.changes).contains("environment.TOKEN"));
+    assert!(!format!("{:?}", plan.changes).contains("s3cret"));
+}
+
+#[test]
+fn a_rollback_is_one_write_and_a_deploy_after_it_goes_forward_again() {
+    let first = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
+    let second = deployed(&stage(2, |_| ()), &first);
+    let back = plan(&Desired::Version(Rollback::Previous), &second).expect("a plan");
+    assert_eq!(back.steps.len(), 1);
+    let rolled = second.after(&back, 1);
+    assert_eq!(
+        rolled.alias.as_ref().map(|alias| alias.version.as_str()),
+        Some("1")
+    );
+    let forward = deployed(&stage(2, |_| ()), &rolled);
+    assert_eq!(
+        forward.alias.as_ref().map(|alias| alias.version.as_str()),
+        Some("2")
+    );
+    assert_eq!(forward.versions.len(), 2, "AWS answers the version that exists");
+}
+
+#[test]
+fn a_rollback_with_nowhere_to_go_says_what_exists() {
+    let cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
+    let previous = plan(&Desired::Version(Rollback::Previous), &cloud);
+    assert!(
+        matches!(previous, Err(PlanError::NothingBefore { .. })),
+        "{previous:?}"
+    );
+    let missing = plan(&Desired::Version(Rollback::To("9".to_owned())), &cloud);
+    assert!(
+        matches!(missing, Err(PlanError::NoSuchVersion { .. })),
+        "{missing:?}"
+    );
+    let nothing = plan(&Desired::Version(Rollback::Previous), &Observed::nothing(names()));
+    assert!(
+        matches!(nothing, Err(PlanError::NotDeployed { .. })),
+        "{nothing:?}"
+    );
+}
+
+#[test]
+fn what_carries_other_tags_is_refused() {
+    let mut cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
+    let function = cloud.function.as_mut().expect("a function");
+    function.tags = tags("shop", "production");
+    let refused = plan(&Desired::Nothing(Undeploy::Everything), &cloud);
+    assert!(
+        matches!(
+            refused,
+            Err(PlanError::NotOurs {
+                resource: "function",
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn drift_in_the_console_is_put_back() {
+    let wanted = stage(1, |_| ());
+    let mut cloud = deployed(&wanted, &Observed::nothing(names()));
+    cloud.function.as_mut().expect("a function").config = FunctionConfig {
+        timeout_secs: 3,
+        environment: BTreeMap::new(),
+        ..wanted.function.clone()
+    };
+    cloud.rule.as_mut().expect("a rule").enabled = false;
+    cloud.apis[0].default_stage = Some(AutoDeploy::Off);
+    cloud.apis[0].integrations[0].uri = "arn:aws:lambda:eu-central-1:123456789012:function:other".to_owned();
+    let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
+    let changed: Vec<Resource> = plan.changes.iter().map(|change| change.resource).collect();
+    assert_eq!(changed, [Resource::Function, Resource::Api, Resource::Rule]);
+}
+
+#[test]
+fn twins_of_an_api_go_and_the_oldest_stays() {
+    let wanted = stage(1, |_| ());
+    let mut cloud = deployed(&wanted, &Observed::nothing(names()));
+    cloud.apis.push(Api {
+        id: "twin000000".to_owned(),
+        ..cloud.apis[0].clone()
+    });
+    let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
+    let calls: Vec<&Call> = plan.steps.iter().map(|step| &step.call).collect();
+    assert_eq!(calls, [&Call::DeleteApi("twin000000".to_owned())]);
+    assert!(plan.is_destructive());
+}

@@ -1,0 +1,46 @@
+//! Every environment variable that lzap reads or sets, by name.
+
+/// Where `cargo run` listens: `HOST:PORT`. Wins over [`PORT`]. Read by the runtime crate.
+pub const LZAP_ADDR: &str = "LZAP_ADDR";
+
+/// The port on localhost where `cargo run` listens; 5000 unless set. Read by the runtime crate.
+pub const PORT: &str = "PORT";
+
+/// The app's name. Set on the function by a deploy.
+pub const LZAP_APP: &str = "LZAP_APP";
+
+/// The stage's name. Set on the function by a deploy.
+pub const LZAP_STAGE: &str = "LZAP_STAGE";
+
+/// The port of the embedded cloud; 4510 unless set, another when it is taken. Read by the tool.
+pub const LZAP_LOCAL_PORT: &str = "LZAP_LOCAL_PORT";
+
+/// The folder of the embedded cloud's state. Two folders are two clouds. Read by the tool.
+pub const LZAP_STATE_DIR: &str = "LZAP_STATE_DIR";
+
+/// Set by Lambda: present means that the process runs in Lambda (or in the embedded cloud).
+pub const AWS_LAMBDA_RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+
+/// Names that Lambda sets itself and refuses in a function's environment.
+///
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html> (read 2026-11).
+pub const RESERVED_BY_LAMBDA: &[&str] = &[
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+];

@@ -1,0 +1,154 @@
+//! Events that lzap itself sends to a deployed function.
+//!
+//! An envelope is a JSON object with the single key `lzap`:
+//!
+//! ```json
+//! {"lzap":{"v":1,"kind":"warm"}}
+//! ```
+//!
+//! No event of AWS has a top-level key `lzap`, so recognizing one is a look-up, never a guess by shape. A reader that
+//! meets a version or a kind that it doesn't know answers with an error that names both; it never treats the event
+//! as the user's.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// The version of the envelope that this crate writes.
+pub const VERSION: u64 = 1;
+
+/// The top-level key that marks an event as lzap's own.
+pub const KEY: &str = "lzap";
+
+/// What an lzap event asks of the function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Keep the environment warm: answer at once, run no user code.
+    Warm,
+    /// A deploy asks the new version whether it starts at all, before traffic is switched to it.
+    Probe,
+}
+
+impl Kind {
+    /// The kind's name as it stands in the envelope.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Warm => "warm",
+            Self::Probe => "probe",
+        }
+    }
+}
+
+/// What a look at an event's top level says about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Classified {
+    /// An lzap event that this version understands.
+    Lzap(Kind),
+    /// An lzap event of another version or kind; the text says which, for an error message.
+    Unsupported(String),
+    /// Not an lzap event.
+    Foreign,
+}
+
+/// Says whether `event` is an envelope, by its `lzap` key alone.
+///
+/// ```
+/// use lzap_wire::envelope::{Classified, Kind, classify, event};
+///
+/// assert_eq!(classify(&event(Kind::Warm)), Classified::Lzap(Kind::Warm));
+/// assert_eq!(classify(&serde_json::json!({"version": "2.0"})), Classified::Foreign);
+/// ```
+pub fn classify(event: &Value) -> Classified {
+    let Some(body) = event.get(KEY) else {
+        return Classified::Foreign;
+    };
+    let version = body.get("v").and_then(Value::as_u64);
+    let kind = body.get("kind").cloned().unwrap_or(Value::Null);
+    match (version, Kind::deserialize(&kind)) {
+        (Some(VERSION), Ok(kind)) => Classified::Lzap(kind),
+        _ => Classified::Unsupported(format!(
+            "envelope version {} kind {kind}",
+            version.map_or_else(|| "?".to_owned(), |v| v.to_string())
+        )),
+    }
+}
+
+/// The event that asks for `kind`: what a rule sends as its constant input, or a deploy as its probe.
+pub fn event(kind: Kind) -> Value {
+    json!({ KEY: { "v": VERSION, "kind": kind.as_str() } })
+}
+
+/// What the runtime crate answers to a warm or probe event.
+///
+/// ```
+/// use lzap_wire::envelope::{Kind, Reply};
+///
+/// let reply = Reply::ok(Kind::Probe, "0.1.0");
+/// assert_eq!(Reply::parse(&reply.to_value()), Some(reply));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The envelope version of the answer.
+    pub v: u64,
+    /// The kind of event that is answered.
+    pub kind: Kind,
+    /// The version of the `lzap` runtime crate inside the function.
+    pub runtime: String,
+}
+
+impl Reply {
+    /// The answer to an event of `kind`, by a runtime crate of version `runtime`.
+    pub fn ok(kind: Kind, runtime: &str) -> Self {
+        Self {
+            v: VERSION,
+            kind,
+            runtime: runtime.to_owned(),
+        }
+    }
+
+    /// The answer as it travels: the fields below the key `lzap`.
+    pub fn to_value(&self) -> Value {
+        json!({ KEY: { "v": self.v, "kind": self.kind.as_str(), "runtime": self.runtime } })
+    }
+
+    /// Reads an answer; `None` when `value` isn't one.
+    pub fn parse(value: &Value) -> Option<Self> {
+        Self::deserialize(value.get(KEY)?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Frozen: deployed rules and functions speak these bytes.
+    #[test]
+    fn version_1_bytes_do_not_change() {
+        assert_eq!(event(Kind::Warm).to_string(), r#"{"lzap":{"v":1,"kind":"warm"}}"#);
+        assert_eq!(
+            event(Kind::Probe).to_string(),
+            r#"{"lzap":{"v":1,"kind":"probe"}}"#
+        );
+        assert_eq!(
+            Reply::ok(Kind::Probe, "0.1.0").to_value().to_string(),
+            r#"{"lzap":{"v":1,"kind":"probe","runtime":"0.1.0"}}"#
+        );
+    }
+
+    #[test]
+    fn other_versions_and_kinds_are_named_not_guessed() {
+        for (event, named) in [
+            (
+                json!({"lzap": {"v": 2, "kind": "warm"}}),
+                "envelope version 2 kind \"warm\"",
+            ),
+            (
+                json!({"lzap": {"v": 1, "kind": "dance"}}),
+                "envelope version 1 kind \"dance\"",
+            ),
+            (json!({"lzap": null}), "envelope version ? kind null"),
+        ] {
+            assert_eq!(classify(&event), Classified::Unsupported(named.to_owned()));
+        }
+    }
+}
