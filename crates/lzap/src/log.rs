@@ -1,0 +1,265 @@
+//! Logs: one JSON line per event in Lambda, readable lines on stderr anywhere else.
+//!
+//! An app that has set a global subscriber before `App::run` keeps it, and its panic hook too.
+
+use std::{
+    env,
+    error::Error as StdError,
+    fmt::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
+    panic,
+};
+
+use serde_json::{Map, Value};
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+    span::{Attributes, Id, Record},
+};
+use tracing_subscriber::{
+    Layer, filter::Targets, fmt::format::Writer, fmt::time::FormatTime as _, fmt::time::SystemTime,
+    layer::Context, layer::SubscriberExt as _, registry::LookupSpan, util::SubscriberInitExt as _,
+};
+
+/// The target of the spans that carry the request id. No filter turns them off: without them, the lines that do pass
+/// would not say which request they belong to.
+pub(crate) const SPAN_TARGET: &str = "lzap::span";
+
+/// Where the program runs, as far as its logs are concerned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Lambda,
+    Local,
+}
+
+/// Installs the subscriber, unless the app has one already.
+pub(crate) fn install(place: Place) {
+    if tracing::dispatcher::has_been_set() {
+        return;
+    }
+    let variable = |name| env::var(name).ok();
+    let (filter, bad) = filter(
+        variable("RUST_LOG").as_deref(),
+        variable("AWS_LAMBDA_LOG_LEVEL").as_deref(),
+    );
+    let registry = tracing_subscriber::registry().with(filter);
+    let installed = match place {
+        Place::Lambda => registry.with(JsonLines).try_init(),
+        Place::Local => {
+            let color =
+                io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            registry
+                .with(
+                    tracing_subscriber::fmt::layer()
+                        .with_writer(io::stderr)
+                        .with_ansi(color),
+                )
+                .try_init()
+        }
+    };
+    if installed.is_ok() && place == Place::Lambda {
+        panic::set_hook(Box::new(log_panic));
+    }
+    if let Some(name) = bad {
+        tracing::warn!(variable = name, "not a log filter; using `info`");
+    }
+}
+
+/// The filter that `RUST_LOG` asks for, else `AWS_LAMBDA_LOG_LEVEL` (which Lambda sets from the function's logging
+/// configuration), else `info`; and the variable that could not be understood.
+///
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>
+fn filter(rust_log: Option<&str>, lambda_level: Option<&str>) -> (Targets, Option<&'static str>) {
+    let info = || Targets::new().with_default(Level::INFO);
+    let (filter, bad) = match (rust_log.filter(|text| !text.is_empty()), lambda_level) {
+        (Some(text), _) => text
+            .parse()
+            .map_or_else(|_| (info(), Some("RUST_LOG")), |filter| (filter, None)),
+        (None, Some(level)) if level.eq_ignore_ascii_case("fatal") => {
+            (Targets::new().with_default(Level::ERROR), None)
+        }
+        (None, Some(level)) => level.parse::<Level>().map_or_else(
+            |_| (info(), Some("AWS_LAMBDA_LOG_LEVEL")),
+            |level| (Targets::new().with_default(level), None),
+        ),
+        (None, None) => (info(), None),
+    };
+    (filter.with_target(SPAN_TARGET, Level::ERROR), bad)
+}
+
+/// A panic as one JSON line, with the request it happened in.
+fn log_panic(info: &panic::PanicHookInfo<'_>) {
+    let message = info.payload_as_str().unwrap_or("a panic without a message");
+    let location = info.location().map(ToString::to_string);
+    tracing::error!(panic = message, location, "panicked");
+}
+
+/// Writes each event as one JSON object: `timestamp`, `level`, `target`, the invocation's `requestId` and `coldStart`,
+/// then the event's own fields (`message` is one of them), then those of its spans, innermost first. The first value
+/// of a name stays: a line always has its own request's id.
+struct JsonLines;
+
+impl<S> Layer<S> for JsonLines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        if let Some(span) = context.span(id) {
+            span.extensions_mut().insert(fields);
+        }
+    }
+
+    fn on_record(&self, id: &Id, record: &Record<'_>, context: Context<'_, S>) {
+        if let Some(span) = context.span(id)
+            && let Some(fields) = span.extensions_mut().get_mut::<Fields>()
+        {
+            record.record(fields);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut line = Fields::default();
+        line.0.insert("timestamp".to_owned(), Value::String(now()));
+        line.0
+            .insert("level".to_owned(), event.metadata().level().as_str().into());
+        line.0
+            .insert("target".to_owned(), event.metadata().target().into());
+        line.add_spans(&context, event, |target| target == SPAN_TARGET);
+        event.record(&mut line);
+        line.add_spans(&context, event, |target| target != SPAN_TARGET);
+        let mut bytes = Value::Object(line.0).to_string().into_bytes();
+        bytes.push(b'\n');
+        // One write for each line. A log that can't be written has nobody left to tell.
+        let _ = io::stdout().lock().write_all(&bytes);
+    }
+}
+
+/// The time as RFC 3339 in UTC.
+fn now() -> String {
+    let mut text = String::new();
+    if SystemTime.format_time(&mut Writer::new(&mut text)).is_err() {
+        text.clear();
+    }
+    text
+}
+
+/// Fields by name; the first value of a name stays.
+#[derive(Default)]
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn put(&mut self, field: &Field, value: impl Into<Value>) {
+        self.0.entry(field.name()).or_insert_with(|| value.into());
+    }
+
+    /// The fields of those spans around `event` whose target is `wanted`.
+    fn add_spans<S>(&mut self, context: &Context<'_, S>, event: &Event<'_>, wanted: impl Fn(&str) -> bool)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        for span in context.event_scope(event).into_iter().flatten() {
+            if let Some(fields) = span.extensions().get::<Self>()
+                && wanted(span.metadata().target())
+            {
+                self.add_missing(&fields.0);
+            }
+        }
+    }
+
+    fn add_missing(&mut self, others: &Map<String, Value>) {
+        for (name, value) in others {
+            self.0.entry(name).or_insert_with(|| value.clone());
+        }
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let mut text = String::new();
+        if write!(text, "{value:?}").is_ok() {
+            self.put(field, text);
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, value);
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn StdError + 'static)) {
+        self.put(field, value.to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rust_log_wins_over_lambdas_level_and_info_is_the_default() {
+        for (rust_log, lambda, expected) in [
+            (None, None, Level::INFO),
+            (None, Some("DEBUG"), Level::DEBUG),
+            (None, Some("FATAL"), Level::ERROR),
+            (Some("warn"), Some("DEBUG"), Level::WARN),
+            (Some(""), Some("DEBUG"), Level::DEBUG),
+        ] {
+            let (filter, bad) = filter(rust_log, lambda);
+            assert_eq!(bad, None);
+            assert!(filter.would_enable("shop", &expected), "{rust_log:?} {lambda:?}");
+            let lower = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
+            let next = lower.into_iter().find(|level| *level > expected);
+            assert!(
+                next.is_none_or(|level| !filter.would_enable("shop", &level)),
+                "{rust_log:?} {lambda:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_filter_for_one_crate_keeps_the_request_id() {
+        let (filter, bad) = filter(Some("shop=debug"), None);
+        assert_eq!(bad, None);
+        assert!(filter.would_enable(SPAN_TARGET, &Level::ERROR));
+        assert!(!filter.would_enable("hyper", &Level::ERROR));
+    }
+
+    #[test]
+    fn a_bad_filter_is_named_and_replaced() {
+        let (filter, bad) = filter(Some("shop=loud"), None);
+        assert_eq!(bad, Some("RUST_LOG"));
+        assert!(filter.would_enable("shop", &Level::INFO));
+    }
+
+    #[test]
+    fn the_first_value_of_a_name_stays() {
+        let mut line = Fields::default();
+        line.0.insert("level".to_owned(), "INFO".into());
+        let span = Map::from_iter([
+            ("level".to_owned(), "mine".into()),
+            ("requestId".to_owned(), "1".into()),
+        ]);
+        line.add_missing(&span);
+        assert_eq!(
+            Value::Object(line.0).to_string(),
+            r#"{"level":"INFO","requestId":"1"}"#
+        );
+    }
+}

@@ -1,0 +1,209 @@
+//! The app under test, and how it is started.
+//!
+//! It is a test of this very binary: a process that is told so by the environment runs [`app_under_test`] as the app,
+//! in any other it passes at once. So the app is always built from what is tested, whatever is asked of cargo.
+
+use std::{
+    process::{Child, Command, ExitStatus, Stdio},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::Request,
+    http::{HeaderValue, Response, StatusCode, header},
+    response::{AppendHeaders, IntoResponse},
+    routing::{get, post},
+};
+use serde_json::Value;
+use tower::{BoxError, ServiceExt as _, service_fn};
+
+const MARK: &str = "LZAP_TEST_APP";
+
+#[test]
+fn app_under_test() {
+    if std::env::var_os(MARK).is_none() {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    if let Err(error) = runtime.block_on(lzap::App::new(service_fn(fallible)).run()) {
+        panic!("{error:?}");
+    }
+}
+
+/// The router, behind a service that can fail.
+async fn fallible(request: Request) -> Result<Response<Body>, BoxError> {
+    if request.uri().path() == "/fail" {
+        return Err("the password is 123".into());
+    }
+    let Ok(response) = router().oneshot(request).await;
+    Ok(response)
+}
+
+fn router() -> Router {
+    Router::new()
+        .route("/", get(async || "ok"))
+        .route(
+            "/echo",
+            post(async |body: Bytes| ([(header::CONTENT_TYPE, "application/octet-stream")], body)),
+        )
+        .route("/uri", get(async |request: Request| request.uri().to_string()))
+        .route("/cookies", get(cookies))
+        .route("/headers", get(headers))
+        .route("/binary", get(async || [0xff_u8, 0xd8, 0x00]))
+        .route(
+            "/text",
+            get(async || {
+                (
+                    [(header::CONTENT_TYPE, "text/plain; charset=iso-8859-1")],
+                    [0xe9_u8],
+                )
+            }),
+        )
+        .route("/big", get(async || vec![b'x'; 7 * 1024 * 1024]))
+        .route("/log", get(log))
+        .route("/panic", get(panics))
+        .route("/panic/body", get(panicking_body))
+        .route("/slow", get(slow))
+}
+
+async fn cookies(request: Request) -> impl IntoResponse {
+    let sent = request
+        .headers()
+        .get(header::COOKIE)
+        .cloned()
+        .unwrap_or(HeaderValue::from_static(""));
+    (
+        AppendHeaders([(header::SET_COOKIE, "a=1; Path=/"), (header::SET_COOKIE, "b=2")]),
+        Body::from(sent.as_bytes().to_vec()),
+    )
+}
+
+/// What payload 2.0 can't carry as it is: a name with two values, and a value that isn't UTF-8.
+async fn headers() -> impl IntoResponse {
+    let latin_1 = HeaderValue::from_bytes(b"caf\xe9").expect("a header");
+    AppendHeaders([
+        (header::VARY, HeaderValue::from_static("origin")),
+        (header::VARY, HeaderValue::from_static("accept")),
+        (header::WARNING, latin_1),
+    ])
+}
+
+async fn log() -> StatusCode {
+    tracing::info!(order = 17, requestId = "forged", "shipped");
+    StatusCode::NO_CONTENT
+}
+
+async fn panics() {
+    panic!("the secret is 42");
+}
+
+async fn panicking_body() -> Body {
+    Body::from_stream(futures_util::stream::once(async { broken("half-way") }))
+}
+
+fn broken(why: &str) -> Result<Bytes, BoxError> {
+    panic!("{why}")
+}
+
+async fn slow() -> &'static str {
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    "done"
+}
+
+/// The app in a process of its own. Dropped, it is killed.
+pub(crate) struct App {
+    child: Child,
+    stdout: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<String>>,
+}
+
+impl App {
+    pub(crate) fn start(environment: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(std::env::current_exe().expect("this program"))
+            .args([
+                "app::app_under_test",
+                "--exact",
+                "--nocapture",
+                "--test-threads=1",
+            ])
+            .env_clear()
+            .env(MARK, "1")
+            .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the app starts");
+        let mut stdout = child.stdout.take().expect("piped");
+        let mut stderr = child.stderr.take().expect("piped");
+        Self {
+            child,
+            stdout: Some(thread::spawn(move || read(&mut stdout))),
+            stderr: Some(thread::spawn(move || read(&mut stderr))),
+        }
+    }
+
+    /// Sends a signal, as `kill -SIGNAL` does.
+    pub(crate) fn signal(&self, signal: &str) {
+        let status = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .status();
+        assert!(status.expect("kill runs").success());
+    }
+
+    /// Waits for the end; fails after ten seconds.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(10) {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the app still runs");
+    }
+
+    pub(crate) fn runs(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_none()
+    }
+
+    /// Kills the app and gives what it wrote to stderr.
+    pub(crate) fn stderr(mut self) -> String {
+        self.end();
+        self.stderr.take().expect("read once").join().expect("read")
+    }
+
+    /// Kills the app and gives its JSON log lines.
+    pub(crate) fn log(mut self) -> Vec<Value> {
+        self.end();
+        let text = self.stdout.take().expect("read once").join().expect("read");
+        text.lines()
+            // The test harness writes to stdout as well, even on the first line of the log.
+            .filter_map(|line| line.find("{\"timestamp\"").map(|start| &line[start..]))
+            .map(|line| serde_json::from_str(line).expect("each line is JSON"))
+            .collect()
+    }
+
+    fn end(&mut self) {
+        // Already gone is fine.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn read(from: &mut impl std::io::Read) -> String {
+    let mut bytes = Vec::new();
+    from.read_to_end(&mut bytes).expect("a pipe");
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -1,0 +1,8 @@
+//! A real app in a process of its own: behind a small Runtime API (`lambda`), and on a port (`local`).
+//!
+//! The app is in `app`. What AWS's own emulator makes of it is tested elsewhere.
+
+mod app;
+mod lambda;
+mod local;
+mod runtime_api;

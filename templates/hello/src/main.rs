@@ -1,0 +1,13 @@
+//! A web app on AWS Lambda. `cargo run` serves it on localhost:5000; `lzap deploy` puts it on AWS.
+
+use axum::{Router, routing::get};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lzap::Error> {
+    let router = Router::new().route("/", get(index));
+    lzap::App::new(router).run().await
+}
+
+async fn index() -> &'static str {
+    "Hello from Rust!\n"
+}
