@@ -1,0 +1,8 @@
+//! The program: the same binary serves `http://localhost:5000` under `cargo run` and the requests of a Lambda function.
+//!
+//! The app itself is the library; start reading there.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lzap::Error> {
+    lzap::App::new(csv_group_sum::router()).run().await
+}

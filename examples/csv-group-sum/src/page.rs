@@ -1,0 +1,47 @@
+//! The page of `GET /`: one file, without anything from elsewhere, so that it works under whatever URL it is served.
+
+use axum::http::header;
+use axum::response::{Html, IntoResponse};
+
+const HTML: &str = include_str!("../assets/index.html");
+
+/// Only what is in the page itself may run or load, and it may talk to nobody but this server.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; \
+                      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Answers with the page.
+pub async fn show() -> impl IntoResponse {
+    (
+        [
+            (header::CONTENT_SECURITY_POLICY, POLICY),
+            (header::CACHE_CONTROL, "no-cache"),
+        ],
+        Html(HTML),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::MAX_BODY_BYTES;
+
+    #[test]
+    fn the_page_knows_the_limit() {
+        assert!(HTML.contains(&format!("const MAX_BODY_BYTES = {MAX_BODY_BYTES};")));
+    }
+
+    #[test]
+    fn the_page_needs_nothing_from_elsewhere() {
+        for outside in [
+            "https:",
+            "src=\"http",
+            "url(http",
+            "@import",
+            "src=\"/",
+            "href=\"/",
+            "action=\"/",
+        ] {
+            assert!(!HTML.contains(outside), "{outside}");
+        }
+    }
+}

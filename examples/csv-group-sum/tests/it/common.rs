@@ -1,0 +1,93 @@
+//! What the tests share: a request to the router, and random numbers from a seed.
+
+use std::io;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use futures_util::stream;
+use tower::ServiceExt as _;
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// A header's text, or nothing.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("a header is ASCII here"))
+    }
+}
+
+/// Sends a request to the app.
+pub(crate) async fn send(request: Request<Body>) -> Answer {
+    let response = csv_group_sum::router()
+        .oneshot(request)
+        .await
+        .expect("a router does not fail");
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.expect("the body is in memory");
+    let body = String::from_utf8(body.to_vec()).expect("every answer is UTF-8");
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        body,
+    }
+}
+
+/// Puts a CSV to `/` with a query, which may be empty.
+pub(crate) async fn put(query: &str, csv: impl Into<Body>) -> Answer {
+    let request = Request::put(format!("/?{query}")).body(csv.into());
+    send(request.expect("a valid request")).await
+}
+
+/// A generator of random numbers (`SplitMix64`): the same seed gives the same numbers everywhere.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    /// The next 64 random bits.
+    pub(crate) fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `limit`.
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
+        let limit = u64::try_from(limit).expect("a usize has 64 bits at most");
+        usize::try_from(self.bits() % limit).expect("smaller than a usize")
+    }
+
+    /// True once in `n` times.
+    pub(crate) fn once_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+
+    /// A number from 0 to 1 with all the digits that a float has, so that sums of such numbers round.
+    pub(crate) fn fraction(&mut self) -> f64 {
+        let mut half = || u32::try_from(self.bits() >> 32).expect("32 bits").into();
+        let (high, low): (f64, f64) = (half(), half());
+        let scale = f64::from(u32::MAX) + 1.0;
+        (high + low / scale) / scale
+    }
+}
+
+/// A body of unknown length.
+pub(crate) fn in_chunks(bytes: Vec<u8>) -> Body {
+    Body::from_stream(stream::iter([io::Result::Ok(bytes)]))
+}
+
+/// A body whose connection breaks before its end.
+pub(crate) fn broken(bytes: Vec<u8>) -> Body {
+    Body::from_stream(stream::iter([
+        Ok(bytes),
+        Err(io::Error::from(io::ErrorKind::ConnectionReset)),
+    ]))
+}

@@ -1,0 +1,7 @@
+//! The app as its clients see it: requests to the router, and what comes back.
+
+mod common;
+mod mistakes;
+mod page;
+mod properties;
+mod sums;

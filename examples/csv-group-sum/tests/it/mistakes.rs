@@ -1,0 +1,233 @@
+//! What the app answers to a bad request: a 4xx, and one sentence that says where and what.
+
+use crate::common::{Answer, broken, in_chunks, put, send};
+use axum::body::{Body, Bytes};
+use axum::http::{Method, Request, StatusCode};
+use csv_group_sum::http::MAX_BODY_BYTES;
+
+/// Asserts that `answer` is the sentence, as plain text.
+fn assert_sentence(answer: &Answer, status: StatusCode, sentence: &str) {
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (status, format!("{sentence}\n").as_str())
+    );
+    assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+}
+
+async fn assert_bad(query: &str, csv: impl Into<Body>, sentence: &str) {
+    assert_sentence(&put(query, csv).await, StatusCode::BAD_REQUEST, sentence);
+}
+
+#[tokio::test]
+async fn nothing_to_read() {
+    assert_bad(
+        "",
+        "",
+        "The body is empty: send a CSV whose first row names the columns.",
+    )
+    .await;
+    for csv in ["\n\r\n", "\u{feff}", "1,2\n3,4\n", "1,,2.5\n"] {
+        assert_bad(
+            "",
+            csv,
+            "The CSV has no header: its first row must name the columns.",
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_missing_column() {
+    let csv = ",id,time,value\n0,1,2,3\n";
+    let columns = "the columns are \"id\", \"time\" and \"value\".";
+    assert_bad(
+        "id_column=key",
+        csv,
+        &format!("There is no column \"key\": {columns}"),
+    )
+    .await;
+    assert_bad(
+        "value_column=value,x",
+        csv,
+        &format!("There is no column \"x\": {columns}"),
+    )
+    .await;
+    assert_bad(
+        "",
+        "ID\n1\n",
+        "There is no column \"id\": the only column is \"ID\".",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_ragged_row() {
+    let few = "Row 2 (line 3), column \"value\": the cell is missing, since the row has 1 of 2 cells.";
+    assert_bad("", "id,value\n1,2\n3\n", few).await;
+    let many = "Row 1 (line 2), column 3: the header has no column for \"3\", since it has 2 columns and the row 3 cells.";
+    assert_bad("", "id,value\n1,2,3\n", many).await;
+}
+
+#[tokio::test]
+async fn a_cell_that_is_not_a_number() {
+    let sentence = "Row 2 (line 3), column \"value\": \"abc\" is not a number.";
+    assert_bad("", "id,value\n1,2\n3,abc\n", sentence).await;
+    assert_bad(
+        "value_column=value",
+        "id,value\n1,abc\n",
+        "Row 1 (line 2), column \"value\": \"abc\" is not a number.",
+    )
+    .await;
+    // The row is the second one, though it starts on the fourth line.
+    let csv = "id,note,value\r\n1,\"two\r\nlines\",2\r\n3,,\"1,5\"\r\n";
+    assert_bad(
+        "",
+        csv,
+        "Row 2 (line 4), column \"value\": \"1,5\" is not a number.",
+    )
+    .await;
+    for word in ["nan", "-inf"] {
+        let sentence = format!("Row 2 (line 3), column \"v\": \"{word}\" is not a number.");
+        assert_bad("", format!("id,v\n1,2\n1,{word}\n"), &sentence).await;
+    }
+}
+
+#[tokio::test]
+async fn numbers_and_sums_beyond_a_float() {
+    let sentence = "Row 1 (line 2), column \"v\": \"-1e309\" is too large for a 64-bit float.";
+    assert_bad("", "id,v\n1,-1e309\n", sentence).await;
+    let sentence = "The sum of column \"v\" for id \"b\" is too large for a 64-bit float.";
+    assert_bad("", "id,v\na,1e308\nb,1e308\nb,1e308\n", sentence).await;
+}
+
+#[tokio::test]
+async fn text_that_is_not_utf8() {
+    let sentence = "Row 2 (line 3), column \"name\": the cell is not valid UTF-8.";
+    assert_bad("", Bytes::from_static(b"id,name\n1,a\n2,M\xFCller\n"), sentence).await;
+    let sentence = "The header, column 2: the name is not valid UTF-8.";
+    assert_bad("", Bytes::from_static(b"id,gr\xF6\xDFe\n1,2\n"), sentence).await;
+}
+
+#[tokio::test]
+async fn a_quote_that_is_never_closed() {
+    let sentence = "Row 1 (line 2): a quoted cell opens and is never closed.";
+    assert_bad("", "id,v,note\n1,2,\"x\n3,4,y\n", sentence).await;
+    assert_bad(
+        "",
+        "id,\"v\n1,2\n",
+        "The header: a quoted name opens and is never closed.",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn columns_that_are_ambiguous_or_asked_for_twice() {
+    let csv = "id,v,v\n1,2,3\n";
+    assert_bad(
+        "",
+        csv,
+        "The header names column \"v\" twice, as columns 2 and 3.",
+    )
+    .await;
+    let sentence = "Column \"id\" is the id column, so it cannot be in \"value_column\" too.";
+    assert_bad("value_column=id", csv, sentence).await;
+    assert_bad(
+        "value_column=v,v",
+        csv,
+        "The parameter \"value_column\" names \"v\" more than once.",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn parameters_that_mean_nothing() {
+    let sentence =
+        "There is no parameter \"value_colum\": the parameters are \"id_column\" and \"value_column\".";
+    assert_bad("value_colum=v", "id,v\n", sentence).await;
+    assert_bad(
+        "id_column=a&id_column=b",
+        "a,b\n",
+        "The parameter \"id_column\" is given more than once.",
+    )
+    .await;
+    let sentence = "The parameter \"value_column\" has an empty name in its list \",v\".";
+    assert_bad("value_column=,v", "id,v\n", sentence).await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large() {
+    let sentence = "The body is too large: the limit is 4500000 bytes, which is what fits into the 6 MB of a Lambda event once \
+                    it is base64.";
+    let mut csv = b"id,v\n".to_vec();
+    csv.resize(MAX_BODY_BYTES, b'\n');
+    assert_eq!(put("", csv.clone()).await.body, "id\n");
+    csv.push(b'\n');
+    assert_sentence(
+        &put("", csv.clone()).await,
+        StatusCode::PAYLOAD_TOO_LARGE,
+        sentence,
+    );
+    csv.resize(20_000_000, b'\n');
+    assert_sentence(
+        &put("", csv.clone()).await,
+        StatusCode::PAYLOAD_TOO_LARGE,
+        sentence,
+    );
+    // Without a length that could be seen beforehand.
+    let chunks = in_chunks(csv);
+    assert_sentence(&put("", chunks).await, StatusCode::PAYLOAD_TOO_LARGE, sentence);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large() {
+    // Each sum of nothing takes two bytes, its empty cell one.
+    let columns = 2_000;
+    let header = (0..columns).fold(String::new(), |names, n| names + ",c" + &n.to_string());
+    let empty = ",".repeat(columns);
+    let rows = (0..2_000).fold(String::new(), |rows, n| rows + &n.to_string() + &empty + "\n");
+    let query = format!("value_column={}", &header[1..]);
+    let answer = put(&query, format!("id{header}\n{rows}")).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let end = " bytes, and the limit is 6200000, which is what fits into the 6 MB that Lambda may return; name fewer columns \
+               in \"value_column\".\n";
+    assert!(
+        answer.body.starts_with("The answer is too large: it takes 8"),
+        "{}",
+        answer.body
+    );
+    assert!(answer.body.ends_with(end), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off() {
+    let answer = put("", broken(b"id,v\n1,".to_vec())).await;
+    assert_sentence(
+        &answer,
+        StatusCode::BAD_REQUEST,
+        "The body could not be read to its end.",
+    );
+}
+
+#[tokio::test]
+async fn other_methods_and_paths() {
+    for method in [Method::DELETE, Method::PATCH, Method::OPTIONS] {
+        let sentence = format!(
+            "The method \"{method}\" does nothing here: GET shows the page, PUT and POST take a CSV."
+        );
+        let request = Request::builder().method(method).uri("/").body(Body::empty());
+        let answer = send(request.expect("a valid request")).await;
+        assert_sentence(&answer, StatusCode::METHOD_NOT_ALLOWED, &sentence);
+        assert_eq!(answer.header("allow"), "GET,HEAD,PUT,POST");
+    }
+    let request = Request::put("/sums").body("id,v\n".into());
+    let answer = send(request.expect("a valid request")).await;
+    let sentence = "There is nothing at \"/sums\": the page and the sums are both at \"/\".";
+    assert_sentence(&answer, StatusCode::NOT_FOUND, sentence);
+}
+
+#[tokio::test]
+async fn long_names_are_cut_in_the_sentence() {
+    let answer = put(&format!("id_column={}", "x".repeat(5_000)), "id,v\n1,2\n").await;
+    assert!(answer.body.len() < 200, "{}", answer.body);
+}

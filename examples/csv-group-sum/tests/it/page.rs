@@ -1,0 +1,32 @@
+//! The page, as a server sees it. (How it behaves in a browser is not tested here.)
+
+use crate::common::send;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+
+#[tokio::test]
+async fn the_page_is_one_file_that_may_load_nothing_from_elsewhere() {
+    let answer = send(Request::get("/").body(Body::empty()).expect("a valid request")).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+    assert!(
+        answer
+            .header("content-security-policy")
+            .starts_with("default-src 'none'; ")
+    );
+    assert!(answer.body.starts_with("<!doctype html>"));
+    assert!(answer.body.contains("<form") && answer.body.contains("type=\"file\""));
+}
+
+#[tokio::test]
+async fn a_question_mark_changes_nothing_about_the_page() {
+    let answer = send(
+        Request::get("/?utm_source=x")
+            .body(Body::empty())
+            .expect("a valid request"),
+    )
+    .await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let head = send(Request::head("/").body(Body::empty()).expect("a valid request")).await;
+    assert_eq!((head.status, head.body.as_str()), (StatusCode::OK, ""));
+}
