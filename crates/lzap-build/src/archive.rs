@@ -1,0 +1,109 @@
+//! The zip that Lambda unpacks: `bootstrap` and what `include` names. Same input, same bytes, whatever the file times.
+//!
+//! `files` lists what goes in and refuses what can't; here it is written, a buffer at a time.
+
+mod files;
+
+use std::io::{BufWriter, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use lzap_core::platform::{Architecture, Include};
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, System, ZipWriter};
+
+use crate::error::BuildError;
+use files::Entry;
+
+/// A deployment package on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// The zip.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// The size of what is in it.
+    pub unzipped_bytes: u64,
+    /// Its SHA-256 in hexadecimal: its name in the bucket.
+    pub sha256: String,
+    /// The same in base64, as Lambda's `CodeSha256` has it.
+    pub code_sha256: String,
+    /// What the binary in it is for.
+    pub architecture: Architecture,
+    /// How many files it has.
+    pub files: usize,
+}
+
+/// Writes the zip `out` with `binary` as `bootstrap` and the files of `include`, whose sources start at `project_root`.
+/// The zip appears under its name only when it is complete.
+///
+/// # Errors
+/// Of kind [`ErrorKind::Usage`](crate::ErrorKind::Usage) for an `include` that can't be; [`BuildError::TooLarge`].
+pub fn archive(
+    binary: &Path,
+    project_root: &Path,
+    include: &[Include],
+    architecture: Architecture,
+    out: &Path,
+) -> Result<Artifact, BuildError> {
+    let entries = files::collect(binary, project_root, include)?;
+    let folder = out.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs_err::create_dir_all(folder).map_err(BuildError::io("make the folder for the zip"))?;
+    // Beside `out`, since a rename can't leave its file system.
+    let mut temporary = NamedTempFile::new_in(folder).map_err(BuildError::io("make a file beside the zip"))?;
+    write(&mut temporary, &entries).map_err(|source| BuildError::Zip { path: out.to_owned(), source })?;
+    let (digest, bytes) = digest(temporary.as_file_mut()).map_err(BuildError::io("read the zip again"))?;
+    temporary.persist(out).map_err(|error| error.error).map_err(BuildError::io("put the zip in its place"))?;
+    Ok(Artifact {
+        path: out.to_owned(),
+        bytes,
+        unzipped_bytes: entries.iter().map(|entry| entry.bytes).sum(),
+        sha256: hex(&digest),
+        code_sha256: BASE64_STANDARD.encode(digest),
+        architecture,
+        files: entries.len(),
+    })
+}
+
+fn write(temporary: &mut NamedTempFile, entries: &[Entry]) -> zip::result::ZipResult<()> {
+    let mut zip = ZipWriter::new(BufWriter::new(temporary.as_file_mut()));
+    for entry in entries {
+        zip.start_file(&entry.name, options(entry.is_executable))?;
+        std::io::copy(&mut fs_err::File::open(&entry.path)?, &mut zip)?;
+    }
+    zip.finish()?.into_inner().map_err(|error| zip::result::ZipError::Io(error.into_error()))?;
+    Ok(())
+}
+
+/// All that the file system would add is fixed: the time is the format's first, the mode one of two. Lambda runs the code
+/// as a user of its own, so it must be readable by everyone.
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-function-zip.html>
+fn options(is_executable: bool) -> SimpleFileOptions {
+    SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .compression_level(Some(6))
+        .last_modified_time(DateTime::DEFAULT)
+        .system(System::Unix)
+        .unix_permissions(if is_executable { 0o755 } else { 0o644 })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+}
+
+fn digest(file: &mut std::fs::File) -> std::io::Result<([u8; 32], u64)> {
+    file.seek(SeekFrom::Start(0))?;
+    let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 64 * 1024]);
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok((hash.finalize().into(), bytes));
+        }
+        hash.update(&buffer[..read]);
+        bytes += read as u64;
+    }
+}

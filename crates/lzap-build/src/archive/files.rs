@@ -1,0 +1,173 @@
+//! What goes into the zip, sorted by name, or why it can't.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use lzap_core::platform::Include;
+use lzap_wire::limits::UNZIPPED_BYTES;
+use walkdir::WalkDir;
+
+use crate::error::BuildError;
+
+/// The name under which Lambda's `provided` runtimes start the function.
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html>
+const BOOTSTRAP: &str = "bootstrap";
+
+/// A file on its way into the zip.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    pub(super) bytes: u64,
+    pub(super) is_executable: bool,
+}
+
+/// Returns the binary and the included files by their names in the zip.
+pub(super) fn collect(binary: &Path, root: &Path, include: &[Include]) -> Result<Vec<Entry>, BuildError> {
+    let mut found = Collection { root: real(root)?, entries: BTreeMap::new() };
+    for item in include {
+        found.include(root, item)?;
+    }
+    found.add(BOOTSTRAP.to_owned(), binary, true)?;
+    let entries: Vec<Entry> = found.entries.into_values().collect();
+    check_size(&entries)?;
+    Ok(entries)
+}
+
+struct Collection {
+    root: PathBuf,
+    entries: BTreeMap<String, Entry>,
+}
+
+impl Collection {
+    fn include(&mut self, root: &Path, item: &Include) -> Result<(), BuildError> {
+        let path = root.join(&item.source);
+        let destination = destination(&item.destination)?;
+        if path.symlink_metadata().is_err() {
+            return Err(BuildError::IncludeMissing { name: item.source.clone(), path });
+        }
+        for entry in WalkDir::new(&path).follow_links(true).sort_by_file_name() {
+            let entry = entry.map_err(|error| broken(&error, &path))?;
+            self.check_inside(entry.path())?;
+            if entry.file_type().is_dir() {
+                continue;
+            }
+            let below = entry.path().strip_prefix(&path).unwrap_or(Path::new(""));
+            let name = join(&destination, below)?;
+            self.included(name, entry.path())?;
+        }
+        Ok(())
+    }
+
+    fn included(&mut self, name: String, path: &Path) -> Result<(), BuildError> {
+        let refuse = |why| Err(BuildError::IncludeDestination { destination: name.clone(), why });
+        if name == BOOTSTRAP || name.starts_with("bootstrap/") {
+            return refuse("and that name is the app's own");
+        }
+        if self.entries.get(&name).is_some_and(|known| known.path != path) {
+            return refuse("twice, from different files");
+        }
+        if self.has_folder(&name) || folders(&name).any(|folder| self.entries.contains_key(folder)) {
+            return refuse("and a folder of the same name");
+        }
+        self.add(name, path, false)
+    }
+
+    fn has_folder(&self, name: &str) -> bool {
+        let folder = format!("{name}/");
+        self.entries.range(folder.clone()..).next().is_some_and(|(known, _)| known.starts_with(&folder))
+    }
+
+    fn add(&mut self, name: String, path: &Path, is_bootstrap: bool) -> Result<(), BuildError> {
+        let about = fs_err::metadata(path).map_err(BuildError::io("read a file for the zip"))?;
+        if !about.is_file() {
+            return Err(BuildError::IncludeLink { path: path.to_owned(), why: "which is no ordinary file" });
+        }
+        let is_executable = is_bootstrap || is_executable(&about);
+        let entry = Entry { name: name.clone(), path: path.to_owned(), bytes: about.len(), is_executable };
+        self.entries.insert(name, entry);
+        Ok(())
+    }
+
+    /// A link out of the project would ship what the project doesn't show, by accident a key or a password.
+    fn check_inside(&self, path: &Path) -> Result<(), BuildError> {
+        if real(path)?.starts_with(&self.root) {
+            return Ok(());
+        }
+        Err(BuildError::IncludeLink { path: path.to_owned(), why: "which is outside of the package's folder" })
+    }
+}
+
+/// Returns the folders that a name in the zip lies in.
+fn folders(name: &str) -> impl Iterator<Item = &str> {
+    name.match_indices('/').map(|(at, _)| &name[..at])
+}
+
+#[cfg(unix)]
+fn is_executable(about: &std::fs::Metadata) -> bool {
+    std::os::unix::fs::PermissionsExt::mode(&about.permissions()) & 0o111 != 0
+}
+
+#[cfg(not(unix))]
+fn is_executable(_: &std::fs::Metadata) -> bool {
+    false
+}
+
+fn real(path: &Path) -> Result<PathBuf, BuildError> {
+    fs_err::canonicalize(path).map_err(BuildError::io("find a file for the zip"))
+}
+
+fn broken(error: &walkdir::Error, path: &Path) -> BuildError {
+    let path = error.path().unwrap_or(path).to_owned();
+    let is_link = path.symlink_metadata().is_ok_and(|about| about.is_symlink());
+    let why = match (error.loop_ancestor(), is_link) {
+        (Some(_), _) => "a link to a folder that it is in itself",
+        (None, true) => "a link to something that doesn't exist",
+        (None, false) => "which can't be read",
+    };
+    BuildError::IncludeLink { path, why }
+}
+
+/// Returns the destination without a trailing slash; empty or `.` is the top of the zip.
+fn destination(wanted: &str) -> Result<String, BuildError> {
+    let refuse = |why| Err(BuildError::IncludeDestination { destination: wanted.to_owned(), why });
+    if wanted.contains('\\') {
+        return refuse("with a backslash");
+    }
+    let mut parts = Vec::new();
+    for part in Path::new(wanted).components() {
+        match part {
+            Component::Normal(name) => parts.push(name.to_string_lossy()),
+            Component::CurDir => {}
+            Component::ParentDir => return refuse("which is outside of the function's folder"),
+            Component::RootDir | Component::Prefix(_) => return refuse("an absolute path"),
+        }
+    }
+    Ok(parts.join("/"))
+}
+
+fn join(destination: &str, below: &Path) -> Result<String, BuildError> {
+    let mut name = destination.to_owned();
+    for part in below.components() {
+        let Some(part) = part.as_os_str().to_str() else {
+            let destination = below.to_string_lossy().into_owned();
+            return Err(BuildError::IncludeDestination { destination, why: "a name that isn't UTF-8" });
+        };
+        if !name.is_empty() {
+            name.push('/');
+        }
+        name.push_str(part);
+    }
+    Ok(name)
+}
+
+fn check_size(entries: &[Entry]) -> Result<(), BuildError> {
+    let bytes = entries.iter().map(|entry| entry.bytes).sum();
+    if bytes <= UNZIPPED_BYTES {
+        return Ok(());
+    }
+    let mut biggest: Vec<_> = entries.iter().map(|entry| (entry.name.clone(), entry.bytes)).collect();
+    biggest.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+    biggest.truncate(3);
+    Err(BuildError::TooLarge { bytes, limit: UNZIPPED_BYTES, biggest })
+}

@@ -1,0 +1,340 @@
+//! `cargo build` for Lambda: linker, target, profile, progress.
+//!
+//! [`compile`] reads top to bottom. Not here: which linker (`linker`), reading cargo's output (`cargo`), and whether
+//! Lambda can start the result ([`crate::elf`]) but for the one case where that decides about the linker.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Instant;
+
+use lzap_core::platform::{Architecture, Linker};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::cargo::{self, Lines, Said};
+use crate::error::BuildError;
+use crate::linker::{self, Choice};
+use crate::project::Project;
+use crate::toolchain::Toolchain;
+use crate::{elf, profile, zig};
+
+/// What to build for.
+#[derive(Clone, Debug)]
+pub struct CompileOptions {
+    /// The stage's architecture.
+    pub architecture: Architecture,
+    /// The linker, or [`Linker::Auto`].
+    pub linker: Linker,
+    /// Whether cargo's lines and errors come in color.
+    pub color: bool,
+}
+
+/// A binary that cargo built.
+#[derive(Clone, Debug)]
+pub struct Binary {
+    /// Where it is: in the project's target folder.
+    pub path: PathBuf,
+    /// What it is for.
+    pub architecture: Architecture,
+    /// Rust's name for that.
+    pub triple: String,
+    /// The linker that was used; never [`Linker::Auto`].
+    pub linker: Linker,
+    /// How long all of it took.
+    pub seconds: f64,
+}
+
+/// What happens during a build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BuildEvent {
+    /// This linker was chosen, for this reason.
+    Linker {
+        /// Never [`Linker::Auto`].
+        linker: Linker,
+        /// A clause, for a sentence like "linking with zig: …".
+        reason: String,
+    },
+    /// Rust's standard library for this target is being fetched through rustup.
+    AddingTarget(String),
+    /// Something in the project that will cost the user later; a sentence.
+    Warning(String),
+    /// A crate is being compiled.
+    Compiling {
+        /// Its name.
+        name: String,
+        /// Units that are done.
+        done: usize,
+        /// Units in all, once cargo has told.
+        total: Option<usize>,
+    },
+    /// Another cargo holds the target folder, and this one waits for it.
+    Waiting,
+    /// A line that cargo would have written to a terminal, the progress bar apart.
+    CargoLine(String),
+}
+
+/// Where events go.
+type OnEvent<'a> = &'a mut (dyn FnMut(BuildEvent) + Send);
+
+/// Builds the project's binary. Runs cargo, and rustup where the target is missing; dropping the future ends both.
+///
+/// # Errors
+/// [`BuildError::CompileFailed`] with cargo's words; others where a tool is missing, each with how to get it.
+pub async fn compile(
+    project: &Project,
+    options: &CompileOptions,
+    on_event: OnEvent<'_>,
+) -> Result<Binary, BuildError> {
+    let started = Instant::now();
+    let toolchain = Toolchain::of(&project.root).await?;
+    let c_dependency = project.c_dependency.as_deref();
+    let first = linker::choose(options.linker, c_dependency, &toolchain.host, options.architecture)?;
+    if profile::aborts(project) {
+        on_event(BuildEvent::Warning(
+            "the release profile has `panic = \"abort\"`: each panic will end the process and cost a cold start".to_owned(),
+        ));
+    }
+    let build = Build { project, options, toolchain: &toolchain };
+    let path = build.with(&first, on_event).await?;
+    let (choice, path) = match build.second_choice(&first, &path)? {
+        None => (first, path),
+        Some(second) => {
+            let path = build.with(&second, on_event).await?;
+            (second, path)
+        }
+    };
+    Ok(Binary {
+        path,
+        architecture: options.architecture,
+        triple: choice.triple(options.architecture).to_owned(),
+        linker: choice.linker,
+        seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+struct Build<'a> {
+    project: &'a Project,
+    options: &'a CompileOptions,
+    toolchain: &'a Toolchain,
+}
+
+impl Build<'_> {
+    /// One run of cargo.
+    async fn with(&self, choice: &Choice, on_event: OnEvent<'_>) -> Result<PathBuf, BuildError> {
+        on_event(BuildEvent::Linker { linker: choice.linker, reason: choice.reason.clone() });
+        let triple = choice.triple(self.options.architecture);
+        let variables = self.variables(choice, triple).await?;
+        self.toolchain.ensure_target(triple, on_event).await?;
+        let mut command = self.command(triple);
+        command.envs(variables).envs(profile::variables(self.project));
+        let outcome = run(&mut command, &self.project.bin, on_event).await?;
+        if !outcome.status.success() {
+            return Err(self.failed(choice, outcome));
+        }
+        outcome.binary.ok_or_else(|| BuildError::NoOutput { bin: self.project.bin.clone() })
+    }
+
+    /// zig, where the native toolchain was lzap's own choice and its result can't run in Lambda.
+    fn second_choice(&self, first: &Choice, path: &Path) -> Result<Option<Choice>, BuildError> {
+        if (self.options.linker, first.linker) != (Linker::Auto, Linker::Native) {
+            return Ok(None);
+        }
+        let checked = elf::check(&elf::inspect(path)?, self.options.architecture);
+        Ok(checked.err().map(|error| Choice { linker: Linker::Zig, reason: format!("built natively, {error}") }))
+    }
+
+    async fn variables(&self, choice: &Choice, triple: &'static str) -> Result<Vec<(String, OsString)>, BuildError> {
+        let dir = &self.project.root;
+        if choice.linker == Linker::Zig {
+            return zig::variables(self.toolchain, dir, triple, &choice.reason).await;
+        }
+        let mut variables = Vec::new();
+        if choice.linker == Linker::RustLld {
+            self.toolchain.ensure_rust_lld()?;
+            // rustc infers the rest for a musl target: a static binary with the start files that come with Rust.
+            variables.push((linker::variable(triple), "rust-lld".into()));
+        }
+        // What cargo can't read either, it will say itself.
+        let config = cargo_config2::Config::load_with_cwd(dir).ok();
+        let flags = config.and_then(|config| linker::rustflags(&config, triple, &[]));
+        variables.extend(flags.map(|(name, value)| (name.to_owned(), value)));
+        Ok(variables)
+    }
+
+    fn command(&self, triple: &str) -> Command {
+        let mut command = Command::new(cargo::program());
+        command
+            .args(["build", "--release", "--message-format=json-render-diagnostics", "--target", triple])
+            .args(["--color", if self.options.color { "always" } else { "never" }])
+            .args(["--bin", &self.project.bin, "--manifest-path"])
+            .arg(self.project.root.join("Cargo.toml"))
+            .arg("--target-dir")
+            .arg(&self.project.target_dir)
+            .current_dir(&self.project.root)
+            .env("CARGO_TERM_PROGRESS_WHEN", "always")
+            .env("CARGO_TERM_PROGRESS_WIDTH", "120");
+        if !self.project.features.is_empty() {
+            command.args(["--features", &self.project.features.join(",")]);
+        }
+        command
+    }
+
+    fn failed(&self, choice: &Choice, outcome: Outcome) -> BuildError {
+        let mut rendered = outcome.rendered;
+        if rendered.trim().is_empty() {
+            rendered = format!("cargo ended with {} and said nothing", outcome.status);
+        }
+        let advice = advice(choice.linker, self.project.c_dependency.as_deref(), &rendered);
+        BuildError::CompileFailed { package: self.project.package.clone(), rendered, advice }
+    }
+}
+
+/// What to do about a failed build, by what it said.
+fn advice(linker: Linker, c_dependency: Option<&str>, rendered: &str) -> String {
+    let said = |text: &str| rendered.contains(text);
+    match (linker, c_dependency) {
+        _ if said("openssl-sys") && said("build script") || said("custom build command for `openssl-sys") => {
+            "use rustls instead of OpenSSL (for reqwest: `default-features = false, features = [\"rustls\"]`), or turn on \
+             openssl's feature `vendored`"
+                .to_owned()
+        }
+        (Linker::RustLld, Some(c)) => format!(
+            "`{c}` compiles C, and `rust-lld` brings no C compiler for a static binary: take `linker` out of lzap.toml, or \
+             set it to \"zig\""
+        ),
+        (Linker::Native, _) if said("linker `cc` not found") || said("failed to find tool") => {
+            "install a C compiler (`apt install gcc`, `dnf install gcc`), or set `linker = \"zig\"` in lzap.toml".to_owned()
+        }
+        _ => "mend the errors above, then run it again".to_owned(),
+    }
+}
+
+struct Outcome {
+    status: ExitStatus,
+    binary: Option<PathBuf>,
+    rendered: String,
+}
+
+/// Runs cargo in a process group of its own, so that all of it can be ended, and reports what it says.
+async fn run(command: &mut Command, bin: &str, on_event: OnEvent<'_>) -> Result<Outcome, BuildError> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    #[cfg(unix)]
+    command.process_group(0);
+    let mut child = command.spawn().map_err(|source| BuildError::NoCargo {
+        program: cargo::program().to_string_lossy().into_owned(),
+        source,
+    })?;
+    let group = Group::of(&child);
+    let (Some(stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        unreachable!("both were asked for as pipes")
+    };
+    let reading = BuildError::io("read what cargo writes");
+    let mut messages = BufReader::new(stdout).lines();
+    let (mut binary, mut reporter) = (None, Reporter::new(on_event));
+    let (mut lines, mut bytes) = (Lines::default(), Vec::with_capacity(8192));
+    let (mut messages_open, mut lines_open) = (true, true);
+    let read: std::io::Result<()> = async {
+        while messages_open || lines_open {
+            tokio::select! {
+                message = messages.next_line(), if messages_open => match message? {
+                    Some(message) => binary = cargo::built(&message, bin).or(binary.take()),
+                    None => messages_open = false,
+                },
+                read = stderr.read_buf(&mut bytes), if lines_open => {
+                    lines_open = read? > 0;
+                    lines.push(&bytes).into_iter().for_each(|said| reporter.take(said));
+                    bytes.clear();
+                }
+            }
+        }
+        Ok(())
+    }
+    .await;
+    read.map_err(reading)?;
+    lines.finish().into_iter().for_each(|said| reporter.take(said));
+    let status = child.wait().await.map_err(BuildError::io("wait for cargo"))?;
+    group.ended();
+    Ok(Outcome { status, binary, rendered: reporter.rendered })
+}
+
+/// Turns cargo's lines into events, and keeps what is no mere status.
+struct Reporter<'a> {
+    on_event: OnEvent<'a>,
+    done: usize,
+    total: Option<usize>,
+    rendered: String,
+}
+
+impl<'a> Reporter<'a> {
+    fn new(on_event: OnEvent<'a>) -> Self {
+        Self { on_event, done: 0, total: None, rendered: String::new() }
+    }
+
+    fn take(&mut self, said: Said) {
+        match said {
+            Said::Progress { done, total, name } => {
+                (self.done, self.total) = (done, Some(total));
+                if let Some(name) = name {
+                    self.compiling(name);
+                }
+            }
+            Said::Compiling { name, line } => {
+                self.compiling(name);
+                (self.on_event)(BuildEvent::CargoLine(line));
+            }
+            Said::Status(line) => {
+                if line.contains("Blocking") {
+                    (self.on_event)(BuildEvent::Waiting);
+                }
+                (self.on_event)(BuildEvent::CargoLine(line));
+            }
+            Said::Text(line) => {
+                self.rendered.push_str(&line);
+                self.rendered.push('\n');
+                (self.on_event)(BuildEvent::CargoLine(line));
+            }
+        }
+    }
+
+    fn compiling(&mut self, name: String) {
+        (self.on_event)(BuildEvent::Compiling { name, done: self.done, total: self.total });
+    }
+}
+
+/// Ends cargo's whole process group, compilers included, unless it ended by itself.
+struct Group {
+    #[cfg(unix)]
+    leader: Option<rustix::process::Pid>,
+}
+
+#[cfg(unix)]
+impl Group {
+    fn of(child: &Child) -> Self {
+        let pid = child.id().and_then(|id| i32::try_from(id).ok());
+        Self { leader: pid.and_then(rustix::process::Pid::from_raw) }
+    }
+
+    fn ended(mut self) {
+        self.leader = None;
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.leader {
+            // An error means that it is gone already.
+            _ = rustix::process::kill_process_group(leader, rustix::process::Signal::TERM);
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Group {
+    fn of(_: &Child) -> Self {
+        Self {}
+    }
+
+    fn ended(self) {}
+}

@@ -1,0 +1,94 @@
+//! What the resolved dependencies say: the web framework, the runtime crate's features, and whether C is compiled.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use cargo_metadata::{DependencyKind, Metadata, Node, NodeDep, Package, PackageId};
+
+use crate::project::LzapDependency;
+
+/// Frameworks by the crate's name, the one that wins first: `warp` and `poem` bring `hyper` in, an app names its own.
+const FRAMEWORKS: &[&str] =
+    &["axum", "actix-web", "rocket", "warp", "poem", "salvo", "ntex", "tide", "viz", "gotham", "hyper"];
+
+/// Build dependencies that mean: this crate compiles C, or looks for a system library to link.
+const C_TOOLS: &[&str] = &["autotools", "cc", "cmake", "metadeps", "pkg-config", "system-deps", "vcpkg"];
+
+/// See [`crate::project::Project`] for the fields.
+pub(crate) struct Found {
+    pub(crate) framework: Option<&'static str>,
+    pub(crate) lzap: Option<LzapDependency>,
+    pub(crate) c_dependency: Option<String>,
+}
+
+/// Returns what `metadata` says about the package `root`.
+pub(crate) fn read(metadata: &Metadata, root: &PackageId) -> Found {
+    let graph = Graph::new(metadata);
+    let direct: BTreeMap<&str, &PackageId> = graph.normal(root).map(|id| (graph.name(id), id)).collect();
+    Found {
+        framework: FRAMEWORKS.iter().copied().find(|name| direct.contains_key(name)),
+        lzap: direct.get("lzap").map(|id| graph.lzap(id)),
+        c_dependency: graph.compiles_c(root),
+    }
+}
+
+struct Graph<'m> {
+    packages: HashMap<&'m PackageId, &'m Package>,
+    nodes: HashMap<&'m PackageId, &'m Node>,
+}
+
+impl<'m> Graph<'m> {
+    fn new(metadata: &'m Metadata) -> Self {
+        let nodes = metadata.resolve.iter().flat_map(|resolve| &resolve.nodes);
+        Self {
+            packages: metadata.packages.iter().map(|package| (&package.id, package)).collect(),
+            nodes: nodes.map(|node| (&node.id, node)).collect(),
+        }
+    }
+
+    fn name(&self, id: &PackageId) -> &'m str {
+        self.packages.get(id).map_or("", |package| package.name.as_str())
+    }
+
+    fn deps(&self, id: &PackageId, kind: DependencyKind) -> impl Iterator<Item = &'m PackageId> {
+        let deps: &'m [NodeDep] = self.nodes.get(id).map_or(&[], |node| &node.deps);
+        deps.iter().filter(move |dep| dep.dep_kinds.iter().any(|it| it.kind == kind)).map(|dep| &dep.pkg)
+    }
+
+    fn normal(&self, id: &PackageId) -> impl Iterator<Item = &'m PackageId> {
+        self.deps(id, DependencyKind::Normal)
+    }
+
+    fn lzap(&self, id: &PackageId) -> LzapDependency {
+        let features = self.nodes.get(id).map(|node| &node.features);
+        LzapDependency {
+            version: self.packages.get(id).map_or_else(String::new, |package| package.version.to_string()),
+            features: features.into_iter().flatten().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// The first crate, by name, that ends up in the binary and needs a C toolchain. What stands behind a procedural
+    /// macro runs in the compiler, on this machine, and doesn't count.
+    fn compiles_c(&self, root: &PackageId) -> Option<String> {
+        let mut open: Vec<&PackageId> = self.nodes.get_key_value(root).map(|(id, _)| *id).into_iter().collect();
+        let mut seen: BTreeSet<&PackageId> = open.iter().copied().collect();
+        let mut found = BTreeSet::new();
+        while let Some(id) = open.pop() {
+            if self.needs_c(id) {
+                found.insert(self.name(id));
+            }
+            open.extend(self.normal(id).filter(|dep| !self.is_macro(dep) && seen.insert(dep)));
+        }
+        found.first().map(|name| (*name).to_owned())
+    }
+
+    /// `links` alone says little: `rayon-core` has it to be there only once. With `-sys` in the name it is a library.
+    fn needs_c(&self, id: &PackageId) -> bool {
+        let uses_tool = self.deps(id, DependencyKind::Build).any(|dep| C_TOOLS.contains(&self.name(dep)));
+        let is_sys = self.packages.get(id).is_some_and(|it| it.links.is_some() && it.name.ends_with("-sys"));
+        uses_tool || is_sys
+    }
+
+    fn is_macro(&self, id: &PackageId) -> bool {
+        self.packages.get(id).is_some_and(|it| it.targets.iter().any(cargo_metadata::Target::is_proc_macro))
+    }
+}

@@ -1,0 +1,63 @@
+//! The release profile: lzap's choice for each key that the user left open.
+
+use std::path::{Path, PathBuf};
+
+use toml_edit::{DocumentMut, Item};
+
+use crate::project::Project;
+
+/// Key, value. `opt-level` stays at cargo's 3: on the CSV example `"s"` halves the speed and saves half a megabyte at most.
+/// Panics unwind, which is cargo's default: the runtime answers a panic with a 500, an abort costs a cold start.
+const CHOICES: &[(&str, &str)] = &[("lto", "thin"), ("codegen-units", "1"), ("strip", "true")];
+
+/// Returns the environment variables for cargo that set what the user didn't.
+pub(crate) fn variables(project: &Project) -> Vec<(String, String)> {
+    let files = sources(project);
+    CHOICES
+        .iter()
+        .filter(|(key, _)| !files.iter().any(|file| sets(file, key)))
+        .map(|(key, value)| (variable(key), (*value).to_owned()))
+        .filter(|(name, _)| std::env::var_os(name).is_none())
+        .collect()
+}
+
+/// Returns whether the user's own profile aborts on a panic.
+pub(crate) fn aborts(project: &Project) -> bool {
+    let in_file = sources(project).iter().any(|file| value(file, "panic").as_deref() == Some("abort"));
+    in_file || std::env::var_os(variable("panic")).is_some_and(|it| it == "abort")
+}
+
+/// Cargo: <https://doc.rust-lang.org/cargo/reference/config.html#profile>
+fn variable(key: &str) -> String {
+    format!("CARGO_PROFILE_RELEASE_{}", key.replace('-', "_").to_uppercase())
+}
+
+/// The workspace's manifest and cargo's configuration files. What can't be read, cargo itself will complain about.
+fn sources(project: &Project) -> Vec<DocumentMut> {
+    let configs = project.root.ancestors().map(|folder| folder.join(".cargo"));
+    let configs = configs.chain(cargo_home()).flat_map(|it| [it.join("config.toml"), it.join("config")]);
+    std::iter::once(project.workspace_root.join("Cargo.toml"))
+        .chain(configs)
+        .filter_map(|path| read(&path))
+        .collect()
+}
+
+fn cargo_home() -> Option<PathBuf> {
+    std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(std::env::home_dir()?.join(".cargo")))
+}
+
+fn read(path: &Path) -> Option<DocumentMut> {
+    fs_err::read_to_string(path).ok()?.parse().ok()
+}
+
+fn item<'f>(file: &'f DocumentMut, key: &str) -> Option<&'f Item> {
+    file.get("profile")?.get("release")?.get(key)
+}
+
+fn sets(file: &DocumentMut, key: &str) -> bool {
+    item(file, key).is_some()
+}
+
+fn value(file: &DocumentMut, key: &str) -> Option<String> {
+    item(file, key)?.as_str().map(ToOwned::to_owned)
+}

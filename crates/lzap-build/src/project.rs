@@ -1,0 +1,210 @@
+//! Which package and binary are meant, and what `cargo metadata` knows about them.
+//!
+//! Not here: what the crates in the binary say about linking (`dependencies`), compiling ([`crate::compile`]).
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{CargoOpt, Metadata, MetadataCommand, Package, Target};
+use lzap_core::platform::Architecture;
+
+use crate::dependencies;
+use crate::error::{BuildError, CargoSaid};
+
+/// What the user said about which binary is the app.
+#[derive(Clone, Copy, Debug)]
+pub struct Selection<'a> {
+    /// Where to look; a `Cargo.toml` in a folder above does too.
+    pub dir: &'a Path,
+    /// The package, in a workspace with several.
+    pub package: Option<&'a str>,
+    /// The binary, in a package with several.
+    pub bin: Option<&'a str>,
+    /// Cargo features on top of the default ones; they decide which dependencies there are.
+    pub features: &'a [String],
+}
+
+/// A package, one of its binaries, and what goes into that.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// The package's folder.
+    pub root: PathBuf,
+    /// The workspace's folder; the same for a package that stands alone.
+    pub workspace_root: PathBuf,
+    /// Where cargo puts what it builds (`CARGO_TARGET_DIR` and cargo's configuration count).
+    pub target_dir: PathBuf,
+    /// The package's name.
+    pub package: String,
+    /// The binary's name.
+    pub bin: String,
+    /// The binary's source file.
+    pub main: PathBuf,
+    /// The package's version.
+    pub version: String,
+    /// The features to build with, from the selection.
+    pub features: Vec<String>,
+    /// The web framework among the package's own dependencies.
+    pub framework: Option<&'static str>,
+    /// The package's dependency on the runtime crate `lzap`; `None` where it has none yet.
+    pub lzap: Option<LzapDependency>,
+    /// A crate in the binary that compiles C or links a system library; for messages.
+    pub c_dependency: Option<String>,
+}
+
+/// The runtime crate as cargo resolved it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LzapDependency {
+    /// Its version.
+    pub version: String,
+    /// Its features that are on.
+    pub features: BTreeSet<String>,
+}
+
+/// Returns the project that `selection` means. Runs `cargo metadata`, which fetches what isn't in cargo's cache yet.
+///
+/// # Errors
+/// Of kind [`ErrorKind::Usage`](crate::ErrorKind::Usage) where the selection doesn't name one binary, or where cargo
+/// can't read the project; [`BuildError::NoCargo`] without cargo.
+pub fn find(selection: &Selection<'_>) -> Result<Project, BuildError> {
+    let manifest = nearest_manifest(selection.dir)?;
+    let outline = metadata(&manifest, MetadataCommand::new().no_deps())?;
+    let package = select_package(&outline, &manifest, selection.package)?;
+    let bin = select_binary(package, selection.bin)?;
+    let full = metadata(
+        package.manifest_path.as_std_path(),
+        MetadataCommand::new()
+            .features(CargoOpt::SomeFeatures(selection.features.to_vec()))
+            .other_options(platforms()),
+    )?;
+    let found = dependencies::read(&full, &package.id);
+    Ok(Project {
+        root: parent(package.manifest_path.as_std_path()),
+        workspace_root: outline.workspace_root.clone().into_std_path_buf(),
+        target_dir: outline.target_directory.clone().into_std_path_buf(),
+        package: package.name.to_string(),
+        bin: bin.name.clone(),
+        main: bin.src_path.clone().into_std_path_buf(),
+        version: package.version.to_string(),
+        features: selection.features.to_vec(),
+        framework: found.framework,
+        lzap: found.lzap,
+        c_dependency: found.c_dependency,
+    })
+}
+
+/// Returns the exact lines that a crate without `lzap` needs, in the manifest and in the source.
+pub fn lines_to_add(project: &Project) -> String {
+    let main = project.main.strip_prefix(&project.root).unwrap_or(&project.main).display();
+    let dependency = crate::scaffold::lzap_dependency();
+    let app = match project.framework {
+        None | Some("axum") => "let router = axum::Router::new(); // your routes\n    lzap::App::new(router).run().await".to_owned(),
+        Some(other) => format!(
+            "// lzap runs an axum `Router`, or any `tower::Service<http::Request<_>>`; {other} has its own server instead,\n    \
+             // so move its routes to a router, or wrap it in such a service.\n    let router = axum::Router::new();\n    \
+             lzap::App::new(router).run().await"
+        ),
+    };
+    let axum = if project.framework == Some("axum") { "" } else { "axum = \"0.8\"\n" };
+    format!(
+        "In Cargo.toml:\n\n[dependencies]\n{axum}{dependency}\ntokio = {{ version = \"1\", features = [\"macros\", \"rt\"] }}\n\n\
+         In {main}, instead of starting a server:\n\n#[tokio::main(flavor = \"current_thread\")]\n\
+         async fn main() -> Result<(), lzap::Error> {{\n    {app}\n}}\n"
+    )
+}
+
+fn nearest_manifest(dir: &Path) -> Result<PathBuf, BuildError> {
+    let start = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    start
+        .ancestors()
+        .map(|folder| folder.join("Cargo.toml"))
+        .find(|manifest| manifest.is_file())
+        .ok_or(BuildError::NoManifest { dir: start })
+}
+
+/// Dependencies of other platforms don't count. Both architectures, since stages may differ in theirs.
+fn platforms() -> Vec<String> {
+    [Architecture::Arm64, Architecture::X86_64]
+        .into_iter()
+        .flat_map(|it| ["--filter-platform".to_owned(), it.musl_triple().to_owned()])
+        .collect()
+}
+
+/// Runs in the manifest's folder: cargo takes its configuration, and rustup the toolchain, from where they run.
+fn metadata(manifest: &Path, command: &mut MetadataCommand) -> Result<Metadata, BuildError> {
+    let program = crate::cargo::program();
+    let command = command.manifest_path(manifest).current_dir(parent(manifest)).cargo_path(&program);
+    command.exec().map_err(|error| match error {
+        cargo_metadata::Error::Io(source) => {
+            BuildError::NoCargo { program: program.to_string_lossy().into_owned(), source }
+        }
+        cargo_metadata::Error::CargoMetadata { stderr } => {
+            BuildError::Metadata { source: CargoSaid(stderr.trim().to_owned()) }
+        }
+        other => BuildError::Metadata { source: CargoSaid(other.to_string()) },
+    })
+}
+
+fn select_package<'m>(
+    outline: &'m Metadata,
+    manifest: &Path,
+    wanted: Option<&str>,
+) -> Result<&'m Package, BuildError> {
+    let members = outline.workspace_packages();
+    if let Some(wanted) = wanted {
+        return members.iter().copied().find(|package| package.name.as_str() == wanted).ok_or_else(|| {
+            BuildError::UnknownPackage { wanted: wanted.to_owned(), packages: names(&members) }
+        });
+    }
+    if let Some(here) = members.iter().copied().find(|package| same_file(package.manifest_path.as_std_path(), manifest)) {
+        return Ok(here);
+    }
+    let with_binary: Vec<_> =
+        members.iter().copied().filter(|package| package.targets.iter().any(Target::is_bin)).collect();
+    match (with_binary.as_slice(), members.as_slice()) {
+        ([only], _) | ([], [only]) => Ok(*only),
+        ([], _) => Err(several(outline, &members)),
+        _ => Err(several(outline, &with_binary)),
+    }
+}
+
+fn several(outline: &Metadata, packages: &[&Package]) -> BuildError {
+    BuildError::SeveralPackages {
+        root: outline.workspace_root.clone().into_std_path_buf(),
+        packages: names(packages),
+    }
+}
+
+fn select_binary<'p>(package: &'p Package, wanted: Option<&str>) -> Result<&'p Target, BuildError> {
+    let binaries: Vec<&Target> = package.targets.iter().filter(|target| target.is_bin()).collect();
+    let names = || binaries.iter().map(|target| target.name.clone()).collect::<Vec<_>>();
+    let name = package.name.to_string();
+    if binaries.is_empty() {
+        return Err(BuildError::NoBinary { package: name });
+    }
+    if let Some(wanted) = wanted.or(package.default_run.as_deref()) {
+        return binaries.iter().copied().find(|target| target.name == wanted).ok_or_else(|| {
+            BuildError::UnknownBinary { package: name, wanted: wanted.to_owned(), binaries: names() }
+        });
+    }
+    match binaries.as_slice() {
+        [only] => Ok(*only),
+        _ => Err(BuildError::SeveralBinaries { package: name, binaries: names() }),
+    }
+}
+
+fn names(packages: &[&Package]) -> Vec<String> {
+    let mut names: Vec<_> = packages.iter().map(|package| package.name.to_string()).collect();
+    names.sort();
+    names
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => a == b,
+    }
+}
+
+fn parent(manifest: &Path) -> PathBuf {
+    manifest.parent().unwrap_or(Path::new("/")).to_owned()
+}

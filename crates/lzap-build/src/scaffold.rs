@@ -1,0 +1,193 @@
+//! New crates from the templates, and the `lzap.toml` of a crate that is there already.
+//!
+//! The templates are real crates that are built and deployed in the tests; what is changed in them, and how, is in
+//! `rewrite`. Not here: asking the user.
+
+mod rewrite;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use lzap_core::platform::Architecture;
+use tempfile::{Builder, NamedTempFile};
+
+use crate::error::BuildError;
+use crate::templates::{self, File};
+
+const NAMES: &[&str] = &["hello", "csv-group-sum"];
+
+/// Returns the names that [`create`] takes.
+pub fn templates() -> &'static [&'static str] {
+    NAMES
+}
+
+/// Writes the crate `name` from `template` into `dir`, which is empty or doesn't exist; returns the files. When it fails,
+/// nothing is left of it.
+///
+/// # Errors
+/// [`BuildError::UnknownTemplate`], [`BuildError::CrateName`], [`BuildError::NotEmpty`]; [`BuildError::Io`].
+pub fn create(template: &str, dir: &Path, name: &str) -> Result<Vec<PathBuf>, BuildError> {
+    let files = find(template)?;
+    rewrite::check_name(name)?;
+    check_empty(dir)?;
+    let files = rewrite::rename(files, template, name, &LzapSource::find())?;
+    let is_new = !dir.exists();
+    fs_err::create_dir_all(dir).map_err(BuildError::io("make the crate's folder"))?;
+    let written = write_all(dir, &files);
+    if written.is_err() && is_new {
+        // Empty again, so this can only remove what was made above.
+        _ = fs_err::remove_dir(dir);
+    }
+    written.map_err(BuildError::io("write the crate"))
+}
+
+fn find(template: &str) -> Result<&'static [File], BuildError> {
+    match template {
+        "hello" => Ok(templates::HELLO),
+        "csv-group-sum" => Ok(templates::CSV_GROUP_SUM),
+        _ => Err(BuildError::UnknownTemplate { wanted: template.to_owned(), templates: NAMES }),
+    }
+}
+
+/// A `.git` may be there: a new repository is where one starts a crate.
+fn check_empty(dir: &Path) -> Result<(), BuildError> {
+    let entries = match fs_err::read_dir(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(BuildError::io("look into the crate's folder")(error)),
+        Ok(entries) => entries,
+    };
+    let found = entries.flatten().map(|entry| entry.file_name()).filter(|name| name != ".git").min();
+    match found {
+        None => Ok(()),
+        Some(name) => {
+            Err(BuildError::NotEmpty { dir: dir.to_owned(), found: name.to_string_lossy().into_owned() })
+        }
+    }
+}
+
+/// Writes all files into a hidden folder first, then moves what lies at the top, so that a full disk or a kill leaves no
+/// half of a crate.
+fn write_all(dir: &Path, files: &[(String, Vec<u8>)]) -> std::io::Result<Vec<PathBuf>> {
+    let staging = Builder::new().prefix(".lzap-").tempdir_in(dir)?;
+    for (name, bytes) in files {
+        let path = staging.path().join(name);
+        fs_err::create_dir_all(path.parent().unwrap_or(dir))?;
+        fs_err::write(&path, bytes)?;
+    }
+    let mut moved: Vec<PathBuf> = Vec::new();
+    for entry in fs_err::read_dir(staging.path())? {
+        let entry = entry?;
+        let target = dir.join(entry.file_name());
+        if let Err(error) = fs_err::rename(entry.path(), &target) {
+            for path in &moved {
+                remove(path);
+            }
+            return Err(error);
+        }
+        moved.push(target);
+    }
+    Ok(files.iter().map(|(name, _)| dir.join(name)).collect())
+}
+
+/// Best effort: the error that led here is the one to tell.
+fn remove(path: &Path) {
+    _ = if path.is_dir() { fs_err::remove_dir_all(path) } else { fs_err::remove_file(path) };
+}
+
+/// Where a new crate gets the runtime crate from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum LzapSource {
+    /// The checkout that this program was built from.
+    Path(PathBuf),
+    /// The registry.
+    Version(&'static str),
+}
+
+impl LzapSource {
+    fn find() -> Self {
+        let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lzap");
+        match checkout.canonicalize() {
+            Ok(path) if path.join("Cargo.toml").is_file() => Self::Path(path),
+            _ => Self::Version(env!("CARGO_PKG_VERSION")),
+        }
+    }
+}
+
+/// Returns the line for `[dependencies]`.
+pub(crate) fn lzap_dependency() -> String {
+    match LzapSource::find() {
+        LzapSource::Path(path) => {
+            format!("lzap = {{ path = {} }}", toml_edit::Value::from(path.to_string_lossy().as_ref()))
+        }
+        LzapSource::Version(version) => format!("lzap = \"{version}\""),
+    }
+}
+
+/// What `lzap init` asks, or takes as given.
+#[derive(Clone, Debug)]
+pub struct InitAnswers {
+    /// The app's name.
+    pub app: String,
+    /// The region; `None` leaves it to the environment or the profile.
+    pub region: Option<String>,
+    /// The profile in the AWS config files; `None` leaves it to the environment.
+    pub profile: Option<String>,
+    /// The architecture of the first stage.
+    pub architecture: Architecture,
+}
+
+/// Returns the text of an `lzap.toml`, with comments, for these answers.
+pub fn config_text(answers: &InitAnswers) -> String {
+    let quoted = |text: &str| toml_edit::Value::from(text).to_string();
+    let line = |key: &str, value: Option<&str>, example: &str| match value {
+        Some(value) => format!("{key} = {}", quoted(value)),
+        None => format!("# {key} = {}", quoted(example)),
+    };
+    let template = templates::INIT.iter().find(|file| file.name == "lzap.toml");
+    let text = template.map_or_else(String::new, |file| String::from_utf8_lossy(file.bytes).into_owned());
+    text.replace("\"{{app}}\"", &quoted(&answers.app))
+        .replace("{{region_line}}", &line("region", answers.region.as_deref(), "eu-central-1"))
+        .replace("{{profile_line}}", &line("profile", answers.profile.as_deref(), "default"))
+        .replace("{{architecture}}", answers.architecture.as_str())
+}
+
+/// Writes `lzap.toml` into `dir`, all of it or nothing; returns its path. Overwrites one that is there only by `force`.
+///
+/// # Errors
+/// [`BuildError::ConfigExists`]; [`BuildError::Io`].
+pub fn write_config(dir: &Path, text: &str, force: bool) -> Result<PathBuf, BuildError> {
+    let path = dir.join("lzap.toml");
+    let writing = || BuildError::io("write lzap.toml");
+    let mut file = Builder::new().permissions_like_a_new_file().tempfile_in(dir).map_err(writing())?;
+    file.write_all(text.as_bytes()).map_err(writing())?;
+    persist(file, &path, force)
+}
+
+fn persist(file: NamedTempFile, path: &Path, force: bool) -> Result<PathBuf, BuildError> {
+    let persisted = if force { file.persist(path) } else { file.persist_noclobber(path) };
+    match persisted {
+        Ok(_) => Ok(path.to_owned()),
+        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(BuildError::ConfigExists { path: path.to_owned() })
+        }
+        Err(error) => Err(BuildError::io("write lzap.toml")(error.error)),
+    }
+}
+
+/// Temporary files are private; `lzap.toml` goes into a repository that others may share.
+trait Permissions {
+    fn permissions_like_a_new_file(&mut self) -> &mut Self;
+}
+
+impl Permissions for Builder<'_, '_> {
+    #[cfg(unix)]
+    fn permissions_like_a_new_file(&mut self) -> &mut Self {
+        // The process's umask is applied to it, as to any new file.
+        self.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
+    }
+
+    #[cfg(not(unix))]
+    fn permissions_like_a_new_file(&mut self) -> &mut Self {
+        self
+    }
+}

@@ -1,0 +1,10 @@
+//! The templates, as `build.rs` embedded them.
+
+/// A file of a template.
+pub(crate) struct File {
+    /// Its path in the template's folder, `/`-separated.
+    pub(crate) name: &'static str,
+    pub(crate) bytes: &'static [u8],
+}
+
+include!(concat!(env!("OUT_DIR"), "/templates.rs"));

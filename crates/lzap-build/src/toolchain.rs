@@ -1,0 +1,102 @@
+//! The Rust toolchain of the project: which machine this is, and which targets it can build for.
+//!
+//! Everything runs in the project's folder, so that its `rust-toolchain.toml` counts.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::compile::BuildEvent;
+use crate::error::{BuildError, CargoSaid};
+
+/// The toolchain that builds the project.
+#[derive(Clone, Debug)]
+pub(crate) struct Toolchain {
+    /// This machine's target triple.
+    pub(crate) host: String,
+    /// rustc's version.
+    pub(crate) version: String,
+    sysroot: PathBuf,
+    dir: PathBuf,
+}
+
+impl Toolchain {
+    /// Asks rustc, in the project's folder `dir`.
+    pub(crate) async fn of(dir: &Path) -> Result<Self, BuildError> {
+        let (about, sysroot) = tokio::try_join!(rustc(dir, &["-vV"]), rustc(dir, &["--print", "sysroot"]))?;
+        let field = |name: &str| about.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
+        Ok(Self {
+            host: field("host:").to_owned(),
+            version: field("release:").to_owned(),
+            sysroot: PathBuf::from(sysroot.trim()),
+            dir: dir.to_owned(),
+        })
+    }
+
+    /// Adds the standard library for `triple` through rustup where it is missing.
+    pub(crate) async fn ensure_target(
+        &self,
+        triple: &str,
+        on_event: &mut (dyn FnMut(BuildEvent) + Send),
+    ) -> Result<(), BuildError> {
+        if self.has_target(triple) {
+            return Ok(());
+        }
+        let Ok(rustup) = which::which("rustup") else {
+            return Err(BuildError::TargetMissing { triple: triple.to_owned() });
+        };
+        on_event(BuildEvent::AddingTarget(triple.to_owned()));
+        let mut command = Command::new(rustup);
+        command.args(["target", "add", triple]);
+        let (succeeded, said) = run(&mut command, &self.dir).await.map_err(BuildError::io("start rustup"))?;
+        // Another toolchain than rustup's may be first on PATH: then rustup succeeds, and nothing is mended.
+        match (succeeded, self.has_target(triple)) {
+            (true, true) => Ok(()),
+            (true, false) => Err(BuildError::TargetMissing { triple: triple.to_owned() }),
+            (false, _) => {
+                Err(BuildError::TargetAdd { triple: triple.to_owned(), source: CargoSaid(said.trim().to_owned()) })
+            }
+        }
+    }
+
+    /// Errs where rustc won't find the linker that comes with it.
+    pub(crate) fn ensure_rust_lld(&self) -> Result<(), BuildError> {
+        let name = format!("rust-lld{}", std::env::consts::EXE_SUFFIX);
+        let shipped = self.rustlib(&self.host).join("bin").join(&name);
+        if shipped.is_file() || which::which(&name).is_ok() {
+            return Ok(());
+        }
+        Err(BuildError::NoRustLld { sysroot: self.sysroot.clone() })
+    }
+
+    fn has_target(&self, triple: &str) -> bool {
+        self.rustlib(triple).join("lib").is_dir()
+    }
+
+    fn rustlib(&self, triple: &str) -> PathBuf {
+        self.sysroot.join("lib/rustlib").join(triple)
+    }
+}
+
+async fn rustc(dir: &Path, args: &[&str]) -> Result<String, BuildError> {
+    let program = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let mut command = Command::new(&program);
+    command.args(args).current_dir(dir).stdin(Stdio::null()).kill_on_drop(true);
+    let output = command.output().await.map_err(|source| BuildError::NoCargo {
+        program: program.to_string_lossy().into_owned(),
+        source,
+    })?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    // A toolchain file can name one that isn't installed; rustup's words say so.
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(BuildError::Metadata { source: CargoSaid(said) })
+}
+
+/// Returns whether it succeeded, and what it wrote to its error output.
+async fn run(command: &mut Command, dir: &Path) -> std::io::Result<(bool, String)> {
+    let output = command.current_dir(dir).stdin(Stdio::null()).kill_on_drop(true).output().await?;
+    Ok((output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned()))
+}
