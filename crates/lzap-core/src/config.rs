@@ -11,7 +11,7 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use toml::Spanned;
+pub use toml::Spanned;
 
 use crate::platform::{Architecture, Linker};
 

@@ -162,3 +162,9 @@ pub fn hex(bytes: &[u8]) -> String {
             text
         })
 }
+
+/// Lower-case hex of a hash that Lambda writes in base64; `None` where it isn't one.
+pub fn sha256_hex(code_sha256: &str) -> Option<String> {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.decode(code_sha256).ok().map(|bytes| hex(&bytes))
+}

@@ -1,0 +1,106 @@
+//! A plan that was not carried out to its end.
+
+use std::error::Error;
+use std::fmt;
+
+use miette::Diagnostic;
+
+use crate::clients::Clients;
+use crate::error::AwsError;
+
+/// A plan that was not carried out to its end. What was done stays, and the next run goes on from there.
+#[derive(Debug)]
+pub enum ApplyError {
+    /// A step failed.
+    Step {
+        /// How many steps are done.
+        done: usize,
+        /// How many there are.
+        total: usize,
+        /// Why.
+        source: AwsError,
+    },
+    /// The new version didn't answer; the alias still points to the old one.
+    Probe {
+        /// The version.
+        version: String,
+        /// Why.
+        reason: String,
+        /// The last lines of its log.
+        log_tail: Vec<String>,
+    },
+}
+
+/// Why a step failed.
+#[derive(Debug)]
+pub(super) enum StepError {
+    /// AWS refused.
+    Aws(AwsError),
+    /// The version is no good.
+    Probe { version: String, reason: String, log_tail: Vec<String> },
+}
+
+impl From<AwsError> for StepError {
+    fn from(error: AwsError) -> Self {
+        Self::Aws(error)
+    }
+}
+
+impl StepError {
+    pub(super) fn explained(self, clients: &Clients) -> Self {
+        match self {
+            Self::Aws(error) => Self::Aws(clients.explain(error)),
+            probe @ Self::Probe { .. } => probe,
+        }
+    }
+}
+
+impl ApplyError {
+    pub(super) fn new(error: StepError, done: usize, total: usize) -> Self {
+        match error {
+            StepError::Aws(source) => Self::Step { done, total, source },
+            StepError::Probe { version, reason, log_tail } => Self::Probe { version, reason, log_tail },
+        }
+    }
+}
+
+/// A failed step speaks with AWS's voice: it adds only how to go on, in its help.
+impl fmt::Display for ApplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Step { source, .. } => source.fmt(f),
+            Self::Probe { version, reason, .. } => {
+                write!(f, "version {version} failed its probe; traffic was not switched: {reason}")
+            }
+        }
+    }
+}
+
+impl Error for ApplyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Step { source, .. } => source.source(),
+            Self::Probe { .. } => None,
+        }
+    }
+}
+
+impl Diagnostic for ApplyError {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        match self {
+            Self::Step { source, .. } => source.code(),
+            Self::Probe { .. } => Some(Box::new("lzap::aws::probe")),
+        }
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        let Self::Step { done, total, source } = self else {
+            return Some(Box::new(
+                "mend the app so that it starts, then run `lzap update`; the version that was live still serves",
+            ));
+        };
+        let help = source.help().map(|help| format!("{help}. ")).unwrap_or_default();
+        let steps = if *total == 1 { "step" } else { "steps" };
+        Some(Box::new(format!("{help}{done} of {total} {steps} done; the same command goes on from there")))
+    }
+}

@@ -1,0 +1,98 @@
+//! What the SDK does behind a call, counted: each request that it sends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+
+use crate::error::{AwsError, Kind};
+
+/// Counts the requests of all clients, and logs each one. Bodies are never logged: they hold environments.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Calls(Arc<AtomicUsize>);
+
+impl Calls {
+    pub(super) fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Intercept for Calls {
+    fn name(&self) -> &'static str {
+        "Calls"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        let (service, operation) = called(config);
+        tracing::debug!(aws.service = service, aws.operation = operation, "AWS call");
+        Ok(())
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let (service, operation) = called(config);
+        let response = context.response();
+        let id = response.headers().get("x-amzn-requestid").or_else(|| response.headers().get("x-amz-request-id"));
+        tracing::debug!(
+            aws.service = service,
+            aws.operation = operation,
+            aws.status = response.status().as_u16(),
+            aws.request_id = id,
+            "AWS answer"
+        );
+        Ok(())
+    }
+}
+
+fn called(config: &ConfigBag) -> (&str, &str) {
+    config.load::<Metadata>().map_or(("", ""), |metadata| (metadata.service(), metadata.name()))
+}
+
+/// Counts the requests of one call: a creation that was sent twice and is answered "exists" was answered into the
+/// void the first time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Attempts(Arc<AtomicUsize>);
+
+impl Attempts {
+    /// The outcome, where "exists" after a retry is our own doing: `None`, since the first answer is lost.
+    pub(crate) fn settle<T>(&self, outcome: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
+        match outcome {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.kind() == Kind::Exists && self.0.load(Ordering::Relaxed) > 1 => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Intercept for Attempts {
+    fn name(&self) -> &'static str {
+        "Attempts"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}

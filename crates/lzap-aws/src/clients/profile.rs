@@ -1,0 +1,25 @@
+//! Whether a profile exists, asked only when something is missing already.
+
+use std::borrow::Cow;
+
+use aws_config::profile::load;
+use aws_types::os_shim_internal::{Env, Fs};
+
+use crate::error::AwsError;
+
+/// The error for a profile that isn't in the AWS configuration; `None` when it is, or when none was asked for.
+///
+/// `name` is the profile of the settings; without it `AWS_PROFILE` counts, as in the SDK.
+pub(super) async fn missing(name: Option<&str>) -> Option<AwsError> {
+    let over = name.map(|name| Cow::Owned(name.to_owned()));
+    let profiles = load(&Fs::default(), &Env::default(), &Default::default(), over).await.ok()?;
+    let wanted = profiles.selected_profile().to_owned();
+    let asked_for = name.is_some() || wanted != "default";
+    if !asked_for || profiles.get_profile(&wanted).is_some() {
+        return None;
+    }
+    let mut existing: Vec<&str> = profiles.profiles().collect();
+    existing.sort_unstable();
+    let existing = if existing.is_empty() { "none".to_owned() } else { existing.join(", ") };
+    Some(AwsError::NoProfile { name: wanted, existing })
+}

@@ -1,0 +1,100 @@
+//! `EventBridge`: the keep-warm rule and its target.
+//!
+//! AWS: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Operations.html>
+
+use std::collections::BTreeMap;
+
+use aws_sdk_eventbridge::types::{RuleState, Tag, Target};
+use lzap_core::names::{Names, TARGET};
+use lzap_core::observed::{self, LiveRule};
+
+use crate::clients::Clients;
+use crate::error::{Absent, AwsError, Named};
+
+/// `events:DescribeRule`: the rule without its targets.
+pub(crate) async fn describe_rule(clients: &Clients, names: &Names) -> Result<Option<LiveRule>, AwsError> {
+    let call = clients.events().describe_rule().name(names.keep_warm_rule());
+    let rule = call.send().await.named("events:DescribeRule").found()?;
+    Ok(rule.map(|rule| LiveRule {
+        schedule: rule.schedule_expression().unwrap_or_default().to_owned(),
+        enabled: rule.state() == Some(&RuleState::Enabled),
+        targets: Vec::new(),
+    }))
+}
+
+/// `events:ListTargetsByRule`; none for a rule that doesn't exist. One page: a rule has five targets at most.
+pub(crate) async fn list_targets(clients: &Clients, names: &Names) -> Result<Vec<observed::Target>, AwsError> {
+    let call = clients.events().list_targets_by_rule().rule(names.keep_warm_rule());
+    let answer = call.send().await.named("events:ListTargetsByRule").found()?;
+    let targets = answer.and_then(|answer| answer.targets).unwrap_or_default();
+    Ok(targets
+        .into_iter()
+        .map(|target| observed::Target {
+            id: target.id,
+            arn: target.arn,
+            input: target.input.unwrap_or_default(),
+        })
+        .collect())
+}
+
+/// `events:PutRule`, enabled. AWS takes tags only for a new rule.
+pub(crate) async fn put_rule(
+    clients: &Clients,
+    names: &Names,
+    schedule: &str,
+    tags: &BTreeMap<String, String>,
+) -> Result<(), AwsError> {
+    const OPERATION: &str = "events:PutRule";
+    let tags: Result<Vec<Tag>, _> =
+        tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    let tags = tags.map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
+    let call = clients
+        .events()
+        .put_rule()
+        .name(names.keep_warm_rule())
+        .description(format!("lzap: keeps {} warm", names.function()))
+        .schedule_expression(schedule)
+        .state(RuleState::Enabled)
+        .set_tags((!tags.is_empty()).then_some(tags));
+    call.send().await.named(OPERATION).map(drop)
+}
+
+/// `events:PutTargets`: the alias, with a constant input.
+pub(crate) async fn put_target(clients: &Clients, names: &Names, input: &str) -> Result<(), AwsError> {
+    const OPERATION: &str = "events:PutTargets";
+    let target = Target::builder().id(TARGET).arn(names.alias_arn()).input(input).build();
+    let target = target.map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
+    let call = clients.events().put_targets().rule(names.keep_warm_rule()).targets(target);
+    let answer = call.send().await.named(OPERATION)?;
+    let failed = answer.failed_entries().first();
+    let failed = failed.map(|entry| (entry.error_code(), entry.error_message()));
+    all_entries(OPERATION, answer.failed_entry_count(), failed)
+}
+
+/// `events:RemoveTargets`.
+pub(crate) async fn remove_targets(clients: &Clients, names: &Names, ids: &[String]) -> Result<(), AwsError> {
+    const OPERATION: &str = "events:RemoveTargets";
+    let call = clients.events().remove_targets().rule(names.keep_warm_rule()).set_ids(Some(ids.to_vec()));
+    let Some(answer) = call.send().await.named(OPERATION).found()? else { return Ok(()) };
+    let failed = answer.failed_entries().first();
+    let failed = failed.map(|entry| (entry.error_code(), entry.error_message()));
+    all_entries(OPERATION, answer.failed_entry_count(), failed)
+}
+
+/// `events:DeleteRule`.
+pub(crate) async fn delete_rule(clients: &Clients, names: &Names) -> Result<(), AwsError> {
+    clients.events().delete_rule().name(names.keep_warm_rule()).send().await.named("events:DeleteRule").or_gone()
+}
+
+/// Both target operations answer 200 when entries failed; only the count tells.
+fn all_entries(
+    operation: &'static str,
+    failed: i32,
+    first: Option<(Option<&str>, Option<&str>)>,
+) -> Result<(), AwsError> {
+    if failed == 0 {
+        return Ok(());
+    }
+    let (code, message) = first.unwrap_or_default();
+    Err(AwsError::entry(operation, code.unwrap_or("FailedEntry"), message.unwrap_or("no reason given")))
+}

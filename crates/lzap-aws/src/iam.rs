@@ -1,0 +1,116 @@
+//! IAM: the execution role and its inline policy.
+//!
+//! AWS: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Operations.html>
+
+use std::collections::BTreeMap;
+
+use aws_sdk_iam::types::Tag;
+use lzap_core::names::{Names, POLICY};
+use lzap_core::observed::Role;
+use serde_json::Value;
+
+use crate::clients::{Attempts, Clients};
+use crate::error::{Absent, AwsError, Named};
+
+/// `iam:GetRole`: trust policy and tags, without the inline policy.
+pub(crate) async fn get_role(clients: &Clients, names: &Names) -> Result<Option<Role>, AwsError> {
+    let answer = clients.iam().get_role().role_name(names.role()).send().await.named("iam:GetRole").found()?;
+    let Some(role) = answer.and_then(|answer| answer.role) else { return Ok(None) };
+    let tags = role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
+    let trust_policy = document("iam:GetRole", role.assume_role_policy_document().unwrap_or("null"))?;
+    Ok(Some(Role { trust_policy, policy: None, tags }))
+}
+
+/// `iam:GetRolePolicy`: lzap's inline policy.
+pub(crate) async fn get_role_policy(clients: &Clients, names: &Names) -> Result<Option<Value>, AwsError> {
+    const OPERATION: &str = "iam:GetRolePolicy";
+    let call = clients.iam().get_role_policy().role_name(names.role()).policy_name(POLICY);
+    let answer = call.send().await.named(OPERATION).found()?;
+    answer.map(|answer| document(OPERATION, answer.policy_document())).transpose()
+}
+
+/// `iam:CreateRole`.
+pub(crate) async fn create_role(
+    clients: &Clients,
+    names: &Names,
+    trust_policy: &Value,
+    tags: &BTreeMap<String, String>,
+) -> Result<(), AwsError> {
+    const OPERATION: &str = "iam:CreateRole";
+    let tags: Result<Vec<Tag>, _> =
+        tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    let attempts = Attempts::default();
+    let call = clients
+        .iam()
+        .create_role()
+        .role_name(names.role())
+        .description(format!("lzap: runs {}, stage {}", names.app, names.stage))
+        .assume_role_policy_document(trust_policy.to_string())
+        .set_tags(Some(tags.map_err(|error| AwsError::broken(OPERATION, error.to_string()))?));
+    let outcome = call.customize().interceptor(attempts.clone()).send().await.named(OPERATION);
+    attempts.settle(outcome).map(drop)
+}
+
+/// `iam:UpdateAssumeRolePolicy`.
+pub(crate) async fn update_trust_policy(clients: &Clients, names: &Names, policy: &Value) -> Result<(), AwsError> {
+    let call = clients.iam().update_assume_role_policy().role_name(names.role()).policy_document(policy.to_string());
+    call.send().await.named("iam:UpdateAssumeRolePolicy").map(drop)
+}
+
+/// `iam:PutRolePolicy`.
+pub(crate) async fn put_role_policy(clients: &Clients, names: &Names, policy: &Value) -> Result<(), AwsError> {
+    let call = clients
+        .iam()
+        .put_role_policy()
+        .role_name(names.role())
+        .policy_name(POLICY)
+        .policy_document(policy.to_string());
+    call.send().await.named("iam:PutRolePolicy").map(drop)
+}
+
+/// `iam:DeleteRolePolicy`.
+pub(crate) async fn delete_role_policy(clients: &Clients, names: &Names) -> Result<(), AwsError> {
+    let call = clients.iam().delete_role_policy().role_name(names.role()).policy_name(POLICY);
+    call.send().await.named("iam:DeleteRolePolicy").or_gone()
+}
+
+/// `iam:DeleteRole`.
+pub(crate) async fn delete_role(clients: &Clients, names: &Names) -> Result<(), AwsError> {
+    clients.iam().delete_role().role_name(names.role()).send().await.named("iam:DeleteRole").or_gone()
+}
+
+/// A policy document. IAM answers it percent-encoded (RFC 3986).
+fn document(operation: &'static str, text: &str) -> Result<Value, AwsError> {
+    let decoded = if text.trim_start().starts_with('{') { text.to_owned() } else { percent_decoded(text) };
+    serde_json::from_str(&decoded).map_err(|error| AwsError::broken(operation, format!("the policy is no JSON: {error}")))
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let hex = tail.get(..2).filter(|_| first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        if let Some(byte) = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            bytes.push(byte);
+            rest = &tail[2..];
+        } else {
+            bytes.push(first);
+            rest = tail;
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_are_read_encoded_and_plain() {
+        let plain = r#"{"Resource":"arn:aws:logs:*","Name":"50% ü"}"#;
+        let encoded = "%7B%22Resource%22%3A%22arn%3Aaws%3Alogs%3A%2A%22%2C%22Name%22%3A%2250%25%20%C3%BC%22%7D";
+        let plain = document("iam:GetRole", plain).expect("plain JSON");
+        assert_eq!(document("iam:GetRole", encoded).expect("encoded JSON"), plain);
+        assert!(document("iam:GetRole", "%7B").is_err());
+    }
+}

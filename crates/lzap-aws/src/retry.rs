@@ -1,0 +1,139 @@
+//! When to try again and how long to wait, as data; and the one loop that does it.
+//!
+//! The SDK itself tries again what is thrown back by the network or by throttling, a few times. Here is what only a
+//! deploy knows to be temporary: a role that is too new, a function that is still changing.
+
+use std::future::Future;
+use std::time::Duration;
+
+use lzap_core::event::Event;
+use lzap_core::step::StepId;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::{Instant, sleep};
+
+use crate::error::{AwsError, Kind};
+
+/// Waits that grow, their end, and what they are for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Retry {
+    /// Before the second attempt.
+    first_wait: Duration,
+    /// By which each wait is longer than the one before.
+    factor: f64,
+    /// No wait is longer.
+    max_wait: Duration,
+    /// No attempt begins later than this after the first.
+    give_up_after: Duration,
+    /// Why an error is worth another attempt, for the person who waits; `None` when it isn't.
+    reason: fn(&AwsError) -> Option<&'static str>,
+}
+
+/// For any write: a throttle, or another change that is under way.
+pub(crate) const BUSY: Retry = Retry {
+    first_wait: Duration::from_millis(200),
+    factor: 1.6,
+    max_wait: Duration::from_secs(3),
+    give_up_after: Duration::from_secs(60),
+    reason: busy,
+};
+
+/// For a write that must not be made twice: only what AWS rejected before doing anything.
+pub(crate) const THROTTLED: Retry = Retry { reason: throttled, ..BUSY };
+
+/// For a write that names the role: IAM takes 5 to 30 s to spread a new one.
+///
+/// AWS: <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html> ("changes that I make are not always
+/// immediately visible").
+pub(crate) const ROLE: Retry = Retry { reason: role, ..BUSY };
+
+/// For a write to what was made a moment ago, which may not be seen everywhere yet.
+pub(crate) const FRESH: Retry = Retry { give_up_after: Duration::from_secs(20), reason: fresh, ..BUSY };
+
+/// For a function to become `Active`, or its update `Successful`: mostly a second, sometimes minutes.
+///
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html>
+pub(crate) const SETTLED: Retry = Retry {
+    factor: 1.4,
+    max_wait: Duration::from_secs(2),
+    give_up_after: Duration::from_secs(300),
+    reason: unsettled,
+    ..BUSY
+};
+
+/// Tells of the waits of one step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Progress<'a> {
+    /// The step.
+    pub(crate) step: StepId,
+    /// Whom to tell.
+    pub(crate) events: &'a UnboundedSender<Event>,
+}
+
+impl Progress<'_> {
+    /// Nobody may be listening any more, which is no reason to stop.
+    pub(crate) fn tell(&self, event: Event) {
+        let _ = self.events.send(event);
+    }
+
+    fn waiting(&self, reason: &'static str, elapsed: Duration) {
+        self.tell(Event::StepWaiting { step: self.step, reason, elapsed });
+    }
+}
+
+/// What `attempt` answers in the end. An error that `retry` has a reason for is tried again; the last error survives.
+pub(crate) async fn again<T, F, Fut>(retry: Retry, progress: Progress<'_>, mut attempt: F) -> Result<T, AwsError>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, AwsError>>,
+{
+    let started = Instant::now();
+    let mut wait = retry.first_wait;
+    loop {
+        let error = match attempt().await {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        let Some(reason) = (retry.reason)(&error) else { return Err(error) };
+        if started.elapsed() + wait > retry.give_up_after {
+            return Err(error);
+        }
+        progress.waiting(reason, started.elapsed());
+        sleep(wait).await;
+        wait = wait.mul_f64(retry.factor).min(retry.max_wait);
+    }
+}
+
+fn busy(error: &AwsError) -> Option<&'static str> {
+    match error.kind() {
+        Kind::Throttled => Some("for AWS to stop throttling"),
+        Kind::Conflict => Some("for another change to end"),
+        _ => None,
+    }
+}
+
+fn throttled(error: &AwsError) -> Option<&'static str> {
+    if error.kind() == Kind::Throttled { busy(error) } else { None }
+}
+
+fn role(error: &AwsError) -> Option<&'static str> {
+    match error.kind() {
+        Kind::RoleNotReady => Some("for the new role to be usable"),
+        Kind::KmsDenied => Some("for the role's key grant"),
+        _ => busy(error),
+    }
+}
+
+fn fresh(error: &AwsError) -> Option<&'static str> {
+    match error.kind() {
+        Kind::NotFound => Some("for what was just made to be seen"),
+        _ => busy(error),
+    }
+}
+
+fn unsettled(error: &AwsError) -> Option<&'static str> {
+    match error.kind() {
+        Kind::Unsettled => Some("for Lambda to finish"),
+        Kind::NotFound => Some("for what was just made to be seen"),
+        _ => busy(error),
+    }
+}

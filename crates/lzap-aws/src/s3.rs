@@ -1,0 +1,13 @@
+//! S3: the bucket of the account and region, and the artifacts in it.
+//!
+//! Bucket names are global, so every call passes the expected owner: a squatter must not get the code.
+//! AWS: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>
+
+mod bucket;
+mod object;
+
+pub(crate) use bucket::{
+    BucketState, block_public_access, create_bucket, delete_bucket, encrypt_bucket, get_public_access_block,
+    is_managed, put_lifecycle, tag_bucket,
+};
+pub(crate) use object::{delete_objects, head_object, list_objects, put_object};

@@ -1,0 +1,175 @@
+//! The bucket itself.
+
+use aws_sdk_s3::types::{
+    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint, CreateBucketConfiguration,
+    ExpirationStatus, LifecycleRule, LifecycleRuleFilter, PublicAccessBlockConfiguration, ServerSideEncryption,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging,
+};
+use lzap_core::names::{Names, TAG_MANAGED};
+
+use crate::clients::{Attempts, Clients};
+use crate::error::{Absent, AwsError, Kind, Named};
+
+/// What the public access block says about the bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BucketState {
+    /// There is no bucket.
+    Missing,
+    /// Not all four switches are on.
+    Open,
+    /// All four switches are on.
+    Blocked,
+}
+
+/// The region that takes no location constraint.
+///
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// Days after which S3 forgets an upload that was never finished.
+const UNFINISHED_DAYS: i32 = 7;
+
+/// `s3:GetPublicAccessBlock`, which also tells whether the bucket exists.
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetPublicAccessBlock.html>
+pub(crate) async fn get_public_access_block(clients: &Clients, names: &Names) -> Result<BucketState, AwsError> {
+    let call = clients.s3().get_public_access_block().bucket(names.bucket()).expected_bucket_owner(&names.place.account);
+    let answer = match call.send().await.named("s3:GetPublicAccessBlock") {
+        Ok(answer) => answer,
+        Err(error) if code(&error) == Some("NoSuchPublicAccessBlockConfiguration") => return Ok(BucketState::Open),
+        Err(error) if error.kind() == Kind::NotFound => return Ok(BucketState::Missing),
+        Err(error) => return Err(error.about_bucket(&names.bucket())),
+    };
+    let blocked = answer.public_access_block_configuration().is_some_and(|block| {
+        [
+            block.block_public_acls(),
+            block.ignore_public_acls(),
+            block.block_public_policy(),
+            block.restrict_public_buckets(),
+        ]
+        .iter()
+        .all(|switch| *switch == Some(true))
+    });
+    Ok(if blocked { BucketState::Blocked } else { BucketState::Open })
+}
+
+/// `s3:GetBucketTagging`: whether lzap made the bucket.
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketTagging.html>
+pub(crate) async fn is_managed(clients: &Clients, names: &Names) -> Result<bool, AwsError> {
+    let call = clients.s3().get_bucket_tagging().bucket(names.bucket()).expected_bucket_owner(&names.place.account);
+    let answer = call.send().await.named("s3:GetBucketTagging").found();
+    let answer = answer.map_err(|error| error.about_bucket(&names.bucket()))?;
+    Ok(answer.is_some_and(|answer| answer.tag_set().iter().any(|tag| tag.key() == TAG_MANAGED)))
+}
+
+/// `s3:CreateBucket`. One that the account owns already is fine: another stage's deploy may have made it meanwhile.
+pub(crate) async fn create_bucket(clients: &Clients, names: &Names) -> Result<(), AwsError> {
+    let region = names.place.region.as_str();
+    let location = (region != DEFAULT_REGION).then(|| {
+        CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::from(region)).build()
+    });
+    let attempts = Attempts::default();
+    let call = clients.s3().create_bucket().bucket(names.bucket()).set_create_bucket_configuration(location);
+    let outcome = call.customize().interceptor(attempts.clone()).send().await.named("s3:CreateBucket");
+    match attempts.settle(outcome) {
+        Err(error) if code(&error) == Some("BucketAlreadyOwnedByYou") => Ok(()),
+        Err(error) => Err(error.about_bucket(&names.bucket())),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// `s3:PutPublicAccessBlock`, all four switches on.
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutPublicAccessBlock.html>
+pub(crate) async fn block_public_access(clients: &Clients, names: &Names) -> Result<(), AwsError> {
+    let block = PublicAccessBlockConfiguration::builder()
+        .block_public_acls(true)
+        .ignore_public_acls(true)
+        .block_public_policy(true)
+        .restrict_public_buckets(true)
+        .build();
+    let call = clients
+        .s3()
+        .put_public_access_block()
+        .bucket(names.bucket())
+        .expected_bucket_owner(&names.place.account)
+        .public_access_block_configuration(block);
+    call.send().await.named("s3:PutPublicAccessBlock").map(drop).map_err(|error| error.about_bucket(&names.bucket()))
+}
+
+/// `s3:PutBucketEncryption` with S3's own keys.
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketEncryption.html>
+pub(crate) async fn encrypt_bucket(clients: &Clients, names: &Names) -> Result<(), AwsError> {
+    const OPERATION: &str = "s3:PutBucketEncryption";
+    let default = ServerSideEncryptionByDefault::builder()
+        .sse_algorithm(ServerSideEncryption::Aes256)
+        .build()
+        .map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
+    let rule = ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(default).build();
+    let configuration = ServerSideEncryptionConfiguration::builder()
+        .rules(rule)
+        .build()
+        .map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
+    let call = clients
+        .s3()
+        .put_bucket_encryption()
+        .bucket(names.bucket())
+        .expected_bucket_owner(&names.place.account)
+        .server_side_encryption_configuration(configuration);
+    call.send().await.named(OPERATION).map(drop)
+}
+
+/// `s3:PutBucketLifecycleConfiguration`: unfinished uploads go after a week; they cost money and can't be seen.
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html>
+pub(crate) async fn put_lifecycle(clients: &Clients, names: &Names) -> Result<(), AwsError> {
+    const OPERATION: &str = "s3:PutBucketLifecycleConfiguration";
+    let rule = LifecycleRule::builder()
+        .id("lzap-unfinished-uploads")
+        .status(ExpirationStatus::Enabled)
+        .filter(LifecycleRuleFilter::builder().prefix("").build())
+        .abort_incomplete_multipart_upload(
+            AbortIncompleteMultipartUpload::builder().days_after_initiation(UNFINISHED_DAYS).build(),
+        )
+        .build()
+        .map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
+    let configuration = BucketLifecycleConfiguration::builder()
+        .rules(rule)
+        .build()
+        .map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
+    let call = clients
+        .s3()
+        .put_bucket_lifecycle_configuration()
+        .bucket(names.bucket())
+        .expected_bucket_owner(&names.place.account)
+        .lifecycle_configuration(configuration);
+    call.send().await.named(OPERATION).map(drop)
+}
+
+/// `s3:PutBucketTagging` with lzap's mark.
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketTagging.html>
+pub(crate) async fn tag_bucket(clients: &Clients, names: &Names) -> Result<(), AwsError> {
+    const OPERATION: &str = "s3:PutBucketTagging";
+    let tag = Tag::builder().key(TAG_MANAGED).value("true").build();
+    let tag = tag.map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
+    let tagging = Tagging::builder().tag_set(tag).build();
+    let tagging = tagging.map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
+    let call = clients
+        .s3()
+        .put_bucket_tagging()
+        .bucket(names.bucket())
+        .expected_bucket_owner(&names.place.account)
+        .tagging(tagging);
+    call.send().await.named(OPERATION).map(drop)
+}
+
+/// `s3:DeleteBucket`. One that holds another stage's objects stays, which is fine.
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html>
+pub(crate) async fn delete_bucket(clients: &Clients, names: &Names) -> Result<(), AwsError> {
+    let call = clients.s3().delete_bucket().bucket(names.bucket()).expected_bucket_owner(&names.place.account);
+    match call.send().await.named("s3:DeleteBucket") {
+        Err(error) if code(&error) == Some("BucketNotEmpty") => Ok(()),
+        outcome => outcome.or_gone(),
+    }
+}
+
+fn code(error: &AwsError) -> Option<&str> {
+    error.cause()?.code()
+}

@@ -1,0 +1,65 @@
+//! Test helpers: clients whose cloud is a list of answers.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::test_util::infallible_client_fn;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::retry::RetryConfig;
+use lzap_core::names::{Names, Place};
+
+use crate::clients::Clients;
+
+/// An answer of the cloud: status and body.
+pub(crate) type Answer = (u16, &'static str);
+
+/// Requests as they came: method, path, body.
+pub(crate) type Requests = Arc<Mutex<Vec<String>>>;
+
+/// Clients that get `answers` in turn, the last one for ever; and what was asked.
+pub(crate) fn answering(answers: &[Answer]) -> (Clients, Requests) {
+    let requests = Requests::default();
+    let seen = Arc::clone(&requests);
+    let answers = Mutex::new(VecDeque::from(answers.to_vec()));
+    let http = infallible_client_fn(move |request: http::Request<SdkBody>| {
+        let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
+        seen.lock().expect("no test panics here").push(format!("{} {} {body}", request.method(), request.uri()));
+        let mut answers = answers.lock().expect("no test panics here");
+        let (status, body) = match answers.len() {
+            1 => answers.front().copied(),
+            _ => answers.pop_front(),
+        }
+        .expect("an answer is left");
+        let response = http::Response::builder().status(status).header("x-amzn-requestid", "4f1c");
+        // REST-JSON names the error in a header, the other protocols in the body.
+        let response = match body.split_once('|') {
+            Some((code, rest)) => response.header("x-amzn-errortype", code).body(SdkBody::from(rest)),
+            None => response.body(SdkBody::from(body)),
+        };
+        response.expect("a response")
+    });
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys("id", "secret", None)))
+        .retry_config(RetryConfig::standard().with_max_attempts(3))
+        .http_client(http)
+        .build();
+    (Clients::new(&config, None, false), requests)
+}
+
+/// The names that the tests use.
+pub(crate) fn names() -> Names {
+    Names {
+        app: "shop".to_owned(),
+        stage: "dev".to_owned(),
+        place: Place {
+            partition: "aws".to_owned(),
+            account: "123456789012".to_owned(),
+            region: "eu-central-1".to_owned(),
+        },
+    }
+}
