@@ -1,0 +1,214 @@
+//! All services together, and their state on the disk.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::apigateway::Apis;
+use crate::clock::{SystemClock, rfc3339};
+use crate::error::LocalError;
+use crate::gateway::{Gateway, Listeners};
+use crate::lambda::{Lambda, LambdaConfig};
+use crate::passive::events::Events;
+use crate::passive::iam::Iam;
+use crate::passive::logs::Logs;
+use crate::passive::s3::S3;
+use crate::passive::set_account;
+use crate::passive::sts::Sts;
+use crate::ports::{Clock, Ports};
+use crate::store::{Saved, StateDir};
+use crate::{ACCOUNT, CloudStatus, REGION, scheduler};
+
+/// How long an idle environment is kept warm.
+const IDLE_EXPIRY: Duration = Duration::from_secs(10 * 60);
+/// How often Lambda is asked whether it changed by itself, as a pending function does.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A running cloud.
+pub(crate) struct Cloud {
+    pub(crate) s3: Arc<S3>,
+    pub(crate) iam: Arc<Iam>,
+    pub(crate) sts: Sts,
+    pub(crate) events: Arc<Events>,
+    pub(crate) logs: Arc<Logs>,
+    pub(crate) lambda: Lambda,
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) listeners: Listeners,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Told when a request may have changed something.
+    pub(crate) changed: Notify,
+    /// Ends the process.
+    pub(crate) stop: CancellationToken,
+    dir: StateDir,
+    port: u16,
+    started_ms: i64,
+    created_ms: i64,
+    saved_revision: AtomicU64,
+}
+
+impl Cloud {
+    /// Takes up what the folder holds.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub(crate) async fn open(dir: StateDir, port: u16) -> Result<Arc<Self>, LocalError> {
+        set_account();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let saved = dir.load()?;
+        let unreadable = |why| LocalError::StateUnreadable { path: dir.state_file(), why };
+        let regions: BTreeMap<_, _> = dir.part(&saved, "s3")?.unwrap_or_default();
+        let s3 = Arc::new(S3::open(&dir.join("s3"), regions).await?);
+        let iam = Arc::new(Iam::default());
+        if let Some(state) = dir.part(&saved, "iam")? {
+            iam.restore(state).await.map_err(unreadable)?;
+        }
+        let events = Arc::new(Events::default());
+        if let Some(state) = dir.part(&saved, "events")? {
+            events.restore(state).await.map_err(unreadable)?;
+        }
+        let logs = Arc::new(Logs::open(&dir.join("logs"), clock.clone())?);
+        if let Some(state) = dir.part(&saved, "logs")? {
+            logs.restore(state).await.map_err(unreadable)?;
+        }
+        let ports = Ports { logs: logs.clone(), objects: s3.clone(), roles: iam.clone(), clock: clock.clone() };
+        let lambda = Lambda::start(lambda_config(&dir, port), ports, dir.part(&saved, "lambda")?).await?;
+        let apis = Arc::new(Apis::new(dir.part(&saved, "apigateway")?.unwrap_or_default()));
+        let gateway = Arc::new(Gateway { apis, lambda: lambda.clone(), clock: clock.clone() });
+        let started_ms = clock.now_ms();
+        let created_ms = if saved.created_ms == 0 { started_ms } else { saved.created_ms };
+        let cloud = Arc::new(Self {
+            s3,
+            iam,
+            sts: Sts::default(),
+            events,
+            logs,
+            lambda,
+            gateway,
+            listeners: Listeners::default(),
+            clock,
+            changed: Notify::new(),
+            stop: CancellationToken::new(),
+            dir,
+            port,
+            started_ms,
+            created_ms,
+            saved_revision: AtomicU64::new(0),
+        });
+        cloud.listen().await?;
+        Ok(cloud)
+    }
+
+    /// Each API answers where it did before, if nobody took its port meanwhile.
+    async fn listen(&self) -> Result<(), LocalError> {
+        for (id, port) in self.gateway.apis.ports() {
+            let reserved = Listeners::reserve(Some(port)).await?;
+            if reserved.port != port {
+                tracing::warn!(api = id, taken = port, port = reserved.port, "an HTTP API moved to another port");
+                self.gateway.apis.set_port(&id, reserved.port);
+                self.changed.notify_one();
+            }
+            self.listeners.open(&self.gateway, &id, reserved);
+        }
+        Ok(())
+    }
+
+    /// How it is.
+    pub(crate) fn status(&self) -> CloudStatus {
+        CloudStatus {
+            endpoint: endpoint(self.port),
+            port: self.port,
+            pid: std::process::id(),
+            account: ACCOUNT.to_owned(),
+            region: REGION.to_owned(),
+            state_dir: self.dir.path().to_owned(),
+            started: rfc3339(self.started_ms),
+            functions: self.lambda.functions(),
+            apis: self.gateway.apis.list(),
+        }
+    }
+
+    /// Fires rules and saves changes until the cloud stops.
+    pub(crate) async fn keep(self: Arc<Self>) {
+        let rules = scheduler::run(self.events.clone(), self.lambda.clone(), self.clock.clone(), self.stop.clone());
+        tokio::join!(rules, self.keep_saved());
+    }
+
+    async fn keep_saved(&self) {
+        let mut last = None;
+        while !self.stop.is_cancelled() {
+            let told = tokio::select! {
+                () = self.changed.notified() => true,
+                () = tokio::time::sleep(LOOK) => false,
+                () = self.stop.cancelled() => false,
+            };
+            let revision = self.lambda.revision();
+            if told || self.saved_revision.swap(revision, Ordering::Relaxed) != revision {
+                self.save_changes(&mut last).await;
+            }
+        }
+    }
+
+    /// Saves what differs from the last time; a disk that is full is said, and tried again with the next change.
+    async fn save_changes(&self, last: &mut Option<Vec<u8>>) {
+        let saved = self.snapshot().await;
+        let bytes = serde_json::to_vec(&saved).ok();
+        if bytes.is_some() && bytes == *last {
+            return;
+        }
+        let dir = self.dir.clone();
+        match tokio::task::spawn_blocking(move || dir.save(saved)).await {
+            Ok(Ok(())) => *last = bytes,
+            Ok(Err(error)) => tracing::error!(%error, "the state could not be saved"),
+            Err(error) => tracing::error!(%error, "saving the state failed"),
+        }
+    }
+
+    async fn snapshot(&self) -> Saved {
+        let mut services = BTreeMap::new();
+        let mut add = |name: &str, value: Value| services.insert(name.to_owned(), value);
+        add("apigateway", json!(self.gateway.apis.snapshot()));
+        add("events", json!(self.events.snapshot().await));
+        add("iam", json!(self.iam.snapshot().await));
+        add("lambda", self.lambda.snapshot());
+        add("logs", json!(self.logs.snapshot().await));
+        add("s3", json!(self.s3.regions()));
+        Saved { created_ms: self.created_ms, services, ..Saved::default() }
+    }
+
+    /// Ends what runs, and saves.
+    ///
+    /// # Errors
+    /// [`LocalError::StateIo`] when the state can't be written.
+    pub(crate) async fn shutdown(&self) -> Result<(), LocalError> {
+        self.listeners.close();
+        self.lambda.shutdown().await;
+        self.dir.save(self.snapshot().await)
+    }
+}
+
+/// What a running cloud writes for its clients: enough to reach it.
+#[derive(Debug, Serialize)]
+pub(crate) struct ServerFile {
+    /// The endpoint's port.
+    pub(crate) port: u16,
+    /// The process.
+    pub(crate) pid: u32,
+}
+
+/// The endpoint at a port.
+pub(crate) fn endpoint(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+fn lambda_config(dir: &StateDir, port: u16) -> LambdaConfig {
+    let state_dir: PathBuf = dir.path().to_owned();
+    let host_architecture = if std::env::consts::ARCH == "aarch64" { "arm64" } else { "x86_64" };
+    LambdaConfig { account: ACCOUNT.to_owned(), state_dir, endpoint: endpoint(port), host_architecture, idle_expiry: IDLE_EXPIRY }
+}

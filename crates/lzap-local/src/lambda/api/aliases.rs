@@ -1,0 +1,58 @@
+//! Aliases.
+
+use super::Reply;
+use super::render;
+use super::request::{AliasBody, Call};
+use crate::lambda::error::ApiError;
+
+/// `CreateAlias`
+pub(super) fn create(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
+    let reference = call.reference(name)?;
+    let mut body: AliasBody = call.json()?;
+    let missing = |member: &str| ApiError::constraint("null", member, "must not be null");
+    let alias = body.name.take().ok_or_else(|| missing("name"))?;
+    let change: crate::lambda::state::AliasChange = body.into();
+    if change.version.is_none() {
+        return Err(missing("functionVersion"));
+    }
+    let alias = call.inner.state().create_alias(&reference, &alias, change)?;
+    Ok(Reply::created(render::alias(&reference.arn, &alias)))
+}
+
+/// `UpdateAlias`
+pub(super) fn update(call: &Call<'_>, name: &str, alias: &str) -> Result<Reply, ApiError> {
+    let reference = call.reference(name)?;
+    let body: AliasBody = call.json()?;
+    let alias = call.inner.state().update_alias(&reference, alias, body.into())?;
+    Ok(Reply::ok(render::alias(&reference.arn, &alias)))
+}
+
+/// `GetAlias`
+pub(super) fn get(call: &Call<'_>, name: &str, alias: &str) -> Result<Reply, ApiError> {
+    let reference = call.reference(name)?;
+    Ok(Reply::ok(render::alias(
+        &reference.arn,
+        call.inner.state().alias(&reference, alias)?,
+    )))
+}
+
+/// `DeleteAlias`
+pub(super) fn delete(call: &Call<'_>, name: &str, alias: &str) -> Result<Reply, ApiError> {
+    call.inner.state().delete_alias(&call.reference(name)?, alias)?;
+    Ok(Reply::empty())
+}
+
+/// `ListAliases`
+pub(super) fn list(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
+    let reference = call.reference(name)?;
+    let state = call.inner.state();
+    let wanted = call.parameter("FunctionVersion");
+    let aliases = &state.function(&reference)?.aliases;
+    let all = aliases
+        .values()
+        .filter(|alias| wanted.is_none_or(|version| alias.version == version))
+        .collect();
+    Ok(Reply::ok(render::page("Aliases", call.page(all)?, |alias| {
+        render::alias(&reference.arn, alias)
+    })))
+}

@@ -1,0 +1,288 @@
+//! Resource policies: which AWS service may call which qualifier on whose behalf.
+//!
+//! A policy belongs to the function or to one version or alias; who calls the alias needs the statement there.
+//! AWS: <https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html>
+
+use serde_json::{Value, json};
+
+use super::model::{Function, LATEST, Policy, Statement};
+use super::names::{FunctionRef, all_digits, is_word};
+use super::{State, guard};
+use crate::lambda::error::ApiError;
+
+const POLICY_BYTES: usize = 20_480;
+
+/// What `AddPermission` adds.
+#[derive(Clone, Debug)]
+pub(crate) struct NewStatement {
+    pub(crate) sid: String,
+    pub(crate) action: String,
+    pub(crate) principal: String,
+    pub(crate) source_arn: Option<String>,
+    pub(crate) source_account: Option<String>,
+    pub(crate) revision_id: Option<String>,
+}
+
+impl State {
+    /// `AddPermission`.
+    pub(crate) fn add_permission(
+        &mut self,
+        reference: &FunctionRef,
+        new: NewStatement,
+    ) -> Result<Statement, ApiError> {
+        check(&new)?;
+        self.has_qualifier(reference)?;
+        let revision_id = self.next_revision(&reference.arn);
+        let function = self.function_mut(reference)?;
+        let resource = reference.full();
+        let old = function
+            .policies
+            .get(&policy_key(reference))
+            .cloned()
+            .unwrap_or_default();
+        guard(new.revision_id.as_deref(), &old.revision_id)?;
+        if old.statements.iter().any(|statement| statement.sid == new.sid) {
+            return Err(ApiError::conflict(
+                "The statement id (sid) provided already exists. Please provide a new statement id, or remove the \
+                 existing statement.",
+            ));
+        }
+        let statement = Statement {
+            sid: new.sid,
+            action: new.action,
+            principal: new.principal,
+            source_arn: new.source_arn,
+            source_account: new.source_account,
+            resource,
+        };
+        let mut policy = Policy {
+            revision_id,
+            statements: old.statements,
+        };
+        policy.statements.push(statement.clone());
+        let bytes = document(&policy).to_string().len();
+        if bytes > POLICY_BYTES {
+            return Err(ApiError::policy_too_long(bytes, POLICY_BYTES));
+        }
+        function.policies.insert(policy_key(reference), policy);
+        Ok(statement)
+    }
+
+    /// `RemovePermission`.
+    pub(crate) fn remove_permission(
+        &mut self,
+        reference: &FunctionRef,
+        sid: &str,
+        sent: Option<&str>,
+    ) -> Result<(), ApiError> {
+        let missing = || ApiError::not_found(format!("Statement {sid} is not found in resource policy."));
+        let policy = self
+            .policy(reference)
+            .map_err(|error| match error.message.as_str() {
+                NO_POLICY => missing(),
+                _ => error,
+            })?;
+        guard(sent, &policy.revision_id)?;
+        let mut statements = policy.statements.clone();
+        let at = statements
+            .iter()
+            .position(|statement| statement.sid == sid)
+            .ok_or_else(missing)?;
+        statements.remove(at);
+        let revision_id = self.next_revision(&reference.arn);
+        let function = self.function_mut(reference)?;
+        if statements.is_empty() {
+            function.policies.remove(&policy_key(reference));
+        } else {
+            function.policies.insert(
+                policy_key(reference),
+                Policy {
+                    revision_id,
+                    statements,
+                },
+            );
+        }
+        Ok(())
+    }
+
+    /// `GetPolicy`.
+    pub(crate) fn policy(&self, reference: &FunctionRef) -> Result<&Policy, ApiError> {
+        self.has_qualifier(reference)?;
+        let function = self.function(reference)?;
+        function
+            .policies
+            .get(&policy_key(reference))
+            .ok_or_else(|| ApiError::not_found(NO_POLICY))
+    }
+
+    fn has_qualifier(&self, reference: &FunctionRef) -> Result<(), ApiError> {
+        let function = self.function(reference)?;
+        if reference.qualifier.as_deref() == Some(LATEST) {
+            return Err(ApiError::invalid(
+                "We currently do not support adding policies for $LATEST.",
+            ));
+        }
+        match function.qualified(reference.qualifier.as_deref()) {
+            Some(_) => Ok(()),
+            None => Err(ApiError::no_function(&reference.full())),
+        }
+    }
+}
+
+const NO_POLICY: &str = "The resource you requested does not exist.";
+
+fn policy_key(reference: &FunctionRef) -> String {
+    reference.qualifier.clone().unwrap_or_default()
+}
+
+fn check(new: &NewStatement) -> Result<(), ApiError> {
+    if !is_word(&new.sid) || new.sid.len() > 100 {
+        let constraint = "must satisfy regular expression pattern: ([a-zA-Z0-9-_]+)";
+        return Err(ApiError::constraint(&new.sid, "statementId", constraint));
+    }
+    let verb = new.action.strip_prefix("lambda:").unwrap_or(&new.action);
+    if new.action != "*"
+        && (verb == new.action || !(verb == "*" || verb.bytes().all(|b| b.is_ascii_alphabetic())))
+    {
+        let constraint = "must satisfy regular expression pattern: (lambda:[*]|lambda:[a-zA-Z]+|[*])";
+        return Err(ApiError::constraint(&new.action, "action", constraint));
+    }
+    if new.principal.is_empty() || new.principal.contains(char::is_whitespace) {
+        return Err(ApiError::invalid(
+            "The provided principal was invalid. Please check the principal and try again.",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether the policy of exactly this qualifier lets `principal` invoke for `source_arn`.
+pub(crate) fn allows(
+    function: &Function,
+    qualifier: Option<&str>,
+    principal: &str,
+    source_arn: &str,
+) -> bool {
+    // `$LATEST` spelled out is the function itself.
+    let key = qualifier.filter(|q| *q != LATEST).unwrap_or_default();
+    let account = source_arn.split(':').nth(4).unwrap_or_default();
+    function.policies.get(key).is_some_and(|policy| {
+        policy.statements.iter().any(|statement| {
+            matches!(
+                statement.action.as_str(),
+                "lambda:InvokeFunction" | "lambda:*" | "*"
+            ) && (statement.principal == principal || statement.principal == "*")
+                && statement
+                    .source_arn
+                    .as_deref()
+                    .is_none_or(|pattern| arn_like(pattern, source_arn))
+                && statement
+                    .source_account
+                    .as_deref()
+                    .is_none_or(|wanted| wanted == account)
+        })
+    })
+}
+
+/// IAM's `ArnLike`: each of the six colon-delimited parts is compared on its own; `*` and `?` match inside a part.
+///
+/// AWS: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
+fn arn_like(pattern: &str, arn: &str) -> bool {
+    let (patterns, parts): (Vec<&str>, Vec<&str>) =
+        (pattern.splitn(6, ':').collect(), arn.splitn(6, ':').collect());
+    patterns.len() == parts.len()
+        && patterns
+            .iter()
+            .zip(&parts)
+            .all(|(pattern, part)| wildcard(pattern.as_bytes(), part.as_bytes()))
+}
+
+/// Glob match in linear space: on a mismatch, the last `*` takes one more byte.
+fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(b) if *b == b'?' || *b == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => {
+                let Some((at, taken)) = star else { return false };
+                star = Some((at, taken + 1));
+                p = at + 1;
+                t = taken + 1;
+            }
+        }
+    }
+    pattern[p..].iter().all(|b| *b == b'*')
+}
+
+/// The policy document, as `GetPolicy` returns it.
+pub(crate) fn document(policy: &Policy) -> Value {
+    let statements: Vec<Value> = policy.statements.iter().map(Statement::document).collect();
+    json!({ "Version": "2012-10-17", "Id": "default", "Statement": statements })
+}
+
+impl Statement {
+    /// The statement, as `AddPermission` returns it.
+    pub(crate) fn document(&self) -> Value {
+        let mut document = json!({
+            "Sid": self.sid,
+            "Effect": "Allow",
+            "Principal": principal(&self.principal),
+            "Action": self.action,
+            "Resource": self.resource,
+        });
+        let mut condition = serde_json::Map::new();
+        if let Some(account) = &self.source_account {
+            condition.insert("StringEquals".to_owned(), json!({ "AWS:SourceAccount": account }));
+        }
+        if let Some(arn) = &self.source_arn {
+            condition.insert("ArnLike".to_owned(), json!({ "AWS:SourceArn": arn }));
+        }
+        if !condition.is_empty() {
+            document["Condition"] = Value::Object(condition);
+        }
+        document
+    }
+}
+
+fn principal(name: &str) -> Value {
+    if name == "*" {
+        return json!("*");
+    }
+    if name.len() == 12 && all_digits(name) {
+        return json!({ "AWS": format!("arn:aws:iam::{name}:root") });
+    }
+    if name.starts_with("arn:") {
+        json!({ "AWS": name })
+    } else {
+        json!({ "Service": name })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::arn_like;
+
+    #[test]
+    fn source_arns_match_as_iam_does() {
+        let api = "arn:aws:execute-api:eu-west-1:000000000000:abc123/$default/GET/users/7";
+        for (pattern, matches) in [
+            ("arn:aws:execute-api:eu-west-1:000000000000:abc123/*/*", true),
+            ("arn:aws:execute-api:eu-west-1:000000000000:abc12?/*", true),
+            ("arn:aws:execute-api:*:000000000000:abc123/*/GET/*", true),
+            (api, true),
+            ("arn:aws:execute-api:eu-west-1:000000000000:other/*/*", false),
+            ("arn:aws:execute-api:eu-west-1:000000000000:abc123/*/PUT/*", false),
+            ("arn:aws:execute-api:*", false),
+            ("*", false),
+        ] {
+            assert_eq!(arn_like(pattern, api), matches, "{pattern}");
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! One worker process: spawned from `bootstrap`, stopped, continued, measured, killed with all its children.
+//!
+//! Each worker leads a process group of its own. When the cloud itself is killed, the kernel sends `SIGHUP` and
+//! `SIGCONT` to a stopped group that lost its parent; a running one finds its Runtime API gone. What survives both is
+//! ended at the next start (`super::leftovers`).
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use fs_err as fs;
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, prlimit};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+use super::logs::LogPipe;
+
+/// Open files of one environment.
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const OPEN_FILES: u64 = 1024;
+/// "Text file busy": a fork elsewhere in this process still holds the file open for a moment.
+const ETXTBSY: i32 = 26;
+const SPAWN_ATTEMPTS: u32 = 20;
+
+/// A running, stopped or ended worker. Dropping it kills the group.
+pub(crate) struct Process {
+    pid: Pid,
+    exit: watch::Receiver<Option<Exit>>,
+    output: LogPipe,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// With a code.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+}
+
+/// What to run, and where.
+pub(crate) struct Program<'a> {
+    pub(crate) task_root: &'a Path,
+    pub(crate) environment: &'a BTreeMap<String, String>,
+}
+
+impl Process {
+    /// Starts `bootstrap` with exactly this environment. Output goes to the log.
+    pub(crate) async fn spawn(
+        program: &Program<'_>,
+        stream: std::sync::Arc<super::LogStream>,
+    ) -> io::Result<Self> {
+        let (output, writer) = LogPipe::open(stream)?;
+        let mut command = Command::new(program.task_root.join("bootstrap"));
+        command
+            .current_dir(program.task_root)
+            .env_clear()
+            .envs(program.environment)
+            .stdin(Stdio::null())
+            .stdout(writer.try_clone()?)
+            .stderr(writer)
+            .process_group(0)
+            .kill_on_drop(true);
+        let child = spawn_patiently(&mut command).await?;
+        let pid = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw);
+        let pid = pid.ok_or_else(|| io::Error::other("the process has no id"))?;
+        let limit = Rlimit {
+            current: Some(OPEN_FILES),
+            maximum: Some(OPEN_FILES),
+        };
+        if let Err(error) = prlimit(Some(pid), Resource::Nofile, limit) {
+            tracing::debug!(%error, "a worker's open files could not be limited");
+        }
+        Ok(Self {
+            pid,
+            exit: reap(child, pid),
+            output,
+        })
+    }
+
+    /// Waits for the end.
+    pub(crate) async fn exited(&self) -> Exit {
+        let mut exit = self.exit.clone();
+        match exit.wait_for(Option::is_some).await {
+            Ok(ended) => ended.unwrap_or(Exit::Signal(9)),
+            Err(_) => Exit::Signal(9),
+        }
+    }
+
+    /// Whether it still runs, or is stopped.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.exit.borrow().is_none()
+    }
+
+    /// The id of the process and of its group.
+    pub(crate) fn id(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+
+    /// Stops the group: nothing in it runs until [`Process::thaw`].
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets the group run again.
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Ends the whole group at once.
+    pub(crate) fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    fn signal(&self, signal: Signal) {
+        if self.is_alive() {
+            // The group may have ended this instant; that is what was wanted or will be seen by `exited`.
+            let _gone = kill_process_group(self.pid, signal);
+        }
+    }
+
+    /// The memory that the process and its descendants have resident now, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        if self.is_alive() {
+            resident(self.id(), 0)
+        } else {
+            0
+        }
+    }
+
+    /// Writes what was printed so far to the log.
+    pub(crate) fn drain_output(&self) {
+        self.output.drain();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+async fn spawn_patiently(command: &mut Command) -> io::Result<Child> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        match command.spawn() {
+            Err(error) if error.raw_os_error() == Some(ETXTBSY) && attempt < SPAWN_ATTEMPTS => {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Collects the exit status, and ends what the process leaves behind in its group.
+fn reap(mut child: Child, pid: Pid) -> watch::Receiver<Option<Exit>> {
+    let (sender, receiver) = watch::channel(None);
+    tokio::spawn(async move {
+        let status = child.wait().await;
+        let _gone = kill_process_group(pid, Signal::KILL);
+        sender.send_replace(Some(status.map_or(Exit::Signal(9), exit_of)));
+    });
+    receiver
+}
+
+fn exit_of(status: ExitStatus) -> Exit {
+    status
+        .code()
+        .map_or_else(|| Exit::Signal(status.signal().unwrap_or(9)), Exit::Code)
+}
+
+/// Resident bytes of a process and its descendants. `/proc` may change under the walk: what is gone counts nothing.
+fn resident(pid: i32, depth: u32) -> u64 {
+    let own = fs::read_to_string(format!("/proc/{pid}/status"))
+        .ok()
+        .and_then(|status| {
+            status
+                .lines()
+                .find_map(|line| line.strip_prefix("VmRSS:").and_then(kilobytes))
+        })
+        .unwrap_or(0);
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let below: u64 = children
+        .split_whitespace()
+        .filter_map(|child| child.parse().ok())
+        .filter(|_| depth < 8)
+        .map(|child| resident(child, depth + 1))
+        .sum();
+    own + below
+}
+
+fn kilobytes(field: &str) -> Option<u64> {
+    field
+        .trim()
+        .strip_suffix("kB")?
+        .trim()
+        .parse::<u64>()
+        .ok()
+        .map(|kilobytes| kilobytes * 1024)
+}
+
+impl Exit {
+    /// As AWS words it after "Runtime exited".
+    pub(crate) fn describe(self) -> String {
+        match self {
+            Self::Code(0) => "without providing a reason".to_owned(),
+            Self::Code(code) => format!("with error: exit status {code}"),
+            Self::Signal(signal) => format!("with error: signal: {}", signal_name(signal)),
+        }
+    }
+}
+
+fn signal_name(signal: i32) -> String {
+    let known = match signal {
+        1 => "hangup",
+        2 => "interrupt",
+        4 => "illegal instruction",
+        6 => "aborted",
+        7 => "bus error",
+        8 => "floating point exception",
+        9 => "killed",
+        11 => "segmentation fault",
+        13 => "broken pipe",
+        15 => "terminated",
+        _ => return signal.to_string(),
+    };
+    known.to_owned()
+}

@@ -1,0 +1,41 @@
+//! The embedded cloud: AWS-compatible endpoints on loopback that run the very zip that AWS would run.
+//!
+//! One process serves S3, IAM, STS, Lambda, API Gateway v2, `EventBridge` and CloudWatch Logs at one port, and each HTTP
+//! API at a localhost port of its own. [`serve`] runs it in the foreground; [`start`], [`status`], [`stop`] and
+//! [`reset`] are for other processes.
+//!
+//! Inside: `server` takes requests apart by their signature; `passive` holds the services that only keep what they are
+//! told, most of them the `winterbaume-*` crates behind checks of our own; `lambda` runs functions, because running the
+//! zip is the point; `apigateway` is the control API that `gateway` answers requests by; `scheduler` fires rules;
+//! `store` is the state folder, and `cloud` ties all of them together.
+//!
+//! Deliberately absent: anything of the planner's. An emulator that shared the deployer's beliefs would agree with its
+//! mistakes.
+
+mod answer;
+mod apigateway;
+mod client;
+mod clock;
+mod cloud;
+mod error;
+mod gateway;
+mod lambda;
+mod passive;
+mod percent;
+mod ports;
+mod schedule;
+mod scheduler;
+mod serve;
+mod server;
+mod store;
+
+pub use client::{ApiStatus, CloudStatus, Started, default_state_dir, reset, start, status, stop};
+pub use error::LocalError;
+pub use serve::{ServeOptions, serve};
+
+/// The account that every resource of the embedded cloud belongs to.
+pub const ACCOUNT: &str = "000000000000";
+/// The region that is used where a project names none.
+pub const REGION: &str = "us-east-1";
+/// The endpoint's port, unless another is asked for or this one is taken.
+pub const DEFAULT_PORT: u16 = 4510;

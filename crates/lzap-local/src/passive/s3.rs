@@ -1,0 +1,240 @@
+//! S3: `winterbaume-s3` behind the checks that a bucket and an object get on AWS.
+//!
+//! Answered or checked here: `aws-chunked` bodies and checksums, the expected bucket owner, regions and location
+//! constraints (bucket names are one namespace; `winterbaume` keeps one per region), the defaults of a new bucket,
+//! conditional writes that race, metadata of `HeadObject`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::{HeaderValue, Method, Request};
+use winterbaume_core::StatefulService as _;
+use winterbaume_s3::S3Service;
+
+use super::blobs::Blobs;
+use super::forward;
+use super::s3_request::{
+    Target, bodiless, has, home, insert, is_bucket_name, is_create_bucket, location, name_keys, prepare, query_is_plain,
+};
+use crate::answer::{self, Answer};
+use crate::error::LocalError;
+use crate::ports::Objects;
+use crate::{ACCOUNT, REGION, percent};
+
+/// Every request goes to one region of the service behind, whatever the bucket's: bucket names are global.
+const HOST: &str = "s3.us-east-1.amazonaws.com";
+
+/// S3.
+pub(crate) struct S3 {
+    service: S3Service,
+    /// Where each bucket is.
+    regions: Mutex<BTreeMap<String, String>>,
+    /// Held while an object or bucket is written: "put if absent" reads before it writes.
+    writing: tokio::sync::Mutex<()>,
+}
+
+impl S3 {
+    /// Takes up what lies in the folder.
+    ///
+    /// # Errors
+    /// [`LocalError::StateIo`] when the folder can't be used.
+    pub(crate) async fn open(folder: &Path, regions: BTreeMap<String, String>) -> Result<Self, LocalError> {
+        let blobs = Blobs::open(folder).map_err(LocalError::io("create", folder))?;
+        let service = S3Service::recover_with_vfs(Arc::new(blobs))
+            .await
+            .map_err(|error| LocalError::Part { part: "S3", why: error.to_string() })?;
+        forget_old_versions(&service).await?;
+        Ok(Self { service, regions: Mutex::new(regions), writing: tokio::sync::Mutex::default() })
+    }
+
+    /// Where each bucket is, for the store.
+    pub(crate) fn regions(&self) -> BTreeMap<String, String> {
+        self.regions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Answers one request.
+    pub(crate) async fn handle(&self, region: &str, request: Request<Bytes>) -> Answer {
+        let target = Target::of(&request);
+        let request = match prepare(request, &target) {
+            Ok(request) => request,
+            Err(refusal) => return refusal,
+        };
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        let _writing = if reads { None } else { Some(self.writing.lock().await) };
+        match self.refuse(region, &request, &target).await {
+            Some(refusal) => bodiless(request.method(), refusal),
+            None => self.answer(region, request, &target).await,
+        }
+    }
+
+    /// What AWS refuses before it looks at the operation.
+    async fn refuse(&self, region: &str, request: &Request<Bytes>, target: &Target) -> Option<Answer> {
+        let owner = request.headers().get("x-amz-expected-bucket-owner");
+        if target.bucket.is_empty() || is_create_bucket(request, target) || !self.exists(&target.bucket).await {
+            return None;
+        }
+        if owner.is_some_and(|owner| owner != ACCOUNT) {
+            return Some(answer::s3_error(403, "AccessDenied", "Access Denied", &target.resource));
+        }
+        let home = self.region_of(&target.bucket);
+        if home == region || has(request.uri().query().unwrap_or_default(), "location") {
+            return None;
+        }
+        let message = "The bucket you are attempting to access must be addressed using the specified endpoint.";
+        let mut answer = answer::s3_error(301, "PermanentRedirect", message, &target.resource);
+        insert(answer.headers_mut(), "x-amz-bucket-region", &home);
+        Some(answer)
+    }
+
+    async fn answer(&self, region: &str, request: Request<Bytes>, target: &Target) -> Answer {
+        if is_create_bucket(&request, target) {
+            return self.create_bucket(region, request, target).await;
+        }
+        let method = request.method().clone();
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        let answer = name_keys(&method, &query, target, forward(&self.service, HOST, request).await);
+        match (method, target.key.is_empty()) {
+            (Method::GET, true) if answer.status().is_success() && has(&query, "location") => {
+                location(&self.region_of(&target.bucket))
+            }
+            (Method::GET, true) if answer.status() == 404 && has(&query, "encryption") => {
+                self.default_encryption(target, answer).await
+            }
+            (Method::HEAD, true) => self.with_region(target, answer),
+            (Method::HEAD, false) => self.with_metadata(target, answer).await,
+            (Method::DELETE, true) if answer.status().is_success() && query_is_plain(&query) => {
+                self.forget(&target.bucket);
+                answer
+            }
+            _ => answer,
+        }
+    }
+
+    /// `CreateBucket`. AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>
+    async fn create_bucket(&self, region: &str, request: Request<Bytes>, target: &Target) -> Answer {
+        let constraint = answer::xml_text(&String::from_utf8_lossy(request.body()), "LocationConstraint");
+        let home = match home(region, constraint) {
+            Ok(home) => home,
+            Err((code, message)) => return answer::s3_error(400, code, &message, &target.resource),
+        };
+        if !is_bucket_name(&target.bucket) {
+            let message = "The specified bucket is not valid.";
+            return answer::s3_error(400, "InvalidBucketName", message, &target.resource);
+        }
+        if self.exists(&target.bucket).await {
+            return self.created_again(region, target);
+        }
+        let answer = forward(&self.service, HOST, request).await;
+        if answer.status().is_success() {
+            self.regions.lock().unwrap_or_else(PoisonError::into_inner).insert(target.bucket.clone(), home);
+            self.block_public_access(target).await;
+        }
+        answer
+    }
+
+    /// In us-east-1 a second create answers 200, anywhere else it is an error.
+    fn created_again(&self, region: &str, target: &Target) -> Answer {
+        if region == REGION && self.region_of(&target.bucket) == REGION {
+            let mut answer = answer::empty(200);
+            insert(answer.headers_mut(), "location", &target.resource);
+            return answer;
+        }
+        let message = "Your previous request to create the named bucket succeeded and you already own it.";
+        answer::s3_error(409, "BucketAlreadyOwnedByYou", message, &target.resource)
+    }
+
+    /// New buckets block public access.
+    /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/create-bucket-faq.html>
+    async fn block_public_access(&self, target: &Target) {
+        let body = "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>";
+        let mut request = Request::new(Bytes::from_static(body.as_bytes()));
+        *request.method_mut() = Method::PUT;
+        if let Ok(uri) = format!("/{}?publicAccessBlock", target.bucket).parse() {
+            *request.uri_mut() = uri;
+            forward(&self.service, HOST, request).await;
+        }
+    }
+
+    /// Every bucket is encrypted with S3's own keys unless told otherwise.
+    /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/default-encryption-faq.html>
+    async fn default_encryption(&self, target: &Target, answer: Answer) -> Answer {
+        if !self.exists(&target.bucket).await {
+            return answer;
+        }
+        let body = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ServerSideEncryptionConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>";
+        answer::body(200, "application/xml", body)
+    }
+
+    fn with_region(&self, target: &Target, mut answer: Answer) -> Answer {
+        if answer.status().is_success() {
+            insert(answer.headers_mut(), "x-amz-bucket-region", &self.region_of(&target.bucket));
+        }
+        answer
+    }
+
+    /// `HeadObject` with the metadata that `GetObject` gives.
+    async fn with_metadata(&self, target: &Target, mut answer: Answer) -> Answer {
+        if !answer.status().is_success() {
+            return answer;
+        }
+        // No range of an empty object can be satisfied.
+        let full = match self.read(&target.bucket, &target.key, true).await {
+            Some(full) => Some(full),
+            None => self.read(&target.bucket, &target.key, false).await,
+        };
+        let Some(full) = full else { return answer };
+        for (name, value) in full.headers() {
+            if name.as_str().starts_with("x-amz-meta-") {
+                answer.headers_mut().insert(name.clone(), value.clone());
+            }
+        }
+        answer
+    }
+
+    /// `GetObject`; one byte only when it is about the headers.
+    async fn read(&self, bucket: &str, key: &str, headers_only: bool) -> Option<Answer> {
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = format!("/{bucket}/{}", percent::encode(key)).parse().ok()?;
+        if headers_only {
+            request.headers_mut().insert("range", HeaderValue::from_static("bytes=0-0"));
+        }
+        Some(forward(&self.service, HOST, request).await).filter(|answer| answer.status().is_success())
+    }
+
+    async fn exists(&self, bucket: &str) -> bool {
+        let mut request = Request::new(Bytes::new());
+        *request.method_mut() = Method::HEAD;
+        let Ok(uri) = format!("/{bucket}").parse() else { return false };
+        *request.uri_mut() = uri;
+        forward(&self.service, HOST, request).await.status().is_success()
+    }
+
+    fn region_of(&self, bucket: &str) -> String {
+        let regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        regions.get(bucket).cloned().unwrap_or_else(|| REGION.to_owned())
+    }
+
+    fn forget(&self, bucket: &str) {
+        self.regions.lock().unwrap_or_else(PoisonError::into_inner).remove(bucket);
+    }
+}
+
+/// What the service behind recovers has a history of every object, versioned or not, and a bucket with a history
+/// can't be deleted.
+async fn forget_old_versions(service: &S3Service) -> Result<(), LocalError> {
+    let mut view = service.snapshot(ACCOUNT, REGION).await;
+    for bucket in view.buckets.values_mut().filter(|bucket| bucket.versioning_status.is_none()) {
+        bucket.object_history.clear();
+    }
+    let restored = service.restore(ACCOUNT, REGION, view).await;
+    restored.map_err(|error| LocalError::Part { part: "S3", why: error.to_string() })
+}
+
+impl Objects for S3 {
+    fn get<'a>(&'a self, bucket: &'a str, key: &'a str) -> BoxFuture<'a, Option<Bytes>> {
+        Box::pin(async move { self.read(bucket, key, false).await.map(http::Response::into_body) })
+    }
+}

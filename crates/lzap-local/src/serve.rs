@@ -1,0 +1,125 @@
+//! The cloud as a process in the foreground: from an empty or saved state until it is told to stop.
+
+use std::io::ErrorKind;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::cloud::{Cloud, ServerFile};
+use crate::error::LocalError;
+use crate::store::{StateDir, replace};
+use crate::{DEFAULT_PORT, server};
+
+/// How long requests that are being answered may take after the cloud was told to stop.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How to run a cloud.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// Where its state lies. Made when missing; one process at a time may use it.
+    pub state_dir: PathBuf,
+    /// The endpoint's port, 0 for any; without one, the last one, 4510, or any that is free.
+    pub port: Option<u16>,
+}
+
+/// Runs a cloud until SIGINT, SIGTERM or [`stop`](crate::stop); then ends its functions' processes and saves.
+///
+/// # Errors
+/// [`LocalError::AlreadyRunning`] when another process uses the folder, [`LocalError::Listen`] when the port that was
+/// asked for is taken, [`LocalError::StateUnreadable`] when the saved state is damaged or from a newer version.
+pub async fn serve(options: ServeOptions) -> Result<(), LocalError> {
+    let dir = StateDir::new(&options.state_dir);
+    dir.create()?;
+    let _lock = dir.lock()?;
+    // What an earlier process left says nothing about this one.
+    remove(&dir.server_file())?;
+    let listener = listen(&dir, options.port).await?;
+    let port = listener.local_addr().map_err(listen_error(0))?.port();
+    let cloud = Cloud::open(dir.clone(), port).await?;
+    let keeper = tokio::spawn(cloud.clone().keep());
+    let signals = tokio::spawn(stop_on_signals(cloud.stop.clone()));
+    announce(&dir, port)?;
+    tracing::info!(port, state = %dir.path().display(), "the embedded cloud answers");
+    run(&cloud, listener).await;
+    signals.abort();
+    if let Err(error) = keeper.await {
+        tracing::error!(%error, "the embedded cloud's keeper failed");
+    }
+    let saved = cloud.shutdown().await;
+    remove(&dir.server_file())?;
+    tracing::info!("the embedded cloud stopped");
+    saved
+}
+
+async fn run(cloud: &Arc<Cloud>, listener: TcpListener) {
+    let stopped = cloud.stop.clone();
+    let serving = axum::serve(listener, server::router(cloud.clone()));
+    let serving = tokio::spawn(serving.with_graceful_shutdown(stopped.clone().cancelled_owned()).into_future());
+    let end = serving.abort_handle();
+    let late = async {
+        stopped.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        ended = serving => if let Err(error) = ended {
+            tracing::error!(%error, "the endpoint failed");
+        },
+        () = late => end.abort(),
+    }
+    cloud.stop.cancel();
+}
+
+/// The port that was asked for, or the last one, the default one, any other.
+async fn listen(dir: &StateDir, port: Option<u16>) -> Result<TcpListener, LocalError> {
+    let bind = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    if let Some(port) = port {
+        return bind(port).await.map_err(listen_error(port));
+    }
+    let remembered = std::fs::read_to_string(dir.join("port")).ok().and_then(|port| port.trim().parse().ok());
+    for port in remembered.into_iter().chain([DEFAULT_PORT]) {
+        if let Ok(listener) = bind(port).await {
+            return Ok(listener);
+        }
+    }
+    bind(0).await.map_err(listen_error(0))
+}
+
+fn listen_error(port: u16) -> impl FnOnce(std::io::Error) -> LocalError {
+    move |source| LocalError::Listen { address: format!("127.0.0.1:{port}"), source }
+}
+
+/// Tells clients where the cloud is, and a later process which port to try first.
+fn announce(dir: &StateDir, port: u16) -> Result<(), LocalError> {
+    let file = dir.join("port");
+    replace(&file, port.to_string().as_bytes()).map_err(LocalError::io("write", file))?;
+    let about = json!(ServerFile { port, pid: std::process::id() }).to_string();
+    let file = dir.server_file();
+    replace(&file, about.as_bytes()).map_err(LocalError::io("write", file))
+}
+
+fn remove(file: &std::path::Path) -> Result<(), LocalError> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(LocalError::io("delete", file)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// A terminal that closes (SIGHUP) doesn't end the cloud.
+async fn stop_on_signals(stop: CancellationToken) {
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else { return };
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+            _ = hangup.recv() => {}
+        }
+    }
+    stop.cancel();
+}

@@ -1,0 +1,143 @@
+//! The endpoint: one port for every service, on loopback.
+//!
+//! A request's signature names its service and region; unsigned ones are refused, but for `/_lzap/…`, by which the
+//! cloud's own client asks how it is and stops it. What the services do is theirs; the process around this is
+//! `serve`.
+
+mod auth;
+pub(crate) mod host;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response};
+use http_body_util::BodyExt as _;
+use serde_json::json;
+
+use crate::answer::{self, Answer};
+use crate::apigateway::{self, Around};
+use crate::cloud::Cloud;
+use crate::gateway::Listeners;
+use crate::passive::{json_operation, not_implemented};
+use auth::Scope;
+
+/// The endpoint's routes: all of them lead to one place.
+pub(crate) fn router(cloud: Arc<Cloud>) -> Router {
+    Router::new().fallback(entry).with_state(cloud)
+}
+
+async fn entry(State(cloud): State<Arc<Cloud>>, request: Request) -> Response<Body> {
+    let method = request.method().clone();
+    let mut answer = answer(&cloud, request).await;
+    if method == Method::HEAD {
+        *answer.body_mut() = Bytes::new();
+    }
+    answer.map(Body::from)
+}
+
+async fn answer(cloud: &Arc<Cloud>, request: Request) -> Answer {
+    if !host::is_local(request.headers()) || host::is_foreign_page(request.headers()) {
+        return answer::json_error(403, "AccessDeniedException", "this endpoint answers only to this machine");
+    }
+    let (parts, body) = request.into_parts();
+    let Ok(body) = body.collect().await else {
+        return answer::json_error(400, "RequestTimeout", "the request ended before its body did");
+    };
+    let request = http::Request::from_parts(parts, body.to_bytes());
+    if let Some(path) = request.uri().path().strip_prefix("/_lzap/") {
+        return own(cloud, request.method(), path);
+    }
+    let Some(scope) = Scope::of(request.headers(), request.uri()) else {
+        let message = "Missing Authentication Token: the embedded cloud takes requests that are signed as for AWS";
+        return refusal(403, "MissingAuthenticationToken", message);
+    };
+    serve(cloud, &scope, request).await
+}
+
+/// What lzap's own client asks.
+fn own(cloud: &Cloud, method: &Method, path: &str) -> Answer {
+    match (method, path) {
+        (&Method::GET, "health") => answer::json(200, &json!(cloud.status())),
+        (&Method::POST, "stop") => {
+            cloud.stop.cancel();
+            answer::json(202, &json!({ "stopping": true }))
+        }
+        _ => answer::json(404, &json!({ "message": "Not Found" })),
+    }
+}
+
+async fn serve(cloud: &Arc<Cloud>, scope: &Scope, request: http::Request<Bytes>) -> Answer {
+    let about = (request.method().clone(), request.uri().path().to_owned(), json_operation(&request));
+    let reads = reads_only(&request);
+    let mut answer = route(cloud, scope, request).await;
+    if !reads {
+        cloud.changed.notify_one();
+    }
+    name_request(&mut answer);
+    let (method, path, operation) = about;
+    let status = answer.status().as_u16();
+    tracing::info!(service = scope.service, region = scope.region, %method, path, operation, status, "answered");
+    answer
+}
+
+async fn route(cloud: &Arc<Cloud>, scope: &Scope, request: http::Request<Bytes>) -> Answer {
+    let region = scope.region.as_str();
+    match scope.service.as_str() {
+        "s3" => cloud.s3.handle(region, request).await,
+        "lambda" => cloud.lambda.handle(region, request).await,
+        "iam" => cloud.iam.handle(request).await,
+        "sts" => cloud.sts.handle(region, request).await,
+        "apigateway" => apigateway(cloud, region, &request).await,
+        "events" => cloud.events.handle(region, request, cloud.clock.now_ms()).await,
+        "logs" => cloud.logs.handle(region, request).await,
+        service => refusal(501, "NotImplemented", &not_implemented(service, &json_operation(&request))),
+    }
+}
+
+/// An error whose code clients of both JSON protocols find.
+fn refusal(status: u16, code: &'static str, message: &str) -> Answer {
+    let mut answer = answer::json_error(status, code, message);
+    *answer.body_mut() = json!({ "__type": code, "message": message }).to_string().into();
+    answer
+}
+
+/// A new API gets its port before it is made; a deleted one gives its own back.
+async fn apigateway(cloud: &Arc<Cloud>, region: &str, request: &http::Request<Bytes>) -> Answer {
+    let now_ms = cloud.clock.now_ms();
+    if !apigateway::creates_api(request) {
+        let answer = cloud.gateway.apis.handle(request, Around { region, now_ms, port: 0 });
+        cloud.listeners.keep_only(&cloud.gateway.apis.ports());
+        return answer;
+    }
+    let reserved = match Listeners::reserve(None).await {
+        Ok(reserved) => reserved,
+        Err(error) => return answer::json_error(500, "InternalServerException", &error.to_string()),
+    };
+    let answer = cloud.gateway.apis.handle(request, Around { region, now_ms, port: reserved.port });
+    let ports = cloud.gateway.apis.ports();
+    if let Some((id, _)) = ports.iter().find(|(_, port)| *port == reserved.port) {
+        cloud.listeners.open(&cloud.gateway, id, reserved);
+    }
+    answer
+}
+
+/// Whether a request can't have changed anything. Lambda tells its changes itself.
+fn reads_only(request: &http::Request<Bytes>) -> bool {
+    const READS: [&str; 5] = ["Describe", "Filter", "Get", "List", "Test"];
+    let operation = json_operation(request);
+    let reads = READS.iter().any(|verb| operation.starts_with(verb));
+    reads || matches!(*request.method(), Method::GET | Method::HEAD)
+}
+
+/// Every answer carries the request id that SDKs show with an error.
+fn name_request(answer: &mut Answer) {
+    let id = uuid::Uuid::new_v4().to_string();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        for name in ["x-amzn-requestid", "x-amz-request-id"] {
+            answer.headers_mut().entry(name).or_insert_with(|| id.clone());
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A cloud of one's own for each test.
+
+use std::path::Path;
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sts::config::Credentials;
+use lzap_local::{CloudStatus, LocalError, ServeOptions, serve, status, stop};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+/// A cloud in this process, on a free port, in a temporary folder.
+pub struct Cloud {
+    pub dir: TempDir,
+    running: JoinHandle<Result<(), LocalError>>,
+}
+
+impl Cloud {
+    pub async fn start() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let running = run(dir.path());
+        let cloud = Self { dir, running };
+        cloud.wait().await;
+        cloud
+    }
+
+    /// Stops the cloud and starts another one on the same folder.
+    pub async fn restart(&mut self) {
+        assert!(stop(self.dir.path()).await.expect("it can be stopped"));
+        self.running = run(self.dir.path());
+        self.wait().await;
+    }
+
+    pub async fn status(&self) -> CloudStatus {
+        status(self.dir.path()).await.expect("it answers").expect("it runs")
+    }
+
+    /// What SDK clients of a region need.
+    pub async fn config(&self, region: &'static str) -> SdkConfig {
+        config(&self.status().await.endpoint, region).await
+    }
+
+    pub async fn stop(self) {
+        assert!(stop(self.dir.path()).await.expect("it can be stopped"));
+        self.running.await.expect("no panic").expect("it ended well");
+    }
+
+    async fn wait(&self) {
+        for _ in 0..200 {
+            if status(self.dir.path()).await.is_ok_and(|status| status.is_some()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the cloud does not answer");
+    }
+}
+
+fn run(dir: &Path) -> JoinHandle<Result<(), LocalError>> {
+    tokio::spawn(serve(ServeOptions { state_dir: dir.to_owned(), port: Some(0) }))
+}
+
+pub async fn config(endpoint: &str, region: &'static str) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(region))
+        .endpoint_url(endpoint)
+        .credentials_provider(Credentials::new("key", "secret", None, None, "test"))
+        .load()
+        .await
+}
+
+/// The S3 client: local endpoints need paths for buckets.
+pub fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
+    aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(config).force_path_style(true).build())
+}
+
+/// The error code of a call that must fail.
+macro_rules! code {
+    ($result:expr) => {{
+        use aws_sdk_s3::error::ProvideErrorMetadata as _;
+        let error = $result.expect_err("the call must fail").into_service_error();
+        error.meta().code().unwrap_or_default().to_owned()
+    }};
+}
+pub(crate) use code;
