@@ -1,0 +1,114 @@
+//! From the project to the zip: compile, check, archive; with the lines that say so.
+
+use std::time::{Duration, Instant};
+
+use lzap_build::archive::{Artifact, archive};
+use lzap_build::compile::{BuildEvent, CompileOptions, compile};
+use lzap_build::project::{Project, lines_to_add};
+use lzap_build::{elf, git};
+use lzap_core::desired;
+use lzap_core::release::Release;
+use lzap_core::settings::Settings;
+
+use crate::context::Loaded;
+use crate::error::CliError;
+use crate::ui::printer::Printer;
+use crate::ui::progress::Progress;
+use crate::ui::text::{bytes, seconds};
+
+/// A zip, and how long it took.
+pub(crate) struct Built {
+    pub(crate) artifact: Artifact,
+    pub(crate) build: Duration,
+    pub(crate) package: Duration,
+}
+
+impl Built {
+    /// What the planner needs to know of it.
+    pub(crate) fn desired(&self) -> desired::Artifact {
+        desired::Artifact {
+            path: self.artifact.path.clone(),
+            sha256: self.artifact.sha256.clone(),
+            code_sha256: self.artifact.code_sha256.clone(),
+            bytes: self.artifact.bytes,
+        }
+    }
+}
+
+/// The crate to deploy, which must use lzap.
+///
+/// # Errors
+/// [`CliError::NoRuntime`] with the lines to add.
+pub(crate) fn project(loaded: &Loaded, settings: &Settings) -> Result<Project, CliError> {
+    let project = loaded.project(&settings.features)?;
+    if project.lzap.is_none() {
+        return Err(CliError::NoRuntime { package: project.package.clone(), lines: lines_to_add(&project) });
+    }
+    Ok(project)
+}
+
+/// Builds and zips the project for the stage.
+pub(crate) async fn build(printer: &Printer, project: &Project, settings: &Settings) -> Result<Built, CliError> {
+    let started = Instant::now();
+    let binary = {
+        let progress = Progress::new(printer);
+        let options = CompileOptions {
+            architecture: settings.architecture,
+            linker: settings.linker,
+            color: printer.draws_progress(),
+        };
+        progress.say("Compiling", project.package.clone());
+        compile(project, &options, &mut |event| show(printer, &progress, project, event)).await?
+    };
+    elf::check(&elf::inspect(&binary.path)?, settings.architecture)?;
+    let build = started.elapsed();
+    printer.status(
+        "Compiled",
+        format_args!("{} ({}, {}) in {}", project.bin, binary.architecture, binary.linker.as_str(), seconds(build)),
+    );
+    let started = Instant::now();
+    let out = project.target_dir.join("lzap").join(&settings.stage).join(format!("{}.zip", settings.app));
+    let artifact = archive(&binary.path, &project.root, &settings.include, settings.architecture, &out)?;
+    let short: String = artifact.sha256.chars().take(8).collect();
+    printer.status(
+        "Packaged",
+        format_args!("{}.zip ({}, sha256 {short}…)", settings.app, bytes(artifact.bytes)),
+    );
+    Ok(Built { artifact, build, package: started.elapsed() })
+}
+
+fn show(printer: &Printer, progress: &Progress, project: &Project, event: BuildEvent) {
+    match event {
+        BuildEvent::Linker { linker, reason } => {
+            if printer.verbose > 0 {
+                printer.status("Linking", format_args!("with {}: {reason}", linker.as_str()));
+            }
+        }
+        BuildEvent::AddingTarget(triple) => printer.status("Adding", format_args!("target {triple} through rustup")),
+        BuildEvent::Warning(text) => printer.warning(text),
+        BuildEvent::Compiling { name, done, total } => progress.say(
+            "Compiling",
+            match total {
+                Some(total) => format!("{} ({done} of {total}) {name}", project.package),
+                None => format!("{} ({done}) {name}", project.package),
+            },
+        ),
+        BuildEvent::Waiting => progress.say("Waiting", "for another cargo to end its work in the target folder"),
+        BuildEvent::CargoLine(line) => {
+            if printer.verbose > 0 {
+                printer.talk(&format!("{line}\n"));
+            }
+        }
+    }
+}
+
+/// What the version that is about to be published says about itself.
+pub(crate) fn release(project: &Project) -> Release {
+    let commit = git::commit(&project.root);
+    Release {
+        dirty: commit.as_ref().is_some_and(|commit| commit.dirty),
+        author: commit.as_ref().map(|commit| commit.author.clone()),
+        commit: commit.map(|commit| commit.short),
+        time: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    }
+}

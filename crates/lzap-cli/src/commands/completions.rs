@@ -1,0 +1,14 @@
+//! `lzap completions SHELL`.
+
+use clap::CommandFactory;
+
+use crate::cli::{Cli, CompletionsArgs};
+use crate::context::Context;
+use crate::exit::Exit;
+
+pub(crate) fn run(context: &Context, args: &CompletionsArgs) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "lzap", &mut script);
+    context.printer.data(String::from_utf8_lossy(&script));
+    Exit::Done
+}

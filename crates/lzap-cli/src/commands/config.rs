@@ -1,0 +1,33 @@
+//! `lzap config`: the effective settings of a stage and where each came from, or the JSON Schema.
+
+use serde_json::{Value, json};
+
+use crate::cli::ConfigArgs;
+use crate::context::Context;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::ui::report;
+
+pub(crate) fn run(context: &Context, args: &ConfigArgs) -> Result<Exit, CliError> {
+    if args.schema {
+        let schema = lzap_core::config::schema();
+        context.printer.data(format_args!("{schema:#}\n"));
+        context.printer.json(&schema);
+        return Ok(Exit::Done);
+    }
+    let settings = context.load(args.stage.stage.as_deref())?.settings(context, args.stage.stage.as_deref())?;
+    let listing = settings.listing();
+    context.printer.data(format_args!("# {} {}\n", settings.app, settings.stage));
+    for (key, value, origin) in &listing {
+        context.printer.data(format_args!("{key:<21} {value:<22} # {origin}\n"));
+    }
+    let rows: Vec<Value> = listing
+        .iter()
+        .map(|(key, value, origin)| json!({"key": key, "value": value, "origin": origin.to_string()}))
+        .collect();
+    context.printer.json(&report::with(
+        json!({"app": settings.app, "stage": settings.stage}),
+        json!({"settings": rows}),
+    ));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,35 @@
+//! `lzap package`: build and zip; path, size and hash on stdout.
+
+use serde_json::json;
+
+use crate::cli::StageArgs;
+use crate::commands::artifact;
+use crate::context::Context;
+use crate::error::CliError;
+use crate::exit::Exit;
+
+pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, CliError> {
+    let loaded = context.load(args.stage.as_deref())?;
+    let settings = loaded.settings(context, args.stage.as_deref())?;
+    let project = artifact::project(&loaded, &settings)?;
+    let built = artifact::build(&context.printer, &project, &settings).await?;
+    let artifact = &built.artifact;
+    context.printer.data(format_args!(
+        "path    {}\nbytes   {}\nsha256  {}\n",
+        artifact.path.display(),
+        artifact.bytes,
+        artifact.sha256
+    ));
+    context.printer.json(&json!({
+        "app": settings.app,
+        "stage": settings.stage,
+        "artifact": {
+            "path": artifact.path,
+            "bytes": artifact.bytes,
+            "unzipped_bytes": artifact.unzipped_bytes,
+            "sha256": artifact.sha256,
+            "architecture": artifact.architecture.as_str(),
+        },
+    }));
+    Ok(Exit::Done)
+}

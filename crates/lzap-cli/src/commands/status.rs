@@ -1,0 +1,104 @@
+//! `lzap status`: what is deployed, and how it differs from `lzap.toml`. Builds nothing.
+
+use lzap_aws::Scope;
+use lzap_core::desired::{self, Artifact, Desired};
+use lzap_core::names::sha256_hex;
+use lzap_core::observed::Observed;
+use lzap_core::plan::plan;
+use lzap_core::release::Release;
+use lzap_core::settings::Settings;
+use lzap_core::step::Plan;
+use serde_json::{Value, json};
+
+use crate::cli::StatusArgs;
+use crate::context::{Context, Target};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::ui::{plan_view, report};
+
+pub(crate) async fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
+    let loaded = context.load(args.stage.stage.as_deref())?;
+    let stages = if args.all { loaded.stages() } else { Vec::new() };
+    if !args.all {
+        let settings = loaded.settings(context, args.stage.stage.as_deref())?;
+        let document = Status::read(context, settings).await?.show(context);
+        context.printer.json(&document);
+        return Ok(Exit::Done);
+    }
+    let mut documents = Vec::new();
+    for stage in stages {
+        let settings = loaded.settings(context, Some(&stage))?;
+        documents.push(Status::read(context, settings).await?.show(context));
+        context.printer.data("\n");
+    }
+    context.printer.json(&json!({ "stages": documents }));
+    Ok(Exit::Done)
+}
+
+struct Status {
+    target: Target,
+    observed: Observed,
+    drift: Plan,
+}
+
+impl Status {
+    async fn read(context: &Context, settings: Settings) -> Result<Self, CliError> {
+        let target = Target::connect(context, &settings).await?;
+        let observed = lzap_aws::observe(&target.clients, &target.names, Scope::Status).await?;
+        let drift = drift(&settings, &target, &observed)?;
+        Ok(Self { target, observed, drift })
+    }
+
+    /// Prints the stage's status, and answers it as JSON.
+    fn show(&self, context: &Context) -> Value {
+        let names = &self.target.names;
+        let place = format!("{} in {} ({})", names.function(), names.place.region, names.place.account);
+        let Some(live) = self.observed.live() else {
+            context.printer.data(format_args!("stage     {place}\nstate     not deployed\n"));
+            return report::with(report::place(names), json!({"deployed": false}));
+        };
+        let url = self.observed.api().map(|api| api.endpoint.as_str()).unwrap_or_default();
+        let release = Release::parse(&live.description).unwrap_or_default();
+        let sha256 = sha256_hex(&live.code_sha256).unwrap_or_default();
+        let commit = release.commit.as_deref().unwrap_or("(none)");
+        let dirty = if release.dirty { " with uncommitted changes" } else { "" };
+        let by = release.author.as_deref().map(|author| format!(" by {author}")).unwrap_or_default();
+        context.printer.data(format_args!(
+            "stage     {place}\nurl       {url}\nversion   {}\ndeployed  {}\ncommit    {commit}{dirty}{by}\n\
+             artifact  sha256 {sha256}\ndrift     {}\n{}",
+            live.number,
+            release.time,
+            if self.drift.is_empty() { "none".to_owned() } else { plan_view::summary(&self.drift) },
+            plan_view::changes(&self.drift, "          "),
+        ));
+        report::with(
+            report::place(names),
+            json!({
+                "deployed": true,
+                "url": url,
+                "function": report::function(names, Some(&live.number)),
+                "release": {
+                    "commit": release.commit,
+                    "dirty": release.dirty,
+                    "author": release.author,
+                    "time": release.time,
+                },
+                "artifact": {"sha256": sha256},
+                "drift": report::changes(&self.drift),
+            }),
+        )
+    }
+}
+
+/// What a deploy of the code that is live would change: all of it differs from `lzap.toml`.
+fn drift(settings: &Settings, target: &Target, observed: &Observed) -> Result<Plan, CliError> {
+    let Some(live) = observed.live() else { return Ok(Plan::default()) };
+    let artifact = Artifact {
+        path: std::path::PathBuf::new(),
+        sha256: sha256_hex(&live.code_sha256).unwrap_or_default(),
+        code_sha256: live.code_sha256.clone(),
+        bytes: 0,
+    };
+    let stage = desired::stage(settings, target.names.clone(), artifact, live.description.clone());
+    Ok(plan(&Desired::Stage(Box::new(stage)), observed)?)
+}

@@ -1,0 +1,122 @@
+//! Everything that ends a command early, each with its code, its help and its exit code.
+
+use std::path::PathBuf;
+
+use lzap_aws::{ApplyError, AwsError};
+use lzap_build::{BuildError, ErrorKind};
+use lzap_core::config::ConfigError;
+use lzap_core::plan::PlanError;
+use lzap_local::LocalError;
+
+use crate::exit::Exit;
+
+/// Why a command ended without its result.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub(crate) enum CliError {
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Build(#[from] BuildError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Aws(#[from] Box<AwsError>),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Apply(#[from] Box<ApplyError>),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Plan(#[from] PlanError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Local(#[from] LocalError),
+    /// Something in `lzap.toml`; shown with its line.
+    #[error("{problem}")]
+    #[diagnostic(code(lzap::config), help("{}", problem.help))]
+    Config { path: PathBuf, text: String, problem: ConfigError },
+    #[error("there is no lzap.toml in {} or above it", dir.display())]
+    #[diagnostic(
+        code(lzap::config::missing),
+        help("type `lzap init` to write one; the stage `local` needs none: `lzap deploy local`")
+    )]
+    NoConfig { dir: PathBuf },
+    #[error("could not read {}", path.display())]
+    #[diagnostic(code(lzap::config::unreadable), help("check the path and its permissions"))]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("package `{package}` does not use lzap yet")]
+    #[diagnostic(code(lzap::project::no_runtime), help("add these lines:\n\n{lines}"))]
+    NoRuntime { package: String, lines: String },
+    #[error("{what} and there is no terminal to ask on")]
+    #[diagnostic(code(lzap::usage::needs_yes), help("if that is what you want, add `--yes`"))]
+    NeedsYes { what: &'static str },
+    #[error("not confirmed; nothing was changed")]
+    #[diagnostic(code(lzap::usage::declined), help("type the command again to be asked again"))]
+    Declined,
+    #[error("the terminal could not be used: {0}")]
+    #[diagnostic(code(lzap::usage::terminal), help("answer with `--yes`"))]
+    Terminal(String),
+    #[error("{problem}")]
+    #[diagnostic(code(lzap::usage), help("{help}"))]
+    Usage { problem: String, help: String },
+    #[error("{url} answered {status} after the deploy")]
+    #[diagnostic(
+        code(lzap::deploy::touch),
+        help("the new version is live; go back with `lzap rollback {stage}`, or mend it and deploy again{}", log_tail(log))
+    )]
+    Touch { url: String, status: u16, stage: String, log: Vec<String> },
+    #[error("something is left: {}", left.join(", "))]
+    #[diagnostic(code(lzap::undeploy::left), help("type `lzap undeploy {stage}` again"))]
+    Left { left: Vec<String>, stage: String },
+    #[error("interrupted")]
+    #[diagnostic(
+        code(lzap::interrupted),
+        help("{}", resume.as_deref().unwrap_or("type the command again: it goes on where this one stopped"))
+    )]
+    Interrupted { resume: Option<String> },
+    #[error("{what}")]
+    #[diagnostic(code(lzap::io), help("check the path, the permissions and the space left"))]
+    Io { what: String, source: std::io::Error },
+}
+
+fn log_tail(lines: &[String]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    format!("\n\nThe function's last log lines:\n  {}", lines.join("\n  "))
+}
+
+impl From<AwsError> for CliError {
+    fn from(error: AwsError) -> Self {
+        Self::Aws(Box::new(error))
+    }
+}
+
+impl From<ApplyError> for CliError {
+    fn from(error: ApplyError) -> Self {
+        Self::Apply(Box::new(error))
+    }
+}
+
+impl CliError {
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Build(error) => match error.kind() {
+                ErrorKind::Usage => Exit::Usage,
+                ErrorKind::Build => Exit::Build,
+            },
+            Self::Aws(_) => Exit::Aws,
+            Self::Apply(error) => match **error {
+                ApplyError::Probe { .. } => Exit::Probe,
+                _ => Exit::Aws,
+            },
+            Self::Plan(_)
+            | Self::Config { .. }
+            | Self::NoConfig { .. }
+            | Self::Unreadable { .. }
+            | Self::NoRuntime { .. }
+            | Self::NeedsYes { .. }
+            | Self::Terminal(_)
+            | Self::Usage { .. } => Exit::Usage,
+            Self::Interrupted { .. } => Exit::Interrupted,
+            Self::Local(_) | Self::Declined | Self::Touch { .. } | Self::Left { .. } | Self::Io { .. } => Exit::Failed,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Questions. Without a terminal none is ever asked: what needs an answer fails with the flag that gives it.
+
+use std::io::IsTerminal;
+
+use inquire::{Confirm, InquireError, Select, Text};
+
+use crate::error::CliError;
+
+/// Whether somebody is there to answer.
+pub(crate) fn is_interactive() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks before something is taken away.
+///
+/// # Errors
+/// Nobody is there ([`CliError::NeedsYes`]), or the answer is no ([`CliError::Declined`]).
+pub(crate) fn confirm(question: &str, what: &'static str, yes: bool) -> Result<(), CliError> {
+    if yes {
+        return Ok(());
+    }
+    if !is_interactive() {
+        return Err(CliError::NeedsYes { what });
+    }
+    if answer(Confirm::new(question).with_default(false).prompt())? { Ok(()) } else { Err(CliError::Declined) }
+}
+
+/// Asks for a text.
+pub(crate) fn text(question: &str, default: &str) -> Result<String, CliError> {
+    answer(Text::new(question).with_default(default).prompt())
+}
+
+/// Asks for one of several.
+pub(crate) fn select(question: &str, options: Vec<String>, default: usize) -> Result<String, CliError> {
+    answer(Select::new(question, options).with_starting_cursor(default).prompt())
+}
+
+fn answer<T>(answer: Result<T, InquireError>) -> Result<T, CliError> {
+    answer.map_err(|error| match error {
+        InquireError::OperationCanceled | InquireError::OperationInterrupted => CliError::Interrupted { resume: None },
+        other => CliError::Terminal(other.to_string()),
+    })
+}

@@ -1,0 +1,92 @@
+//! A plan for people: what is created, changed and deleted, field by field, policies in full.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+
+use lzap_core::step::{Action, Call, Change, Plan};
+
+use crate::ui::text::count;
+
+const CREATE: Style = AnsiColor::Green.on_default();
+const UPDATE: Style = AnsiColor::Yellow.on_default();
+const DELETE: Style = AnsiColor::Red.on_default();
+
+/// `4 to create, 1 to change`.
+pub(crate) fn summary(plan: &Plan) -> String {
+    if plan.is_empty() {
+        return "nothing to do".to_owned();
+    }
+    let number = |actions: &[Action]| plan.changes.iter().filter(|change| actions.contains(&change.action)).count();
+    [
+        (number(&[Action::Create]), "to create"),
+        (number(&[Action::Update]), "to change"),
+        (number(&[Action::Replace]), "to replace"),
+        (number(&[Action::Delete]), "to delete"),
+    ]
+    .into_iter()
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, what)| format!("{number} {what}"))
+    .collect::<Vec<_>>()
+    .join(", ")
+}
+
+/// The changes, a line or a few each; deletions last. `indent` is put before each line.
+pub(crate) fn changes(plan: &Plan, indent: &str) -> String {
+    let mut text = String::new();
+    let (kept, gone): (Vec<_>, Vec<_>) =
+        plan.changes.iter().enumerate().partition(|(_, change)| change.action != Action::Delete);
+    for (id, change) in kept.into_iter().chain(gone) {
+        render(&mut text, plan, id, change, indent);
+    }
+    text
+}
+
+fn render(text: &mut String, plan: &Plan, id: usize, change: &Change, indent: &str) {
+    let (sign, style) = match change.action {
+        Action::Create => ('+', CREATE),
+        Action::Update => ('~', UPDATE),
+        Action::Replace => ('±', UPDATE),
+        Action::Delete => ('-', DELETE),
+    };
+    // Writing to a `String` can't fail.
+    let _ = write!(text, "{indent}{style}{sign} {:<11}{style:#} {}", change.resource.as_str(), change.name);
+    let mut lines: Vec<String> = change
+        .fields
+        .iter()
+        .map(|field| {
+            let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
+            format!("{} {} → {}", field.field, side(&field.before), side(&field.after))
+        })
+        .collect();
+    lines.extend(policies(plan, id));
+    if let [line] = lines.as_slice() {
+        let _ = write!(text, "  {line}");
+        lines.clear();
+    }
+    text.push('\n');
+    for line in lines {
+        let _ = writeln!(text, "{indent}    {line}");
+    }
+}
+
+/// The statements of a new role, in full: they are what the user consents to.
+fn policies(plan: &Plan, change: usize) -> Vec<String> {
+    let steps = plan.steps.iter().filter(|step| step.change == change);
+    steps
+        .filter_map(|step| match &step.call {
+            Call::CreateRole { trust_policy, .. } => Some(("trust policy", trust_policy)),
+            Call::PutRolePolicy(policy) if plan.changes[change].action == Action::Create => Some(("policy", policy)),
+            _ => None,
+        })
+        .flat_map(|(name, policy)| {
+            let statements = policy["Statement"].as_array().cloned().unwrap_or_default();
+            statements.into_iter().map(move |statement| format!("{name} {statement}"))
+        })
+        .collect()
+}
+
+/// `3 changes`, for the end of a deploy.
+pub(crate) fn changed(plan: &Plan) -> String {
+    count(plan.changes.len(), "change")
+}

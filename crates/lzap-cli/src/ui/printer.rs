@@ -1,0 +1,91 @@
+//! The two streams: stdout is data, stderr is talk. Nothing else in the program prints.
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use crate::cli::{Color, Global, Output};
+
+/// Writes data and talk, as the global options want them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Printer {
+    pub(crate) output: Output,
+    quiet: bool,
+    pub(crate) verbose: u8,
+}
+
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+/// The column where cargo's verbs end.
+const VERB_COLUMNS: usize = 12;
+
+impl Printer {
+    pub(crate) fn new(global: &Global) -> Self {
+        let choice = match global.color {
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+        Self { output: global.output, quiet: global.quiet, verbose: global.verbose }
+    }
+
+    /// A printer for an error that was found before the options were.
+    pub(crate) fn json_only() -> Self {
+        Self { output: Output::Json, quiet: true, verbose: 0 }
+    }
+
+    /// A line of talk, with cargo's right-aligned verb.
+    pub(crate) fn status(&self, verb: &str, text: impl Display) {
+        if !self.quiet {
+            talk(format_args!("{GOOD}{verb:>VERB_COLUMNS$}{GOOD:#} {text}\n"));
+        }
+    }
+
+    /// A block of talk, as it is.
+    pub(crate) fn talk(&self, text: &str) {
+        if !self.quiet {
+            talk(format_args!("{text}"));
+        }
+    }
+
+    /// Something that is probably not meant.
+    pub(crate) fn warning(&self, text: impl Display) {
+        talk(format_args!("{WARNING}warning{WARNING:#}: {text}\n"));
+    }
+
+    /// Text on stdout, unless stdout carries JSON.
+    pub(crate) fn data(&self, text: impl Display) {
+        if self.output == Output::Text {
+            write(&mut anstream::stdout().lock(), format_args!("{text}"));
+        }
+    }
+
+    /// The one JSON document on stdout, unless stdout carries text.
+    pub(crate) fn json(&self, document: &serde_json::Value) {
+        if self.output == Output::Json {
+            write(&mut std::io::stdout().lock(), format_args!("{document:#}\n"));
+        }
+    }
+
+    /// Whether progress may be drawn over itself.
+    pub(crate) fn draws_progress(&self) -> bool {
+        !self.quiet && self.verbose == 0 && std::io::stderr().is_terminal() && std::env::var_os("CI").is_none()
+    }
+}
+
+/// An error: to stderr whatever the options say.
+pub(crate) fn error(text: &str) {
+    talk(format_args!("{text}\n"));
+}
+
+fn talk(text: std::fmt::Arguments<'_>) {
+    write(&mut anstream::stderr().lock(), text);
+}
+
+/// A reader that went away (`lzap status | head -1`) is no reason to fail.
+fn write(stream: &mut dyn Write, text: std::fmt::Arguments<'_>) {
+    let _ = stream.write_fmt(text);
+    let _ = stream.flush();
+}

@@ -1,0 +1,69 @@
+//! Progress: one line that is drawn over itself on a terminal, and nothing elsewhere.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use lzap_core::event::Event;
+use lzap_core::step::{Call, Plan};
+
+use crate::ui::printer::Printer;
+use crate::ui::text::bytes;
+
+/// The line that says what is going on.
+pub(crate) struct Progress(ProgressBar);
+
+impl Progress {
+    /// A line, where the printer's stream is a terminal.
+    pub(crate) fn new(printer: &Printer) -> Self {
+        if !printer.draws_progress() {
+            return Self(ProgressBar::hidden());
+        }
+        let bar = ProgressBar::new_spinner();
+        // The template is constant: it parses, or every run shows that it doesn't.
+        let style = ProgressStyle::with_template("{prefix:>12.green.bold} {wide_msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self(bar)
+    }
+
+    /// Says something else.
+    pub(crate) fn say(&self, verb: &'static str, text: impl Into<String>) {
+        self.0.set_prefix(verb);
+        self.0.set_message(text.into());
+    }
+
+    /// Shows what `event` says about `plan`.
+    pub(crate) fn show(&self, plan: &Plan, event: &Event) {
+        let (step, text) = match event {
+            Event::StepStarted(step) => (*step, None),
+            Event::StepWaiting { step, reason, elapsed } => {
+                (*step, Some(format!("waiting {reason} ({} s)", elapsed.as_secs())))
+            }
+            Event::Uploaded { step, bytes: up } => (*step, Some(self.uploaded(plan, *step, *up))),
+            Event::StepDone(_) => return,
+        };
+        let Some(step) = plan.steps.get(step) else { return };
+        let change = &plan.changes[step.change];
+        let what = format!("{} {}", change.resource.as_str(), change.name);
+        self.say("Applying", match text {
+            Some(text) => format!("{what}: {text}"),
+            None => format!("{what}: {}", step.call.verb()),
+        });
+    }
+
+    fn uploaded(&self, plan: &Plan, step: usize, up: u64) -> String {
+        match plan.steps.get(step).map(|step| &step.call) {
+            Some(Call::UploadArtifact(artifact)) => {
+                format!("uploading {} of {}", bytes(up), bytes(artifact.bytes))
+            }
+            _ => format!("uploading {}", bytes(up)),
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

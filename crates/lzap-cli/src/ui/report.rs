@@ -1,0 +1,54 @@
+//! The JSON documents on stdout. Their fields are part of the command line's contract.
+
+use std::time::Duration;
+
+use lzap_core::names::{ALIAS, Names};
+use lzap_core::step::{Change, Plan};
+use serde_json::{Value, json};
+
+/// Where something was deployed.
+pub(crate) fn place(names: &Names) -> Value {
+    json!({
+        "app": names.app,
+        "stage": names.stage,
+        "region": names.place.region,
+        "account": names.place.account,
+    })
+}
+
+/// `place` with further fields behind it.
+pub(crate) fn with(mut document: Value, fields: Value) -> Value {
+    if let (Some(document), Value::Object(fields)) = (document.as_object_mut(), fields) {
+        document.extend(fields);
+    }
+    document
+}
+
+/// The changes of a plan.
+pub(crate) fn changes(plan: &Plan) -> Value {
+    plan.changes.iter().map(change).collect()
+}
+
+fn change(change: &Change) -> Value {
+    let fields: Vec<Value> = change
+        .fields
+        .iter()
+        .map(|field| json!({"field": field.field, "before": field.before, "after": field.after}))
+        .collect();
+    json!({
+        "resource": change.resource.as_str(),
+        "name": change.name,
+        "action": change.action.as_str(),
+        "fields": fields,
+    })
+}
+
+/// The function behind the URL.
+pub(crate) fn function(names: &Names, version: Option<&str>) -> Value {
+    json!({"name": names.function(), "arn": names.function_arn(), "version": version, "alias": ALIAS})
+}
+
+/// Seconds with three decimals.
+pub(crate) fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}

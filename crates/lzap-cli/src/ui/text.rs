@@ -1,0 +1,24 @@
+//! Numbers as people read them.
+
+use std::time::Duration;
+
+/// `3.1 MiB`.
+pub(crate) fn bytes(bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+    let exact = bytes as f64;
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{:.1} KiB", exact / 1024.0),
+        _ => format!("{:.1} MiB", exact / 1_048_576.0),
+    }
+}
+
+/// `41.2s`.
+pub(crate) fn seconds(duration: Duration) -> String {
+    format!("{:.1}s", duration.as_secs_f64())
+}
+
+/// `1 change`, `2 changes`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
