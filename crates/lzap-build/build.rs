@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Name of the constant, folder from the repository's root.
@@ -19,20 +19,24 @@ fn main() -> io::Result<()> {
         let mut files = Vec::new();
         collect(&folder, &mut files)?;
         files.sort();
+        for file in &files {
+            println!("cargo::rerun-if-changed={}", file.display());
+        }
         embed(&mut code, constant, &folder, &files).map_err(io::Error::other)?;
     }
     let out = std::env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo sets OUT_DIR"))?;
-    fs::write(Path::new(&out).join("templates.rs"), code)
+    fs::File::create(Path::new(&out).join("templates.rs"))?.write_all(code.as_bytes())
 }
 
-/// All files but those below `target`, dotfiles too. A change of any runs this again.
+/// All files but those below `target`, dotfiles too. Cargo watches each, and the folders below the top for new ones; the
+/// top itself it can't watch without looking through `target`.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    println!("cargo::rerun-if-changed={}", folder.display());
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_type()?.is_file() {
             files.push(entry.path());
         } else if entry.file_name() != "target" {
+            println!("cargo::rerun-if-changed={}", entry.path().display());
             collect(&entry.path(), files)?;
         }
     }

@@ -10,6 +10,8 @@
 mod call;
 mod error;
 mod settle;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 
@@ -63,7 +65,9 @@ pub async fn apply(
                 running.push(cloud.run(id, &plan.steps[id], late.clone()));
             }
         }
-        let Some((id, outcome)) = running.next().await else { break };
+        let Some((id, outcome)) = running.next().await else {
+            break;
+        };
         match outcome {
             Ok(made) => {
                 late.take(made);

@@ -66,7 +66,7 @@ const ATTEMPTS: u32 = 6;
 const LOCAL_ATTEMPTS: u32 = 3;
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 /// The SDK sets no read timeout; no control call takes this long.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
+const READ_TIMEOUT: Duration = Duration::from_mins(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Clients {

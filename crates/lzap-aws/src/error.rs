@@ -34,7 +34,10 @@ pub enum AwsError {
     },
     /// The credentials, or the sign-on that they come from, are too old.
     #[error("the AWS credentials have expired")]
-    #[diagnostic(code(lzap::aws::expired), help("type `aws sso login{option}`, or get new credentials the way you got these"))]
+    #[diagnostic(
+        code(lzap::aws::expired),
+        help("type `aws sso login{option}`, or get new credentials the way you got these")
+    )]
     Expired {
         /// ` --profile NAME`, or nothing.
         option: String,
@@ -72,7 +75,10 @@ pub enum AwsError {
     NoRegion,
     /// The machine's clock is wrong.
     #[error("this machine's clock differs from AWS's by more than a few minutes")]
-    #[diagnostic(code(lzap::aws::clock_skew), help("set the clock (`sudo timedatectl set-ntp true`), then run the command again"))]
+    #[diagnostic(
+        code(lzap::aws::clock_skew),
+        help("set the clock (`sudo timedatectl set-ntp true`), then run the command again")
+    )]
     ClockSkew {
         /// What was answered.
         source: Box<Cause>,
@@ -104,7 +110,9 @@ pub enum AwsError {
     #[error("a quota of the AWS account is used up")]
     #[diagnostic(
         code(lzap::aws::quota),
-        help("delete what is no longer needed, or ask for more at https://console.aws.amazon.com/servicequotas")
+        help(
+            "delete what is no longer needed, or ask for more at https://console.aws.amazon.com/servicequotas"
+        )
     )]
     Quota {
         /// What was answered.
@@ -144,7 +152,9 @@ pub enum AwsError {
     #[error("the bucket `{bucket}` belongs to another AWS account")]
     #[diagnostic(
         code(lzap::aws::bucket_taken),
-        help("lzap sends no code to a bucket that is not yours: use another region for this stage, or ask AWS Support about the name")
+        help(
+            "lzap sends no code to a bucket that is not yours: use another region for this stage, or ask AWS Support about the name"
+        )
     )]
     BucketTaken {
         /// The bucket.
@@ -170,7 +180,10 @@ pub enum AwsError {
     },
     /// A change didn't come to its end in time.
     #[error("{what} is not ready")]
-    #[diagnostic(code(lzap::aws::not_settled), help("AWS is slow today; wait a minute, then run the command again"))]
+    #[diagnostic(
+        code(lzap::aws::not_settled),
+        help("AWS is slow today; wait a minute, then run the command again")
+    )]
     NotSettled {
         /// What is being waited for.
         what: String,
@@ -224,7 +237,9 @@ impl AwsError {
             Kind::Overtaken => Self::Overtaken { source },
             Kind::Unreachable => Self::Unreachable { endpoint: "AWS".to_owned(), advice: ADVICE_AWS, source },
             Kind::Broken => Self::Broken { source },
-            Kind::NotFound | Kind::Exists | Kind::Conflict | Kind::Unsettled | Kind::Other => Self::Refused { source },
+            Kind::NotFound | Kind::Exists | Kind::Conflict | Kind::Unsettled | Kind::Other => {
+                Self::Refused { source }
+            }
         }
     }
 
@@ -335,7 +350,8 @@ impl AwsError {
 }
 
 const ADVICE_LOCAL: &str = "is the embedded cloud running? type `lzap local start`";
-const ADVICE_AWS: &str = "check the network, the region's name, and AWS_ENDPOINT_URL if it is set; then run the command again";
+const ADVICE_AWS: &str =
+    "check the network, the region's name, and AWS_ENDPOINT_URL if it is set; then run the command again";
 
 /// Gives the result of an SDK call its `service:Operation` name.
 pub(crate) trait Named<T> {

@@ -23,7 +23,10 @@ pub(crate) async fn describe_rule(clients: &Clients, names: &Names) -> Result<Op
 }
 
 /// `events:ListTargetsByRule`; none for a rule that doesn't exist. One page: a rule has five targets at most.
-pub(crate) async fn list_targets(clients: &Clients, names: &Names) -> Result<Vec<observed::Target>, AwsError> {
+pub(crate) async fn list_targets(
+    clients: &Clients,
+    names: &Names,
+) -> Result<Vec<observed::Target>, AwsError> {
     let call = clients.events().list_targets_by_rule().rule(names.keep_warm_rule());
     let answer = call.send().await.named("events:ListTargetsByRule").found()?;
     let targets = answer.and_then(|answer| answer.targets).unwrap_or_default();
@@ -75,7 +78,9 @@ pub(crate) async fn put_target(clients: &Clients, names: &Names, input: &str) ->
 pub(crate) async fn remove_targets(clients: &Clients, names: &Names, ids: &[String]) -> Result<(), AwsError> {
     const OPERATION: &str = "events:RemoveTargets";
     let call = clients.events().remove_targets().rule(names.keep_warm_rule()).set_ids(Some(ids.to_vec()));
-    let Some(answer) = call.send().await.named(OPERATION).found()? else { return Ok(()) };
+    let Some(answer) = call.send().await.named(OPERATION).found()? else {
+        return Ok(());
+    };
     let failed = answer.failed_entries().first();
     let failed = failed.map(|entry| (entry.error_code(), entry.error_message()));
     all_entries(OPERATION, answer.failed_entry_count(), failed)
@@ -83,7 +88,14 @@ pub(crate) async fn remove_targets(clients: &Clients, names: &Names, ids: &[Stri
 
 /// `events:DeleteRule`.
 pub(crate) async fn delete_rule(clients: &Clients, names: &Names) -> Result<(), AwsError> {
-    clients.events().delete_rule().name(names.keep_warm_rule()).send().await.named("events:DeleteRule").or_gone()
+    clients
+        .events()
+        .delete_rule()
+        .name(names.keep_warm_rule())
+        .send()
+        .await
+        .named("events:DeleteRule")
+        .or_gone()
 }
 
 /// Both target operations answer 200 when entries failed; only the count tells.

@@ -14,8 +14,11 @@ use crate::error::{Absent, AwsError, Named};
 
 /// `iam:GetRole`: trust policy and tags, without the inline policy.
 pub(crate) async fn get_role(clients: &Clients, names: &Names) -> Result<Option<Role>, AwsError> {
-    let answer = clients.iam().get_role().role_name(names.role()).send().await.named("iam:GetRole").found()?;
-    let Some(role) = answer.and_then(|answer| answer.role) else { return Ok(None) };
+    let answer =
+        clients.iam().get_role().role_name(names.role()).send().await.named("iam:GetRole").found()?;
+    let Some(role) = answer.and_then(|answer| answer.role) else {
+        return Ok(None);
+    };
     let tags = role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
     let trust_policy = document("iam:GetRole", role.assume_role_policy_document().unwrap_or("null"))?;
     Ok(Some(Role { trust_policy, policy: None, tags }))
@@ -52,13 +55,22 @@ pub(crate) async fn create_role(
 }
 
 /// `iam:UpdateAssumeRolePolicy`.
-pub(crate) async fn update_trust_policy(clients: &Clients, names: &Names, policy: &Value) -> Result<(), AwsError> {
-    let call = clients.iam().update_assume_role_policy().role_name(names.role()).policy_document(policy.to_string());
+pub(crate) async fn update_trust_policy(
+    clients: &Clients,
+    names: &Names,
+    policy: &Value,
+) -> Result<(), AwsError> {
+    let call =
+        clients.iam().update_assume_role_policy().role_name(names.role()).policy_document(policy.to_string());
     call.send().await.named("iam:UpdateAssumeRolePolicy").map(drop)
 }
 
 /// `iam:PutRolePolicy`.
-pub(crate) async fn put_role_policy(clients: &Clients, names: &Names, policy: &Value) -> Result<(), AwsError> {
+pub(crate) async fn put_role_policy(
+    clients: &Clients,
+    names: &Names,
+    policy: &Value,
+) -> Result<(), AwsError> {
     let call = clients
         .iam()
         .put_role_policy()
@@ -82,7 +94,8 @@ pub(crate) async fn delete_role(clients: &Clients, names: &Names) -> Result<(), 
 /// A policy document. IAM answers it percent-encoded (RFC 3986).
 fn document(operation: &'static str, text: &str) -> Result<Value, AwsError> {
     let decoded = if text.trim_start().starts_with('{') { text.to_owned() } else { percent_decoded(text) };
-    serde_json::from_str(&decoded).map_err(|error| AwsError::broken(operation, format!("the policy is no JSON: {error}")))
+    serde_json::from_str(&decoded)
+        .map_err(|error| AwsError::broken(operation, format!("the policy is no JSON: {error}")))
 }
 
 fn percent_decoded(text: &str) -> String {
@@ -108,7 +121,8 @@ mod tests {
     #[test]
     fn policies_are_read_encoded_and_plain() {
         let plain = r#"{"Resource":"arn:aws:logs:*","Name":"50% ü"}"#;
-        let encoded = "%7B%22Resource%22%3A%22arn%3Aaws%3Alogs%3A%2A%22%2C%22Name%22%3A%2250%25%20%C3%BC%22%7D";
+        let encoded =
+            "%7B%22Resource%22%3A%22arn%3Aaws%3Alogs%3A%2A%22%2C%22Name%22%3A%2250%25%20%C3%BC%22%7D";
         let plain = document("iam:GetRole", plain).expect("plain JSON");
         assert_eq!(document("iam:GetRole", encoded).expect("encoded JSON"), plain);
         assert!(document("iam:GetRole", "%7B").is_err());

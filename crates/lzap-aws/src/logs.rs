@@ -16,7 +16,10 @@ use crate::error::{Absent, AwsError, Kind, Named};
 const NEWEST_STREAMS: i32 = 3;
 
 /// `logs:DescribeLogGroups`. Answers are sorted by name, so a group that is its own prefix comes first.
-pub(crate) async fn describe_log_group(clients: &Clients, names: &Names) -> Result<Option<LogGroup>, AwsError> {
+pub(crate) async fn describe_log_group(
+    clients: &Clients,
+    names: &Names,
+) -> Result<Option<LogGroup>, AwsError> {
     let name = names.log_group();
     let call = clients.logs().describe_log_groups().log_group_name_prefix(&name);
     let answer = call.send().await.named("logs:DescribeLogGroups").found()?;

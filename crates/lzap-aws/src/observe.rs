@@ -35,12 +35,13 @@ pub enum Scope<'a> {
 /// # Errors
 /// A read was refused, or nobody answered. The bucket's name belongs to another account.
 pub async fn observe(clients: &Clients, names: &Names, scope: Scope<'_>) -> Result<Observed, AwsError> {
+    // Boxed: the SDK's futures are large, and five groups of them would fill a thread's stack.
     let reads = try_join5(
-        code(clients, names, scope),
-        role(clients, names),
-        logs::describe_log_group(clients, names),
-        apigateway::get_apis(clients, names),
-        rule(clients, names),
+        Box::pin(code(clients, names, scope)),
+        Box::pin(role(clients, names)),
+        Box::pin(logs::describe_log_group(clients, names)),
+        Box::pin(apigateway::get_apis(clients, names)),
+        Box::pin(rule(clients, names)),
     );
     let (code, role, log_group, apis, rule) = reads.await.map_err(|error| clients.explain(error))?;
     let FunctionReads { function, versions, alias, permissions } = code.function;
@@ -68,7 +69,8 @@ struct CodeReads {
 /// The function and the bucket; then, where only the bucket can tell whether the artifact must be uploaded, the
 /// object. The second step is no deeper than the API's parts, which are read meanwhile.
 async fn code(clients: &Clients, names: &Names, scope: Scope<'_>) -> Result<CodeReads, AwsError> {
-    let (function, bucket) = try_join(function(clients, names), bucket(clients, names, scope)).await?;
+    let (function, bucket) =
+        try_join(Box::pin(function(clients, names)), Box::pin(bucket(clients, names, scope))).await?;
     let artifact_uploaded = match scope {
         Scope::Deploy { code_sha256, artifact_key } if bucket.is_some() && !function.has(code_sha256) => {
             s3::head_object(clients, names, artifact_key).await?
@@ -93,8 +95,8 @@ impl FunctionReads {
 
 async fn function(clients: &Clients, names: &Names) -> Result<FunctionReads, AwsError> {
     let (function, versions, alias, permissions) = try_join4(
-        lambda::get_function(clients, names),
-        lambda::list_versions(clients, names),
+        Box::pin(lambda::get_function(clients, names)),
+        Box::pin(lambda::list_versions(clients, names)),
         lambda::get_alias(clients, names),
         lambda::get_policy(clients, names),
     )
@@ -103,18 +105,21 @@ async fn function(clients: &Clients, names: &Names) -> Result<FunctionReads, Aws
 }
 
 async fn role(clients: &Clients, names: &Names) -> Result<Option<Role>, AwsError> {
-    let (role, policy) = try_join(iam::get_role(clients, names), iam::get_role_policy(clients, names)).await?;
+    let (role, policy) =
+        try_join(iam::get_role(clients, names), iam::get_role_policy(clients, names)).await?;
     Ok(role.map(|role| Role { policy, ..role }))
 }
 
 async fn rule(clients: &Clients, names: &Names) -> Result<Option<LiveRule>, AwsError> {
-    let (rule, targets) = try_join(events::describe_rule(clients, names), events::list_targets(clients, names)).await?;
+    let (rule, targets) =
+        try_join(events::describe_rule(clients, names), events::list_targets(clients, names)).await?;
     Ok(rule.map(|rule| LiveRule { targets, ..rule }))
 }
 
 async fn bucket(clients: &Clients, names: &Names, scope: Scope<'_>) -> Result<Option<Bucket>, AwsError> {
     let none = async { Ok((false, Vec::new())) };
-    let undeploy = async { try_join(s3::is_managed(clients, names), s3::list_objects(clients, names)).await };
+    let undeploy =
+        async { try_join(Box::pin(s3::is_managed(clients, names)), s3::list_objects(clients, names)).await };
     let (state, (managed, objects)) = match scope {
         Scope::Undeploy => try_join(s3::get_public_access_block(clients, names), undeploy).await?,
         _ => try_join(s3::get_public_access_block(clients, names), none).await?,

@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use lzap_core::event::Event;
 use lzap_core::step::StepId;
 use tokio::sync::mpsc::UnboundedSender;
@@ -33,7 +34,7 @@ pub(crate) const BUSY: Retry = Retry {
     first_wait: Duration::from_millis(200),
     factor: 1.6,
     max_wait: Duration::from_secs(3),
-    give_up_after: Duration::from_secs(60),
+    give_up_after: Duration::from_mins(1),
     reason: busy,
 };
 
@@ -55,7 +56,7 @@ pub(crate) const FRESH: Retry = Retry { give_up_after: Duration::from_secs(20), 
 pub(crate) const SETTLED: Retry = Retry {
     factor: 1.4,
     max_wait: Duration::from_secs(2),
-    give_up_after: Duration::from_secs(300),
+    give_up_after: Duration::from_mins(5),
     reason: unsettled,
     ..BUSY
 };
@@ -81,7 +82,23 @@ impl Progress<'_> {
 }
 
 /// What `attempt` answers in the end. An error that `retry` has a reason for is tried again; the last error survives.
-pub(crate) async fn again<T, F, Fut>(retry: Retry, progress: Progress<'_>, mut attempt: F) -> Result<T, AwsError>
+///
+/// Boxed here, in a frame of its own: the futures of the SDK are large, and a function that makes many kinds of calls
+/// would hold the space of all of them at once.
+pub(crate) fn again<'a, T, F, Fut>(
+    retry: Retry,
+    progress: Progress<'a>,
+    attempt: F,
+) -> BoxFuture<'a, Result<T, AwsError>>
+where
+    T: Send + 'a,
+    F: FnMut() -> Fut + Send + 'a,
+    Fut: Future<Output = Result<T, AwsError>> + Send + 'a,
+{
+    Box::pin(attempts(retry, progress, attempt))
+}
+
+async fn attempts<T, F, Fut>(retry: Retry, progress: Progress<'_>, mut attempt: F) -> Result<T, AwsError>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T, AwsError>>,
@@ -93,7 +110,9 @@ where
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        let Some(reason) = (retry.reason)(&error) else { return Err(error) };
+        let Some(reason) = (retry.reason)(&error) else {
+            return Err(error);
+        };
         if started.elapsed() + wait > retry.give_up_after {
             return Err(error);
         }

@@ -26,7 +26,11 @@ pub(crate) fn answering(answers: &[Answer]) -> (Clients, Requests) {
     let answers = Mutex::new(VecDeque::from(answers.to_vec()));
     let http = infallible_client_fn(move |request: http::Request<SdkBody>| {
         let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
-        seen.lock().expect("no test panics here").push(format!("{} {} {body}", request.method(), request.uri()));
+        seen.lock().expect("no test panics here").push(format!(
+            "{} {} {body}",
+            request.method(),
+            request.uri()
+        ));
         let mut answers = answers.lock().expect("no test panics here");
         let (status, body) = match answers.len() {
             1 => answers.front().copied(),

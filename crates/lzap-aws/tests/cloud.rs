@@ -7,7 +7,9 @@ use std::net::TcpStream;
 use std::path::Path;
 
 use lzap_aws::{Clients, Cloud, Scope, Touch, apply, identity, last_log_lines, observe, touch};
-use lzap_core::desired::{Artifact, Desired, FunctionConfig, HANDLER, RUNTIME, Rollback, Rule, Stage, Undeploy};
+use lzap_core::desired::{
+    Artifact, Desired, FunctionConfig, HANDLER, RUNTIME, Rollback, Rule, Stage, Undeploy,
+};
 use lzap_core::event::Event;
 use lzap_core::names::{Names, TAG_APP, TAG_STAGE, hex};
 use lzap_core::plan::plan;
@@ -17,8 +19,6 @@ use lzap_wire::envelope::{Kind, Reply, event};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
-
-const REGION: &str = "eu-central-1";
 
 /// A function in nine lines: it answers everything as the runtime crate answers a probe.
 const BOOTSTRAP: &str = r#"#!/bin/sh
@@ -39,9 +39,10 @@ struct World {
 }
 
 impl World {
-    async fn new(app: &str) -> Option<Self> {
+    /// Each test has a region of its own: buckets and moto's queued answers belong to one.
+    async fn new(app: &str, region: &str) -> Option<Self> {
         let endpoint = std::env::var("LZAP_TEST_ENDPOINT").ok()?;
-        let cloud = Cloud::Local { endpoint: endpoint.clone(), region: REGION.to_owned() };
+        let cloud = Cloud::Local { endpoint: endpoint.clone(), region: region.to_owned() };
         let clients = Clients::connect(&cloud).await.expect("the clients need no network");
         let place = identity(&clients).await.expect("the cloud says who calls");
         let names = Names { app: app.to_owned(), stage: "test".to_owned(), place };
@@ -51,7 +52,7 @@ impl World {
     fn artifact(&self, comment: &str) -> Artifact {
         let bytes = zip(&format!("{BOOTSTRAP}# {comment}\n"));
         let path = self.folder.path().join(format!("{comment}.zip"));
-        std::fs::write(&path, &bytes).expect("the zip can be written");
+        fs_err::write(&path, &bytes).expect("the zip can be written");
         let digest = Sha256::digest(&bytes);
         Artifact {
             path,
@@ -79,10 +80,17 @@ impl World {
                 environment: BTreeMap::from([("GREETING".to_owned(), "hello".to_owned())]),
             },
             version_description: format!("version {comment}"),
-            trust_policy: policy(&json!({ "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole" })),
-            role_policy: policy(&json!({ "Action": ["logs:PutLogEvents"], "Resource": format!("{}:*", names.log_group_arn()) })),
+            trust_policy: policy(
+                &json!({ "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole" }),
+            ),
+            role_policy: policy(
+                &json!({ "Action": ["logs:PutLogEvents"], "Resource": format!("{}:*", names.log_group_arn()) }),
+            ),
             log_retention_days: 30,
-            keep_warm: Some(Rule { schedule: "rate(4 minutes)".to_owned(), input: event(Kind::Warm).to_string() }),
+            keep_warm: Some(Rule {
+                schedule: "rate(4 minutes)".to_owned(),
+                input: event(Kind::Warm).to_string(),
+            }),
             names: names.clone(),
         }
     }
@@ -91,7 +99,12 @@ impl World {
         let scope = match desired {
             Desired::Stage(stage) => {
                 let key = self.names.artifact_key(&stage.artifact.sha256);
-                return self.plan_in(desired, Scope::Deploy { code_sha256: &stage.artifact.code_sha256, artifact_key: &key }).await;
+                return self
+                    .plan_in(
+                        desired,
+                        Scope::Deploy { code_sha256: &stage.artifact.code_sha256, artifact_key: &key },
+                    )
+                    .await;
             }
             Desired::Version(_) => Scope::Status,
             Desired::Nothing(_) => Scope::Undeploy,
@@ -109,7 +122,8 @@ impl World {
         let plan = self.plan(desired).await;
         self.answer_probe();
         let (sender, mut receiver) = mpsc::unbounded_channel();
-        let applied = apply(&self.clients, &self.names, &plan, &sender).await.expect("the plan can be carried out");
+        let applied =
+            apply(&self.clients, &self.names, &plan, &sender).await.expect("the plan can be carried out");
         drop(sender);
         let mut done = 0;
         while let Some(event) = receiver.recv().await {
@@ -123,7 +137,11 @@ impl World {
     fn answer_probe(&self) {
         post(&self.endpoint, "/moto-api/config", &json!({ "lambda": { "use_docker": false } }));
         let reply = Reply::ok(Kind::Probe, "0.0.0").to_value().to_string();
-        post(&self.endpoint, "/moto-api/static/lambda-simple/response", &json!({ "results": [reply], "region": REGION }));
+        post(
+            &self.endpoint,
+            "/moto-api/static/lambda-simple/response",
+            &json!({ "results": [reply], "region": self.names.place.region }),
+        );
     }
 }
 
@@ -158,7 +176,9 @@ fn post(endpoint: &str, path: &str, body: &Value) {
 
 #[tokio::test]
 async fn a_stage_lives_from_nothing_to_nothing() {
-    let Some(world) = World::new("lifecycle").await else { return };
+    let Some(world) = World::new("lifecycle", "eu-central-1").await else {
+        return;
+    };
     let first = Desired::Stage(Box::new(world.stage("one")));
 
     let applied = world.converge(&first).await;
@@ -192,7 +212,9 @@ async fn a_stage_lives_from_nothing_to_nothing() {
 
 #[tokio::test]
 async fn a_version_that_does_not_answer_is_never_switched_to() {
-    let Some(world) = World::new("noanswer").await else { return };
+    let Some(world) = World::new("noanswer", "us-east-1").await else {
+        return;
+    };
     let mut stage = world.stage("mute");
     let bytes = zip("#!/bin/sh\necho cannot start >&2\nexit 1\n");
     rewrite(&mut stage.artifact, &bytes);
@@ -208,7 +230,7 @@ async fn a_version_that_does_not_answer_is_never_switched_to() {
 }
 
 fn rewrite(artifact: &mut Artifact, bytes: &[u8]) {
-    let write = |path: &Path| std::fs::write(path, bytes).expect("the zip can be written");
+    let write = |path: &Path| fs_err::write(path, bytes).expect("the zip can be written");
     write(&artifact.path);
     let digest = Sha256::digest(bytes);
     artifact.sha256 = hex(&digest);
@@ -218,7 +240,9 @@ fn rewrite(artifact: &mut Artifact, bytes: &[u8]) {
 
 #[tokio::test]
 async fn the_cloud_itself_can_be_touched() {
-    let Some(world) = World::new("touch").await else { return };
+    let Some(world) = World::new("touch", "eu-west-1").await else {
+        return;
+    };
     assert!(matches!(touch(&world.clients, &world.endpoint, "/").await, Touch::Answered(_)));
     let nobody = touch(&world.clients, "http://127.0.0.1:1", "/").await;
     assert!(matches!(nobody, Touch::Unreachable(_)), "{nobody:?}");

@@ -53,10 +53,14 @@ pub fn archive(
     let folder = out.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs_err::create_dir_all(folder).map_err(BuildError::io("make the folder for the zip"))?;
     // Beside `out`, since a rename can't leave its file system.
-    let mut temporary = NamedTempFile::new_in(folder).map_err(BuildError::io("make a file beside the zip"))?;
+    let mut temporary =
+        NamedTempFile::new_in(folder).map_err(BuildError::io("make a file beside the zip"))?;
     write(&mut temporary, &entries).map_err(|source| BuildError::Zip { path: out.to_owned(), source })?;
     let (digest, bytes) = digest(temporary.as_file_mut()).map_err(BuildError::io("read the zip again"))?;
-    temporary.persist(out).map_err(|error| error.error).map_err(BuildError::io("put the zip in its place"))?;
+    temporary
+        .persist(out)
+        .map_err(|error| error.error)
+        .map_err(BuildError::io("put the zip in its place"))?;
     Ok(Artifact {
         path: out.to_owned(),
         bytes,
@@ -92,7 +96,11 @@ fn options(is_executable: bool) -> SimpleFileOptions {
 
 fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
 }
 
 fn digest(file: &mut std::fs::File) -> std::io::Result<([u8; 32], u64)> {

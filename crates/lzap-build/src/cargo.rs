@@ -47,8 +47,25 @@ impl Lines {
 
 /// The verbs of cargo's status lines, which stand right-aligned in twelve columns.
 const VERBS: &[&str] = &[
-    "Adding", "Blocking", "Building", "Checking", "Compiling", "Dirty", "Downgrading", "Downloaded", "Downloading",
-    "Finished", "Fresh", "Ignored", "Locking", "Removing", "Replaced", "Running", "Unchanged", "Updating", "Waiting",
+    "Adding",
+    "Blocking",
+    "Building",
+    "Checking",
+    "Compiling",
+    "Dirty",
+    "Downgrading",
+    "Downloaded",
+    "Downloading",
+    "Finished",
+    "Fresh",
+    "Ignored",
+    "Locking",
+    "Removing",
+    "Replaced",
+    "Running",
+    "Unchanged",
+    "Updating",
+    "Waiting",
 ];
 
 fn classify(line: &str) -> Option<Said> {
@@ -104,7 +121,9 @@ fn strip_ansi(line: &str) -> String {
 /// Returns the path of the binary `bin` when this JSON message says that it is built.
 pub(crate) fn built(message: &str, bin: &str) -> Option<std::path::PathBuf> {
     let message: cargo_metadata::Message = serde_json::from_str(message).ok()?;
-    let cargo_metadata::Message::CompilerArtifact(artifact) = message else { return None };
+    let cargo_metadata::Message::CompilerArtifact(artifact) = message else {
+        return None;
+    };
     let is_it = artifact.target.is_bin() && artifact.target.name == bin;
     artifact.executable.filter(|_| is_it).map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf)
 }

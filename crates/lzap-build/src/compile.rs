@@ -141,10 +141,16 @@ impl Build<'_> {
             return Ok(None);
         }
         let checked = elf::check(&elf::inspect(path)?, self.options.architecture);
-        Ok(checked.err().map(|error| Choice { linker: Linker::Zig, reason: format!("built natively, {error}") }))
+        Ok(checked
+            .err()
+            .map(|error| Choice { linker: Linker::Zig, reason: format!("built natively, {error}") }))
     }
 
-    async fn variables(&self, choice: &Choice, triple: &'static str) -> Result<Vec<(String, OsString)>, BuildError> {
+    async fn variables(
+        &self,
+        choice: &Choice,
+        triple: &'static str,
+    ) -> Result<Vec<(String, OsString)>, BuildError> {
         let dir = &self.project.root;
         if choice.linker == Linker::Zig {
             return zig::variables(self.toolchain, dir, triple, &choice.reason).await;

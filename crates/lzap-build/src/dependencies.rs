@@ -15,6 +15,7 @@ const C_TOOLS: &[&str] = &["autotools", "cc", "cmake", "metadeps", "pkg-config",
 
 /// See [`crate::project::Project`] for the fields.
 pub(crate) struct Found {
+    pub(crate) direct: BTreeSet<String>,
     pub(crate) framework: Option<&'static str>,
     pub(crate) lzap: Option<LzapDependency>,
     pub(crate) c_dependency: Option<String>,
@@ -28,6 +29,7 @@ pub(crate) fn read(metadata: &Metadata, root: &PackageId) -> Found {
         framework: FRAMEWORKS.iter().copied().find(|name| direct.contains_key(name)),
         lzap: direct.get("lzap").map(|id| graph.lzap(id)),
         c_dependency: graph.compiles_c(root),
+        direct: direct.into_keys().map(ToOwned::to_owned).collect(),
     }
 }
 
@@ -69,7 +71,8 @@ impl<'m> Graph<'m> {
     /// The first crate, by name, that ends up in the binary and needs a C toolchain. What stands behind a procedural
     /// macro runs in the compiler, on this machine, and doesn't count.
     fn compiles_c(&self, root: &PackageId) -> Option<String> {
-        let mut open: Vec<&PackageId> = self.nodes.get_key_value(root).map(|(id, _)| *id).into_iter().collect();
+        let mut open: Vec<&PackageId> =
+            self.nodes.get_key_value(root).map(|(id, _)| *id).into_iter().collect();
         let mut seen: BTreeSet<&PackageId> = open.iter().copied().collect();
         let mut found = BTreeSet::new();
         while let Some(id) = open.pop() {

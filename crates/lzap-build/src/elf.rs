@@ -18,8 +18,18 @@ use crate::error::BuildError;
 /// promise to keep, so they count as missing.
 /// AWS: <https://docs.aws.amazon.com/linux/al2023/ug/minimal-container.html>
 const PROVIDED: &[&str] = &[
-    "ld-linux-aarch64.so.1", "ld-linux-x86-64.so.2", "libanl.so.1", "libc.so.6", "libdl.so.2", "libgcc_s.so.1", "libm.so.6",
-    "libmvec.so.1", "libpthread.so.0", "libresolv.so.2", "librt.so.1", "libutil.so.1",
+    "ld-linux-aarch64.so.1",
+    "ld-linux-x86-64.so.2",
+    "libanl.so.1",
+    "libc.so.6",
+    "libdl.so.2",
+    "libgcc_s.so.1",
+    "libm.so.6",
+    "libmvec.so.1",
+    "libpthread.so.0",
+    "libresolv.so.2",
+    "librt.so.1",
+    "libutil.so.1",
 ];
 
 /// What a binary says about itself.
@@ -64,7 +74,8 @@ pub fn check(report: &ElfReport, wanted: Architecture) -> Result<(), BuildError>
     if let Some(loader) = report.loader.as_deref().filter(|it| *it != standard_loader(wanted)) {
         return Err(BuildError::Loader { loader: loader.to_owned() });
     }
-    let lacking: Vec<_> = report.needed.iter().filter(|it| !PROVIDED.contains(&it.as_str())).cloned().collect();
+    let lacking: Vec<_> =
+        report.needed.iter().filter(|it| !PROVIDED.contains(&it.as_str())).cloned().collect();
     if !lacking.is_empty() {
         return Err(BuildError::SharedLibraries { libraries: lacking });
     }
@@ -152,9 +163,14 @@ struct Dynamic {
 }
 
 impl Dynamic {
-    fn read<'data, R: ReadRef<'data>>(sections: &SectionTable<'data, Header, R>, data: R) -> object::Result<Self> {
+    fn read<'data, R: ReadRef<'data>>(
+        sections: &SectionTable<'data, Header, R>,
+        data: R,
+    ) -> object::Result<Self> {
         let mut found = Self::default();
-        let Some((entries, link)) = sections.dynamic(LITTLE, data)? else { return Ok(found) };
+        let Some((entries, link)) = sections.dynamic(LITTLE, data)? else {
+            return Ok(found);
+        };
         let strings = sections.strings(LITTLE, data, link)?;
         for entry in entries {
             match entry.tag(LITTLE) {
@@ -180,20 +196,26 @@ fn newest_glibc<'data, R: ReadRef<'data>>(
     sections: &SectionTable<'data, Header, R>,
     data: R,
 ) -> object::Result<Glibc> {
-    let Some((mut files, link)) = sections.gnu_verneed(LITTLE, data)? else { return Ok((None, None)) };
+    let Some((mut files, link)) = sections.gnu_verneed(LITTLE, data)? else {
+        return Ok((None, None));
+    };
     let strings = sections.strings(LITTLE, data, link)?;
     let mut newest: Option<((u16, u16), Vec<u8>)> = None;
     while let Some((_, mut versions)) = files.next()? {
         while let Some(version) = versions.next()? {
             let name = version.name(LITTLE, strings)?;
             let is_weak = version.vna_flags.get(LITTLE).contains(elf::VER_FLG_WEAK);
-            let Some(parsed) = parse_glibc(name).filter(|_| !is_weak) else { continue };
+            let Some(parsed) = parse_glibc(name).filter(|_| !is_weak) else {
+                continue;
+            };
             if newest.as_ref().is_none_or(|(known, _)| parsed > *known) {
                 newest = Some((parsed, name.to_owned()));
             }
         }
     }
-    let Some((version, name)) = newest else { return Ok((None, None)) };
+    let Some((version, name)) = newest else {
+        return Ok((None, None));
+    };
     Ok((Some(version), symbol_of(sections, data, &name)?))
 }
 
@@ -213,7 +235,9 @@ fn symbol_of<'data, R: ReadRef<'data>>(
     wanted: &[u8],
 ) -> object::Result<Option<String>> {
     let symbols = sections.symbols(LITTLE, data, elf::SHT_DYNSYM)?;
-    let Some(versions): Option<VersionTable<'data, Header>> = sections.versions(LITTLE, data)? else { return Ok(None) };
+    let Some(versions): Option<VersionTable<'data, Header>> = sections.versions(LITTLE, data)? else {
+        return Ok(None);
+    };
     for (at, symbol) in symbols.iter().enumerate().skip(1) {
         let index = versions.version_index(LITTLE, SymbolIndex(at));
         let version = versions.version(index.index())?;

@@ -89,7 +89,9 @@ pub enum BuildError {
     #[error("package `{package}` has no binary, so there is nothing that Lambda could start")]
     #[diagnostic(
         code(lzap::build::no_binary),
-        help("add a `src/main.rs` that runs your app, or name another package: `package = \"…\"` in lzap.toml")
+        help(
+            "add a `src/main.rs` that runs your app, or name another package: `package = \"…\"` in lzap.toml"
+        )
     )]
     NoBinary {
         /// The package.
@@ -100,7 +102,9 @@ pub enum BuildError {
     #[error("cargo can't read the project")]
     #[diagnostic(
         code(lzap::build::metadata),
-        help("run `cargo metadata --format-version 1` in the project to see the same; offline, `cargo fetch` must have run once")
+        help(
+            "run `cargo metadata --format-version 1` in the project to see the same; offline, `cargo fetch` must have run once"
+        )
     )]
     Metadata {
         /// What cargo said.
@@ -137,7 +141,9 @@ pub enum BuildError {
     #[error("cargo built no binary `{bin}`")]
     #[diagnostic(
         code(lzap::build::no_output),
-        help("a `required-features` of the binary may be missing: list them as `features = […]` in lzap.toml")
+        help(
+            "a `required-features` of the binary may be missing: list them as `features = […]` in lzap.toml"
+        )
     )]
     NoOutput {
         /// The binary.
@@ -148,7 +154,9 @@ pub enum BuildError {
     #[error("Rust's standard library for {triple} isn't installed, and there is no rustup to add it")]
     #[diagnostic(
         code(lzap::build::target_missing),
-        help("install Rust from https://rustup.rs (then lzap adds the target), or your distribution's package with the {triple} standard library")
+        help(
+            "install Rust from https://rustup.rs (then lzap adds the target), or your distribution's package with the {triple} standard library"
+        )
     )]
     TargetMissing {
         /// The target.
@@ -172,7 +180,9 @@ pub enum BuildError {
     #[error("the linker `rust-lld` isn't in the toolchain at {}", sysroot.display())]
     #[diagnostic(
         code(lzap::build::no_rust_lld),
-        help("install Rust from https://rustup.rs, whose toolchains bring it; or set `linker = \"zig\"` in lzap.toml")
+        help(
+            "install Rust from https://rustup.rs, whose toolchains bring it; or set `linker = \"zig\"` in lzap.toml"
+        )
     )]
     NoRustLld {
         /// Where the toolchain is.
@@ -183,7 +193,9 @@ pub enum BuildError {
     #[error("zig isn't installed, and this build needs it: {reason}")]
     #[diagnostic(
         code(lzap::build::no_zig),
-        help("pip install ziglang    (in an environment whose `python3` is on PATH; a `zig` on PATH does as well)")
+        help(
+            "pip install ziglang    (in an environment whose `python3` is on PATH; a `zig` on PATH does as well)"
+        )
     )]
     NoZig {
         /// Why zig was chosen.
@@ -194,7 +206,9 @@ pub enum BuildError {
     #[error("zig can't be set up as the linker")]
     #[diagnostic(
         code(lzap::build::zig),
-        help("check that `python3 -m ziglang version` or `zig version` works, and that your cache folder is writable")
+        help(
+            "check that `python3 -m ziglang version` or `zig version` works, and that your cache folder is writable"
+        )
     )]
     Zig {
         /// Why.
@@ -259,7 +273,9 @@ pub enum BuildError {
     #[error("the binary needs shared libraries that Lambda's runtime lacks: {}", libraries.join(", "))]
     #[diagnostic(
         code(lzap::build::shared_libraries),
-        help("link them statically: most `-sys` crates have a feature named `vendored`, `bundled` or `static` for that")
+        help(
+            "link them statically: most `-sys` crates have a feature named `vendored`, `bundled` or `static` for that"
+        )
     )]
     SharedLibraries {
         /// Their names, as the loader looks for them.
@@ -307,7 +323,9 @@ pub enum BuildError {
     #[error("`include` in lzap.toml would write `{destination}` into the zip, {why}")]
     #[diagnostic(
         code(lzap::build::include_destination),
-        help("destinations are relative, `/`-separated, without `..`, each used once; `bootstrap` is the app itself")
+        help(
+            "destinations are relative, `/`-separated, without `..`, each used once; `bootstrap` is the app itself"
+        )
     )]
     IncludeDestination {
         /// The name in the zip.
@@ -333,7 +351,10 @@ pub enum BuildError {
 
     /// Writing the zip failed.
     #[error("can't write the zip {}", path.display())]
-    #[diagnostic(code(lzap::build::zip), help("check that the folder is writable and the disk isn't full, then run it again"))]
+    #[diagnostic(
+        code(lzap::build::zip),
+        help("check that the folder is writable and the disk isn't full, then run it again")
+    )]
     Zip {
         /// The zip.
         path: PathBuf,
@@ -355,7 +376,9 @@ pub enum BuildError {
     #[error("`{name}` can't be the name of a crate: {why}")]
     #[diagnostic(
         code(lzap::build::crate_name),
-        help("use a folder whose name is letters, digits, `-` and `_`, beginning with a letter: `lzap init my-app --template hello`")
+        help(
+            "use a folder whose name is letters, digits, `-` and `_`, beginning with a letter: `lzap init my-app --template hello`"
+        )
     )]
     CrateName {
         /// The name.
@@ -368,7 +391,9 @@ pub enum BuildError {
     #[error("{} isn't empty: it has {found}", dir.display())]
     #[diagnostic(
         code(lzap::build::not_empty),
-        help("start a template in a new folder (`lzap init NAME --template hello`), or leave `--template` out to set up the crate that is here")
+        help(
+            "start a template in a new folder (`lzap init NAME --template hello`), or leave `--template` out to set up the crate that is here"
+        )
     )]
     NotEmpty {
         /// The folder.
@@ -387,7 +412,10 @@ pub enum BuildError {
 
     /// The file system refused something.
     #[error("can't {action}")]
-    #[diagnostic(code(lzap::build::io), help("check the path, its permissions and the free space, then run it again"))]
+    #[diagnostic(
+        code(lzap::build::io),
+        help("check the path, its permissions and the free space, then run it again")
+    )]
     Io {
         /// What was tried, as a verb phrase.
         action: String,

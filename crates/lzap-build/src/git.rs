@@ -29,7 +29,13 @@ pub fn commit(dir: &Path) -> Option<Commit> {
 /// Without optional locks, so that it never gets in the way of another git.
 fn git(dir: &Path, args: &[&str]) -> Option<String> {
     let mut command = Command::new("git");
-    command.arg("--no-optional-locks").arg("-C").arg(dir).args(args).stdin(Stdio::null()).stderr(Stdio::null());
+    command
+        .arg("--no-optional-locks")
+        .arg("-C")
+        .arg(dir)
+        .args(args)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
     let output = command.output().ok().filter(|output| output.status.success())?;
     String::from_utf8(output.stdout).ok()
 }

@@ -37,9 +37,10 @@ pub(crate) fn choose(
         }
         (Linker::RustLld | Linker::Native | Linker::Zig, _) => (wanted, "lzap.toml says so".to_owned()),
         (Linker::Auto, None) => (Linker::RustLld, "no dependency compiles C".to_owned()),
-        (Linker::Auto, Some(c)) if is_native => {
-            (Linker::Native, format!("`{c}` compiles C or links a C library, and this machine is {architecture} Linux"))
-        }
+        (Linker::Auto, Some(c)) if is_native => (
+            Linker::Native,
+            format!("`{c}` compiles C or links a C library, and this machine is {architecture} Linux"),
+        ),
         (Linker::Auto, Some(c)) => {
             (Linker::Zig, format!("`{c}` compiles C or links a C library, and this machine is {host}"))
         }
@@ -62,8 +63,11 @@ pub(crate) fn rustflags(
 ) -> Option<(&'static str, OsString)> {
     let user = config.rustflags(triple).ok().flatten().unwrap_or_default().flags;
     let baseline = if triple.starts_with("x86_64") { "target-cpu=x86-64" } else { "target-cpu=generic" };
-    let flags: Vec<String> =
-        user.iter().map(|flag| flag.replace("target-cpu=native", baseline)).chain(extra.iter().cloned()).collect();
+    let flags: Vec<String> = user
+        .iter()
+        .map(|flag| flag.replace("target-cpu=native", baseline))
+        .chain(extra.iter().cloned())
+        .collect();
     (flags != user).then(|| ("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}").into()))
 }
 

@@ -43,6 +43,8 @@ pub struct Project {
     pub version: String,
     /// The features to build with, from the selection.
     pub features: Vec<String>,
+    /// The names of the package's own dependencies, those of build scripts and tests apart.
+    pub dependencies: BTreeSet<String>,
     /// The web framework among the package's own dependencies.
     pub framework: Option<&'static str>,
     /// The package's dependency on the runtime crate `lzap`; `None` where it has none yet.
@@ -86,6 +88,7 @@ pub fn find(selection: &Selection<'_>) -> Result<Project, BuildError> {
         main: bin.src_path.clone().into_std_path_buf(),
         version: package.version.to_string(),
         features: selection.features.to_vec(),
+        dependencies: found.direct,
         framework: found.framework,
         lzap: found.lzap,
         c_dependency: found.c_dependency,
@@ -95,20 +98,26 @@ pub fn find(selection: &Selection<'_>) -> Result<Project, BuildError> {
 /// Returns the exact lines that a crate without `lzap` needs, in the manifest and in the source.
 pub fn lines_to_add(project: &Project) -> String {
     let main = project.main.strip_prefix(&project.root).unwrap_or(&project.main).display();
-    let dependency = crate::scaffold::lzap_dependency();
-    let app = match project.framework {
-        None | Some("axum") => "let router = axum::Router::new(); // your routes\n    lzap::App::new(router).run().await".to_owned(),
+    let dependencies: String = [
+        ("axum", "axum = \"0.8\"\n".to_owned()),
+        ("lzap", format!("{}\n", crate::scaffold::lzap_dependency())),
+        ("tokio", "tokio = { version = \"1\", features = [\"macros\", \"rt\"] }\n".to_owned()),
+    ]
+    .into_iter()
+    .filter(|(name, _)| !project.dependencies.contains(*name))
+    .map(|(_, line)| line)
+    .collect();
+    let note = match project.framework {
+        None | Some("axum") => String::new(),
         Some(other) => format!(
-            "// lzap runs an axum `Router`, or any `tower::Service<http::Request<_>>`; {other} has its own server instead,\n    \
-             // so move its routes to a router, or wrap it in such a service.\n    let router = axum::Router::new();\n    \
-             lzap::App::new(router).run().await"
+            "    // {other} brings its own server; lzap runs an axum `Router`, or any other\n    \
+             // `tower::Service<http::Request<_>>`, so the routes move into one of these.\n"
         ),
     };
-    let axum = if project.framework == Some("axum") { "" } else { "axum = \"0.8\"\n" };
     format!(
-        "In Cargo.toml:\n\n[dependencies]\n{axum}{dependency}\ntokio = {{ version = \"1\", features = [\"macros\", \"rt\"] }}\n\n\
-         In {main}, instead of starting a server:\n\n#[tokio::main(flavor = \"current_thread\")]\n\
-         async fn main() -> Result<(), lzap::Error> {{\n    {app}\n}}\n"
+        "In Cargo.toml:\n\n[dependencies]\n{dependencies}\nIn {main}, instead of starting a server:\n\n\
+         #[tokio::main(flavor = \"current_thread\")]\nasync fn main() -> Result<(), lzap::Error> {{\n{note}    \
+         let router = axum::Router::new(); // your routes\n    lzap::App::new(router).run().await\n}}\n"
     )
 }
 
@@ -155,7 +164,9 @@ fn select_package<'m>(
             BuildError::UnknownPackage { wanted: wanted.to_owned(), packages: names(&members) }
         });
     }
-    if let Some(here) = members.iter().copied().find(|package| same_file(package.manifest_path.as_std_path(), manifest)) {
+    if let Some(here) =
+        members.iter().copied().find(|package| same_file(package.manifest_path.as_std_path(), manifest))
+    {
         return Ok(here);
     }
     let with_binary: Vec<_> =

@@ -25,7 +25,8 @@ impl Toolchain {
     /// Asks rustc, in the project's folder `dir`.
     pub(crate) async fn of(dir: &Path) -> Result<Self, BuildError> {
         let (about, sysroot) = tokio::try_join!(rustc(dir, &["-vV"]), rustc(dir, &["--print", "sysroot"]))?;
-        let field = |name: &str| about.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
+        let field =
+            |name: &str| about.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
         Ok(Self {
             host: field("host:").to_owned(),
             version: field("release:").to_owned(),
@@ -54,9 +55,10 @@ impl Toolchain {
         match (succeeded, self.has_target(triple)) {
             (true, true) => Ok(()),
             (true, false) => Err(BuildError::TargetMissing { triple: triple.to_owned() }),
-            (false, _) => {
-                Err(BuildError::TargetAdd { triple: triple.to_owned(), source: CargoSaid(said.trim().to_owned()) })
-            }
+            (false, _) => Err(BuildError::TargetAdd {
+                triple: triple.to_owned(),
+                source: CargoSaid(said.trim().to_owned()),
+            }),
         }
     }
 
@@ -83,10 +85,10 @@ async fn rustc(dir: &Path, args: &[&str]) -> Result<String, BuildError> {
     let program = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let mut command = Command::new(&program);
     command.args(args).current_dir(dir).stdin(Stdio::null()).kill_on_drop(true);
-    let output = command.output().await.map_err(|source| BuildError::NoCargo {
-        program: program.to_string_lossy().into_owned(),
-        source,
-    })?;
+    let output = command
+        .output()
+        .await
+        .map_err(|source| BuildError::NoCargo { program: program.to_string_lossy().into_owned(), source })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }

@@ -24,7 +24,9 @@ pub fn zig_wrapper(args: &[String]) -> Option<Result<(), BuildError>> {
     let tool = if name == "ar" {
         Zig::Ar { args: args[1..].to_vec() }
     } else {
-        let [_, zig, tool, rest @ ..] = args else { return None };
+        let [_, zig, tool, rest @ ..] = args else {
+            return None;
+        };
         let args = rest.strip_prefix(&["--".to_owned()]).unwrap_or(rest).to_vec();
         match (zig.as_str(), tool.as_str()) {
             ("zig", "cc") => Zig::Cc { args },
@@ -60,7 +62,8 @@ fn prepare(
     if Zig::find_zig().is_err() {
         return Err(BuildError::NoZig { reason });
     }
-    let config = cargo_config2::Config::load_with_cwd(dir).map_err(|it| BuildError::Zig { source: it.into() })?;
+    let config =
+        cargo_config2::Config::load_with_cwd(dir).map_err(|it| BuildError::Zig { source: it.into() })?;
     let (major, minor) = AL2023_GLIBC;
     let wrapper = prepare_zig_linker(&format!("{triple}.{major}.{minor}"), &config)
         .map_err(|error| BuildError::Zig { source: error.into() })?;
@@ -69,9 +72,14 @@ fn prepare(
     // As a flag rather than cargo's variable: a variable would hold for build scripts too where host and target agree.
     let flag = format!("-Clinker={}", wrapper.cc.display());
     let flags = linker::rustflags(&config, triple, &[flag]).map(|(name, value)| (name.to_owned(), value));
-    Ok([tool("CC", wrapper.cc), tool("CXX", wrapper.cxx), tool("AR", wrapper.ar), tool("RANLIB", wrapper.ranlib)]
-        .into_iter()
-        .chain([("CARGO_ZIGBUILD_RUSTC_VERSION".to_owned(), rustc.into())])
-        .chain(flags)
-        .collect())
+    Ok([
+        tool("CC", wrapper.cc),
+        tool("CXX", wrapper.cxx),
+        tool("AR", wrapper.ar),
+        tool("RANLIB", wrapper.ranlib),
+    ]
+    .into_iter()
+    .chain([("CARGO_ZIGBUILD_RUSTC_VERSION".to_owned(), rustc.into())])
+    .chain(flags)
+    .collect())
 }

@@ -33,15 +33,15 @@ fn fixture(dir: &Path) -> std::io::Result<()> {
     let build = r#"
 use std::{env, path::Path, process::Command};
 fn main() {
-    let target = env::var("TARGET").unwrap().replace('-', "_");
-    let out = env::var("OUT_DIR").unwrap();
+    let target = env::var("TARGET").expect("the fixture is fine").replace('-', "_");
+    let out = env::var("OUT_DIR").expect("the fixture is fine");
     let (object, library) = (Path::new(&out).join("seven.o"), Path::new(&out).join("libseven.a"));
     let run = |tool: &str, args: &[&str]| {
         let tool = env::var(format!("{tool}_{target}")).expect("lzap sets it");
-        assert!(Command::new(tool).args(args).status().unwrap().success());
+        assert!(Command::new(tool).args(args).status().expect("the fixture is fine").success());
     };
-    run("CC", &["-c", "-O2", "seven.c", "-o", object.to_str().unwrap()]);
-    run("AR", &["crs", library.to_str().unwrap(), object.to_str().unwrap()]);
+    run("CC", &["-c", "-O2", "seven.c", "-o", object.to_str().expect("the fixture is fine")]);
+    run("AR", &["crs", library.to_str().expect("the fixture is fine"), object.to_str().expect("the fixture is fine")]);
     println!("cargo::rustc-link-search=native={out}");
     println!("cargo::rustc-link-lib=static=seven");
 }

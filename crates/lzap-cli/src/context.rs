@@ -44,15 +44,23 @@ impl Context {
         };
         let Some(path) = path else {
             return if stage == Some(LOCAL) {
-                Ok(Loaded { dir: self.dir.clone(), path: self.dir.join(FILE_NAME), text: String::new(), config: Config::default() })
+                Ok(Loaded {
+                    dir: self.dir.clone(),
+                    path: self.dir.join(FILE_NAME),
+                    text: String::new(),
+                    config: Config::default(),
+                })
             } else {
                 Err(CliError::NoConfig { dir: absolute(&self.dir) })
             };
         };
         let text = fs_err::read_to_string(&path)
             .map_err(|source| CliError::Unreadable { path: path.clone(), source })?;
-        let config = parse(&text)
-            .map_err(|problem| CliError::Config { path: path.clone(), text: text.clone(), problem })?;
+        let config = parse(&text).map_err(|problem| CliError::Config {
+            path: path.clone(),
+            text: text.clone(),
+            problem,
+        })?;
         let dir = match &self.config {
             Some(_) => self.dir.clone(),
             None => path.parent().map_or_else(|| self.dir.clone(), Path::to_path_buf),

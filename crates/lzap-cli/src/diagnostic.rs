@@ -23,7 +23,8 @@ pub(crate) fn usage(error: &clap::Error) -> Exit {
     if std::env::args().any(|arg| arg == "--output=json") || std::env::args().any(|arg| arg == "json") {
         let message = error.to_string();
         let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let document = json!({"error": {"code": "lzap::usage", "message": message, "help": "type `lzap --help`"}});
+        let document =
+            json!({"error": {"code": "lzap::usage", "message": message, "help": "type `lzap --help`"}});
         Printer::json_only().json(&document);
     }
     let _ = error.print();
@@ -44,11 +45,11 @@ pub(crate) fn finish(result: Result<(), lzap_build::BuildError>) -> Exit {
 /// Shows `error` as the global options want it.
 pub(crate) fn show(printer: &Printer, error: &CliError) {
     if printer.output == Output::Json {
-        printer.json(&json!({"error": {
-            "code": code(error),
-            "message": error.to_string(),
-            "help": help(error),
-        }}));
+        let mut body = json!({"code": code(error), "message": error.to_string(), "help": help(error)});
+        if !error.log().is_empty() {
+            body["log"] = json!(error.log());
+        }
+        printer.json(&json!({ "error": body }));
     }
     printer::error(&render(error));
 }
@@ -74,6 +75,9 @@ fn render(error: &CliError) -> String {
     while let Some(error) = cause {
         text.push_str(&labelled("cause", &error.to_string()));
         cause = error.source();
+    }
+    if !error.log().is_empty() {
+        text.push_str(&labelled("log", &format!("\n{}", error.log().join("\n"))));
     }
     if let Some(help) = help(error) {
         text.push_str(&labelled("help", &help));

@@ -59,7 +59,7 @@ pub(crate) enum CliError {
     #[error("{url} answered {status} after the deploy")]
     #[diagnostic(
         code(lzap::deploy::touch),
-        help("the new version is live; go back with `lzap rollback {stage}`, or mend it and deploy again{}", log_tail(log))
+        help("the new version is live; go back with `lzap rollback {stage}`, or mend it and deploy again")
     )]
     Touch { url: String, status: u16, stage: String, log: Vec<String> },
     #[error("something is left: {}", left.join(", "))]
@@ -76,13 +76,6 @@ pub(crate) enum CliError {
     Io { what: String, source: std::io::Error },
 }
 
-fn log_tail(lines: &[String]) -> String {
-    if lines.is_empty() {
-        return String::new();
-    }
-    format!("\n\nThe function's last log lines:\n  {}", lines.join("\n  "))
-}
-
 impl From<AwsError> for CliError {
     fn from(error: AwsError) -> Self {
         Self::Aws(Box::new(error))
@@ -96,13 +89,28 @@ impl From<ApplyError> for CliError {
 }
 
 impl CliError {
+    /// The function's last log lines, where they tell why.
+    pub(crate) fn log(&self) -> &[String] {
+        match self {
+            Self::Touch { log, .. } => log,
+            Self::Apply(error) => match &**error {
+                ApplyError::Probe { log_tail, .. } => log_tail,
+                ApplyError::Step { .. } => &[],
+            },
+            _ => &[],
+        }
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Build(error) => match error.kind() {
                 ErrorKind::Usage => Exit::Usage,
                 ErrorKind::Build => Exit::Build,
             },
-            Self::Aws(_) => Exit::Aws,
+            Self::Aws(error) => match **error {
+                AwsError::NoRegion | AwsError::NoProfile { .. } => Exit::Usage,
+                _ => Exit::Aws,
+            },
             Self::Apply(error) => match **error {
                 ApplyError::Probe { .. } => Exit::Probe,
                 _ => Exit::Aws,
@@ -116,7 +124,9 @@ impl CliError {
             | Self::Terminal(_)
             | Self::Usage { .. } => Exit::Usage,
             Self::Interrupted { .. } => Exit::Interrupted,
-            Self::Local(_) | Self::Declined | Self::Touch { .. } | Self::Left { .. } | Self::Io { .. } => Exit::Failed,
+            Self::Local(_) | Self::Declined | Self::Touch { .. } | Self::Left { .. } | Self::Io { .. } => {
+                Exit::Failed
+            }
         }
     }
 }

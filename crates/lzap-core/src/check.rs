@@ -22,13 +22,8 @@ pub struct Warning {
 /// # Errors
 /// The first value that AWS would refuse.
 pub fn check(config: &Config, settings: &Settings) -> Result<Vec<Warning>, ConfigError> {
-    let place = Place {
-        config,
-        tables: lineage(config, &settings.stage)?
-            .into_iter()
-            .map(|(_, t)| t)
-            .collect(),
-    };
+    let place =
+        Place { config, tables: lineage(config, &settings.stage)?.into_iter().map(|(_, t)| t).collect() };
     place.names(settings)?;
     place.numbers(settings)?;
     place.environment(settings)?;
@@ -65,22 +60,14 @@ impl Place<'_> {
 
     fn names(&self, settings: &Settings) -> Result<(), ConfigError> {
         let app_span = self.config.app.as_ref().map(Spanned::span);
-        let stage_span = self
-            .config
-            .stage
-            .keys()
-            .find(|k| k.get_ref() == &settings.stage)
-            .map(Spanned::span);
+        let stage_span = self.config.stage.keys().find(|k| k.get_ref() == &settings.stage).map(Spanned::span);
         name("app", &settings.app, app_span.clone())?;
         name("stage", &settings.stage, stage_span)?;
         let rule = names::keep_warm_rule(&settings.app, &settings.stage);
         if rule.len() > limits::RULE_NAME_CHARS {
             return Err(ConfigError {
                 message: format!("the rule's name `{rule}` has {} characters", rule.len()),
-                help: format!(
-                    "AWS allows {}: shorten `app` or the stage's name",
-                    limits::RULE_NAME_CHARS
-                ),
+                help: format!("AWS allows {}: shorten `app` or the stage's name", limits::RULE_NAME_CHARS),
                 span: app_span,
             });
         }
@@ -93,22 +80,12 @@ impl Place<'_> {
                 return Ok(());
             }
             let help = format!("AWS allows {} to {} {unit}", allowed.start(), allowed.end());
-            Err(ConfigError {
-                message: format!("{key} = {value} is out of range"),
-                help,
-                span,
-            })
+            Err(ConfigError { message: format!("{key} = {value} is out of range"), help, span })
         };
         let memory = self.span(|t| t.memory_mb.as_ref());
         range("memory_mb", settings.memory_mb, limits::MEMORY_MB, "MB", memory)?;
         let timeout = self.span(|t| t.timeout_secs.as_ref());
-        range(
-            "timeout_secs",
-            settings.timeout_secs,
-            limits::TIMEOUT_SECS,
-            "seconds",
-            timeout,
-        )?;
+        range("timeout_secs", settings.timeout_secs, limits::TIMEOUT_SECS, "seconds", timeout)?;
         let storage = self.span(|t| t.ephemeral_storage_mb.as_ref());
         range(
             "ephemeral_storage_mb",
@@ -118,20 +95,11 @@ impl Place<'_> {
             storage,
         )?;
         if let KeepWarm::Every(mins) = settings.keep_warm {
-            range(
-                "keep_warm.every_mins",
-                mins,
-                1..=1440,
-                "minutes",
-                self.span(|t| t.keep_warm.as_ref()),
-            )?;
+            range("keep_warm.every_mins", mins, 1..=1440, "minutes", self.span(|t| t.keep_warm.as_ref()))?;
         }
         if !limits::LOG_RETENTION_DAYS.contains(&settings.log_retention_days) {
-            let allowed = limits::LOG_RETENTION_DAYS
-                .iter()
-                .map(u16::to_string)
-                .collect::<Vec<_>>()
-                .join(", ");
+            let allowed =
+                limits::LOG_RETENTION_DAYS.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
             return Err(ConfigError {
                 message: format!(
                     "log_retention_days = {} is not one that AWS has",
@@ -163,11 +131,7 @@ impl Place<'_> {
                 });
             }
             if RESERVED_BY_LAMBDA.contains(&key.as_str()) || key.starts_with("LZAP_") {
-                let owner = if key.starts_with("LZAP_") {
-                    "lzap"
-                } else {
-                    "Lambda"
-                };
+                let owner = if key.starts_with("LZAP_") { "lzap" } else { "Lambda" };
                 return Err(ConfigError {
                     message: format!("`{key}` is set by {owner} itself"),
                     help: "take it out, or give it another name".to_owned(),
@@ -175,18 +139,11 @@ impl Place<'_> {
                 });
             }
         }
-        let bytes: usize = settings
-            .environment
-            .iter()
-            .map(|(key, value)| key.len() + value.len())
-            .sum();
+        let bytes: usize = settings.environment.iter().map(|(key, value)| key.len() + value.len()).sum();
         if bytes > limits::ENVIRONMENT_BYTES {
             return Err(ConfigError {
                 message: format!("the environment variables have {bytes} bytes"),
-                help: format!(
-                    "AWS allows {} for all keys and values together",
-                    limits::ENVIRONMENT_BYTES
-                ),
+                help: format!("AWS allows {} for all keys and values together", limits::ENVIRONMENT_BYTES),
                 span: settings.environment.keys().next().and_then(|key| span(key)),
             });
         }
@@ -225,18 +182,13 @@ impl Place<'_> {
 
 /// A name that fits into those of a function, a role, a rule and an object.
 fn name(what: &str, name: &str, span: Option<Range<usize>>) -> Result<(), ConfigError> {
-    let fits = name
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    let fits = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         && name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
     if fits {
         return Ok(());
     }
     Err(ConfigError {
-        message: format!(
-            "`{name}` can't be the name of {} {what}",
-            if what == "app" { "an" } else { "a" }
-        ),
+        message: format!("`{name}` can't be the name of {} {what}", if what == "app" { "an" } else { "a" }),
         help: "a letter or digit, then letters, digits, `-` and `_`: it becomes part of AWS names".to_owned(),
         span,
     })

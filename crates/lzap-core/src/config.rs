@@ -132,11 +132,7 @@ impl<'de> Visitor<'de> for KeepWarmVisitor {
     }
 
     fn visit_bool<E: de::Error>(self, on: bool) -> Result<KeepWarm, E> {
-        Ok(if on {
-            KeepWarm::Every(DEFAULT_KEEP_WARM_MINS)
-        } else {
-            KeepWarm::Off
-        })
+        Ok(if on { KeepWarm::Every(DEFAULT_KEEP_WARM_MINS) } else { KeepWarm::Off })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<KeepWarm, A::Error> {
@@ -169,20 +165,12 @@ pub struct ConfigError {
 impl ConfigError {
     /// An error at `span` of the file.
     pub fn at(span: Range<usize>, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            help: help.into(),
-            span: Some(span),
-        }
+        Self { message: message.into(), help: help.into(), span: Some(span) }
     }
 
     /// An error of the file as a whole.
     pub fn whole(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            help: help.into(),
-            span: None,
-        }
+        Self { message: message.into(), help: help.into(), span: None }
     }
 }
 
@@ -211,18 +199,12 @@ fn explain(error: &toml::de::Error) -> ConfigError {
         "every key with its type and default is in docs/reference/config.md, or type `lzap config --schema`".to_owned()
     });
     let short = message.split(", expected one of").next().unwrap_or(message);
-    ConfigError {
-        message: lower_first(short),
-        help,
-        span: error.span(),
-    }
+    ConfigError { message: lower_first(short), help, span: error.span() }
 }
 
 /// `did you mean …?` for serde's "unknown field `x`, expected one of `a`, `b`".
 fn unknown_field(message: &str) -> Option<String> {
-    let (unknown, known) = message
-        .strip_prefix("unknown field `")?
-        .split_once("`, expected ")?;
+    let (unknown, known) = message.strip_prefix("unknown field `")?.split_once("`, expected ")?;
     let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
     Some(match nearest(unknown, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
@@ -242,9 +224,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 
 fn lower_first(text: &str) -> String {
     let mut chars = text.chars();
-    chars
-        .next()
-        .map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
 /// The JSON Schema of `lzap.toml`, for editors and for the reference.

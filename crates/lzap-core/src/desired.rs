@@ -177,8 +177,5 @@ fn keep_warm(setting: KeepWarm) -> Option<Rule> {
         return None;
     };
     let unit = if mins == 1 { "minute" } else { "minutes" };
-    Some(Rule {
-        schedule: format!("rate({mins} {unit})"),
-        input: event(Kind::Warm).to_string(),
-    })
+    Some(Rule { schedule: format!("rate({mins} {unit})"), input: event(Kind::Warm).to_string() })
 }

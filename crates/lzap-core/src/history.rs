@@ -11,10 +11,7 @@ pub fn parse(description: &str) -> Vec<String> {
     let Some(list) = description.strip_prefix(PREFIX) else {
         return Vec::new();
     };
-    list.split_whitespace()
-        .filter(|v| v.bytes().all(|b| b.is_ascii_digit()))
-        .map(str::to_owned)
-        .collect()
+    list.split_whitespace().filter(|v| v.bytes().all(|b| b.is_ascii_digit())).map(str::to_owned).collect()
 }
 
 /// The description after traffic went from `live` on to `next`.

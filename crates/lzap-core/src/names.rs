@@ -67,9 +67,7 @@ impl Names {
 
     /// The execution role's ARN.
     pub fn role_arn(&self) -> String {
-        let Place {
-            partition, account, ..
-        } = &self.place;
+        let Place { partition, account, .. } = &self.place;
         format!("arn:{partition}:iam::{account}:role/{}", self.role())
     }
 
@@ -119,11 +117,7 @@ impl Names {
     }
 
     fn arn(&self, service: &str, resource: &str) -> String {
-        let Place {
-            partition,
-            account,
-            region,
-        } = &self.place;
+        let Place { partition, account, region } = &self.place;
         format!("arn:{partition}:{service}:{region}:{account}:{resource}")
     }
 }
@@ -154,13 +148,11 @@ pub fn role(app: &str, stage: &str, region: &str) -> String {
 /// Lower-case hex of `bytes`.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a `String` can't fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a `String` can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Lower-case hex of a hash that Lambda writes in base64; `None` where it isn't one.

@@ -206,9 +206,7 @@ impl Observed {
     /// The version that the alias points to.
     pub fn live(&self) -> Option<&Version> {
         let alias = self.alias.as_ref()?;
-        self.versions
-            .iter()
-            .find(|version| version.number == alias.version)
+        self.versions.iter().find(|version| version.number == alias.version)
     }
 
     /// The published version with this number.
@@ -227,10 +225,7 @@ impl Observed {
         };
         note(self.function.is_some(), format!("function {}", names.function()));
         note(self.role.is_some(), format!("role {}", names.role()));
-        note(
-            self.log_group.is_some(),
-            format!("log group {}", names.log_group()),
-        );
+        note(self.log_group.is_some(), format!("log group {}", names.log_group()));
         note(self.rule.is_some(), format!("rule {}", names.keep_warm_rule()));
         for api in &self.apis {
             note(true, format!("HTTP API {}", api.id));

@@ -22,12 +22,8 @@ impl Release {
     pub fn render(&self) -> String {
         let commit = self.commit.as_deref().unwrap_or(NONE);
         let dirty = if self.dirty { DIRTY } else { "" };
-        let clean = |text: &str| {
-            text.chars()
-                .filter(|c| !c.is_control() && *c != '|')
-                .take(100)
-                .collect::<String>()
-        };
+        let clean =
+            |text: &str| text.chars().filter(|c| !c.is_control() && *c != '|').take(100).collect::<String>();
         let author = clean(self.author.as_deref().unwrap_or(NONE));
         format!("{commit}{dirty}{SEPARATOR}{author}{SEPARATOR}{}", self.time)
     }
@@ -36,16 +32,9 @@ impl Release {
     pub fn parse(description: &str) -> Option<Self> {
         let mut parts = description.split(SEPARATOR);
         let (commit, author, time) = (parts.next()?, parts.next()?, parts.next()?);
-        let (commit, dirty) = commit
-            .strip_suffix(DIRTY)
-            .map_or((commit, false), |commit| (commit, true));
+        let (commit, dirty) = commit.strip_suffix(DIRTY).map_or((commit, false), |commit| (commit, true));
         let some = |text: &str| (text != NONE).then(|| text.to_owned());
-        Some(Self {
-            commit: some(commit),
-            dirty,
-            author: some(author),
-            time: time.to_owned(),
-        })
+        Some(Self { commit: some(commit), dirty, author: some(author), time: time.to_owned() })
     }
 }
 
@@ -62,10 +51,7 @@ mod tests {
                 author: Some("Jane Doe".to_owned()),
                 time: "2026-11-22T20:01:00Z".to_owned(),
             },
-            Release {
-                time: "2026-11-22T20:01:00Z".to_owned(),
-                ..Release::default()
-            },
+            Release { time: "2026-11-22T20:01:00Z".to_owned(), ..Release::default() },
         ] {
             assert_eq!(Release::parse(&release.render()), Some(release));
         }

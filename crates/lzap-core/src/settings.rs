@@ -71,11 +71,7 @@ impl Settings {
             ("keep_warm", keep_warm_text(self.keep_warm)),
             (
                 "environment",
-                self.environment
-                    .keys()
-                    .map(|key| format!("{key}=…"))
-                    .collect::<Vec<_>>()
-                    .join(" "),
+                self.environment.keys().map(|key| format!("{key}=…")).collect::<Vec<_>>().join(" "),
             ),
             ("log_retention_days", self.log_retention_days.to_string()),
             (
@@ -91,21 +87,11 @@ impl Settings {
             ("touch_path", self.touch_path.clone()),
             (
                 "tags",
-                self.tags
-                    .iter()
-                    .map(|(key, value)| format!("{key}={value}"))
-                    .collect::<Vec<_>>()
-                    .join(" "),
+                self.tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" "),
             ),
         ];
         rows.into_iter()
-            .map(|(key, value)| {
-                (
-                    key,
-                    value,
-                    self.origins.get(key).cloned().unwrap_or(Origin::Default),
-                )
-            })
+            .map(|(key, value)| (key, value, self.origins.get(key).cloned().unwrap_or(Origin::Default)))
             .collect()
     }
 }
@@ -167,13 +153,7 @@ pub struct Overrides {
 /// # Errors
 /// No stage can be told, or the named one doesn't exist (the nearest one is named).
 pub fn stage_name(config: &Config, argument: Option<&str>) -> Result<String, ConfigError> {
-    let names = || {
-        config
-            .stage
-            .keys()
-            .map(|name| name.get_ref().as_str())
-            .filter(|name| *name != LOCAL)
-    };
+    let names = || config.stage.keys().map(|name| name.get_ref().as_str()).filter(|name| *name != LOCAL);
     let known = |name: &str| name == LOCAL || names().any(|known| known == name);
     if let Some(name) = argument {
         return if known(name) {
@@ -213,11 +193,7 @@ fn unknown_stage(name: &str, known: Vec<&str>, span: Option<std::ops::Range<usiz
         None if known.is_empty() => "add a table `[stage.NAME]` to lzap.toml, or use `local`".to_owned(),
         None => format!("the stages are: {}, local", known.join(", ")),
     };
-    ConfigError {
-        message: format!("there is no stage `{name}`"),
-        help,
-        span,
-    }
+    ConfigError { message: format!("there is no stage `{name}`"), help, span }
 }
 
 /// The effective settings of the stage that `overrides` names.
@@ -227,10 +203,7 @@ fn unknown_stage(name: &str, known: Vec<&str>, span: Option<std::ops::Range<usiz
 pub fn resolve(config: &Config, overrides: &Overrides) -> Result<Settings, ConfigError> {
     let stage = stage_name(config, overrides.stage.as_deref())?;
     let tables = lineage(config, &stage)?;
-    let mut pick = Picker {
-        tables: &tables,
-        origins: BTreeMap::new(),
-    };
+    let mut pick = Picker { tables: &tables, origins: BTreeMap::new() };
     let app = match &config.app {
         Some(app) => pick.note("app", Origin::File("app".to_owned()), app.get_ref().clone()),
         None => pick.note("app", Origin::Package, overrides.package.clone()),
@@ -239,20 +212,14 @@ pub fn resolve(config: &Config, overrides: &Overrides) -> Result<Settings, Confi
     let host = if local { overrides.host } else { None };
     let architecture = match host {
         Some(host) => pick.note("architecture", Origin::Host, host),
-        None => pick
-            .value("architecture", |t| t.architecture.as_ref())
-            .unwrap_or(Architecture::Arm64),
+        None => pick.value("architecture", |t| t.architecture.as_ref()).unwrap_or(Architecture::Arm64),
     };
     let (region, profile) = if local {
         (None, None)
     } else {
         (
-            pick.outer("region", "AWS_REGION", overrides.env_region.clone(), |t| {
-                t.region.as_ref()
-            }),
-            pick.outer("profile", "AWS_PROFILE", overrides.env_profile.clone(), |t| {
-                t.profile.as_ref()
-            }),
+            pick.outer("region", "AWS_REGION", overrides.env_region.clone(), |t| t.region.as_ref()),
+            pick.outer("profile", "AWS_PROFILE", overrides.env_profile.clone(), |t| t.profile.as_ref()),
         )
     };
     Ok(Settings {
@@ -261,9 +228,7 @@ pub fn resolve(config: &Config, overrides: &Overrides) -> Result<Settings, Confi
         profile,
         architecture,
         memory_mb: pick.value("memory_mb", |t| t.memory_mb.as_ref()).unwrap_or(512),
-        timeout_secs: pick
-            .value("timeout_secs", |t| t.timeout_secs.as_ref())
-            .unwrap_or(30),
+        timeout_secs: pick.value("timeout_secs", |t| t.timeout_secs.as_ref()).unwrap_or(30),
         ephemeral_storage_mb: pick
             .value("ephemeral_storage_mb", |t| t.ephemeral_storage_mb.as_ref())
             .unwrap_or(512),
@@ -271,17 +236,11 @@ pub fn resolve(config: &Config, overrides: &Overrides) -> Result<Settings, Confi
             .value("keep_warm", |t| t.keep_warm.as_ref())
             .unwrap_or(KeepWarm::Every(DEFAULT_KEEP_WARM_MINS)),
         environment: pick.table("environment", |t| &t.environment),
-        log_retention_days: pick
-            .value("log_retention_days", |t| t.log_retention_days.as_ref())
-            .unwrap_or(30),
+        log_retention_days: pick.value("log_retention_days", |t| t.log_retention_days.as_ref()).unwrap_or(30),
         include: includes(pick.value("include", |t| t.include.as_ref()).unwrap_or_default())?,
-        features: pick
-            .value("features", |t| t.features.as_ref())
-            .unwrap_or_default(),
+        features: pick.value("features", |t| t.features.as_ref()).unwrap_or_default(),
         linker: pick.value("linker", |t| t.linker.as_ref()).unwrap_or_default(),
-        touch_path: pick
-            .value("touch_path", |t| t.touch_path.as_ref())
-            .unwrap_or_else(|| "/".to_owned()),
+        touch_path: pick.value("touch_path", |t| t.touch_path.as_ref()).unwrap_or_else(|| "/".to_owned()),
         tags: pick.table("tags", |t| &t.tags),
         stage,
         origins: pick.origins,
@@ -301,11 +260,7 @@ pub(crate) fn lineage<'a>(config: &'a Config, stage: &str) -> Result<Lineage<'a>
         if line.iter().any(|(seen, _)| seen == parent.get_ref()) {
             return Err(ConfigError::at(
                 parent.span(),
-                format!(
-                    "stage `{}` extends itself, by way of `{}`",
-                    parent.get_ref(),
-                    name.get_ref()
-                ),
+                format!("stage `{}` extends itself, by way of `{}`", parent.get_ref(), name.get_ref()),
                 "take one `extends` out of the loop",
             ));
         }
@@ -335,10 +290,7 @@ impl Picker<'_> {
         key: &'static str,
         get: impl Fn(&StageTable) -> Option<&Spanned<T>>,
     ) -> Option<T> {
-        let (name, value) = self
-            .tables
-            .iter()
-            .find_map(|(name, table)| Some((name, get(table)?)))?;
+        let (name, value) = self.tables.iter().find_map(|(name, table)| Some((name, get(table)?)))?;
         self.origins.insert(key, Origin::File(format!("[stage.{name}]")));
         Some(value.get_ref().clone())
     }
@@ -369,11 +321,7 @@ impl Picker<'_> {
             if !get(table).is_empty() {
                 from.insert(0, format!("[stage.{name}.{key}]"));
             }
-            merged.extend(
-                get(table)
-                    .iter()
-                    .map(|(k, v)| (k.get_ref().clone(), v.get_ref().clone())),
-            );
+            merged.extend(get(table).iter().map(|(k, v)| (k.get_ref().clone(), v.get_ref().clone())));
         }
         if !from.is_empty() {
             self.origins.insert(key, Origin::File(from.join(" ")));
@@ -383,10 +331,7 @@ impl Picker<'_> {
 }
 
 fn includes(entries: Vec<Spanned<String>>) -> Result<Vec<Include>, ConfigError> {
-    entries
-        .iter()
-        .map(|entry| include(entry.get_ref(), entry.span()))
-        .collect()
+    entries.iter().map(|entry| include(entry.get_ref(), entry.span())).collect()
 }
 
 /// Reads `path` or `path:path/in/the/zip`.
@@ -401,8 +346,5 @@ fn include(entry: &str, span: std::ops::Range<usize>) -> Result<Include, ConfigE
             "write `path`, or `path:path/in/the/zip`, relative and without `..`",
         ));
     }
-    Ok(Include {
-        source: source.to_owned(),
-        destination: destination.to_owned(),
-    })
+    Ok(Include { source: source.to_owned(), destination: destination.to_owned() })
 }

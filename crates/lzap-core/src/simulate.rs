@@ -18,10 +18,7 @@ impl Observed {
     /// When a step presupposes what isn't there: a plan that the planner must not make.
     #[must_use]
     pub fn after(&self, plan: &Plan, steps: usize) -> Self {
-        let mut world = World {
-            cloud: self.clone(),
-            published: None,
-        };
+        let mut world = World { cloud: self.clone(), published: None };
         for step in plan.steps.iter().take(steps) {
             world.apply(&step.call);
         }
@@ -54,11 +51,7 @@ impl World {
             | Call::DeleteRole => self.role(call),
             Call::CreateLogGroup { .. } => self.cloud.log_group = Some(LogGroup { retention_days: None }),
             Call::PutRetention(days) => {
-                self.cloud
-                    .log_group
-                    .as_mut()
-                    .expect("the log group exists")
-                    .retention_days = Some(*days);
+                self.cloud.log_group.as_mut().expect("the log group exists").retention_days = Some(*days);
             }
             Call::DeleteLogGroup => self.cloud.log_group = None,
             Call::PutRule { .. } | Call::PutTarget { .. } | Call::RemoveTargets(_) | Call::DeleteRule => {
@@ -78,11 +71,8 @@ impl World {
 
     fn bucket(&mut self, call: &Call) {
         if *call == Call::CreateBucket {
-            self.cloud.bucket = Some(Bucket {
-                public_access_blocked: false,
-                managed: false,
-                objects: Vec::new(),
-            });
+            self.cloud.bucket =
+                Some(Bucket { public_access_blocked: false, managed: false, objects: Vec::new() });
             return;
         }
         let names = self.cloud.names.clone();
@@ -104,11 +94,8 @@ impl World {
     fn role(&mut self, call: &Call) {
         match call {
             Call::CreateRole { trust_policy, tags } => {
-                self.cloud.role = Some(Role {
-                    trust_policy: trust_policy.clone(),
-                    policy: None,
-                    tags: tags.clone(),
-                });
+                self.cloud.role =
+                    Some(Role { trust_policy: trust_policy.clone(), policy: None, tags: tags.clone() });
             }
             Call::DeleteRole => {
                 assert!(self.cloud.function.is_none(), "the role goes after the function");
@@ -129,27 +116,14 @@ impl World {
     fn rule(&mut self, call: &Call) {
         match call {
             Call::PutRule { schedule, .. } => {
-                let targets = self
-                    .cloud
-                    .rule
-                    .take()
-                    .map(|rule| rule.targets)
-                    .unwrap_or_default();
-                self.cloud.rule = Some(LiveRule {
-                    schedule: schedule.clone(),
-                    enabled: true,
-                    targets,
-                });
+                let targets = self.cloud.rule.take().map(|rule| rule.targets).unwrap_or_default();
+                self.cloud.rule = Some(LiveRule { schedule: schedule.clone(), enabled: true, targets });
             }
             Call::PutTarget { input } => {
                 let arn = self.cloud.names.alias_arn();
                 let rule = self.cloud.rule.as_mut().expect("the rule exists");
                 rule.targets.retain(|target| target.id != TARGET);
-                rule.targets.push(Target {
-                    id: TARGET.to_owned(),
-                    arn,
-                    input: input.clone(),
-                });
+                rule.targets.push(Target { id: TARGET.to_owned(), arn, input: input.clone() });
             }
             Call::RemoveTargets(ids) => {
                 let rule = self.cloud.rule.as_mut().expect("the rule exists");
@@ -181,34 +155,18 @@ impl World {
                 payload_format: "2.0".to_owned(),
             }),
             Call::UpdateIntegration { api, integration } => {
-                let found = self
-                    .at(api)
-                    .integrations
-                    .iter_mut()
-                    .find(|i| i.id == *integration);
+                let found = self.at(api).integrations.iter_mut().find(|i| i.id == *integration);
                 let found = found.expect("the integration exists");
                 found.uri = alias_arn;
                 "2.0".clone_into(&mut found.payload_format);
             }
             Call::CreateRoute { api, integration } => {
                 let target = target(integration);
-                self.at(api).routes.push(Route {
-                    id: NEW_ID.to_owned(),
-                    key: "$default".to_owned(),
-                    target,
-                });
+                self.at(api).routes.push(Route { id: NEW_ID.to_owned(), key: "$default".to_owned(), target });
             }
-            Call::UpdateRoute {
-                api,
-                route,
-                integration,
-            } => {
-                let found = self
-                    .at(api)
-                    .routes
-                    .iter_mut()
-                    .find(|r| r.id == *route)
-                    .expect("the route exists");
+            Call::UpdateRoute { api, route, integration } => {
+                let found =
+                    self.at(api).routes.iter_mut().find(|r| r.id == *route).expect("the route exists");
                 found.target = target(integration);
             }
             Call::CreateStage { api, .. } | Call::UpdateStage(api) => {
@@ -221,11 +179,7 @@ impl World {
 
     fn at(&mut self, api: &ApiRef) -> &mut Api {
         let id = self.api_id(api);
-        self.cloud
-            .apis
-            .iter_mut()
-            .find(|api| api.id == id)
-            .expect("the API exists")
+        self.cloud.apis.iter_mut().find(|api| api.id == id).expect("the API exists")
     }
 
     fn api_id(&self, api: &ApiRef) -> String {
@@ -237,11 +191,7 @@ impl World {
 
     fn function(&mut self, call: &Call) {
         match call {
-            Call::CreateFunction {
-                config,
-                artifact,
-                tags,
-            } => {
+            Call::CreateFunction { config, artifact, tags } => {
                 assert!(self.cloud.role.is_some(), "the role comes before the function");
                 assert!(self.cloud.artifact_uploaded, "the code comes before the function");
                 self.cloud.function = Some(Function {
@@ -253,10 +203,7 @@ impl World {
             Call::UpdateFunctionConfiguration(config) => {
                 let latest = self.latest();
                 let architecture = latest.config.architecture;
-                latest.config = FunctionConfig {
-                    architecture,
-                    ..config.clone()
-                };
+                latest.config = FunctionConfig { architecture, ..config.clone() };
             }
             Call::UpdateFunctionCode { artifact, config } => {
                 let latest = self.latest();
@@ -265,10 +212,7 @@ impl World {
             }
             Call::TagFunction(tags) => self.latest().tags.extend(tags.clone()),
             Call::DeleteFunction => {
-                assert!(
-                    self.cloud.apis.is_empty() && self.cloud.rule.is_none(),
-                    "callers go first"
-                );
+                assert!(self.cloud.apis.is_empty() && self.cloud.rule.is_none(), "callers go first");
                 self.cloud.function = None;
                 self.cloud.versions.clear();
                 self.cloud.alias = None;
@@ -288,14 +232,10 @@ impl World {
     fn publish(&mut self, description: &str) {
         let latest = self.latest().clone();
         let versions = &mut self.cloud.versions;
-        let same = versions
-            .last()
-            .is_some_and(|v| v.config == latest.config && v.code_sha256 == latest.code_sha256);
+        let same =
+            versions.last().is_some_and(|v| v.config == latest.config && v.code_sha256 == latest.code_sha256);
         if !same {
-            let newest = versions
-                .iter()
-                .filter_map(|version| version.number.parse::<u64>().ok())
-                .max();
+            let newest = versions.iter().filter_map(|version| version.number.parse::<u64>().ok()).max();
             versions.push(Version {
                 number: (newest.unwrap_or(0) + 1).to_string(),
                 config: latest.config,
@@ -315,17 +255,9 @@ impl World {
         match call {
             Call::CreateAlias(version) => {
                 let version = resolve(version, &self.published);
-                self.cloud.alias = Some(Alias {
-                    version,
-                    description: String::new(),
-                });
+                self.cloud.alias = Some(Alias { version, description: String::new() });
             }
-            Call::UpdateAlias {
-                version,
-                live,
-                description,
-                direction,
-            } => {
+            Call::UpdateAlias { version, live, description, direction } => {
                 let version = resolve(version, &self.published);
                 let description = match direction {
                     Direction::Forward => history::advanced(description, live, &version),
@@ -345,21 +277,12 @@ impl World {
         assert!(self.cloud.alias.is_some(), "the alias comes before its policy");
         let names = &self.cloud.names;
         let (id, principal, source_arn) = match caller {
-            Caller::Api(api) => (
-                STATEMENT_API,
-                "apigateway.amazonaws.com",
-                names.api_source_arn(&self.api_id(api)),
-            ),
-            Caller::KeepWarm => (
-                STATEMENT_KEEP_WARM,
-                "events.amazonaws.com",
-                names.keep_warm_rule_arn(),
-            ),
+            Caller::Api(api) => {
+                (STATEMENT_API, "apigateway.amazonaws.com", names.api_source_arn(&self.api_id(api)))
+            }
+            Caller::KeepWarm => (STATEMENT_KEEP_WARM, "events.amazonaws.com", names.keep_warm_rule_arn()),
         };
-        let permission = Permission {
-            principal: principal.to_owned(),
-            source_arn,
-        };
+        let permission = Permission { principal: principal.to_owned(), source_arn };
         self.cloud.permissions.insert(id.to_owned(), permission);
     }
 }

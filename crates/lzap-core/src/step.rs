@@ -26,9 +26,7 @@ impl Plan {
 
     /// Whether the plan takes something away, so that a person should be asked.
     pub fn is_destructive(&self) -> bool {
-        self.changes
-            .iter()
-            .any(|change| matches!(change.action, Action::Delete | Action::Replace))
+        self.changes.iter().any(|change| matches!(change.action, Action::Delete | Action::Replace))
     }
 }
 
@@ -124,11 +122,7 @@ pub struct FieldChange {
 impl FieldChange {
     /// A change from `before` to `after`.
     pub fn new(field: impl Into<String>, before: impl ToString, after: impl ToString) -> Self {
-        Self {
-            field: field.into(),
-            before: Some(before.to_string()),
-            after: Some(after.to_string()),
-        }
+        Self { field: field.into(), before: Some(before.to_string()), after: Some(after.to_string()) }
     }
 }
 

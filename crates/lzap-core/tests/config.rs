@@ -29,18 +29,10 @@ fn error(text: &str) -> (String, String, String) {
 fn a_stage_without_settings_has_the_defaults() {
     let settings = settings("[stage.dev]\n", None).expect("fine");
     assert_eq!(
-        (
-            settings.app.as_str(),
-            settings.stage.as_str(),
-            settings.architecture,
-            settings.memory_mb
-        ),
+        (settings.app.as_str(), settings.stage.as_str(), settings.architecture, settings.memory_mb),
         ("shop", "dev", Architecture::Arm64, 512)
     );
-    assert_eq!(
-        (settings.timeout_secs, settings.keep_warm),
-        (30, KeepWarm::Every(4))
-    );
+    assert_eq!((settings.timeout_secs, settings.keep_warm), (30, KeepWarm::Every(4)));
 }
 
 #[test]
@@ -59,19 +51,10 @@ fn extends_merges_table_by_table_and_says_where_from() {
     assert_eq!((settings.memory_mb, settings.timeout_secs), (256, 10));
     assert_eq!(settings.environment["RUST_LOG"], "info");
     assert_eq!(settings.environment["MODE"], "production");
-    assert_eq!(
-        settings.origins["memory_mb"],
-        Origin::File("[stage.dev]".to_owned())
-    );
-    assert_eq!(
-        settings.origins["timeout_secs"],
-        Origin::File("[stage.production]".to_owned())
-    );
+    assert_eq!(settings.origins["memory_mb"], Origin::File("[stage.dev]".to_owned()));
+    assert_eq!(settings.origins["timeout_secs"], Origin::File("[stage.production]".to_owned()));
     let shown = format!("{:?}", settings.listing());
-    assert!(
-        shown.contains("RUST_LOG=…") && !shown.contains("\"production\"}"),
-        "{shown}"
-    );
+    assert!(shown.contains("RUST_LOG=…") && !shown.contains("\"production\"}"), "{shown}");
 }
 
 #[test]
@@ -82,14 +65,8 @@ fn local_exists_everywhere_and_is_this_machine() {
         (Architecture::X86_64, true, None)
     );
     assert!(
-        resolve(
-            &Config::default(),
-            &Overrides {
-                stage: Some("local".to_owned()),
-                ..Overrides::default()
-            }
-        )
-        .is_ok()
+        resolve(&Config::default(), &Overrides { stage: Some("local".to_owned()), ..Overrides::default() })
+            .is_ok()
     );
 }
 
@@ -109,12 +86,7 @@ fn mistakes_point_at_their_place_and_name_what_was_meant() {
             "did you mean `memory_mb`?",
             "memory_mbs",
         ),
-        (
-            "[stage.dev]\nmemory_mb = 5\n",
-            "memory_mb = 5 is out of range",
-            "AWS allows 128 to 10240 MB",
-            "5",
-        ),
+        ("[stage.dev]\nmemory_mb = 5\n", "memory_mb = 5 is out of range", "AWS allows 128 to 10240 MB", "5"),
         (
             "[stage.dev]\ntimeout_secs = 901\n",
             "timeout_secs = 901 is out of range",
@@ -127,12 +99,7 @@ fn mistakes_point_at_their_place_and_name_what_was_meant() {
             "did you mean `production`?",
             "\"prod\"",
         ),
-        (
-            "[stage.dev]\nextends = \"dex\"\n",
-            "there is no stage `dex`",
-            "did you mean `dev`?",
-            "\"dex\"",
-        ),
+        ("[stage.dev]\nextends = \"dex\"\n", "there is no stage `dex`", "did you mean `dev`?", "\"dex\""),
         (
             "[stage.dev]\nextends = \"dev\"\n",
             "stage `dev` extends itself, by way of `dev`",
@@ -164,20 +131,15 @@ fn mistakes_point_at_their_place_and_name_what_was_meant() {
             "\"aws:x\"",
         ),
     ] {
-        assert_eq!(
-            error(text),
-            (message.to_owned(), help.to_owned(), at.to_owned()),
-            "{text}"
-        );
+        assert_eq!(error(text), (message.to_owned(), help.to_owned(), at.to_owned()), "{text}");
     }
 }
 
 #[test]
 fn wrong_types_and_broken_toml_are_errors_with_a_place() {
-    for (text, at) in [
-        ("[stage.dev]\nmemory_mb = \"big\"\n", "\"big\""),
-        ("[stage.dev]\nkeep_warm = 4\n", "4"),
-    ] {
+    for (text, at) in
+        [("[stage.dev]\nmemory_mb = \"big\"\n", "\"big\""), ("[stage.dev]\nkeep_warm = 4\n", "4")]
+    {
         let (message, _, pointed) = error(text);
         assert!(message.starts_with("invalid type"), "{message}");
         assert_eq!(pointed, at);
@@ -194,11 +156,9 @@ fn two_stages_and_no_default_is_an_error_that_lists_them() {
 
 #[test]
 fn keep_warm_is_a_switch_or_a_table() {
-    for (value, expected) in [
-        ("false", KeepWarm::Off),
-        ("true", KeepWarm::Every(4)),
-        ("{ every_mins = 1 }", KeepWarm::Every(1)),
-    ] {
+    for (value, expected) in
+        [("false", KeepWarm::Off), ("true", KeepWarm::Every(4)), ("{ every_mins = 1 }", KeepWarm::Every(1))]
+    {
         let settings = settings(&format!("[stage.dev]\nkeep_warm = {value}\n"), None).expect("fine");
         assert_eq!(settings.keep_warm, expected);
     }
@@ -211,11 +171,6 @@ fn every_key_is_in_the_schema_with_a_description() {
     let keys = stage.as_object().expect("properties");
     assert!(keys.len() >= 15, "{keys:?}");
     for (key, property) in keys {
-        assert!(
-            property["description"]
-                .as_str()
-                .is_some_and(|text| text.len() > 20),
-            "{key}: {property}"
-        );
+        assert!(property["description"].as_str().is_some_and(|text| text.len() > 20), "{key}: {property}");
     }
 }

@@ -27,17 +27,8 @@ fn arns_carry_the_partition() {
             region: "cn-north-1".to_owned(),
         },
     };
-    assert_eq!(
-        names.alias_arn(),
-        "arn:aws-cn:lambda:cn-north-1:1:function:shop-dev:live"
-    );
-    assert_eq!(
-        names.role_arn(),
-        "arn:aws-cn:iam::1:role/shop-dev-cn-north-1-lzap"
-    );
+    assert_eq!(names.alias_arn(), "arn:aws-cn:lambda:cn-north-1:1:function:shop-dev:live");
+    assert_eq!(names.role_arn(), "arn:aws-cn:iam::1:role/shop-dev-cn-north-1-lzap");
     assert_eq!(names.bucket(), "lzap-1-cn-north-1");
-    assert_eq!(
-        names.api_source_arn("abc"),
-        "arn:aws-cn:execute-api:cn-north-1:1:abc/*/*"
-    );
+    assert_eq!(names.api_source_arn("abc"), "arn:aws-cn:execute-api:cn-north-1:1:abc/*/*");
 }

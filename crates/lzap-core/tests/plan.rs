@@ -27,10 +27,7 @@ fn names() -> Names {
 
 fn stage(code: u8, edit: impl FnOnce(&mut lzap_core::settings::Settings)) -> Stage {
     let config = lzap_core::config::parse("[stage.dev]\n").expect("a stage without settings is fine");
-    let overrides = Overrides {
-        package: "shop".to_owned(),
-        ..Overrides::default()
-    };
+    let overrides = Overrides { package: "shop".to_owned(), ..Overrides::default() };
     let mut settings = resolve(&config, &overrides).expect("the defaults resolve");
     edit(&mut settings);
     let artifact = Artifact {
@@ -71,14 +68,12 @@ prop_compose! {
 /// A cloud somewhere between nothing and deployed: the first steps of some plans, one after the other.
 fn any_cloud() -> impl Strategy<Value = Observed> {
     proptest::collection::vec((any_stage(), 0..40_usize), 0..4).prop_map(|deploys| {
-        deploys
-            .into_iter()
-            .fold(Observed::nothing(names()), |cloud, (stage, steps)| {
-                let plan = plan(&Desired::Stage(Box::new(stage)), &cloud).expect("a plan");
-                let mut cloud = cloud.after(&plan, steps);
-                cloud.artifact_uploaded = false;
-                cloud
-            })
+        deploys.into_iter().fold(Observed::nothing(names()), |cloud, (stage, steps)| {
+            let plan = plan(&Desired::Stage(Box::new(stage)), &cloud).expect("a plan");
+            let mut cloud = cloud.after(&plan, steps);
+            cloud.artifact_uploaded = false;
+            cloud
+        })
     })
 }
 
@@ -146,16 +141,9 @@ proptest! {
 
 #[test]
 fn a_first_deploy_creates_each_resource_once() {
-    let plan = plan(
-        &Desired::Stage(Box::new(stage(1, |_| ()))),
-        &Observed::nothing(names()),
-    )
-    .expect("a plan");
-    let mut kinds: Vec<_> = plan
-        .changes
-        .iter()
-        .map(|change| (change.resource, change.action))
-        .collect();
+    let plan =
+        plan(&Desired::Stage(Box::new(stage(1, |_| ()))), &Observed::nothing(names())).expect("a plan");
+    let mut kinds: Vec<_> = plan.changes.iter().map(|change| (change.resource, change.action)).collect();
     kinds.sort_by_key(|(resource, _)| *resource);
     let once = [
         Resource::Bucket,
@@ -177,18 +165,11 @@ fn a_change_of_memory_says_from_what_to_what_and_leaves_the_code() {
     let cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
     let wanted = stage(1, |settings| settings.memory_mb = 1024);
     let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
-    let function = plan
-        .changes
-        .iter()
-        .find(|c| c.resource == Resource::Function)
-        .expect("the function changes");
+    let function =
+        plan.changes.iter().find(|c| c.resource == Resource::Function).expect("the function changes");
     let field = &function.fields[0];
     assert_eq!(
-        (
-            field.field.as_str(),
-            field.before.as_deref(),
-            field.after.as_deref()
-        ),
+        (field.field.as_str(), field.before.as_deref(), field.after.as_deref()),
         ("memory", Some("512 MB"), Some("1024 MB"))
     );
     assert!(
@@ -203,9 +184,7 @@ fn a_change_of_memory_says_from_what_to_what_and_leaves_the_code() {
 fn environment_values_never_stand_in_a_plan() {
     let cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
     let wanted = stage(1, |settings| {
-        settings
-            .environment
-            .insert("TOKEN".to_owned(), "s3cret".to_owned());
+        settings.environment.insert("TOKEN".to_owned(), "s3cret".to_owned());
     });
     let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
     assert!(format!("{:?}", plan.changes).contains("environment.TOKEN"));
@@ -219,15 +198,9 @@ fn a_rollback_is_one_write_and_a_deploy_after_it_goes_forward_again() {
     let back = plan(&Desired::Version(Rollback::Previous), &second).expect("a plan");
     assert_eq!(back.steps.len(), 1);
     let rolled = second.after(&back, 1);
-    assert_eq!(
-        rolled.alias.as_ref().map(|alias| alias.version.as_str()),
-        Some("1")
-    );
+    assert_eq!(rolled.alias.as_ref().map(|alias| alias.version.as_str()), Some("1"));
     let forward = deployed(&stage(2, |_| ()), &rolled);
-    assert_eq!(
-        forward.alias.as_ref().map(|alias| alias.version.as_str()),
-        Some("2")
-    );
+    assert_eq!(forward.alias.as_ref().map(|alias| alias.version.as_str()), Some("2"));
     assert_eq!(forward.versions.len(), 2, "AWS answers the version that exists");
 }
 
@@ -235,20 +208,11 @@ fn a_rollback_is_one_write_and_a_deploy_after_it_goes_forward_again() {
 fn a_rollback_with_nowhere_to_go_says_what_exists() {
     let cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
     let previous = plan(&Desired::Version(Rollback::Previous), &cloud);
-    assert!(
-        matches!(previous, Err(PlanError::NothingBefore { .. })),
-        "{previous:?}"
-    );
+    assert!(matches!(previous, Err(PlanError::NothingBefore { .. })), "{previous:?}");
     let missing = plan(&Desired::Version(Rollback::To("9".to_owned())), &cloud);
-    assert!(
-        matches!(missing, Err(PlanError::NoSuchVersion { .. })),
-        "{missing:?}"
-    );
+    assert!(matches!(missing, Err(PlanError::NoSuchVersion { .. })), "{missing:?}");
     let nothing = plan(&Desired::Version(Rollback::Previous), &Observed::nothing(names()));
-    assert!(
-        matches!(nothing, Err(PlanError::NotDeployed { .. })),
-        "{nothing:?}"
-    );
+    assert!(matches!(nothing, Err(PlanError::NotDeployed { .. })), "{nothing:?}");
 }
 
 #[test]
@@ -257,27 +221,15 @@ fn what_carries_other_tags_is_refused() {
     let function = cloud.function.as_mut().expect("a function");
     function.tags = tags("shop", "production");
     let refused = plan(&Desired::Nothing(Undeploy::Everything), &cloud);
-    assert!(
-        matches!(
-            refused,
-            Err(PlanError::NotOurs {
-                resource: "function",
-                ..
-            })
-        ),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(PlanError::NotOurs { resource: "function", .. })), "{refused:?}");
 }
 
 #[test]
 fn drift_in_the_console_is_put_back() {
     let wanted = stage(1, |_| ());
     let mut cloud = deployed(&wanted, &Observed::nothing(names()));
-    cloud.function.as_mut().expect("a function").config = FunctionConfig {
-        timeout_secs: 3,
-        environment: BTreeMap::new(),
-        ..wanted.function.clone()
-    };
+    cloud.function.as_mut().expect("a function").config =
+        FunctionConfig { timeout_secs: 3, environment: BTreeMap::new(), ..wanted.function.clone() };
     cloud.rule.as_mut().expect("a rule").enabled = false;
     cloud.apis[0].default_stage = Some(AutoDeploy::Off);
     cloud.apis[0].integrations[0].uri = "arn:aws:lambda:eu-central-1:123456789012:function:other".to_owned();
@@ -290,10 +242,7 @@ fn drift_in_the_console_is_put_back() {
 fn twins_of_an_api_go_and_the_oldest_stays() {
     let wanted = stage(1, |_| ());
     let mut cloud = deployed(&wanted, &Observed::nothing(names()));
-    cloud.apis.push(Api {
-        id: "twin000000".to_owned(),
-        ..cloud.apis[0].clone()
-    });
+    cloud.apis.push(Api { id: "twin000000".to_owned(), ..cloud.apis[0].clone() });
     let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
     let calls: Vec<&Call> = plan.steps.iter().map(|step| &step.call).collect();
     assert_eq!(calls, [&Call::DeleteApi("twin000000".to_owned())]);

@@ -2,6 +2,8 @@
 //!
 //! One function per protocol; the services choose code and text.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
@@ -74,6 +76,15 @@ pub(crate) fn s3_error(status: u16, code: &str, message: &str, resource: &str) -
             uuid::Uuid::new_v4().simple()
         ),
     )
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Text as XML content.

@@ -182,7 +182,7 @@ pub async fn reset(state_dir: &Path) -> Result<(), LocalError> {
     let _lock = dir.lock()?;
     for name in CONTENTS {
         let path = dir.join(name);
-        let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        let removed = if path.is_dir() { fs_err::remove_dir_all(&path) } else { fs_err::remove_file(&path) };
         match removed {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(LocalError::io("delete", path)(error));
@@ -200,9 +200,10 @@ fn spawn(dir: &StateDir, mut command: Command) -> Result<(Child, u64), LocalErro
     use std::os::unix::process::CommandExt as _;
     let path = dir.log_file();
     if std::fs::metadata(&path).is_ok_and(|log| log.len() > LOG_BYTES) {
-        let _ = std::fs::remove_file(&path);
+        let _ = fs_err::remove_file(&path);
     }
-    let log = OpenOptions::new().create(true).append(true).open(&path).map_err(LocalError::io("write", &path))?;
+    let log =
+        OpenOptions::new().create(true).append(true).open(&path).map_err(LocalError::io("write", &path))?;
     let start = log.metadata().map(|log| log.len()).unwrap_or_default();
     let child = command
         .process_group(0)
@@ -238,7 +239,8 @@ async fn probe(dir: &StateDir) -> Option<CloudStatus> {
 
 /// Port and process of the cloud that runs or ran last.
 fn server_file(dir: &StateDir) -> Option<(u16, u32)> {
-    let about: HashMap<String, Value> = serde_json::from_slice(&std::fs::read(dir.server_file()).ok()?).ok()?;
+    let about: HashMap<String, Value> =
+        serde_json::from_slice(&fs_err::read(dir.server_file()).ok()?).ok()?;
     let number = |key: &str| about.get(key)?.as_u64();
     Some((u16::try_from(number("port")?).ok()?, u32::try_from(number("pid")?).ok()?))
 }
@@ -246,7 +248,8 @@ fn server_file(dir: &StateDir) -> Option<(u16, u32)> {
 async fn request(port: u16, method: Method, path: &str) -> Option<Bytes> {
     tokio::time::timeout(ANSWER, async {
         let stream = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
         let connection = tokio::spawn(connection);
         let request = Request::builder()
             .method(method)
@@ -254,7 +257,8 @@ async fn request(port: u16, method: Method, path: &str) -> Option<Bytes> {
             .header(header::HOST, format!("127.0.0.1:{port}"))
             .body(Empty::<Bytes>::new())
             .ok()?;
-        let response = sender.send_request(request).await.ok().filter(|response| response.status().is_success());
+        let response =
+            sender.send_request(request).await.ok().filter(|response| response.status().is_success());
         let body = response?.into_body().collect().await.ok()?.to_bytes();
         connection.abort();
         Some(body)
@@ -280,7 +284,7 @@ async fn kill(dir: &StateDir) {
 
 /// Removes what a killed cloud left that says it runs.
 fn tidy(dir: &StateDir) {
-    let _ = std::fs::remove_file(dir.server_file());
+    let _ = fs_err::remove_file(dir.server_file());
 }
 
 fn timeout(dir: &StateDir, action: &'static str, after: Duration) -> LocalError {
@@ -292,7 +296,9 @@ mod tests {
     use super::*;
 
     fn dir(variables: &[(&str, &str)]) -> PathBuf {
-        default_state_dir(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into()))
+        default_state_dir(|name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+        })
     }
 
     #[test]
@@ -321,7 +327,8 @@ mod tests {
         fs_err::create_dir(dir.join("s3")).expect("a folder");
         fs_err::write(dir.join("notes.txt"), "mine").expect("a file");
         reset(temp.path()).await.expect("reset works");
-        let left: Vec<_> = fs_err::read_dir(temp.path()).expect("there").flatten().map(|entry| entry.file_name()).collect();
+        let left: Vec<_> =
+            fs_err::read_dir(temp.path()).expect("there").flatten().map(|entry| entry.file_name()).collect();
         assert_eq!(left, ["notes.txt"]);
     }
 

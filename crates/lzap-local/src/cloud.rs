@@ -27,7 +27,7 @@ use crate::store::{Saved, StateDir};
 use crate::{ACCOUNT, CloudStatus, REGION, scheduler};
 
 /// How long an idle environment is kept warm.
-const IDLE_EXPIRY: Duration = Duration::from_secs(10 * 60);
+const IDLE_EXPIRY: Duration = Duration::from_mins(10);
 /// How often Lambda is asked whether it changed by itself, as a pending function does.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -77,7 +77,8 @@ impl Cloud {
         if let Some(state) = dir.part(&saved, "logs")? {
             logs.restore(state).await.map_err(unreadable)?;
         }
-        let ports = Ports { logs: logs.clone(), objects: s3.clone(), roles: iam.clone(), clock: clock.clone() };
+        let ports =
+            Ports { logs: logs.clone(), objects: s3.clone(), roles: iam.clone(), clock: clock.clone() };
         let lambda = Lambda::start(lambda_config(&dir, port), ports, dir.part(&saved, "lambda")?).await?;
         let apis = Arc::new(Apis::new(dir.part(&saved, "apigateway")?.unwrap_or_default()));
         let gateway = Arc::new(Gateway { apis, lambda: lambda.clone(), clock: clock.clone() });
@@ -110,7 +111,12 @@ impl Cloud {
         for (id, port) in self.gateway.apis.ports() {
             let reserved = Listeners::reserve(Some(port)).await?;
             if reserved.port != port {
-                tracing::warn!(api = id, taken = port, port = reserved.port, "an HTTP API moved to another port");
+                tracing::warn!(
+                    api = id,
+                    taken = port,
+                    port = reserved.port,
+                    "an HTTP API moved to another port"
+                );
                 self.gateway.apis.set_port(&id, reserved.port);
                 self.changed.notify_one();
             }
@@ -136,7 +142,8 @@ impl Cloud {
 
     /// Fires rules and saves changes until the cloud stops.
     pub(crate) async fn keep(self: Arc<Self>) {
-        let rules = scheduler::run(self.events.clone(), self.lambda.clone(), self.clock.clone(), self.stop.clone());
+        let rules =
+            scheduler::run(self.events.clone(), self.lambda.clone(), self.clock.clone(), self.stop.clone());
         tokio::join!(rules, self.keep_saved());
     }
 
@@ -210,5 +217,11 @@ pub(crate) fn endpoint(port: u16) -> String {
 fn lambda_config(dir: &StateDir, port: u16) -> LambdaConfig {
     let state_dir: PathBuf = dir.path().to_owned();
     let host_architecture = if std::env::consts::ARCH == "aarch64" { "arm64" } else { "x86_64" };
-    LambdaConfig { account: ACCOUNT.to_owned(), state_dir, endpoint: endpoint(port), host_architecture, idle_expiry: IDLE_EXPIRY }
+    LambdaConfig {
+        account: ACCOUNT.to_owned(),
+        state_dir,
+        endpoint: endpoint(port),
+        host_architecture,
+        idle_expiry: IDLE_EXPIRY,
+    }
 }

@@ -55,7 +55,10 @@ pub enum LocalError {
 
     /// No loopback port could be had.
     #[error("cannot listen on {address}")]
-    #[diagnostic(code(lzap::local::listen), help("run `lzap local start --port PORT` with a port that is free"))]
+    #[diagnostic(
+        code(lzap::local::listen),
+        help("run `lzap local start --port PORT` with a port that is free")
+    )]
     Listen {
         /// The address that was tried.
         address: String,

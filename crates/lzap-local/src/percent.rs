@@ -56,10 +56,13 @@ mod tests {
             assert_eq!(decode(&encode(text)), text);
         }
         assert_eq!(decode("%zz%4"), "%zz%4");
-        assert_eq!(pairs("a=1+2&b&c=%26").collect::<Vec<_>>(), [
-            ("a".to_owned(), "1 2".to_owned()),
-            ("b".to_owned(), String::new()),
-            ("c".to_owned(), "&".to_owned()),
-        ]);
+        assert_eq!(
+            pairs("a=1+2&b&c=%26").collect::<Vec<_>>(),
+            [
+                ("a".to_owned(), "1 2".to_owned()),
+                ("b".to_owned(), String::new()),
+                ("c".to_owned(), "&".to_owned()),
+            ]
+        );
     }
 }

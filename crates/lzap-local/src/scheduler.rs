@@ -10,11 +10,11 @@ use bytes::Bytes;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use crate::ACCOUNT;
 use crate::clock::rfc3339;
 use crate::lambda::{Caller, Invocation, InvocationKind, Lambda};
 use crate::passive::events::{Events, Rule, Target};
 use crate::ports::Clock;
-use crate::ACCOUNT;
 
 const TICK: Duration = Duration::from_millis(250);
 
@@ -33,7 +33,9 @@ pub(crate) struct Firing {
 pub(crate) fn due(rules: &[Rule], after_ms: i64, until_ms: i64) -> Vec<Firing> {
     let mut firings = Vec::new();
     for rule in rules {
-        let Some(at) = rule.schedule.next(rule.since_ms, after_ms).filter(|at| *at <= until_ms) else { continue };
+        let Some(at) = rule.schedule.next(rule.since_ms, after_ms).filter(|at| *at <= until_ms) else {
+            continue;
+        };
         firings.extend(rule.targets.iter().map(|target| Firing {
             rule_arn: rule.arn.clone(),
             function_arn: target.arn.clone(),
@@ -79,7 +81,10 @@ async fn fire(lambda: &Lambda, firing: Firing) {
         function_arn: firing.function_arn.clone(),
         payload: Bytes::from(firing.payload),
         kind: InvocationKind::Event,
-        caller: Caller::Service { principal: "events.amazonaws.com".to_owned(), source_arn: firing.rule_arn.clone() },
+        caller: Caller::Service {
+            principal: "events.amazonaws.com".to_owned(),
+            source_arn: firing.rule_arn.clone(),
+        },
     };
     match lambda.invoke(invocation).await {
         Ok(_) => tracing::info!(rule = firing.rule_arn, function = firing.function_arn, "a rule fired"),
@@ -107,7 +112,10 @@ mod tests {
         let rules = [rule("rate(1 minute)", Some("{ \"lzap\" : 1 }"))];
         assert_eq!(due(&rules, 1000, 60_999), []);
         let fired = due(&rules, 60_999, 61_000);
-        assert_eq!(fired.iter().map(|firing| firing.payload.as_str()).collect::<Vec<_>>(), ["{ \"lzap\" : 1 }"]);
+        assert_eq!(
+            fired.iter().map(|firing| firing.payload.as_str()).collect::<Vec<_>>(),
+            ["{ \"lzap\" : 1 }"]
+        );
         assert_eq!(due(&rules, 61_000, 61_250), []);
     }
 

@@ -60,7 +60,8 @@ pub async fn serve(options: ServeOptions) -> Result<(), LocalError> {
 async fn run(cloud: &Arc<Cloud>, listener: TcpListener) {
     let stopped = cloud.stop.clone();
     let serving = axum::serve(listener, server::router(cloud.clone()));
-    let serving = tokio::spawn(serving.with_graceful_shutdown(stopped.clone().cancelled_owned()).into_future());
+    let serving =
+        tokio::spawn(serving.with_graceful_shutdown(stopped.clone().cancelled_owned()).into_future());
     let end = serving.abort_handle();
     let late = async {
         stopped.cancelled().await;
@@ -81,7 +82,7 @@ async fn listen(dir: &StateDir, port: Option<u16>) -> Result<TcpListener, LocalE
     if let Some(port) = port {
         return bind(port).await.map_err(listen_error(port));
     }
-    let remembered = std::fs::read_to_string(dir.join("port")).ok().and_then(|port| port.trim().parse().ok());
+    let remembered = fs_err::read_to_string(dir.join("port")).ok().and_then(|port| port.trim().parse().ok());
     for port in remembered.into_iter().chain([DEFAULT_PORT]) {
         if let Ok(listener) = bind(port).await {
             return Ok(listener);
@@ -104,7 +105,7 @@ fn announce(dir: &StateDir, port: u16) -> Result<(), LocalError> {
 }
 
 fn remove(file: &std::path::Path) -> Result<(), LocalError> {
-    match std::fs::remove_file(file) {
+    match fs_err::remove_file(file) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(LocalError::io("delete", file)(error)),
         _ => Ok(()),
     }
@@ -113,7 +114,9 @@ fn remove(file: &std::path::Path) -> Result<(), LocalError> {
 /// A terminal that closes (SIGHUP) doesn't end the cloud.
 async fn stop_on_signals(stop: CancellationToken) {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else { return };
+    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else {
+        return;
+    };
     loop {
         tokio::select! {
             _ = interrupt.recv() => break,

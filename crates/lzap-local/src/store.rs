@@ -116,7 +116,8 @@ impl StateDir {
     /// [`LocalError::AlreadyRunning`] when another process has it.
     pub(crate) fn lock(&self) -> Result<Lock, LocalError> {
         let path = self.join("lock");
-        let file = File::options().create(true).append(true).open(&path).map_err(LocalError::io("create", &path))?;
+        let file =
+            File::options().create(true).append(true).open(&path).map_err(LocalError::io("create", &path))?;
         let deadline = Instant::now() + Duration::from_millis(250);
         while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             if Instant::now() > deadline {
@@ -129,7 +130,9 @@ impl StateDir {
 
     /// Whether a process has the folder.
     pub(crate) fn is_locked(&self) -> bool {
-        let Ok(file) = File::open(self.join("lock")) else { return false };
+        let Ok(file) = File::open(self.join("lock")) else {
+            return false;
+        };
         flock(&file, FlockOperation::NonBlockingLockShared).is_err()
     }
 
@@ -160,10 +163,8 @@ impl StateDir {
     pub(crate) fn save(&self, mut saved: Saved) -> Result<(), LocalError> {
         saved.version = VERSION;
         let path = self.state_file();
-        let bytes = serde_json::to_vec(&saved).map_err(|error| LocalError::StateUnreadable {
-            path: path.clone(),
-            why: error.to_string(),
-        })?;
+        let bytes = serde_json::to_vec(&saved)
+            .map_err(|error| LocalError::StateUnreadable { path: path.clone(), why: error.to_string() })?;
         replace(&path, &bytes).map_err(LocalError::io("write", path))
     }
 
@@ -176,10 +177,13 @@ impl StateDir {
         saved: &Saved,
         name: &str,
     ) -> Result<Option<T>, LocalError> {
-        let Some(value) = saved.services.get(name).filter(|value| !value.is_null()) else { return Ok(None) };
-        serde_json::from_value(value.clone())
-            .map(Some)
-            .map_err(|error| LocalError::StateUnreadable { path: self.state_file(), why: format!("{name}: {error}") })
+        let Some(value) = saved.services.get(name).filter(|value| !value.is_null()) else {
+            return Ok(None);
+        };
+        serde_json::from_value(value.clone()).map(Some).map_err(|error| LocalError::StateUnreadable {
+            path: self.state_file(),
+            why: format!("{name}: {error}"),
+        })
     }
 }
 

@@ -99,11 +99,7 @@ pub struct Reply {
 impl Reply {
     /// The answer to an event of `kind`, by a runtime crate of version `runtime`.
     pub fn ok(kind: Kind, runtime: &str) -> Self {
-        Self {
-            v: VERSION,
-            kind,
-            runtime: runtime.to_owned(),
-        }
+        Self { v: VERSION, kind, runtime: runtime.to_owned() }
     }
 
     /// The answer as it travels: the fields below the key `lzap`.
@@ -125,10 +121,7 @@ mod tests {
     #[test]
     fn version_1_bytes_do_not_change() {
         assert_eq!(event(Kind::Warm).to_string(), r#"{"lzap":{"v":1,"kind":"warm"}}"#);
-        assert_eq!(
-            event(Kind::Probe).to_string(),
-            r#"{"lzap":{"v":1,"kind":"probe"}}"#
-        );
+        assert_eq!(event(Kind::Probe).to_string(), r#"{"lzap":{"v":1,"kind":"probe"}}"#);
         assert_eq!(
             Reply::ok(Kind::Probe, "0.1.0").to_value().to_string(),
             r#"{"lzap":{"v":1,"kind":"probe","runtime":"0.1.0"}}"#
@@ -138,14 +131,8 @@ mod tests {
     #[test]
     fn other_versions_and_kinds_are_named_not_guessed() {
         for (event, named) in [
-            (
-                json!({"lzap": {"v": 2, "kind": "warm"}}),
-                "envelope version 2 kind \"warm\"",
-            ),
-            (
-                json!({"lzap": {"v": 1, "kind": "dance"}}),
-                "envelope version 1 kind \"dance\"",
-            ),
+            (json!({"lzap": {"v": 2, "kind": "warm"}}), "envelope version 2 kind \"warm\""),
+            (json!({"lzap": {"v": 1, "kind": "dance"}}), "envelope version 1 kind \"dance\""),
             (json!({"lzap": null}), "envelope version ? kind null"),
         ] {
             assert_eq!(classify(&event), Classified::Unsupported(named.to_owned()));

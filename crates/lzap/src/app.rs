@@ -30,9 +30,7 @@ impl App {
     /// An app that answers HTTP requests with `service`: an [`axum::Router`], or any tower service that
     /// [`HttpService`] describes.
     pub fn new<S: HttpService>(service: S) -> Self {
-        Self {
-            http: service.erase(),
-        }
+        Self { http: service.erase() }
     }
 
     /// Serves until it is told to stop.
@@ -113,10 +111,7 @@ where
     B::Error: Into<BoxError>,
 {
     fn erase(self) -> ErasedService {
-        BoxCloneService::new(
-            self.map_response(|response| response.map(Body::new))
-                .map_err(Into::into),
-        )
+        BoxCloneService::new(self.map_response(|response| response.map(Body::new)).map_err(Into::into))
     }
 }
 

@@ -20,17 +20,9 @@ pub struct Error(Kind);
 #[derive(Debug, thiserror::Error)]
 enum Kind {
     #[error("the environment variable `{name}` is not {expected}")]
-    Variable {
-        name: &'static str,
-        expected: &'static str,
-        example: &'static str,
-    },
+    Variable { name: &'static str, expected: &'static str, example: &'static str },
     #[error("cannot listen on {address}")]
-    Listen {
-        address: String,
-        retry: String,
-        source: io::Error,
-    },
+    Listen { address: String, retry: String, source: io::Error },
     #[error("cannot wait for Ctrl-C and SIGTERM")]
     Signals(#[source] io::Error),
     #[error("`{name}` is missing from the environment, though `AWS_LAMBDA_RUNTIME_API` is there")]
@@ -41,20 +33,12 @@ enum Kind {
 
 impl Error {
     pub(crate) fn variable(name: &'static str, expected: &'static str, example: &'static str) -> Self {
-        Self(Kind::Variable {
-            name,
-            expected,
-            example,
-        })
+        Self(Kind::Variable { name, expected, example })
     }
 
     /// `retry` is what to type to listen elsewhere.
     pub(crate) fn listen(address: String, retry: String, source: io::Error) -> Self {
-        Self(Kind::Listen {
-            address,
-            retry,
-            source,
-        })
+        Self(Kind::Listen { address, retry, source })
     }
 
     pub(crate) fn signals(source: io::Error) -> Self {
@@ -125,11 +109,7 @@ mod tests {
     #[test]
     fn main_prints_what_why_and_what_next() {
         let busy = io::Error::new(io::ErrorKind::AddrInUse, "address already in use");
-        let error = Error::listen(
-            "localhost:5000".to_owned(),
-            "PORT=5001 cargo run".to_owned(),
-            busy,
-        );
+        let error = Error::listen("localhost:5000".to_owned(), "PORT=5001 cargo run".to_owned(), busy);
         assert_eq!(
             format!("{error:?}"),
             "cannot listen on localhost:5000\n  \

@@ -54,10 +54,7 @@ impl fmt::Debug for Refused {
 
 impl From<Refused> for Diagnostic {
     fn from(refused: Refused) -> Self {
-        Self {
-            error_type: "lzap::UnhandledEvent".to_owned(),
-            error_message: refused.0,
-        }
+        Self { error_type: "lzap::UnhandledEvent".to_owned(), error_message: refused.0 }
     }
 }
 
@@ -126,17 +123,12 @@ fn parse<T: DeserializeOwned>(event: &str, what: &str) -> Result<T, Refused> {
 }
 
 fn unhandled(what: &str) -> Refused {
-    Refused(format!(
-        "the app got {what}, and handles HTTP requests only; remove the trigger that sends it"
-    ))
+    Refused(format!("the app got {what}, and handles HTTP requests only; remove the trigger that sends it"))
 }
 
 /// Names an event that isn't ours: by the keys with which AWS's services name theirs, else by its top-level keys.
 fn describe(top: &BTreeMap<String, &RawValue>) -> String {
-    let text = |key: &str| {
-        top.get(key)
-            .and_then(|value| serde_json::from_str::<String>(value.get()).ok())
-    };
+    let text = |key: &str| top.get(key).and_then(|value| serde_json::from_str::<String>(value.get()).ok());
     match (text("source"), text("detail-type"), record_source(top)) {
         (Some(source), Some(kind), _) => format!("an event from `{source}` (`{kind}`)"),
         (_, _, Some(source)) => format!("records from `{source}`"),
@@ -161,16 +153,10 @@ fn shorten<'a>(keys: impl ExactSizeIterator<Item = &'a String>) -> String {
     const SHOWN: usize = 6;
     const CHARS: usize = 40;
     let more = keys.len().saturating_sub(SHOWN);
-    let shown: Vec<_> = keys
-        .take(SHOWN)
-        .map(|key| format!("`{}`", key.chars().take(CHARS).collect::<String>()))
-        .collect();
+    let shown: Vec<_> =
+        keys.take(SHOWN).map(|key| format!("`{}`", key.chars().take(CHARS).collect::<String>())).collect();
     let shown = shown.join(", ");
-    if more == 0 {
-        shown
-    } else {
-        format!("{shown} and {more} more")
-    }
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
 #[cfg(test)]
@@ -193,24 +179,15 @@ mod tests {
             "requestContext":{"stage":"$default","httpMethod":"GET"},"isBase64Encoded":false}"#;
         let balancer = r#"{"path":"/","httpMethod":"GET","headers":{},"body":"",
             "requestContext":{"elb":{"targetGroupArn":"arn"}},"isBase64Encoded":false}"#;
-        assert_eq!(
-            [kind(v2), kind(v1), kind(balancer)],
-            ["ApiGatewayV2", "ApiGatewayV1", "Alb"]
-        );
+        assert_eq!([kind(v2), kind(v1), kind(balancer)], ["ApiGatewayV2", "ApiGatewayV1", "Alb"]);
     }
 
     #[test]
     fn an_envelope_is_one_whatever_else_the_event_holds() {
-        assert_eq!(
-            kind(r#"{"lzap":{"v":1,"kind":"warm"},"requestContext":{"http":{}}}"#),
-            "warm"
-        );
+        assert_eq!(kind(r#"{"lzap":{"v":1,"kind":"warm"},"requestContext":{"http":{}}}"#), "warm");
         assert_eq!(kind(r#"{"lzap":{"v":1,"kind":"probe"}}"#), "probe");
         let newer = kind(r#"{"lzap":{"v":2,"kind":"dance"}}"#);
-        assert!(
-            newer.contains("does not understand envelope version 2 kind \"dance\""),
-            "{newer}"
-        );
+        assert!(newer.contains("does not understand envelope version 2 kind \"dance\""), "{newer}");
     }
 
     #[test]
@@ -221,19 +198,10 @@ mod tests {
                 "`aws.events` (`Scheduled Event`)",
             ),
             (r#"{"source":"mine"}"#, "an event from `mine`;"),
-            (
-                r#"{"Records":[{"eventSource":"aws:s3"}]}"#,
-                "records from `aws:s3`",
-            ),
+            (r#"{"Records":[{"eventSource":"aws:s3"}]}"#, "records from `aws:s3`"),
             (r#"{"Records":[]}"#, "the keys `Records`"),
-            (
-                r#"{"requestContext":{"connectionId":"1"}}"#,
-                "the keys `requestContext`",
-            ),
-            (
-                r#"{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1}"#,
-                "`e`, `f` and 2 more",
-            ),
+            (r#"{"requestContext":{"connectionId":"1"}}"#, "the keys `requestContext`"),
+            (r#"{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1}"#, "`e`, `f` and 2 more"),
             (r#""text""#, "not a JSON object"),
         ] {
             let message = kind(event).replace(", and handles", ";");
@@ -244,13 +212,7 @@ mod tests {
     #[test]
     fn a_request_that_does_not_parse_is_placed_and_not_quoted() {
         let message = kind(r#"{"requestContext":{"http":{"method":7}},"body":"hush"}"#);
-        assert!(
-            message.starts_with("the event looks like a HTTP payload 2.0 request"),
-            "{message}"
-        );
-        assert!(
-            message.contains("line 1") && !message.contains("hush"),
-            "{message}"
-        );
+        assert!(message.starts_with("the event looks like a HTTP payload 2.0 request"), "{message}");
+        assert!(message.contains("line 1") && !message.contains("hush"), "{message}");
     }
 }

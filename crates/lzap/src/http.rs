@@ -56,11 +56,7 @@ fn within_limit(response: Response<Bytes>, request_id: &str) -> Response<Bytes> 
     if u64::try_from(bytes).is_ok_and(|bytes| bytes <= SYNC_PAYLOAD_BYTES) {
         return response;
     }
-    tracing::error!(
-        bytes,
-        limit = SYNC_PAYLOAD_BYTES,
-        "the response is larger than Lambda can carry"
-    );
+    tracing::error!(bytes, limit = SYNC_PAYLOAD_BYTES, "the response is larger than Lambda can carry");
     internal_server_error(request_id)
 }
 
@@ -69,9 +65,7 @@ fn internal_server_error(request_id: &str) -> Response<Bytes> {
     let body = json!({ "message": "Internal Server Error", "requestId": request_id }).to_string();
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 

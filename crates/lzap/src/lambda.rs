@@ -41,11 +41,8 @@ use crate::{
 };
 
 /// What `lambda_runtime` panics without. Its panic would hide which program is at fault.
-const NEEDED: [&str; 3] = [
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-];
+const NEEDED: [&str; 3] =
+    ["AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"];
 
 /// Answers invocations until the Runtime API fails.
 pub(crate) async fn run(http: ErasedService) -> Result<(), Error> {
@@ -173,11 +170,9 @@ fn portable(headers: &HeaderMap) -> HeaderMap {
     for name in headers.keys() {
         let values = headers.get_all(name).iter().map(text);
         if name == header::SET_COOKIE {
-            values
-                .filter_map(|value| HeaderValue::try_from(value).ok())
-                .for_each(|value| {
-                    out.append(name, value);
-                });
+            values.filter_map(|value| HeaderValue::try_from(value).ok()).for_each(|value| {
+                out.append(name, value);
+            });
         } else if let Ok(value) = HeaderValue::try_from(values.collect::<Vec<_>>().join(", ")) {
             out.insert(name, value);
         }

@@ -35,10 +35,7 @@ pub(crate) async fn run(http: ErasedService) -> Result<(), Error> {
     let address = Address::from_env()?;
     let sockets = Sockets::bind(&address).await?;
     let (mut stop, mut quit) = (Signals::listen()?, Signals::listen()?);
-    say(&format!(
-        "serving http://{} (Ctrl-C stops)",
-        address.shown(sockets.port())
-    ));
+    say(&format!("serving http://{} (Ctrl-C stops)", address.shown(sockets.port())));
 
     let app = service_fn(move |request| respond(http.clone(), request));
     let server = axum::serve(sockets, app.into_make_service())
@@ -100,12 +97,8 @@ impl Address {
 
     /// An empty value counts as unset, as in most programs.
     fn choose(address: Option<&str>, port: Option<&str>) -> Result<Self, Error> {
-        let given = |value: Option<&str>| {
-            value
-                .map(str::trim)
-                .filter(|value| !value.is_empty())
-                .map(str::to_owned)
-        };
+        let given =
+            |value: Option<&str>| value.map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned);
         if let Some(address) = given(address) {
             return Self::parse(&address)
                 .ok_or_else(|| Error::variable(LZAP_ADDR, "an address and port", "127.0.0.1:5001"));
@@ -121,10 +114,7 @@ impl Address {
             return Some(Self::Exactly(address));
         }
         let (host, port) = text.rsplit_once(':')?;
-        (host.eq_ignore_ascii_case("localhost"))
-            .then(|| port.parse().ok())
-            .flatten()
-            .map(Self::Localhost)
+        (host.eq_ignore_ascii_case("localhost")).then(|| port.parse().ok()).flatten().map(Self::Localhost)
     }
 
     /// The address as a person would type it, with the port that was really taken.
@@ -175,11 +165,7 @@ impl Sockets {
             Address::Localhost(asked) => bind_v6(bound.port(), *asked).await.map_err(refused)?,
             Address::Exactly(_) => None,
         };
-        Ok(Self {
-            first,
-            second,
-            address: bound,
-        })
+        Ok(Self { first, second, address: bound })
     }
 
     fn port(&self) -> u16 {
@@ -231,17 +217,12 @@ impl Signals {
     fn listen() -> Result<Self, Error> {
         use tokio::signal::unix::{SignalKind, signal};
         let listen = |kind| signal(kind).map_err(Error::signals);
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-        })
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
     #[cfg(windows)]
     fn listen() -> Result<Self, Error> {
-        Ok(Self {
-            interrupt: tokio::signal::windows::ctrl_c().map_err(Error::signals)?,
-        })
+        Ok(Self { interrupt: tokio::signal::windows::ctrl_c().map_err(Error::signals)? })
     }
 
     #[cfg(unix)]
@@ -283,11 +264,7 @@ mod tests {
             (None, Some("http"), "set it as in `PORT=5001`"),
             (None, Some("65536"), "set it as in `PORT=5001`"),
             (Some("5000"), None, "set it as in `LZAP_ADDR=127.0.0.1:5001`"),
-            (
-                Some("example.com:80"),
-                None,
-                "set it as in `LZAP_ADDR=127.0.0.1:5001`",
-            ),
+            (Some("example.com:80"), None, "set it as in `LZAP_ADDR=127.0.0.1:5001`"),
         ] {
             let error = Address::choose(address, port).expect_err("invalid");
             assert!(format!("{error:?}").contains(named), "{error:?}");

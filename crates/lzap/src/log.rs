@@ -38,10 +38,7 @@ pub(crate) fn install(place: Place) {
         return;
     }
     let variable = |name| env::var(name).ok();
-    let (filter, bad) = filter(
-        variable("RUST_LOG").as_deref(),
-        variable("AWS_LAMBDA_LOG_LEVEL").as_deref(),
-    );
+    let (filter, bad) = filter(variable("RUST_LOG").as_deref(), variable("AWS_LAMBDA_LOG_LEVEL").as_deref());
     let registry = tracing_subscriber::registry().with(filter);
     let installed = match place {
         Place::Lambda => registry.with(JsonLines).try_init(),
@@ -49,11 +46,7 @@ pub(crate) fn install(place: Place) {
             let color =
                 io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
             registry
-                .with(
-                    tracing_subscriber::fmt::layer()
-                        .with_writer(io::stderr)
-                        .with_ansi(color),
-                )
+                .with(tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(color))
                 .try_init()
         }
     };
@@ -72,9 +65,7 @@ pub(crate) fn install(place: Place) {
 fn filter(rust_log: Option<&str>, lambda_level: Option<&str>) -> (Targets, Option<&'static str>) {
     let info = || Targets::new().with_default(Level::INFO);
     let (filter, bad) = match (rust_log.filter(|text| !text.is_empty()), lambda_level) {
-        (Some(text), _) => text
-            .parse()
-            .map_or_else(|_| (info(), Some("RUST_LOG")), |filter| (filter, None)),
+        (Some(text), _) => text.parse().map_or_else(|_| (info(), Some("RUST_LOG")), |filter| (filter, None)),
         (None, Some(level)) if level.eq_ignore_ascii_case("fatal") => {
             (Targets::new().with_default(Level::ERROR), None)
         }
@@ -122,10 +113,8 @@ where
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut line = Fields::default();
         line.0.insert("timestamp".to_owned(), Value::String(now()));
-        line.0
-            .insert("level".to_owned(), event.metadata().level().as_str().into());
-        line.0
-            .insert("target".to_owned(), event.metadata().target().into());
+        line.0.insert("level".to_owned(), event.metadata().level().as_str().into());
+        line.0.insert("target".to_owned(), event.metadata().target().into());
         line.add_spans(&context, event, |target| target == SPAN_TARGET);
         event.record(&mut line);
         line.add_spans(&context, event, |target| target != SPAN_TARGET);
@@ -226,10 +215,7 @@ mod tests {
             assert!(filter.would_enable("shop", &expected), "{rust_log:?} {lambda:?}");
             let lower = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
             let next = lower.into_iter().find(|level| *level > expected);
-            assert!(
-                next.is_none_or(|level| !filter.would_enable("shop", &level)),
-                "{rust_log:?} {lambda:?}"
-            );
+            assert!(next.is_none_or(|level| !filter.would_enable("shop", &level)), "{rust_log:?} {lambda:?}");
         }
     }
 
@@ -252,14 +238,9 @@ mod tests {
     fn the_first_value_of_a_name_stays() {
         let mut line = Fields::default();
         line.0.insert("level".to_owned(), "INFO".into());
-        let span = Map::from_iter([
-            ("level".to_owned(), "mine".into()),
-            ("requestId".to_owned(), "1".into()),
-        ]);
+        let span =
+            Map::from_iter([("level".to_owned(), "mine".into()), ("requestId".to_owned(), "1".into())]);
         line.add_missing(&span);
-        assert_eq!(
-            Value::Object(line.0).to_string(),
-            r#"{"level":"INFO","requestId":"1"}"#
-        );
+        assert_eq!(Value::Object(line.0).to_string(), r#"{"level":"INFO","requestId":"1"}"#);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use futures::future::{try_join3, try_join_all};
+use futures::future::{try_join_all, try_join3};
 use lzap_core::names::Names;
 use lzap_core::observed::{Api, AutoDeploy, Integration, Route, is_ours};
 
@@ -29,7 +29,8 @@ async fn list_apis(clients: &Clients, names: &Names) -> Result<Vec<Api>, AwsErro
         let call = clients.apigateway().get_apis().max_results(PAGE).set_next_token(token);
         let page = call.send().await.named("apigateway:GetApis")?;
         for api in page.items() {
-            let tags: BTreeMap<String, String> = api.tags().cloned().unwrap_or_default().into_iter().collect();
+            let tags: BTreeMap<String, String> =
+                api.tags().cloned().unwrap_or_default().into_iter().collect();
             if let Some(id) = api.api_id()
                 && is_ours(&tags, names)
             {
@@ -57,8 +58,12 @@ fn empty_api(id: &str, endpoint: &str) -> Api {
 }
 
 async fn parts(clients: &Clients, api: Api) -> Result<Api, AwsError> {
-    let (integrations, routes, default_stage) =
-        try_join3(get_integrations(clients, &api.id), get_routes(clients, &api.id), get_stage(clients, &api.id)).await?;
+    let (integrations, routes, default_stage) = try_join3(
+        get_integrations(clients, &api.id),
+        get_routes(clients, &api.id),
+        get_stage(clients, &api.id),
+    )
+    .await?;
     Ok(Api { integrations, routes, default_stage, ..api })
 }
 
@@ -67,7 +72,8 @@ async fn get_integrations(clients: &Clients, api: &str) -> Result<Vec<Integratio
     let mut integrations = Vec::new();
     let mut token = None;
     loop {
-        let call = clients.apigateway().get_integrations().api_id(api).max_results(PAGE).set_next_token(token);
+        let call =
+            clients.apigateway().get_integrations().api_id(api).max_results(PAGE).set_next_token(token);
         let Some(page) = call.send().await.named("apigateway:GetIntegrations").found()? else {
             return Ok(integrations);
         };
@@ -89,7 +95,9 @@ async fn get_routes(clients: &Clients, api: &str) -> Result<Vec<Route>, AwsError
     let mut token = None;
     loop {
         let call = clients.apigateway().get_routes().api_id(api).max_results(PAGE).set_next_token(token);
-        let Some(page) = call.send().await.named("apigateway:GetRoutes").found()? else { return Ok(routes) };
+        let Some(page) = call.send().await.named("apigateway:GetRoutes").found()? else {
+            return Ok(routes);
+        };
         routes.extend(page.items().iter().map(|item| Route {
             id: item.route_id().unwrap_or_default().to_owned(),
             key: item.route_key().unwrap_or_default().to_owned(),

@@ -40,7 +40,11 @@ pub(crate) async fn create_api(
 }
 
 /// `apigateway:CreateIntegration` on the alias: its id.
-pub(crate) async fn create_integration(clients: &Clients, names: &Names, api: &str) -> Result<String, AwsError> {
+pub(crate) async fn create_integration(
+    clients: &Clients,
+    names: &Names,
+    api: &str,
+) -> Result<String, AwsError> {
     const OPERATION: &str = "apigateway:CreateIntegration";
     let call = clients
         .apigateway()

@@ -13,6 +13,7 @@ use crate::{apigateway, events, iam, logs, s3};
 
 impl Cloud<'_> {
     /// Makes the call of one step, and again while AWS is busy.
+    #[expect(clippy::too_many_lines, reason = "a table: one arm for each call, and nothing beside it")]
     pub(super) async fn carry_out(
         self,
         call: &Call,
@@ -32,7 +33,9 @@ impl Cloud<'_> {
             Call::EncryptBucket => write!(FRESH, s3::encrypt_bucket(clients, names)),
             Call::PutBucketLifecycle => write!(FRESH, s3::put_lifecycle(clients, names)),
             Call::TagBucket => write!(FRESH, s3::tag_bucket(clients, names)),
-            Call::UploadArtifact(artifact) => write!(FRESH, s3::put_object(clients, names, artifact, progress)),
+            Call::UploadArtifact(artifact) => {
+                write!(FRESH, s3::put_object(clients, names, artifact, progress));
+            }
             Call::DeleteObjects(keys) => write!(BUSY, s3::delete_objects(clients, names, keys)),
             Call::DeleteBucketIfEmpty => write!(BUSY, s3::delete_bucket(clients, names)),
             Call::CreateRole { trust_policy, tags } => {
@@ -45,7 +48,9 @@ impl Cloud<'_> {
             Call::CreateLogGroup { tags } => write!(BUSY, logs::create_log_group(clients, names, tags)),
             Call::PutRetention(days) => write!(FRESH, logs::put_retention(clients, names, *days)),
             Call::DeleteLogGroup => write!(BUSY, logs::delete_log_group(clients, names)),
-            Call::PutRule { schedule, tags } => write!(BUSY, events::put_rule(clients, names, schedule, tags)),
+            Call::PutRule { schedule, tags } => {
+                write!(BUSY, events::put_rule(clients, names, schedule, tags));
+            }
             Call::PutTarget { input } => write!(FRESH, events::put_target(clients, names, input)),
             Call::RemoveTargets(ids) => write!(BUSY, events::remove_targets(clients, names, ids)),
             Call::DeleteRule => write!(BUSY, events::delete_rule(clients, names)),
@@ -53,14 +58,17 @@ impl Cloud<'_> {
                 self.create_function(config, artifact, tags, progress).await?;
             }
             Call::UpdateFunctionConfiguration(config) => self.update_configuration(config, progress).await?,
-            Call::UpdateFunctionCode { artifact, config } => self.update_code(config, artifact, progress).await?,
+            Call::UpdateFunctionCode { artifact, config } => {
+                self.update_code(config, artifact, progress).await?;
+            }
             Call::TagFunction(tags) => write!(BUSY, lambda::tag_function(clients, names, tags)),
             Call::PublishVersion { description, code_sha256 } => {
                 return Ok(Made::Version(self.publish(description, code_sha256, progress).await?));
             }
             Call::Probe => return self.probe(late, progress).await,
             Call::CreateAlias(version) => {
-                let alias = AliasWrite { version: late.number(version)?.to_owned(), description: String::new() };
+                let alias =
+                    AliasWrite { version: late.number(version)?.to_owned(), description: String::new() };
                 write!(FRESH, lambda::create_alias(clients, names, &alias));
                 return Ok(Made::Switched(alias.version));
             }
@@ -82,7 +90,10 @@ impl Cloud<'_> {
             }
             Call::CreateIntegration(api) => {
                 let api = late.api(api)?;
-                return Ok(Made::Integration(write!(FRESH, apigateway::create_integration(clients, names, api))));
+                return Ok(Made::Integration(write!(
+                    FRESH,
+                    apigateway::create_integration(clients, names, api)
+                )));
             }
             Call::UpdateIntegration { api, integration } => {
                 let api = late.api(api)?;
@@ -112,7 +123,9 @@ impl Cloud<'_> {
     fn permission(self, caller: &Caller, late: &Late) -> Result<[String; 3], AwsError> {
         let names = self.names;
         let (statement, principal, source) = match caller {
-            Caller::Api(api) => (STATEMENT_API, "apigateway.amazonaws.com", names.api_source_arn(late.api(api)?)),
+            Caller::Api(api) => {
+                (STATEMENT_API, "apigateway.amazonaws.com", names.api_source_arn(late.api(api)?))
+            }
             Caller::KeepWarm => (STATEMENT_KEEP_WARM, "events.amazonaws.com", names.keep_warm_rule_arn()),
         };
         Ok([statement.to_owned(), principal.to_owned(), source])

@@ -70,7 +70,12 @@ impl Cloud<'_> {
     }
 
     /// Waits for `$LATEST`, or for a version. An answer that is final already needs no call.
-    async fn settled(self, state: State, version: Option<&str>, progress: Progress<'_>) -> Result<(), AwsError> {
+    async fn settled(
+        self,
+        state: State,
+        version: Option<&str>,
+        progress: Progress<'_>,
+    ) -> Result<(), AwsError> {
         let what = match version {
             Some(version) => format!("version {version} of function {}", self.names.function()),
             None => format!("function {}", self.names.function()),

@@ -49,7 +49,8 @@ impl Intercept for Calls {
     ) -> Result<(), BoxError> {
         let (service, operation) = called(config);
         let response = context.response();
-        let id = response.headers().get("x-amzn-requestid").or_else(|| response.headers().get("x-amz-request-id"));
+        let id =
+            response.headers().get("x-amzn-requestid").or_else(|| response.headers().get("x-amz-request-id"));
         tracing::debug!(
             aws.service = service,
             aws.operation = operation,

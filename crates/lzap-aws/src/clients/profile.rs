@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use aws_config::profile::load;
+use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
 
 use crate::error::AwsError;
@@ -12,7 +13,7 @@ use crate::error::AwsError;
 /// `name` is the profile of the settings; without it `AWS_PROFILE` counts, as in the SDK.
 pub(super) async fn missing(name: Option<&str>) -> Option<AwsError> {
     let over = name.map(|name| Cow::Owned(name.to_owned()));
-    let profiles = load(&Fs::default(), &Env::default(), &Default::default(), over).await.ok()?;
+    let profiles = load(&Fs::default(), &Env::default(), &EnvConfigFiles::default(), over).await.ok()?;
     let wanted = profiles.selected_profile().to_owned();
     let asked_for = name.is_some() || wanted != "default";
     if !asked_for || profiles.get_profile(&wanted).is_some() {

@@ -52,7 +52,13 @@ impl Cause {
     {
         let request_id = error.request_id().map(str::to_owned);
         let Some(service) = error.as_service_error() else {
-            return Self { operation, kind: unanswered(error), code: None, message: innermost(error), request_id };
+            return Self {
+                operation,
+                kind: unanswered(error),
+                code: None,
+                message: innermost(error),
+                request_id,
+            };
         };
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
         let message = service.message().unwrap_or_default().to_owned();
@@ -131,7 +137,7 @@ where
     }
 }
 
-fn credentials_error<'a, E, R>(error: &'a SdkError<E, R>) -> Option<&'a CredentialsError>
+fn credentials_error<E, R>(error: &SdkError<E, R>) -> Option<&CredentialsError>
 where
     E: Error + 'static,
     R: fmt::Debug,

@@ -66,8 +66,14 @@ fn by_code(code: &str) -> Kind {
         | "ResourceAlreadyExistsException"
         | "BucketAlreadyOwnedByYou"
         | "ConflictException" => Kind::Exists,
-        "ThrottlingException" | "ThrottledException" | "Throttling" | "TooManyRequestsException"
-        | "TooManyRequests" | "RequestLimitExceeded" | "RequestThrottled" | "SlowDown" => Kind::Throttled,
+        "ThrottlingException"
+        | "ThrottledException"
+        | "Throttling"
+        | "TooManyRequestsException"
+        | "TooManyRequests"
+        | "RequestLimitExceeded"
+        | "RequestThrottled"
+        | "SlowDown" => Kind::Throttled,
         "ResourceConflictException"
         | "ResourceNotReadyException"
         | "OperationAborted"
@@ -77,7 +83,11 @@ fn by_code(code: &str) -> Kind {
         | "DeleteConflict"
         | "DeleteConflictException"
         | "ConditionalRequestConflict" => Kind::Conflict,
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "ForbiddenException" | "Forbidden"
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "UnauthorizedOperation"
+        | "ForbiddenException"
+        | "Forbidden"
         | "403" => Kind::Denied,
         "LimitExceeded"
         | "LimitExceededException"
@@ -119,7 +129,9 @@ fn by_status(status: u16) -> Kind {
 /// - A signature that doesn't match is a wrong secret, or a wrong clock.
 fn told_by_message(code: &str, message: &str) -> Option<Kind> {
     match code {
-        "InvalidParameterValueException" if message.contains("cannot be assumed by Lambda") => Some(Kind::RoleNotReady),
+        "InvalidParameterValueException" if message.contains("cannot be assumed by Lambda") => {
+            Some(Kind::RoleNotReady)
+        }
         "InvalidParameterValueException" if message.contains("different from current CodeSHA256") => {
             Some(Kind::Overtaken)
         }
@@ -177,7 +189,11 @@ mod tests {
                 "Signature expired: 20261101T100000Z is now earlier than 20261101T101000Z",
                 Kind::Skew,
             ),
-            ("SignatureDoesNotMatch", "The request signature we calculated does not match", Kind::BadCredentials),
+            (
+                "SignatureDoesNotMatch",
+                "The request signature we calculated does not match",
+                Kind::BadCredentials,
+            ),
         ] {
             assert_eq!(classify(Some(code), 400, message), kind, "{code}: {message}");
         }

@@ -15,7 +15,11 @@ pub(crate) struct AliasWrite {
 }
 
 /// `lambda:CreateAlias`.
-pub(crate) async fn create_alias(clients: &Clients, names: &Names, alias: &AliasWrite) -> Result<(), AwsError> {
+pub(crate) async fn create_alias(
+    clients: &Clients,
+    names: &Names,
+    alias: &AliasWrite,
+) -> Result<(), AwsError> {
     let attempts = Attempts::default();
     let call = clients
         .lambda()
@@ -29,7 +33,11 @@ pub(crate) async fn create_alias(clients: &Clients, names: &Names, alias: &Alias
 }
 
 /// `lambda:UpdateAlias`: the switch.
-pub(crate) async fn update_alias(clients: &Clients, names: &Names, alias: &AliasWrite) -> Result<(), AwsError> {
+pub(crate) async fn update_alias(
+    clients: &Clients,
+    names: &Names,
+    alias: &AliasWrite,
+) -> Result<(), AwsError> {
     let call = clients
         .lambda()
         .update_alias()
@@ -63,7 +71,11 @@ pub(crate) async fn add_permission(
 }
 
 /// `lambda:RemovePermission` from the alias.
-pub(crate) async fn remove_permission(clients: &Clients, names: &Names, statement: &str) -> Result<(), AwsError> {
+pub(crate) async fn remove_permission(
+    clients: &Clients,
+    names: &Names,
+    statement: &str,
+) -> Result<(), AwsError> {
     let call = clients
         .lambda()
         .remove_permission()

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_lambda::types::{
-    Architecture as LambdaArchitecture, Environment, EphemeralStorage, FunctionCode, LastUpdateStatus, PackageType,
-    Runtime, State as LambdaState,
+    Architecture as LambdaArchitecture, Environment, EphemeralStorage, FunctionCode, LastUpdateStatus,
+    PackageType, Runtime, State as LambdaState,
 };
 use lzap_core::desired::{Artifact, FunctionConfig};
 use lzap_core::names::Names;
@@ -92,7 +92,10 @@ pub(crate) async fn create_function(
     tags: &BTreeMap<String, String>,
 ) -> Result<State, AwsError> {
     const OPERATION: &str = "lambda:CreateFunction";
-    let code = FunctionCode::builder().s3_bucket(names.bucket()).s3_key(names.artifact_key(&artifact.sha256)).build();
+    let code = FunctionCode::builder()
+        .s3_bucket(names.bucket())
+        .s3_key(names.artifact_key(&artifact.sha256))
+        .build();
     let attempts = Attempts::default();
     let call = clients
         .lambda()
@@ -134,7 +137,8 @@ pub(crate) async fn update_configuration(
         .timeout(config.timeout_secs.cast_signed())
         .ephemeral_storage(storage(OPERATION, config)?)
         .environment(environment(config));
-    let answer = call.send().await.named(OPERATION).map_err(|error| error.hiding(config.environment.values()))?;
+    let answer =
+        call.send().await.named(OPERATION).map_err(|error| error.hiding(config.environment.values()))?;
     Ok(state_of!(answer))
 }
 

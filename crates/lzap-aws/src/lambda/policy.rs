@@ -10,11 +10,16 @@ use crate::clients::Clients;
 use crate::error::{Absent, AwsError, Named};
 
 /// `lambda:GetPolicy` of the alias: its statements by id; none where there is no policy.
-pub(crate) async fn get_policy(clients: &Clients, names: &Names) -> Result<BTreeMap<String, Permission>, AwsError> {
+pub(crate) async fn get_policy(
+    clients: &Clients,
+    names: &Names,
+) -> Result<BTreeMap<String, Permission>, AwsError> {
     const OPERATION: &str = "lambda:GetPolicy";
     let call = clients.lambda().get_policy().function_name(names.function()).qualifier(ALIAS);
     let answer = call.send().await.named(OPERATION).found()?;
-    let Some(text) = answer.and_then(|answer| answer.policy) else { return Ok(BTreeMap::new()) };
+    let Some(text) = answer.and_then(|answer| answer.policy) else {
+        return Ok(BTreeMap::new());
+    };
     let policy: Value = serde_json::from_str(&text)
         .map_err(|error| AwsError::broken(OPERATION, format!("the policy is no JSON: {error}")))?;
     Ok(statements(&policy))
@@ -72,7 +77,8 @@ mod tests {
             }]
         });
         let found = statements(&policy);
-        let api = Permission { principal: "apigateway.amazonaws.com".to_owned(), source_arn: source.to_owned() };
+        let api =
+            Permission { principal: "apigateway.amazonaws.com".to_owned(), source_arn: source.to_owned() };
         assert_eq!(found.get("lzap-http-api"), Some(&api));
         let by_hand = Permission { principal: "*".to_owned(), source_arn: String::new() };
         assert_eq!(found.get("by-hand"), Some(&by_hand));

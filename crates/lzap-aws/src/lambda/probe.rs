@@ -70,7 +70,9 @@ fn verdict(answer: &InvokeOutput) -> Verdict {
     let reply = value.as_ref().and_then(Reply::parse);
     let reason = match (answer.function_error(), reply) {
         (None, Some(reply)) if reply.kind == Kind::Probe => return Verdict::Answers,
-        (None, _) => format!("it does not answer a probe as the lzap runtime does, but with: {}", shortened(payload)),
+        (None, _) => {
+            format!("it does not answer a probe as the lzap runtime does, but with: {}", shortened(payload))
+        }
         (Some(_), _) => function_error(value.as_ref(), payload),
     };
     Verdict::Refuses { reason, log_tail: answer.log_result().map(tail).unwrap_or_default() }
@@ -96,8 +98,12 @@ fn shortened(payload: &[u8]) -> String {
 
 /// The last lines of the log that Lambda sends along, base64-encoded, up to 4 KB.
 fn tail(encoded: &str) -> Vec<String> {
-    let text = STANDARD.decode(encoded).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-    let lines: Vec<String> = text.lines().map(str::trim_end).filter(|l| !l.is_empty()).map(str::to_owned).collect();
+    let text = STANDARD
+        .decode(encoded)
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default();
+    let lines: Vec<String> =
+        text.lines().map(str::trim_end).filter(|l| !l.is_empty()).map(str::to_owned).collect();
     let surplus = lines.len().saturating_sub(TAIL_LINES);
     lines.into_iter().skip(surplus).collect()
 }
@@ -135,7 +141,9 @@ mod tests {
         let log: String = (1..=30).fold(String::new(), |log, line| log + &format!("line {line}\n"));
         let payload = r#"{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"exec format error"}"#;
         let answer = answered(payload).function_error("Unhandled").log_result(STANDARD.encode(log)).build();
-        let Verdict::Refuses { reason, log_tail } = verdict(&answer) else { panic!("a function error is a refusal") };
+        let Verdict::Refuses { reason, log_tail } = verdict(&answer) else {
+            panic!("a function error is a refusal")
+        };
         assert_eq!(reason, "Runtime.InvalidEntrypoint: exec format error");
         assert_eq!(log_tail.len(), TAIL_LINES);
         assert_eq!(log_tail.first().map(String::as_str), Some("line 11"));

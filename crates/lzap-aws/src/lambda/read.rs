@@ -1,6 +1,6 @@
 //! What a function looks like.
 
-use aws_sdk_lambda::types::{Architecture as LambdaArchitecture, FunctionConfiguration};
+use aws_sdk_lambda::types::{Architecture as LambdaArchitecture, EphemeralStorage, FunctionConfiguration};
 use lzap_core::desired::FunctionConfig;
 use lzap_core::names::{ALIAS, Names};
 use lzap_core::observed::{Alias, Function, Version};
@@ -20,7 +20,9 @@ const LATEST: &str = "$LATEST";
 pub(crate) async fn get_function(clients: &Clients, names: &Names) -> Result<Option<Function>, AwsError> {
     const OPERATION: &str = "lambda:GetFunction";
     let call = clients.lambda().get_function().function_name(names.function());
-    let Some(answer) = call.send().await.named(OPERATION).found()? else { return Ok(None) };
+    let Some(answer) = call.send().await.named(OPERATION).found()? else {
+        return Ok(None);
+    };
     let configuration =
         answer.configuration.ok_or_else(|| AwsError::broken(OPERATION, "no configuration in the answer"))?;
     Ok(Some(Function {
@@ -35,7 +37,8 @@ pub(crate) async fn list_versions(clients: &Clients, names: &Names) -> Result<Ve
     let mut versions = Vec::new();
     let mut marker = None;
     loop {
-        let call = clients.lambda().list_versions_by_function().function_name(names.function()).set_marker(marker);
+        let call =
+            clients.lambda().list_versions_by_function().function_name(names.function()).set_marker(marker);
         let Some(page) = call.send().await.named("lambda:ListVersionsByFunction").found()? else {
             return Ok(versions);
         };
@@ -72,7 +75,7 @@ fn version(configuration: &FunctionConfiguration) -> Version {
 /// The settings that lzap manages. What is left out has Lambda's default, as in answers of older functions.
 fn config(configuration: &FunctionConfiguration) -> FunctionConfig {
     let environment = configuration.environment().and_then(|environment| environment.variables());
-    let storage = configuration.ephemeral_storage().map(|storage| storage.size());
+    let storage = configuration.ephemeral_storage().map(EphemeralStorage::size);
     FunctionConfig {
         role_arn: configuration.role().unwrap_or_default().to_owned(),
         runtime: configuration.runtime().map(|runtime| runtime.as_str().to_owned()).unwrap_or_default(),

@@ -1,9 +1,10 @@
 //! The bucket itself.
 
 use aws_sdk_s3::types::{
-    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint, CreateBucketConfiguration,
-    ExpirationStatus, LifecycleRule, LifecycleRuleFilter, PublicAccessBlockConfiguration, ServerSideEncryption,
-    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging,
+    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint,
+    CreateBucketConfiguration, ExpirationStatus, LifecycleRule, LifecycleRuleFilter,
+    PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
+    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging,
 };
 use lzap_core::names::{Names, TAG_MANAGED};
 
@@ -31,11 +32,20 @@ const UNFINISHED_DAYS: i32 = 7;
 
 /// `s3:GetPublicAccessBlock`, which also tells whether the bucket exists.
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetPublicAccessBlock.html>
-pub(crate) async fn get_public_access_block(clients: &Clients, names: &Names) -> Result<BucketState, AwsError> {
-    let call = clients.s3().get_public_access_block().bucket(names.bucket()).expected_bucket_owner(&names.place.account);
+pub(crate) async fn get_public_access_block(
+    clients: &Clients,
+    names: &Names,
+) -> Result<BucketState, AwsError> {
+    let call = clients
+        .s3()
+        .get_public_access_block()
+        .bucket(names.bucket())
+        .expected_bucket_owner(&names.place.account);
     let answer = match call.send().await.named("s3:GetPublicAccessBlock") {
         Ok(answer) => answer,
-        Err(error) if code(&error) == Some("NoSuchPublicAccessBlockConfiguration") => return Ok(BucketState::Open),
+        Err(error) if code(&error) == Some("NoSuchPublicAccessBlockConfiguration") => {
+            return Ok(BucketState::Open);
+        }
         Err(error) if error.kind() == Kind::NotFound => return Ok(BucketState::Missing),
         Err(error) => return Err(error.about_bucket(&names.bucket())),
     };
@@ -55,7 +65,8 @@ pub(crate) async fn get_public_access_block(clients: &Clients, names: &Names) ->
 /// `s3:GetBucketTagging`: whether lzap made the bucket.
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketTagging.html>
 pub(crate) async fn is_managed(clients: &Clients, names: &Names) -> Result<bool, AwsError> {
-    let call = clients.s3().get_bucket_tagging().bucket(names.bucket()).expected_bucket_owner(&names.place.account);
+    let call =
+        clients.s3().get_bucket_tagging().bucket(names.bucket()).expected_bucket_owner(&names.place.account);
     let answer = call.send().await.named("s3:GetBucketTagging").found();
     let answer = answer.map_err(|error| error.about_bucket(&names.bucket()))?;
     Ok(answer.is_some_and(|answer| answer.tag_set().iter().any(|tag| tag.key() == TAG_MANAGED)))
@@ -65,7 +76,9 @@ pub(crate) async fn is_managed(clients: &Clients, names: &Names) -> Result<bool,
 pub(crate) async fn create_bucket(clients: &Clients, names: &Names) -> Result<(), AwsError> {
     let region = names.place.region.as_str();
     let location = (region != DEFAULT_REGION).then(|| {
-        CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::from(region)).build()
+        CreateBucketConfiguration::builder()
+            .location_constraint(BucketLocationConstraint::from(region))
+            .build()
     });
     let attempts = Attempts::default();
     let call = clients.s3().create_bucket().bucket(names.bucket()).set_create_bucket_configuration(location);
@@ -92,7 +105,11 @@ pub(crate) async fn block_public_access(clients: &Clients, names: &Names) -> Res
         .bucket(names.bucket())
         .expected_bucket_owner(&names.place.account)
         .public_access_block_configuration(block);
-    call.send().await.named("s3:PutPublicAccessBlock").map(drop).map_err(|error| error.about_bucket(&names.bucket()))
+    call.send()
+        .await
+        .named("s3:PutPublicAccessBlock")
+        .map(drop)
+        .map_err(|error| error.about_bucket(&names.bucket()))
 }
 
 /// `s3:PutBucketEncryption` with S3's own keys.
@@ -163,7 +180,8 @@ pub(crate) async fn tag_bucket(clients: &Clients, names: &Names) -> Result<(), A
 /// `s3:DeleteBucket`. One that holds another stage's objects stays, which is fine.
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html>
 pub(crate) async fn delete_bucket(clients: &Clients, names: &Names) -> Result<(), AwsError> {
-    let call = clients.s3().delete_bucket().bucket(names.bucket()).expected_bucket_owner(&names.place.account);
+    let call =
+        clients.s3().delete_bucket().bucket(names.bucket()).expected_bucket_owner(&names.place.account);
     match call.send().await.named("s3:DeleteBucket") {
         Err(error) if code(&error) == Some("BucketNotEmpty") => Ok(()),
         outcome => outcome.or_gone(),
@@ -172,4 +190,38 @@ pub(crate) async fn delete_bucket(clients: &Clients, names: &Names) -> Result<()
 
 fn code(error: &AwsError) -> Option<&str> {
     error.cause()?.code()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{answering, names};
+
+    async fn state(status: u16, body: &'static str) -> Result<BucketState, AwsError> {
+        let (clients, requests) = answering(&[(status, body)]);
+        let state = get_public_access_block(&clients, &names()).await;
+        assert_eq!(requests.lock().expect("no test panics here").len(), 1);
+        state
+    }
+
+    #[tokio::test]
+    async fn the_public_access_block_tells_what_the_bucket_is() {
+        let missing = "<Error><Code>NoSuchBucket</Code></Error>";
+        assert_eq!(state(404, missing).await.expect("no error"), BucketState::Missing);
+        let open = "<Error><Code>NoSuchPublicAccessBlockConfiguration</Code></Error>";
+        assert_eq!(state(404, open).await.expect("no error"), BucketState::Open);
+        let half = "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls></PublicAccessBlockConfiguration>";
+        assert_eq!(state(200, half).await.expect("no error"), BucketState::Open);
+    }
+
+    #[tokio::test]
+    async fn a_bucket_of_another_account_is_told_from_a_missing_permission() {
+        let foreign = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+        let error = state(403, foreign).await.expect_err("it is not ours");
+        assert!(matches!(error, AwsError::BucketTaken { .. }), "{error:?}");
+        let denied = "<Error><Code>AccessDenied</Code><Message>User: arn:aws:iam::123456789012:user/ci is not \
+                      authorized to perform: s3:GetBucketPublicAccessBlock on resource: x</Message></Error>";
+        let error = state(403, denied).await.expect_err("it is denied");
+        assert_eq!(error.to_string(), "AWS denies s3:GetBucketPublicAccessBlock");
+    }
 }

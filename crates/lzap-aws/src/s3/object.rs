@@ -21,8 +21,12 @@ const DELETE_BATCH: usize = 1000;
 /// `s3:HeadObject`: whether an object exists.
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>
 pub(crate) async fn head_object(clients: &Clients, names: &Names, key: &str) -> Result<bool, AwsError> {
-    let call =
-        clients.s3().head_object().bucket(names.bucket()).key(key).expected_bucket_owner(&names.place.account);
+    let call = clients
+        .s3()
+        .head_object()
+        .bucket(names.bucket())
+        .key(key)
+        .expected_bucket_owner(&names.place.account);
     let answer = call.send().await.named("s3:HeadObject").found();
     answer.map(|answer| answer.is_some()).map_err(|error| error.about_bucket(&names.bucket()))
 }
@@ -41,7 +45,9 @@ pub(crate) async fn list_objects(clients: &Clients, names: &Names) -> Result<Vec
             .expected_bucket_owner(&names.place.account)
             .set_continuation_token(token);
         let page = call.send().await.named("s3:ListObjectsV2").found();
-        let Some(page) = page.map_err(|error| error.about_bucket(&names.bucket()))? else { return Ok(keys) };
+        let Some(page) = page.map_err(|error| error.about_bucket(&names.bucket()))? else {
+            return Ok(keys);
+        };
         keys.extend(page.contents().iter().filter_map(|object| object.key()).map(str::to_owned));
         token = page.next_continuation_token().map(str::to_owned);
         if token.is_none() {
@@ -84,7 +90,11 @@ async fn read(path: &Path) -> Result<ByteStream, AwsError> {
 }
 
 /// `s3:DeleteObjects`, a thousand at a time. An error for one key is an error.
-pub(crate) async fn delete_objects(clients: &Clients, names: &Names, keys: &[String]) -> Result<(), AwsError> {
+pub(crate) async fn delete_objects(
+    clients: &Clients,
+    names: &Names,
+    keys: &[String],
+) -> Result<(), AwsError> {
     const OPERATION: &str = "s3:DeleteObjects";
     for batch in keys.chunks(DELETE_BATCH) {
         let objects: Result<Vec<ObjectIdentifier>, _> =
@@ -98,9 +108,12 @@ pub(crate) async fn delete_objects(clients: &Clients, names: &Names, keys: &[Str
             .bucket(names.bucket())
             .expected_bucket_owner(&names.place.account)
             .delete(delete);
-        let Some(answer) = call.send().await.named(OPERATION).found()? else { return Ok(()) };
+        let Some(answer) = call.send().await.named(OPERATION).found()? else {
+            return Ok(());
+        };
         if let Some(failed) = answer.errors().first() {
-            let message = format!("{}: {}", failed.key().unwrap_or("?"), failed.message().unwrap_or("no reason given"));
+            let message =
+                format!("{}: {}", failed.key().unwrap_or("?"), failed.message().unwrap_or("no reason given"));
             return Err(AwsError::entry(OPERATION, failed.code().unwrap_or("Error"), &message));
         }
     }

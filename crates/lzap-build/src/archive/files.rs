@@ -94,7 +94,10 @@ impl Collection {
         if real(path)?.starts_with(&self.root) {
             return Ok(());
         }
-        Err(BuildError::IncludeLink { path: path.to_owned(), why: "which is outside of the package's folder" })
+        Err(BuildError::IncludeLink {
+            path: path.to_owned(),
+            why: "which is outside of the package's folder",
+        })
     }
 }
 

@@ -8,11 +8,68 @@ use crate::templates::File;
 
 /// What cargo and rustc don't take as a crate's name, or take and then trip over.
 const RESERVED: &[&str] = &[
-    "abstract", "alloc", "as", "async", "await", "become", "box", "break", "build", "const", "continue", "core", "crate",
-    "deps", "do", "dyn", "else", "enum", "examples", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in",
-    "incremental", "let", "loop", "lzap", "macro", "match", "mod", "move", "mut", "override", "priv", "proc-macro",
-    "proc_macro", "pub", "ref", "return", "self", "static", "std", "struct", "super", "test", "trait", "true", "try",
-    "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+    "abstract",
+    "alloc",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "build",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "deps",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "examples",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "incremental",
+    "let",
+    "loop",
+    "lzap",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "override",
+    "priv",
+    "proc-macro",
+    "proc_macro",
+    "pub",
+    "ref",
+    "return",
+    "self",
+    "static",
+    "std",
+    "struct",
+    "super",
+    "test",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "unsafe",
+    "unsized",
+    "use",
+    "virtual",
+    "where",
+    "while",
+    "yield",
 ];
 
 /// Errs where cargo would.
@@ -44,7 +101,9 @@ pub(super) fn rename(
     lzap: &LzapSource,
 ) -> Result<Vec<(String, Vec<u8>)>, BuildError> {
     let renamed = files.iter().map(|file| {
-        let Ok(text) = std::str::from_utf8(file.bytes) else { return Ok((file.name.to_owned(), file.bytes.to_vec())) };
+        let Ok(text) = std::str::from_utf8(file.bytes) else {
+            return Ok((file.name.to_owned(), file.bytes.to_vec()));
+        };
         let text = match file.name {
             "Cargo.toml" => manifest(text, old, new, lzap)?,
             "Cargo.lock" => lock(text, old, new),
@@ -130,7 +189,11 @@ fn lock(text: &str, old: &str, new: &str) -> String {
     let named = |name: &str| format!("name = \"{name}\"\n");
     let mut packages: Vec<String> = parts
         .map(|part| format!("{}\n", part.trim_end()))
-        .map(|part| if part.contains("\nsource = ") { part } else { part.replacen(&named(old), &named(new), 1) })
+        .map(
+            |part| {
+                if part.contains("\nsource = ") { part } else { part.replacen(&named(old), &named(new), 1) }
+            },
+        )
         .collect();
     // By name alone: same names are in the order of their versions already, and the sort is stable.
     packages.sort_by(|a, b| a.lines().next().cmp(&b.lines().next()));
@@ -179,7 +242,8 @@ mod tests {
 
     #[test]
     fn only_paths_of_the_crate_are_renamed() {
-        let old = "use csv_group_sum::router;\nlet my_csv_group_sum::x = a::csv_group_sum::b; // csv_group_sum";
+        let old =
+            "use csv_group_sum::router;\nlet my_csv_group_sum::x = a::csv_group_sum::b; // csv_group_sum";
         let new = "use shop::router;\nlet my_csv_group_sum::x = a::csv_group_sum::b; // csv_group_sum";
         assert_eq!(source(old, "csv-group-sum", "shop"), new);
     }
@@ -187,7 +251,8 @@ mod tests {
     #[test]
     fn the_dependency_keeps_its_features() {
         let text = "[package]\nname = \"hello\" # mine\n\n[dependencies]\nlzap = { path = \"../x\", features = [\"tasks\"] }\n";
-        let renamed = manifest(text, "hello", "shop", &LzapSource::Version("1.2.3")).expect("a good manifest");
+        let renamed =
+            manifest(text, "hello", "shop", &LzapSource::Version("1.2.3")).expect("a good manifest");
         assert_eq!(
             renamed,
             "[package]\nname = \"shop\" # mine\n\n[dependencies]\nlzap = { version = \"1.2.3\", features = [\"tasks\"] }\n"

@@ -42,10 +42,12 @@ fn list(path: &Path) -> Vec<(String, u32, String)> {
 
 #[test]
 fn the_program_is_bootstrap_and_folders_keep_their_shape() {
-    let dir = app(&[("assets/b/two.txt", "2"), ("assets/one.txt", "1"), ("conf.toml", "c"), ("run.sh", "#!")]);
+    let dir =
+        app(&[("assets/b/two.txt", "2"), ("assets/one.txt", "1"), ("conf.toml", "c"), ("run.sh", "#!")]);
     fs_err::set_permissions(dir.path().join("run.sh"), PermissionsExt::from_mode(0o700)).expect("chmod");
     fs_err::set_permissions(dir.path().join("conf.toml"), PermissionsExt::from_mode(0o600)).expect("chmod");
-    let items = [include("assets", "static"), include("conf.toml", "config/app.toml"), include("run.sh", "./run.sh")];
+    let items =
+        [include("assets", "static"), include("conf.toml", "config/app.toml"), include("run.sh", "./run.sh")];
     let artifact = zip(dir.path(), &items).expect("a zip");
     let file = |name: &str, mode: u32, text: &str| (name.to_owned(), 0o100_000 | mode, text.to_owned());
     assert_eq!(
@@ -60,7 +62,11 @@ fn the_program_is_bootstrap_and_folders_keep_their_shape() {
     );
     assert_eq!((artifact.files, artifact.unzipped_bytes), (5, 16));
     assert_eq!(artifact.bytes, fs_err::metadata(&artifact.path).expect("the zip").len());
-    assert_eq!(fs_err::read_dir(dir.path().join("target/lzap")).expect("the folder").count(), 1, "no temporary file");
+    assert_eq!(
+        fs_err::read_dir(dir.path().join("target/lzap")).expect("the folder").count(),
+        1,
+        "no temporary file"
+    );
 }
 
 #[test]
@@ -86,7 +92,7 @@ fn file_times_and_the_order_of_includes_change_nothing() {
     }
     let second = zip(dir.path(), &[include("b.txt", "b.txt"), include("a.txt", "a.txt")]).expect("a zip");
     assert_eq!(first, second);
-    assert!(bytes == fs_err::read(&second.path).expect("the zip"));
+    assert_eq!(bytes, fs_err::read(&second.path).expect("the zip"));
 }
 
 #[test]
@@ -102,7 +108,8 @@ fn a_missing_include_names_the_key() {
 fn links_are_followed_inside_and_refused_outside() {
     let outside = folder(&[("secret", "s")]);
     let dir = app(&[("shared/text", "t"), ("assets/own", "o")]);
-    let link = |target: PathBuf, name: &str| symlink(target, dir.path().join("assets").join(name)).expect("a link");
+    let link =
+        |target: PathBuf, name: &str| symlink(target, dir.path().join("assets").join(name)).expect("a link");
     link(dir.path().join("shared"), "linked");
     let artifact = zip(dir.path(), &[include("assets", "assets")]).expect("a zip");
     let names: Vec<_> = list(&artifact.path).into_iter().map(|(name, ..)| name).collect();
@@ -145,7 +152,8 @@ fn too_much_is_told_with_what_is_biggest() {
     let dir = app(&[("small", "1")]);
     let file = std::fs::File::create(dir.path().join("huge.bin")).expect("a file");
     file.set_len(251 * 1024 * 1024).expect("a sparse file");
-    let error = zip(dir.path(), &[include("huge.bin", "huge.bin"), include("small", "small")]).expect_err("too large");
+    let error = zip(dir.path(), &[include("huge.bin", "huge.bin"), include("small", "small")])
+        .expect_err("too large");
     let BuildError::TooLarge { biggest, .. } = &error else { panic!("{error:?}") };
     assert_eq!(biggest[0], ("huge.bin".to_owned(), 251 * 1024 * 1024));
     assert!(error.to_string().contains("251.0 MB unpacked, and Lambda takes 250.0 MB"), "{error}");

@@ -43,7 +43,8 @@ fn each_reason_not_to_upload_is_named() {
     let error = check(&fine(), Architecture::X86_64).expect_err("another processor");
     assert_eq!(error.to_string(), "the binary is for arm64, the stage for x86_64");
 
-    let newer = ElfReport { glibc: Some((2, 38)), glibc_symbol: Some("__isoc23_strtol".to_owned()), ..fine() };
+    let newer =
+        ElfReport { glibc: Some((2, 38)), glibc_symbol: Some("__isoc23_strtol".to_owned()), ..fine() };
     let error = check(&newer, Architecture::Arm64).expect_err("a newer glibc");
     assert_eq!(
         error.to_string(),
@@ -52,7 +53,10 @@ fn each_reason_not_to_upload_is_named() {
 
     let library = ElfReport { needed: vec!["libssl.so.3".to_owned(), "libc.so.6".to_owned()], ..fine() };
     let error = check(&library, Architecture::Arm64).expect_err("no OpenSSL in Lambda");
-    assert!(matches!(&error, BuildError::SharedLibraries { libraries } if *libraries == ["libssl.so.3"]), "{error}");
+    assert!(
+        matches!(&error, BuildError::SharedLibraries { libraries } if *libraries == ["libssl.so.3"]),
+        "{error}"
+    );
 
     let loader = ElfReport { loader: Some("/nix/store/x/ld-linux-aarch64.so.1".to_owned()), ..fine() };
     assert!(matches!(check(&loader, Architecture::Arm64), Err(BuildError::Loader { .. })));

@@ -9,7 +9,10 @@ use crate::support::{MAIN, find, folder, manifest, told};
 fn a_plain_crate_is_found_from_a_folder_below() {
     let dir = folder(&[("Cargo.toml", &manifest("shop", "")), ("src/main.rs", MAIN), ("src/a/mod.rs", "")]);
     let project = find(&dir.path().join("src/a")).expect("the crate above");
-    assert_eq!((project.package.as_str(), project.bin.as_str(), project.version.as_str()), ("shop", "shop", "1.2.3"));
+    assert_eq!(
+        (project.package.as_str(), project.bin.as_str(), project.version.as_str()),
+        ("shop", "shop", "1.2.3")
+    );
     assert_eq!(project.root.canonicalize().ok(), dir.path().canonicalize().ok());
     assert_eq!((project.lzap, project.framework, project.c_dependency), (None, None, None));
 }
@@ -31,7 +34,8 @@ fn several_binaries_are_listed_and_one_can_be_named() {
     package `shop` has several binaries: one, two
     help: say which is the app: `bin = "one"` in lzap.toml, or `--bin one`
     "#);
-    let named = |bin| find_selected(&Selection { dir: dir.path(), package: None, bin: Some(bin), features: &[] });
+    let named =
+        |bin| find_selected(&Selection { dir: dir.path(), package: None, bin: Some(bin), features: &[] });
     assert_eq!(named("two").expect("it is there").bin, "two");
     let error = named("three").expect_err("it isn't");
     assert!(matches!(error, BuildError::UnknownBinary { .. }), "{error}");
@@ -66,7 +70,10 @@ fn a_workspace_needs_to_know_the_package() {
         ("common/src/lib.rs", ""),
     ]);
     let error = find(dir.path()).expect_err("two packages with a binary");
-    assert!(matches!(&error, BuildError::SeveralPackages { packages, .. } if *packages == ["api", "web"]), "{error}");
+    assert!(
+        matches!(&error, BuildError::SeveralPackages { packages, .. } if *packages == ["api", "web"]),
+        "{error}"
+    );
     let named = |package| {
         find_selected(&Selection { dir: dir.path(), package: Some(package), bin: None, features: &[] })
     };
@@ -107,8 +114,12 @@ fn app(dependencies: &str, others: &[(&str, &str)]) -> tempfile::TempDir {
 
 #[test]
 fn the_runtime_crate_is_told_with_its_features() {
-    let lzap = manifest("lzap", "[features]\ndefault = [\"http\"]\nhttp = []\ntasks = []\nmap = [\"tasks\"]\n");
-    let dir = app("lzap = { path = \"lzap\", features = [\"tasks\"] }\n", &[("lzap/Cargo.toml", &lzap), ("lzap/src/lib.rs", "")]);
+    let lzap =
+        manifest("lzap", "[features]\ndefault = [\"http\"]\nhttp = []\ntasks = []\nmap = [\"tasks\"]\n");
+    let dir = app(
+        "lzap = { path = \"lzap\", features = [\"tasks\"] }\n",
+        &[("lzap/Cargo.toml", &lzap), ("lzap/src/lib.rs", "")],
+    );
     let found = find(dir.path()).expect("a project").lzap.expect("it depends on lzap");
     assert_eq!(found.version, "1.2.3");
     assert_eq!(found.features, ["default", "http", "tasks"].map(str::to_owned).into());
@@ -117,7 +128,10 @@ fn the_runtime_crate_is_told_with_its_features() {
 #[test]
 fn features_of_the_selection_decide_what_is_in_the_binary() {
     let axum = manifest("axum", "");
-    let dir = app("axum = { path = \"axum\", optional = true }\n", &[("axum/Cargo.toml", &axum), ("axum/src/lib.rs", "")]);
+    let dir = app(
+        "axum = { path = \"axum\", optional = true }\n",
+        &[("axum/Cargo.toml", &axum), ("axum/src/lib.rs", "")],
+    );
     assert_eq!(find(dir.path()).expect("a project").framework, None);
     let features = ["axum".to_owned()];
     let with = find_selected(&Selection { dir: dir.path(), package: None, bin: None, features: &features });
@@ -129,7 +143,10 @@ fn c_is_found_behind_a_dependency_but_not_behind_a_macro_or_a_test() {
     let cc = manifest("cc", "");
     let native = manifest("native-thing", "[build-dependencies]\ncc = { path = \"../cc\" }\n");
     let between = manifest("between", "[dependencies]\nnative-thing = { path = \"../native\" }\n");
-    let macros = manifest("macros", "[lib]\nproc-macro = true\n[dependencies]\nnative-thing = { path = \"../native\" }\n");
+    let macros = manifest(
+        "macros",
+        "[lib]\nproc-macro = true\n[dependencies]\nnative-thing = { path = \"../native\" }\n",
+    );
     let others = [
         ("cc/Cargo.toml", cc.as_str()),
         ("cc/src/lib.rs", ""),
@@ -172,4 +189,22 @@ fn the_lines_to_add_name_the_source_file_and_the_dependency() {
     for part in ["[dependencies]\n", "lzap = ", "src/main.rs", "lzap::App::new(router).run().await"] {
         assert!(lines.contains(part), "{part} in {lines}");
     }
+}
+
+#[test]
+fn the_lines_to_add_leave_out_what_is_there_and_say_what_a_framework_changes() {
+    let (axum, tokio, rocket) = (manifest("axum", ""), manifest("tokio", ""), manifest("rocket", ""));
+    let others = [
+        ("axum/Cargo.toml", axum.as_str()),
+        ("axum/src/lib.rs", ""),
+        ("tokio/Cargo.toml", &tokio),
+        ("tokio/src/lib.rs", ""),
+        ("rocket/Cargo.toml", &rocket),
+        ("rocket/src/lib.rs", ""),
+    ];
+    let lines = |dependencies| lines_to_add(&find(app(dependencies, &others).path()).expect("a project"));
+    let axum = lines("axum = { path = \"axum\" }\ntokio = { path = \"tokio\" }\n");
+    assert!(!axum.contains("axum = ") && !axum.contains("tokio = ") && axum.contains("lzap = "), "{axum}");
+    let rocket = lines("rocket = { path = \"rocket\" }\n");
+    assert!(rocket.contains("rocket brings its own server") && rocket.contains("axum = "), "{rocket}");
 }

@@ -37,7 +37,10 @@ fn the_new_crates_lock_file_is_the_one_that_cargo_would_write() {
             .expect("cargo runs");
         assert!(output.status.success(), "{template}: {}", String::from_utf8_lossy(&output.stderr));
         let project = find(dir.path()).expect("a project");
-        assert_eq!((project.package.as_str(), project.bin.as_str(), project.framework), ("zebra", "zebra", Some("axum")));
+        assert_eq!(
+            (project.package.as_str(), project.bin.as_str(), project.framework),
+            ("zebra", "zebra", Some("axum"))
+        );
         assert!(project.lzap.is_some());
         assert_eq!(project.c_dependency, None, "a template builds without a C toolchain");
     }

@@ -48,7 +48,11 @@ pub(crate) fn project(loaded: &Loaded, settings: &Settings) -> Result<Project, C
 }
 
 /// Builds and zips the project for the stage.
-pub(crate) async fn build(printer: &Printer, project: &Project, settings: &Settings) -> Result<Built, CliError> {
+pub(crate) async fn build(
+    printer: &Printer,
+    project: &Project,
+    settings: &Settings,
+) -> Result<Built, CliError> {
     let started = Instant::now();
     let binary = {
         let progress = Progress::new(printer);
@@ -64,7 +68,13 @@ pub(crate) async fn build(printer: &Printer, project: &Project, settings: &Setti
     let build = started.elapsed();
     printer.status(
         "Compiled",
-        format_args!("{} ({}, {}) in {}", project.bin, binary.architecture, binary.linker.as_str(), seconds(build)),
+        format_args!(
+            "{} ({}, {}) in {}",
+            project.bin,
+            binary.architecture,
+            binary.linker.as_str(),
+            seconds(build)
+        ),
     );
     let started = Instant::now();
     let out = project.target_dir.join("lzap").join(&settings.stage).join(format!("{}.zip", settings.app));
@@ -84,7 +94,9 @@ fn show(printer: &Printer, progress: &Progress, project: &Project, event: BuildE
                 printer.status("Linking", format_args!("with {}: {reason}", linker.as_str()));
             }
         }
-        BuildEvent::AddingTarget(triple) => printer.status("Adding", format_args!("target {triple} through rustup")),
+        BuildEvent::AddingTarget(triple) => {
+            printer.status("Adding", format_args!("target {triple} through rustup"))
+        }
         BuildEvent::Warning(text) => printer.warning(text),
         BuildEvent::Compiling { name, done, total } => progress.say(
             "Compiling",
@@ -93,7 +105,9 @@ fn show(printer: &Printer, progress: &Progress, project: &Project, event: BuildE
                 None => format!("{} ({done}) {name}", project.package),
             },
         ),
-        BuildEvent::Waiting => progress.say("Waiting", "for another cargo to end its work in the target folder"),
+        BuildEvent::Waiting => {
+            progress.say("Waiting", "for another cargo to end its work in the target folder")
+        }
         BuildEvent::CargoLine(line) => {
             if printer.verbose > 0 {
                 printer.talk(&format!("{line}\n"));

@@ -15,7 +15,8 @@ pub(crate) fn run(context: &Context, args: &ConfigArgs) -> Result<Exit, CliError
         context.printer.json(&schema);
         return Ok(Exit::Done);
     }
-    let settings = context.load(args.stage.stage.as_deref())?.settings(context, args.stage.stage.as_deref())?;
+    let settings =
+        context.load(args.stage.stage.as_deref())?.settings(context, args.stage.stage.as_deref())?;
     let listing = settings.listing();
     context.printer.data(format_args!("# {} {}\n", settings.app, settings.stage));
     for (key, value, origin) in &listing {

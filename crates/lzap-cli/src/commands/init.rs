@@ -58,7 +58,11 @@ async fn in_crate(context: &Context, dir: &Path, force: bool) -> Result<Exit, Cl
     let path = write_config(&project.root, &config_text(&answers), force)?;
     context.printer.status("Wrote", path.display());
     if project.lzap.is_none() {
-        context.printer.talk(&format!("\n{} does not use lzap yet. {}\n", project.package, lines_to_add(&project)));
+        context.printer.talk(&format!(
+            "\n{} does not use lzap yet. {}\n",
+            project.package,
+            lines_to_add(&project)
+        ));
     }
     finish(context, &project.root, &[path]);
     Ok(Exit::Done)

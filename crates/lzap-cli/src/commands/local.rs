@@ -63,7 +63,8 @@ async fn start(context: &Context, args: PortArgs) -> Result<Exit, CliError> {
 
 async fn stop(context: &Context) -> Result<Exit, CliError> {
     let stopped = lzap_local::stop(&state_dir()).await?;
-    let text = if stopped { "the embedded cloud; what is deployed stays" } else { "already: it was not running" };
+    let text =
+        if stopped { "the embedded cloud; what is deployed stays" } else { "already: it was not running" };
     context.printer.status("Stopped", text);
     context.printer.json(&json!({"running": false, "stopped": stopped}));
     Ok(Exit::Done)

@@ -12,6 +12,8 @@ mod rollback;
 mod status;
 mod undeploy;
 
+use std::time::Duration;
+
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Cli, Command};
@@ -23,30 +25,36 @@ use crate::exit::Exit;
 /// Runs a command to its end, or to the first Ctrl-C or SIGTERM.
 pub(crate) fn run(cli: Cli) -> Exit {
     let context = Context::new(&cli);
-    start_tracing(context.printer.verbose);
+    let printer = context.printer;
+    start_tracing(printer.verbose);
     let result = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => {
-            let result = runtime.block_on(until_interrupted(&context, cli.command));
+            let result = runtime.block_on(until_interrupted(context, cli.command));
             runtime.shutdown_background();
             result
         }
         Err(source) => Err(CliError::Io { what: "could not start the runtime".to_owned(), source }),
     };
     result.unwrap_or_else(|error| {
-        diagnostic::show(&context.printer, &error);
+        diagnostic::show(&printer, &error);
         error.exit()
     })
 }
 
-async fn until_interrupted(context: &Context, command: Command) -> Result<Exit, CliError> {
+async fn until_interrupted(context: Context, command: Command) -> Result<Exit, CliError> {
     // The embedded cloud has its own way to end.
     if let Command::Local(command) = command {
-        return local::run(context, command).await;
+        return local::run(&context, command).await;
     }
+    // A task of its own: what blocks in it (cargo's metadata, a question) doesn't keep a signal waiting.
+    let mut task = tokio::spawn(async move { dispatch(&context, command).await });
     tokio::select! {
-        result = Box::pin(dispatch(context, command)) => result,
+        result = &mut task => result.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())),
         result = interrupted() => {
             result.map_err(|source| CliError::Io { what: "could not listen for signals".to_owned(), source })?;
+            task.abort();
+            // Dropping the task ends its cargo and clears its progress line.
+            let _ = tokio::time::timeout(Duration::from_secs(2), task).await;
             Err(CliError::Interrupted { resume: None })
         }
     }

@@ -16,7 +16,8 @@ use crate::ui::{report, text};
 
 pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, CliError> {
     let started = Instant::now();
-    let settings = context.load(args.stage.stage.as_deref())?.settings(context, args.stage.stage.as_deref())?;
+    let settings =
+        context.load(args.stage.stage.as_deref())?.settings(context, args.stage.stage.as_deref())?;
     let target = Target::connect(context, &settings).await?;
     let observed = lzap_aws::observe(&target.clients, &target.names, Scope::Status).await?;
     let wanted = args.to.clone().map_or(Rollback::Previous, Rollback::To);

@@ -92,7 +92,9 @@ impl Status {
 
 /// What a deploy of the code that is live would change: all of it differs from `lzap.toml`.
 fn drift(settings: &Settings, target: &Target, observed: &Observed) -> Result<Plan, CliError> {
-    let Some(live) = observed.live() else { return Ok(Plan::default()) };
+    let Some(live) = observed.live() else {
+        return Ok(Plan::default());
+    };
     let artifact = Artifact {
         path: std::path::PathBuf::new(),
         sha256: sha256_hex(&live.code_sha256).unwrap_or_default(),

@@ -16,7 +16,8 @@ use crate::ui::{ask, plan_view, report, text};
 
 pub(crate) async fn run(context: &Context, args: &UndeployArgs) -> Result<Exit, CliError> {
     let started = Instant::now();
-    let settings = context.load(args.stage.stage.as_deref())?.settings(context, args.stage.stage.as_deref())?;
+    let settings =
+        context.load(args.stage.stage.as_deref())?.settings(context, args.stage.stage.as_deref())?;
     let target = Target::connect(context, &settings).await?;
     let observed = lzap_aws::observe(&target.clients, &target.names, Scope::Undeploy).await?;
     let wanted = if args.keep_logs { Undeploy::KeepLogs } else { Undeploy::Everything };

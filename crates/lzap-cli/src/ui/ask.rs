@@ -22,7 +22,11 @@ pub(crate) fn confirm(question: &str, what: &'static str, yes: bool) -> Result<(
     if !is_interactive() {
         return Err(CliError::NeedsYes { what });
     }
-    if answer(Confirm::new(question).with_default(false).prompt())? { Ok(()) } else { Err(CliError::Declined) }
+    if answer(Confirm::new(question).with_default(false).prompt())? {
+        Ok(())
+    } else {
+        Err(CliError::Declined)
+    }
 }
 
 /// Asks for a text.
@@ -37,7 +41,9 @@ pub(crate) fn select(question: &str, options: Vec<String>, default: usize) -> Re
 
 fn answer<T>(answer: Result<T, InquireError>) -> Result<T, CliError> {
     answer.map_err(|error| match error {
-        InquireError::OperationCanceled | InquireError::OperationInterrupted => CliError::Interrupted { resume: None },
+        InquireError::OperationCanceled | InquireError::OperationInterrupted => {
+            CliError::Interrupted { resume: None }
+        }
         other => CliError::Terminal(other.to_string()),
     })
 }

@@ -17,7 +17,8 @@ pub(crate) fn summary(plan: &Plan) -> String {
     if plan.is_empty() {
         return "nothing to do".to_owned();
     }
-    let number = |actions: &[Action]| plan.changes.iter().filter(|change| actions.contains(&change.action)).count();
+    let number =
+        |actions: &[Action]| plan.changes.iter().filter(|change| actions.contains(&change.action)).count();
     [
         (number(&[Action::Create]), "to create"),
         (number(&[Action::Update]), "to change"),
@@ -76,7 +77,9 @@ fn policies(plan: &Plan, change: usize) -> Vec<String> {
     steps
         .filter_map(|step| match &step.call {
             Call::CreateRole { trust_policy, .. } => Some(("trust policy", trust_policy)),
-            Call::PutRolePolicy(policy) if plan.changes[change].action == Action::Create => Some(("policy", policy)),
+            Call::PutRolePolicy(policy) if plan.changes[change].action == Action::Create => {
+                Some(("policy", policy))
+            }
             _ => None,
         })
         .flat_map(|(name, policy)| {

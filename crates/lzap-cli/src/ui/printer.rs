@@ -71,7 +71,10 @@ impl Printer {
 
     /// Whether progress may be drawn over itself.
     pub(crate) fn draws_progress(&self) -> bool {
-        !self.quiet && self.verbose == 0 && std::io::stderr().is_terminal() && std::env::var_os("CI").is_none()
+        !self.quiet
+            && self.verbose == 0
+            && std::io::stderr().is_terminal()
+            && std::env::var_os("CI").is_none()
     }
 }
 

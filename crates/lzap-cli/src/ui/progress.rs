@@ -46,10 +46,13 @@ impl Progress {
         let Some(step) = plan.steps.get(step) else { return };
         let change = &plan.changes[step.change];
         let what = format!("{} {}", change.resource.as_str(), change.name);
-        self.say("Applying", match text {
-            Some(text) => format!("{what}: {text}"),
-            None => format!("{what}: {}", step.call.verb()),
-        });
+        self.say(
+            "Applying",
+            match text {
+                Some(text) => format!("{what}: {text}"),
+                None => format!("{what}: {}", step.call.verb()),
+            },
+        );
     }
 
     fn uploaded(&self, plan: &Plan, step: usize, up: u64) -> String {

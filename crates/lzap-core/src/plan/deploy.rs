@@ -3,20 +3,17 @@
 //! The order that matters: nothing in front of users changes before the probe has answered. Code and settings go to
 //! `$LATEST`, which nobody calls; a version is published from it and probed; then the alias moves.
 
-use crate::desired::{FunctionConfig, Stage};
+use crate::desired::Stage;
 use crate::names::{ALIAS, STATEMENT_API, STATEMENT_KEEP_WARM, TARGET};
-use crate::observed::{Api, AutoDeploy, Function, LiveRule, Observed, Permission, Version};
+use crate::observed::{Api, LiveRule, Observed, Permission};
 use crate::plan::Builder;
+use crate::plan::diff::{ARCHITECTURE, api_calls, config_changes, function_fields, is_current, rule_fields};
 use crate::step::{
     Action, ApiRef, Call, Caller, Direction, FieldChange, IntegrationRef, Plan, Resource, StepId, VersionRef,
 };
 
 pub(super) fn plan(stage: &Stage, observed: &Observed) -> Plan {
-    let mut deploy = Deploy {
-        stage,
-        observed,
-        builder: Builder::default(),
-    };
+    let mut deploy = Deploy { stage, observed, builder: Builder::default() };
     let bucket = deploy.bucket();
     let artifact = deploy.artifact(bucket);
     let role = deploy.role();
@@ -51,9 +48,7 @@ impl Deploy<'_> {
             }
             Some(bucket) if !bucket.public_access_blocked => {
                 let fields = vec![FieldChange::new("public access", "possible", "blocked")];
-                let change = self
-                    .builder
-                    .change_fields(Resource::Bucket, name, Action::Update, fields);
+                let change = self.builder.change_fields(Resource::Bucket, name, Action::Update, fields);
                 Some(self.builder.step(change, Call::BlockPublicAccess, []))
             }
             Some(_) => None,
@@ -67,10 +62,7 @@ impl Deploy<'_> {
         }
         let name = self.stage.names.artifact_key(&artifact.sha256);
         let change = self.builder.change(Resource::Artifact, name, Action::Create);
-        Some(
-            self.builder
-                .step(change, Call::UploadArtifact(artifact.clone()), bucket),
-        )
+        Some(self.builder.step(change, Call::UploadArtifact(artifact.clone()), bucket))
     }
 
     /// Whether `$LATEST` has the artifact, for the right architecture: the two change together.
@@ -86,25 +78,16 @@ impl Deploy<'_> {
         let name = stage.names.role();
         let Some(role) = &self.observed.role else {
             let change = self.builder.change(Resource::Role, name, Action::Create);
-            let call = Call::CreateRole {
-                trust_policy: stage.trust_policy.clone(),
-                tags: stage.tags.clone(),
-            };
+            let call =
+                Call::CreateRole { trust_policy: stage.trust_policy.clone(), tags: stage.tags.clone() };
             let create = self.builder.step(change, call, []);
-            return Some(
-                self.builder
-                    .step(change, Call::PutRolePolicy(stage.role_policy.clone()), [create]),
-            );
+            return Some(self.builder.step(change, Call::PutRolePolicy(stage.role_policy.clone()), [create]));
         };
         let trust_differs = role.trust_policy != stage.trust_policy;
         let policy_differs = role.policy.as_ref() != Some(&stage.role_policy);
         let mut fields = Vec::new();
         if trust_differs {
-            fields.push(FieldChange::new(
-                "trust policy",
-                &role.trust_policy,
-                &stage.trust_policy,
-            ));
+            fields.push(FieldChange::new("trust policy", &role.trust_policy, &stage.trust_policy));
         }
         if policy_differs {
             fields.push(FieldChange {
@@ -116,18 +99,11 @@ impl Deploy<'_> {
         if fields.is_empty() {
             return None;
         }
-        let change = self
-            .builder
-            .change_fields(Resource::Role, name, Action::Update, fields);
-        let trust = trust_differs.then(|| {
-            self.builder
-                .step(change, Call::UpdateTrustPolicy(stage.trust_policy.clone()), [])
-        });
+        let change = self.builder.change_fields(Resource::Role, name, Action::Update, fields);
+        let trust = trust_differs
+            .then(|| self.builder.step(change, Call::UpdateTrustPolicy(stage.trust_policy.clone()), []));
         if policy_differs {
-            return Some(
-                self.builder
-                    .step(change, Call::PutRolePolicy(stage.role_policy.clone()), trust),
-            );
+            return Some(self.builder.step(change, Call::PutRolePolicy(stage.role_policy.clone()), trust));
         }
         trust
     }
@@ -146,15 +122,11 @@ impl Deploy<'_> {
                 let fields = vec![FieldChange {
                     field: "retention".to_owned(),
                     before: Some(
-                        group
-                            .retention_days
-                            .map_or_else(|| "for ever".to_owned(), |d| format!("{d} days")),
+                        group.retention_days.map_or_else(|| "for ever".to_owned(), |d| format!("{d} days")),
                     ),
                     after: Some(format!("{days} days")),
                 }];
-                let change = self
-                    .builder
-                    .change_fields(Resource::LogGroup, name, Action::Update, fields);
+                let change = self.builder.change_fields(Resource::LogGroup, name, Action::Update, fields);
                 Some(self.builder.step(change, Call::PutRetention(days), []))
             }
             Some(_) => None,
@@ -177,32 +149,24 @@ impl Deploy<'_> {
         let config = config_changes(&function.config, &stage.function);
         let settings_differ = config.iter().any(|field| field.field != ARCHITECTURE);
         let code_differs = !self.has_code();
-        let tags_differ = stage
-            .tags
-            .iter()
-            .any(|(key, value)| function.tags.get(key) != Some(value));
+        let tags_differ = stage.tags.iter().any(|(key, value)| function.tags.get(key) != Some(value));
         let fields = function_fields(function, stage, config, tags_differ);
         if fields.is_empty() {
             return after;
         }
-        let change = self
-            .builder
-            .change_fields(Resource::Function, name, Action::Update, fields);
+        let change = self.builder.change_fields(Resource::Function, name, Action::Update, fields);
         let mut last = after;
         if settings_differ {
             let call = Call::UpdateFunctionConfiguration(stage.function.clone());
             last = vec![self.builder.step(change, call, last)];
         }
         if code_differs {
-            let call = Call::UpdateFunctionCode {
-                artifact: stage.artifact.clone(),
-                config: stage.function.clone(),
-            };
+            let call =
+                Call::UpdateFunctionCode { artifact: stage.artifact.clone(), config: stage.function.clone() };
             last = vec![self.builder.step(change, call, last)];
         }
         if tags_differ {
-            self.builder
-                .step(change, Call::TagFunction(stage.tags.clone()), []);
+            self.builder.step(change, Call::TagFunction(stage.tags.clone()), []);
         }
         last
     }
@@ -215,14 +179,11 @@ impl Deploy<'_> {
         }
         let (action, fields) = match &self.observed.alias {
             None => (Action::Create, Vec::new()),
-            Some(alias) => (
-                Action::Update,
-                vec![FieldChange::new("version", &alias.version, self.next_version())],
-            ),
+            Some(alias) => {
+                (Action::Update, vec![FieldChange::new("version", &alias.version, self.next_version())])
+            }
         };
-        let change = self
-            .builder
-            .change_fields(Resource::Alias, ALIAS.to_owned(), action, fields);
+        let change = self.builder.change_fields(Resource::Alias, ALIAS.to_owned(), action, fields);
         let publish = Call::PublishVersion {
             description: stage.version_description.clone(),
             code_sha256: stage.artifact.code_sha256.clone(),
@@ -255,25 +216,11 @@ impl Deploy<'_> {
         let tags = self.stage.tags.clone();
         let Some(api) = self.observed.api() else {
             let change = self.builder.change(Resource::Api, name, Action::Create);
-            let create = self
-                .builder
-                .step(change, Call::CreateApi { tags: tags.clone() }, []);
-            let integration = self
-                .builder
-                .step(change, Call::CreateIntegration(ApiRef::Created), [create]);
-            let route = Call::CreateRoute {
-                api: ApiRef::Created,
-                integration: IntegrationRef::Created,
-            };
+            let create = self.builder.step(change, Call::CreateApi { tags: tags.clone() }, []);
+            let integration = self.builder.step(change, Call::CreateIntegration(ApiRef::Created), [create]);
+            let route = Call::CreateRoute { api: ApiRef::Created, integration: IntegrationRef::Created };
             self.builder.step(change, route, [integration]);
-            self.builder.step(
-                change,
-                Call::CreateStage {
-                    api: ApiRef::Created,
-                    tags,
-                },
-                [create],
-            );
+            self.builder.step(change, Call::CreateStage { api: ApiRef::Created, tags }, [create]);
             return ApiRef::Created;
         };
         self.api_update(api, name);
@@ -287,9 +234,7 @@ impl Deploy<'_> {
         if calls.is_empty() {
             return;
         }
-        let change = self
-            .builder
-            .change_fields(Resource::Api, name, Action::Update, fields);
+        let change = self.builder.change_fields(Resource::Api, name, Action::Update, fields);
         let mut integration = None;
         for call in calls {
             let after = match call {
@@ -307,9 +252,7 @@ impl Deploy<'_> {
     /// APIs that a deploy answered into the void left behind.
     fn twins(&mut self) {
         for twin in self.observed.apis.iter().skip(1) {
-            let change = self
-                .builder
-                .change(Resource::Api, twin.id.clone(), Action::Delete);
+            let change = self.builder.change(Resource::Api, twin.id.clone(), Action::Delete);
             self.builder.step(change, Call::DeleteApi(twin.id.clone()), []);
         }
     }
@@ -320,41 +263,18 @@ impl Deploy<'_> {
             ApiRef::Known(id) => Some(names.api_source_arn(id)),
             ApiRef::Created => None,
         };
-        let created = self
-            .builder
-            .plan
-            .steps
-            .iter()
-            .position(|step| matches!(step.call, Call::CreateApi { .. }));
+        let created =
+            self.builder.plan.steps.iter().position(|step| matches!(step.call, Call::CreateApi { .. }));
         let after: Vec<StepId> = alias.into_iter().chain(created).collect();
-        self.permission(
-            STATEMENT_API,
-            "apigateway.amazonaws.com",
-            source,
-            Caller::Api(api.clone()),
-            &after,
-        );
+        self.permission(STATEMENT_API, "apigateway.amazonaws.com", source, Caller::Api(api.clone()), &after);
         let after: Vec<StepId> = alias.into_iter().collect();
         if self.stage.keep_warm.is_some() {
             let source = Some(names.keep_warm_rule_arn());
-            self.permission(
-                STATEMENT_KEEP_WARM,
-                "events.amazonaws.com",
-                source,
-                Caller::KeepWarm,
-                &after,
-            );
+            self.permission(STATEMENT_KEEP_WARM, "events.amazonaws.com", source, Caller::KeepWarm, &after);
         } else if self.observed.permissions.contains_key(STATEMENT_KEEP_WARM) {
-            let change = self.builder.change(
-                Resource::Permission,
-                STATEMENT_KEEP_WARM.to_owned(),
-                Action::Delete,
-            );
-            self.builder.step(
-                change,
-                Call::RemovePermission(STATEMENT_KEEP_WARM.to_owned()),
-                after,
-            );
+            let change =
+                self.builder.change(Resource::Permission, STATEMENT_KEEP_WARM.to_owned(), Action::Delete);
+            self.builder.step(change, Call::RemovePermission(STATEMENT_KEEP_WARM.to_owned()), after);
         }
     }
 
@@ -367,25 +287,18 @@ impl Deploy<'_> {
         caller: Caller,
         after: &[StepId],
     ) {
-        let wanted = source_arn.map(|source_arn| Permission {
-            principal: principal.to_owned(),
-            source_arn,
-        });
+        let wanted = source_arn.map(|source_arn| Permission { principal: principal.to_owned(), source_arn });
         let after = after.iter().copied();
         match self.observed.permissions.get(statement) {
             Some(live) if Some(live) == wanted.as_ref() => {}
             Some(_) => {
-                let change = self
-                    .builder
-                    .change(Resource::Permission, statement.to_owned(), Action::Replace);
+                let change = self.builder.change(Resource::Permission, statement.to_owned(), Action::Replace);
                 let remove = Call::RemovePermission(statement.to_owned());
                 let removed = self.builder.step(change, remove, after);
                 self.builder.step(change, Call::AddPermission(caller), [removed]);
             }
             None => {
-                let change = self
-                    .builder
-                    .change(Resource::Permission, statement.to_owned(), Action::Create);
+                let change = self.builder.change(Resource::Permission, statement.to_owned(), Action::Create);
                 self.builder.step(change, Call::AddPermission(caller), after);
             }
         }
@@ -398,9 +311,7 @@ impl Deploy<'_> {
             (None, Some(rule)) => delete_rule(&mut self.builder, name, rule),
             (Some(wanted), live) => {
                 let target = (self.stage.names.alias_arn(), wanted.input.clone());
-                let rule_differs = live
-                    .as_ref()
-                    .is_none_or(|r| !r.enabled || r.schedule != wanted.schedule);
+                let rule_differs = live.as_ref().is_none_or(|r| !r.enabled || r.schedule != wanted.schedule);
                 let target_differs = live.as_ref().is_none_or(|rule| {
                     !rule
                         .targets
@@ -413,24 +324,12 @@ impl Deploy<'_> {
                 let (action, fields) = rule_fields(live.as_ref(), &wanted.schedule, target_differs);
                 let change = self.builder.change_fields(Resource::Rule, name, action, fields);
                 let put = rule_differs.then(|| {
-                    let tags = if live.is_none() {
-                        self.stage.tags.clone()
-                    } else {
-                        Default::default()
-                    };
-                    self.builder.step(
-                        change,
-                        Call::PutRule {
-                            schedule: wanted.schedule.clone(),
-                            tags,
-                        },
-                        [],
-                    )
+                    let tags = if live.is_none() { self.stage.tags.clone() } else { Default::default() };
+                    self.builder.step(change, Call::PutRule { schedule: wanted.schedule.clone(), tags }, [])
                 });
                 if target_differs {
                     let after: Vec<StepId> = put.into_iter().chain(alias).collect();
-                    self.builder
-                        .step(change, Call::PutTarget { input: target.1 }, after);
+                    self.builder.step(change, Call::PutTarget { input: target.1 }, after);
                 }
             }
         }
@@ -443,188 +342,4 @@ pub(super) fn delete_rule(builder: &mut Builder, name: String, rule: &LiveRule) 
     let ids: Vec<String> = rule.targets.iter().map(|target| target.id.clone()).collect();
     let removed = (!ids.is_empty()).then(|| builder.step(change, Call::RemoveTargets(ids), []));
     builder.step(change, Call::DeleteRule, removed);
-}
-
-const ARCHITECTURE: &str = "architecture";
-
-/// Whether a published version is what the stage should be.
-fn is_current(version: &Version, stage: &Stage) -> bool {
-    version.code_sha256 == stage.artifact.code_sha256 && version.config == stage.function
-}
-
-fn function_fields(
-    function: &Function,
-    stage: &Stage,
-    mut fields: Vec<FieldChange>,
-    tags_differ: bool,
-) -> Vec<FieldChange> {
-    if function.code_sha256 != stage.artifact.code_sha256 {
-        let short = |sha: &str| sha.chars().take(8).collect::<String>();
-        fields.push(FieldChange::new(
-            "code",
-            short(&function.code_sha256),
-            format!(
-                "{} ({} bytes)",
-                short(&stage.artifact.code_sha256),
-                stage.artifact.bytes
-            ),
-        ));
-    }
-    if tags_differ {
-        let differing = stage
-            .tags
-            .iter()
-            .filter(|(key, value)| function.tags.get(*key) != Some(value));
-        fields.extend(differing.map(|(key, value)| FieldChange {
-            field: format!("tags.{key}"),
-            before: function.tags.get(key).cloned(),
-            after: Some(value.clone()),
-        }));
-    }
-    fields
-}
-
-/// The settings that differ, with units. Environment values are secrets: only that they differ is said.
-fn config_changes(live: &FunctionConfig, wanted: &FunctionConfig) -> Vec<FieldChange> {
-    let rows = [
-        ("role", live.role_arn.clone(), wanted.role_arn.clone()),
-        ("runtime", live.runtime.clone(), wanted.runtime.clone()),
-        ("handler", live.handler.clone(), wanted.handler.clone()),
-        (
-            ARCHITECTURE,
-            live.architecture.to_string(),
-            wanted.architecture.to_string(),
-        ),
-        (
-            "memory",
-            format!("{} MB", live.memory_mb),
-            format!("{} MB", wanted.memory_mb),
-        ),
-        (
-            "timeout",
-            format!("{} s", live.timeout_secs),
-            format!("{} s", wanted.timeout_secs),
-        ),
-        (
-            "ephemeral storage",
-            format!("{} MB", live.ephemeral_storage_mb),
-            format!("{} MB", wanted.ephemeral_storage_mb),
-        ),
-    ];
-    let mut changes: Vec<FieldChange> = rows
-        .into_iter()
-        .filter(|(_, before, after)| before != after)
-        .map(|(field, before, after)| FieldChange::new(field, before, after))
-        .collect();
-    let keys: std::collections::BTreeSet<&String> =
-        live.environment.keys().chain(wanted.environment.keys()).collect();
-    for key in keys {
-        let (before, after) = (live.environment.get(key), wanted.environment.get(key));
-        if before != after {
-            changes.push(FieldChange {
-                field: format!("environment.{key}"),
-                before: before.map(|_| "(hidden)".to_owned()),
-                after: after.map(|_| "(hidden)".to_owned()),
-            });
-        }
-    }
-    changes
-}
-
-fn rule_fields(live: Option<&LiveRule>, schedule: &str, target_differs: bool) -> (Action, Vec<FieldChange>) {
-    let Some(live) = live else {
-        return (Action::Create, Vec::new());
-    };
-    let mut fields = Vec::new();
-    if live.schedule != schedule {
-        fields.push(FieldChange::new("schedule", &live.schedule, schedule));
-    }
-    if !live.enabled {
-        fields.push(FieldChange::new("state", "disabled", "enabled"));
-    }
-    if target_differs {
-        fields.push(FieldChange::new(
-            "target",
-            "another",
-            "the alias, with a warm ping",
-        ));
-    }
-    (Action::Update, fields)
-}
-
-/// The calls that bring an API in line, the integration before the route that needs it.
-fn api_calls(
-    api: &Api,
-    alias_arn: &str,
-    tags: &std::collections::BTreeMap<String, String>,
-) -> (Vec<Call>, Vec<FieldChange>) {
-    let known = ApiRef::Known(api.id.clone());
-    let route = api.routes.iter().find(|route| route.key == "$default");
-    let routed = route.and_then(|r| {
-        api.integrations
-            .iter()
-            .find(|i| r.target == format!("integrations/{}", i.id))
-    });
-    let fits = |uri: &str, format: &str| uri == alias_arn && format == "2.0";
-    let (mut calls, mut fields) = (Vec::new(), Vec::new());
-    let spare = api.integrations.iter().find(|i| fits(&i.uri, &i.payload_format));
-    let target = match (routed, spare) {
-        (Some(routed), _) => {
-            if !fits(&routed.uri, &routed.payload_format) {
-                fields.push(FieldChange::new("integration", &routed.uri, alias_arn));
-                calls.push(Call::UpdateIntegration {
-                    api: known.clone(),
-                    integration: routed.id.clone(),
-                });
-            }
-            IntegrationRef::Known(routed.id.clone())
-        }
-        (None, Some(spare)) => IntegrationRef::Known(spare.id.clone()),
-        (None, None) => {
-            fields.push(FieldChange {
-                field: "integration".to_owned(),
-                before: None,
-                after: Some(alias_arn.to_owned()),
-            });
-            calls.push(Call::CreateIntegration(known.clone()));
-            IntegrationRef::Created
-        }
-    };
-    if routed.is_none() {
-        fields.push(FieldChange {
-            field: "route".to_owned(),
-            before: None,
-            after: Some("$default".to_owned()),
-        });
-        calls.push(match route {
-            Some(route) => Call::UpdateRoute {
-                api: known.clone(),
-                route: route.id.clone(),
-                integration: target,
-            },
-            None => Call::CreateRoute {
-                api: known.clone(),
-                integration: target,
-            },
-        });
-    }
-    match api.default_stage {
-        Some(AutoDeploy::On) => {}
-        Some(AutoDeploy::Off) => {
-            fields.push(FieldChange::new("automatic deployment", "off", "on"));
-            calls.push(Call::UpdateStage(known));
-        }
-        None => {
-            fields.push(FieldChange {
-                field: "stage".to_owned(),
-                before: None,
-                after: Some("$default".to_owned()),
-            });
-            calls.push(Call::CreateStage {
-                api: known,
-                tags: tags.clone(),
-            });
-        }
-    }
-    (calls, fields)
 }

@@ -7,6 +7,7 @@
 //! [`deploy`] plans a whole stage, [`rollback`] one alias write, [`undeploy`] the deletions.
 
 mod deploy;
+mod diff;
 mod rollback;
 mod undeploy;
 
@@ -85,29 +86,19 @@ pub enum PlanError {
 
 impl PlanError {
     pub(crate) fn not_deployed(names: &Names) -> Self {
-        Self::NotDeployed {
-            app: names.app.clone(),
-            stage: names.stage.clone(),
-        }
+        Self::NotDeployed { app: names.app.clone(), stage: names.stage.clone() }
     }
 }
 
 fn refuse_foreign(observed: &Observed) -> Result<(), PlanError> {
     let names = &observed.names;
     let check = |resource, name: String, tags: Option<&BTreeMap<String, String>>| match tags {
-        Some(tags) if !is_ours(tags, names) => Err(PlanError::NotOurs {
-            resource,
-            name,
-            app: names.app.clone(),
-            stage: names.stage.clone(),
-        }),
+        Some(tags) if !is_ours(tags, names) => {
+            Err(PlanError::NotOurs { resource, name, app: names.app.clone(), stage: names.stage.clone() })
+        }
         _ => Ok(()),
     };
-    check(
-        "function",
-        names.function(),
-        observed.function.as_ref().map(|f| &f.tags),
-    )?;
+    check("function", names.function(), observed.function.as_ref().map(|f| &f.tags))?;
     check("role", names.role(), observed.role.as_ref().map(|r| &r.tags))
 }
 
@@ -129,12 +120,7 @@ impl Builder {
         action: Action,
         fields: Vec<FieldChange>,
     ) -> usize {
-        self.plan.changes.push(Change {
-            resource,
-            name,
-            action,
-            fields,
-        });
+        self.plan.changes.push(Change { resource, name, action, fields });
         self.plan.changes.len() - 1
     }
 
@@ -144,11 +130,7 @@ impl Builder {
         call: Call,
         after: impl IntoIterator<Item = StepId>,
     ) -> StepId {
-        self.plan.steps.push(Step {
-            change,
-            call,
-            after: after.into_iter().collect(),
-        });
+        self.plan.steps.push(Step { change, call, after: after.into_iter().collect() });
         self.plan.steps.len() - 1
     }
 

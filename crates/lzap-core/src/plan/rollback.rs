@@ -11,29 +11,16 @@ pub(super) fn plan(rollback: &Rollback, observed: &Observed) -> Result<Plan, Pla
     let Some(alias) = &observed.alias else {
         return Err(PlanError::not_deployed(&observed.names));
     };
-    let existing = || {
-        observed
-            .versions
-            .iter()
-            .map(|v| v.number.as_str())
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
+    let existing = || observed.versions.iter().map(|v| v.number.as_str()).collect::<Vec<_>>().join(" ");
     let target = match rollback {
         Rollback::To(version) if observed.version(version).is_some() => version.clone(),
         Rollback::To(version) => {
-            return Err(PlanError::NoSuchVersion {
-                version: version.clone(),
-                existing: existing(),
-            });
+            return Err(PlanError::NoSuchVersion { version: version.clone(), existing: existing() });
         }
         Rollback::Previous => history::parse(&alias.description)
             .into_iter()
             .find(|version| *version != alias.version && observed.version(version).is_some())
-            .ok_or_else(|| PlanError::NothingBefore {
-                live: alias.version.clone(),
-                existing: existing(),
-            })?,
+            .ok_or_else(|| PlanError::NothingBefore { live: alias.version.clone(), existing: existing() })?,
     };
     let mut builder = Builder::default();
     if target != alias.version {

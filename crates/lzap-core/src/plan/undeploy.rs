@@ -23,10 +23,7 @@ pub(super) fn plan(undeploy: Undeploy, observed: &Observed) -> Plan {
     });
     if let Some(role) = &observed.role {
         let change = builder.change(Resource::Role, names.role(), Action::Delete);
-        let emptied = role
-            .policy
-            .is_some()
-            .then(|| builder.step(change, Call::DeleteRolePolicy, function));
+        let emptied = role.policy.is_some().then(|| builder.step(change, Call::DeleteRolePolicy, function));
         builder.step(change, Call::DeleteRole, emptied.or(function));
     }
     if observed.log_group.is_some() && undeploy == Undeploy::Everything {

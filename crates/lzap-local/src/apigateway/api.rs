@@ -63,7 +63,9 @@ impl Api {
         match text(&body, "protocolType") {
             "HTTP" => {}
             "WEBSOCKET" => return Err(Refusal::unknown("CreateApi with protocolType WEBSOCKET")),
-            _ => return Err(Refusal::bad("Invalid protocol specified. Must be one of [HTTP, WEBSOCKET]")),
+            _ => {
+                return Err(Refusal::bad("Invalid protocol specified. Must be one of [HTTP, WEBSOCKET]"));
+            }
         }
         let target = take_text(&mut body, "target");
         let route_key = take_text(&mut body, "routeKey").unwrap_or_else(|| "$default".to_owned());
@@ -117,7 +119,8 @@ impl Api {
     /// `UpdateApi`; a target changes the integration that quick-create made.
     pub(super) fn update(&mut self, mut body: Fields) -> Result<(), Refusal> {
         if let Some(target) = take_text(&mut body, "target") {
-            let managed = self.integrations.values_mut().find(|fields| fields.contains_key("apiGatewayManaged"));
+            let managed =
+                self.integrations.values_mut().find(|fields| fields.contains_key("apiGatewayManaged"));
             let managed = managed.ok_or_else(|| Refusal::bad("The API was not made with a target"))?;
             function_arn(&target).ok_or_else(|| Refusal::bad("Invalid function ARN or invalid uri"))?;
             managed.insert("integrationUri".to_owned(), json!(target));
@@ -137,7 +140,9 @@ impl Api {
     pub(super) fn resolve(&self, id: &str, method: &Method, path: &str) -> Option<Resolved> {
         let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
         let (stage, rest) = match self.stages.get_key_value(first).filter(|(name, _)| *name != "$default") {
-            Some((name, _)) => (name.as_str(), path.trim_start_matches('/').strip_prefix(first).unwrap_or_default()),
+            Some((name, _)) => {
+                (name.as_str(), path.trim_start_matches('/').strip_prefix(first).unwrap_or_default())
+            }
             None => ("$default", path),
         };
         let stage_fields = self.stages.get(stage)?;
@@ -148,7 +153,8 @@ impl Api {
         let route = self.routes.values().find(|route| text(route, "routeKey") == key)?;
         let integration = text(route, "target").strip_prefix("integrations/")?;
         let integration = self.integrations.get(integration)?;
-        let variables = stage_fields.get("stageVariables").and_then(Value::as_object).cloned().unwrap_or_default();
+        let variables =
+            stage_fields.get("stageVariables").and_then(Value::as_object).cloned().unwrap_or_default();
         Some(Resolved {
             function_arn: function_arn(text(integration, "integrationUri"))?,
             source_arn: self.source_arn(id, stage, method, key),

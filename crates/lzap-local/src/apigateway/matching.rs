@@ -34,13 +34,23 @@ pub(super) fn check(key: &str) -> Result<(), String> {
         let greedy = parts.iter().position(|part| part.ends_with("+}"));
         METHODS.contains(&method) && path.starts_with('/') && greedy.is_none_or(|at| at + 1 == parts.len())
     });
-    if good { Ok(()) } else { Err(format!("The provided route key is not formatted properly for HTTP protocol: {key}")) }
+    if good {
+        Ok(())
+    } else {
+        Err(format!("The provided route key is not formatted properly for HTTP protocol: {key}"))
+    }
 }
 
 /// The best route among the keys.
-pub(super) fn best<'a>(keys: impl Iterator<Item = &'a str>, method: &Method, path: &str) -> Option<Matched<'a>> {
+pub(super) fn best<'a>(
+    keys: impl Iterator<Item = &'a str>,
+    method: &Method,
+    path: &str,
+) -> Option<Matched<'a>> {
     let candidates = keys.filter_map(|key| {
-        let Some((wanted, route)) = key.split_once(' ') else { return Some((Vec::new(), false, key, Fields::new())) };
+        let Some((wanted, route)) = key.split_once(' ') else {
+            return Some((Vec::new(), false, key, Fields::new()));
+        };
         let named = wanted == method.as_str();
         if !named && wanted != "ANY" {
             return None;
@@ -102,26 +112,36 @@ mod tests {
     use super::*;
 
     const KEYS: [&str; 8] = [
-        "$default", "ANY /", "GET /pets/{id}", "GET /pets/{proxy+}", "ANY /pets/dog", "POST /pets/dog",
-        "ANY /{proxy+}", "GET /pets/dog/{id}",
+        "$default",
+        "ANY /",
+        "GET /pets/{id}",
+        "GET /pets/{proxy+}",
+        "ANY /pets/dog",
+        "POST /pets/dog",
+        "ANY /{proxy+}",
+        "GET /pets/dog/{id}",
     ];
 
-    fn check(method: Method, path: &str, key: &str, parameters: &[(&str, &str)]) {
-        let matched = best(KEYS.into_iter(), &method, path).expect("a route");
-        let expected: Fields = parameters.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
+    fn check(method: &Method, path: &str, key: &str, parameters: &[(&str, &str)]) {
+        let matched = best(KEYS.into_iter(), method, path).expect("a route");
+        let expected: Fields =
+            parameters.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
         assert_eq!(matched, Matched { key, parameters: expected }, "{method} {path}");
     }
 
     #[test]
     fn the_most_specific_route_wins() {
-        check(Method::GET, "/", "ANY /", &[]);
-        check(Method::GET, "/pets/cat", "GET /pets/{id}", &[("id", "cat")]);
-        check(Method::GET, "/pets/dog", "ANY /pets/dog", &[]);
-        check(Method::POST, "/pets/dog", "POST /pets/dog", &[]);
-        check(Method::GET, "/pets/dog/1", "GET /pets/dog/{id}", &[("id", "1")]);
-        check(Method::GET, "/pets/cat/1/2", "GET /pets/{proxy+}", &[("proxy", "cat/1/2")]);
-        check(Method::POST, "/pets/cat", "ANY /{proxy+}", &[("proxy", "pets/cat")]);
-        assert_eq!(best(["$default"].into_iter(), &Method::PUT, "/x").map(|matched| matched.key), Some("$default"));
+        check(&Method::GET, "/", "ANY /", &[]);
+        check(&Method::GET, "/pets/cat", "GET /pets/{id}", &[("id", "cat")]);
+        check(&Method::GET, "/pets/dog", "ANY /pets/dog", &[]);
+        check(&Method::POST, "/pets/dog", "POST /pets/dog", &[]);
+        check(&Method::GET, "/pets/dog/1", "GET /pets/dog/{id}", &[("id", "1")]);
+        check(&Method::GET, "/pets/cat/1/2", "GET /pets/{proxy+}", &[("proxy", "cat/1/2")]);
+        check(&Method::POST, "/pets/cat", "ANY /{proxy+}", &[("proxy", "pets/cat")]);
+        assert_eq!(
+            best(["$default"].into_iter(), &Method::PUT, "/x").map(|matched| matched.key),
+            Some("$default")
+        );
         assert_eq!(best(["GET /x"].into_iter(), &Method::PUT, "/x"), None);
         assert_eq!(best(["GET /x/{proxy+}"].into_iter(), &Method::GET, "/x"), None);
     }

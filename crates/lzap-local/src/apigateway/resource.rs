@@ -20,7 +20,9 @@ pub(super) fn answer(api: &mut Api, path: &[&str], call: Call<'_>, now_ms: i64) 
         ["integrations" | "routes" | "stages" | "deployments"] if *call.method == Method::GET => {
             page(kind(api, path[0]).values(), &call.query)
         }
-        [what @ ("integrations" | "routes" | "stages" | "deployments"), id] => one(api, what, id, call, now_ms),
+        [what @ ("integrations" | "routes" | "stages" | "deployments"), id] => {
+            one(api, what, id, call, now_ms)
+        }
         _ => Err(Refusal::unknown(&operation(call.method, &call.segments))),
     }
 }
@@ -57,7 +59,7 @@ fn one(api: &mut Api, what: &str, id: &str, call: Call<'_>, now_ms: i64) -> Resu
 
 fn update(api: &Api, what: &str, mut fields: Fields, body: Fields, now_ms: i64) -> Result<Fields, Refusal> {
     let managed = fields.contains_key("apiGatewayManaged");
-    if managed && what == "stages" || managed && body.contains_key("routeKey") {
+    if managed && (what == "stages" || body.contains_key("routeKey")) {
         return Err(Refusal::bad(format!("Cannot update {what} that API Gateway manages")));
     }
     if body.contains_key("routeKey") && text(&body, "routeKey") != text(&fields, "routeKey") {
@@ -85,7 +87,9 @@ fn refuse_delete(api: &Api, what: &str, id: &str, fields: &Fields) -> Result<(),
     let user = api.routes.values().find(|route| what == "integrations" && text(route, "target") == target);
     user.map_or(Ok(()), |route| {
         let route = text(route, "routeId");
-        Err(Refusal::conflict(format!("Cannot delete Integration '{id}' due to it being referenced by Route '{route}'.")))
+        Err(Refusal::conflict(format!(
+            "Cannot delete Integration '{id}' due to it being referenced by Route '{route}'."
+        )))
     })
 }
 
@@ -117,13 +121,20 @@ pub(super) fn check_integration(fields: &mut Fields) -> Result<(), Refusal> {
     if !matches!(text(fields, "payloadFormatVersion"), "1.0" | "2.0") {
         return Err(Refusal::bad("PayloadFormatVersion must be 1.0 or 2.0 for an AWS_PROXY integration"));
     }
-    let defaults =
-        [("connectionType", json!("INTERNET")), ("integrationMethod", json!("POST")), ("timeoutInMillis", json!(30_000))];
+    let defaults = [
+        ("connectionType", json!("INTERNET")),
+        ("integrationMethod", json!("POST")),
+        ("timeoutInMillis", json!(30_000)),
+    ];
     for (key, value) in defaults {
         fields.entry(key).or_insert(value);
     }
     let timeout = fields.get("timeoutInMillis").and_then(Value::as_u64).unwrap_or_default();
-    if (50..=30_000).contains(&timeout) { Ok(()) } else { Err(Refusal::bad("Timeout should be between 50 and 30000 ms")) }
+    if (50..=30_000).contains(&timeout) {
+        Ok(())
+    } else {
+        Err(Refusal::bad("Timeout should be between 50 and 30000 ms"))
+    }
 }
 
 /// The function of an integration's URI, which is its ARN or API Gateway's path to it.
@@ -132,7 +143,8 @@ pub(super) fn function_arn(uri: &str) -> Option<String> {
         Some((_, rest)) => rest.strip_suffix("/invocations")?,
         None => uri,
     };
-    (arn.starts_with("arn:") && arn.contains(":lambda:") && arn.contains(":function:")).then(|| arn.to_owned())
+    (arn.starts_with("arn:") && arn.contains(":lambda:") && arn.contains(":function:"))
+        .then(|| arn.to_owned())
 }
 
 fn create_route(api: &mut Api, body: Fields) -> Result<Answer, Refusal> {
@@ -160,7 +172,9 @@ fn check_target(api: &Api, fields: &Fields) -> Result<(), Refusal> {
     if text(fields, "authorizationType") != "NONE" {
         return Err(Refusal::unknown("routes with an authorizer"));
     }
-    let Some(target) = fields.get("target").and_then(Value::as_str) else { return Ok(()) };
+    let Some(target) = fields.get("target").and_then(Value::as_str) else {
+        return Ok(());
+    };
     let known = target.strip_prefix("integrations/").is_some_and(|id| api.integrations.contains_key(id));
     if known { Ok(()) } else { Err(Refusal::missing(format!("Unable to find Integration by ID {target}"))) }
 }
@@ -196,7 +210,8 @@ fn deploy(fields: &mut Fields) {
 fn create_deployment(api: &mut Api, body: &Fields, now_ms: i64) -> Result<Answer, Refusal> {
     let id = new_id(6);
     if let Some(name) = body.get("stageName").and_then(Value::as_str) {
-        let stage = api.stages.get_mut(name).ok_or_else(|| Refusal::missing("Invalid stage identifier specified"))?;
+        let stage =
+            api.stages.get_mut(name).ok_or_else(|| Refusal::missing("Invalid stage identifier specified"))?;
         stage.insert("deploymentId".to_owned(), json!(id));
     }
     let mut fields = object(json!({

@@ -104,22 +104,25 @@ mod tests {
         Some((response.status().as_u16(), content_type, body))
     }
 
-    fn some(status: u16, content_type: &str, body: &str) -> Option<(u16, String, String)> {
-        Some((status, content_type.to_owned(), body.to_owned()))
+    fn text(status: u16, content_type: &str, body: &str) -> (u16, String, String) {
+        (status, content_type.to_owned(), body.to_owned())
     }
 
     #[test]
     fn an_object_with_a_status_is_a_response() {
         let full = json!({ "statusCode": 201, "headers": { "Content-Type": "text/csv", "X-N": 1 }, "body": "aGk=", "isBase64Encoded": true });
-        assert_eq!(answer(&full, "2.0"), some(201, "text/csv", "hi"));
-        assert_eq!(answer(&json!({ "statusCode": "204" }), "2.0"), some(204, "text/plain;charset=UTF-8", ""));
+        assert_eq!(answer(&full, "2.0"), Some(text(201, "text/csv", "hi")));
+        assert_eq!(
+            answer(&json!({ "statusCode": "204" }), "2.0"),
+            Some(text(204, "text/plain;charset=UTF-8", ""))
+        );
     }
 
     #[test]
     fn anything_else_is_a_json_body_in_format_2_only() {
-        assert_eq!(answer(&json!({ "a": 1 }), "2.0"), some(200, "application/json", "{\"a\":1}"));
-        assert_eq!(answer(&json!("hi"), "2.0"), some(200, "application/json", "hi"));
-        assert_eq!(answer(&json!(null), "2.0"), some(200, "application/json", "null"));
+        assert_eq!(answer(&json!({ "a": 1 }), "2.0"), Some(text(200, "application/json", "{\"a\":1}")));
+        assert_eq!(answer(&json!("hi"), "2.0"), Some(text(200, "application/json", "hi")));
+        assert_eq!(answer(&json!(null), "2.0"), Some(text(200, "application/json", "null")));
         assert_eq!(answer(&json!({ "a": 1 }), "1.0"), None);
     }
 

@@ -75,7 +75,9 @@ fn version_1(received: &Received, route: &Resolved) -> Value {
     let (headers, multi_headers) = single_and_multi(all_headers(received));
     let query = percent::pairs(parts.uri.query().unwrap_or_default());
     let (query, multi_query) = single_and_multi(query.collect());
-    let some = |map: Map<String, Value>| if map.is_empty() { Value::Null } else { Value::Object(map) };
+    let some = |map: Map<String, Value>| {
+        if map.is_empty() { Value::Null } else { Value::Object(map) }
+    };
     let resource = route.route_key.split_once(' ').map_or("$default", |(_, path)| path);
     let mut event = json!({
         "version": "1.0",
@@ -128,7 +130,8 @@ fn add_body(event: &mut Value, received: &Received) {
 
 /// Whether API Gateway passes a body as text. Forms are not: they come in base64.
 fn is_text(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let textual = essence.starts_with("text/")
         || matches!(essence.as_str(), "application/json" | "application/javascript" | "application/xml")
@@ -144,7 +147,9 @@ fn all_headers(received: &Received) -> Vec<(String, String)> {
         .iter()
         .filter(|(name, _)| !CONNECTION_HEADERS.contains(&name.as_str()))
         .filter(|(name, _)| !name.as_str().starts_with("x-forwarded-") && *name != "x-amzn-trace-id")
-        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
         .collect();
     let mut add = |name: &str, value: String| all.push((name.to_owned(), value));
     if !headers.contains_key(header::CONTENT_LENGTH) {
@@ -288,9 +293,14 @@ mod tests {
     #[test]
     fn a_body_is_text_only_when_its_type_says_so() {
         let check = |content_type: &str, body: &'static [u8], expected: &str, base64: bool| {
-            let request = Request::post("/").header("content-type", content_type).body(body).expect("a request");
+            let request =
+                Request::post("/").header("content-type", content_type).body(body).expect("a request");
             let event = build(&received(request), &route("2.0"));
-            assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!(expected), &json!(base64)), "{content_type}");
+            assert_eq!(
+                (&event["body"], &event["isBase64Encoded"]),
+                (&json!(expected), &json!(base64)),
+                "{content_type}"
+            );
         };
         check("application/json; charset=utf-8", b"{}", "{}", false);
         check("text/csv", "ä".as_bytes(), "ä", false);

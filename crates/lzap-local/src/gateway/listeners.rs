@@ -42,7 +42,8 @@ impl Listeners {
     pub(crate) async fn reserve(wanted: Option<u16>) -> Result<Reserved, LocalError> {
         for port in wanted.into_iter().chain(PREFERRED).chain([0; 5]) {
             if let Ok(sockets) = bind(port).await {
-                let port = sockets.first().and_then(|socket| socket.local_addr().ok()).map_or(port, |at| at.port());
+                let port =
+                    sockets.first().and_then(|socket| socket.local_addr().ok()).map_or(port, |at| at.port());
                 return Ok(Reserved { port, sockets });
             }
         }
@@ -54,7 +55,11 @@ impl Listeners {
     pub(crate) fn open(&self, gateway: &Arc<Gateway>, api_id: &str, reserved: Reserved) {
         let stop = CancellationToken::new();
         for socket in reserved.sockets {
-            let context = Arc::new(Listener { gateway: gateway.clone(), api_id: api_id.to_owned(), port: reserved.port });
+            let context = Arc::new(Listener {
+                gateway: gateway.clone(),
+                api_id: api_id.to_owned(),
+                port: reserved.port,
+            });
             let app = Router::new()
                 .fallback(answer)
                 .with_state(context)

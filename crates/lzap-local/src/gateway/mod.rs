@@ -23,6 +23,7 @@ pub(crate) use listeners::Listeners;
 
 use crate::apigateway::{Apis, Resolved};
 use crate::lambda::{Caller, Invocation, InvocationKind, Lambda};
+use crate::percent;
 use crate::ports::Clock;
 use crate::server::host;
 
@@ -75,7 +76,13 @@ pub(crate) enum Failure {
 
 impl Gateway {
     /// Answers one request to an API.
-    async fn answer(&self, api_id: &str, port: u16, peer: SocketAddr, request: Request<Body>) -> Response<Body> {
+    async fn answer(
+        &self,
+        api_id: &str,
+        port: u16,
+        peer: SocketAddr,
+        request: Request<Body>,
+    ) -> Response<Body> {
         let request_id = Uuid::new_v4().simple().to_string()[..16].to_owned();
         let (parts, body) = request.into_parts();
         let is_head = parts.method == http::Method::HEAD;
@@ -107,8 +114,9 @@ impl Gateway {
     }
 
     async fn call(&self, received: &Received) -> Result<Response<Bytes>, Failure> {
-        let path = received.parts.uri.path();
-        let route = self.apis.resolve(&received.api_id, &received.parts.method, path).ok_or(Failure::NotFound)?;
+        let path = percent::decode(received.parts.uri.path());
+        let route =
+            self.apis.resolve(&received.api_id, &received.parts.method, &path).ok_or(Failure::NotFound)?;
         let event = event::build(received, &route);
         let payload = Bytes::from(event.to_string());
         if payload.len() as u64 > SYNC_PAYLOAD_BYTES {

@@ -35,10 +35,7 @@ pub(crate) struct CodeStore {
 impl CodeStore {
     /// Opens the store below `root`, making its folders.
     pub(crate) fn open(root: &Path) -> io::Result<Self> {
-        let store = Self {
-            zips: root.join("zips"),
-            code: root.join("code"),
-        };
+        let store = Self { zips: root.join("zips"), code: root.join("code") };
         fs::create_dir_all(&store.zips)?;
         fs::create_dir_all(&store.code)?;
         Ok(store)
@@ -47,10 +44,7 @@ impl CodeStore {
     /// Keeps a zip and unpacks it, so that a bad one is refused before a function exists.
     pub(crate) fn put(&self, zip: &[u8]) -> Result<Code, ApiError> {
         let digest = Sha256::digest(zip);
-        let code = Code {
-            sha256: BASE64_STANDARD.encode(digest),
-            size: zip.len() as u64,
-        };
+        let code = Code { sha256: BASE64_STANDARD.encode(digest), size: zip.len() as u64 };
         let path = self.zip_path(&code.sha256);
         if !path.exists() {
             self.unpack(&code.sha256, zip)?;
@@ -85,17 +79,10 @@ impl CodeStore {
             let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
             for entry in entries {
                 let path = entry.path();
-                let stem = path
-                    .file_stem()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned();
+                let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 if !keep.contains(&stem) && !is_young(&path) {
-                    let removed = if path.is_dir() {
-                        fs::remove_dir_all(&path)
-                    } else {
-                        fs::remove_file(&path)
-                    };
+                    let removed =
+                        if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
                     if let Err(error) = removed {
                         tracing::warn!(%error, "unused code could not be deleted");
                     }
@@ -111,9 +98,7 @@ impl CodeStore {
         let scratch = tempfile::TempDir::with_prefix_in("unpacking-", &self.code).map_err(host)?;
         let mut left = UNZIPPED_BYTES;
         for index in 0..archive.len() {
-            let mut entry = archive
-                .by_index(index)
-                .map_err(|_| ApiError::invalid(NOT_A_ZIP))?;
+            let mut entry = archive.by_index(index).map_err(|_| ApiError::invalid(NOT_A_ZIP))?;
             unpack_entry(&mut entry, scratch.path(), &mut left)?;
         }
         fs::set_permissions(scratch.path(), Permissions::from_mode(0o755)).map_err(host)?;
@@ -137,9 +122,7 @@ fn unpack_entry<R: Read + ?Sized>(
     left: &mut u64,
 ) -> Result<(), ApiError> {
     let bad = |error: io::Error| ApiError::invalid(format!("{NOT_A_ZIP} ({error})"));
-    let relative = entry
-        .enclosed_name()
-        .ok_or_else(|| ApiError::invalid(NOT_A_ZIP))?;
+    let relative = entry.enclosed_name().ok_or_else(|| ApiError::invalid(NOT_A_ZIP))?;
     let path = root.join(relative);
     if entry.is_dir() {
         return fs::create_dir_all(&path).map_err(bad);
@@ -155,9 +138,7 @@ fn unpack_entry<R: Read + ?Sized>(
     let mut file = fs::File::create_new(&path).map_err(bad)?;
     let written = io::copy(&mut entry.take(*left + 1), &mut file).map_err(bad)?;
     *left = left.checked_sub(written).ok_or_else(|| {
-        ApiError::invalid(format!(
-            "Unzipped size must be smaller than {UNZIPPED_BYTES} bytes"
-        ))
+        ApiError::invalid(format!("Unzipped size must be smaller than {UNZIPPED_BYTES} bytes"))
     })?;
     fs::set_permissions(&path, Permissions::from_mode(mode | 0o400)).map_err(bad)
 }
@@ -166,13 +147,9 @@ fn unpack_entry<R: Read + ?Sized>(
 fn unpack_link<R: Read + ?Sized>(entry: &mut ZipFile<'_, R>, path: &Path) -> Result<(), ApiError> {
     let mut target = String::new();
     let read = entry.take(4096).read_to_string(&mut target);
-    let inside = Path::new(&target)
-        .components()
-        .all(|part| matches!(part, Component::Normal(_)));
+    let inside = Path::new(&target).components().all(|part| matches!(part, Component::Normal(_)));
     if read.is_err() || !inside {
-        return Err(ApiError::invalid(
-            "The zip holds a symbolic link that leads out of its folder.",
-        ));
+        return Err(ApiError::invalid("The zip holds a symbolic link that leads out of its folder."));
     }
     std::os::unix::fs::symlink(&target, path)
         .map_err(|error| ApiError::invalid(format!("{NOT_A_ZIP} ({error})")))

@@ -20,12 +20,7 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-            reason: None,
-        }
+        Self { status, code, message: message.into(), reason: None }
     }
 
     /// 404 with a sentence of its own.
@@ -100,10 +95,7 @@ impl ApiError {
 
     /// 429: rejected before it ran.
     pub(crate) fn throttled(reason: &'static str) -> Self {
-        Self {
-            reason: Some(reason),
-            ..Self::new(429, "TooManyRequestsException", "Rate Exceeded.")
-        }
+        Self { reason: Some(reason), ..Self::new(429, "TooManyRequestsException", "Rate Exceeded.") }
     }
 
     /// 403: the resource policy doesn't let this caller in.

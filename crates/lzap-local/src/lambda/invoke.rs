@@ -66,9 +66,7 @@ impl Inner {
             InvocationKind::DryRun => Ok(answer(204)),
             InvocationKind::Event => {
                 let invoked = answer(202);
-                self.host
-                    .tasks
-                    .spawn(Arc::clone(self).run_later(call, request_id));
+                self.host.tasks.spawn(Arc::clone(self).run_later(call, request_id));
                 Ok(invoked)
             }
             InvocationKind::RequestResponse => {
@@ -86,10 +84,9 @@ impl Inner {
 
     fn authorize(&self, call: &Call) -> Result<(), ApiError> {
         match &call.caller {
-            Caller::Service {
-                principal,
-                source_arn,
-            } if !self.state().allows(&call.reference, principal, source_arn) => {
+            Caller::Service { principal, source_arn }
+                if !self.state().allows(&call.reference, principal, source_arn) =>
+            {
                 Err(ApiError::access_denied(principal, &call.reference.full()))
             }
             _ => Ok(()),
@@ -109,17 +106,10 @@ impl Inner {
         let job = self.job(call, &resolved, request_id);
         let inner = Arc::clone(self);
         self.host.tasks.spawn(async move {
-            let drive = Drive {
-                environment,
-                job,
-                timeout: timeout(&resolved),
-                sender,
-            };
+            let drive = Drive { environment, job, timeout: timeout(&resolved), sender };
             inner.drive(drive, lease).await;
         });
-        receiver
-            .await
-            .map_err(|_| ApiError::service("the invocation was lost"))
+        receiver.await.map_err(|_| ApiError::service("the invocation was lost"))
     }
 
     /// A warm environment, or a new one without a worker yet.
@@ -141,13 +131,7 @@ impl Inner {
     fn job(&self, call: &Call, resolved: &Resolved, request_id: Uuid) -> Job {
         let id = request_id.simple().to_string();
         let seconds = self.now_ms() / 1000;
-        let trace = || {
-            format!(
-                "Root=1-{seconds:08x}-{};Parent={};Sampled=0",
-                &id[..24],
-                &id[16..]
-            )
-        };
+        let trace = || format!("Root=1-{seconds:08x}-{};Parent={};Sampled=0", &id[..24], &id[16..]);
         Job {
             request_id: request_id.to_string(),
             payload: call.payload.clone(),
@@ -160,22 +144,12 @@ impl Inner {
 
     /// Starts the worker if need be, lets it serve, answers, and puts the environment back.
     async fn drive(self: Arc<Self>, drive: Drive, lease: Lease<Environment>) {
-        let Drive {
-            mut environment,
-            mut job,
-            timeout,
-            sender,
-        } = drive;
+        let Drive { mut environment, mut job, timeout, sender } = drive;
         environment.logs.begin();
         let request_id = job.request_id.clone();
-        let init = if environment.is_up() {
-            None
-        } else {
-            Some(initialize(&mut environment, &request_id).await)
-        };
-        environment
-            .logs
-            .line(&start(&request_id, &environment.key().version));
+        let init =
+            if environment.is_up() { None } else { Some(initialize(&mut environment, &request_id).await) };
+        environment.logs.line(&start(&request_id, &environment.key().version));
         let began = Instant::now();
         let deadline = began + timeout;
         job.deadline_ms = self.now_ms() + i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
@@ -286,9 +260,7 @@ async fn initialize(environment: &mut Environment, request_id: &str) -> Result<D
         Ok(()) => Ok(began.elapsed()),
         Err(cause) => {
             let failure = cause.clone().failure(request_id, 0, limit);
-            environment
-                .logs
-                .line(&init_report(began.elapsed(), "init", &failure));
+            environment.logs.line(&init_report(began.elapsed(), "init", &failure));
             Err(cause)
         }
     }
@@ -314,10 +286,7 @@ fn conclude(
         peak_bytes: environment.peak_bytes(),
     };
     logs.line(&report(request_id, &report_of, result.as_ref().err()));
-    Outcome {
-        result,
-        log_tail: logs.tail(),
-    }
+    Outcome { result, log_tail: logs.tail() }
 }
 
 fn finished(invoked: Invoked, outcome: Outcome) -> Invoked {
@@ -325,12 +294,7 @@ fn finished(invoked: Invoked, outcome: Outcome) -> Invoked {
         Ok(payload) => (payload, None),
         Err(failure) => (failure.body, Some("Unhandled".to_owned())),
     };
-    Invoked {
-        payload,
-        function_error,
-        log_tail: Some(outcome.log_tail),
-        ..invoked
-    }
+    Invoked { payload, function_error, log_tail: Some(outcome.log_tail), ..invoked }
 }
 
 fn timeout(resolved: &Resolved) -> Duration {
@@ -354,8 +318,6 @@ fn check_payload(call: &Call) -> Result<Bytes, ApiError> {
     }
     match serde_json::from_slice::<IgnoredAny>(&call.payload) {
         Ok(_) => Ok(call.payload.clone()),
-        Err(error) => Err(ApiError::payload_not_json(&format!(
-            "Could not parse payload into json: {error}"
-        ))),
+        Err(error) => Err(ApiError::payload_not_json(&format!("Could not parse payload into json: {error}"))),
     }
 }

@@ -19,7 +19,8 @@ mod state;
 mod tests;
 mod worker;
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -134,27 +135,9 @@ impl Lambda {
         saved: Option<serde_json::Value>,
     ) -> Result<Self, LocalError> {
         let root = config.state_dir.join("lambda");
-        let unreadable = |why| LocalError::StateUnreadable {
-            path: config.state_dir.clone(),
-            why,
-        };
-        let state = saved
-            .map_or_else(|| Ok(State::new()), State::restore)
-            .map_err(unreadable)?;
-        let folder = root.join("environments");
-        let code = CodeStore::open(&root).map_err(LocalError::io("create", &root))?;
-        fs_err::create_dir_all(&folder).map_err(LocalError::io("create", &folder))?;
-        let (store, leftovers, in_use) = (code.clone(), folder.clone(), state.code_in_use());
-        let tidied = tokio::task::spawn_blocking(move || {
-            worker::clear_leftovers(&leftovers);
-            store.collect(&in_use);
-        });
-        if let Err(error) = tidied.await {
-            return Err(LocalError::Part {
-                part: "Lambda service",
-                why: error.to_string(),
-            });
-        }
+        let unreadable = |why| LocalError::StateUnreadable { path: config.state_dir.clone(), why };
+        let state = saved.map_or_else(|| Ok(State::new()), State::restore).map_err(unreadable)?;
+        let (code, folder) = prepare(&root, state.code_in_use()).await?;
         let concurrency = concurrency();
         let (endpoint, architecture) = (config.endpoint.clone(), config.host_architecture);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -163,20 +146,10 @@ impl Lambda {
             state: Mutex::new(state),
             code,
             pool: Pool::new(concurrency),
-            host: Host {
-                ports,
-                folder,
-                endpoint,
-                architecture,
-                tasks,
-                stop,
-            },
+            host: Host { ports, folder, endpoint, architecture, tasks, stop },
             concurrency,
         });
-        inner
-            .host
-            .tasks
-            .spawn(expire(Arc::downgrade(&inner), inner.config.idle_expiry));
+        inner.host.tasks.spawn(expire(Arc::downgrade(&inner), inner.config.idle_expiry));
         Ok(Self(inner))
     }
 
@@ -191,12 +164,7 @@ impl Lambda {
     /// When the function was not reached; [`InvokeError`] says why in AWS's words. A function that failed is no error
     /// here: see [`Invoked::function_error`].
     pub(crate) async fn invoke(&self, invocation: Invocation) -> Result<Invoked, InvokeError> {
-        let region = invocation
-            .function_arn
-            .split(':')
-            .nth(3)
-            .unwrap_or_default()
-            .to_owned();
+        let region = invocation.function_arn.split(':').nth(3).unwrap_or_default().to_owned();
         let reference = FunctionRef::parse(&invocation.function_arn, None, &region, &self.0.config.account)?;
         let call = Call {
             reference,
@@ -230,10 +198,7 @@ impl Lambda {
         host.stop.cancel();
         self.0.pool.close();
         host.tasks.close();
-        if tokio::time::timeout(Duration::from_secs(2), host.tasks.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(Duration::from_secs(2), host.tasks.wait()).await.is_err() {
             tracing::warn!("some invocations did not end in time");
         }
     }
@@ -253,8 +218,27 @@ impl Inner {
     fn evict(&self) {
         let state = self.state().clone();
         let now_ms = self.now_ms();
-        self.pool
-            .evict(self.config.idle_expiry, |key| state.is_current(key, now_ms));
+        self.pool.evict(self.config.idle_expiry, |key| state.is_current(key, now_ms));
+    }
+}
+
+/// Makes the folders below `root`, and clears away what an earlier cloud left there. Answers with the store of all code
+/// and the folder for environments.
+async fn prepare(root: &Path, in_use: BTreeSet<String>) -> Result<(CodeStore, PathBuf), LocalError> {
+    fs_err::create_dir_all(root).map_err(LocalError::io("create", root))?;
+    // Workers run in folders of their own: what is relative here would lead nowhere there.
+    let root = fs_err::canonicalize(root).map_err(LocalError::io("read", root))?;
+    let folder = root.join("environments");
+    fs_err::create_dir_all(&folder).map_err(LocalError::io("create", &folder))?;
+    let code = CodeStore::open(&root).map_err(LocalError::io("create", &root))?;
+    let (store, leftovers) = (code.clone(), folder.clone());
+    let tidied = tokio::task::spawn_blocking(move || {
+        worker::clear_leftovers(&leftovers);
+        store.collect(&in_use);
+    });
+    match tidied.await {
+        Ok(()) => Ok((code, folder)),
+        Err(error) => Err(LocalError::Part { part: "Lambda service", why: error.to_string() }),
     }
 }
 
@@ -282,17 +266,9 @@ fn concurrency() -> u32 {
     let limit = getrlimit(Resource::Nofile);
     let allowed = limit.maximum.unwrap_or(u64::MAX).min(wanted);
     let current = limit.current.unwrap_or(u64::MAX);
-    let raised = Rlimit {
-        current: Some(allowed),
-        ..limit
-    };
-    let files = if current < allowed && setrlimit(Resource::Nofile, raised).is_ok() {
-        allowed
-    } else {
-        current
-    };
+    let raised = Rlimit { current: Some(allowed), ..limit };
+    let files =
+        if current < allowed && setrlimit(Resource::Nofile, raised).is_ok() { allowed } else { current };
     let workers = files.saturating_sub(SPARE) / EACH;
-    u32::try_from(workers)
-        .unwrap_or(u32::MAX)
-        .clamp(10, state::ACCOUNT_CONCURRENCY)
+    u32::try_from(workers).unwrap_or(u32::MAX).clamp(10, state::ACCOUNT_CONCURRENCY)
 }

@@ -49,15 +49,8 @@ pub(crate) struct Lease<E> {
 impl<E> Pool<E> {
     /// An empty pool.
     pub(crate) fn new(host_limit: u32) -> Arc<Self> {
-        let shelves = Shelves {
-            idle: BTreeMap::new(),
-            busy: BTreeMap::new(),
-            closed: false,
-        };
-        Arc::new(Self {
-            shelves: Mutex::new(shelves),
-            host_limit,
-        })
+        let shelves = Shelves { idle: BTreeMap::new(), busy: BTreeMap::new(), closed: false };
+        Arc::new(Self { shelves: Mutex::new(shelves), host_limit })
     }
 
     /// Admits an invocation, or throttles it: by the function's reservation, by what the account has left, by the host.
@@ -66,17 +59,11 @@ impl<E> Pool<E> {
         let function_arn = resolved.key.function_arn.clone();
         let own = shelves.busy.get(&function_arn).map_or(0, |busy| busy.count);
         let all: u32 = shelves.busy.values().map(|busy| busy.count).sum();
-        let unreserved: u32 = shelves
-            .busy
-            .values()
-            .filter(|busy| !busy.reserved)
-            .map(|busy| busy.count)
-            .sum();
+        let unreserved: u32 =
+            shelves.busy.values().filter(|busy| !busy.reserved).map(|busy| busy.count).sum();
         match resolved.reserved_concurrency {
             Some(reserved) if own >= reserved => {
-                return Err(ApiError::throttled(
-                    "ReservedFunctionConcurrentInvocationLimitExceeded",
-                ));
+                return Err(ApiError::throttled("ReservedFunctionConcurrentInvocationLimitExceeded"));
             }
             None if unreserved >= resolved.unreserved_concurrency => {
                 return Err(ApiError::throttled("ConcurrentInvocationLimitExceeded"));
@@ -87,17 +74,8 @@ impl<E> Pool<E> {
             _ => {}
         }
         let reserved = resolved.reserved_concurrency.is_some();
-        shelves.busy.insert(
-            function_arn.clone(),
-            Busy {
-                count: own + 1,
-                reserved,
-            },
-        );
-        Ok(Lease {
-            pool: Arc::clone(self),
-            function_arn,
-        })
+        shelves.busy.insert(function_arn.clone(), Busy { count: own + 1, reserved });
+        Ok(Lease { pool: Arc::clone(self), function_arn })
     }
 
     /// The warm environment for `key` that was used last.
@@ -115,10 +93,7 @@ impl<E> Pool<E> {
     pub(crate) fn put(&self, key: &EnvironmentKey, environment: E) {
         let mut shelves = self.lock();
         if !shelves.closed {
-            let idle = Idle {
-                environment,
-                since: Instant::now(),
-            };
+            let idle = Idle { environment, since: Instant::now() };
             shelves.idle.entry(key.clone()).or_default().push(idle);
         }
     }

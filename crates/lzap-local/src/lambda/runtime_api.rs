@@ -85,12 +85,7 @@ impl RuntimeApi {
                 tracing::warn!(%error, "a runtime API stopped");
             }
         });
-        Ok(Self {
-            authority,
-            jobs,
-            events,
-            _server: AbortOnDropHandle::new(server),
-        })
+        Ok(Self { authority, jobs, events, _server: AbortOnDropHandle::new(server) })
     }
 
     /// `HOST:PORT`, for `AWS_LAMBDA_RUNTIME_API`.
@@ -205,12 +200,8 @@ fn or_type(body: Bytes, headers: &HeaderMap) -> Bytes {
     if !body.is_empty() {
         return body;
     }
-    let kind = headers
-        .get("lambda-runtime-function-error-type")
-        .and_then(|value| value.to_str().ok());
-    json!({ "errorType": kind.unwrap_or("Runtime.Unknown"), "errorMessage": "" })
-        .to_string()
-        .into()
+    let kind = headers.get("lambda-runtime-function-error-type").and_then(|value| value.to_str().ok());
+    json!({ "errorType": kind.unwrap_or("Runtime.Unknown"), "errorMessage": "" }).to_string().into()
 }
 
 fn accepted() -> Response {

@@ -61,7 +61,9 @@ impl Vfs for Blobs {
 
     fn get<'a>(&'a self, path: &'a str) -> Boxed<'a, Box<dyn AsyncRead + Send + Unpin>> {
         Box::pin(async move {
-            let file = tokio::fs::File::open(file_of(&self.data, path)).await.map_err(|error| missing(error, path))?;
+            let file = tokio::fs::File::open(file_of(&self.data, path))
+                .await
+                .map_err(|error| missing(error, path))?;
             Ok(Box::new(file) as Box<dyn AsyncRead + Send + Unpin>)
         })
     }
@@ -104,7 +106,11 @@ impl Vfs for Blobs {
 }
 
 fn missing(error: io::Error, path: &str) -> VfsError {
-    if error.kind() == io::ErrorKind::NotFound { VfsError::NotFound(path.to_owned()) } else { VfsError::Io(error) }
+    if error.kind() == io::ErrorKind::NotFound {
+        VfsError::NotFound(path.to_owned())
+    } else {
+        VfsError::Io(error)
+    }
 }
 
 fn list(data: &Path, prefix: &str) -> io::Result<Vec<VfsEntry>> {
@@ -113,7 +119,9 @@ fn list(data: &Path, prefix: &str) -> io::Result<Vec<VfsEntry>> {
     let mut entries = Vec::new();
     let mut folders = vec![if whole.is_empty() { data.to_owned() } else { file_of(data, whole) }];
     while let Some(folder) = folders.pop() {
-        let Ok(read) = std::fs::read_dir(&folder) else { continue };
+        let Ok(read) = std::fs::read_dir(&folder) else {
+            continue;
+        };
         for entry in read {
             let entry = entry?;
             let metadata = entry.metadata()?;
@@ -194,7 +202,8 @@ mod tests {
             let written = blobs.put(path, &mut path.as_bytes()).await.expect("a blob can be written");
             assert_eq!(written, path.len() as u64);
         }
-        let mut keys: Vec<_> = blobs.list("s3/da").await.expect("listing works").into_iter().map(|e| e.key).collect();
+        let mut keys: Vec<_> =
+            blobs.list("s3/da").await.expect("listing works").into_iter().map(|e| e.key).collect();
         let mut expected = paths.to_vec();
         keys.sort();
         expected.sort_unstable();

@@ -45,7 +45,9 @@ fn strip(headers: &mut HeaderMap, length: usize) {
     headers.remove("x-amz-content-sha256");
     headers.remove("x-amz-trailer");
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    let Some(encodings) = headers.remove(header::CONTENT_ENCODING) else { return };
+    let Some(encodings) = headers.remove(header::CONTENT_ENCODING) else {
+        return;
+    };
     let kept: Vec<_> = encodings
         .to_str()
         .unwrap_or_default()
@@ -74,7 +76,10 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect()
     }
 
     #[test]
@@ -85,7 +90,9 @@ mod tests {
             ("x-amz-decoded-content-length", "9"),
         ]);
         assert!(is_chunked(&headers));
-        let body = Bytes::from("5;chunk-signature=ab\r\nhello\r\n4\r\n\r\n!!\r\n0\r\nx-amz-checksum-crc32:AAAA\r\n\r\n");
+        let body = Bytes::from(
+            "5;chunk-signature=ab\r\nhello\r\n4\r\n\r\n!!\r\n0\r\nx-amz-checksum-crc32:AAAA\r\n\r\n",
+        );
         assert_eq!(decode(&mut headers, &body).expect("the body is well formed"), "hello\r\n!!");
         assert_eq!(headers["x-amz-checksum-crc32"], "AAAA");
         assert_eq!(headers["content-encoding"], "gzip");

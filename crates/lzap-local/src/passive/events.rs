@@ -76,7 +76,7 @@ impl Events {
         let operation = json_operation(&request);
         let body = match json_body(&request) {
             Ok(body) => body,
-            Err(refusal) => return refusal,
+            Err(refusal) => return *refusal,
         };
         if let Some(refusal) = self.refuse(region, &operation, &body).await {
             return refusal;
@@ -110,7 +110,9 @@ impl Events {
     async fn refuse_targets(&self, region: &str, body: &Value) -> Option<Answer> {
         let view = self.service.snapshot(ACCOUNT, region).await;
         let name = text(body, "Rule");
-        let Some(rule) = view.rules.get(name) else { return Some(not_found(name)) };
+        let Some(rule) = view.rules.get(name) else {
+            return Some(not_found(name));
+        };
         let targets = body["Targets"].as_array().map(Vec::as_slice).unwrap_or_default();
         let mut ids: Vec<_> = rule.targets.iter().map(|target| target.id.as_str()).collect();
         ids.extend(targets.iter().map(|target| text(target, "Id")));
@@ -139,7 +141,8 @@ impl Events {
 
     /// `PutRule` tags a new rule, and leaves the tags of one that exists alone.
     async fn tag(&self, region: &str, body: &Value, answer: &Answer) {
-        let Some(tags) = body.get("Tags").filter(|tags| tags.as_array().is_some_and(|tags| !tags.is_empty())) else {
+        let Some(tags) = body.get("Tags").filter(|tags| tags.as_array().is_some_and(|tags| !tags.is_empty()))
+        else {
             return;
         };
         let made: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
@@ -153,12 +156,18 @@ impl Events {
         let mut regions: HashMap<&str, EventsStateView> = HashMap::new();
         let mut rules = Vec::new();
         for (key, scheduled) in &schedules {
-            let Some((region, name)) = key.split_once('/') else { continue };
+            let Some((region, name)) = key.split_once('/') else {
+                continue;
+            };
             if !regions.contains_key(region) {
                 regions.insert(region, self.service.snapshot(ACCOUNT, region).await);
             }
-            let Some(rule) = regions.get(region).and_then(|view| view.rules.get(name)) else { continue };
-            let Some(schedule) = rule.schedule_expression.as_deref().and_then(Schedule::parse) else { continue };
+            let Some(rule) = regions.get(region).and_then(|view| view.rules.get(name)) else {
+                continue;
+            };
+            let Some(schedule) = rule.schedule_expression.as_deref().and_then(Schedule::parse) else {
+                continue;
+            };
             if rule.state != "ENABLED" {
                 continue;
             }
@@ -181,11 +190,11 @@ impl Events {
     pub(crate) async fn snapshot(&self) -> Saved {
         let mut schedules = self.schedules.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut regions = BTreeMap::new();
-        for region in schedules.keys().filter_map(|key| key.split_once('/')).map(|(region, _)| region.to_owned()) {
-            if !regions.contains_key(&region) {
-                let view = self.service.snapshot(ACCOUNT, &region).await;
-                regions.insert(region, view);
-            }
+        for region in
+            schedules.keys().filter_map(|key| key.split_once('/')).map(|(region, _)| region.to_owned())
+        {
+            let view = self.service.snapshot(ACCOUNT, &region).await;
+            regions.insert(region, view);
         }
         let lives = |key: &str| {
             key.split_once('/').and_then(|(region, name)| regions.get(region)?.rules.get(name)).is_some()
@@ -241,10 +250,14 @@ fn refuse_rule(body: &Value) -> Option<Answer> {
 fn refuse_target(target: &Value) -> Option<Answer> {
     let (id, arn, input) = (text(target, "Id"), text(target, "Arn"), target["Input"].as_str()?);
     if !arn.starts_with("arn:") {
-        return Some(invalid(&format!("Parameter {arn} is not valid. Reason: Provided Arn is not in correct format.")));
+        return Some(invalid(&format!(
+            "Parameter {arn} is not valid. Reason: Provided Arn is not in correct format."
+        )));
     }
     if input.len() > INPUT_BYTES {
-        return Some(invalid("1 validation error detected: Value at 'targets.1.member.input' failed to satisfy constraint: Member must have length less than or equal to 8192"));
+        return Some(invalid(
+            "1 validation error detected: Value at 'targets.1.member.input' failed to satisfy constraint: Member must have length less than or equal to 8192",
+        ));
     }
     let broken = serde_json::from_str::<Value>(input).is_err();
     broken.then(|| invalid(&format!("JSON syntax error in input for target {id}.")))

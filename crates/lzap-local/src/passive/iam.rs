@@ -34,7 +34,10 @@ impl Iam {
     /// Answers one request.
     pub(crate) async fn handle(&self, request: Request<Bytes>) -> Answer {
         let operation = parameter(&request, "Action").unwrap_or_default();
-        if DOCUMENTS.iter().any(|name| parameter(&request, name).is_some_and(|document| !is_policy(&document))) {
+        if DOCUMENTS
+            .iter()
+            .any(|name| parameter(&request, name).is_some_and(|document| !is_policy(&document)))
+        {
             return answer::query_error(400, "MalformedPolicyDocument", "Syntax errors in policy.");
         }
         let role = parameter(&request, "RoleName");
@@ -103,7 +106,8 @@ fn role_element(role: &RoleView) -> String {
     add("RoleName", &answer::xml(&role.name));
     add("RoleId", &answer::xml(&role.role_id));
     add("Arn", &answer::xml(&role.arn));
-    let created = role.create_date.as_deref().and_then(|date| date.get(..19)).unwrap_or("1970-01-01T00:00:00");
+    let created =
+        role.create_date.as_deref().and_then(|date| date.get(..19)).unwrap_or("1970-01-01T00:00:00");
     add("CreateDate", &format!("{created}Z"));
     add("AssumeRolePolicyDocument", &percent::encode(&role.assume_role_policy_document));
     add("MaxSessionDuration", &role.max_session_duration.to_string());
@@ -148,7 +152,9 @@ fn boundary_request(request: &Request<Bytes>) -> Option<MockRequest> {
 /// AWS: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRolePolicy.html>
 fn encode_documents(answer: Answer) -> Answer {
     let (mut parts, body) = answer.into_parts();
-    let Ok(mut text) = String::from_utf8(body.to_vec()) else { return Answer::from_parts(parts, body) };
+    let Ok(mut text) = String::from_utf8(body.to_vec()) else {
+        return Answer::from_parts(parts, body);
+    };
     for element in ANSWERED_DOCUMENTS {
         text = encode_element(&text, element);
     }
@@ -161,7 +167,9 @@ fn encode_element(text: &str, element: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(&open) {
-        let Some((content, after)) = after.split_once(&close) else { break };
+        let Some((content, after)) = after.split_once(&close) else {
+            break;
+        };
         let document = answer::unxml(content);
         let plain = document.trim_start().starts_with('{');
         let content = if plain { percent::encode(&document) } else { content.to_owned() };

@@ -36,7 +36,9 @@ impl Pattern {
     /// Whether a message matches.
     pub(crate) fn matches(&self, message: &str) -> bool {
         let has = |term: &String| message.contains(term.as_str());
-        self.all.iter().all(has) && !self.none.iter().any(has) && (self.any.is_empty() || self.any.iter().any(has))
+        self.all.iter().all(has)
+            && !self.none.iter().any(has)
+            && (self.any.is_empty() || self.any.iter().any(has))
     }
 }
 

@@ -45,7 +45,7 @@ impl Logs {
         let operation = json_operation(&request);
         let body = match json_body(&request) {
             Ok(body) => body,
-            Err(refusal) => return refusal,
+            Err(refusal) => return *refusal,
         };
         self.remember(region);
         let group = group_of(&body);
@@ -53,7 +53,8 @@ impl Logs {
             if !self.group_exists(region, &group).await {
                 return Refusal::no_group().into();
             }
-            let answered = self.events.handle(&operation, &(region.to_owned(), group), &body, self.clock.now_ms());
+            let answered =
+                self.events.handle(&operation, &(region.to_owned(), group), &body, self.clock.now_ms());
             return answered.map_or_else(Into::into, |value| answer::aws_json(200, &value));
         }
         if let Some(refusal) = refuse(&operation, &body) {
@@ -126,7 +127,8 @@ fn host(region: &str) -> String {
 fn group_of(body: &Value) -> String {
     let text = |key: &str| body[key].as_str().unwrap_or_default();
     let identifier = text("logGroupIdentifier");
-    let by_arn = identifier.split_once(":log-group:").map_or(identifier, |(_, name)| name.trim_end_matches(":*"));
+    let by_arn =
+        identifier.split_once(":log-group:").map_or(identifier, |(_, name)| name.trim_end_matches(":*"));
     if text("logGroupName").is_empty() { by_arn.to_owned() } else { text("logGroupName").to_owned() }
 }
 
@@ -136,13 +138,26 @@ fn refuse(operation: &str, body: &Value) -> Option<Answer> {
     match operation {
         "PutRetentionPolicy" => {
             let days = body["retentionInDays"].as_u64().unwrap_or_default();
-            let good = lzap_wire::limits::LOG_RETENTION_DAYS.iter().any(|allowed| u64::from(*allowed) == days);
-            if good { None } else { invalid("1 validation error detected: Value at 'retentionInDays' failed to satisfy constraint: Member must satisfy enum value set") }
+            let good =
+                lzap_wire::limits::LOG_RETENTION_DAYS.iter().any(|allowed| u64::from(*allowed) == days);
+            if good {
+                None
+            } else {
+                invalid(
+                    "1 validation error detected: Value at 'retentionInDays' failed to satisfy constraint: Member must satisfy enum value set",
+                )
+            }
         }
         "CreateLogGroup" => {
             let name = body["logGroupName"].as_str().unwrap_or_default();
             let good = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-/.#".contains(&byte));
-            if good && (1..=512).contains(&name.len()) { None } else { invalid("1 validation error detected: Value at 'logGroupName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+") }
+            if good && (1..=512).contains(&name.len()) {
+                None
+            } else {
+                invalid(
+                    "1 validation error detected: Value at 'logGroupName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+",
+                )
+            }
         }
         _ => None,
     }

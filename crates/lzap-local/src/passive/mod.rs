@@ -11,6 +11,7 @@ pub(crate) mod events;
 pub(crate) mod iam;
 mod log_events;
 mod log_pattern;
+mod log_queries;
 pub(crate) mod logs;
 pub(crate) mod s3;
 mod s3_request;
@@ -50,7 +51,9 @@ async fn ask_json(
     let mut headers = HeaderMap::new();
     headers.insert("x-amz-target", http::HeaderValue::from_static(target));
     let body = Bytes::from(body.to_string());
-    service.handle(MockRequest { method: "POST".to_owned(), uri: format!("https://{host}/"), headers, body }).await
+    service
+        .handle(MockRequest { method: "POST".to_owned(), uri: format!("https://{host}/"), headers, body })
+        .await
 }
 
 fn into_answer(response: MockResponse) -> Answer {
@@ -62,17 +65,18 @@ fn into_answer(response: MockResponse) -> Answer {
 
 /// The operation that an awsJson request names.
 pub(crate) fn json_operation(request: &Request<Bytes>) -> String {
-    let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let target =
+        request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
     target.rsplit('.').next().unwrap_or_default().to_owned()
 }
 
 /// A body that is a JSON object; an empty one counts as `{}`.
-fn json_body(request: &Request<Bytes>) -> Result<serde_json::Value, Answer> {
+fn json_body(request: &Request<Bytes>) -> Result<serde_json::Value, Box<Answer>> {
     if request.body().is_empty() {
         return Ok(serde_json::json!({}));
     }
     serde_json::from_slice(request.body())
-        .map_err(|_| answer::aws_json_error(400, "SerializationException", "the body is not JSON"))
+        .map_err(|_| Box::new(answer::aws_json_error(400, "SerializationException", "the body is not JSON")))
 }
 
 /// An answer of a `winterbaume` service in the awsJson protocol, with "no such operation" turned into a 501 that names it.

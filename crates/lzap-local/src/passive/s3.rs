@@ -17,7 +17,8 @@ use winterbaume_s3::S3Service;
 use super::blobs::Blobs;
 use super::forward;
 use super::s3_request::{
-    Target, bodiless, has, home, insert, is_bucket_name, is_create_bucket, location, name_keys, prepare, query_is_plain,
+    Target, bodiless, has, home, insert, is_bucket_name, is_create_bucket, location, name_keys, prepare,
+    query_is_plain,
 };
 use crate::answer::{self, Answer};
 use crate::error::LocalError;
@@ -60,7 +61,7 @@ impl S3 {
         let target = Target::of(&request);
         let request = match prepare(request, &target) {
             Ok(request) => request,
-            Err(refusal) => return refusal,
+            Err(refusal) => return *refusal,
         };
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         let _writing = if reads { None } else { Some(self.writing.lock().await) };
@@ -73,7 +74,8 @@ impl S3 {
     /// What AWS refuses before it looks at the operation.
     async fn refuse(&self, region: &str, request: &Request<Bytes>, target: &Target) -> Option<Answer> {
         let owner = request.headers().get("x-amz-expected-bucket-owner");
-        if target.bucket.is_empty() || is_create_bucket(request, target) || !self.exists(&target.bucket).await {
+        if target.bucket.is_empty() || is_create_bucket(request, target) || !self.exists(&target.bucket).await
+        {
             return None;
         }
         if owner.is_some_and(|owner| owner != ACCOUNT) {
@@ -83,7 +85,8 @@ impl S3 {
         if home == region || has(request.uri().query().unwrap_or_default(), "location") {
             return None;
         }
-        let message = "The bucket you are attempting to access must be addressed using the specified endpoint.";
+        let message =
+            "The bucket you are attempting to access must be addressed using the specified endpoint.";
         let mut answer = answer::s3_error(301, "PermanentRedirect", message, &target.resource);
         insert(answer.headers_mut(), "x-amz-bucket-region", &home);
         Some(answer)
@@ -207,7 +210,9 @@ impl S3 {
     async fn exists(&self, bucket: &str) -> bool {
         let mut request = Request::new(Bytes::new());
         *request.method_mut() = Method::HEAD;
-        let Ok(uri) = format!("/{bucket}").parse() else { return false };
+        let Ok(uri) = format!("/{bucket}").parse() else {
+            return false;
+        };
         *request.uri_mut() = uri;
         forward(&self.service, HOST, request).await.status().is_success()
     }
@@ -236,5 +241,29 @@ async fn forget_old_versions(service: &S3Service) -> Result<(), LocalError> {
 impl Objects for S3 {
     fn get<'a>(&'a self, bucket: &'a str, key: &'a str) -> BoxFuture<'a, Option<Bytes>> {
         Box::pin(async move { self.read(bucket, key, false).await.map(http::Response::into_body) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(path: &'static str) -> Request<Bytes> {
+        let put = Request::put(path).header("if-none-match", "*");
+        put.body(Bytes::from_static(b"x")).expect("a request")
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn conditional_puts_do_not_race() {
+        let temp = tempfile::tempdir().expect("a temporary folder");
+        let s3 = Arc::new(S3::open(temp.path(), BTreeMap::new()).await.expect("the folder can be used"));
+        assert_eq!(s3.handle(REGION, put("/shop")).await.status(), 200);
+        let puts = (0..50).map(|_| {
+            let s3 = s3.clone();
+            tokio::spawn(async move { s3.handle(REGION, put("/shop/lock")).await.status() })
+        });
+        let answers = futures::future::join_all(puts).await;
+        let won = answers.into_iter().flatten().filter(http::StatusCode::is_success).count();
+        assert_eq!(won, 1);
     }
 }

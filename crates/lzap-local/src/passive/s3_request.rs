@@ -35,16 +35,17 @@ impl Target {
 }
 
 /// The request as the service behind understands it: no chunks, no signature; checksums compared.
-pub(crate) fn prepare(request: Request<Bytes>, target: &Target) -> Result<Request<Bytes>, Answer> {
+pub(crate) fn prepare(request: Request<Bytes>, target: &Target) -> Result<Request<Bytes>, Box<Answer>> {
     let (mut parts, mut body) = request.into_parts();
     if chunked::is_chunked(&parts.headers) {
         body = chunked::decode(&mut parts.headers, &body).ok_or_else(|| {
-            let message = "You did not provide the number of bytes specified by the Content-Length HTTP header.";
-            answer::s3_error(400, "IncompleteBody", message, &target.resource)
+            let message =
+                "You did not provide the number of bytes specified by the Content-Length HTTP header.";
+            Box::new(answer::s3_error(400, "IncompleteBody", message, &target.resource))
         })?;
     }
     if let Some((code, message)) = wrong_checksum(&parts.headers, &body) {
-        return Err(answer::s3_error(400, code, message, &target.resource));
+        return Err(Box::new(answer::s3_error(400, code, message, &target.resource)));
     }
     if parts.method == Method::POST && has(parts.uri.query().unwrap_or_default(), "delete") {
         body = Bytes::from(bytes_as_chars(&body));
@@ -54,7 +55,7 @@ pub(crate) fn prepare(request: Request<Bytes>, target: &Target) -> Result<Reques
     let path = parts.uri.path().replace('+', "%2B");
     let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     parts.uri = format!("{path}{query}").parse().map_err(|_| {
-        answer::s3_error(400, "InvalidURI", "Couldn't parse the specified URI.", &target.resource)
+        Box::new(answer::s3_error(400, "InvalidURI", "Couldn't parse the specified URI.", &target.resource))
     })?;
     Ok(Request::from_parts(parts, body))
 }
@@ -65,7 +66,7 @@ fn wrong_checksum(headers: &HeaderMap, body: &Bytes) -> Option<(&'static str, &'
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let sha256 = Sha256::digest(body);
     let signed = text("x-amz-content-sha256").filter(|value| value.len() == 64);
-    if signed.is_some_and(|expected| !expected.eq_ignore_ascii_case(&hex(&sha256))) {
+    if signed.is_some_and(|expected| !expected.eq_ignore_ascii_case(&answer::hex(&sha256))) {
         let message = "The provided 'x-amz-content-sha256' header does not match what was computed.";
         return Some(("XAmzContentSHA256Mismatch", message));
     }
@@ -76,10 +77,6 @@ fn wrong_checksum(headers: &HeaderMap, body: &Bytes) -> Option<(&'static str, &'
     let crc32 = text("x-amz-checksum-crc32")?;
     let actual = STANDARD.encode(crc32fast::hash(body).to_be_bytes());
     (crc32 != actual).then_some(("BadDigest", message))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Where a new bucket goes, or code and message of the refusal.
@@ -104,7 +101,8 @@ pub(crate) fn home(region: &str, constraint: Option<String>) -> Result<String, (
 
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
 pub(crate) fn is_bucket_name(name: &str) -> bool {
-    let edge = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let edge =
+        |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     let bytes = name.as_bytes();
     (3..=63).contains(&bytes.len())
         && edge(bytes.first())
@@ -151,8 +149,19 @@ pub(crate) fn name_keys(method: &Method, query: &str, target: &Target, mut answe
     let lists = target.key.is_empty()
         && percent::pairs(query).all(|(name, _)| {
             const LISTS: [&str; 13] = [
-                "continuation-token", "delimiter", "encoding-type", "fetch-owner", "key-marker", "list-type", "marker",
-                "max-keys", "prefix", "start-after", "uploads", "version-id-marker", "versions",
+                "continuation-token",
+                "delimiter",
+                "encoding-type",
+                "fetch-owner",
+                "key-marker",
+                "list-type",
+                "marker",
+                "max-keys",
+                "prefix",
+                "start-after",
+                "uploads",
+                "version-id-marker",
+                "versions",
             ];
             LISTS.contains(&name.as_str()) || query_is_plain(&name)
         });

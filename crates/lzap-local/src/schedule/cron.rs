@@ -43,7 +43,9 @@ impl Cron {
     /// Reads six fields; `None` when AWS would refuse them.
     pub(super) fn parse(fields: &str) -> Option<Self> {
         let fields: Vec<_> = fields.split_whitespace().collect();
-        let [minutes, hours, day_of_month, month, day_of_week, year] = fields.as_slice() else { return None };
+        let [minutes, hours, day_of_month, month, day_of_week, year] = fields.as_slice() else {
+            return None;
+        };
         let day = match (*day_of_month, *day_of_week) {
             ("?", "?") => return None,
             ("?", field) => day_of_week_field(field)?,
@@ -81,7 +83,8 @@ impl Cron {
     /// The first matching hour and minute of a day after this minute of it.
     fn time_after(&self, now: DateTime) -> Option<(u16, u16)> {
         let (hour, minute) = (u16::from(now.hour().unsigned_abs()), u16::from(now.minute().unsigned_abs()));
-        let times = self.hours.iter().flat_map(|hour| self.minutes.iter().map(move |minute| (*hour, *minute)));
+        let times =
+            self.hours.iter().flat_map(|hour| self.minutes.iter().map(move |minute| (*hour, *minute)));
         times.into_iter().find(|time| *time > (hour, minute))
     }
 
@@ -206,10 +209,18 @@ mod tests {
         check("0 10 * * ? *", "2026-11-22T10:00:00Z", &["2026-11-23T10:00:00Z", "2026-11-24T10:00:00Z"]);
         check("15 12 * * ? *", "2026-11-22T10:00:00Z", &["2026-11-22T12:15:00Z"]);
         // 2026-11-22 is a Sunday.
-        check("0 18 ? * MON-FRI *", "2026-11-20T17:59:59Z", &["2026-11-20T18:00:00Z", "2026-11-23T18:00:00Z"]);
+        check(
+            "0 18 ? * MON-FRI *",
+            "2026-11-20T17:59:59Z",
+            &["2026-11-20T18:00:00Z", "2026-11-23T18:00:00Z"],
+        );
         check("0 8 1 * ? *", "2026-12-02T00:00:00Z", &["2027-01-01T08:00:00Z", "2027-02-01T08:00:00Z"]);
         check("0/15 * * * ? *", "2026-11-22T10:07:03Z", &["2026-11-22T10:15:00Z", "2026-11-22T10:30:00Z"]);
-        check("5/30 8-9 ? * 1 2027", "2026-11-22T00:00:00Z", &["2027-01-03T08:05:00Z", "2027-01-03T08:35:00Z"]);
+        check(
+            "5/30 8-9 ? * 1 2027",
+            "2026-11-22T00:00:00Z",
+            &["2027-01-03T08:05:00Z", "2027-01-03T08:35:00Z"],
+        );
     }
 
     #[test]
@@ -227,9 +238,22 @@ mod tests {
     #[test]
     fn what_aws_refuses_is_refused() {
         let bad = [
-            "0 3 * * * *", "0 3 ? * ? *", "0 3 * * ?", "60 3 * * ? *", "0 24 * * ? *", "0 3 0 * ? *", "0 3 32 * ? *",
-            "0 3 * 13 ? *", "0 3 ? * 8 *", "0 3 ? * 2#6 *", "0 3 * * ? 1969", "a 3 * * ? *", "0/0 3 * * ? *", "",
-            "0 3 40W * ? *", "-1 3 * * ? *",
+            "0 3 * * * *",
+            "0 3 ? * ? *",
+            "0 3 * * ?",
+            "60 3 * * ? *",
+            "0 24 * * ? *",
+            "0 3 0 * ? *",
+            "0 3 32 * ? *",
+            "0 3 * 13 ? *",
+            "0 3 ? * 8 *",
+            "0 3 ? * 2#6 *",
+            "0 3 * * ? 1969",
+            "a 3 * * ? *",
+            "0/0 3 * * ? *",
+            "",
+            "0 3 40W * ? *",
+            "-1 3 * * ? *",
         ];
         for bad in bad {
             assert_eq!(Cron::parse(bad), None, "{bad}");

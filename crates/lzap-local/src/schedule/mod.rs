@@ -61,12 +61,29 @@ mod tests {
 
     #[test]
     fn rates_are_checked_as_aws_does() {
-        for good in ["rate(1 minute)", "rate(4 minutes)", "rate(1 hour)", "rate(12 hours)", "rate(1 day)", "rate(7 days)"] {
+        for good in [
+            "rate(1 minute)",
+            "rate(4 minutes)",
+            "rate(1 hour)",
+            "rate(12 hours)",
+            "rate(1 day)",
+            "rate(7 days)",
+        ] {
             assert!(Schedule::parse(good).is_some(), "{good}");
         }
         let bad = [
-            "rate(1 minutes)", "rate(4 minute)", "rate(0 minutes)", "rate(-1 minutes)", "rate(+2 minutes)",
-            "rate(30 seconds)", "rate(1.5 hours)", "rate(4minutes)", "rate(4 minutes", "rate()", "4 minutes", "",
+            "rate(1 minutes)",
+            "rate(4 minute)",
+            "rate(0 minutes)",
+            "rate(-1 minutes)",
+            "rate(+2 minutes)",
+            "rate(30 seconds)",
+            "rate(1.5 hours)",
+            "rate(4minutes)",
+            "rate(4 minutes",
+            "rate()",
+            "4 minutes",
+            "",
             "rate(9223372036854775807 days)",
         ];
         for bad in bad {

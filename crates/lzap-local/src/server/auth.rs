@@ -20,7 +20,8 @@ pub(crate) struct Scope {
 impl Scope {
     /// Reads the `Authorization` header, or the query of a presigned S3 URL.
     pub(crate) fn of(headers: &HeaderMap, uri: &Uri) -> Option<Self> {
-        if let Some(authorization) = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) {
+        if let Some(authorization) = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok())
+        {
             let (_, credential) = authorization.split_once("Credential=")?;
             return Self::parse(credential.split([',', ' ']).next()?);
         }
@@ -34,7 +35,9 @@ impl Scope {
         let mut parts = credential.rsplit('/');
         let (last, service, region) = (parts.next()?, parts.next()?, parts.next()?);
         parts.next().filter(|date| date.len() == 8)?;
-        let plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let plain = |text: &str| {
+            !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
         (last == "aws4_request" && plain(service) && plain(region))
             .then(|| Self { region: region.to_owned(), service: service.to_owned() })
     }

@@ -12,8 +12,11 @@ pub(crate) fn is_local(headers: &HeaderMap) -> bool {
 
 /// Whether a browser sent the request for a page from elsewhere.
 pub(crate) fn is_foreign_page(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else { return false };
-    let authority = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return false;
+    };
+    let authority =
+        origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
     !authority.is_some_and(is_loopback)
 }
 
@@ -31,7 +34,9 @@ mod tests {
 
     #[test]
     fn only_this_machine_is_local() {
-        let local = |host: &'static str| is_local(&HeaderMap::from_iter([(header::HOST, host.parse().expect("a value"))]));
+        let local = |host: &'static str| {
+            is_local(&HeaderMap::from_iter([(header::HOST, host.parse().expect("a value"))]))
+        };
         for good in ["localhost", "LOCALHOST:4510", "127.0.0.1:4510", "[::1]:4510"] {
             assert!(local(good), "{good}");
         }

@@ -40,7 +40,11 @@ async fn entry(State(cloud): State<Arc<Cloud>>, request: Request) -> Response<Bo
 
 async fn answer(cloud: &Arc<Cloud>, request: Request) -> Answer {
     if !host::is_local(request.headers()) || host::is_foreign_page(request.headers()) {
-        return answer::json_error(403, "AccessDeniedException", "this endpoint answers only to this machine");
+        return answer::json_error(
+            403,
+            "AccessDeniedException",
+            "this endpoint answers only to this machine",
+        );
     }
     let (parts, body) = request.into_parts();
     let Ok(body) = body.collect().await else {
@@ -51,7 +55,8 @@ async fn answer(cloud: &Arc<Cloud>, request: Request) -> Answer {
         return own(cloud, request.method(), path);
     }
     let Some(scope) = Scope::of(request.headers(), request.uri()) else {
-        let message = "Missing Authentication Token: the embedded cloud takes requests that are signed as for AWS";
+        let message =
+            "Missing Authentication Token: the embedded cloud takes requests that are signed as for AWS";
         return refusal(403, "MissingAuthenticationToken", message);
     };
     serve(cloud, &scope, request).await

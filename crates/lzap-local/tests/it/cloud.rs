@@ -10,13 +10,13 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 /// A cloud in this process, on a free port, in a temporary folder.
-pub struct Cloud {
-    pub dir: TempDir,
+pub(crate) struct Cloud {
+    pub(crate) dir: TempDir,
     running: JoinHandle<Result<(), LocalError>>,
 }
 
 impl Cloud {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let running = run(dir.path());
         let cloud = Self { dir, running };
@@ -25,22 +25,22 @@ impl Cloud {
     }
 
     /// Stops the cloud and starts another one on the same folder.
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         assert!(stop(self.dir.path()).await.expect("it can be stopped"));
         self.running = run(self.dir.path());
         self.wait().await;
     }
 
-    pub async fn status(&self) -> CloudStatus {
+    pub(crate) async fn status(&self) -> CloudStatus {
         status(self.dir.path()).await.expect("it answers").expect("it runs")
     }
 
     /// What SDK clients of a region need.
-    pub async fn config(&self, region: &'static str) -> SdkConfig {
+    pub(crate) async fn config(&self, region: &'static str) -> SdkConfig {
         config(&self.status().await.endpoint, region).await
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         assert!(stop(self.dir.path()).await.expect("it can be stopped"));
         self.running.await.expect("no panic").expect("it ended well");
     }
@@ -60,7 +60,7 @@ fn run(dir: &Path) -> JoinHandle<Result<(), LocalError>> {
     tokio::spawn(serve(ServeOptions { state_dir: dir.to_owned(), port: Some(0) }))
 }
 
-pub async fn config(endpoint: &str, region: &'static str) -> SdkConfig {
+pub(crate) async fn config(endpoint: &str, region: &'static str) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(region))
         .endpoint_url(endpoint)
@@ -70,14 +70,13 @@ pub async fn config(endpoint: &str, region: &'static str) -> SdkConfig {
 }
 
 /// The S3 client: local endpoints need paths for buckets.
-pub fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
+pub(crate) fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
     aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(config).force_path_style(true).build())
 }
 
 /// The error code of a call that must fail.
 macro_rules! code {
     ($result:expr) => {{
-        use aws_sdk_s3::error::ProvideErrorMetadata as _;
         let error = $result.expect_err("the call must fail").into_service_error();
         error.meta().code().unwrap_or_default().to_owned()
     }};

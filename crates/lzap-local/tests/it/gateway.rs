@@ -31,7 +31,8 @@ const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","P
 
 fn zip() -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    zip.start_file("bootstrap", zip::write::SimpleFileOptions::default().unix_permissions(0o755)).expect("a file");
+    zip.start_file("bootstrap", zip::write::SimpleFileOptions::default().unix_permissions(0o755))
+        .expect("a file");
     zip.write_all(BOOTSTRAP.as_bytes()).expect("written");
     zip.finish().expect("a zip").into_inner()
 }
@@ -48,45 +49,41 @@ struct Deployed {
 async fn deploy() -> Deployed {
     let cloud = Cloud::start().await;
     let config = cloud.config("eu-central-1").await;
-    let iam = aws_sdk_iam::Client::new(&config);
-    let role = iam.create_role().role_name("shop").assume_role_policy_document(TRUST).send().await.expect("a role");
     let lambda = aws_sdk_lambda::Client::new(&config);
-    let function = lambda
-        .create_function()
-        .function_name("shop")
-        .runtime(Runtime::Providedal2023)
-        .handler("bootstrap")
-        .role(role.role().expect("a role").arn())
-        .code(FunctionCode::builder().zip_file(Blob::new(zip())).build())
-        .timeout(20)
-        .send()
-        .await
-        .expect("a function")
-        .function_arn
-        .expect("an ARN");
-    while lambda.get_function_configuration().function_name("shop").send().await.expect("it is there").state()
-        != Some(&State::Active)
-    {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let function = create_function(&aws_sdk_iam::Client::new(&config), &lambda).await;
     let client = aws_sdk_apigatewayv2::Client::new(&config);
-    let api = client.create_api().name("shop").protocol_type(ProtocolType::Http).send().await.expect("an API");
+    let api =
+        client.create_api().name("shop").protocol_type(ProtocolType::Http).send().await.expect("an API");
     let id = api.api_id().expect("an id").to_owned();
     let integration = client.create_integration().api_id(&id).integration_type(IntegrationType::AwsProxy);
-    let integration = integration.integration_uri(&function).payload_format_version("2.0").timeout_in_millis(1500);
-    let integration = integration.send().await.expect("an integration").integration_id.expect("an id");
+    let integration = integration.integration_uri(&function).payload_format_version("2.0");
+    let integration = integration.timeout_in_millis(1500).send().await.expect("an integration");
+    let target = format!("integrations/{}", integration.integration_id().expect("an id"));
     for key in ["GET /items/{id}", "ANY /{proxy+}"] {
-        let target = format!("integrations/{integration}");
-        client.create_route().api_id(&id).route_key(key).target(target).send().await.expect("a route");
+        client.create_route().api_id(&id).route_key(key).target(&target).send().await.expect("a route");
     }
     client.create_stage().api_id(&id).stage_name("$default").auto_deploy(true).send().await.expect("a stage");
     let port = api.api_endpoint().and_then(|url| url.rsplit(':').next()?.parse().ok()).expect("a port");
     Deployed { cloud, lambda, function, api: id, port }
 }
 
+async fn create_function(iam: &aws_sdk_iam::Client, lambda: &aws_sdk_lambda::Client) -> String {
+    let role = iam.create_role().role_name("shop").assume_role_policy_document(TRUST).send().await;
+    let role = role.expect("a role").role.expect("a role");
+    let code = FunctionCode::builder().zip_file(Blob::new(zip())).build();
+    let function = lambda.create_function().function_name("shop").role(role.arn()).code(code).timeout(20);
+    let function = function.runtime(Runtime::Providedal2023).handler("bootstrap").send().await;
+    let look = || lambda.get_function_configuration().function_name("shop").send();
+    while look().await.expect("it is there").state() != Some(&State::Active) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    function.expect("a function").function_arn.expect("an ARN")
+}
+
 impl Deployed {
     async fn allow(&self, principal: &str, source: &str) {
-        let permission = self.lambda.add_permission().function_name("shop").statement_id(principal.replace('.', "-"));
+        let permission =
+            self.lambda.add_permission().function_name("shop").statement_id(principal.replace('.', "-"));
         let permission = permission.action("lambda:InvokeFunction").principal(principal).source_arn(source);
         permission.send().await.expect("a permission");
     }
@@ -115,7 +112,11 @@ impl Deployed {
 async fn requests_reach_the_function_and_come_back() {
     let site = deploy().await;
     let (status, _, body) = site.get("/items/7").await;
-    assert_eq!((status, body.as_str()), (500, "{\"message\":\"Internal Server Error\"}"), "no permission yet");
+    assert_eq!(
+        (status, body.as_str()),
+        (500, "{\"message\":\"Internal Server Error\"}"),
+        "no permission yet"
+    );
     let source = format!("arn:aws:execute-api:eu-central-1:000000000000:{}/*/*", site.api);
     site.allow("apigateway.amazonaws.com", &source).await;
 

@@ -26,7 +26,7 @@ async fn child() {
 /// This very test binary, as a cloud.
 fn cloud_process(dir: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this binary"));
-    command.args(["process::child", "--exact", "--nocapture"]).env(CHILD_DIR, dir).env("LZAP_LOCAL_PORT", "0");
+    command.args(["process::child", "--exact", "--nocapture"]).env(CHILD_DIR, dir).env("RUST_BACKTRACE", "0");
     command
 }
 
@@ -67,7 +67,8 @@ async fn a_killed_cloud_comes_back_with_its_state() {
 async fn of_two_that_start_at_once_one_runs_and_both_succeed() {
     let temp = tempfile::tempdir().expect("a temporary folder");
     let dir = temp.path();
-    let (one, two) = tokio::join!(start(dir, Some(0), cloud_process(dir)), start(dir, Some(0), cloud_process(dir)));
+    let (one, two) =
+        tokio::join!(start(dir, Some(0), cloud_process(dir)), start(dir, Some(0), cloud_process(dir)));
     let (one, two) = (one.expect("it starts"), two.expect("it starts"));
     assert_eq!(one.status.pid, two.status.pid);
     assert_ne!(one.already_running, two.already_running);
@@ -80,11 +81,14 @@ async fn a_broken_state_is_named_and_kept() {
     let temp = tempfile::tempdir().expect("a temporary folder");
     let dir = temp.path();
     let cloud = start(dir, Some(0), cloud_process(dir)).await.expect("it starts");
-    assert!(cloud.status.apis.is_empty());
+    assert_eq!(cloud.status.apis, []);
     stop(dir).await.expect("it stops");
     fs_err::write(dir.join("state.json"), "{\"version\":1,\"services\":{\"iam\":7}}").expect("a file");
     let error = start(dir, Some(0), cloud_process(dir)).await.expect_err("it can't start");
-    assert!(matches!(&error, LocalError::Died { log_tail, .. } if log_tail.contains("state.json")), "{error}");
+    assert!(
+        matches!(&error, LocalError::Died { log_tail, .. } if log_tail.contains("state.json")),
+        "{error}"
+    );
     assert!(fs_err::read_to_string(dir.join("state.json")).expect("still there").contains('7'));
     reset(dir).await.expect("it can be reset");
     start(dir, Some(0), cloud_process(dir)).await.expect("it starts again");
@@ -117,12 +121,15 @@ async fn strangers_are_refused() {
     };
     check("GET /_lzap/health HTTP/1.1\r\nHost: localhost", "HTTP/1.1 200").await;
     check("GET /_lzap/health HTTP/1.1\r\nHost: evil.example", "HTTP/1.1 403").await;
-    check("POST /_lzap/stop HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example", "HTTP/1.1 403").await;
+    check("POST /_lzap/stop HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example", "HTTP/1.1 403")
+        .await;
     let unsigned = check("GET / HTTP/1.1\r\nHost: localhost", "HTTP/1.1 403").await;
     assert!(unsigned.contains("MissingAuthenticationToken"), "{unsigned}");
     let credential = "Host: localhost\r\nAuthorization: AWS4-HMAC-SHA256 Credential=k/20261122/us-east-1";
     let unknown = check(
-        Box::leak(format!("GET / HTTP/1.1\r\n{credential}/dynamodb/aws4_request, Signature=0").into_boxed_str()),
+        Box::leak(
+            format!("GET / HTTP/1.1\r\n{credential}/dynamodb/aws4_request, Signature=0").into_boxed_str(),
+        ),
         "HTTP/1.1 501",
     );
     assert!(unknown.await.contains("dynamodb"));

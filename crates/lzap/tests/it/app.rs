@@ -27,10 +27,7 @@ fn app_under_test() {
     if std::env::var_os(MARK).is_none() {
         return;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     if let Err(error) = runtime.block_on(lzap::App::new(service_fn(fallible)).run()) {
         panic!("{error:?}");
     }
@@ -56,15 +53,7 @@ fn router() -> Router {
         .route("/cookies", get(cookies))
         .route("/headers", get(headers))
         .route("/binary", get(async || [0xff_u8, 0xd8, 0x00]))
-        .route(
-            "/text",
-            get(async || {
-                (
-                    [(header::CONTENT_TYPE, "text/plain; charset=iso-8859-1")],
-                    [0xe9_u8],
-                )
-            }),
-        )
+        .route("/text", get(async || ([(header::CONTENT_TYPE, "text/plain; charset=iso-8859-1")], [0xe9_u8])))
         .route("/big", get(async || vec![b'x'; 7 * 1024 * 1024]))
         .route("/log", get(log))
         .route("/panic", get(panics))
@@ -73,11 +62,7 @@ fn router() -> Router {
 }
 
 async fn cookies(request: Request) -> impl IntoResponse {
-    let sent = request
-        .headers()
-        .get(header::COOKIE)
-        .cloned()
-        .unwrap_or(HeaderValue::from_static(""));
+    let sent = request.headers().get(header::COOKIE).cloned().unwrap_or(HeaderValue::from_static(""));
     (
         AppendHeaders([(header::SET_COOKIE, "a=1; Path=/"), (header::SET_COOKIE, "b=2")]),
         Body::from(sent.as_bytes().to_vec()),
@@ -126,12 +111,7 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn start(environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(std::env::current_exe().expect("this program"))
-            .args([
-                "app::app_under_test",
-                "--exact",
-                "--nocapture",
-                "--test-threads=1",
-            ])
+            .args(["app::app_under_test", "--exact", "--nocapture", "--test-threads=1"])
             .env_clear()
             .env(MARK, "1")
             .envs(environment.iter().copied())
@@ -150,9 +130,7 @@ impl App {
 
     /// Sends a signal, as `kill -SIGNAL` does.
     pub(crate) fn signal(&self, signal: &str) {
-        let status = Command::new("kill")
-            .args([signal, &self.child.id().to_string()])
-            .status();
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
         assert!(status.expect("kill runs").success());
     }
 

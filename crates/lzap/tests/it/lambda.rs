@@ -18,17 +18,11 @@ fn bytes(response: &Value) -> Vec<u8> {
 async fn an_http_api_request_reaches_the_router() {
     let mut function = Function::start().await;
     let response = function.get("/").await;
-    assert_eq!(
-        (&response["statusCode"], &response["body"]),
-        (&json!(200), &json!("ok"))
-    );
+    assert_eq!((&response["statusCode"], &response["body"]), (&json!(200), &json!("ok")));
     assert_eq!(response["headers"]["content-type"], "text/plain; charset=utf-8");
     assert_eq!(function.get("/nowhere").await["statusCode"], 404);
     let uri = function.get("/uri?q=a%20b&q=2").await;
-    assert_eq!(
-        uri["body"],
-        "https://abc123.execute-api.eu-west-1.amazonaws.com/uri?q=a%20b&q=2"
-    );
+    assert_eq!(uri["body"], "https://abc123.execute-api.eu-west-1.amazonaws.com/uri?q=a%20b&q=2");
 }
 
 #[tokio::test]
@@ -48,26 +42,16 @@ async fn bodies_keep_their_bytes() {
     let mut event = http_api_event("POST", "/echo");
     event["body"] = json!(BASE64_STANDARD.encode([0, 159, 146, 150]));
     event["isBase64Encoded"] = json!(true);
-    assert_eq!(
-        bytes(&function.invoke(event).await.response()),
-        [0, 159, 146, 150]
-    );
+    assert_eq!(bytes(&function.invoke(event).await.response()), [0, 159, 146, 150]);
 
     let mut event = http_api_event("POST", "/echo");
     event["body"] = json!("grün");
     assert_eq!(bytes(&function.invoke(event).await.response()), "grün".as_bytes());
 
     let binary = function.get("/binary").await;
-    assert_eq!(
-        (&binary["isBase64Encoded"], bytes(&binary)),
-        (&json!(true), vec![0xff, 0xd8, 0x00])
-    );
+    assert_eq!((&binary["isBase64Encoded"], bytes(&binary)), (&json!(true), vec![0xff, 0xd8, 0x00]));
     let text = function.get("/text").await;
-    assert_eq!(
-        bytes(&text),
-        [0xe9],
-        "a text is not decoded while its header still names the charset"
-    );
+    assert_eq!(bytes(&text), [0xe9], "a text is not decoded while its header still names the charset");
 }
 
 #[tokio::test]
@@ -89,14 +73,8 @@ async fn rest_apis_and_load_balancers_are_served_too() {
         "body": null, "isBase64Encoded": false
     });
     let response = function.invoke(rest).await.response();
-    assert_eq!(
-        (&response["statusCode"], &response["body"]),
-        (&json!(200), &json!("ok"))
-    );
-    assert_eq!(
-        response["multiValueHeaders"]["content-type"],
-        json!(["text/plain; charset=utf-8"])
-    );
+    assert_eq!((&response["statusCode"], &response["body"]), (&json!(200), &json!("ok")));
+    assert_eq!(response["multiValueHeaders"]["content-type"], json!(["text/plain; charset=utf-8"]));
 
     let balancer = json!({
         "requestContext": {"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:eu-west-1:0:targetgroup/a/b"}},
@@ -104,24 +82,15 @@ async fn rest_apis_and_load_balancers_are_served_too() {
         "body": "", "isBase64Encoded": false
     });
     let response = function.invoke(balancer).await.response();
-    assert_eq!(
-        (&response["statusCode"], &response["statusDescription"]),
-        (&json!(200), &json!("200 OK"))
-    );
+    assert_eq!((&response["statusCode"], &response["statusDescription"]), (&json!(200), &json!("200 OK")));
 }
 
 #[tokio::test]
 async fn pings_and_probes_are_answered_before_the_app() {
     let mut function = Function::start().await;
     for kind in ["warm", "probe"] {
-        let answer = function
-            .invoke(json!({"lzap": {"v": 1, "kind": kind}}))
-            .await
-            .response();
-        assert_eq!(
-            answer,
-            json!({"lzap": {"v": 1, "kind": kind, "runtime": env!("CARGO_PKG_VERSION")}})
-        );
+        let answer = function.invoke(json!({"lzap": {"v": 1, "kind": kind}})).await.response();
+        assert_eq!(answer, json!({"lzap": {"v": 1, "kind": kind, "runtime": env!("CARGO_PKG_VERSION")}}));
     }
     function.get("/").await;
     let log = function.log();
@@ -137,25 +106,13 @@ async fn events_that_nothing_handles_are_named_and_not_quoted() {
             json!({"source": "aws.s3", "detail-type": "Object Created", "detail": {"k": "hush"}}),
             "`aws.s3` (`Object Created`)",
         ),
-        (
-            json!({"Records": [{"eventSource": "aws:sqs", "body": "hush"}]}),
-            "records from `aws:sqs`",
-        ),
-        (
-            json!({"Records": [{"EventSource": "aws:sns", "Sns": {}}]}),
-            "records from `aws:sns`",
-        ),
+        (json!({"Records": [{"eventSource": "aws:sqs", "body": "hush"}]}), "records from `aws:sqs`"),
+        (json!({"Records": [{"EventSource": "aws:sns", "Sns": {}}]}), "records from `aws:sns`"),
         (json!({"order": "hush", "id": 1}), "the keys `id`, `order`"),
         (json!({}), "an empty event"),
         (json!(["hush"]), "not a JSON object"),
-        (
-            json!({"lzap": {"v": 2, "kind": "warm"}}),
-            "envelope version 2 kind \"warm\"",
-        ),
-        (
-            json!({"requestContext": {"http": "hush"}}),
-            "looks like a HTTP payload 2.0 request",
-        ),
+        (json!({"lzap": {"v": 2, "kind": "warm"}}), "envelope version 2 kind \"warm\""),
+        (json!({"requestContext": {"http": "hush"}}), "looks like a HTTP payload 2.0 request"),
     ] {
         let error = function.invoke(event).await.error();
         let message = error["errorMessage"].as_str().expect("a message");
@@ -165,10 +122,7 @@ async fn events_that_nothing_handles_are_named_and_not_quoted() {
     assert_eq!(function.get("/").await["statusCode"], 200, "the process lives on");
     let log = function.log();
     assert_eq!(log.iter().filter(|line| line["level"] == "ERROR").count(), 8);
-    assert!(
-        log.iter().all(|line| !line.to_string().contains("hush")),
-        "{log:?}"
-    );
+    assert!(log.iter().all(|line| !line.to_string().contains("hush")), "{log:?}");
 }
 
 #[tokio::test]
@@ -188,15 +142,9 @@ async fn a_panic_is_a_500_and_the_same_process_answers_the_next_request() {
     let log = function.log();
     let panic = &log[0];
     assert_eq!(panic["panic"], "the secret is 42");
-    assert!(
-        panic["location"].as_str().expect("a place").contains("app.rs:"),
-        "{panic}"
-    );
+    assert!(panic["location"].as_str().expect("a place").contains("app.rs:"), "{panic}");
     assert_eq!(panic["requestId"], "8f5e0d3a-0000-4000-8000-000000000001");
-    assert_eq!(
-        (&panic["level"], &panic["coldStart"]),
-        (&json!("ERROR"), &json!(true))
-    );
+    assert_eq!((&panic["level"], &panic["coldStart"]), (&json!("ERROR"), &json!(true)));
     assert_eq!(log[2]["panic"], "half-way");
 }
 
@@ -213,11 +161,7 @@ async fn an_error_of_the_service_is_a_500_and_stays_in_the_log() {
 async fn what_cannot_be_carried_is_refused_and_the_process_lives_on() {
     let mut function = Function::start().await;
     assert_eq!(function.get("/big").await["statusCode"], 500);
-    assert_eq!(
-        function.get("/?q=\"<>\"").await["statusCode"],
-        400,
-        "a query that no URI can hold"
-    );
+    assert_eq!(function.get("/?q=\"<>\"").await["statusCode"], 400, "a query that no URI can hold");
     assert_eq!(function.get("/").await["statusCode"], 200);
     let log = function.log();
     assert_eq!(log[0]["message"], "the response is larger than Lambda can carry");
@@ -230,40 +174,19 @@ async fn each_log_line_has_the_request_id_and_the_cold_start_flag() {
     function.get("/").await;
     let log = function.log();
     let shipped = &log[0];
-    assert_eq!(
-        (&shipped["message"], &shipped["order"]),
-        (&json!("shipped"), &json!(17))
-    );
-    assert_eq!(
-        (&shipped["level"], &shipped["target"]),
-        (&json!("INFO"), &json!("it::app"))
-    );
+    assert_eq!((&shipped["message"], &shipped["order"]), (&json!("shipped"), &json!(17)));
+    assert_eq!((&shipped["level"], &shipped["target"]), (&json!("INFO"), &json!("it::app")));
     assert_eq!(shipped["coldStart"], true);
-    assert_eq!(
-        shipped["requestId"], "8f5e0d3a-0000-4000-8000-000000000001",
-        "the app can't overwrite it"
-    );
-    assert!(
-        shipped["timestamp"]
-            .as_str()
-            .is_some_and(|time| time.starts_with("20") && time.ends_with('Z'))
-    );
+    assert_eq!(shipped["requestId"], "8f5e0d3a-0000-4000-8000-000000000001", "the app can't overwrite it");
+    assert!(shipped["timestamp"].as_str().is_some_and(|time| time.starts_with("20") && time.ends_with('Z')));
 
     let access = &log[1];
-    assert_eq!(
-        (&access["target"], &access["message"]),
-        (&json!("lzap::access"), &json!("request"))
-    );
+    assert_eq!((&access["target"], &access["message"]), (&json!("lzap::access"), &json!("request")));
     assert_eq!(
         (&access["method"], &access["path"], &access["status"]),
         (&json!("GET"), &json!("/log"), &json!(204))
     );
-    assert!(
-        access["duration_ms"]
-            .as_f64()
-            .is_some_and(|ms| (0.0..10_000.0).contains(&ms)),
-        "{access}"
-    );
+    assert!(access["duration_ms"].as_f64().is_some_and(|ms| (0.0..10_000.0).contains(&ms)), "{access}");
     assert_eq!(access["requestId"], "8f5e0d3a-0000-4000-8000-000000000001");
     assert_eq!(log[2]["coldStart"], false);
 }

@@ -18,10 +18,7 @@ fn free_port() -> u16 {
 /// One request; an error while nobody listens.
 fn get(address: &str, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
-    )?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)
@@ -48,14 +45,8 @@ fn port_chooses_the_port_of_both_loopback_addresses() {
         assert!(first(&format!("[::1]:{port}"), "/").ends_with("\r\n\r\nok"));
     }
     let stderr = app.stderr();
-    assert!(
-        stderr.contains(&format!("lzap: serving http://localhost:{port} ")),
-        "{stderr}"
-    );
-    assert!(
-        stderr.contains("lzap::access") && stderr.contains("requestId="),
-        "{stderr}"
-    );
+    assert!(stderr.contains(&format!("lzap: serving http://localhost:{port} ")), "{stderr}");
+    assert!(stderr.contains("lzap::access") && stderr.contains("requestId="), "{stderr}");
 }
 
 #[test]
@@ -64,10 +55,7 @@ fn the_address_wins_over_the_port() {
     let app = App::start(&[("PORT", "1"), ("LZAP_ADDR", &address)]);
     assert!(first(&address, "/").starts_with("HTTP/1.1 200 OK"));
     let stderr = app.stderr();
-    assert!(
-        stderr.contains(&format!("lzap: serving http://{address} ")),
-        "{stderr}"
-    );
+    assert!(stderr.contains(&format!("lzap: serving http://{address} ")), "{stderr}");
 }
 
 #[test]
@@ -77,29 +65,15 @@ fn a_busy_port_is_named_with_the_way_out() {
     let mut app = App::start(&[("PORT", &port.to_string())]);
     assert!(!app.wait().success());
     let stderr = app.stderr();
-    assert!(
-        stderr.contains(&format!("cannot listen on localhost:{port}")),
-        "{stderr}"
-    );
-    assert!(
-        stderr.contains(" cargo run`") && stderr.contains("try `PORT="),
-        "{stderr}"
-    );
+    assert!(stderr.contains(&format!("cannot listen on localhost:{port}")), "{stderr}");
+    assert!(stderr.contains(" cargo run`") && stderr.contains("try `PORT="), "{stderr}");
 }
 
 #[test]
 fn a_bad_value_stops_the_app_before_it_listens() {
     for (name, value, named) in [
-        (
-            "PORT",
-            "http",
-            "the environment variable `PORT` is not a port number",
-        ),
-        (
-            "LZAP_ADDR",
-            "5000",
-            "the environment variable `LZAP_ADDR` is not an address and port",
-        ),
+        ("PORT", "http", "the environment variable `PORT` is not a port number"),
+        ("LZAP_ADDR", "5000", "the environment variable `LZAP_ADDR` is not an address and port"),
     ] {
         let mut app = App::start(&[(name, value)]);
         assert!(!app.wait().success());
@@ -114,17 +88,11 @@ fn a_panic_is_a_500_that_keeps_its_secret_and_the_app_runs_on() {
     let app = App::start(&[("LZAP_ADDR", &address)]);
     let answer = first(&address, "/panic");
     assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
-    assert!(
-        answer.contains(r#"{"message":"Internal Server Error","requestId":""#),
-        "{answer}"
-    );
+    assert!(answer.contains(r#"{"message":"Internal Server Error","requestId":""#), "{answer}");
     assert!(!answer.contains("secret"), "{answer}");
     assert!(first(&address, "/").starts_with("HTTP/1.1 200 OK"));
     let stderr = app.stderr();
-    assert!(
-        stderr.contains("the secret is 42") && stderr.contains("app.rs:"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("the secret is 42") && stderr.contains("app.rs:"), "{stderr}");
 }
 
 #[test]
@@ -139,10 +107,7 @@ fn a_signal_lets_requests_in_flight_finish() {
         };
         thread::sleep(Duration::from_millis(200));
         app.signal(signal);
-        let answer = slow
-            .join()
-            .expect("the thread")
-            .expect("the request in flight is answered");
+        let answer = slow.join().expect("the thread").expect("the request in flight is answered");
         assert!(answer.ends_with("\r\n\r\ndone"), "{answer}");
         assert!(app.wait().success());
         assert!(get(&address, "/").is_err(), "nobody listens any more");
@@ -156,11 +121,7 @@ fn a_second_signal_stops_at_once() {
     first(&address, "/");
     // A request that never comes to its end.
     let mut stream = TcpStream::connect(&address).expect("listening");
-    write!(
-        stream,
-        "POST /echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n"
-    )
-    .expect("sent");
+    write!(stream, "POST /echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n").expect("sent");
     thread::sleep(Duration::from_millis(200));
     app.signal("-INT");
     thread::sleep(Duration::from_millis(300));

@@ -68,10 +68,7 @@ impl Function {
         let address = listener.local_addr().expect("bound").to_string();
         let (events, next) = mpsc::channel(1);
         let (answer, answers) = mpsc::channel(1);
-        let api = Arc::new(Api {
-            events: Mutex::new(next),
-            answers: answer,
-        });
+        let api = Arc::new(Api { events: Mutex::new(next), answers: answer });
         let server = tokio::spawn(async move {
             axum::serve(listener, router(api)).await.expect("never fails");
         });
@@ -83,12 +80,7 @@ impl Function {
         ];
         all.extend(environment);
         let app = App::start(&all);
-        Self {
-            events,
-            answers,
-            server,
-            app,
-        }
+        Self { events, answers, server, app }
     }
 
     /// Hands the app one event and waits for its answer.
@@ -123,10 +115,7 @@ fn router(api: Arc<Api>) -> Router {
 async fn next(State(api): State<Arc<Api>>) -> impl IntoResponse {
     let event = api.events.lock().await.recv().await.expect("the test waits");
     let headers = [
-        (
-            "lambda-runtime-aws-request-id",
-            "8f5e0d3a-0000-4000-8000-000000000001",
-        ),
+        ("lambda-runtime-aws-request-id", "8f5e0d3a-0000-4000-8000-000000000001"),
         ("lambda-runtime-deadline-ms", "4102444800000"),
         (
             "lambda-runtime-invoked-function-arn",

@@ -30,10 +30,7 @@ pub(super) fn update(call: &Call<'_>, name: &str, alias: &str) -> Result<Reply, 
 /// `GetAlias`
 pub(super) fn get(call: &Call<'_>, name: &str, alias: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
-    Ok(Reply::ok(render::alias(
-        &reference.arn,
-        call.inner.state().alias(&reference, alias)?,
-    )))
+    Ok(Reply::ok(render::alias(&reference.arn, call.inner.state().alias(&reference, alias)?)))
 }
 
 /// `DeleteAlias`
@@ -48,11 +45,7 @@ pub(super) fn list(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let state = call.inner.state();
     let wanted = call.parameter("FunctionVersion");
     let aliases = &state.function(&reference)?.aliases;
-    let all = aliases
-        .values()
-        .filter(|alias| wanted.is_none_or(|version| alias.version == version))
-        .collect();
-    Ok(Reply::ok(render::page("Aliases", call.page(all)?, |alias| {
-        render::alias(&reference.arn, alias)
-    })))
+    let all =
+        aliases.values().filter(|alias| wanted.is_none_or(|version| alias.version == version)).collect();
+    Ok(Reply::ok(render::page("Aliases", call.page(all)?, |alias| render::alias(&reference.arn, alias))))
 }

@@ -23,15 +23,11 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
     refuse_unsupported(&call.json::<Value>()?)?;
     let body: CreateFunction = call.json()?;
     if body.package_type.as_deref().is_some_and(|kind| kind != "Zip") || body.code.image_uri.is_some() {
-        return Err(ApiError::invalid(
-            "the embedded cloud does not implement container images",
-        ));
+        return Err(ApiError::invalid("the embedded cloud does not implement container images"));
     }
     let reference = call.reference(&body.function_name)?;
     if reference.qualifier.is_some() {
-        return Err(ApiError::invalid(
-            "A function's name has no qualifier when it is created.",
-        ));
+        return Err(ApiError::invalid("A function's name has no qualifier when it is created."));
     }
     state::check_length(reference.arn.rsplit(':').next().unwrap_or_default())?;
     let change: SettingsChange = call.json::<SettingsBody>()?.into();
@@ -42,12 +38,7 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
         check_role(call, &settings.role).await?;
     }
     let code = take_code(call, body.code, "CreateFunction").await?;
-    let new = NewFunction {
-        settings,
-        code,
-        tags: body.tags,
-        publish: body.publish,
-    };
+    let new = NewFunction { settings, code, tags: body.tags, publish: body.publish };
     let described = call.inner.state().create(&reference, new, call.inner.now_ms())?;
     Ok(Reply::created(render::configuration(&described)))
 }
@@ -80,22 +71,11 @@ async fn check_role(call: &Call<'_>, role: &str) -> Result<(), ApiError> {
 /// Fetches the zip, keeps it and unpacks it.
 async fn take_code(call: &Call<'_>, source: CodeSource, operation: &str) -> Result<Code, ApiError> {
     let zip = match source {
-        CodeSource {
-            zip_file: Some(text), ..
-        } => inline(&text, operation)?,
-        CodeSource {
-            s3_object_version: Some(_),
-            ..
-        } => {
-            return Err(ApiError::invalid(
-                "the embedded cloud does not implement S3ObjectVersion",
-            ));
+        CodeSource { zip_file: Some(text), .. } => inline(&text, operation)?,
+        CodeSource { s3_object_version: Some(_), .. } => {
+            return Err(ApiError::invalid("the embedded cloud does not implement S3ObjectVersion"));
         }
-        CodeSource {
-            s3_bucket: Some(bucket),
-            s3_key: Some(key),
-            ..
-        } => {
+        CodeSource { s3_bucket: Some(bucket), s3_key: Some(key), .. } => {
             let object = call.inner.host.ports.objects.get(&bucket, &key).await;
             object.ok_or_else(|| {
                 ApiError::invalid(
@@ -113,9 +93,7 @@ async fn take_code(call: &Call<'_>, source: CodeSource, operation: &str) -> Resu
 }
 
 fn inline(text: &str, operation: &str) -> Result<Bytes, ApiError> {
-    let zip = BASE64_STANDARD
-        .decode(text)
-        .map_err(|_| ApiError::serialization("ZipFile is not base64"))?;
+    let zip = BASE64_STANDARD.decode(text).map_err(|_| ApiError::serialization("ZipFile is not base64"))?;
     if zip.len() as u64 > INLINE_ZIP_BYTES {
         return Err(ApiError::too_large(format!(
             "Request must be smaller than 70167211 bytes for the {operation} operation"
@@ -130,28 +108,13 @@ pub(super) async fn update_code(call: &Call<'_>, name: &str) -> Result<Reply, Ap
     // A function that can't be written now refuses before its new code is fetched, as a dry run would.
     let body: UpdateFunctionCode = call.json()?;
     let (revision_id, architecture) = (body.revision_id, architecture(body.architectures.as_deref())?);
-    let old = call
-        .inner
-        .state()
-        .describe(&reference, call.inner.now_ms())?
-        .version
-        .code;
-    let mut change = CodeChange {
-        code: old,
-        architecture,
-        publish: body.publish,
-        dry_run: true,
-        revision_id,
-    };
-    call.inner
-        .state()
-        .update_code(&reference, change.clone(), call.inner.now_ms())?;
+    let old = call.inner.state().describe(&reference, call.inner.now_ms())?.version.code;
+    let mut change =
+        CodeChange { code: old, architecture, publish: body.publish, dry_run: true, revision_id };
+    call.inner.state().update_code(&reference, change.clone(), call.inner.now_ms())?;
     change.code = take_code(call, call.json()?, "UpdateFunctionCode").await?;
     change.dry_run = body.dry_run;
-    let described = call
-        .inner
-        .state()
-        .update_code(&reference, change, call.inner.now_ms())?;
+    let described = call.inner.state().update_code(&reference, change, call.inner.now_ms())?;
     Ok(Reply::ok(render::configuration(&described)))
 }
 
@@ -164,10 +127,7 @@ pub(super) async fn update_configuration(call: &Call<'_>, name: &str) -> Result<
     if let Some(role) = &change.role {
         check_role(call, role).await?;
     }
-    let described = call
-        .inner
-        .state()
-        .update_settings(&reference, &change, call.inner.now_ms())?;
+    let described = call.inner.state().update_settings(&reference, &change, call.inner.now_ms())?;
     Ok(Reply::ok(render::configuration(&described)))
 }
 
@@ -193,10 +153,7 @@ pub(super) fn get(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
 
 /// `GetFunctionConfiguration`
 pub(super) fn get_configuration(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
-    let described = call
-        .inner
-        .state()
-        .describe(&call.reference(name)?, call.inner.now_ms())?;
+    let described = call.inner.state().describe(&call.reference(name)?, call.inner.now_ms())?;
     Ok(Reply::ok(render::configuration(&described)))
 }
 
@@ -206,11 +163,7 @@ pub(super) fn list(call: &Call<'_>) -> Result<Reply, ApiError> {
         None => false,
         Some("ALL") => true,
         Some(other) => {
-            return Err(ApiError::constraint(
-                other,
-                "functionVersion",
-                "must satisfy enum value set: [ALL]",
-            ));
+            return Err(ApiError::constraint(other, "functionVersion", "must satisfy enum value set: [ALL]"));
         }
     };
     let now_ms = call.inner.now_ms();
@@ -220,30 +173,17 @@ pub(super) fn list(call: &Call<'_>) -> Result<Reply, ApiError> {
         if every_version {
             all.extend(versions(function, now_ms));
         } else {
-            all.push(state::describe(
-                function,
-                &function.latest,
-                function.arn.clone(),
-                now_ms,
-            ));
+            all.push(state::describe(function, &function.latest, function.arn.clone(), now_ms));
         }
     }
-    Ok(Reply::ok(render::page(
-        "Functions",
-        call.page(all)?,
-        render::subset,
-    )))
+    Ok(Reply::ok(render::page("Functions", call.page(all)?, render::subset)))
 }
 
 /// `ListVersionsByFunction`
 pub(super) fn list_versions(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let state = call.inner.state();
     let all = versions(state.function(&call.reference(name)?)?, call.inner.now_ms());
-    Ok(Reply::ok(render::page(
-        "Versions",
-        call.page(all)?,
-        render::subset,
-    )))
+    Ok(Reply::ok(render::page("Versions", call.page(all)?, render::subset)))
 }
 
 /// `$LATEST`, then the published ones in order.
@@ -252,12 +192,7 @@ fn versions(function: &state::Function, now_ms: i64) -> Vec<Described> {
         .into_iter()
         .chain(function.versions.values())
         .map(|version| {
-            state::describe(
-                function,
-                version,
-                function.qualified_arn(Some(&version.name)),
-                now_ms,
-            )
+            state::describe(function, version, function.qualified_arn(Some(&version.name)), now_ms)
         })
         .collect()
 }
@@ -265,18 +200,11 @@ fn versions(function: &state::Function, now_ms: i64) -> Vec<Described> {
 /// `PublishVersion`
 pub(super) fn publish(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
-    if reference
-        .qualifier
-        .as_deref()
-        .is_some_and(|qualifier| qualifier != LATEST)
-    {
+    if reference.qualifier.as_deref().is_some_and(|qualifier| qualifier != LATEST) {
         return Err(ApiError::invalid("Only $LATEST can be published."));
     }
     let body: PublishVersion = call.json()?;
-    let described = call
-        .inner
-        .state()
-        .publish(&reference, body.into(), call.inner.now_ms())?;
+    let described = call.inner.state().publish(&reference, body.into(), call.inner.now_ms())?;
     Ok(Reply::created(render::configuration(&described)))
 }
 

@@ -37,10 +37,7 @@ pub(super) async fn invoke(call: &Call<'_>, name: &str) -> Result<Response<Bytes
 }
 
 fn client_context(encoded: &str) -> Result<String, ApiError> {
-    let decoded = BASE64_STANDARD
-        .decode(encoded)
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok());
+    let decoded = BASE64_STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let fits = |text: &String| text.len() <= 3583 && HeaderValue::from_str(text).is_ok();
     decoded.filter(fits).ok_or_else(|| {
         ApiError::payload_not_json("Client context must be a valid Base64-encoded JSON object.")
@@ -56,7 +53,9 @@ fn answer(invoked: Invoked, wants_log: bool) -> Response<Bytes> {
     };
     set("content-type", "application/json");
     set("x-amzn-requestid", &invoked.request_id);
-    set("x-amz-executed-version", &invoked.executed_version);
+    if invoked.status == 200 {
+        set("x-amz-executed-version", &invoked.executed_version);
+    }
     if let Some(error) = &invoked.function_error {
         set("x-amz-function-error", error);
     }

@@ -33,37 +33,23 @@ struct Reply {
 
 impl Reply {
     fn ok(body: Value) -> Self {
-        Self {
-            status: StatusCode::OK,
-            body: Some(body),
-        }
+        Self { status: StatusCode::OK, body: Some(body) }
     }
 
     fn created(body: Value) -> Self {
-        Self {
-            status: StatusCode::CREATED,
-            body: Some(body),
-        }
+        Self { status: StatusCode::CREATED, body: Some(body) }
     }
 
     fn empty() -> Self {
-        Self {
-            status: StatusCode::NO_CONTENT,
-            body: None,
-        }
+        Self { status: StatusCode::NO_CONTENT, body: None }
     }
 }
 
 /// Answers one request.
 pub(crate) async fn handle(inner: &Arc<Inner>, region: &str, request: Request<Bytes>) -> Response<Bytes> {
     let (parts, body) = request.into_parts();
-    let segments: Vec<String> = parts
-        .uri
-        .path()
-        .split('/')
-        .filter(|segment| !segment.is_empty())
-        .map(percent::decode)
-        .collect();
+    let segments: Vec<String> =
+        parts.uri.path().split('/').filter(|segment| !segment.is_empty()).map(percent::decode).collect();
     let call = Call {
         inner,
         region,
@@ -75,9 +61,7 @@ pub(crate) async fn handle(inner: &Arc<Inner>, region: &str, request: Request<By
     if let (&Method::POST, ["2015-03-31", "functions", name, "invocations"]) =
         (&parts.method, segments.as_slice())
     {
-        return invoke::invoke(&call, name)
-            .await
-            .unwrap_or_else(|error| refusal(&error));
+        return invoke::invoke(&call, name).await.unwrap_or_else(|error| refusal(&error));
     }
     let revision = inner.state().revision();
     let reply = route(&call, &parts.method, &segments).await;

@@ -12,9 +12,7 @@ pub(super) fn add(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
     let body: AddPermission = call.json()?;
     let statement = call.inner.state().add_permission(&reference, body.into())?;
-    Ok(Reply::created(
-        json!({ "Statement": statement.document().to_string() }),
-    ))
+    Ok(Reply::created(json!({ "Statement": statement.document().to_string() })))
 }
 
 /// `GetPolicy`
@@ -22,16 +20,12 @@ pub(super) fn get(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
     let state = call.inner.state();
     let policy = state.policy(&reference)?;
-    Ok(Reply::ok(
-        json!({ "Policy": document(policy).to_string(), "RevisionId": policy.revision_id }),
-    ))
+    Ok(Reply::ok(json!({ "Policy": document(policy).to_string(), "RevisionId": policy.revision_id })))
 }
 
 /// `RemovePermission`
 pub(super) fn remove(call: &Call<'_>, name: &str, sid: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
-    call.inner
-        .state()
-        .remove_permission(&reference, sid, call.parameter("RevisionId"))?;
+    call.inner.state().remove_permission(&reference, sid, call.parameter("RevisionId"))?;
     Ok(Reply::empty())
 }

@@ -13,11 +13,7 @@ pub(super) fn configuration(described: &Described) -> Value {
         shown["StateReason"] = json!("The function is being created.");
         shown["StateReasonCode"] = json!("Creating");
     }
-    shown["LastUpdateStatus"] = json!(if described.in_progress {
-        "InProgress"
-    } else {
-        "Successful"
-    });
+    shown["LastUpdateStatus"] = json!(if described.in_progress { "InProgress" } else { "Successful" });
     if described.in_progress {
         shown["LastUpdateStatusReason"] = json!("The function is being created.");
         shown["LastUpdateStatusReasonCode"] = json!("Creating");
@@ -29,10 +25,7 @@ pub(super) fn configuration(described: &Described) -> Value {
 pub(super) fn subset(described: &Described) -> Value {
     let version = &described.version;
     let settings = &version.settings;
-    let log_group = settings
-        .log_group
-        .clone()
-        .unwrap_or_else(|| format!("/aws/lambda/{}", described.name));
+    let log_group = settings.log_group.clone().unwrap_or_else(|| format!("/aws/lambda/{}", described.name));
     let mut shown = json!({
         "FunctionName": described.name,
         "FunctionArn": described.arn,
@@ -91,7 +84,5 @@ pub(super) fn page<T>(
 
 /// `2026-11-22T19:47:52.123+0000`.
 fn modified(unix_ms: i64) -> String {
-    timestamp(unix_ms)
-        .strftime("%Y-%m-%dT%H:%M:%S%.3f+0000")
-        .to_string()
+    timestamp(unix_ms).strftime("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string()
 }

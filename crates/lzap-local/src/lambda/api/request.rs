@@ -29,29 +29,17 @@ pub(super) struct Call<'a> {
 impl Call<'_> {
     /// The function that a path or body names, with the query's qualifier.
     pub(super) fn reference(&self, given: &str) -> Result<FunctionRef, ApiError> {
-        FunctionRef::parse(
-            given,
-            self.parameter("Qualifier"),
-            self.region,
-            &self.inner.config.account,
-        )
+        FunctionRef::parse(given, self.parameter("Qualifier"), self.region, &self.inner.config.account)
     }
 
     /// A value of the query.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// All values of that name.
     pub(super) fn parameters(&self, name: &str) -> Vec<String> {
-        self.query
-            .iter()
-            .filter(|(key, _)| key == name)
-            .map(|(_, value)| value.clone())
-            .collect()
+        self.query.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
     }
 
     /// The body; an empty one is an empty object.
@@ -73,9 +61,7 @@ impl Call<'_> {
         };
         let wanted: usize = match self.parameter("MaxItems") {
             None => PAGE,
-            Some(text) => text
-                .parse()
-                .map_err(|_| ApiError::serialization("MaxItems is not a number"))?,
+            Some(text) => text.parse().map_err(|_| ApiError::serialization("MaxItems is not a number"))?,
         };
         let size = wanted.clamp(1, PAGE);
         let more = items.len() > from.saturating_add(size);
@@ -202,20 +188,16 @@ pub(super) fn refuse_unsupported(body: &Value) -> Result<(), ApiError> {
         Value::String(text) => !text.is_empty(),
         _ => true,
     };
-    let named = UNSUPPORTED
-        .iter()
-        .find(|path| body.pointer(path).is_some_and(set));
+    let named = UNSUPPORTED.iter().find(|path| body.pointer(path).is_some_and(set));
     if let Some(path) = named {
         let name = path.trim_start_matches('/').replace('/', ".");
-        return Err(ApiError::invalid(format!(
-            "the embedded cloud does not implement {name}"
-        )));
+        return Err(ApiError::invalid(format!("the embedded cloud does not implement {name}")));
     }
     match body.pointer("/SnapStart/ApplyOn").and_then(Value::as_str) {
         None | Some("None") => Ok(()),
-        Some(_) => Err(ApiError::invalid(
-            "provided runtimes are not supported for SnapStart enabled functions.",
-        )),
+        Some(_) => {
+            Err(ApiError::invalid("provided runtimes are not supported for SnapStart enabled functions."))
+        }
     }
 }
 
@@ -230,11 +212,7 @@ pub(super) struct PublishVersion {
 
 impl From<PublishVersion> for Publish {
     fn from(body: PublishVersion) -> Self {
-        Self {
-            code_sha256: body.code_sha256,
-            description: body.description,
-            revision_id: body.revision_id,
-        }
+        Self { code_sha256: body.code_sha256, description: body.description, revision_id: body.revision_id }
     }
 }
 
@@ -260,9 +238,7 @@ impl From<AliasBody> for AliasChange {
         Self {
             version: body.function_version,
             description: body.description,
-            weights: body
-                .routing_config
-                .map(|routing| routing.additional_version_weights),
+            weights: body.routing_config.map(|routing| routing.additional_version_weights),
             revision_id: body.revision_id,
         }
     }

@@ -64,12 +64,8 @@ impl State {
     /// `GetAlias`.
     pub(crate) fn alias(&self, reference: &FunctionRef, name: &str) -> Result<&Alias, ApiError> {
         let function = self.function(reference)?;
-        let missing = || {
-            ApiError::not_found(format!(
-                "Cannot find alias arn: {}",
-                function.qualified_arn(Some(name))
-            ))
-        };
+        let missing =
+            || ApiError::not_found(format!("Cannot find alias arn: {}", function.qualified_arn(Some(name))));
         function.aliases.get(name).ok_or_else(missing)
     }
 
@@ -84,13 +80,8 @@ impl State {
 
     fn put_alias(&mut self, reference: &FunctionRef, alias: Alias) -> Result<Alias, ApiError> {
         check(self.function(reference)?, &alias)?;
-        let alias = Alias {
-            revision_id: self.next_revision(&reference.arn),
-            ..alias
-        };
-        self.function_mut(reference)?
-            .aliases
-            .insert(alias.name.clone(), alias.clone());
+        let alias = Alias { revision_id: self.next_revision(&reference.arn), ..alias };
+        self.function_mut(reference)?.aliases.insert(alias.name.clone(), alias.clone());
         Ok(alias)
     }
 }
@@ -108,9 +99,7 @@ fn check(function: &Function, alias: &Alias) -> Result<(), ApiError> {
         ));
     }
     if !alias.weights.values().all(|weight| (0.0..=1.0).contains(weight)) {
-        return Err(ApiError::invalid(
-            "Value for AdditionalVersionWeights must be between 0.0 and 1.0",
-        ));
+        return Err(ApiError::invalid("Value for AdditionalVersionWeights must be between 0.0 and 1.0"));
     }
     if !alias.weights.is_empty() && alias.version == LATEST {
         return Err(ApiError::invalid(

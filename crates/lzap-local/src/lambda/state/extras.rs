@@ -54,8 +54,6 @@ impl State {
 
     /// What all functions of a region have reserved.
     pub(crate) fn reserved_in(&self, region: &str) -> u32 {
-        self.in_region(region)
-            .filter_map(|function| function.reserved_concurrency)
-            .sum()
+        self.in_region(region).filter_map(|function| function.reserved_concurrency).sum()
     }
 }

@@ -118,10 +118,7 @@ impl State {
         change: CodeChange,
         now_ms: i64,
     ) -> Result<Described, ApiError> {
-        let mut settings = self
-            .writable(reference, change.revision_id.as_deref(), now_ms)?
-            .settings
-            .clone();
+        let mut settings = self.writable(reference, change.revision_id.as_deref(), now_ms)?.settings.clone();
         if let Some(architecture) = change.architecture {
             validate::architecture(&architecture)?;
             settings.architecture = architecture;
@@ -191,12 +188,8 @@ impl State {
         }
         let holds =
             |alias: &super::Alias| alias.version == qualifier || alias.weights.contains_key(qualifier);
-        let holders: Vec<&str> = function
-            .aliases
-            .values()
-            .filter(|a| holds(a))
-            .map(|alias| alias.name.as_str())
-            .collect();
+        let holders: Vec<&str> =
+            function.aliases.values().filter(|a| holds(a)).map(|alias| alias.name.as_str()).collect();
         if !holders.is_empty() {
             return Err(ApiError::conflict(format!(
                 "Version {qualifier} cannot be deleted because it is referenced by alias(es): {}",
@@ -293,11 +286,7 @@ fn blank(name: String, arn: String, latest: Version, tags: BTreeMap<String, Stri
 /// Publishes `$LATEST` under the next number.
 fn freeze(function: &mut Function, description: Option<String>, revision_id: String) -> u64 {
     let number = function.next_version;
-    let mut version = Version {
-        name: number.to_string(),
-        revision_id,
-        ..function.latest.clone()
-    };
+    let mut version = Version { name: number.to_string(), revision_id, ..function.latest.clone() };
     if let Some(description) = description {
         version.settings.description = description;
     }
@@ -310,9 +299,6 @@ fn freeze(function: &mut Function, description: Option<String>, revision_id: Str
 fn unchanged(function: &Function) -> Option<u64> {
     let (number, last) = function.versions.last_key_value()?;
     let latest = &function.latest;
-    let settings = Settings {
-        description: last.settings.description.clone(),
-        ..latest.settings.clone()
-    };
+    let settings = Settings { description: last.settings.description.clone(), ..latest.settings.clone() };
     (last.code.sha256 == latest.code.sha256 && last.settings == settings).then_some(*number)
 }

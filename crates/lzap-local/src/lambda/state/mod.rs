@@ -72,10 +72,7 @@ pub(crate) struct Described {
 impl State {
     /// An account without functions.
     pub(crate) fn new() -> Self {
-        Self {
-            functions: BTreeMap::new(),
-            revision: 0,
-        }
+        Self { functions: BTreeMap::new(), revision: 0 }
     }
 
     /// Reads what [`State::save`] wrote; every function is `Active` and settled again.
@@ -85,15 +82,10 @@ impl State {
     pub(crate) fn restore(saved: serde_json::Value) -> Result<Self, String> {
         let format = saved.get("format").and_then(serde_json::Value::as_u64);
         if format != Some(u64::from(FORMAT)) {
-            return Err(format!(
-                "its Lambda part has format {format:?}, this version reads {FORMAT}"
-            ));
+            return Err(format!("its Lambda part has format {format:?}, this version reads {FORMAT}"));
         }
         let saved: Saved = serde_json::from_value(saved).map_err(|error| error.to_string())?;
-        let mut state = Self {
-            functions: saved.functions,
-            revision: saved.revision,
-        };
+        let mut state = Self { functions: saved.functions, revision: saved.revision };
         for function in state.functions.values_mut() {
             function.previous = None;
             for version in function.versions.values_mut().chain([&mut function.latest]) {
@@ -106,11 +98,7 @@ impl State {
 
     /// The state as JSON, with its format's number.
     pub(crate) fn save(&self) -> serde_json::Value {
-        let saved = Saved {
-            format: FORMAT,
-            revision: self.revision,
-            functions: self.functions.clone(),
-        };
+        let saved = Saved { format: FORMAT, revision: self.revision, functions: self.functions.clone() };
         serde_json::to_value(saved).unwrap_or_default()
     }
 
@@ -126,22 +114,16 @@ impl State {
 
     /// The functions of one region, by name.
     pub(crate) fn in_region<'a>(&'a self, region: &'a str) -> impl Iterator<Item = &'a Function> {
-        self.functions
-            .values()
-            .filter(move |function| function.region() == region)
+        self.functions.values().filter(move |function| function.region() == region)
     }
 
     /// The function, without regard to the qualifier.
     pub(crate) fn function(&self, reference: &FunctionRef) -> Result<&Function, ApiError> {
-        self.functions
-            .get(&reference.arn)
-            .ok_or_else(|| ApiError::no_function(&reference.full()))
+        self.functions.get(&reference.arn).ok_or_else(|| ApiError::no_function(&reference.full()))
     }
 
     fn function_mut(&mut self, reference: &FunctionRef) -> Result<&mut Function, ApiError> {
-        self.functions
-            .get_mut(&reference.arn)
-            .ok_or_else(|| ApiError::no_function(&reference.full()))
+        self.functions.get_mut(&reference.arn).ok_or_else(|| ApiError::no_function(&reference.full()))
     }
 
     /// The version that a reference names, as `GetFunctionConfiguration` shows it.
@@ -157,12 +139,7 @@ impl State {
     pub(crate) fn code_in_use(&self) -> std::collections::BTreeSet<String> {
         self.functions
             .values()
-            .flat_map(|f| {
-                f.versions
-                    .values()
-                    .chain([&f.latest])
-                    .chain(f.previous.as_deref())
-            })
+            .flat_map(|f| f.versions.values().chain([&f.latest]).chain(f.previous.as_deref()))
             .map(|version| version.code.sha256.clone())
             .collect()
     }
@@ -172,14 +149,7 @@ impl State {
         self.revision += 1;
         let digest = Sha256::digest(format!("{arn} {}", self.revision));
         let hex = hex(&digest[..16]);
-        format!(
-            "{}-{}-{}-{}-{}",
-            &hex[..8],
-            &hex[8..12],
-            &hex[12..16],
-            &hex[16..20],
-            &hex[20..]
-        )
+        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
     }
 }
 

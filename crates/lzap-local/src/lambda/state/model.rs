@@ -124,9 +124,6 @@ impl Function {
 
     /// The ARN with the qualifier, when there is one.
     pub(crate) fn qualified_arn(&self, qualifier: Option<&str>) -> String {
-        qualifier.map_or_else(
-            || self.arn.clone(),
-            |qualifier| format!("{}:{qualifier}", self.arn),
-        )
+        qualifier.map_or_else(|| self.arn.clone(), |qualifier| format!("{}:{qualifier}", self.arn))
     }
 }

@@ -30,10 +30,7 @@ impl FunctionRef {
             (Some(inner), Some(outer)) if inner != outer => Err(ApiError::invalid(format!(
                 "The derived qualifier from the function name does not match the specified qualifier: {outer}."
             ))),
-            _ => Ok(Self {
-                arn,
-                qualifier: inner.or_else(|| qualifier.map(str::to_owned)),
-            }),
+            _ => Ok(Self { arn, qualifier: inner.or_else(|| qualifier.map(str::to_owned)) }),
         }
     }
 
@@ -63,12 +60,7 @@ fn split(given: &str, region: &str, account: &str) -> Option<(String, Option<Str
         _ => return None,
     };
     let fits = is_word(name) && qualifier.is_none_or(|q| q == super::LATEST || is_word(q));
-    fits.then(|| {
-        (
-            format!("arn:aws:lambda:{region}:{account}:function:{name}"),
-            qualifier.map(str::to_owned),
-        )
-    })
+    fits.then(|| (format!("arn:aws:lambda:{region}:{account}:function:{name}"), qualifier.map(str::to_owned)))
 }
 
 /// Refuses a name that `CreateFunction` wouldn't take.
@@ -82,10 +74,7 @@ pub(crate) fn check_length(name: &str) -> Result<(), ApiError> {
 
 /// Whether `text` is one or more of `[A-Za-z0-9_-]`.
 pub(crate) fn is_word(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 /// Whether `text` is digits only.
@@ -108,21 +97,14 @@ mod tests {
             assert_eq!(parse(given, None).as_deref(), Ok(arn));
             assert_eq!(parse(given, Some("live")), Ok(format!("{arn}:live")));
             assert_eq!(parse(&format!("{given}:live"), None), Ok(format!("{arn}:live")));
-            assert_eq!(
-                parse(&format!("{given}:$LATEST"), None),
-                Ok(format!("{arn}:$LATEST"))
-            );
+            assert_eq!(parse(&format!("{given}:$LATEST"), None), Ok(format!("{arn}:$LATEST")));
         }
     }
 
     #[test]
     fn other_texts_are_refused() {
         for given in ["", "shop!", "a:b:c", "shop:", "arn:aws:s3:::bucket"] {
-            assert_eq!(
-                parse(given, None).map_err(|e| e.code),
-                Err("ValidationException"),
-                "{given}"
-            );
+            assert_eq!(parse(given, None).map_err(|e| e.code), Err("ValidationException"), "{given}");
         }
         assert_eq!(
             parse("shop:live", Some("other")).map_err(|e| e.code),

@@ -35,11 +35,7 @@ impl State {
         let revision_id = self.next_revision(&reference.arn);
         let function = self.function_mut(reference)?;
         let resource = reference.full();
-        let old = function
-            .policies
-            .get(&policy_key(reference))
-            .cloned()
-            .unwrap_or_default();
+        let old = function.policies.get(&policy_key(reference)).cloned().unwrap_or_default();
         guard(new.revision_id.as_deref(), &old.revision_id)?;
         if old.statements.iter().any(|statement| statement.sid == new.sid) {
             return Err(ApiError::conflict(
@@ -55,10 +51,7 @@ impl State {
             source_account: new.source_account,
             resource,
         };
-        let mut policy = Policy {
-            revision_id,
-            statements: old.statements,
-        };
+        let mut policy = Policy { revision_id, statements: old.statements };
         policy.statements.push(statement.clone());
         let bytes = document(&policy).to_string().len();
         if bytes > POLICY_BYTES {
@@ -76,31 +69,20 @@ impl State {
         sent: Option<&str>,
     ) -> Result<(), ApiError> {
         let missing = || ApiError::not_found(format!("Statement {sid} is not found in resource policy."));
-        let policy = self
-            .policy(reference)
-            .map_err(|error| match error.message.as_str() {
-                NO_POLICY => missing(),
-                _ => error,
-            })?;
+        let policy = self.policy(reference).map_err(|error| match error.message.as_str() {
+            NO_POLICY => missing(),
+            _ => error,
+        })?;
         guard(sent, &policy.revision_id)?;
         let mut statements = policy.statements.clone();
-        let at = statements
-            .iter()
-            .position(|statement| statement.sid == sid)
-            .ok_or_else(missing)?;
+        let at = statements.iter().position(|statement| statement.sid == sid).ok_or_else(missing)?;
         statements.remove(at);
         let revision_id = self.next_revision(&reference.arn);
         let function = self.function_mut(reference)?;
         if statements.is_empty() {
             function.policies.remove(&policy_key(reference));
         } else {
-            function.policies.insert(
-                policy_key(reference),
-                Policy {
-                    revision_id,
-                    statements,
-                },
-            );
+            function.policies.insert(policy_key(reference), Policy { revision_id, statements });
         }
         Ok(())
     }
@@ -109,18 +91,13 @@ impl State {
     pub(crate) fn policy(&self, reference: &FunctionRef) -> Result<&Policy, ApiError> {
         self.has_qualifier(reference)?;
         let function = self.function(reference)?;
-        function
-            .policies
-            .get(&policy_key(reference))
-            .ok_or_else(|| ApiError::not_found(NO_POLICY))
+        function.policies.get(&policy_key(reference)).ok_or_else(|| ApiError::not_found(NO_POLICY))
     }
 
     fn has_qualifier(&self, reference: &FunctionRef) -> Result<(), ApiError> {
         let function = self.function(reference)?;
         if reference.qualifier.as_deref() == Some(LATEST) {
-            return Err(ApiError::invalid(
-                "We currently do not support adding policies for $LATEST.",
-            ));
+            return Err(ApiError::invalid("We currently do not support adding policies for $LATEST."));
         }
         match function.qualified(reference.qualifier.as_deref()) {
             Some(_) => Ok(()),
@@ -167,18 +144,10 @@ pub(crate) fn allows(
     let account = source_arn.split(':').nth(4).unwrap_or_default();
     function.policies.get(key).is_some_and(|policy| {
         policy.statements.iter().any(|statement| {
-            matches!(
-                statement.action.as_str(),
-                "lambda:InvokeFunction" | "lambda:*" | "*"
-            ) && (statement.principal == principal || statement.principal == "*")
-                && statement
-                    .source_arn
-                    .as_deref()
-                    .is_none_or(|pattern| arn_like(pattern, source_arn))
-                && statement
-                    .source_account
-                    .as_deref()
-                    .is_none_or(|wanted| wanted == account)
+            matches!(statement.action.as_str(), "lambda:InvokeFunction" | "lambda:*" | "*")
+                && (statement.principal == principal || statement.principal == "*")
+                && statement.source_arn.as_deref().is_none_or(|pattern| arn_like(pattern, source_arn))
+                && statement.source_account.as_deref().is_none_or(|wanted| wanted == account)
         })
     })
 }
@@ -190,10 +159,7 @@ fn arn_like(pattern: &str, arn: &str) -> bool {
     let (patterns, parts): (Vec<&str>, Vec<&str>) =
         (pattern.splitn(6, ':').collect(), arn.splitn(6, ':').collect());
     patterns.len() == parts.len()
-        && patterns
-            .iter()
-            .zip(&parts)
-            .all(|(pattern, part)| wildcard(pattern.as_bytes(), part.as_bytes()))
+        && patterns.iter().zip(&parts).all(|(pattern, part)| wildcard(pattern.as_bytes(), part.as_bytes()))
 }
 
 /// Glob match in linear space: on a mismatch, the last `*` takes one more byte.
@@ -258,11 +224,7 @@ fn principal(name: &str) -> Value {
     if name.len() == 12 && all_digits(name) {
         return json!({ "AWS": format!("arn:aws:iam::{name}:root") });
     }
-    if name.starts_with("arn:") {
-        json!({ "AWS": name })
-    } else {
-        json!({ "Service": name })
-    }
+    if name.starts_with("arn:") { json!({ "AWS": name }) } else { json!({ "Service": name }) }
 }
 
 #[cfg(test)]

@@ -22,18 +22,10 @@ const MAX_TAGS: usize = 50;
 pub(crate) fn settings(settings: &Settings) -> Result<(), ApiError> {
     within(settings.memory_mb, "memorySize", MEMORY_MB)?;
     within(settings.timeout_secs, "timeout", TIMEOUT_SECS)?;
-    within(
-        settings.ephemeral_mb,
-        "ephemeralStorage.size",
-        EPHEMERAL_STORAGE_MB,
-    )?;
+    within(settings.ephemeral_mb, "ephemeralStorage.size", EPHEMERAL_STORAGE_MB)?;
     description(&settings.description)?;
     environment(&settings.environment)?;
-    one_of(
-        &settings.tracing,
-        "tracingConfig.mode",
-        &["Active", "PassThrough"],
-    )?;
+    one_of(&settings.tracing, "tracingConfig.mode", &["Active", "PassThrough"])?;
     one_of(&settings.log_format, "loggingConfig.logFormat", &["JSON", "Text"])?;
     architecture(&settings.architecture)?;
     runtime(&settings.runtime)?;
@@ -92,9 +84,7 @@ fn runtime(name: &str) -> Result<(), ApiError> {
 }
 
 fn role_arn(role: &str) -> Result<(), ApiError> {
-    let tail = role
-        .strip_prefix("arn:aws:iam::")
-        .and_then(|rest| rest.split_once(":role/"));
+    let tail = role.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(":role/"));
     if tail.is_some_and(|(account, name)| account.len() == 12 && !name.is_empty()) {
         return Ok(());
     }
@@ -106,11 +96,8 @@ fn role_arn(role: &str) -> Result<(), ApiError> {
 }
 
 fn environment(variables: &BTreeMap<String, String>) -> Result<(), ApiError> {
-    let reserved: Vec<&str> = variables
-        .keys()
-        .map(String::as_str)
-        .filter(|key| RESERVED_BY_LAMBDA.contains(key))
-        .collect();
+    let reserved: Vec<&str> =
+        variables.keys().map(String::as_str).filter(|key| RESERVED_BY_LAMBDA.contains(key)).collect();
     if !reserved.is_empty() {
         return Err(ApiError::invalid(format!(
             "Lambda was unable to configure your environment variables because the environment variables you have \
@@ -146,25 +133,15 @@ fn is_variable(key: &str) -> bool {
 /// Refuses too many tags, and those of AWS's own.
 pub(crate) fn tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
     if tags.len() > MAX_TAGS {
-        return Err(ApiError::invalid(format!(
-            "Number of tags exceeds resource tag limit: {MAX_TAGS}"
-        )));
+        return Err(ApiError::invalid(format!("Number of tags exceeds resource tag limit: {MAX_TAGS}")));
     }
-    if let Some(key) = tags
-        .keys()
-        .find(|key| key.to_ascii_lowercase().starts_with("aws:"))
-    {
-        return Err(ApiError::invalid(format!(
-            "Tag key {key}: aws: prefixed tag key names are not allowed"
-        )));
+    if let Some(key) = tags.keys().find(|key| key.to_ascii_lowercase().starts_with("aws:")) {
+        return Err(ApiError::invalid(format!("Tag key {key}: aws: prefixed tag key names are not allowed")));
     }
-    match tags
-        .iter()
-        .find(|(key, value)| key.chars().count() > 128 || value.chars().count() > 256)
-    {
-        Some((key, _)) => Err(ApiError::invalid(format!(
-            "Tag {key} exceeds 128 characters or its value 256"
-        ))),
+    match tags.iter().find(|(key, value)| key.chars().count() > 128 || value.chars().count() > 256) {
+        Some((key, _)) => {
+            Err(ApiError::invalid(format!("Tag {key} exceeds 128 characters or its value 256")))
+        }
         None => Ok(()),
     }
 }
@@ -191,9 +168,7 @@ pub(crate) fn trust(policy: Option<&str>) -> Result<(), ApiError> {
     if trusted {
         return Ok(());
     }
-    Err(ApiError::invalid(
-        "The role defined for the function cannot be assumed by Lambda.",
-    ))
+    Err(ApiError::invalid("The role defined for the function cannot be assumed by Lambda."))
 }
 
 fn allows_lambda(statement: &Value) -> bool {
@@ -204,16 +179,12 @@ fn allows_lambda(statement: &Value) -> bool {
             .any(|action| matches!(action, "sts:AssumeRole" | "sts:*" | "*"))
     });
     let service = statement.pointer("/Principal/Service").is_some_and(|services| {
-        many(services)
-            .iter()
-            .any(|service| service.as_str() == Some("lambda.amazonaws.com"))
+        many(services).iter().any(|service| service.as_str() == Some("lambda.amazonaws.com"))
     });
     statement.get("Effect").and_then(Value::as_str) == Some("Allow") && action && service
 }
 
 /// IAM's "one or a list of".
 fn many(value: &Value) -> Vec<&Value> {
-    value
-        .as_array()
-        .map_or_else(|| vec![value], |list| list.iter().collect())
+    value.as_array().map_or_else(|| vec![value], |list| list.iter().collect())
 }

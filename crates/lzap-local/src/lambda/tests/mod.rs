@@ -1,6 +1,7 @@
 //! The service as its callers see it: requests in, answers out, processes and log lines in between.
 
 mod control;
+mod environments;
 mod run;
 
 use std::io::{Cursor, Write as _};
@@ -40,11 +41,7 @@ impl Logs for Rest {
         events: Vec<LogEvent>,
     ) -> BoxFuture<'a, ()> {
         let mut lines = self.lines.lock().expect("no test panics while it holds this");
-        lines.extend(
-            events
-                .into_iter()
-                .map(|event| (format!("{region} {group} {stream}"), event.message)),
-        );
+        lines.extend(events.into_iter().map(|event| (format!("{region} {group} {stream}"), event.message)));
         async {}.boxed()
     }
 }
@@ -88,11 +85,7 @@ impl Cloud {
     pub(super) async fn start() -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let (lambda, lines) = start_in(&folder, None, Duration::from_mins(1)).await;
-        Self {
-            lambda,
-            folder,
-            lines,
-        }
+        Self { lambda, folder, lines }
     }
 
     /// One with a function `shop` that is active and runs the tests' worker.
@@ -104,13 +97,8 @@ impl Cloud {
 
     /// Creates a function from the tests' worker, and waits until it is active.
     pub(super) async fn create(&self, name: &str, settings: Value) {
-        let created = self
-            .send(
-                "POST",
-                "/2015-03-31/functions",
-                &function(name, &worker_zip(), settings),
-            )
-            .await;
+        let created =
+            self.send("POST", "/2015-03-31/functions", &function(name, &worker_zip(), settings)).await;
         assert_eq!(created.status, 201, "{}", created.body);
         self.settled(name).await;
     }
@@ -128,16 +116,8 @@ impl Cloud {
     }
 
     pub(super) async fn send(&self, method: &str, path: &str, body: &Value) -> Answer {
-        let bytes = if body.is_null() {
-            Bytes::new()
-        } else {
-            body.to_string().into()
-        };
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .body(bytes)
-            .expect("a request");
+        let bytes = if body.is_null() { Bytes::new() } else { body.to_string().into() };
+        let request = Request::builder().method(method).uri(path).body(bytes).expect("a request");
         Answer::of(self.lambda.handle("eu-west-1", request).await)
     }
 
@@ -162,11 +142,7 @@ impl Cloud {
     /// All log lines so far whose stream contains `stream`.
     pub(super) fn lines(&self, stream: &str) -> Vec<String> {
         let lines = self.lines.lock().expect("no test panics while it holds this");
-        lines
-            .iter()
-            .filter(|(name, _)| name.contains(stream))
-            .map(|(_, line)| line.clone())
-            .collect()
+        lines.iter().filter(|(name, _)| name.contains(stream)).map(|(_, line)| line.clone()).collect()
     }
 
     pub(super) fn streams(&self) -> Vec<String> {
@@ -190,9 +166,7 @@ pub(super) async fn start_in(
     idle_expiry: Duration,
 ) -> (Lambda, Lines) {
     let lines = Lines::default();
-    let rest = Arc::new(Rest {
-        lines: Arc::clone(&lines),
-    });
+    let rest = Arc::new(Rest { lines: Arc::clone(&lines) });
     let config = LambdaConfig {
         account: "000000000000".to_owned(),
         state_dir: folder.path().to_owned(),
@@ -200,18 +174,8 @@ pub(super) async fn start_in(
         host_architecture: "x86_64",
         idle_expiry,
     };
-    let ports = Ports {
-        logs: rest.clone(),
-        objects: rest.clone(),
-        roles: rest.clone(),
-        clock: rest,
-    };
-    (
-        Lambda::start(config, ports, saved)
-            .await
-            .expect("the service starts"),
-        lines,
-    )
+    let ports = Ports { logs: rest.clone(), objects: rest.clone(), roles: rest.clone(), clock: rest };
+    (Lambda::start(config, ports, saved).await.expect("the service starts"), lines)
 }
 
 /// An answer, read.
@@ -226,11 +190,7 @@ impl Answer {
     fn of(response: Response<Bytes>) -> Self {
         let (parts, body) = response.into_parts();
         let body = serde_json::from_slice(&body).unwrap_or_default();
-        Self {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body,
-        }
+        Self { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
@@ -275,15 +235,10 @@ pub(super) fn zip(files: &[(&str, u32, &str)]) -> Bytes {
 
 /// The tests' worker, for the Python that is installed here.
 pub(super) fn worker_zip() -> Bytes {
-    let found = Command::new("python3")
-        .args(["-c", "import sys; print(sys.executable, end='')"])
-        .output();
+    let found = Command::new("python3").args(["-c", "import sys; print(sys.executable, end='')"]).output();
     let python = String::from_utf8(found.expect("python3 is installed").stdout).expect("a path");
     let script = include_str!("bootstrap.py");
-    zip(&[
-        ("bootstrap", 0o755, &format!("#!{python} -IS\n{script}")),
-        ("data/rates.csv", 0o644, "a,b\n"),
-    ])
+    zip(&[("bootstrap", 0o755, &format!("#!{python} -IS\n{script}")), ("data/rates.csv", 0o644, "a,b\n")])
 }
 
 /// Waits until `true`, for ten seconds at most.
@@ -296,4 +251,9 @@ pub(super) async fn eventually(mut is: impl FnMut() -> bool) -> bool {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     false
+}
+
+/// Whether a process of this id exists.
+pub(super) fn alive(pid: &Value) -> bool {
+    std::path::Path::new(&format!("/proc/{pid}")).exists()
 }

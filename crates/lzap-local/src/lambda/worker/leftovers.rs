@@ -17,20 +17,12 @@ pub(crate) fn note(folder: &Path, pid: i32) {
 
 /// Ends the workers that an earlier cloud left below `root`, and deletes their folders.
 pub(crate) fn clear(root: &Path) {
-    let folders: Vec<PathBuf> = fs::read_dir(root)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
+    let folders: Vec<PathBuf> =
+        fs::read_dir(root).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect();
     for folder in folders {
-        if let Some(pid) = fs::read_to_string(folder.join(RECORD))
-            .ok()
-            .and_then(|record| still_runs(&record))
+        if let Some(pid) = fs::read_to_string(folder.join(RECORD)).ok().and_then(|record| still_runs(&record))
         {
-            tracing::info!(
-                pid = pid.as_raw_nonzero().get(),
-                "ending a worker that outlived its cloud"
-            );
+            tracing::info!(pid = pid.as_raw_nonzero().get(), "ending a worker that outlived its cloud");
             // It may end by itself just now.
             let _gone = kill_process_group(pid, Signal::KILL);
         }

@@ -41,20 +41,10 @@ impl LogStream {
         tasks.spawn(async move {
             let mut batch = Vec::new();
             while queue.recv_many(&mut batch, BATCH).await > 0 {
-                logs.put(
-                    &name.region,
-                    &name.group,
-                    &name.stream,
-                    std::mem::take(&mut batch),
-                )
-                .await;
+                logs.put(&name.region, &name.group, &name.stream, std::mem::take(&mut batch)).await;
             }
         });
-        Arc::new(Self {
-            ports: ports.clone(),
-            events,
-            tail: Mutex::new(String::new()),
-        })
+        Arc::new(Self { ports: ports.clone(), events, tail: Mutex::new(String::new()) })
     }
 
     /// Writes one line.
@@ -67,10 +57,7 @@ impl LogStream {
         tail.push('\n');
         let from = tail.ceil_char_boundary(tail.len().saturating_sub(TAIL_BYTES));
         tail.drain(..from);
-        let event = LogEvent {
-            timestamp_ms: self.ports.clock.now_ms(),
-            message: text.to_owned(),
-        };
+        let event = LogEvent { timestamp_ms: self.ports.clock.now_ms(), message: text.to_owned() };
         // The writer goes only when the whole service does.
         let _unwritten = self.events.send(event);
     }
@@ -104,11 +91,7 @@ impl LogPipe {
     pub(crate) fn open(stream: Arc<LogStream>) -> io::Result<(Self, PipeWriter)> {
         let (reader, writer) = io::pipe()?;
         let pipe = Receiver::from_owned_fd(OwnedFd::from(reader))?;
-        let shared = Arc::new(Shared {
-            pipe,
-            stream,
-            partial: Mutex::new(Vec::new()),
-        });
+        let shared = Arc::new(Shared { pipe, stream, partial: Mutex::new(Vec::new()) });
         let pump = AbortOnDropHandle::new(tokio::spawn(pump(Arc::clone(&shared))));
         Ok((Self { shared, _pump: pump }, writer))
     }
@@ -119,8 +102,7 @@ impl LogPipe {
     /// then, so reading the pipe empty here puts those lines before `END`.
     pub(crate) fn drain(&self) {
         // Past Tokio, whose own idea of what is readable may be a moment old.
-        self.shared
-            .read_all(|buffer| Ok(rustix::io::read(&self.shared.pipe, buffer)?));
+        self.shared.read_all(|buffer| Ok(rustix::io::read(&self.shared.pipe, buffer)?));
         let rest = std::mem::take(&mut *lock(&self.shared.partial));
         self.shared.stream.line(&String::from_utf8_lossy(&rest));
     }

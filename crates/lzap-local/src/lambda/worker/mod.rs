@@ -135,15 +135,7 @@ impl Environment {
         let stream = spec.stream(host.ports.clock.now_ms());
         let logs = LogStream::open(stream.clone(), &host.ports, &host.tasks);
         logs.line(&report::init_start(&spec.version.settings.runtime, &spec.region));
-        Ok(Self {
-            logs,
-            worker: None,
-            spec,
-            stream,
-            host: host.clone(),
-            peak_bytes: 0,
-            folder,
-        })
+        Ok(Self { logs, worker: None, spec, stream, host: host.clone(), peak_bytes: 0, folder })
     }
 
     /// What it was made for.
@@ -153,9 +145,7 @@ impl Environment {
 
     /// Whether there is a living worker.
     pub(crate) fn is_up(&self) -> bool {
-        self.worker
-            .as_ref()
-            .is_some_and(|(process, _)| process.is_alive())
+        self.worker.as_ref().is_some_and(|(process, _)| process.is_alive())
     }
 
     /// The memory that the function has.
@@ -182,10 +172,7 @@ impl Environment {
             endpoint: &self.host.endpoint,
         };
         let environment = variables::variables(&self.spec, &own);
-        let program = Program {
-            task_root: &self.spec.task_root,
-            environment: &environment,
-        };
+        let program = Program { task_root: &self.spec.task_root, environment: &environment };
         let spawned = Process::spawn(&program, Arc::clone(&self.logs)).await;
         let process = spawned.map_err(|error| self.not_executed(&error))?;
         leftovers::note(self.folder.path(), process.id());
@@ -344,13 +331,9 @@ fn check_bootstrap(task_root: &Path) -> Result<(), Cause> {
         return Err(Cause::Entrypoint(sentence.to_owned()));
     }
     let mut magic = [0; 4];
-    let read = File::open(&path)
-        .and_then(|mut file| file.read(&mut magic))
-        .unwrap_or(0);
+    let read = File::open(&path).and_then(|mut file| file.read(&mut magic)).unwrap_or(0);
     if magic[..read].starts_with(b"\x7fELF") || magic[..read].starts_with(b"#!") {
         return Ok(());
     }
-    Err(Cause::Entrypoint(
-        "fork/exec /var/task/bootstrap: exec format error".to_owned(),
-    ))
+    Err(Cause::Entrypoint("fork/exec /var/task/bootstrap: exec format error".to_owned()))
 }

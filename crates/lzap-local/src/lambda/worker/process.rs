@@ -1,8 +1,8 @@
 //! One worker process: spawned from `bootstrap`, stopped, continued, measured, killed with all its children.
 //!
-//! Each worker leads a process group of its own. When the cloud itself is killed, the kernel sends `SIGHUP` and
-//! `SIGCONT` to a stopped group that lost its parent; a running one finds its Runtime API gone. What survives both is
-//! ended at the next start (`super::leftovers`).
+//! Each worker leads a process group of its own. When a cloud in the background (which leads a session) is killed, the
+//! kernel sends `SIGHUP` and `SIGCONT` to the stopped groups that lost their parent; a running worker finds its Runtime
+//! API gone. What survives both is ended at the next start (`super::leftovers`).
 
 use std::collections::BTreeMap;
 use std::io;
@@ -65,23 +65,13 @@ impl Process {
             .process_group(0)
             .kill_on_drop(true);
         let child = spawn_patiently(&mut command).await?;
-        let pid = child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw);
+        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| io::Error::other("the process has no id"))?;
-        let limit = Rlimit {
-            current: Some(OPEN_FILES),
-            maximum: Some(OPEN_FILES),
-        };
+        let limit = Rlimit { current: Some(OPEN_FILES), maximum: Some(OPEN_FILES) };
         if let Err(error) = prlimit(Some(pid), Resource::Nofile, limit) {
             tracing::debug!(%error, "a worker's open files could not be limited");
         }
-        Ok(Self {
-            pid,
-            exit: reap(child, pid),
-            output,
-        })
+        Ok(Self { pid, exit: reap(child, pid), output })
     }
 
     /// Waits for the end.
@@ -127,11 +117,7 @@ impl Process {
 
     /// The memory that the process and its descendants have resident now, in bytes.
     pub(crate) fn memory(&self) -> u64 {
-        if self.is_alive() {
-            resident(self.id(), 0)
-        } else {
-            0
-        }
+        if self.is_alive() { resident(self.id(), 0) } else { 0 }
     }
 
     /// Writes what was printed so far to the log.
@@ -171,20 +157,14 @@ fn reap(mut child: Child, pid: Pid) -> watch::Receiver<Option<Exit>> {
 }
 
 fn exit_of(status: ExitStatus) -> Exit {
-    status
-        .code()
-        .map_or_else(|| Exit::Signal(status.signal().unwrap_or(9)), Exit::Code)
+    status.code().map_or_else(|| Exit::Signal(status.signal().unwrap_or(9)), Exit::Code)
 }
 
 /// Resident bytes of a process and its descendants. `/proc` may change under the walk: what is gone counts nothing.
 fn resident(pid: i32, depth: u32) -> u64 {
     let own = fs::read_to_string(format!("/proc/{pid}/status"))
         .ok()
-        .and_then(|status| {
-            status
-                .lines()
-                .find_map(|line| line.strip_prefix("VmRSS:").and_then(kilobytes))
-        })
+        .and_then(|status| status.lines().find_map(|line| line.strip_prefix("VmRSS:").and_then(kilobytes)))
         .unwrap_or(0);
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     let below: u64 = children
@@ -197,13 +177,7 @@ fn resident(pid: i32, depth: u32) -> u64 {
 }
 
 fn kilobytes(field: &str) -> Option<u64> {
-    field
-        .trim()
-        .strip_suffix("kB")?
-        .trim()
-        .parse::<u64>()
-        .ok()
-        .map(|kilobytes| kilobytes * 1024)
+    field.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }
 
 impl Exit {

@@ -35,11 +35,7 @@ impl Failure {
 
     /// The function ran out of its time.
     pub(crate) fn timeout(request_id: &str, now: &str, timeout: Duration) -> Self {
-        Self::new(
-            "Sandbox.Timedout",
-            &timeout_line(request_id, now, timeout),
-            "timeout",
-        )
+        Self::new("Sandbox.Timedout", &timeout_line(request_id, now, timeout), "timeout")
     }
 
     /// The function's own error, passed on as it came.
@@ -47,12 +43,7 @@ impl Failure {
         let kind = serde_json::from_slice::<Value>(&body)
             .ok()
             .and_then(|body| body.get("errorType")?.as_str().map(str::to_owned));
-        Self {
-            kind: kind.unwrap_or_else(|| "Unknown".to_owned()),
-            body,
-            log: None,
-            status: "error",
-        }
+        Self { kind: kind.unwrap_or_else(|| "Unknown".to_owned()), body, log: None, status: "error" }
     }
 
     /// The answer was larger than an answer may be.
@@ -62,20 +53,9 @@ impl Failure {
     }
 
     fn new(kind: &str, message: &str, status: &'static str) -> Self {
-        let body = json!({ "errorType": kind, "errorMessage": message })
-            .to_string()
-            .into();
-        let log = if status == "timeout" {
-            message.to_owned()
-        } else {
-            format!("{message}\n{kind}")
-        };
-        Self {
-            kind: kind.to_owned(),
-            body,
-            log: Some(log),
-            status,
-        }
+        let body = json!({ "errorType": kind, "errorMessage": message }).to_string().into();
+        let log = if status == "timeout" { message.to_owned() } else { format!("{message}\n{kind}") };
+        Self { kind: kind.to_owned(), body, log: Some(log), status }
     }
 }
 
@@ -100,11 +80,8 @@ pub(crate) fn init_start(runtime: &str, region: &str) -> String {
 
 /// `INIT_REPORT …`, written when a start failed.
 pub(crate) fn init_report(duration: Duration, phase: &str, failure: &Failure) -> String {
-    let kind = if failure.status == "timeout" {
-        String::new()
-    } else {
-        format!("\tError Type: {}", failure.kind)
-    };
+    let kind =
+        if failure.status == "timeout" { String::new() } else { format!("\tError Type: {}", failure.kind) };
     format!(
         "INIT_REPORT Init Duration: {:.2} ms\tPhase: {phase}\tStatus: {}{kind}",
         millis(duration),
@@ -124,10 +101,7 @@ pub(crate) fn end(request_id: &str) -> String {
 
 /// `… Task timed out after 3.00 seconds`.
 pub(crate) fn timeout_line(request_id: &str, now: &str, timeout: Duration) -> String {
-    format!(
-        "{now} {request_id} Task timed out after {:.2} seconds",
-        timeout.as_secs_f64()
-    )
+    format!("{now} {request_id} Task timed out after {:.2} seconds", timeout.as_secs_f64())
 }
 
 /// `REPORT …`. A cold start's init is billed with the first invocation.

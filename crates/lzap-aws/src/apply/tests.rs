@@ -1,0 +1,234 @@
+//! Plans against a cloud of recorded answers; time is paused, so waits take none.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lzap_core::desired::{Artifact, FunctionConfig, HANDLER, RUNTIME};
+use lzap_core::event::Event;
+use lzap_core::platform::Architecture;
+use lzap_core::step::{ApiRef, Call, Caller, IntegrationRef, Plan, Step, VersionRef};
+use miette::Diagnostic;
+use tokio::sync::mpsc;
+
+use super::{Applied, ApplyError, apply};
+use crate::error::AwsError;
+use crate::testing::{Answer, answering, names};
+
+const ROLE_TOO_NEW: Answer = (
+    400,
+    r#"InvalidParameterValueException|{"Message":"The role defined for the function cannot be assumed by Lambda."}"#,
+);
+const BROKEN: Answer = (500, r#"InternalFailure|{"Message":"oops"}"#);
+const OK: Answer = (200, "{}");
+
+struct Outcome {
+    result: Result<Applied, ApplyError>,
+    requests: Vec<String>,
+    events: Vec<Event>,
+}
+
+impl Outcome {
+    fn waits(&self) -> Vec<&'static str> {
+        let reason = |event: &Event| match event {
+            Event::StepWaiting { reason, .. } => Some(*reason),
+            _ => None,
+        };
+        self.events.iter().filter_map(reason).collect()
+    }
+
+    fn error(&self) -> &AwsError {
+        match &self.result {
+            Err(ApplyError::Step { source, .. }) => source,
+            other => panic!("a step must fail, not {other:?}"),
+        }
+    }
+}
+
+/// Carries out `calls`, each after the one before.
+async fn carry_out(calls: Vec<Call>, answers: &[Answer]) -> Outcome {
+    let step =
+        |(id, call): (usize, Call)| Step { change: 0, call, after: id.checked_sub(1).into_iter().collect() };
+    let plan = Plan { changes: Vec::new(), steps: calls.into_iter().enumerate().map(step).collect() };
+    let (clients, requests) = answering(answers);
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    let result = apply(&clients, &names(), &plan, &sender).await;
+    drop(sender);
+    let mut events = Vec::new();
+    while let Some(event) = receiver.recv().await {
+        events.push(event);
+    }
+    let requests = requests.lock().expect("no test panics here").clone();
+    assert_eq!(clients.calls(), requests.len(), "each request is counted, retries included");
+    Outcome { result, requests, events }
+}
+
+fn config() -> FunctionConfig {
+    FunctionConfig {
+        role_arn: names().role_arn(),
+        runtime: RUNTIME.to_owned(),
+        handler: HANDLER.to_owned(),
+        architecture: Architecture::Arm64,
+        memory_mb: 256,
+        timeout_secs: 30,
+        ephemeral_storage_mb: 512,
+        environment: BTreeMap::from([("TOKEN".to_owned(), "hunter22".to_owned())]),
+    }
+}
+
+fn create_function() -> Call {
+    let artifact =
+        Artifact { path: PathBuf::new(), sha256: "00".to_owned(), code_sha256: "AA==".to_owned(), bytes: 0 };
+    Call::CreateFunction { config: config(), artifact, tags: BTreeMap::new() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_that_is_too_new_is_waited_for() {
+    let answers = [ROLE_TOO_NEW, ROLE_TOO_NEW, (201, r#"{"State":"Active"}"#)];
+    let outcome = carry_out(vec![create_function()], &answers).await;
+    assert!(outcome.result.is_ok(), "{:?}", outcome.result);
+    assert_eq!(outcome.waits(), ["for the new role to be usable"; 2]);
+    assert_eq!(outcome.requests.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_that_stays_too_new_is_given_up_after_a_minute_with_its_cause() {
+    let began = tokio::time::Instant::now();
+    let outcome = carry_out(vec![create_function()], &[ROLE_TOO_NEW]).await;
+    let waited = began.elapsed();
+    assert!(waited > Duration::from_secs(50) && waited <= Duration::from_mins(1), "{waited:?}");
+    assert!(matches!(outcome.error(), AwsError::RoleNotReady { .. }));
+    let cause = outcome.error().cause().expect("AWS answered").to_string();
+    let expected = "InvalidParameterValueException from lambda:CreateFunction (request 4f1c): \
+                    The role defined for the function cannot be assumed by Lambda.";
+    assert_eq!(cause, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_other_wrong_parameter_is_not_tried_again_and_shows_no_environment() {
+    let message = r#"InvalidParameterValueException|{"Message":"Value '{TOKEN=hunter22}' is not allowed"}"#;
+    let outcome = carry_out(vec![create_function()], &[(400, message)]).await;
+    assert_eq!(outcome.requests.len(), 1);
+    let cause = outcome.error().cause().expect("AWS answered").to_string();
+    assert!(cause.ends_with("Value '{TOKEN=(hidden)}' is not allowed"), "{cause}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_is_waited_for_until_it_took_effect() {
+    let answers = [
+        (200, r#"{"State":"Active","LastUpdateStatus":"InProgress"}"#),
+        (200, r#"{"State":"Active","LastUpdateStatus":"InProgress"}"#),
+        (200, r#"{"State":"Active","LastUpdateStatus":"Successful"}"#),
+    ];
+    let outcome = carry_out(vec![Call::UpdateFunctionConfiguration(config())], &answers).await;
+    assert!(outcome.result.is_ok());
+    assert_eq!(outcome.waits(), ["for Lambda to finish"; 2]);
+
+    let failed = r#"{"State":"Active","LastUpdateStatus":"Failed","LastUpdateStatusReason":"no such key"}"#;
+    let outcome = carry_out(vec![Call::UpdateFunctionConfiguration(config())], &[(200, failed)]).await;
+    assert!(matches!(outcome.error(), AwsError::Failed { .. }));
+    assert!(outcome.error().cause().expect("a reason").to_string().contains("no such key"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_under_way_is_waited_for() {
+    let busy = r#"ResourceConflictException|{"Message":"An update is in progress for resource: shop-dev"}"#;
+    let answers = [(409, busy), (200, r#"{"Version":"7","Timeout":30,"State":"Active"}"#)];
+    let publish = Call::PublishVersion { description: "x".repeat(300), code_sha256: "AA==".to_owned() };
+    let outcome = carry_out(vec![publish], &answers).await;
+    assert_eq!(outcome.result.as_ref().ok().and_then(|applied| applied.version.as_deref()), Some("7"));
+    assert_eq!(outcome.waits(), ["for another change to end"]);
+    let request = outcome.requests.last().expect("a request");
+    assert!(request.contains(&format!("{:?}", "x".repeat(256))), "AWS takes 256 characters: {request}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn create_api_is_sent_once() {
+    let outcome = carry_out(vec![Call::CreateApi { tags: BTreeMap::new() }], &[BROKEN]).await;
+    assert_eq!(outcome.requests.len(), 1, "a second one could make a twin");
+    assert!(matches!(outcome.error(), AwsError::Refused { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_exists_is_an_error_unless_our_own_request_was_answered_into_the_void() {
+    let exists = (409, r#"ResourceConflictException|{"Message":"Alias already exists: shop-dev:live"}"#);
+    let create = || vec![Call::CreateAlias(VersionRef::Known("1".to_owned()))];
+    let outcome = carry_out(create(), &[exists]).await;
+    assert!(matches!(outcome.error(), AwsError::Refused { .. }));
+    assert_eq!(outcome.requests.len(), 1);
+    let outcome = carry_out(create(), &[BROKEN, exists]).await;
+    assert!(outcome.result.is_ok(), "{:?}", outcome.result);
+}
+
+#[tokio::test(start_paused = true)]
+async fn targets_that_failed_are_an_error_although_the_answer_is_200() {
+    let answer = r#"{"FailedEntryCount":1,"FailedEntries":[{"TargetId":"live",
+        "ErrorCode":"LimitExceededException","ErrorMessage":"too many targets"}]}"#;
+    for call in [Call::PutTarget { input: "{}".to_owned() }, Call::RemoveTargets(vec!["live".to_owned()])] {
+        let outcome = carry_out(vec![call], &[(200, answer)]).await;
+        assert!(matches!(outcome.error(), AwsError::Quota { .. }), "{:?}", outcome.error());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn deleting_what_is_gone_is_a_success() {
+    let gone = (404, r#"ResourceNotFoundException|{"Message":"Function not found: shop-dev"}"#);
+    let calls =
+        vec![Call::RemovePermission("x".to_owned()), Call::DeleteFunction, Call::DeleteApi("a".to_owned())];
+    let outcome = carry_out(calls, &[gone]).await;
+    assert!(outcome.result.is_ok(), "{:?}", outcome.result);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_others_use_stays() {
+    let full = "<Error><Code>BucketNotEmpty</Code><Message>not empty</Message></Error>";
+    let outcome = carry_out(vec![Call::DeleteBucketIfEmpty], &[(409, full)]).await;
+    assert!(outcome.result.is_ok(), "{:?}", outcome.result);
+    let taken = "<Error><Code>BucketAlreadyExists</Code><Message>taken</Message></Error>";
+    let outcome = carry_out(vec![Call::CreateBucket], &[(409, taken)]).await;
+    assert!(matches!(outcome.error(), AwsError::BucketTaken { .. }), "{:?}", outcome.error());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_could_not_be_deleted_is_an_error() {
+    let answer = "<DeleteResult><Error><Key>k</Key><Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>";
+    let outcome = carry_out(vec![Call::DeleteObjects(vec!["k".to_owned()])], &[(200, answer)]).await;
+    assert!(matches!(outcome.error(), AwsError::Denied { .. }), "{:?}", outcome.error());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_aws_names_is_put_where_the_plan_says() {
+    let answers = [
+        (201, r#"{"apiId":"abc123","apiEndpoint":"https://abc123.execute-api.eu-central-1.amazonaws.com"}"#),
+        (201, r#"{"integrationId":"int456"}"#),
+        OK,
+    ];
+    let calls = vec![
+        Call::CreateApi { tags: BTreeMap::new() },
+        Call::CreateIntegration(ApiRef::Created),
+        Call::CreateRoute { api: ApiRef::Created, integration: IntegrationRef::Created },
+        Call::AddPermission(Caller::Api(ApiRef::Created)),
+    ];
+    let outcome = carry_out(calls, &answers).await;
+    let applied = outcome.result.expect("the plan can be carried out");
+    assert_eq!(applied.endpoint.as_deref(), Some("https://abc123.execute-api.eu-central-1.amazonaws.com"));
+    let requests = outcome.requests.join("\n");
+    assert!(requests.contains("/v2/apis/abc123/integrations"));
+    assert!(requests.contains("function:shop-dev:live"), "the integration is on the alias");
+    assert!(requests.contains("integrations/int456"));
+    assert!(requests.contains("arn:aws:execute-api:eu-central-1:123456789012:abc123/*/*"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_failure_nothing_new_starts_and_the_help_says_how_to_go_on() {
+    let denied = r#"AccessDeniedException|{"Message":"User: arn:aws:iam::1:user/ci is not authorized to perform: lambda:DeleteFunction on resource: x"}"#;
+    let calls = vec![Call::DeleteApi("a".to_owned()), Call::DeleteFunction, Call::DeleteLogGroup];
+    let outcome = carry_out(calls, &[OK, (403, denied)]).await;
+    assert_eq!(outcome.requests.len(), 2);
+    let error = outcome.result.expect_err("the second step is denied");
+    assert!(matches!(error, ApplyError::Step { done: 1, total: 3, .. }));
+    assert_eq!(error.to_string(), "AWS denies lambda:DeleteFunction");
+    assert_eq!(error.code().map(|code| code.to_string()).as_deref(), Some("lzap::aws::denied"));
+    let help = error.help().map(|help| help.to_string()).unwrap_or_default();
+    assert!(help.ends_with("1 of 3 steps done; the same command goes on from there"), "{help}");
+}

@@ -1,0 +1,97 @@
+//! A CSV from a seed, and its sums by an independent computation.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+/// A table with the columns `id`, `time` and `value`, like the one of the mission: ids cycle, values are in `[0, 1)`
+/// with twelve digits.
+pub fn sample(rows: usize, ids: usize, seed: u64) -> String {
+    let mut state = seed;
+    let mut text = String::with_capacity(rows * 32);
+    text.push_str(",id,time,value\n");
+    for row in 0..rows {
+        // SplitMix64: small, and the same everywhere.
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let value = (z ^ (z >> 31)) % 1_000_000_000_000;
+        let (id, time) = (row / (rows / ids).max(1), row % (rows / ids).max(1));
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{row},{id},{time},0.{value:012}");
+    }
+    text
+}
+
+/// The sums of `column` by `id`, in 10⁻¹²ths: whole numbers, so that no rounding is in them.
+pub fn exact_sums(csv: &str, column: &str) -> HashMap<String, i128> {
+    let mut lines = csv.lines();
+    let header: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
+    let place = |name: &str| header.iter().position(|cell| *cell == name);
+    let (Some(id), Some(value)) = (place("id"), place(column)) else {
+        return HashMap::new();
+    };
+    let mut sums = HashMap::new();
+    for line in lines {
+        let cells: Vec<&str> = line.split(',').collect();
+        *sums.entry(cells[id].to_owned()).or_insert(0) += trillionths(cells[value]);
+    }
+    sums
+}
+
+/// Says where `answer` (a CSV with the header `id,…`) differs from the exact sums of `column` in `csv` by more than
+/// one part in 10⁹; `Ok` has the number of ids.
+///
+/// # Errors
+/// The first difference, in words.
+pub fn check(csv: &str, column: &str, answer: &str) -> Result<usize, String> {
+    let exact = exact_sums(csv, column);
+    let mut lines = answer.lines();
+    let header: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
+    let place = header.iter().position(|cell| *cell == column);
+    let place = place.ok_or_else(|| format!("the answer has no column `{column}`: {header:?}"))?;
+    let mut seen = 0;
+    for line in lines {
+        let cells: Vec<&str> = line.split(',').collect();
+        let wanted = exact.get(cells[0]).ok_or_else(|| format!("id {} was never sent", cells[0]))?;
+        let got = trillionths(cells[place]);
+        // One part in 10⁹ of the sum, in the same unit.
+        if (got - wanted).abs() > wanted.abs() / 1_000_000_000 {
+            return Err(format!("id {}: {} where {wanted}e-12 is right", cells[0], cells[place]));
+        }
+        seen += 1;
+    }
+    if seen == exact.len() { Ok(seen) } else { Err(format!("{seen} ids answered, {} sent", exact.len())) }
+}
+
+/// A decimal number in 10⁻¹²ths; further digits are cut off, scientific notation is read.
+fn trillionths(text: &str) -> i128 {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits: i128 = format!("{whole}{fraction}").parse().unwrap_or(0);
+    let shift = 12 + exponent - i32::try_from(fraction.len()).unwrap_or(0);
+    let scale = 10_i128.pow(shift.unsigned_abs().min(30));
+    if shift >= 0 { digits * scale } else { digits / scale }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_gives_the_same_table() {
+        let table = sample(10, 2, 7);
+        assert_eq!(table, sample(10, 2, 7));
+        assert_ne!(table, sample(10, 2, 8));
+        assert_eq!(exact_sums(&table, "value").len(), 2);
+    }
+
+    #[test]
+    fn a_wrong_sum_is_found() {
+        let table = ",id,time,value\n0,a,0,0.5\n1,a,1,0.25\n2,b,0,1e-1\n";
+        assert_eq!(check(table, "value", "id,value\na,0.75\nb,0.1\n"), Ok(2));
+        assert!(check(table, "value", "id,value\na,0.75\nb,0.1000001\n").is_err());
+        assert!(check(table, "value", "id,value\na,0.75\n").is_err());
+    }
+}

@@ -1,0 +1,44 @@
+//! What the tests, the demo and the benchmark stand on: temporary projects, the built `lzap`, running clouds, a proxy
+//! that records every call, and the checks of those calls against AWS's own models.
+//!
+//! Nothing here knows what `lzap` ought to do; that is in `tests/it`. Everything is blocking outwardly, and everything
+//! that is started here stops when its value is dropped.
+//!
+//! Where to go: [`Lzap`] runs the tool, [`Moto`] and [`LocalCloud`] are the two clouds, [`Proxy`] listens in between,
+//! [`Recording`] counts, [`Python`] holds what comes from PyPI.
+
+mod child;
+pub mod csv;
+mod http;
+mod local_cloud;
+mod lzap;
+mod moto;
+mod paths;
+mod project;
+mod proxy;
+mod python;
+mod recording;
+pub mod redact;
+mod rie;
+
+pub use child::Guarded;
+pub use http::{Response, request, wait_until_answers};
+pub use local_cloud::LocalCloud;
+pub use lzap::{Lzap, Outcome, Running};
+pub use moto::{ACCOUNT, Moto};
+pub use paths::{apps_target, target, workspace};
+pub use project::TempProject;
+pub use proxy::Proxy;
+pub use python::Python;
+pub use recording::{Call, Checked, Recording};
+pub use rie::Rie;
+
+use std::net::{Ipv4Addr, TcpListener};
+
+/// A port on the loopback interface that was free a moment ago.
+///
+/// # Errors
+/// When no port is free at all.
+pub fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}

@@ -1,0 +1,273 @@
+//! The built `lzap`, run as a user runs it: another process, a clean environment, its streams apart.
+
+use std::ffi::OsStr;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::child::Guarded;
+use crate::paths::{apps_target, target, workspace};
+
+/// One user's machine: a home folder and a folder for the embedded cloud, both empty, and the tool.
+///
+/// Nothing of the real environment that `lzap` or the AWS SDK reads gets through, unless it is set with
+/// [`Lzap::env`]. There is no terminal.
+#[derive(Debug)]
+pub struct Lzap {
+    home: TempDir,
+    env: Vec<(String, String)>,
+}
+
+impl Lzap {
+    /// A new machine.
+    ///
+    /// # Errors
+    /// When its folders can't be made.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self { home: TempDir::new()?, env: Vec::new() })
+    }
+
+    /// The same with dummy credentials and every AWS call going to `endpoint`.
+    ///
+    /// # Errors
+    /// As [`Lzap::new`].
+    pub fn against(endpoint: &str, region: &str) -> io::Result<Self> {
+        Ok(Self::new()?
+            .env("AWS_ENDPOINT_URL", endpoint)
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_REGION", region))
+    }
+
+    /// Sets a variable for every command.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The user's home folder.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The state folder of this machine's embedded cloud.
+    pub fn state_dir(&self) -> PathBuf {
+        self.home().join("cloud")
+    }
+
+    /// Runs `lzap` with `args` in `folder` and waits for it.
+    ///
+    /// # Errors
+    /// When it can't be built or started, or runs for more than ten minutes.
+    pub fn run<S: AsRef<OsStr>>(&self, folder: &Path, args: &[S]) -> io::Result<Outcome> {
+        self.spawn(folder, args)?.finish(Duration::from_mins(10))
+    }
+
+    /// Starts `lzap` with `args` in `folder`.
+    ///
+    /// # Errors
+    /// When it can't be built or started.
+    pub fn spawn<S: AsRef<OsStr>>(&self, folder: &Path, args: &[S]) -> io::Result<Running> {
+        let mut command = Command::new(binary()?);
+        command.args(args).current_dir(folder);
+        self.clean(&mut command);
+        let shown = format!("{command:?}");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = Guarded::spawn(&mut command)?;
+        let child = process.child();
+        let stdout = child.stdout.take().map(read_all);
+        let stderr = child.stderr.take().map(read_all);
+        Ok(Running { shown, process, stdout, stderr })
+    }
+
+    /// Takes away what `lzap`, the SDK or a nested cargo would read of the real environment, and nothing else. What is
+    /// rustup's stays, to the letter: without its settings it may choose, fetch or replace the machine's toolchain.
+    fn clean(&self, command: &mut Command) {
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_the_users)) {
+            command.env_remove(name);
+        }
+        // Where Rust is installed is the machine's, not the user's of the test, whose home is another.
+        let real_home = std::env::home_dir().unwrap_or_default();
+        for (name, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+            let path = std::env::var_os(name).map_or_else(|| real_home.join(folder), PathBuf::from);
+            command.env(name, path);
+        }
+        command
+            .env("HOME", self.home())
+            // No test may install or change a toolchain by running a tool that rustup stands in for.
+            .env("RUSTUP_AUTO_INSTALL", "0")
+            .env("CARGO_TARGET_DIR", apps_target())
+            .env("LZAP_STATE_DIR", self.state_dir())
+            // No credentials of the machine that the tests happen to run on.
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .envs(self.env.iter().map(|(name, value)| (name, value)));
+    }
+}
+
+/// Whether a variable is one that a test sets itself, if at all.
+fn is_the_users(name: &str) -> bool {
+    let starts = ["AWS_", "LZAP_", "CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_PROFILE_", "GITHUB_", "INSTA_"];
+    let names =
+        ["CI", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "PORT", "XDG_STATE_HOME", "CARGO_BUILD_TARGET"];
+    (starts.iter().any(|start| name.starts_with(start)) && name != "AWS_CA_BUNDLE") || names.contains(&name)
+}
+
+/// The tool as this checkout builds it; built on first use.
+fn binary() -> io::Result<&'static Path> {
+    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let built = BINARY.get_or_init(|| {
+        if let Some(path) = std::env::var_os("LZAP_BIN") {
+            return Ok(path.into());
+        }
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut build = Command::new(cargo);
+        build.args(["build", "--quiet", "--package", "lzap-cli", "--bin", "lzap"]).current_dir(workspace());
+        crate::python::run(&mut build).map_err(|error| error.to_string())?;
+        Ok(target().join("debug/lzap"))
+    });
+    built.as_deref().map_err(|error| io::Error::other(error.clone()))
+}
+
+fn read_all(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What was read until the stream broke is what there is to show.
+        drop(stream.read_to_end(&mut bytes));
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// A command that still runs; dropping it ends it.
+#[derive(Debug)]
+pub struct Running {
+    shown: String,
+    process: Guarded,
+    stdout: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<String>>,
+}
+
+impl Running {
+    /// What Ctrl-C does: SIGINT to the whole foreground group.
+    ///
+    /// # Errors
+    /// When it has ended already.
+    pub fn interrupt(&self) -> io::Result<()> {
+        self.process.signal(Signal::INT)
+    }
+
+    /// What `kill -9` does to the tool and its children.
+    ///
+    /// # Errors
+    /// When it has ended already.
+    pub fn kill(&self) -> io::Result<()> {
+        self.process.signal(Signal::KILL)
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Errors
+    /// When it doesn't come within `patience`.
+    pub fn finish(mut self, patience: Duration) -> io::Result<Outcome> {
+        let Some(status) = self.process.wait_for(patience)? else {
+            return Err(io::Error::other(format!("still running after {patience:?}: {}", self.shown)));
+        };
+        let text =
+            |reader: Option<JoinHandle<String>>| reader.and_then(|it| it.join().ok()).unwrap_or_default();
+        Ok(Outcome {
+            code: status.code(),
+            stdout: text(self.stdout.take()),
+            stderr: text(self.stderr.take()),
+            shown: std::mem::take(&mut self.shown),
+        })
+    }
+}
+
+/// What a command left behind.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output: data.
+    pub stdout: String,
+    /// Standard error: talk.
+    pub stderr: String,
+    shown: String,
+}
+
+impl Outcome {
+    /// The same outcome, when the exit code is `code`.
+    ///
+    /// # Panics
+    /// When it isn't: with everything that the command said.
+    #[must_use]
+    #[track_caller]
+    pub fn expect_code(self, code: i32) -> Self {
+        assert!(self.code == Some(code), "exit code {code} expected\n{self}");
+        self
+    }
+
+    /// The same outcome, when all went well.
+    ///
+    /// # Panics
+    /// When it didn't.
+    #[must_use]
+    #[track_caller]
+    pub fn expect_success(self) -> Self {
+        self.expect_code(0)
+    }
+
+    /// Standard output as the one JSON document that it must be.
+    ///
+    /// # Panics
+    /// When it is anything else.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("stdout is no JSON ({error})\n{self}"))
+    }
+
+    /// Exit code and both streams, as a snapshot holds them.
+    pub fn transcript(&self) -> String {
+        let code = self.code.map_or_else(|| "none".to_owned(), |code| code.to_string());
+        format!("exit code: {code}\n--- stdout\n{}--- stderr\n{}", self.stdout, self.stderr)
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}\n{}", self.shown, self.transcript())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_rustup_is_never_taken_away() {
+        for kept in ["RUSTUP_AUTO_INSTALL", "RUSTUP_TOOLCHAIN", "RUSTUP_HOME", "CARGO_HOME", "CARGO", "PATH"]
+        {
+            assert!(!is_the_users(kept), "{kept}");
+        }
+        for taken in ["AWS_PROFILE", "AWS_ENDPOINT_URL", "LZAP_STATE_DIR", "CI", "INSTA_UPDATE"] {
+            assert!(is_the_users(taken), "{taken}");
+        }
+    }
+
+    #[test]
+    fn a_command_runs_with_installing_switched_off() -> io::Result<()> {
+        let mut command = Command::new("lzap");
+        Lzap::new()?.clean(&mut command);
+        let set = command.get_envs().find(|(name, _)| *name == "RUSTUP_AUTO_INSTALL");
+        assert_eq!(set, Some((OsStr::new("RUSTUP_AUTO_INSTALL"), Some(OsStr::new("0")))));
+        Ok(())
+    }
+}

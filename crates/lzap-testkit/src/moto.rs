@@ -1,0 +1,95 @@
+//! moto, the AWS mock from PyPI: nobody here wrote it, so it can't share this project's mistakes.
+
+use std::io;
+use std::process::Stdio;
+use std::time::Duration;
+
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::child::Guarded;
+use crate::http::{request, wait_until_answers};
+use crate::python::Python;
+
+/// The account that moto plays.
+pub const ACCOUNT: &str = "123456789012";
+
+/// A moto server of its own, on a free port, with an empty account.
+#[derive(Debug)]
+pub struct Moto {
+    url: String,
+    python: Python,
+    _process: Guarded,
+}
+
+impl Moto {
+    /// Starts a server whose Lambda runs nothing: each invoke takes the next answer from a queue (moto's "simple"
+    /// mode; the other one needs Docker).
+    ///
+    /// # Errors
+    /// When Python or moto can't be set up, or the server doesn't come up.
+    pub fn start() -> io::Result<Self> {
+        let python = Python::ready()?;
+        let port = crate::free_port()?;
+        let process = Guarded::spawn(
+            python
+                .command("moto_server")
+                .args(["--host", "127.0.0.1", "--port", &port.to_string()])
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null()),
+        )?;
+        let moto = Self { url: format!("http://127.0.0.1:{port}"), python, _process: process };
+        wait_until_answers(&format!("{}/moto-api/", moto.url), Duration::from_mins(1))?;
+        moto.control("config", &json!({"lambda": {"use_docker": false}}))?;
+        Ok(moto)
+    }
+
+    /// The endpoint of every service.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Queues what the next invokes in `region` answer, one value each. With an empty queue moto sends the event back.
+    ///
+    /// # Errors
+    /// When moto refuses.
+    pub fn queue_answers(&self, region: &str, answers: &[Value]) -> io::Result<()> {
+        let results: Vec<String> = answers.iter().map(Value::to_string).collect();
+        self.control("static/lambda-simple/response", &json!({"region": region, "results": results}))
+    }
+
+    /// Queues `count` answers of a function that lets itself be deployed: what the runtime crate says to a probe.
+    ///
+    /// # Errors
+    /// When moto refuses.
+    pub fn queue_probe_answers(&self, region: &str, count: usize) -> io::Result<()> {
+        let answer = json!({"lzap": {"v": 1, "kind": "probe", "runtime": "0.1.0"}});
+        self.queue_answers(region, &vec![answer; count])
+    }
+
+    /// Empties the account.
+    ///
+    /// # Errors
+    /// When moto refuses.
+    pub fn reset(&self) -> io::Result<()> {
+        self.control("reset", &Value::Null)
+    }
+
+    /// Looks at the account through boto3; see [`Python::aws`].
+    ///
+    /// # Errors
+    /// When boto3 itself fails.
+    pub fn aws(&self, region: &str, calls: &[(&str, &str, Value)]) -> io::Result<Vec<Value>> {
+        self.python.aws(&self.url, region, calls)
+    }
+
+    fn control(&self, path: &str, body: &Value) -> io::Result<()> {
+        let url = format!("{}/moto-api/{path}", self.url);
+        let response = request(&Method::POST, &url, "application/json", body.to_string())?;
+        if response.status.is_success() {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("{url}: {} {}", response.status, response.text())))
+    }
+}

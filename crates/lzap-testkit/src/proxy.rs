@@ -1,0 +1,149 @@
+//! A recording proxy in front of a cloud: every call is kept whole, and delayed as a real network would.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
+use hyper::http::request::Parts;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use crate::recording::{Call, Recording};
+
+/// A proxy on a free loopback port that passes everything on, unchanged, to one upstream.
+#[derive(Debug)]
+pub struct Proxy {
+    url: String,
+    shared: Arc<Shared>,
+    _runtime: Runtime,
+}
+
+#[derive(Debug)]
+struct Shared {
+    upstream: String,
+    delay: Duration,
+    began: Instant,
+    client: Client<HttpConnector, Full<Bytes>>,
+    calls: Mutex<Vec<Call>>,
+    stubs: Mutex<Vec<(String, String)>>,
+}
+
+impl Proxy {
+    /// Starts a proxy in front of `upstream` (`http://HOST:PORT`) that adds `delay` to each call.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub fn start(upstream: &str, delay: Duration) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let shared = Arc::new(Shared {
+            upstream: upstream.trim_end_matches('/').to_owned(),
+            delay,
+            began: Instant::now(),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            calls: Mutex::default(),
+            stubs: Mutex::default(),
+        });
+        runtime.spawn(accept(listener, Arc::clone(&shared)));
+        Ok(Self { url, shared, _runtime: runtime })
+    }
+
+    /// The endpoint to use in the upstream's place.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// From now on answers each `GET` whose path ends with `path` by itself: 200 and `body`, JSON. For what an emulator
+    /// lacks and a client can't do without.
+    pub fn stub(&self, path: &str, body: &str) {
+        let mut stubs = self.shared.stubs.lock().unwrap_or_else(PoisonError::into_inner);
+        stubs.push((path.to_owned(), body.to_owned()));
+    }
+
+    /// What was called since the start or the last [`Proxy::take`], in the order of arrival; begins anew.
+    pub fn take(&self) -> Recording {
+        let mut calls =
+            std::mem::take(&mut *self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner));
+        calls.sort_by_key(|call| call.start);
+        Recording::new(calls)
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            let service = service_fn(|request| pass_on(Arc::clone(&shared), request));
+            // A client that hangs up ends only its own connection.
+            drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+        });
+    }
+}
+
+async fn pass_on(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let start = shared.began.elapsed();
+    let (parts, body) = request.into_parts();
+    let answer = async {
+        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        let response = forward(&shared, &parts, body.clone()).await?;
+        io::Result::Ok((body, response))
+    };
+    let (body, response) = answer.await.unwrap_or_else(|error| (Bytes::new(), bad_gateway(&error)));
+    tokio::time::sleep(shared.delay).await;
+    // The end is taken before the client can see the answer: what it sends next never seems to overlap.
+    let call = Call::new(&parts, body, response.status().as_u16(), start..shared.began.elapsed());
+    shared.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+    Ok(response)
+}
+
+async fn forward(shared: &Shared, parts: &Parts, body: Bytes) -> io::Result<Response<Full<Bytes>>> {
+    if let Some(answer) = stubbed(shared, parts) {
+        return Ok(answer);
+    }
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    let uri: Uri = format!("{}{target}", shared.upstream).parse().map_err(io::Error::other)?;
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = parts.method.clone();
+    *request.uri_mut() = uri;
+    // The host stays the one that was signed.
+    *request.headers_mut() = parts.headers.clone();
+    request.headers_mut().remove(CONNECTION);
+    request.headers_mut().remove(TRANSFER_ENCODING);
+    let (mut parts, body) = shared.client.request(request).await.map_err(io::Error::other)?.into_parts();
+    parts.headers.remove(CONNECTION);
+    parts.headers.remove(TRANSFER_ENCODING);
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    Ok(Response::from_parts(parts, Full::new(body)))
+}
+
+fn stubbed(shared: &Shared, parts: &Parts) -> Option<Response<Full<Bytes>>> {
+    let stubs = shared.stubs.lock().unwrap_or_else(PoisonError::into_inner);
+    let fits =
+        |path: &str| parts.method == Method::GET && parts.uri.path().trim_end_matches('/').ends_with(path);
+    let (_, body) = stubs.iter().find(|(path, _)| fits(path))?;
+    let mut response = Response::new(Full::new(Bytes::from(body.clone())));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Some(response)
+}
+
+fn bad_gateway(error: &io::Error) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(format!("proxy: {error}"))));
+    *response.status_mut() = StatusCode::BAD_GATEWAY;
+    response
+}

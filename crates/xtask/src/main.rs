@@ -1,0 +1,77 @@
+//! The project's own tasks, as `cargo xtask TASK`: whatever is longer than one cargo line.
+//!
+//! Needs Rust and Python 3, nothing else; what else the tests use is fetched into `target/` on first use. The tests
+//! themselves are not here but beside the code and in `tests/`; [`test`] only runs them all.
+#![expect(
+    clippy::print_stdout,
+    reason = "a developer's tool: its output is for the terminal it was typed in"
+)]
+
+mod bench;
+mod demo;
+mod generate;
+mod shell;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::shell::Result;
+
+/// The project's own tasks.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Deploy the reference app to the embedded cloud, send a CSV through it, check the answer
+    Demo,
+    /// Run everything that must hold before a change goes in; or only the stages named
+    Test {
+        /// Stages to run; all of them when none is named
+        #[arg(value_name = "STAGE", value_parser = test::stage_names())]
+        stages: Vec<String>,
+    },
+    /// Check what no compiler checks: which crate uses which, lengths, forbidden words
+    Tidy,
+    /// Measure, beside a peer in the same run
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
+    /// Write the reference pages under docs/reference from the tool itself
+    Generate {
+        /// Change nothing; fail when a page is not what would be written
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Calls, depth and seconds of deploys against moto, beside zappa
+    Deploy,
+}
+
+fn main() -> ExitCode {
+    let result: Result = match Cli::parse().task {
+        Task::Demo => demo::run(),
+        Task::Test { stages } => test::run(&stages),
+        Task::Tidy => tidy::run(),
+        Task::Bench { what: Bench::Deploy } => bench::deploy(),
+        Task::Generate { check } => generate::run(check),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            println!("\nerror: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

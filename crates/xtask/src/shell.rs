@@ -1,0 +1,154 @@
+//! Running commands, and saying which one failed.
+
+use std::fmt::{self, Display};
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use lzap_testkit::{apps_target, workspace};
+
+/// What went wrong, for the person at the terminal.
+#[derive(Debug)]
+pub(crate) struct Failure(String);
+
+/// The result of a task.
+pub(crate) type Result<T = ()> = std::result::Result<T, Failure>;
+
+impl Failure {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        Self(text)
+    }
+}
+
+/// Test cases that ran, over all of libtest's "test result:" lines.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+}
+
+impl Tally {
+    /// Adds what `line` reports, when it is one of libtest's results.
+    pub(crate) fn read(&mut self, line: &str) {
+        let Some((_, counts)) = line.split_once("test result: ") else {
+            return;
+        };
+        for part in counts.split([';', '.']) {
+            let mut words = part.split_whitespace();
+            let (Some(count), Some(what)) =
+                (words.next().and_then(|it| it.parse::<u64>().ok()), words.next())
+            else {
+                continue;
+            };
+            match what {
+                "passed" => self.passed += count,
+                "failed" => self.failed += count,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// `cargo` with `args`, in the workspace's root.
+pub(crate) fn cargo(args: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(args).current_dir(workspace());
+    command
+}
+
+/// Runs a command whose output goes straight to the terminal.
+pub(crate) fn call(command: &mut Command) -> Result {
+    let status = command.stdin(Stdio::null()).status().map_err(|error| cannot_start(command, &error))?;
+    if status.success() { Ok(()) } else { Err(Failure::new(format!("{status}: {}", shown(command)))) }
+}
+
+/// Runs a command, passes its standard output on, and counts the test cases in it.
+pub(crate) fn run_tests(command: &mut Command, tally: &mut Tally) -> Result {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| cannot_start(command, &error))?;
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let line = line?;
+            println!("{line}");
+            tally.read(&line);
+        }
+    }
+    let status = child.wait()?;
+    if status.success() { Ok(()) } else { Err(Failure::new(format!("{status}: {}", shown(command)))) }
+}
+
+/// What a command prints on its standard output; standard error goes to the terminal.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| cannot_start(command, &error))?;
+    if !output.status.success() {
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        return Err(Failure::new(format!("{}: {}\n{stdout}", output.status, shown(command))));
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// The command as one could type it.
+pub(crate) fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+fn cannot_start(command: &Command, error: &std::io::Error) -> Failure {
+    Failure::new(format!("cannot start `{}`: {error}", shown(command)))
+}
+
+/// The tool as this checkout builds it, with one target folder for all the apps that it builds.
+pub(crate) fn lzap() -> Result<Command> {
+    call(&mut cargo(&["build", "--quiet", "--package", "lzap-cli", "--bin", "lzap"]))?;
+    let mut command = Command::new(lzap_path());
+    command.current_dir(workspace()).env("CARGO_TARGET_DIR", apps_target());
+    Ok(command)
+}
+
+/// Where `cargo build` puts the tool.
+pub(crate) fn lzap_path() -> PathBuf {
+    lzap_testkit::target().join("debug/lzap")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_add_up() {
+        let mut tally = Tally::default();
+        tally.read(
+            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.1s",
+        );
+        tally.read(
+            "test result: FAILED. 2 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1s",
+        );
+        tally.read("test tests::passed ... ok");
+        assert_eq!((tally.passed, tally.failed), (14, 3));
+    }
+}

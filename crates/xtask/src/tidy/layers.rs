@@ -1,0 +1,103 @@
+//! Which crate may depend on which: a crate exists to forbid a dependency.
+
+use cargo_metadata::{DependencyKind, MetadataCommand, Package};
+use lzap_testkit::workspace;
+
+use crate::shell::Result;
+
+/// What a crate of the workspace may use of the others, and what it may not use at all.
+struct Layer {
+    name: &'static str,
+    /// Crates of the workspace.
+    internal: &'static [&'static str],
+    /// Beginnings of names of crates from elsewhere.
+    forbidden: &'static [&'static str],
+}
+
+const TERMINAL: &str = "clap";
+
+const LAYERS: &[Layer] = &[
+    Layer {
+        name: "lzap-wire",
+        internal: &[],
+        forbidden: &["tokio", "aws-", "axum", "hyper", TERMINAL, "fs-err"],
+    },
+    Layer {
+        name: "lzap-core",
+        internal: &["lzap-wire"],
+        forbidden: &[
+            "tokio",
+            "fs-err",
+            "aws-",
+            "hyper",
+            "axum",
+            "winterbaume-",
+            TERMINAL,
+            "rustix",
+            "tempfile",
+        ],
+    },
+    Layer {
+        name: "lzap-build",
+        internal: &["lzap-core", "lzap-wire"],
+        forbidden: &["aws-", "winterbaume-", TERMINAL, "inquire", "indicatif", "anstream"],
+    },
+    Layer {
+        name: "lzap-aws",
+        internal: &["lzap-core", "lzap-wire"],
+        forbidden: &["winterbaume-", TERMINAL, "inquire", "indicatif", "anstream"],
+    },
+    Layer {
+        name: "lzap-local",
+        internal: &["lzap-wire"],
+        forbidden: &["aws-sdk-", "aws-config", TERMINAL, "inquire", "indicatif", "anstream"],
+    },
+    Layer {
+        name: "lzap",
+        internal: &["lzap-wire", "lzap-macros"],
+        forbidden: &["winterbaume-", TERMINAL, "fs-err"],
+    },
+    Layer { name: "lzap-macros", internal: &[], forbidden: &["tokio", "aws-"] },
+    Layer {
+        name: "lzap-cli",
+        internal: &["lzap-core", "lzap-build", "lzap-aws", "lzap-local", "lzap-wire"],
+        forbidden: &["aws-sdk-", "winterbaume-"],
+    },
+    Layer { name: "lzap-testkit", internal: &[], forbidden: &["aws-", "winterbaume-"] },
+    Layer { name: "xtask", internal: &["lzap-testkit"], forbidden: &["aws-", "winterbaume-"] },
+    Layer { name: "lzap-tests", internal: &[], forbidden: &["winterbaume-"] },
+];
+
+/// Crates that only tests, and the project's own tasks, may use.
+const FOR_TESTS: &[&str] = &["lzap-testkit", "lzap-wire"];
+
+/// The dependencies that the table forbids.
+pub(super) fn check() -> Result<Vec<String>> {
+    let metadata = MetadataCommand::new().current_dir(workspace()).no_deps().exec()?;
+    Ok(metadata.packages.iter().flat_map(check_package).collect())
+}
+
+fn check_package(package: &Package) -> Vec<String> {
+    let name = package.name.as_str();
+    let Some(layer) = LAYERS.iter().find(|layer| layer.name == name) else {
+        return vec![format!("{name}: not in the table of crates (crates/xtask/src/tidy/layers.rs)")];
+    };
+    let dependencies = package.dependencies.iter();
+    let wrong = dependencies.filter(|dependency| {
+        let internal = dependency.path.is_some();
+        let of_tests = dependency.kind == DependencyKind::Development;
+        let used = dependency.name.as_str();
+        match (internal, of_tests) {
+            (true, true) => !layer.internal.contains(&used) && !FOR_TESTS.contains(&used),
+            (true, false) => !layer.internal.contains(&used),
+            (false, true) => false,
+            (false, false) => layer.forbidden.iter().any(|start| used == *start || is_family(used, start)),
+        }
+    });
+    wrong.map(|dependency| format!("{name} must not depend on {}", dependency.name)).collect()
+}
+
+/// `aws-` is a family of crates, `tokio` is one crate.
+fn is_family(name: &str, start: &str) -> bool {
+    start.ends_with('-') && name.starts_with(start)
+}

@@ -1,0 +1,187 @@
+//! The gallery: what a user sees when something is wrong. Each entry says what, why and what to type next, and has the
+//! documented exit code; the snapshots hold the very words.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::Duration;
+
+use lzap_testkit::{Lzap, Outcome, TempProject, redact};
+
+use crate::support::{HOST, Result, hello, new_app, settings};
+
+const MANIFEST: &str = "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n";
+const MAIN: &str = "fn main() {}\n";
+
+/// Compares with the snapshot `name`; every error names what to do next.
+#[track_caller]
+fn gallery(name: &str, outcome: &Outcome) {
+    assert!(outcome.stderr.contains("help: "), "an error without help\n{outcome}");
+    insta::with_settings!({filters => redact::filters(), omit_expression => true, prepend_module_to_snapshot => false}, {
+        insta::assert_snapshot!(name, outcome.transcript());
+    });
+}
+
+/// A crate with `lzap.toml`, which no command compiles.
+fn shop(config: &str) -> Result<TempProject> {
+    TempProject::with_files("shop", &[("Cargo.toml", MANIFEST), ("src/main.rs", MAIN), ("lzap.toml", config)])
+}
+
+#[test]
+fn no_credentials() -> Result {
+    let settings = settings(&format!(
+        "app = \"hello\"\n[stage.dev]\nregion = \"eu-central-1\"\narchitecture = \"{HOST}\"\n"
+    ))?;
+    let config = settings.path().join("lzap.toml").display().to_string();
+    let project = hello()?.display().to_string();
+    let args = ["status", "dev", "--project", &project, "--config", &config];
+    gallery("no_credentials", &Lzap::new()?.run(settings.path(), &args)?.expect_code(5));
+    Ok(())
+}
+
+#[test]
+fn no_region() -> Result {
+    let project = shop("[stage.dev]\narchitecture = \"arm64\"\n")?;
+    gallery("no_region", &Lzap::new()?.run(project.path(), &["status", "dev"])?.expect_code(2));
+    Ok(())
+}
+
+#[test]
+fn unknown_stage() -> Result {
+    let project = shop("[stage.dev]\nregion = \"eu-central-1\"\n[stage.production]\nextends = \"dev\"\n")?;
+    gallery("unknown_stage", &Lzap::new()?.run(project.path(), &["deploy", "prodution"])?.expect_code(2));
+    Ok(())
+}
+
+#[test]
+fn broken_configuration() -> Result {
+    for (name, text) in [
+        ("config_misspelt_key", "[stage.dev]\nregion = \"eu-central-1\"\nmemory_bm = 512\n"),
+        ("config_wrong_type", "[stage.dev]\nregion = \"eu-central-1\"\nmemory_mb = \"much\"\n"),
+        ("config_out_of_range", "[stage.dev]\nregion = \"eu-central-1\"\ntimeout_secs = 1000\n"),
+        ("config_no_toml", "[stage.dev\nregion = \"eu-central-1\"\n"),
+        ("config_extends_loop", "[stage.a]\nextends = \"b\"\n[stage.b]\nextends = \"a\"\n"),
+    ] {
+        let project = shop(text)?;
+        let stage = if name == "config_extends_loop" { "a" } else { "dev" };
+        let outcome = Lzap::new()?.run(project.path(), &["deploy", stage])?.expect_code(2);
+        assert!(outcome.stderr.contains('^'), "no caret\n{outcome}");
+        gallery(name, &outcome);
+    }
+    Ok(())
+}
+
+#[test]
+fn no_configuration() -> Result {
+    let project = TempProject::with_files("shop", &[("Cargo.toml", MANIFEST), ("src/main.rs", MAIN)])?;
+    gallery("no_configuration", &Lzap::new()?.run(project.path(), &["deploy"])?.expect_code(2));
+    Ok(())
+}
+
+#[test]
+fn no_crate() -> Result {
+    let project = TempProject::empty("nothing")?;
+    gallery("no_crate", &Lzap::new()?.run(project.path(), &["deploy", "local"])?.expect_code(2));
+    Ok(())
+}
+
+#[test]
+fn crate_without_lzap() -> Result {
+    let project = shop("")?;
+    gallery("crate_without_lzap", &Lzap::new()?.run(project.path(), &["deploy", "local"])?.expect_code(2));
+    Ok(())
+}
+
+#[test]
+fn build_failure() -> Result {
+    let app = new_app("hello-broken")?;
+    app.write("src/main.rs", "fn main() {\n    let x: u8 = \"text\";\n}\n")?;
+    let outcome = Lzap::new()?.run(app.path(), &["package", "local"])?.expect_code(4);
+    assert!(outcome.stderr.contains("mismatched types"), "rustc's own words are shown\n{outcome}");
+    gallery("build_failure", &outcome);
+    Ok(())
+}
+
+#[test]
+fn two_binaries() -> Result {
+    let app = new_app("hello-twice")?;
+    app.write("src/bin/other.rs", MAIN)?;
+    gallery("two_binaries", &Lzap::new()?.run(app.path(), &["package", "local"])?.expect_code(2));
+    Ok(())
+}
+
+#[test]
+fn port_in_use() -> Result {
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let port = taken.local_addr()?.port().to_string();
+    let lzap = Lzap::new()?;
+    // Asked for by name, it must be that one; nothing else is taken in its place.
+    let outcome = lzap.run(lzap.home(), &["local", "start", "--port", &port])?;
+    if outcome.code == Some(0) {
+        drop(lzap.run(lzap.home(), &["local", "stop"])?);
+        // DESIGN: "another when it is taken, remembered".
+        assert!(!outcome.stdout.contains(&format!(":{port}")), "{outcome}");
+        return Ok(());
+    }
+    gallery("port_in_use", &outcome.expect_code(1));
+    Ok(())
+}
+
+#[test]
+fn cloud_not_running() -> Result {
+    let lzap = Lzap::new()?;
+    let status = lzap.run(lzap.home(), &["local", "status"])?.expect_success();
+    assert!(status.stdout.contains("lzap local start"), "{status}");
+    let stopped = lzap.run(lzap.home(), &["local", "stop"])?.expect_success();
+    assert!(stopped.stderr.contains("not running"), "{stopped}");
+    Ok(())
+}
+
+#[test]
+fn aws_unreachable() -> Result {
+    let project = shop("app = \"shop\"\n[stage.dev]\nregion = \"eu-central-1\"\n")?;
+    let lzap = Lzap::against("http://127.0.0.1:9", "eu-central-1")?;
+    gallery("aws_unreachable", &lzap.run(project.path(), &["status", "dev"])?.expect_code(5));
+    Ok(())
+}
+
+#[test]
+fn no_terminal_to_ask_on() -> Result {
+    let lzap = Lzap::new()?;
+    gallery("no_terminal", &lzap.run(lzap.home(), &["local", "reset"])?.expect_code(2));
+    Ok(())
+}
+
+#[test]
+fn misspelt_command() -> Result {
+    let lzap = Lzap::new()?;
+    let outcome = lzap.run(lzap.home(), &["delpoy"])?.expect_code(2);
+    assert!(outcome.stderr.contains("'deploy'"), "the nearest command is named\n{outcome}");
+    Ok(())
+}
+
+/// Ctrl-C in the middle of a build: exit 130, and what to do next.
+#[test]
+fn interrupted() -> Result {
+    let app = new_app("hello-interrupted")?;
+    // A build script that waits makes the build long enough to be met in the middle.
+    app.write("build.rs", "fn main() { std::thread::sleep(std::time::Duration::from_secs(120)); }\n")?;
+    let lzap = Lzap::new()?;
+    let running = lzap.spawn(app.path(), &["package", "local"])?;
+    std::thread::sleep(Duration::from_secs(4));
+    running.interrupt()?;
+    let outcome = running.finish(Duration::from_secs(30))?.expect_code(130);
+    gallery("interrupted", &outcome);
+    Ok(())
+}
+
+/// With `--output json` a failure is one JSON document, with the same exit code.
+#[test]
+fn failures_as_json() -> Result {
+    let project = shop("[stage.dev]\nmemory_bm = 512\n")?;
+    let outcome = Lzap::new()?.run(project.path(), &["deploy", "dev", "--output", "json"])?.expect_code(2);
+    let error = &outcome.json()["error"];
+    assert_eq!(error["code"], "lzap::config");
+    for part in ["message", "help"] {
+        assert!(error[part].as_str().is_some_and(|text| !text.is_empty()), "{error:#}");
+    }
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! The command set against the embedded cloud, where the deployed code really runs.
+
+use std::path::Path;
+
+use hyper::Method;
+use lzap_testkit::{LocalCloud, Response, TempProject, csv, request, workspace};
+use serde_json::{Value, json};
+
+use crate::commands::{inventory, life_of_a_stage};
+use crate::support::{Result, hello, new_app};
+
+fn run(cloud: &LocalCloud, folder: &Path, args: &[&str]) -> Result<Value> {
+    let args = [args, &["--output", "json"]].concat();
+    Ok(cloud.lzap().run(folder, &args)?.expect_success().json())
+}
+
+fn get(url: &str) -> Result<Response> {
+    request(&Method::GET, url, "text/plain", "")
+}
+
+fn url_of(report: &Value) -> &str {
+    report["url"].as_str().unwrap_or_default()
+}
+
+#[test]
+fn a_stage_lives_and_leaves_nothing() -> Result {
+    life_of_a_stage(&LocalCloud::idle()?)
+}
+
+/// The first minutes with lzap: nothing but a folder, and no account.
+#[test]
+fn from_an_empty_folder_to_a_url_and_back() -> Result {
+    let cloud = LocalCloud::idle()?;
+    let app = TempProject::empty("hello-first-minutes")?;
+    drop(cloud.lzap().run(app.path(), &["init", "--template", "hello", "--yes"])?.expect_success());
+    let deployed = run(&cloud, app.path(), &["deploy", "local"])?;
+    let answer = get(url_of(&deployed))?;
+    assert_eq!(answer.status, 200);
+    assert!(answer.text().contains("Hello"), "{}", answer.text());
+
+    app.replace("src/main.rs", "Hello", "Goodbye")?;
+    let updated = run(&cloud, app.path(), &["update", "local"])?;
+    assert_eq!(url_of(&updated), url_of(&deployed), "the URL stays");
+    let answer = get(url_of(&updated))?;
+    assert!(answer.text().contains("Goodbye"), "{}", answer.text());
+
+    let back = run(&cloud, app.path(), &["rollback", "local"])?;
+    assert!(get(url_of(&back))?.text().contains("Hello"));
+
+    run(&cloud, app.path(), &["undeploy", "local", "--yes"])?;
+    assert_eq!(inventory(&cloud)?, Vec::<String>::new());
+    assert!(get(url_of(&deployed)).is_err(), "nothing answers there any more");
+    Ok(())
+}
+
+/// The reference app on a table of the mission's size, each sum compared with exact arithmetic.
+#[test]
+fn a_csv_of_100_000_rows_is_summed() -> Result {
+    let cloud = LocalCloud::idle()?;
+    let app = workspace().join("examples/csv-group-sum");
+    let deployed = run(&cloud, &app, &["deploy", "local"])?;
+    let url = format!("{}/?value_column=value", url_of(&deployed).trim_end_matches('/'));
+    for (rows, ids, seed) in [(100_000, 1_000, 1), (10, 10, 2), (100_000, 1, 3)] {
+        let table = csv::sample(rows, ids, seed);
+        let answer = request(&Method::PUT, &url, "text/csv", table.clone())?;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(csv::check(&table, "value", &answer.text()), Ok(ids), "{rows} rows");
+    }
+    let page = get(url_of(&deployed))?;
+    assert_eq!(page.status, 200);
+    assert!(page.text().to_lowercase().contains("<form"), "{}", page.text());
+    let refused = request(&Method::PUT, &url, "text/csv", "id,value\na,1\nb,x\n")?;
+    assert_eq!(refused.status.as_u16() / 100, 4, "{}", refused.text());
+    Ok(())
+}
+
+/// The state survives a restart; `reset` is what deletes it.
+#[test]
+fn the_cloud_stops_starts_and_is_reset() -> Result {
+    let cloud = LocalCloud::start()?;
+    let home = cloud.lzap().home().to_owned();
+    let again = run(&cloud, &home, &["local", "start"])?;
+    assert_eq!(again["pid"], cloud.status()?["pid"], "starting what runs changes nothing");
+    let deployed = run(&cloud, hello()?, &["deploy", "local"])?;
+    let before = inventory(&cloud)?;
+    run(&cloud, &home, &["local", "stop"])?;
+    assert_eq!(cloud.status()?["running"], false);
+    assert!(get(url_of(&deployed)).is_err(), "a stopped cloud serves nothing");
+    run(&cloud, &home, &["local", "start"])?;
+    assert_eq!(inventory(&cloud)?, before);
+    assert_eq!(get(url_of(&deployed))?.status, 200, "and at the same URL");
+    let status = cloud.status()?;
+    assert_eq!((&status["functions"], &status["apis"][0]["url"]), (&json!(1), &deployed["url"]));
+
+    let refused = cloud.lzap().run(&home, &["local", "reset"])?.expect_code(2);
+    assert!(refused.stderr.contains("--yes"), "{refused}");
+    run(&cloud, &home, &["local", "reset", "--yes"])?;
+    run(&cloud, &home, &["local", "start"])?;
+    assert_eq!(inventory(&cloud)?, Vec::<String>::new());
+    Ok(())
+}
+
+/// The AWS CLI drives it, and sees what lzap deployed.
+#[test]
+fn the_aws_cli_sees_and_calls_what_is_deployed() -> Result {
+    let cloud = LocalCloud::idle()?;
+    run(&cloud, hello()?, &["deploy", "local"])?;
+    let folder = TempProject::empty("cli")?;
+    let aws = |args: &[&str]| -> Result<Value> {
+        let output = cloud.aws_cli(folder.path(), args)?;
+        assert!(output.status.success(), "aws {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(serde_json::from_slice(&output.stdout).unwrap_or(Value::Null))
+    };
+    let function = aws(&["lambda", "get-function", "--function-name", "hello-local", "--qualifier", "live"])?;
+    assert_eq!(function["Configuration"]["Runtime"], "provided.al2023");
+    let probe = r#"{"lzap":{"v":1,"kind":"probe"}}"#;
+    let name = ["--function-name", "hello-local", "--qualifier", "live"];
+    let payload = ["--cli-binary-format", "raw-in-base64-out", "--payload", probe, "answer.json"];
+    let invoked = aws(&[&["lambda", "invoke"], &name[..], &payload[..]].concat())?;
+    assert_eq!(invoked["StatusCode"], 200);
+    let answer: Value = serde_json::from_str(&folder.read("answer.json")?)?;
+    assert_eq!(answer["lzap"]["kind"], "probe");
+    aws(&["s3", "mb", "s3://my-own-bucket"])?;
+    folder.write("a.txt", "some text")?;
+    aws(&["s3", "cp", "a.txt", "s3://my-own-bucket/a.txt"])?;
+    aws(&["s3", "cp", "s3://my-own-bucket/a.txt", "b.txt"])?;
+    assert_eq!(folder.read("b.txt")?, "some text");
+    let logs = ["logs", "filter-log-events", "--log-group-name", "/aws/lambda/hello-local"];
+    let events = aws(&logs)?.to_string();
+    assert!(events.contains("REPORT RequestId"), "{events}");
+    Ok(())
+}
+
+/// A panic in the app is an answer, and the cloud goes on.
+#[test]
+fn a_panic_is_a_500_that_tells_nothing() -> Result {
+    let cloud = LocalCloud::idle()?;
+    let app = new_app("hello-panics")?;
+    let source = app.read("src/main.rs")?;
+    let route = source.lines().find(|line| line.contains("Hello")).unwrap_or_default().to_owned();
+    let literal = route.split('"').find(|part| part.contains("Hello")).unwrap_or_default();
+    let panics = route.replace(&format!("\"{literal}\""), "panic!(\"the secret is 42\")");
+    app.replace(
+        "src/main.rs",
+        &route,
+        &format!("#[expect(unreachable_code, reason = \"it panics\")]\n{panics}"),
+    )?;
+    if app.read("src/main.rs")?.contains("#[expect(unreachable_code") {
+        app.replace("src/main.rs", "#[expect(unreachable_code, reason = \"it panics\")]\n", "")?;
+    }
+    let refused = cloud.lzap().run(app.path(), &["deploy", "local", "--output", "json"])?;
+    // The touch after the deploy meets the panic and says so.
+    let refused = refused.expect_code(1);
+    let url = cloud.status()?["apis"][0]["url"].as_str().unwrap_or_default().to_owned();
+    let answer = get(&url)?;
+    assert_eq!(answer.status, 500, "{refused}");
+    assert!(!answer.text().contains("42"), "{}", answer.text());
+    assert_eq!(cloud.status()?["running"], true);
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! The apps that the tests deploy.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use fs_err as fs;
+use lzap_testkit::{Lzap, TempProject, target};
+
+pub(crate) type Result<T = ()> = io::Result<T>;
+
+/// The region of tests that need one.
+pub(crate) const REGION: &str = "eu-central-1";
+
+/// This machine's architecture, so that one compiled hello app serves both clouds.
+pub(crate) const HOST: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+
+/// The hello app as `lzap init` makes it. Tests only read it, so that it is compiled once for all of them; what they
+/// want to set, they set in a configuration file of their own.
+pub(crate) fn hello() -> Result<&'static Path> {
+    static HELLO: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
+    let made = HELLO.get_or_init(|| make_hello().map_err(|error| error.to_string()));
+    made.as_deref().map_err(|error| io::Error::other(error.clone()))
+}
+
+fn make_hello() -> Result<PathBuf> {
+    let home = target().join("test-apps");
+    fs::create_dir_all(&home)?;
+    let lock = fs::File::create(home.join("lock"))?;
+    lock.file().lock()?;
+    let fresh = new_app("hello")?;
+    let shared = home.join("hello");
+    for path in ["Cargo.toml", "Cargo.lock", "src/main.rs"] {
+        // The lock file comes with the first build where the template has none.
+        let Ok(text) = fresh.read(path) else { continue };
+        let there = shared.join(path);
+        // An untouched file needs no new build.
+        if fs::read_to_string(&there).ok().as_deref() != Some(text.as_str()) {
+            fs::create_dir_all(there.parent().unwrap_or(&shared))?;
+            fs::write(there, text)?;
+        }
+    }
+    Ok(shared)
+}
+
+/// A hello app of the test's own, called `name`, for tests that change the source.
+pub(crate) fn new_app(name: &str) -> Result<TempProject> {
+    let project = TempProject::empty(name)?;
+    drop(Lzap::new()?.run(project.path(), &["init", "--template", "hello", "--yes"])?.expect_success());
+    Ok(project)
+}
+
+/// A configuration file in a folder of its own.
+pub(crate) fn settings(text: &str) -> Result<TempProject> {
+    TempProject::with_files("settings", &[("lzap.toml", text)])
+}
