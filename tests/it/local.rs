@@ -24,7 +24,7 @@ fn url_of(report: &Value) -> &str {
 
 #[test]
 fn a_stage_lives_and_leaves_nothing() -> Result {
-    life_of_a_stage(&LocalCloud::idle()?)
+    life_of_a_stage(&LocalCloud::start()?)
 }
 
 /// The first minutes with lzap: nothing but a folder, and no account.
@@ -115,7 +115,7 @@ fn the_aws_cli_sees_and_calls_what_is_deployed() -> Result {
     assert_eq!(function["Configuration"]["Runtime"], "provided.al2023");
     let probe = r#"{"lzap":{"v":1,"kind":"probe"}}"#;
     let name = ["--function-name", "hello-local", "--qualifier", "live"];
-    let payload = ["--cli-binary-format", "raw-in-base64-out", "--payload", probe, "answer.json"];
+    let payload = ["--payload", probe, "answer.json"];
     let invoked = aws(&[&["lambda", "invoke"], &name[..], &payload[..]].concat())?;
     assert_eq!(invoked["StatusCode"], 200);
     let answer: Value = serde_json::from_str(&folder.read("answer.json")?)?;

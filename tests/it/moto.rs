@@ -180,7 +180,8 @@ fn calls_are_few_and_legal() -> Result {
     within("update of the code alone", &recording, 36, 12)?;
 
     for (command, options, extra) in [
-        ("update", vec![], "memory_mb = 1024\nkeep_warm = false\nenvironment = { A1 = \"b\" }"),
+        // Without keep-warm the rule goes, which wants a yes.
+        ("update", vec!["--yes"], "memory_mb = 1024\nkeep_warm = false\nenvironment = { A1 = \"b\" }"),
         ("status", vec![], ""),
         ("plan", vec![], ""),
         ("rollback", vec![], ""),

@@ -89,7 +89,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct StageArgs {
-    /// The stage [default: default_stage in lzap.toml, else the only one]
+    /// The stage [default: `default_stage` in lzap.toml, else the only one]
     #[arg(value_name = "STAGE")]
     pub(crate) stage: Option<String>,
 }

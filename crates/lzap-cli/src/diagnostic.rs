@@ -43,9 +43,10 @@ pub(crate) fn finish(result: Result<(), lzap_build::BuildError>) -> Exit {
 }
 
 /// Shows `error` as the global options want it.
-pub(crate) fn show(printer: &Printer, error: &CliError) {
+pub(crate) fn show(printer: Printer, error: &CliError) {
     if printer.output == Output::Json {
-        let mut body = json!({"code": code(error), "message": error.to_string(), "help": help(error)});
+        let message = chain(error).join(": ");
+        let mut body = json!({"code": code(error), "message": message, "help": help(error)});
         if !error.log().is_empty() {
             body["log"] = json!(error.log());
         }
@@ -62,6 +63,13 @@ fn help(error: &dyn Diagnostic) -> Option<String> {
     error.help().map(|help| help.to_string())
 }
 
+/// What, and then why: an error's own text and those of its causes.
+fn chain(error: &CliError) -> Vec<String> {
+    std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
+        .map(ToString::to_string)
+        .collect()
+}
+
 /// The error as text, with color codes (the printer strips them where they don't belong).
 fn render(error: &CliError) -> String {
     let mut text = match error {
@@ -71,10 +79,8 @@ fn render(error: &CliError) -> String {
         },
         _ => title(error),
     };
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(&labelled("cause", &error.to_string()));
-        cause = error.source();
+    for cause in chain(error).iter().skip(1) {
+        text.push_str(&labelled("cause", cause));
     }
     if !error.log().is_empty() {
         text.push_str(&labelled("log", &format!("\n{}", error.log().join("\n"))));

@@ -17,6 +17,10 @@ pub const TAG_MANAGED: &str = "lzap:managed";
 pub const STATEMENT_API: &str = "lzap-http-api";
 /// The statement that lets the keep-warm rule call the alias.
 pub const STATEMENT_KEEP_WARM: &str = "lzap-keep-warm";
+/// Who calls on an API's behalf.
+pub const API_PRINCIPAL: &str = "apigateway.amazonaws.com";
+/// Who calls on a rule's behalf.
+pub const EVENTS_PRINCIPAL: &str = "events.amazonaws.com";
 /// The name of the role's inline policy.
 pub const POLICY: &str = "lzap";
 /// The id of the keep-warm rule's target.

@@ -159,7 +159,7 @@ pub fn stage_name(config: &Config, argument: Option<&str>) -> Result<String, Con
         return if known(name) {
             Ok(name.to_owned())
         } else {
-            Err(unknown_stage(name, names().collect(), None))
+            Err(unknown_stage(name, &names().collect::<Vec<_>>(), None))
         };
     }
     if let Some(default) = &config.default_stage {
@@ -167,7 +167,7 @@ pub fn stage_name(config: &Config, argument: Option<&str>) -> Result<String, Con
         return if known(name) {
             Ok(name.clone())
         } else {
-            Err(unknown_stage(name, names().collect(), Some(default.span())))
+            Err(unknown_stage(name, &names().collect::<Vec<_>>(), Some(default.span())))
         };
     }
     let mut all = names();
@@ -187,7 +187,7 @@ pub fn stage_name(config: &Config, argument: Option<&str>) -> Result<String, Con
     }
 }
 
-fn unknown_stage(name: &str, known: Vec<&str>, span: Option<std::ops::Range<usize>>) -> ConfigError {
+fn unknown_stage(name: &str, known: &[&str], span: Option<std::ops::Range<usize>>) -> ConfigError {
     let help = match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None if known.is_empty() => "add a table `[stage.NAME]` to lzap.toml, or use `local`".to_owned(),
@@ -237,7 +237,7 @@ pub fn resolve(config: &Config, overrides: &Overrides) -> Result<Settings, Confi
             .unwrap_or(KeepWarm::Every(DEFAULT_KEEP_WARM_MINS)),
         environment: pick.table("environment", |t| &t.environment),
         log_retention_days: pick.value("log_retention_days", |t| t.log_retention_days.as_ref()).unwrap_or(30),
-        include: includes(pick.value("include", |t| t.include.as_ref()).unwrap_or_default())?,
+        include: includes(&pick.value("include", |t| t.include.as_ref()).unwrap_or_default())?,
         features: pick.value("features", |t| t.features.as_ref()).unwrap_or_default(),
         linker: pick.value("linker", |t| t.linker.as_ref()).unwrap_or_default(),
         touch_path: pick.value("touch_path", |t| t.touch_path.as_ref()).unwrap_or_else(|| "/".to_owned()),
@@ -266,8 +266,8 @@ pub(crate) fn lineage<'a>(config: &'a Config, stage: &str) -> Result<Lineage<'a>
         }
         next = find(parent.get_ref());
         if next.is_none() {
-            let known = config.stage.keys().map(|key| key.get_ref().as_str()).collect();
-            return Err(unknown_stage(parent.get_ref(), known, Some(parent.span())));
+            let known: Vec<&str> = config.stage.keys().map(|key| key.get_ref().as_str()).collect();
+            return Err(unknown_stage(parent.get_ref(), &known, Some(parent.span())));
         }
     }
     Ok(line)
@@ -330,7 +330,7 @@ impl Picker<'_> {
     }
 }
 
-fn includes(entries: Vec<Spanned<String>>) -> Result<Vec<Include>, ConfigError> {
+fn includes(entries: &[Spanned<String>]) -> Result<Vec<Include>, ConfigError> {
     entries.iter().map(|entry| include(entry.get_ref(), entry.span())).collect()
 }
 

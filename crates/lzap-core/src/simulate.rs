@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::desired::FunctionConfig;
 use crate::history;
-use crate::names::{STATEMENT_API, STATEMENT_KEEP_WARM, TARGET};
+use crate::names::{API_PRINCIPAL, EVENTS_PRINCIPAL, STATEMENT_API, STATEMENT_KEEP_WARM, TARGET};
 use crate::observed::{
     Alias, Api, AutoDeploy, Bucket, Function, Integration, LiveRule, LogGroup, Observed, Permission, Role,
     Route, Target, Version,
@@ -178,11 +178,11 @@ impl World {
     }
 
     fn at(&mut self, api: &ApiRef) -> &mut Api {
-        let id = self.api_id(api);
+        let id = Self::api_id(api);
         self.cloud.apis.iter_mut().find(|api| api.id == id).expect("the API exists")
     }
 
-    fn api_id(&self, api: &ApiRef) -> String {
+    fn api_id(api: &ApiRef) -> String {
         match api {
             ApiRef::Known(id) => id.clone(),
             ApiRef::Created => NEW_ID.to_owned(),
@@ -277,10 +277,8 @@ impl World {
         assert!(self.cloud.alias.is_some(), "the alias comes before its policy");
         let names = &self.cloud.names;
         let (id, principal, source_arn) = match caller {
-            Caller::Api(api) => {
-                (STATEMENT_API, "apigateway.amazonaws.com", names.api_source_arn(&self.api_id(api)))
-            }
-            Caller::KeepWarm => (STATEMENT_KEEP_WARM, "events.amazonaws.com", names.keep_warm_rule_arn()),
+            Caller::Api(api) => (STATEMENT_API, API_PRINCIPAL, names.api_source_arn(&Self::api_id(api))),
+            Caller::KeepWarm => (STATEMENT_KEEP_WARM, EVENTS_PRINCIPAL, names.keep_warm_rule_arn()),
         };
         let permission = Permission { principal: principal.to_owned(), source_arn };
         self.cloud.permissions.insert(id.to_owned(), permission);

@@ -4,6 +4,7 @@
 //! (the API's id, the version's number) is a typed reference.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use serde_json::Value;
 
@@ -121,7 +122,7 @@ pub struct FieldChange {
 
 impl FieldChange {
     /// A change from `before` to `after`.
-    pub fn new(field: impl Into<String>, before: impl ToString, after: impl ToString) -> Self {
+    pub fn new(field: impl Into<String>, before: impl Display, after: impl Display) -> Self {
         Self { field: field.into(), before: Some(before.to_string()), after: Some(after.to_string()) }
     }
 }

@@ -101,7 +101,7 @@ pub async fn status(state_dir: &Path) -> Result<Option<CloudStatus>, LocalError>
 }
 
 /// Starts a cloud in the background, unless it runs, and waits until it answers. When two start it at once, one does
-/// and both succeed. `command` runs [`serve`](crate::serve) on the folder; it outlives the caller, and its stderr goes
+/// and both succeed. `command` runs [`serve`](crate::serve()) on the folder; it outlives the caller, and its stderr goes
 /// to `cloud.log` there. A port is handed to it as `LZAP_LOCAL_PORT`.
 ///
 /// # Errors

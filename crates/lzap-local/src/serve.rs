@@ -24,15 +24,15 @@ const GRACE: Duration = Duration::from_secs(2);
 pub struct ServeOptions {
     /// Where its state lies. Made when missing; one process at a time may use it.
     pub state_dir: PathBuf,
-    /// The endpoint's port, 0 for any; without one, the last one, 4510, or any that is free.
+    /// The endpoint's port, 0 for any; without one, the last one. Where it is taken, 4510, or any that is free.
     pub port: Option<u16>,
 }
 
 /// Runs a cloud until SIGINT, SIGTERM or [`stop`](crate::stop); then ends its functions' processes and saves.
 ///
 /// # Errors
-/// [`LocalError::AlreadyRunning`] when another process uses the folder, [`LocalError::Listen`] when the port that was
-/// asked for is taken, [`LocalError::StateUnreadable`] when the saved state is damaged or from a newer version.
+/// [`LocalError::AlreadyRunning`] when another process uses the folder, [`LocalError::Listen`] when no port at
+/// all can be had, [`LocalError::StateUnreadable`] when the saved state is damaged or from a newer version.
 pub async fn serve(options: ServeOptions) -> Result<(), LocalError> {
     let dir = StateDir::new(&options.state_dir);
     dir.create()?;
@@ -76,14 +76,11 @@ async fn run(cloud: &Arc<Cloud>, listener: TcpListener) {
     cloud.stop.cancel();
 }
 
-/// The port that was asked for, or the last one, the default one, any other.
+/// The port that was asked for, else the last one; where that is taken the default one, else any other.
 async fn listen(dir: &StateDir, port: Option<u16>) -> Result<TcpListener, LocalError> {
     let bind = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
-    if let Some(port) = port {
-        return bind(port).await.map_err(listen_error(port));
-    }
-    let remembered = fs_err::read_to_string(dir.join("port")).ok().and_then(|port| port.trim().parse().ok());
-    for port in remembered.into_iter().chain([DEFAULT_PORT]) {
+    let remembered = || fs_err::read_to_string(dir.join("port")).ok()?.trim().parse().ok();
+    for port in port.or_else(remembered).into_iter().chain([DEFAULT_PORT]) {
         if let Ok(listener) = bind(port).await {
             return Ok(listener);
         }

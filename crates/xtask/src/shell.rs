@@ -70,7 +70,8 @@ impl Tally {
 /// `cargo` with `args`, in the workspace's root.
 pub(crate) fn cargo(args: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(args).current_dir(workspace());
+    // Where rustup stands in for cargo, no task may make it fetch a toolchain.
+    command.args(args).current_dir(workspace()).env("RUSTUP_AUTO_INSTALL", "0");
     command
 }
 
@@ -100,16 +101,35 @@ pub(crate) fn run_tests(command: &mut Command, tally: &mut Tally) -> Result {
 
 /// What a command prints on its standard output; standard error goes to the terminal.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| cannot_start(command, &error))?;
+    finished(command.stderr(Stdio::inherit()))
+}
+
+/// What a command that has no terminal prints on its standard output; standard error only if it fails.
+pub(crate) fn quiet_output(command: &mut Command) -> Result<String> {
+    finished(command.stderr(Stdio::piped()))
+}
+
+fn finished(command: &mut Command) -> Result<String> {
+    let output = command.stdin(Stdio::null()).output().map_err(|error| cannot_start(command, &error))?;
     if !output.status.success() {
-        let stdout = String::from_utf8_lossy(&output.stdout);
-        return Err(Failure::new(format!("{}: {}\n{stdout}", output.status, shown(command))));
+        let mut said = String::from_utf8_lossy(&output.stderr).into_owned();
+        said += &String::from_utf8_lossy(&output.stdout);
+        return Err(Failure::new(format!("{}: {}\n{said}", output.status, shown(command))));
     }
     Ok(String::from_utf8(output.stdout)?)
+}
+
+/// A number as people write it: `100,000`.
+pub(crate) fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// The command as one could type it.
@@ -126,7 +146,10 @@ fn cannot_start(command: &Command, error: &std::io::Error) -> Failure {
 pub(crate) fn lzap() -> Result<Command> {
     call(&mut cargo(&["build", "--quiet", "--package", "lzap-cli", "--bin", "lzap"]))?;
     let mut command = Command::new(lzap_path());
-    command.current_dir(workspace()).env("CARGO_TARGET_DIR", apps_target());
+    command
+        .current_dir(workspace())
+        .env("CARGO_TARGET_DIR", apps_target())
+        .env("RUSTUP_AUTO_INSTALL", "0");
     Ok(command)
 }
 
@@ -138,6 +161,11 @@ pub(crate) fn lzap_path() -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_numbers_are_grouped() {
+        assert_eq!([7, 999, 1_000, 1_234_567].map(grouped), ["7", "999", "1,000", "1,234,567"]);
+    }
 
     #[test]
     fn results_add_up() {

@@ -44,6 +44,14 @@ const STAGES: &[Stage] = &[
     },
 ];
 
+/// What an app is compiled for, by one linker or another.
+const LAMBDA_TARGETS: [&str; 4] = [
+    "aarch64-unknown-linux-gnu",
+    "aarch64-unknown-linux-musl",
+    "x86_64-unknown-linux-gnu",
+    "x86_64-unknown-linux-musl",
+];
+
 /// The stages' names, for the command line.
 pub(crate) fn stage_names() -> Vec<&'static str> {
     STAGES.iter().map(|stage| stage.name).collect()
@@ -108,9 +116,9 @@ fn features(_: &mut Tally) -> Result {
 
 /// An app must cross-compile with `rustup target add` alone, and pay for no AWS SDK that it doesn't use.
 fn pure(_: &mut Tally) -> Result {
-    let tree =
-        ["tree", "--package", "lzap", "--edges", "normal,build", "--target", "all", "--prefix", "none"];
-    let listed = output(&mut cargo(&tree))?;
+    let tree = ["tree", "--package", "lzap", "--edges", "normal,build", "--prefix", "none"];
+    let targets = LAMBDA_TARGETS.iter().flat_map(|target| ["--target", target]);
+    let listed = output(cargo(&tree).args(targets))?;
     let compiles_c = |name: &str| ["cc", "cmake", "bindgen", "pkg-config"].contains(&name);
     for line in listed.lines() {
         let name = line.split_whitespace().next().unwrap_or_default();
@@ -130,7 +138,29 @@ fn docs(_: &mut Tally) -> Result {
 }
 
 fn unit(tally: &mut Tally) -> Result {
-    run_tests(&mut test_command(&["test", "--workspace", "--exclude", "lzap-tests", "--locked"]), tally)
+    add_targets()?;
+    let mut command = test_command(&["test", "--workspace", "--exclude", "lzap-tests", "--locked"]);
+    // zig is in the same environment as all that comes from PyPI; the test of cross-compiled C looks for it there.
+    let python = Python::ready()?.command("python3");
+    command.env("CARGO_ZIGBUILD_PYTHON_PATH", python.get_program());
+    run_tests(&mut command, tally)
+}
+
+/// Fetches the standard libraries that the tests cross-compile with, through rustup where it is in charge.
+fn add_targets() -> Result {
+    let rustup = |args: &[&str]| {
+        let mut command = Command::new("rustup");
+        command.args(args).current_dir(workspace()).env("RUSTUP_AUTO_INSTALL", "0");
+        command
+    };
+    // Without rustup, the tests themselves say what the toolchain lacks.
+    let Ok(installed) = output(&mut rustup(&["target", "list", "--installed"])) else {
+        return Ok(());
+    };
+    for target in LAMBDA_TARGETS.iter().filter(|target| !installed.lines().any(|line| line == **target)) {
+        call(&mut rustup(&["target", "add", target]))?;
+    }
+    Ok(())
 }
 
 fn cli(tally: &mut Tally) -> Result {

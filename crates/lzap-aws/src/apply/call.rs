@@ -1,7 +1,7 @@
 //! From a step to its call: the only match over [`Call`].
 
 use lzap_core::history;
-use lzap_core::names::{STATEMENT_API, STATEMENT_KEEP_WARM};
+use lzap_core::names::{API_PRINCIPAL, EVENTS_PRINCIPAL, STATEMENT_API, STATEMENT_KEEP_WARM};
 use lzap_core::step::{Call, Caller, Direction};
 
 use super::error::StepError;
@@ -10,6 +10,13 @@ use crate::error::AwsError;
 use crate::lambda::{self, AliasWrite};
 use crate::retry::{BUSY, FRESH, Progress, THROTTLED, again};
 use crate::{apigateway, events, iam, logs, s3};
+
+/// The write, tried again as the policy says.
+macro_rules! write {
+    ($retry:ident, $progress:ident, $call:expr) => {
+        again($retry, $progress, || $call).await?
+    };
+}
 
 impl Cloud<'_> {
     /// Makes the call of one step, and again while AWS is busy.
@@ -21,39 +28,51 @@ impl Cloud<'_> {
         progress: Progress<'_>,
     ) -> Result<Made, StepError> {
         let Self { clients, names, .. } = self;
-        /// The write, tried again as the policy says.
-        macro_rules! write {
-            ($retry:ident, $call:expr) => {
-                again($retry, progress, || $call).await?
-            };
-        }
         match call {
-            Call::CreateBucket => write!(BUSY, s3::create_bucket(clients, names)),
-            Call::BlockPublicAccess => write!(FRESH, s3::block_public_access(clients, names)),
-            Call::EncryptBucket => write!(FRESH, s3::encrypt_bucket(clients, names)),
-            Call::PutBucketLifecycle => write!(FRESH, s3::put_lifecycle(clients, names)),
-            Call::TagBucket => write!(FRESH, s3::tag_bucket(clients, names)),
+            Call::CreateBucket => write!(BUSY, progress, s3::create_bucket(clients, names)),
+            Call::BlockPublicAccess => {
+                write!(FRESH, progress, s3::block_public_access(clients, names));
+            }
+            Call::EncryptBucket => write!(FRESH, progress, s3::encrypt_bucket(clients, names)),
+            Call::PutBucketLifecycle => write!(FRESH, progress, s3::put_lifecycle(clients, names)),
+            Call::TagBucket => write!(FRESH, progress, s3::tag_bucket(clients, names)),
             Call::UploadArtifact(artifact) => {
-                write!(FRESH, s3::put_object(clients, names, artifact, progress));
+                write!(FRESH, progress, s3::put_object(clients, names, artifact, progress));
             }
-            Call::DeleteObjects(keys) => write!(BUSY, s3::delete_objects(clients, names, keys)),
-            Call::DeleteBucketIfEmpty => write!(BUSY, s3::delete_bucket(clients, names)),
+            Call::DeleteObjects(keys) => {
+                write!(BUSY, progress, s3::delete_objects(clients, names, keys));
+            }
+            Call::DeleteBucketIfEmpty => write!(BUSY, progress, s3::delete_bucket(clients, names)),
             Call::CreateRole { trust_policy, tags } => {
-                write!(BUSY, iam::create_role(clients, names, trust_policy, tags));
+                write!(BUSY, progress, iam::create_role(clients, names, trust_policy, tags));
             }
-            Call::UpdateTrustPolicy(policy) => write!(BUSY, iam::update_trust_policy(clients, names, policy)),
-            Call::PutRolePolicy(policy) => write!(FRESH, iam::put_role_policy(clients, names, policy)),
-            Call::DeleteRolePolicy => write!(BUSY, iam::delete_role_policy(clients, names)),
-            Call::DeleteRole => write!(BUSY, iam::delete_role(clients, names)),
-            Call::CreateLogGroup { tags } => write!(BUSY, logs::create_log_group(clients, names, tags)),
-            Call::PutRetention(days) => write!(FRESH, logs::put_retention(clients, names, *days)),
-            Call::DeleteLogGroup => write!(BUSY, logs::delete_log_group(clients, names)),
+            Call::UpdateTrustPolicy(policy) => {
+                write!(BUSY, progress, iam::update_trust_policy(clients, names, policy));
+            }
+            Call::PutRolePolicy(policy) => {
+                write!(FRESH, progress, iam::put_role_policy(clients, names, policy));
+            }
+            Call::DeleteRolePolicy => {
+                write!(BUSY, progress, iam::delete_role_policy(clients, names));
+            }
+            Call::DeleteRole => write!(BUSY, progress, iam::delete_role(clients, names)),
+            Call::CreateLogGroup { tags } => {
+                write!(BUSY, progress, logs::create_log_group(clients, names, tags));
+            }
+            Call::PutRetention(days) => {
+                write!(FRESH, progress, logs::put_retention(clients, names, *days));
+            }
+            Call::DeleteLogGroup => write!(BUSY, progress, logs::delete_log_group(clients, names)),
             Call::PutRule { schedule, tags } => {
-                write!(BUSY, events::put_rule(clients, names, schedule, tags));
+                write!(BUSY, progress, events::put_rule(clients, names, schedule, tags));
             }
-            Call::PutTarget { input } => write!(FRESH, events::put_target(clients, names, input)),
-            Call::RemoveTargets(ids) => write!(BUSY, events::remove_targets(clients, names, ids)),
-            Call::DeleteRule => write!(BUSY, events::delete_rule(clients, names)),
+            Call::PutTarget { input } => {
+                write!(FRESH, progress, events::put_target(clients, names, input));
+            }
+            Call::RemoveTargets(ids) => {
+                write!(BUSY, progress, events::remove_targets(clients, names, ids));
+            }
+            Call::DeleteRule => write!(BUSY, progress, events::delete_rule(clients, names)),
             Call::CreateFunction { config, artifact, tags } => {
                 self.create_function(config, artifact, tags, progress).await?;
             }
@@ -61,7 +80,9 @@ impl Cloud<'_> {
             Call::UpdateFunctionCode { artifact, config } => {
                 self.update_code(config, artifact, progress).await?;
             }
-            Call::TagFunction(tags) => write!(BUSY, lambda::tag_function(clients, names, tags)),
+            Call::TagFunction(tags) => {
+                write!(BUSY, progress, lambda::tag_function(clients, names, tags));
+            }
             Call::PublishVersion { description, code_sha256 } => {
                 return Ok(Made::Version(self.publish(description, code_sha256, progress).await?));
             }
@@ -69,52 +90,82 @@ impl Cloud<'_> {
             Call::CreateAlias(version) => {
                 let alias =
                     AliasWrite { version: late.number(version)?.to_owned(), description: String::new() };
-                write!(FRESH, lambda::create_alias(clients, names, &alias));
+                write!(FRESH, progress, lambda::create_alias(clients, names, &alias));
                 return Ok(Made::Switched(alias.version));
             }
             Call::UpdateAlias { version, live, description, direction } => {
                 let alias = moved(late.number(version)?, live, description, *direction);
-                write!(FRESH, lambda::update_alias(clients, names, &alias));
+                write!(FRESH, progress, lambda::update_alias(clients, names, &alias));
                 return Ok(Made::Switched(alias.version));
             }
             Call::AddPermission(caller) => {
                 let [statement, principal, source] = self.permission(caller, late)?;
-                write!(FRESH, lambda::add_permission(clients, names, &statement, &principal, &source));
+                write!(
+                    FRESH,
+                    progress,
+                    lambda::add_permission(clients, names, &statement, &principal, &source)
+                );
             }
-            Call::RemovePermission(id) => write!(BUSY, lambda::remove_permission(clients, names, id)),
-            Call::DeleteFunction => write!(BUSY, lambda::delete_function(clients, names)),
-            Call::DeleteApi(id) => write!(BUSY, apigateway::delete_api(clients, id)),
+            Call::RemovePermission(id) => {
+                write!(BUSY, progress, lambda::remove_permission(clients, names, id));
+            }
+            Call::DeleteFunction => write!(BUSY, progress, lambda::delete_function(clients, names)),
+            Call::DeleteApi(id) => write!(BUSY, progress, apigateway::delete_api(clients, id)),
+            Call::CreateApi { .. }
+            | Call::CreateIntegration(_)
+            | Call::UpdateIntegration { .. }
+            | Call::CreateRoute { .. }
+            | Call::UpdateRoute { .. }
+            | Call::CreateStage { .. }
+            | Call::UpdateStage(_) => return self.carry_out_api(call, late, progress).await,
+        }
+        Ok(Made::Nothing)
+    }
+
+    /// The calls to API Gateway.
+    async fn carry_out_api(
+        self,
+        call: &Call,
+        late: &Late,
+        progress: Progress<'_>,
+    ) -> Result<Made, StepError> {
+        let Self { clients, names, .. } = self;
+        match call {
             Call::CreateApi { tags } => {
-                let (id, endpoint) = write!(THROTTLED, apigateway::create_api(clients, names, tags));
+                let (id, endpoint) =
+                    write!(THROTTLED, progress, apigateway::create_api(clients, names, tags));
                 return Ok(Made::Api(id, endpoint));
             }
             Call::CreateIntegration(api) => {
                 let api = late.api(api)?;
                 return Ok(Made::Integration(write!(
                     FRESH,
+                    progress,
                     apigateway::create_integration(clients, names, api)
                 )));
             }
             Call::UpdateIntegration { api, integration } => {
                 let api = late.api(api)?;
-                write!(BUSY, apigateway::update_integration(clients, names, api, integration));
+                write!(BUSY, progress, apigateway::update_integration(clients, names, api, integration));
             }
             Call::CreateRoute { api, integration } => {
                 let (api, integration) = (late.api(api)?, late.integration(integration)?);
-                write!(FRESH, apigateway::create_route(clients, api, integration));
+                write!(FRESH, progress, apigateway::create_route(clients, api, integration));
             }
             Call::UpdateRoute { api, route, integration } => {
                 let (api, integration) = (late.api(api)?, late.integration(integration)?);
-                write!(FRESH, apigateway::update_route(clients, api, route, integration));
+                write!(FRESH, progress, apigateway::update_route(clients, api, route, integration));
             }
             Call::CreateStage { api, tags } => {
                 let api = late.api(api)?;
-                write!(FRESH, apigateway::create_stage(clients, api, tags));
+                write!(FRESH, progress, apigateway::create_stage(clients, api, tags));
             }
             Call::UpdateStage(api) => {
                 let api = late.api(api)?;
-                write!(BUSY, apigateway::update_stage(clients, api));
+                write!(BUSY, progress, apigateway::update_stage(clients, api));
             }
+            // `carry_out` has all the others.
+            _ => {}
         }
         Ok(Made::Nothing)
     }
@@ -123,10 +174,8 @@ impl Cloud<'_> {
     fn permission(self, caller: &Caller, late: &Late) -> Result<[String; 3], AwsError> {
         let names = self.names;
         let (statement, principal, source) = match caller {
-            Caller::Api(api) => {
-                (STATEMENT_API, "apigateway.amazonaws.com", names.api_source_arn(late.api(api)?))
-            }
-            Caller::KeepWarm => (STATEMENT_KEEP_WARM, "events.amazonaws.com", names.keep_warm_rule_arn()),
+            Caller::Api(api) => (STATEMENT_API, API_PRINCIPAL, names.api_source_arn(late.api(api)?)),
+            Caller::KeepWarm => (STATEMENT_KEEP_WARM, EVENTS_PRINCIPAL, names.keep_warm_rule_arn()),
         };
         Ok([statement.to_owned(), principal.to_owned(), source])
     }

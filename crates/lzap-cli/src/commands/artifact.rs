@@ -49,7 +49,7 @@ pub(crate) fn project(loaded: &Loaded, settings: &Settings) -> Result<Project, C
 
 /// Builds and zips the project for the stage.
 pub(crate) async fn build(
-    printer: &Printer,
+    printer: Printer,
     project: &Project,
     settings: &Settings,
 ) -> Result<Built, CliError> {
@@ -87,7 +87,7 @@ pub(crate) async fn build(
     Ok(Built { artifact, build, package: started.elapsed() })
 }
 
-fn show(printer: &Printer, progress: &Progress, project: &Project, event: BuildEvent) {
+fn show(printer: Printer, progress: &Progress, project: &Project, event: BuildEvent) {
     match event {
         BuildEvent::Linker { linker, reason } => {
             if printer.verbose > 0 {
@@ -95,7 +95,7 @@ fn show(printer: &Printer, progress: &Progress, project: &Project, event: BuildE
             }
         }
         BuildEvent::AddingTarget(triple) => {
-            printer.status("Adding", format_args!("target {triple} through rustup"))
+            printer.status("Adding", format_args!("target {triple} through rustup"));
         }
         BuildEvent::Warning(text) => printer.warning(text),
         BuildEvent::Compiling { name, done, total } => progress.say(
@@ -106,7 +106,7 @@ fn show(printer: &Printer, progress: &Progress, project: &Project, event: BuildE
             },
         ),
         BuildEvent::Waiting => {
-            progress.say("Waiting", "for another cargo to end its work in the target folder")
+            progress.say("Waiting", "for another cargo to end its work in the target folder");
         }
         BuildEvent::CargoLine(line) => {
             if printer.verbose > 0 {

@@ -37,7 +37,7 @@ pub(crate) async fn run(context: &Context, args: &DeployArgs, mode: Mode) -> Res
     if mode == Mode::Update {
         require_deployed(&target).await?;
     }
-    let built = artifact::build(&context.printer, &project, &settings).await?;
+    let built = artifact::build(context.printer, &project, &settings).await?;
     let release = artifact::release(&project).render();
     let stage = desired::stage(&settings, target.names.clone(), built.desired(), release);
     let observed = observe(&target, &stage).await?;
@@ -81,7 +81,7 @@ pub(crate) fn show(context: &Context, plan: &Plan) {
 /// Carries the plan out, and says so on the way.
 pub(crate) async fn apply(context: &Context, target: &Target, plan: &Plan) -> Result<Applied, CliError> {
     let (events, mut incoming) = tokio::sync::mpsc::unbounded_channel();
-    let progress = Progress::new(&context.printer);
+    let progress = Progress::new(context.printer);
     let apply = lzap_aws::apply(&target.clients, &target.names, plan, &events);
     tokio::pin!(apply);
     loop {

@@ -36,7 +36,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Err(source) => Err(CliError::Io { what: "could not start the runtime".to_owned(), source }),
     };
     result.unwrap_or_else(|error| {
-        diagnostic::show(&printer, &error);
+        diagnostic::show(printer, &error);
         error.exit()
     })
 }

@@ -12,7 +12,7 @@ pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, Cli
     let loaded = context.load(args.stage.as_deref())?;
     let settings = loaded.settings(context, args.stage.as_deref())?;
     let project = artifact::project(&loaded, &settings)?;
-    let built = artifact::build(&context.printer, &project, &settings).await?;
+    let built = artifact::build(context.printer, &project, &settings).await?;
     let artifact = &built.artifact;
     context.printer.data(format_args!(
         "path    {}\nbytes   {}\nsha256  {}\n",

@@ -16,7 +16,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliE
     let settings = loaded.settings(context, args.stage.stage.as_deref())?;
     let project = artifact::project(&loaded, &settings)?;
     let target = Target::connect(context, &settings).await?;
-    let built = artifact::build(&context.printer, &project, &settings).await?;
+    let built = artifact::build(context.printer, &project, &settings).await?;
     let release = artifact::release(&project).render();
     let stage = desired::stage(&settings, target.names.clone(), built.desired(), release);
     let observed = deploy::observe(&target, &stage).await?;

@@ -15,7 +15,7 @@ pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
     /// A line, where the printer's stream is a terminal.
-    pub(crate) fn new(printer: &Printer) -> Self {
+    pub(crate) fn new(printer: Printer) -> Self {
         if !printer.draws_progress() {
             return Self(ProgressBar::hidden());
         }

@@ -3,8 +3,10 @@
 //! The order that matters: nothing in front of users changes before the probe has answered. Code and settings go to
 //! `$LATEST`, which nobody calls; a version is published from it and probed; then the alias moves.
 
+use std::collections::BTreeMap;
+
 use crate::desired::Stage;
-use crate::names::{ALIAS, STATEMENT_API, STATEMENT_KEEP_WARM, TARGET};
+use crate::names::{ALIAS, API_PRINCIPAL, EVENTS_PRINCIPAL, STATEMENT_API, STATEMENT_KEEP_WARM, TARGET};
 use crate::observed::{Api, LiveRule, Observed, Permission};
 use crate::plan::Builder;
 use crate::plan::diff::{ARCHITECTURE, api_calls, config_changes, function_fields, is_current, rule_fields};
@@ -266,11 +268,13 @@ impl Deploy<'_> {
         let created =
             self.builder.plan.steps.iter().position(|step| matches!(step.call, Call::CreateApi { .. }));
         let after: Vec<StepId> = alias.into_iter().chain(created).collect();
-        self.permission(STATEMENT_API, "apigateway.amazonaws.com", source, Caller::Api(api.clone()), &after);
+        let wanted = source.map(|source_arn| Permission { principal: API_PRINCIPAL.to_owned(), source_arn });
+        self.permission(STATEMENT_API, wanted.as_ref(), Caller::Api(api.clone()), &after);
         let after: Vec<StepId> = alias.into_iter().collect();
         if self.stage.keep_warm.is_some() {
-            let source = Some(names.keep_warm_rule_arn());
-            self.permission(STATEMENT_KEEP_WARM, "events.amazonaws.com", source, Caller::KeepWarm, &after);
+            let source_arn = names.keep_warm_rule_arn();
+            let wanted = Permission { principal: EVENTS_PRINCIPAL.to_owned(), source_arn };
+            self.permission(STATEMENT_KEEP_WARM, Some(&wanted), Caller::KeepWarm, &after);
         } else if self.observed.permissions.contains_key(STATEMENT_KEEP_WARM) {
             let change =
                 self.builder.change(Resource::Permission, STATEMENT_KEEP_WARM.to_owned(), Action::Delete);
@@ -278,19 +282,11 @@ impl Deploy<'_> {
         }
     }
 
-    /// A statement can't be changed: one that differs is removed and added.
-    fn permission(
-        &mut self,
-        statement: &str,
-        principal: &str,
-        source_arn: Option<String>,
-        caller: Caller,
-        after: &[StepId],
-    ) {
-        let wanted = source_arn.map(|source_arn| Permission { principal: principal.to_owned(), source_arn });
+    /// A statement can't be changed: one that differs is removed and added. `None`: what is wanted isn't known yet.
+    fn permission(&mut self, statement: &str, wanted: Option<&Permission>, caller: Caller, after: &[StepId]) {
         let after = after.iter().copied();
         match self.observed.permissions.get(statement) {
-            Some(live) if Some(live) == wanted.as_ref() => {}
+            Some(live) if Some(live) == wanted => {}
             Some(_) => {
                 let change = self.builder.change(Resource::Permission, statement.to_owned(), Action::Replace);
                 let remove = Call::RemovePermission(statement.to_owned());
@@ -324,7 +320,7 @@ impl Deploy<'_> {
                 let (action, fields) = rule_fields(live.as_ref(), &wanted.schedule, target_differs);
                 let change = self.builder.change_fields(Resource::Rule, name, action, fields);
                 let put = rule_differs.then(|| {
-                    let tags = if live.is_none() { self.stage.tags.clone() } else { Default::default() };
+                    let tags = if live.is_none() { self.stage.tags.clone() } else { BTreeMap::default() };
                     self.builder.step(change, Call::PutRule { schedule: wanted.schedule.clone(), tags }, [])
                 });
                 if target_differs {

@@ -96,14 +96,10 @@ async fn a_broken_state_is_named_and_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_port_or_folder_that_is_taken_is_an_error() {
+async fn a_folder_that_is_taken_is_an_error() {
     let cloud = Cloud::start().await;
-    let port = cloud.status().await.port;
     let again = serve(ServeOptions { state_dir: cloud.dir.path().to_owned(), port: Some(0) }).await;
     assert!(matches!(again, Err(LocalError::AlreadyRunning { .. })));
-    let temp = tempfile::tempdir().expect("a temporary folder");
-    let taken = serve(ServeOptions { state_dir: temp.path().to_owned(), port: Some(port) }).await;
-    assert!(matches!(taken, Err(LocalError::Listen { .. })));
     cloud.stop().await;
 }
 

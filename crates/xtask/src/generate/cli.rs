@@ -1,0 +1,207 @@
+//! `docs/reference/cli.md`: each command's `--help` as tables, exit codes, environment variables.
+
+use std::fmt::Write as _;
+
+use fs_err as fs;
+use lzap_testkit::workspace;
+
+use super::markdown::{NOTE, anchor, code, prose, table};
+use crate::shell::{Failure, Result, lzap, quiet_output};
+
+/// A `--help`, taken apart.
+#[derive(Debug, Default, PartialEq)]
+struct Help {
+    about: String,
+    usage: String,
+    /// Titles with their entries, in order.
+    sections: Vec<(String, Vec<Entry>)>,
+}
+
+/// `-C, --project <DIR>` and what is said of it.
+#[derive(Clone, Debug, PartialEq)]
+struct Entry {
+    name: String,
+    about: String,
+}
+
+impl Help {
+    fn entries(&self, title: &str) -> &[Entry] {
+        self.sections.iter().find(|(it, _)| it == title).map_or(&[], |(_, entries)| entries)
+    }
+
+    fn parse(text: &str) -> Self {
+        let mut help = Self::default();
+        for line in text.lines().map(str::trim_end) {
+            if let Some(usage) = line.strip_prefix("Usage: ") {
+                usage.clone_into(&mut help.usage);
+            } else if help.usage.is_empty() {
+                help.about = format!("{} {line}", help.about).trim().to_owned();
+            } else if let Some(title) = line.strip_suffix(':').filter(|_| !line.starts_with(' ')) {
+                help.sections.push((title.to_owned(), Vec::new()));
+            } else if let Some((_, entries)) = help.sections.last_mut() {
+                add_line(entries, line);
+            }
+        }
+        help
+    }
+}
+
+/// A line begins an entry, or is the rest of the one above: those are indented further than any entry.
+fn add_line(entries: &mut Vec<Entry>, line: &str) {
+    let text = line.trim_start();
+    let indent = line.len() - text.len();
+    if text.is_empty() {
+        return;
+    }
+    match entries.last_mut() {
+        Some(entry) if indent > 6 => entry.about = format!("{} {text}", entry.about).trim().to_owned(),
+        _ => {
+            let (name, about) = text.split_once("  ").unwrap_or((text, ""));
+            entries.push(Entry { name: name.to_owned(), about: about.trim().to_owned() });
+        }
+    }
+}
+
+/// The whole page.
+pub(crate) fn page() -> Result<String> {
+    let mut commands = Vec::new();
+    collect(&[], &mut commands)?;
+    let (_, root) = commands.first().ok_or_else(|| Failure::new("no commands found"))?;
+    let rows: Vec<_> = commands.iter().skip(1).map(|(name, help)| overview_row(name, help)).collect();
+    let mut page = format!(
+        "# Commands\n\n{NOTE}\n\n{}.\n\n{}\n[Exit codes](#exit-codes) and [environment variables](#environment-variables) \
+         are at the end.\n\n## Options of every command\n\n{}",
+        prose(&root.about),
+        table(&["command", "what it does"], &rows),
+        entries_table("option", root.entries("Options")),
+    );
+    let _ = write!(page, "\n## Examples\n\n{}", entries_table("", root.entries("Examples")));
+    for (name, help) in commands.iter().skip(1) {
+        add_command(&mut page, name, help, root);
+    }
+    add_exit_codes(&mut page)?;
+    add_variables(&mut page)?;
+    Ok(page)
+}
+
+/// Asks the command at `path`, then its subcommands. Hidden ones are not in any help, so not here either.
+fn collect(path: &[&str], commands: &mut Vec<(String, Help)>) -> Result {
+    let mut command = lzap()?;
+    // A set variable would show in the help of its option.
+    let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LZAP_"));
+    for (name, _) in ours {
+        command.env_remove(name);
+    }
+    let help = Help::parse(&quiet_output(command.args(path).arg("--help").env("NO_COLOR", "1"))?);
+    let names: Vec<String> = help.entries("Commands").iter().map(|entry| entry.name.clone()).collect();
+    commands.push((std::iter::once("lzap").chain(path.iter().copied()).collect::<Vec<_>>().join(" "), help));
+    for name in names.iter().filter(|name| *name != "help") {
+        collect(&[path, &[name.as_str()]].concat(), commands)?;
+    }
+    Ok(())
+}
+
+fn overview_row(name: &str, help: &Help) -> Vec<String> {
+    vec![format!("[`{name}`](#{})", anchor(name)), prose(&help.about)]
+}
+
+/// What sets the command apart: its own arguments and options. A command that only has subcommands needs no section.
+fn add_command(page: &mut String, name: &str, help: &Help, root: &Help) {
+    if !help.entries("Commands").is_empty() {
+        return;
+    }
+    let _ = write!(page, "\n## {name}\n\n{}.\n\n```text\n{}\n```\n", prose(&help.about), help.usage);
+    let everywhere = root.entries("Options");
+    let own: Vec<Entry> =
+        help.entries("Options").iter().filter(|it| !everywhere.contains(it)).cloned().collect();
+    for (title, entries) in [("argument", help.entries("Arguments")), ("option", own.as_slice())] {
+        if !entries.is_empty() {
+            let _ = write!(page, "\n{}", entries_table(title, entries));
+        }
+    }
+}
+
+fn entries_table(title: &str, entries: &[Entry]) -> String {
+    // `[env: NAME=]` shows an empty value.
+    let about = |entry: &Entry| prose(&entry.about).replace("=]", "]");
+    let rows: Vec<_> = entries.iter().map(|entry| vec![code(&entry.name), about(entry)]).collect();
+    table(&[title, "meaning"], &rows)
+}
+
+fn add_exit_codes(page: &mut String) -> Result {
+    let source = fs::read_to_string(workspace().join("crates/lzap-cli/src/exit.rs"))?;
+    let codes = documented(&source, |line| {
+        let (_, number) = line.trim_end_matches(',').split_once(" = ")?;
+        number.parse::<u8>().ok().map(|number| number.to_string())
+    });
+    if codes.is_empty() {
+        return Err(Failure::new("no exit codes found"));
+    }
+    let _ = write!(page, "\n## Exit codes\n\n{}", table(&["code", "meaning"], &codes));
+    Ok(())
+}
+
+fn add_variables(page: &mut String) -> Result {
+    let source = fs::read_to_string(workspace().join("crates/lzap-wire/src/env.rs"))?;
+    let variables = documented(&source, |line| {
+        let (_, value) = line.strip_prefix("pub const ")?.split_once(": &str = \"")?;
+        Some(code(value.trim_end_matches("\";")))
+    });
+    if variables.is_empty() {
+        return Err(Failure::new("no environment variables found"));
+    }
+    let _ = write!(
+        page,
+        "\n## Environment variables\n\n{}\n\
+         Beside these, the variables of the AWS SDK (`AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL`, …) and of cargo\n\
+         (`CARGO_TARGET_DIR`, `RUSTFLAGS`, …) hold as everywhere. `NO_COLOR` turns colors off, `CI` progress bars. An app's\n\
+         log level is in `RUST_LOG`.\n",
+        table(&["variable", "meaning"], &variables)
+    );
+    Ok(())
+}
+
+/// Rows of what `name_of` finds on a line, with the documentation comment above it.
+fn documented(source: &str, name_of: impl Fn(&str) -> Option<String>) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    let mut comment = String::new();
+    for line in source.lines().map(str::trim) {
+        if let Some(text) = line.strip_prefix("///") {
+            comment += text;
+            continue;
+        }
+        if let Some(name) = name_of(line) {
+            // Links to items mean nothing outside of the crate.
+            rows.push(vec![name, prose(&comment.replace("[`", "`").replace("`]", "`"))]);
+        }
+        comment.clear();
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HELP: &str = "About\n\nUsage: lzap [COMMAND]\n\nCommands:\n  init    Make\n  deploy  Converge and\n          more\n\nOptions:\n  -C, --project <DIR>  Where [default:\n                       here]\n      --long-option <WITH_A_NAME>\n          Below\n";
+
+    #[test]
+    fn a_help_is_taken_apart() {
+        let help = Help::parse(HELP);
+        let entry = |name: &str, about: &str| Entry { name: name.to_owned(), about: about.to_owned() };
+        assert_eq!((help.about.as_str(), help.usage.as_str()), ("About", "lzap [COMMAND]"));
+        assert_eq!(help.entries("Commands"), [entry("init", "Make"), entry("deploy", "Converge and more")]);
+        let options = [
+            entry("-C, --project <DIR>", "Where [default: here]"),
+            entry("--long-option <WITH_A_NAME>", "Below"),
+        ];
+        assert_eq!(help.entries("Options"), options);
+    }
+
+    #[test]
+    fn comments_become_rows() {
+        let source = "/// See [`B`].\n/// More.\nOne = 1,\n\n/// Nothing.\nfn other() {}\nTwo = 2,\n";
+        let rows = documented(source, |line| Some(line.split_once(" = ")?.0.to_owned()));
+        assert_eq!(rows, [["One", "See `B`. More."], ["Two", ""]]);
+    }
+}

@@ -1,0 +1,223 @@
+//! `docs/reference/config.md`: every key of `lzap.toml`, from its JSON Schema.
+
+use std::fmt::Write as _;
+
+use fs_err as fs;
+use lzap_testkit::target;
+use serde_json::Value;
+
+use super::markdown::{NOTE, code, prose, table};
+use crate::shell::{Result, lzap, quiet_output};
+
+/// Shown on the page, and checked: `lzap config` must accept it.
+const EXAMPLE: &str = r#"app = "shop"
+default_stage = "dev"
+
+[stage.dev]
+region = "eu-central-1"
+architecture = "arm64"
+memory_mb = 512
+environment = { RUST_LOG = "info" }
+
+# All that dev has, but for what is said here.
+[stage.production]
+extends = "dev"
+memory_mb = 1769
+keep_warm = { every_mins = 5 }
+log_retention_days = 365
+tags = { team = "web" }
+"#;
+
+/// The whole page.
+pub(crate) fn page() -> Result<String> {
+    let schema: Value = serde_json::from_str(&quiet_output(lzap()?.args(["config", "--schema"]))?)?;
+    accepts_example()?;
+    let mut page = format!(
+        "# `lzap.toml`\n\n{NOTE}\n\n\
+         Every key has a default; a key that doesn't exist is an error. `lzap config STAGE` shows what is in effect and\n\
+         where it comes from; `lzap config --schema` prints the JSON Schema, for an editor.\n\n\
+         ```toml\n{EXAMPLE}```\n\n"
+    );
+    add_object(&mut page, "Keys of the file", &schema, &schema);
+    for definition in schema["$defs"].as_object().into_iter().flat_map(|it| it.values()) {
+        if definition["properties"].is_object() {
+            add_object(&mut page, &title(definition), definition, &schema);
+        }
+    }
+    Ok(page.trim_end().to_owned() + "\n")
+}
+
+fn accepts_example() -> Result {
+    let folder = target().join("generate");
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("lzap.toml"), EXAMPLE)?;
+    for stage in ["dev", "production"] {
+        drop(quiet_output(lzap()?.args(["config", stage, "--project"]).arg(&folder))?);
+    }
+    Ok(())
+}
+
+/// A definition's description begins with its name in the file, as code.
+fn title(definition: &Value) -> String {
+    about(definition).split_once(": ").map_or_else(String::new, |(name, _)| name.to_owned())
+}
+
+fn about(node: &Value) -> String {
+    prose(node["description"].as_str().unwrap_or_default())
+}
+
+/// A heading, a table of the keys, and the values of those that have a list of them.
+fn add_object(page: &mut String, title: &str, object: &Value, schema: &Value) {
+    let _ = writeln!(page, "## {title}\n");
+    if let Some((_, rest)) = about(object).split_once(": ") {
+        let _ = writeln!(page, "{}\n", capitalized(rest));
+    }
+    let properties = || object["properties"].as_object().into_iter().flatten();
+    let rows: Vec<_> = properties().map(|(key, property)| row(key, property, schema)).collect();
+    let _ = writeln!(page, "{}", table(&["key", "type", "default", "AWS allows", "meaning"], &rows));
+    for (key, property) in properties() {
+        let values = values(property, schema);
+        if !values.is_empty() {
+            let _ = writeln!(page, "### Values of `{key}`\n\n{}", table(&["value", "meaning"], &values));
+        }
+    }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
+}
+
+fn row(key: &str, property: &Value, schema: &Value) -> Vec<String> {
+    let (mut default, mut limit, mut meaning) = (String::new(), String::new(), Vec::new());
+    for sentence in sentences(&about(property)) {
+        if let Some(text) = sentence.strip_prefix("Default: ") {
+            text.trim_end_matches('.').clone_into(&mut default);
+        } else if let Some(text) = sentence.strip_prefix("AWS: ") {
+            text.trim_end_matches('.').clone_into(&mut limit);
+        } else {
+            meaning.push(sentence);
+        }
+    }
+    vec![code(key), kind(property, schema), default, limit, meaning.join(" ")]
+}
+
+/// The sentences of a description. A full stop ends one where a capital or code follows.
+fn sentences(text: &str) -> Vec<String> {
+    let mut sentences = vec![String::new()];
+    for word in text.split(' ') {
+        let begins = word.starts_with(|it: char| it.is_uppercase() || it == '`');
+        match sentences.last_mut() {
+            Some(last) if last.is_empty() => word.clone_into(last),
+            Some(last) if last.ends_with('.') && begins => sentences.push(word.to_owned()),
+            Some(last) => *last = format!("{last} {word}"),
+            None => {}
+        }
+    }
+    sentences
+}
+
+/// The definition that `property` refers to, or itself.
+fn resolved<'a>(property: &'a Value, schema: &'a Value) -> &'a Value {
+    let name = property["$ref"].as_str().and_then(|path| path.rsplit('/').next());
+    name.map_or(property, |name| &schema["$defs"][name])
+}
+
+fn choices(property: &Value) -> impl Iterator<Item = &Value> {
+    let choices = property["anyOf"].as_array().or_else(|| property["oneOf"].as_array());
+    choices.into_iter().flatten().filter(|choice| choice["type"] != "null")
+}
+
+/// The values with their meanings, where each of them is described.
+fn values(property: &Value, schema: &Value) -> Vec<Vec<String>> {
+    let described = |choice: &Value| Some(vec![code(&choice.get("const")?.to_string()), about(choice)]);
+    choices(property).flat_map(|choice| choices(resolved(choice, schema)).filter_map(described)).collect()
+}
+
+/// A property's type in words.
+fn kind(property: &Value, schema: &Value) -> String {
+    let target = resolved(property, schema);
+    if !std::ptr::eq(property, target) {
+        return if target["properties"].is_object() { title(target) } else { kind(target, schema) };
+    }
+    if let Some(value) = property.get("const") {
+        return code(&value.to_string());
+    }
+    if property["anyOf"].is_array() || property["oneOf"].is_array() {
+        return either(choices(property).map(|choice| kind(choice, schema)));
+    }
+    match &property["type"] {
+        Value::String(name) => plain_kind(name, property, schema),
+        Value::Array(names) => {
+            let names = names.iter().filter_map(Value::as_str).filter(|name| *name != "null");
+            either(names.map(|name| plain_kind(name, property, schema)))
+        }
+        _ => "any".to_owned(),
+    }
+}
+
+fn plain_kind(name: &str, property: &Value, schema: &Value) -> String {
+    match name {
+        "array" => format!("list of {}s", kind(&property["items"], schema)),
+        "object" if property["additionalProperties"]["type"].is_string() => {
+            format!("table of {}s", kind(&property["additionalProperties"], schema))
+        }
+        "object" if property["additionalProperties"].is_object() => {
+            format!("tables {}", kind(&property["additionalProperties"], schema))
+        }
+        "object" => {
+            let properties = property["properties"].as_object().into_iter().flatten();
+            let keys = properties.map(|(key, value)| format!("{key} = {}", kind(value, schema)));
+            code(&format!("{{ {} }}", keys.collect::<Vec<_>>().join(", ")))
+        }
+        other => other.to_owned(),
+    }
+}
+
+fn either(kinds: impl Iterator<Item = String>) -> String {
+    let mut kinds: Vec<String> = kinds.collect();
+    kinds.dedup();
+    kinds.join(" or ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_description_is_spread_over_the_columns() {
+        let property = json!({"type": ["integer", "null"], "description":
+            "Memory in MB, e.g. more for more. AWS: 128 to 10240; see there. Default: `512`, which fits. `x` is left."});
+        let cells = ["`memory`", "integer", "`512`, which fits", "128 to 10240; see there"];
+        let row = row("memory", &property, &json!({}));
+        assert_eq!(row[..4], cells);
+        assert_eq!(row[4], "Memory in MB, e.g. more for more. `x` is left.");
+    }
+
+    #[test]
+    fn types_are_told_in_words() {
+        let schema = json!({"$defs": {
+            "Arch": {"oneOf": [{"const": "arm64", "description": "Arm."}, {"const": "x86_64"}]},
+            "Stage": {"properties": {}, "description": "`[stage.NAME]`: a stage."},
+        }});
+        let arch = json!({"anyOf": [{"$ref": "#/$defs/Arch"}, {"type": "null"}]});
+        for (property, words) in [
+            (json!({"type": ["integer", "null"]}), "integer"),
+            (arch.clone(), "`\"arm64\"` or `\"x86_64\"`"),
+            (json!({"type": "object", "additionalProperties": {"type": "string"}}), "table of strings"),
+            (
+                json!({"type": "object", "additionalProperties": {"$ref": "#/$defs/Stage"}}),
+                "tables `[stage.NAME]`",
+            ),
+            (json!({"type": "array", "items": {"type": "string"}}), "list of strings"),
+            (json!({"type": "object", "properties": {"n": {"type": "integer"}}}), "`{ n = integer }`"),
+        ] {
+            assert_eq!(kind(&property, &schema), words);
+        }
+        assert_eq!(values(&arch, &schema), [["`\"arm64\"`", "Arm."]]);
+    }
+}
