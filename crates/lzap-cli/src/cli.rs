@@ -164,7 +164,7 @@ pub(crate) enum LocalCommand {
     Reset,
     /// Run it in this process
     #[command(hide = true)]
-    Serve(PortArgs),
+    Serve(ServeArgs),
 }
 
 #[derive(Clone, Copy, Debug, Args)]
@@ -172,6 +172,15 @@ pub(crate) struct PortArgs {
     /// The port of its AWS endpoint; another one is taken when it is busy [default: 4510]
     #[arg(long, env = lzap_wire::env::LZAP_LOCAL_PORT, value_name = "PORT")]
     pub(crate) port: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) port: PortArgs,
+    /// Leave the terminal's session
+    #[arg(long)]
+    pub(crate) detached: bool,
 }
 
 #[derive(Debug, Args)]

@@ -108,5 +108,5 @@ fn snippet(path: &str, source: &str, message: &str, span: std::ops::Range<usize>
         .primary_title(message)
         .id("lzap::config")
         .element(Snippet::source(source).path(path).annotation(AnnotationKind::Primary.span(span)))];
-    Renderer::styled().render(report).to_string()
+    Renderer::styled().render(report)
 }

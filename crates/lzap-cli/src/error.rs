@@ -113,7 +113,7 @@ impl CliError {
             },
             Self::Apply(error) => match **error {
                 ApplyError::Probe { .. } => Exit::Probe,
-                _ => Exit::Aws,
+                ApplyError::Step { .. } => Exit::Aws,
             },
             Self::Plan(_)
             | Self::Config { .. }

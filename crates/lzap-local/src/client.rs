@@ -195,9 +195,9 @@ pub async fn reset(state_dir: &Path) -> Result<(), LocalError> {
     Ok(())
 }
 
-/// Runs the command detached: a process group of its own, no terminal, stderr in the log.
+/// Runs the command without a terminal, stderr in the log. It takes itself out of this one's session: see
+/// [`detach`](crate::detach).
 fn spawn(dir: &StateDir, mut command: Command) -> Result<(Child, u64), LocalError> {
-    use std::os::unix::process::CommandExt as _;
     let path = dir.log_file();
     if std::fs::metadata(&path).is_ok_and(|log| log.len() > LOG_BYTES) {
         let _ = fs_err::remove_file(&path);
@@ -206,7 +206,6 @@ fn spawn(dir: &StateDir, mut command: Command) -> Result<(Child, u64), LocalErro
         OpenOptions::new().create(true).append(true).open(&path).map_err(LocalError::io("write", &path))?;
     let start = log.metadata().map(|log| log.len()).unwrap_or_default();
     let child = command
-        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)

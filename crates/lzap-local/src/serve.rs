@@ -28,6 +28,13 @@ pub struct ServeOptions {
     pub port: Option<u16>,
 }
 
+/// Takes this process out of its terminal's session, for a cloud in the background: Ctrl-C in the terminal doesn't
+/// reach it, and when it is killed the kernel ends its functions' frozen processes with it. Without effect in a
+/// process that leads a group already.
+pub fn detach() {
+    let _ = rustix::process::setsid();
+}
+
 /// Runs a cloud until SIGINT, SIGTERM or [`stop`](crate::stop); then ends its functions' processes and saves.
 ///
 /// # Errors

@@ -146,10 +146,7 @@ fn cannot_start(command: &Command, error: &std::io::Error) -> Failure {
 pub(crate) fn lzap() -> Result<Command> {
     call(&mut cargo(&["build", "--quiet", "--package", "lzap-cli", "--bin", "lzap"]))?;
     let mut command = Command::new(lzap_path());
-    command
-        .current_dir(workspace())
-        .env("CARGO_TARGET_DIR", apps_target())
-        .env("RUSTUP_AUTO_INSTALL", "0");
+    command.current_dir(workspace()).env("CARGO_TARGET_DIR", apps_target()).env("RUSTUP_AUTO_INSTALL", "0");
     Ok(command)
 }
 

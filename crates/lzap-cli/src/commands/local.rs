@@ -19,7 +19,10 @@ pub(crate) async fn run(context: &Context, command: LocalCommand) -> Result<Exit
         LocalCommand::Status => status(context).await,
         LocalCommand::Reset => reset(context).await,
         LocalCommand::Serve(args) => {
-            lzap_local::serve(ServeOptions { state_dir: state_dir(), port: args.port }).await?;
+            if args.detached {
+                lzap_local::detach();
+            }
+            lzap_local::serve(ServeOptions { state_dir: state_dir(), port: args.port.port }).await?;
             Ok(Exit::Done)
         }
     }
@@ -45,7 +48,7 @@ fn server() -> Result<Command, CliError> {
     let program = std::env::current_exe()
         .map_err(|source| CliError::Io { what: "could not find this program".to_owned(), source })?;
     let mut command = Command::new(program);
-    command.args(["local", "serve"]).env_remove(lzap_wire::env::LZAP_LOCAL_PORT);
+    command.args(["local", "serve", "--detached"]).env_remove(lzap_wire::env::LZAP_LOCAL_PORT);
     Ok(command)
 }
 

@@ -37,40 +37,43 @@ impl Printer {
     }
 
     /// A line of talk, with cargo's right-aligned verb.
-    pub(crate) fn status(&self, verb: &str, text: impl Display) {
+    pub(crate) fn status(self, verb: &str, text: impl Display) {
         if !self.quiet {
             talk(format_args!("{GOOD}{verb:>VERB_COLUMNS$}{GOOD:#} {text}\n"));
         }
     }
 
     /// A block of talk, as it is.
-    pub(crate) fn talk(&self, text: &str) {
+    pub(crate) fn talk(self, text: &str) {
         if !self.quiet {
             talk(format_args!("{text}"));
         }
     }
 
     /// Something that is probably not meant.
-    pub(crate) fn warning(&self, text: impl Display) {
+    pub(crate) fn warning(self, text: impl Display) {
+        if self.quiet {
+            return;
+        }
         talk(format_args!("{WARNING}warning{WARNING:#}: {text}\n"));
     }
 
     /// Text on stdout, unless stdout carries JSON.
-    pub(crate) fn data(&self, text: impl Display) {
+    pub(crate) fn data(self, text: impl Display) {
         if self.output == Output::Text {
             write(&mut anstream::stdout().lock(), format_args!("{text}"));
         }
     }
 
     /// The one JSON document on stdout, unless stdout carries text.
-    pub(crate) fn json(&self, document: &serde_json::Value) {
+    pub(crate) fn json(self, document: &serde_json::Value) {
         if self.output == Output::Json {
             write(&mut std::io::stdout().lock(), format_args!("{document:#}\n"));
         }
     }
 
     /// Whether progress may be drawn over itself.
-    pub(crate) fn draws_progress(&self) -> bool {
+    pub(crate) fn draws_progress(self) -> bool {
         !self.quiet
             && self.verbose == 0
             && std::io::stderr().is_terminal()

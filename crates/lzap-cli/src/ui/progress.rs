@@ -40,7 +40,7 @@ impl Progress {
             Event::StepWaiting { step, reason, elapsed } => {
                 (*step, Some(format!("waiting {reason} ({} s)", elapsed.as_secs())))
             }
-            Event::Uploaded { step, bytes: up } => (*step, Some(self.uploaded(plan, *step, *up))),
+            Event::Uploaded { step, bytes: up } => (*step, Some(Self::uploaded(plan, *step, *up))),
             Event::StepDone(_) => return,
         };
         let Some(step) = plan.steps.get(step) else { return };
@@ -55,7 +55,7 @@ impl Progress {
         );
     }
 
-    fn uploaded(&self, plan: &Plan, step: usize, up: u64) -> String {
+    fn uploaded(plan: &Plan, step: usize, up: u64) -> String {
         match plan.steps.get(step).map(|step| &step.call) {
             Some(Call::UploadArtifact(artifact)) => {
                 format!("uploading {} of {}", bytes(up), bytes(artifact.bytes))

@@ -1,61 +1,71 @@
 //! This project's side of the benchmark.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use fs_err as fs;
 use lzap_testkit::target;
 
 use super::{Measured, REGION, Stand};
-use crate::shell::{Failure, Result, call, lzap};
+use crate::shell::{Failure, Result, lzap, quiet_output};
 
-/// First deploy, the same again, new code, undeploy.
-pub(super) fn measure(stand: &Stand) -> Result<Vec<Measured>> {
-    let project = project()?;
-    compile(&project)?;
-    stand.moto.queue_probe_answers(REGION, 1)?;
-    let mut measured = vec![
-        stand.measure("first deploy", &mut in_project(&project, &["deploy", "dev", "--no-touch"])?)?,
-        stand.measure(
-            "deploy, nothing changed",
-            &mut in_project(&project, &["deploy", "dev", "--no-touch"])?,
-        )?,
-    ];
-    let source = project.join("src/main.rs");
-    let text = fs::read_to_string(&source)?;
-    fs::write(&source, text.replace("Hello", "Hello again"))?;
-    compile(&project)?;
-    stand.moto.queue_probe_answers(REGION, 1)?;
-    let update = ["update", "dev", "--no-touch"];
-    measured.push(stand.measure("update, new code", &mut in_project(&project, &update)?)?);
-    measured.push(stand.measure("undeploy", &mut in_project(&project, &["undeploy", "dev", "--yes"])?)?);
-    Ok(measured)
+/// A hello app made by `lzap init`.
+pub(super) struct Lzap {
+    project: PathBuf,
 }
 
-/// A fresh hello app for this machine's architecture, so that it shares what the tests have compiled.
-fn project() -> Result<PathBuf> {
-    let folder = target().join("bench/bench-hello");
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
+impl Lzap {
+    /// A fresh app for this machine's architecture, so that it shares what the tests have compiled.
+    pub(super) fn new() -> Result<Self> {
+        let project = target().join("bench/bench-hello");
+        if project.exists() {
+            fs::remove_dir_all(&project)?;
+        }
+        fs::create_dir_all(&project)?;
+        let this = Self { project };
+        quiet_output(&mut this.command(&["init", "--template", "hello", "--yes"])?)?;
+        let host = if cfg!(target_arch = "aarch64") { "\"arm64\"" } else { "\"x86_64\"" };
+        this.replace("lzap.toml", "architecture = \"arm64\"", &format!("architecture = {host}"))?;
+        this.compile()?;
+        Ok(this)
     }
-    fs::create_dir_all(&folder)?;
-    call(lzap()?.args(["init", "--template", "hello", "--yes"]).current_dir(&folder))?;
-    let settings = folder.join("lzap.toml");
-    let text = fs::read_to_string(&settings)?;
-    let host = if cfg!(target_arch = "aarch64") { "\"arm64\"" } else { "\"x86_64\"" };
-    if !text.contains("architecture = \"arm64\"") {
-        return Err(Failure::new(format!("no architecture in {}", settings.display())));
+
+    /// First deploy, the same again, new code, undeploy.
+    pub(super) fn measure(&self, stand: &Stand) -> Result<Vec<Measured>> {
+        let deploy = || self.command(&["deploy", "dev", "--no-touch", "--output", "json"]);
+        stand.moto.queue_probe_answers(REGION, 1)?;
+        let mut measured = vec![
+            stand.measure("first deploy", &mut deploy()?)?,
+            stand.measure("again, nothing changed", &mut deploy()?)?,
+        ];
+        self.replace("src/main.rs", "Hello", "Hello again")?;
+        self.compile()?;
+        stand.moto.queue_probe_answers(REGION, 1)?;
+        measured.push(stand.measure("new code", &mut deploy()?)?);
+        let undeploy = ["undeploy", "dev", "--yes", "--output", "json"];
+        measured.push(stand.measure("undeploy", &mut self.command(&undeploy)?)?);
+        self.replace("src/main.rs", "Hello again", "Hello")?;
+        self.compile()?;
+        Ok(measured)
     }
-    fs::write(settings, text.replace("architecture = \"arm64\"", &format!("architecture = {host}")))?;
-    Ok(folder)
-}
 
-fn compile(project: &Path) -> Result {
-    call(in_project(project, &["package", "dev"])?.stdout(std::process::Stdio::null()))
-}
+    fn compile(&self) -> Result {
+        quiet_output(&mut self.command(&["package", "dev"])?).map(drop)
+    }
 
-fn in_project(project: &Path, args: &[&str]) -> Result<Command> {
-    let mut command = lzap()?;
-    command.args(args).current_dir(project).env("CI", "true");
-    Ok(command)
+    fn replace(&self, file: &str, from: &str, to: &str) -> Result {
+        let path = self.project.join(file);
+        let text = fs::read_to_string(&path)?;
+        if !text.contains(from) {
+            return Err(Failure::new(format!("no `{from}` in {}", path.display())));
+        }
+        fs::write(path, text.replace(from, to))?;
+        Ok(())
+    }
+
+    fn command(&self, args: &[&str]) -> Result<Command> {
+        let mut command = lzap()?;
+        command.args(args).current_dir(&self.project).env("CI", "true");
+        Ok(command)
+    }
 }

@@ -75,7 +75,7 @@ pub(crate) fn page() -> Result<String> {
         table(&["command", "what it does"], &rows),
         entries_table("option", root.entries("Options")),
     );
-    let _ = write!(page, "\n## Examples\n\n{}", entries_table("", root.entries("Examples")));
+    let _ = write!(page, "\n## Examples\n\n{}", entries_table("command", root.entries("Examples")));
     for (name, help) in commands.iter().skip(1) {
         add_command(&mut page, name, help, root);
     }
@@ -105,12 +105,14 @@ fn overview_row(name: &str, help: &Help) -> Vec<String> {
     vec![format!("[`{name}`](#{})", anchor(name)), prose(&help.about)]
 }
 
-/// What sets the command apart: its own arguments and options. A command that only has subcommands needs no section.
+/// What sets the command apart: its own arguments and options, or its subcommands.
 fn add_command(page: &mut String, name: &str, help: &Help, root: &Help) {
+    let level = if name.matches(' ').count() > 1 { "###" } else { "##" };
+    let _ = write!(page, "\n{level} {name}\n\n{}.\n", prose(&help.about));
     if !help.entries("Commands").is_empty() {
         return;
     }
-    let _ = write!(page, "\n## {name}\n\n{}.\n\n```text\n{}\n```\n", prose(&help.about), help.usage);
+    let _ = write!(page, "\n```text\n{}\n```\n", help.usage);
     let everywhere = root.entries("Options");
     let own: Vec<Entry> =
         help.entries("Options").iter().filter(|it| !everywhere.contains(it)).cloned().collect();

@@ -4,12 +4,14 @@ use serde_json::json;
 
 use super::*;
 
+type Set<'a> = &'a dyn Fn(&mut SettingsChange);
+
 #[test]
 fn settings_outside_of_awss_limits_are_refused() {
     const CONSTRAINT: Option<&str> = Some("ValidationException");
     const INVALID: Option<&str> = Some("InvalidParameterValueException");
     let variable = |key: &str, value: String| Some([(key.to_owned(), value)].into());
-    let cases: [(&dyn Fn(&mut SettingsChange), Option<&str>); 13] = [
+    let cases: [(Set<'_>, Option<&str>); 13] = [
         (&|change| change.memory_mb = Some(127), CONSTRAINT),
         (&|change| change.memory_mb = Some(10_241), CONSTRAINT),
         (&|change| change.memory_mb = Some(10_240), None),
