@@ -7,6 +7,7 @@
 mod clouds;
 mod commands;
 mod config;
+mod docs;
 mod errors;
 mod init;
 mod local;

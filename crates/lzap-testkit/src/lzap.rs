@@ -88,6 +88,27 @@ impl Lzap {
         Ok(Running { shown, process, stdout, stderr })
     }
 
+    /// Types the lines of `script` into a shell in `folder`, with `lzap` at hand; answers all that was printed.
+    ///
+    /// # Errors
+    /// When a line fails.
+    pub fn run_script(&self, folder: &Path, script: &str) -> io::Result<String> {
+        let program = binary()?;
+        let mut paths = vec![program.parent().map(Path::to_path_buf).unwrap_or_default()];
+        paths.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+        let mut shell = Command::new("bash");
+        shell.args(["-e", "-c", &format!("exec 2>&1\n{script}")]).current_dir(folder).stdin(Stdio::null());
+        self.clean(&mut shell);
+        shell.env("PATH", std::env::join_paths(paths).map_err(io::Error::other)?);
+        let output = shell.output()?;
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        if output.status.success() {
+            Ok(printed)
+        } else {
+            Err(io::Error::other(format!("{script}\n{printed}")))
+        }
+    }
+
     /// Takes away what `lzap`, the SDK or a nested cargo would read of the real environment, and nothing else. What is
     /// rustup's stays, to the letter: without its settings it may choose, fetch or replace the machine's toolchain.
     fn clean(&self, command: &mut Command) {

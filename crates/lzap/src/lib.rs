@@ -139,3 +139,8 @@ pub use app::{App, HttpService};
 pub use axum::body::Body;
 #[cfg(feature = "http")]
 pub use error::Error;
+
+/// The README's app compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -48,10 +48,10 @@ pub(crate) fn run() -> Result {
 }
 
 fn response_summary(answer: &str, checked: usize, took: Duration) -> String {
-    let first: String = answer.lines().take(6).map(|line| format!("    {line}\n")).collect();
+    let first = answer.lines().take(6).collect::<Vec<_>>().join("\n    ");
     let checked = grouped(checked);
     format!(
-        "\n{first}    …\n\n{checked} sums in {} ms, each equal to an independent computation.\n",
+        "\n    {first}\n    …\n\n{checked} sums in {} ms, each equal to an independent computation.\n",
         took.as_millis()
     )
 }

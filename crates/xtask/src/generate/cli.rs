@@ -35,7 +35,7 @@ impl Help {
             if let Some(usage) = line.strip_prefix("Usage: ") {
                 usage.clone_into(&mut help.usage);
             } else if help.usage.is_empty() {
-                help.about = format!("{} {line}", help.about).trim().to_owned();
+                add_words(&mut help.about, line);
             } else if let Some(title) = line.strip_suffix(':').filter(|_| !line.starts_with(' ')) {
                 help.sections.push((title.to_owned(), Vec::new()));
             } else if let Some((_, entries)) = help.sections.last_mut() {
@@ -54,12 +54,19 @@ fn add_line(entries: &mut Vec<Entry>, line: &str) {
         return;
     }
     match entries.last_mut() {
-        Some(entry) if indent > 6 => entry.about = format!("{} {text}", entry.about).trim().to_owned(),
+        Some(entry) if indent > 6 => add_words(&mut entry.about, text),
         _ => {
             let (name, about) = text.split_once("  ").unwrap_or((text, ""));
             entries.push(Entry { name: name.to_owned(), about: about.trim().to_owned() });
         }
     }
+}
+
+fn add_words(text: &mut String, more: &str) {
+    if !text.is_empty() && !more.is_empty() {
+        text.push(' ');
+    }
+    text.push_str(more);
 }
 
 /// The whole page.

@@ -130,9 +130,12 @@ fn choices(property: &Value) -> impl Iterator<Item = &Value> {
     choices.into_iter().flatten().filter(|choice| choice["type"] != "null")
 }
 
-/// The values with their meanings, where each of them is described.
+/// The values that are described, with their meanings.
 fn values(property: &Value, schema: &Value) -> Vec<Vec<String>> {
-    let described = |choice: &Value| Some(vec![code(&choice.get("const")?.to_string()), about(choice)]);
+    let described = |choice: &Value| {
+        let value = choice.get("const").filter(|_| choice["description"].is_string())?;
+        Some(vec![code(&value.to_string()), about(choice)])
+    };
     choices(property).flat_map(|choice| choices(resolved(choice, schema)).filter_map(described)).collect()
 }
 

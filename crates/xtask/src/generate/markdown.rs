@@ -12,7 +12,9 @@ pub(crate) fn table(titles: &[&str], rows: &[Vec<String>]) -> String {
         format!("|{} |\n", cells.join(" |"))
     };
     let mut text = line(used.iter().map(|column| titles[*column]).collect());
-    text += &format!("|{}\n", "---|".repeat(used.len()));
+    text += "|";
+    text += &"---|".repeat(used.len());
+    text += "\n";
     for row in rows {
         text += &line(used.iter().map(|column| row[*column].as_str()).collect());
     }

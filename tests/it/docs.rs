@@ -1,0 +1,61 @@
+//! What the README shows is what happens: its transcript is typed again, line by line.
+
+use fs_err as fs;
+use lzap_testkit::{LocalCloud, TempProject, workspace};
+
+use crate::support::Result;
+
+/// The commands and the output of the first `console` block.
+fn transcript() -> Result<(Vec<String>, Vec<String>)> {
+    let readme = fs::read_to_string(workspace().join("README.md"))?;
+    let block =
+        readme.split("```console\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap_or_default();
+    let (commands, output): (Vec<&str>, Vec<&str>) = block.lines().partition(|line| line.starts_with("$ "));
+    let commands = commands.iter().map(|line| line.trim_start_matches("$ ").to_owned()).collect();
+    Ok((commands, output.iter().map(|line| (*line).to_owned()).collect()))
+}
+
+/// Numbers, hashes and the spaces before a right-aligned verb differ from run to run.
+fn redacted(line: &str) -> String {
+    let word = |word: &str| {
+        if word.contains('…') || word.contains("://") {
+            return "…".to_owned();
+        }
+        word.chars().filter(|c| !c.is_ascii_digit() && *c != '.').collect()
+    };
+    line.split_whitespace().map(word).collect::<Vec<String>>().join(" ")
+}
+
+/// Whether `shown` is what was `printed`; a line of three dots stands for any number of lines.
+fn matches(shown: &[String], printed: &[String]) -> bool {
+    match shown.split_first() {
+        None => printed.is_empty(),
+        Some((dots, rest)) if dots == "..." => {
+            (0..=printed.len()).any(|skip| matches(rest, &printed[skip..]))
+        }
+        Some((line, rest)) => {
+            printed.first().is_some_and(|first| line == first) && matches(rest, &printed[1..])
+        }
+    }
+}
+
+#[test]
+fn the_readmes_transcript_is_true() -> Result {
+    let (commands, output) = transcript()?;
+    assert!(commands.len() >= 4, "{commands:?}");
+    let cloud = LocalCloud::idle()?;
+    let folder = TempProject::empty("readme")?;
+    // The port is another where 4511 is taken, and curl draws its progress where there is no terminal.
+    let url = "curl -s \"$(lzap local status | sed -n 's/^HTTP API *\\([^ ]*\\).*/\\1/p')\"";
+    let script = commands.join("\n").replace("curl http://localhost:4511", url);
+    let printed = cloud.lzap().run_script(folder.path(), &script)?;
+    let lines = |text: &mut dyn Iterator<Item = String>| -> Vec<String> {
+        text.map(|line| if line.trim() == "..." { "...".to_owned() } else { redacted(&line) })
+            .filter(|line| !line.is_empty())
+            .collect()
+    };
+    let shown = lines(&mut output.into_iter());
+    let happened = lines(&mut printed.lines().map(str::to_owned));
+    assert!(matches(&shown, &happened), "the README shows\n{shown:#?}\nbut this happened\n{printed}");
+    Ok(())
+}
