@@ -37,8 +37,9 @@ pub struct Artifact {
     pub files: usize,
 }
 
-/// Writes the zip `out` with `binary` as `bootstrap` and the files of `include`, whose sources start at `project_root`.
-/// The zip appears under its name only when it is complete.
+/// Writes the zip `NAME-HASH.zip` beside `out` (`NAME.zip`), with `binary` as `bootstrap` and the files of `include`,
+/// whose sources start at `project_root`. The zip appears under its name only when it is complete, and other bytes have
+/// another name: two deploys that share a target folder can't give each other theirs.
 ///
 /// # Errors
 /// Of kind [`ErrorKind::Usage`](crate::ErrorKind::Usage) for an `include` that can't be; [`BuildError::TooLarge`].
@@ -57,19 +58,29 @@ pub fn archive(
         NamedTempFile::new_in(folder).map_err(BuildError::io("make a file beside the zip"))?;
     write(&mut temporary, &entries).map_err(|source| BuildError::Zip { path: out.to_owned(), source })?;
     let (digest, bytes) = digest(temporary.as_file_mut()).map_err(BuildError::io("read the zip again"))?;
+    let sha256 = hex(&digest);
+    let path = named_by_hash(out, &sha256);
     temporary
-        .persist(out)
+        .persist(&path)
         .map_err(|error| error.error)
         .map_err(BuildError::io("put the zip in its place"))?;
     Ok(Artifact {
-        path: out.to_owned(),
+        path,
         bytes,
         unzipped_bytes: entries.iter().map(|entry| entry.bytes).sum(),
-        sha256: hex(&digest),
+        sha256,
         code_sha256: BASE64_STANDARD.encode(digest),
         architecture,
         files: entries.len(),
     })
+}
+
+/// As many digits as no two zips of one project share.
+const HASH_DIGITS: usize = 16;
+
+fn named_by_hash(out: &Path, sha256: &str) -> PathBuf {
+    let name = out.file_stem().unwrap_or_default().to_string_lossy();
+    out.with_file_name(format!("{name}-{}.zip", &sha256[..HASH_DIGITS]))
 }
 
 fn write(temporary: &mut NamedTempFile, entries: &[Entry]) -> zip::result::ZipResult<()> {

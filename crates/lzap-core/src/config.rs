@@ -75,7 +75,7 @@ pub struct StageTable {
     #[schemars(with = "BTreeMap<String, String>")]
     pub environment: BTreeMap<Spanned<String>, Spanned<String>>,
     /// Days that logs are kept. AWS: one of 1, 3, 5, 7, 14, 30, 60, 90, … 3653. Default: 30.
-    #[schemars(with = "Option<u16>")]
+    #[schemars(with = "Option<u16>", extend("enum" = lzap_wire::limits::LOG_RETENTION_DAYS))]
     pub log_retention_days: Option<Spanned<u16>>,
     /// Files and folders that go into the zip beside the binary: `"path"` or `"path:path/in/the/zip"`. Default: none.
     #[schemars(with = "Option<Vec<String>>")]
@@ -113,7 +113,11 @@ pub const DEFAULT_KEEP_WARM_MINS: u32 = 4;
 #[expect(dead_code, reason = "only its schema is used")]
 enum KeepWarmSchema {
     Switch(bool),
-    Every { every_mins: u32 },
+    Every {
+        /// Minutes between two calls. Default: 4.
+        #[schemars(range(min = 1, max = 1440))]
+        every_mins: u32,
+    },
 }
 
 impl<'de> Deserialize<'de> for KeepWarm {

@@ -1,7 +1,7 @@
 //! The project's own tasks, as `cargo xtask TASK`: whatever is longer than one cargo line.
 //!
 //! Needs Rust and Python 3, nothing else; what else the tests use is fetched into `target/` on first use. The tests
-//! themselves are not here but beside the code and in `tests/`; [`test`] only runs them all.
+//! themselves are not here but beside the code and in `tests/`; [`mod@test`] only runs them all.
 #![expect(
     clippy::print_stdout,
     reason = "a developer's tool: its output is for the terminal it was typed in"

@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use lzap_testkit::{apps_target, workspace};
 
@@ -142,9 +143,14 @@ fn cannot_start(command: &Command, error: &std::io::Error) -> Failure {
     Failure::new(format!("cannot start `{}`: {error}", shown(command)))
 }
 
-/// The tool as this checkout builds it, with one target folder for all the apps that it builds.
+/// The tool as this checkout builds it, with one target folder for all the apps that it builds. It is built once: a
+/// task sees the same tool from its begin to its end.
 pub(crate) fn lzap() -> Result<Command> {
-    call(&mut cargo(&["build", "--quiet", "--package", "lzap-cli", "--bin", "lzap"]))?;
+    static BUILT: OnceLock<()> = OnceLock::new();
+    if BUILT.get().is_none() {
+        call(&mut cargo(&["build", "--quiet", "--package", "lzap-cli", "--bin", "lzap"]))?;
+        BUILT.get_or_init(|| ());
+    }
     let mut command = Command::new(lzap_path());
     command.current_dir(workspace()).env("CARGO_TARGET_DIR", apps_target()).env("RUSTUP_AUTO_INSTALL", "0");
     Ok(command)

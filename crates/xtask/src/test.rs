@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use fs_err as fs;
-use lzap_testkit::{Python, apps_target, workspace};
+use lzap_testkit::{Moto, Python, apps_target, workspace};
 
 use crate::shell::{Failure, Result, Tally, call, cargo, output, run_tests};
 use crate::{generate, tidy};
@@ -36,7 +36,7 @@ const STAGES: &[Stage] = &[
         about: "the command set against the embedded cloud",
         run: |tally| it("local::", tally),
     },
-    Stage { name: "moto", about: "the command set against moto", run: |tally| it("moto::", tally) },
+    Stage { name: "moto", about: "the command set against moto", run: moto },
     Stage {
         name: "rie",
         about: "the artifact under AWS's Runtime Interface Emulator",
@@ -173,6 +173,14 @@ fn it(module: &str, tally: &mut Tally) -> Result {
         &mut test_command(&["test", "--package", "lzap-tests", "--locked", "--test", "it", "--", module]),
         tally,
     )
+}
+
+/// The command set, then the engine alone, which looks for its cloud in the environment.
+fn moto(tally: &mut Tally) -> Result {
+    it("moto::", tally)?;
+    let cloud = Moto::start()?;
+    let mut engine = test_command(&["test", "--package", "lzap-aws", "--test", "cloud", "--locked"]);
+    run_tests(engine.env("LZAP_TEST_ENDPOINT", cloud.url()), tally)
 }
 
 /// `cargo` with `args`; a snapshot that differs is a failure, never a new file.

@@ -16,8 +16,7 @@ use crate::step::{
 
 pub(super) fn plan(stage: &Stage, observed: &Observed) -> Plan {
     let mut deploy = Deploy { stage, observed, builder: Builder::default() };
-    let bucket = deploy.bucket();
-    let artifact = deploy.artifact(bucket);
+    let artifact = deploy.bucket_and_artifact();
     let role = deploy.role();
     let log_group = deploy.log_group();
     let function = deploy.function(artifact.into_iter().chain(role).chain(log_group).collect());
@@ -35,26 +34,29 @@ struct Deploy<'a> {
 }
 
 impl Deploy<'_> {
-    /// The bucket is locked down before anything goes into it.
-    fn bucket(&mut self) -> Option<StepId> {
-        let name = self.stage.names.bucket();
-        match &self.observed.bucket {
-            None => {
-                let change = self.builder.change(Resource::Bucket, name, Action::Create);
-                let create = self.builder.step(change, Call::CreateBucket, []);
-                let block = self.builder.step(change, Call::BlockPublicAccess, [create]);
-                self.builder.step(change, Call::EncryptBucket, [create]);
-                self.builder.step(change, Call::PutBucketLifecycle, [create]);
-                self.builder.step(change, Call::TagBucket, [create]);
-                Some(block)
-            }
-            Some(bucket) if !bucket.public_access_blocked => {
-                let fields = vec![FieldChange::new("public access", "possible", "blocked")];
-                let change = self.builder.change_fields(Resource::Bucket, name, Action::Update, fields);
-                Some(self.builder.step(change, Call::BlockPublicAccess, []))
-            }
-            Some(_) => None,
-        }
+    /// The bucket, closed to the public, and then what goes into it.
+    fn bucket_and_artifact(&mut self) -> Option<StepId> {
+        let Some(bucket) = &self.observed.bucket else { return self.new_bucket_and_artifact() };
+        let blocked = (!bucket.public_access_blocked).then(|| {
+            let fields = vec![FieldChange::new("public access", "possible", "blocked")];
+            let name = self.stage.names.bucket();
+            let change = self.builder.change_fields(Resource::Bucket, name, Action::Update, fields);
+            self.builder.step(change, Call::BlockPublicAccess, [])
+        });
+        self.artifact(blocked)
+    }
+
+    /// A new bucket is marked as lzap's at once, and closed before anything goes into it. S3 aborts changes of one
+    /// bucket that meet (`OperationAborted`), so its steps come one after the other, those that nobody waits for last.
+    fn new_bucket_and_artifact(&mut self) -> Option<StepId> {
+        let change = self.builder.change(Resource::Bucket, self.stage.names.bucket(), Action::Create);
+        let created = self.builder.step(change, Call::CreateBucket, []);
+        let tagged = self.builder.step(change, Call::TagBucket, [created]);
+        let blocked = self.builder.step(change, Call::BlockPublicAccess, [tagged]);
+        let artifact = self.artifact(Some(blocked));
+        let encrypted = self.builder.step(change, Call::EncryptBucket, artifact);
+        self.builder.step(change, Call::PutBucketLifecycle, [encrypted]);
+        artifact
     }
 
     fn artifact(&mut self, bucket: Option<StepId>) -> Option<StepId> {

@@ -4,7 +4,7 @@
 //! again after the plan was carried out plans nothing; any part of a plan carried out and planned again gives the
 //! rest; nothing is deleted while something points to it; after an undeploy nothing remains.
 //!
-//! [`deploy`] plans a whole stage, [`rollback`] one alias write, [`undeploy`] the deletions.
+//! `deploy` plans a whole stage, `rollback` one alias write, `undeploy` the deletions; `diff` says what differs.
 
 mod deploy;
 mod diff;

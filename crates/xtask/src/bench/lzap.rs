@@ -15,7 +15,7 @@ pub(super) struct Lzap {
 }
 
 impl Lzap {
-    /// A fresh app for this machine's architecture, so that it shares what the tests have compiled.
+    /// A fresh app for this machine's architecture, compiled.
     pub(super) fn new() -> Result<Self> {
         let project = target().join("bench/bench-hello");
         if project.exists() {
@@ -66,6 +66,8 @@ impl Lzap {
     fn command(&self, args: &[&str]) -> Result<Command> {
         let mut command = lzap()?;
         command.args(args).current_dir(&self.project).env("CI", "true");
+        // Of its own, so that no test run at the same time makes it wait or compile again.
+        command.env("CARGO_TARGET_DIR", target().join("bench/build"));
         Ok(command)
     }
 }

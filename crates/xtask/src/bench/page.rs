@@ -25,8 +25,9 @@ pub(super) fn page(ours: &[Measured], theirs: &[Measured], versions: &str) -> St
          here (`--no-touch`, `touch: false`), and lzap's probe of each new version is answered by the mock.\n\n\
          ## How to repeat it\n\n\
          ```console\n$ cargo xtask bench deploy\n```\n\n\
-         It took: {versions}. zappa has a Flask app of five lines, in an environment of its own, and the settings that\n\
-         `zappa init` writes; its listing of function URLs, which moto lacks, is answered by the proxy with an empty list.\n",
+         Measured with {versions}; lzap was a debug build.\n\n\
+         zappa has a Flask app of five lines, in an environment of its own, and the settings that `zappa init` writes. Its\n\
+         listing of function URLs, which moto lacks, is answered by the proxy with an empty list.\n",
         delay = DELAY.as_millis(),
         table = table(ours, theirs),
     )
