@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Put an ordinary Rust web app on AWS Lambda, and keep it there.
 #[derive(Debug, Parser)]
-#[command(name = "lzap", version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "lzap", version, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -23,6 +23,7 @@ Examples:
   lzap rollback production      go back to the version that was live before";
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// The project's folder [default: this one, or the nearest above with an lzap.toml]
     #[arg(short = 'C', long, global = true, value_name = "DIR")]

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use lzap_core::step::{Action, Call, Change, Plan};
+use serde_json::Value;
 
 use crate::ui::text::count;
 
@@ -84,12 +85,54 @@ fn policies(plan: &Plan, change: usize) -> Vec<String> {
         })
         .flat_map(|(name, policy)| {
             let statements = policy["Statement"].as_array().cloned().unwrap_or_default();
-            statements.into_iter().map(move |statement| format!("{name} {statement}"))
+            statements.into_iter().map(move |statement| format!("{name}: {}", sentence(&statement)))
         })
         .collect()
+}
+
+/// A statement as a sentence: `Allow logs:PutLogEvents on arn:…`. One with anything else in it stays JSON, whole.
+fn sentence(statement: &Value) -> String {
+    let words = |value: &Value| match value {
+        Value::String(word) => Some(word.clone()),
+        Value::Array(words) => {
+            words.iter().map(Value::as_str).collect::<Option<Vec<_>>>().map(|w| w.join(", "))
+        }
+        _ => None,
+    };
+    let known = ["Effect", "Action", "Resource", "Principal"];
+    let is_known =
+        statement.as_object().is_some_and(|fields| fields.keys().all(|key| known.contains(&key.as_str())));
+    let (resource, service) = (words(&statement["Resource"]), words(&statement["Principal"]["Service"]));
+    match (words(&statement["Effect"]), words(&statement["Action"]), resource, service) {
+        (Some(effect), Some(action), Some(resource), None) if is_known => {
+            format!("{effect} {action} on {resource}")
+        }
+        (Some(effect), Some(action), None, Some(service)) if is_known => {
+            format!("{effect} {action} to {service}")
+        }
+        _ => statement.to_string(),
+    }
 }
 
 /// `3 changes`, for the end of a deploy.
 pub(crate) fn changed(plan: &Plan) -> String {
     count(plan.changes.len(), "change")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::sentence;
+
+    #[test]
+    fn a_statement_is_a_sentence_only_where_nothing_is_lost() {
+        let plain = json!({"Effect": "Allow", "Action": ["logs:A", "logs:B"], "Resource": "arn:x"});
+        assert_eq!(sentence(&plain), "Allow logs:A, logs:B on arn:x");
+        let trust = json!({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"});
+        assert_eq!(sentence(&trust), "Allow sts:AssumeRole to lambda.amazonaws.com");
+        let conditional =
+            json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Condition": {"Bool": {}}});
+        assert_eq!(sentence(&conditional), conditional.to_string());
+    }
 }

@@ -20,8 +20,8 @@ impl Progress {
             return Self(ProgressBar::hidden());
         }
         let bar = ProgressBar::new_spinner();
-        // The template is constant: it parses, or every run shows that it doesn't.
-        let style = ProgressStyle::with_template("{prefix:>12.green.bold} {wide_msg}");
+        // Of a fixed width, so that the `^C` a terminal echoes stays on the line that is cleared.
+        let style = ProgressStyle::with_template("{prefix:>12.green.bold} {msg:60!}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
         bar.enable_steady_tick(Duration::from_millis(100));
         Self(bar)

@@ -80,7 +80,7 @@ pub(crate) fn page() -> Result<String> {
          are at the end.\n\n## Options of every command\n\n{}",
         prose(&root.about),
         table(&["command", "what it does"], &rows),
-        entries_table("option", root.entries("Options")),
+        entries_table("option", &[root.entries("Global options"), root.entries("Options")].concat()),
     );
     let _ = write!(page, "\n## Examples\n\n{}", entries_table("command", root.entries("Examples")));
     for (name, help) in commands.iter().skip(1) {
