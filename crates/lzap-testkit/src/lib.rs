@@ -33,12 +33,21 @@ pub use python::Python;
 pub use recording::{Call, Checked, Recording};
 pub use rie::Rie;
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::{Mutex, PoisonError};
 
-/// A port on the loopback interface that was free a moment ago.
+/// A port on the loopback interface that was free a moment ago, and that this process is given only once: tests that run
+/// at the same time don't meet.
 ///
 /// # Errors
 /// When no port is free at all.
 pub fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        if GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port) {
+            return Ok(port);
+        }
+    }
 }
