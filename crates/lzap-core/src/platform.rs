@@ -57,7 +57,7 @@ impl std::fmt::Display for Architecture {
     }
 }
 
-/// How a function's binary is linked; see "How it is built" in the documentation.
+/// How a function's binary is linked; see `docs/how-it-is-built.md`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Linker {
