@@ -41,7 +41,7 @@ pub(crate) fn run() -> Result {
 
     println!("{}", response_summary(&answer, checked, took));
     println!("The app is live:  {url}");
-    println!("Send it a CSV:    curl -T {} '{url_with_column}'", shown(&path));
+    println!("Send it a CSV:    curl --data-binary @{} '{url_with_column}'", shown(&path));
     println!("Stop its cloud:   {}", on_demo_cloud_by_hand("local stop"));
     println!("Remove it all:    {}", on_demo_cloud_by_hand("local reset --yes"));
     Ok(())
