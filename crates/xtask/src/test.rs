@@ -179,7 +179,9 @@ fn it(module: &str, tally: &mut Tally) -> Result {
 fn moto(tally: &mut Tally) -> Result {
     it("moto::", tally)?;
     let cloud = Moto::start()?;
-    let mut engine = test_command(&["test", "--package", "lzap-aws", "--test", "cloud", "--locked"]);
+    // The packages of the unit stage, so that nothing is compiled again with other features.
+    let mut engine =
+        test_command(&["test", "--workspace", "--exclude", "lzap-tests", "--locked", "--test", "cloud"]);
     run_tests(engine.env("LZAP_TEST_ENDPOINT", cloud.url()), tally)
 }
 
