@@ -61,7 +61,7 @@ pub enum BuildError {
     #[error("package `{package}` has several binaries: {}", binaries.join(", "))]
     #[diagnostic(
         code(lzap::build::several_binaries),
-        help("say which is the app: `bin = \"{}\"` in lzap.toml, or `--bin {}`", binaries.first().map_or("NAME", String::as_str), binaries.first().map_or("NAME", String::as_str))
+        help("say which is the app: `bin = \"{}\"` in lzap.toml", binaries.first().map_or("NAME", String::as_str))
     )]
     SeveralBinaries {
         /// The package.

@@ -32,7 +32,7 @@ fn several_binaries_are_listed_and_one_can_be_named() {
     assert_eq!(error.kind(), ErrorKind::Usage);
     insta::assert_snapshot!(told(&error), @r#"
     package `shop` has several binaries: one, two
-    help: say which is the app: `bin = "one"` in lzap.toml, or `--bin one`
+    help: say which is the app: `bin = "one"` in lzap.toml
     "#);
     let named =
         |bin| find_selected(&Selection { dir: dir.path(), package: None, bin: Some(bin), features: &[] });
