@@ -257,7 +257,12 @@ async fn initialize(environment: &mut Environment, request_id: &str) -> Result<D
     let began = Instant::now();
     let limit = Duration::from_secs(u64::from(INIT_SECS));
     match environment.start(began + limit).await {
-        Ok(()) => Ok(began.elapsed()),
+        Ok(()) => {
+            let took = began.elapsed();
+            // What was printed by then belongs before the invocation's first line.
+            environment.take_stock();
+            Ok(took)
+        }
         Err(cause) => {
             let failure = cause.clone().failure(request_id, 0, limit);
             environment.logs.line(&init_report(began.elapsed(), "init", &failure));
