@@ -237,7 +237,7 @@ impl AwsError {
             Kind::Overtaken => Self::Overtaken { source },
             Kind::Unreachable => Self::Unreachable { endpoint: "AWS".to_owned(), advice: ADVICE_AWS, source },
             Kind::Broken => Self::Broken { source },
-            Kind::NotFound | Kind::Exists | Kind::Conflict | Kind::Unsettled | Kind::Other => {
+            Kind::NotFound | Kind::Exists | Kind::Conflict | Kind::Unmet | Kind::Unsettled | Kind::Other => {
                 Self::Refused { source }
             }
         }
@@ -269,6 +269,11 @@ impl AwsError {
 
     pub(crate) fn kind(&self) -> Kind {
         self.cause().map_or(Kind::Other, Cause::kind)
+    }
+
+    /// Whether it is an object that isn't there, in a bucket that is.
+    pub(crate) fn is_missing_key(&self) -> bool {
+        self.cause().and_then(Cause::code) == Some("NoSuchKey")
     }
 
     /// A wait that isn't over: `state` is what was seen.

@@ -21,7 +21,7 @@ pub(crate) async fn get_role(clients: &Clients, names: &Names) -> Result<Option<
     };
     let tags = role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
     let trust_policy = document("iam:GetRole", role.assume_role_policy_document().unwrap_or("null"))?;
-    Ok(Some(Role { trust_policy, policy: None, tags }))
+    Ok(Some(Role { trust_policy, policy: None, inline: Vec::new(), attached: Vec::new(), tags }))
 }
 
 /// `iam:GetRolePolicy`: lzap's inline policy.
@@ -32,6 +32,43 @@ pub(crate) async fn get_role_policy(clients: &Clients, names: &Names) -> Result<
     answer.map(|answer| document(OPERATION, answer.policy_document())).transpose()
 }
 
+/// `iam:ListRolePolicies`, all pages: the names of the inline policies.
+pub(crate) async fn list_role_policies(clients: &Clients, names: &Names) -> Result<Vec<String>, AwsError> {
+    let mut policies = Vec::new();
+    let mut marker = None;
+    loop {
+        let call = clients.iam().list_role_policies().role_name(names.role()).set_marker(marker);
+        let Some(page) = call.send().await.named("iam:ListRolePolicies").found()? else {
+            return Ok(policies);
+        };
+        policies.extend(page.policy_names().iter().cloned());
+        marker = page.marker().map(str::to_owned);
+        if marker.is_none() {
+            return Ok(policies);
+        }
+    }
+}
+
+/// `iam:ListAttachedRolePolicies`, all pages: the ARNs of the attached policies.
+pub(crate) async fn list_attached_policies(
+    clients: &Clients,
+    names: &Names,
+) -> Result<Vec<String>, AwsError> {
+    let mut policies = Vec::new();
+    let mut marker = None;
+    loop {
+        let call = clients.iam().list_attached_role_policies().role_name(names.role()).set_marker(marker);
+        let Some(page) = call.send().await.named("iam:ListAttachedRolePolicies").found()? else {
+            return Ok(policies);
+        };
+        policies.extend(page.attached_policies().iter().filter_map(|p| p.policy_arn()).map(str::to_owned));
+        marker = page.marker().map(str::to_owned);
+        if marker.is_none() {
+            return Ok(policies);
+        }
+    }
+}
+
 /// `iam:CreateRole`.
 pub(crate) async fn create_role(
     clients: &Clients,
@@ -40,8 +77,6 @@ pub(crate) async fn create_role(
     tags: &BTreeMap<String, String>,
 ) -> Result<(), AwsError> {
     const OPERATION: &str = "iam:CreateRole";
-    let tags: Result<Vec<Tag>, _> =
-        tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     let attempts = Attempts::default();
     let call = clients
         .iam()
@@ -49,9 +84,26 @@ pub(crate) async fn create_role(
         .role_name(names.role())
         .description(format!("lzap: runs {}, stage {}", names.app, names.stage))
         .assume_role_policy_document(trust_policy.to_string())
-        .set_tags(Some(tags.map_err(|error| AwsError::broken(OPERATION, error.to_string()))?));
+        .set_tags(Some(iam_tags(OPERATION, tags)?));
     let outcome = call.customize().interceptor(attempts.clone()).send().await.named(OPERATION);
     attempts.settle(outcome).map(drop)
+}
+
+/// `iam:TagRole`.
+pub(crate) async fn tag_role(
+    clients: &Clients,
+    names: &Names,
+    tags: &BTreeMap<String, String>,
+) -> Result<(), AwsError> {
+    const OPERATION: &str = "iam:TagRole";
+    let call = clients.iam().tag_role().role_name(names.role()).set_tags(Some(iam_tags(OPERATION, tags)?));
+    call.send().await.named(OPERATION).map(drop)
+}
+
+fn iam_tags(operation: &'static str, tags: &BTreeMap<String, String>) -> Result<Vec<Tag>, AwsError> {
+    let tags: Result<Vec<Tag>, _> =
+        tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    tags.map_err(|error| AwsError::broken(operation, error.to_string()))
 }
 
 /// `iam:UpdateAssumeRolePolicy`.
@@ -81,9 +133,19 @@ pub(crate) async fn put_role_policy(
 }
 
 /// `iam:DeleteRolePolicy`.
-pub(crate) async fn delete_role_policy(clients: &Clients, names: &Names) -> Result<(), AwsError> {
-    let call = clients.iam().delete_role_policy().role_name(names.role()).policy_name(POLICY);
+pub(crate) async fn delete_role_policy(
+    clients: &Clients,
+    names: &Names,
+    policy: &str,
+) -> Result<(), AwsError> {
+    let call = clients.iam().delete_role_policy().role_name(names.role()).policy_name(policy);
     call.send().await.named("iam:DeleteRolePolicy").or_gone()
+}
+
+/// `iam:DetachRolePolicy`.
+pub(crate) async fn detach_role_policy(clients: &Clients, names: &Names, arn: &str) -> Result<(), AwsError> {
+    let call = clients.iam().detach_role_policy().role_name(names.role()).policy_arn(arn);
+    call.send().await.named("iam:DetachRolePolicy").or_gone()
 }
 
 /// `iam:DeleteRole`.

@@ -17,6 +17,7 @@ mod error;
 mod events;
 mod iam;
 mod lambda;
+mod lock;
 mod logs;
 mod observe;
 mod profiles;
@@ -28,9 +29,10 @@ mod touch;
 #[cfg(test)]
 mod testing;
 
-pub use apply::{Applied, ApplyError, apply};
+pub use apply::{Applied, ApplyError, Site, apply};
 pub use clients::{Clients, Cloud};
 pub use error::{AwsError, Cause};
+pub use lock::{Held, Lives, Lock, Taking, break_lock, read_lock, take_lock};
 pub use logs::last_log_lines;
 pub use observe::{Scope, live_version, observe};
 pub use profiles::{Profile, default_region, profiles};

@@ -27,7 +27,32 @@ pub(crate) async fn describe_log_group(
     let group = groups.into_iter().find(|group| group.log_group_name() == Some(&name));
     Ok(group.map(|group| LogGroup {
         retention_days: group.retention_in_days().and_then(|days| u16::try_from(days).ok()),
+        ours: false,
     }))
+}
+
+/// `logs:ListTagsForResource` of the log group.
+pub(crate) async fn log_group_tags(
+    clients: &Clients,
+    names: &Names,
+) -> Result<BTreeMap<String, String>, AwsError> {
+    let call = clients.logs().list_tags_for_resource().resource_arn(names.log_group_arn());
+    let answer = call.send().await.named("logs:ListTagsForResource").found()?;
+    Ok(answer.and_then(|answer| answer.tags).unwrap_or_default().into_iter().collect())
+}
+
+/// `logs:TagResource` on the log group.
+pub(crate) async fn tag_log_group(
+    clients: &Clients,
+    names: &Names,
+    tags: &BTreeMap<String, String>,
+) -> Result<(), AwsError> {
+    let call = clients
+        .logs()
+        .tag_resource()
+        .resource_arn(names.log_group_arn())
+        .set_tags(Some(tags.clone().into_iter().collect()));
+    call.send().await.named("logs:TagResource").map(drop)
 }
 
 /// `logs:CreateLogGroup`. One that exists is fine: Lambda makes it at the first invocation.

@@ -11,6 +11,7 @@ use lzap_core::event::Event;
 use lzap_core::step::StepId;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use crate::error::{AwsError, Kind};
 
@@ -61,23 +62,46 @@ pub(crate) const SETTLED: Retry = Retry {
     ..BUSY
 };
 
-/// Tells of the waits of one step.
+/// Tells of the waits of one step, and ends them when the plan is to stop.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Progress<'a> {
-    /// The step.
-    pub(crate) step: StepId,
-    /// Whom to tell.
-    pub(crate) events: &'a UnboundedSender<Event>,
+pub(crate) struct Progress<'a>(Option<Listener<'a>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Listener<'a> {
+    step: StepId,
+    events: &'a UnboundedSender<Event>,
+    stop: &'a CancellationToken,
 }
 
-impl Progress<'_> {
-    /// Nobody may be listening any more, which is no reason to stop.
-    pub(crate) fn tell(&self, event: Event) {
-        let _ = self.events.send(event);
+impl<'a> Progress<'a> {
+    /// Of a step.
+    pub(crate) fn of(step: StepId, events: &'a UnboundedSender<Event>, stop: &'a CancellationToken) -> Self {
+        Self(Some(Listener { step, events, stop }))
     }
 
-    fn waiting(&self, reason: &'static str, elapsed: Duration) {
-        self.tell(Event::StepWaiting { step: self.step, reason, elapsed });
+    /// Of what is no step: nobody is told.
+    pub(crate) fn silent() -> Self {
+        Self(None)
+    }
+
+    /// Tells of something that happened to the step. Nobody may be listening any more, which is no reason to stop.
+    pub(crate) fn tell(&self, event: impl FnOnce(StepId) -> Event) {
+        if let Some(listener) = self.0 {
+            let _ = listener.events.send(event(listener.step));
+        }
+    }
+
+    /// Waits; `false` when the wait was cut short, since the plan is to stop.
+    async fn wait(&self, duration: Duration) -> bool {
+        let Some(listener) = self.0 else {
+            sleep(duration).await;
+            return true;
+        };
+        tokio::select! {
+            biased;
+            () = listener.stop.cancelled() => false,
+            () = sleep(duration) => true,
+        }
     }
 }
 
@@ -116,8 +140,11 @@ where
         if started.elapsed() + wait > retry.give_up_after {
             return Err(error);
         }
-        progress.waiting(reason, started.elapsed());
-        sleep(wait).await;
+        let elapsed = started.elapsed();
+        progress.tell(|step| Event::StepWaiting { step, reason, elapsed });
+        if !progress.wait(wait).await {
+            return Err(error);
+        }
         wait = wait.mul_f64(retry.factor).min(retry.max_wait);
     }
 }

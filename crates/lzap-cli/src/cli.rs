@@ -20,6 +20,7 @@ Examples:
   lzap deploy local             deploy it to the embedded cloud on this machine
   lzap deploy dev               deploy it to the AWS account of stage dev
   lzap update production        ship the next version
+  lzap deploy prod --canary 10% give a new version a tenth of the traffic
   lzap rollback production      go back to the version that was live before";
 
 #[derive(Debug, Args)]
@@ -73,10 +74,14 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Show what is deployed: URL, version, commit, drift
     Status(StatusArgs),
-    /// Point the stage back to the version that was live before
+    /// Show the published versions: commit, author, time; which is live, which were
+    History(StageArgs),
+    /// Point the stage back to the version that was live before, or end a canary
     Rollback(RollbackArgs),
     /// Delete all that the stage owns
     Undeploy(UndeployArgs),
+    /// Show who works on the stage, and take the lock away
+    Unlock(StageArgs),
     /// Build and zip, without deploying
     Package(StageArgs),
     /// The embedded cloud on this machine
@@ -108,31 +113,71 @@ pub(crate) struct InitArgs {
     pub(crate) force: bool,
 }
 
+/// A stage, or all of them.
+#[derive(Debug, Args)]
+pub(crate) struct StagesArgs {
+    #[command(flatten)]
+    pub(crate) stage: StageArgs,
+    /// Every stage of lzap.toml, one after the other
+    #[arg(long, conflicts_with = "stage")]
+    pub(crate) all: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct DeployArgs {
     #[command(flatten)]
-    pub(crate) stage: StageArgs,
+    pub(crate) stages: StagesArgs,
     /// Don't request the live URL at the end
     #[arg(long)]
     pub(crate) no_touch: bool,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+    /// Take over what has the stage's names but not its tags
+    #[arg(long)]
+    pub(crate) adopt: bool,
+    /// Give the new version only this share of the traffic, 1% to 99%
+    #[arg(long, value_name = "PERCENT", value_parser = percent, conflicts_with_all = ["promote", "abort"])]
+    pub(crate) canary: Option<u8>,
+    /// Give the running canary all of the traffic; builds nothing
+    #[arg(long, conflicts_with = "abort")]
+    pub(crate) promote: bool,
+    /// Take the traffic away from the running canary; builds nothing
+    #[arg(long)]
+    pub(crate) abort: bool,
+}
+
+/// What to do while another command works on the stage.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct WaitArgs {
+    /// Wait while another command works on the stage, instead of ending with exit code 6
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+/// Reads `10%` or `10`.
+fn percent(text: &str) -> Result<u8, String> {
+    match text.trim_end_matches('%').trim().parse() {
+        Ok(percent @ 1..=99) => Ok(percent),
+        _ => Err("write a whole number from 1% to 99%".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
-    pub(crate) stage: StageArgs,
+    pub(crate) stages: StagesArgs,
     /// Exit with 3 when there are changes
     #[arg(long)]
     pub(crate) check: bool,
+    /// Plan to take over what has the stage's names but not its tags
+    #[arg(long)]
+    pub(crate) adopt: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
-    pub(crate) stage: StageArgs,
-    /// Show every stage of lzap.toml
-    #[arg(long, conflicts_with = "stage")]
-    pub(crate) all: bool,
+    pub(crate) stages: StagesArgs,
 }
 
 #[derive(Debug, Args)]
@@ -142,15 +187,22 @@ pub(crate) struct RollbackArgs {
     /// Go to this version
     #[arg(long, value_name = "VERSION")]
     pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct UndeployArgs {
     #[command(flatten)]
-    pub(crate) stage: StageArgs,
+    pub(crate) stages: StagesArgs,
     /// Leave the log group
     #[arg(long)]
     pub(crate) keep_logs: bool,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+    /// Delete what has the stage's names even where its tags are missing
+    #[arg(long)]
+    pub(crate) adopt: bool,
 }
 
 #[derive(Debug, Subcommand)]

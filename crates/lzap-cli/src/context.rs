@@ -12,12 +12,14 @@ use lzap_core::settings::{LOCAL, Overrides, Settings, resolve};
 
 use crate::cli::{Cli, Global};
 use crate::error::CliError;
+use crate::interrupt::Interrupts;
 use crate::ui::printer::Printer;
 
 /// The global options.
 pub(crate) struct Context {
     pub(crate) printer: Printer,
     pub(crate) yes: bool,
+    pub(crate) interrupts: Interrupts,
     /// Where the project is looked for.
     pub(crate) dir: PathBuf,
     config: Option<PathBuf>,
@@ -29,6 +31,7 @@ impl Context {
         Self {
             printer: Printer::new(&cli.global),
             yes: *yes,
+            interrupts: Interrupts::default(),
             dir: project.clone().unwrap_or_else(|| PathBuf::from(".")),
             config: config.clone(),
         }

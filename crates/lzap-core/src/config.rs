@@ -89,6 +89,12 @@ pub struct StageTable {
     /// The path that is requested once after a deploy; an answer of 5xx fails the deploy. Default: `/`.
     #[schemars(with = "Option<String>")]
     pub touch_path: Option<Spanned<String>>,
+    /// A path that a new version must answer with 2xx or 3xx before it gets traffic. Default: only that it starts.
+    #[schemars(with = "Option<String>")]
+    pub health_path: Option<Spanned<String>>,
+    /// Published versions that are kept, for rollback. AWS: 75 GB of code in all. Default: 10.
+    #[schemars(with = "Option<u32>", range(min = 1))]
+    pub keep_versions: Option<Spanned<u32>>,
     /// Tags put on everything that can be tagged, beside lzap's own. AWS: 50 in all. Default: none.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]

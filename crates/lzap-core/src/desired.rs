@@ -19,8 +19,19 @@ pub enum Desired {
     Stage(Box<Stage>),
     /// The alias on an older version, everything else as it is (`rollback`).
     Version(Rollback),
+    /// The end of a canary, one way or the other (`deploy --promote`, `deploy --abort`).
+    Canary(Ending),
     /// Nothing of the stage (`undeploy`).
     Nothing(Undeploy),
+}
+
+/// How a canary ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It gets all of the traffic.
+    Promote,
+    /// It gets none.
+    Abort,
 }
 
 /// Which version a rollback goes to.
@@ -32,13 +43,13 @@ pub enum Rollback {
     To(String),
 }
 
-/// What an undeploy leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Undeploy {
-    /// Nothing.
-    Everything,
-    /// The log group.
-    KeepLogs,
+/// What an undeploy takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Undeploy {
+    /// The log group stays.
+    pub keep_logs: bool,
+    /// What has the stage's names goes even without its tags.
+    pub adopt: bool,
 }
 
 /// A deployed stage.
@@ -62,10 +73,18 @@ pub struct Stage {
     pub log_retention_days: u16,
     /// The keep-warm rule, unless it is off.
     pub keep_warm: Option<Rule>,
+    /// How many published versions are kept.
+    pub keep_versions: u32,
+    /// The path that a new version must answer before it gets traffic.
+    pub health_path: Option<String>,
+    /// The share of the traffic, in percent, that a new version gets; all of it unless set.
+    pub canary: Option<u8>,
+    /// What has the stage's names but not its tags is taken over.
+    pub adopt: bool,
 }
 
 /// A zip on this machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Artifact {
     /// Where it is.
     pub path: PathBuf,
@@ -75,6 +94,18 @@ pub struct Artifact {
     pub code_sha256: String,
     /// Its size.
     pub bytes: u64,
+}
+
+impl Artifact {
+    /// The artifact that is still being built: no version and no object is like it.
+    pub fn pending() -> Self {
+        Self { sha256: "pending".to_owned(), ..Self::default() }
+    }
+
+    /// Whether it is still being built.
+    pub fn is_pending(&self) -> bool {
+        self.path.as_os_str().is_empty() && self.code_sha256.is_empty()
+    }
 }
 
 /// The settings of a function that lzap manages.
@@ -137,6 +168,10 @@ pub fn stage(settings: &Settings, names: Names, artifact: Artifact, version_desc
         trust_policy: trust_policy(),
         role_policy: role_policy(&names),
         log_retention_days: settings.log_retention_days,
+        keep_versions: settings.keep_versions,
+        health_path: settings.health_path.clone(),
+        canary: None,
+        adopt: false,
         keep_warm: keep_warm(settings.keep_warm),
         names,
     }

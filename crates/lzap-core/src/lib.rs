@@ -12,6 +12,7 @@ pub mod config;
 pub mod desired;
 pub mod event;
 pub mod history;
+pub mod lock;
 pub mod names;
 pub mod observed;
 pub mod plan;

@@ -90,6 +90,16 @@ impl Names {
         format!("{}{sha256}.zip", self.prefix())
     }
 
+    /// The lock that keeps deploys of this stage apart.
+    pub fn lock_key(&self) -> String {
+        format!("{}lock", self.prefix())
+    }
+
+    /// The mark of the last command that changed the stage.
+    pub fn mark_key(&self) -> String {
+        format!("{}last", self.prefix())
+    }
+
     /// The log group.
     pub fn log_group(&self) -> String {
         format!("/aws/lambda/{}", self.function())
@@ -108,6 +118,14 @@ impl Names {
     /// What the API may call with, for the permission: any method and path of any stage of this API.
     pub fn api_source_arn(&self, api_id: &str) -> String {
         self.arn("execute-api", &format!("{api_id}/*/*"))
+    }
+
+    /// An HTTP API's own ARN, which has no account in it.
+    ///
+    /// AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html>
+    pub fn api_arn(&self, api_id: &str) -> String {
+        let Place { partition, region, .. } = &self.place;
+        format!("arn:{partition}:apigateway:{region}::/apis/{api_id}")
     }
 
     /// The keep-warm rule.

@@ -9,6 +9,8 @@ use toml::Spanned;
 use crate::config::{Config, ConfigError, DEFAULT_KEEP_WARM_MINS, KeepWarm, StageTable, nearest};
 use crate::platform::{Architecture, Include, Linker};
 
+/// Published versions that are kept unless set.
+const DEFAULT_KEEP_VERSIONS: u32 = 10;
 /// The stage that is the embedded cloud; every project has it.
 pub const LOCAL: &str = "local";
 
@@ -45,6 +47,10 @@ pub struct Settings {
     pub linker: Linker,
     /// The path requested after a deploy.
     pub touch_path: String,
+    /// The path that a new version must answer before it gets traffic.
+    pub health_path: Option<String>,
+    /// How many published versions are kept.
+    pub keep_versions: u32,
     /// The user's own tags.
     pub tags: BTreeMap<String, String>,
     /// Where each setting came from, by key.
@@ -85,6 +91,8 @@ impl Settings {
             ("features", self.features.join(" ")),
             ("linker", self.linker.as_str().to_owned()),
             ("touch_path", self.touch_path.clone()),
+            ("health_path", self.health_path.clone().unwrap_or_default()),
+            ("keep_versions", self.keep_versions.to_string()),
             (
                 "tags",
                 self.tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" "),
@@ -241,6 +249,10 @@ pub fn resolve(config: &Config, overrides: &Overrides) -> Result<Settings, Confi
         features: pick.value("features", |t| t.features.as_ref()).unwrap_or_default(),
         linker: pick.value("linker", |t| t.linker.as_ref()).unwrap_or_default(),
         touch_path: pick.value("touch_path", |t| t.touch_path.as_ref()).unwrap_or_else(|| "/".to_owned()),
+        health_path: pick.value("health_path", |t| t.health_path.as_ref()),
+        keep_versions: pick
+            .value("keep_versions", |t| t.keep_versions.as_ref())
+            .unwrap_or(DEFAULT_KEEP_VERSIONS),
         tags: pick.table("tags", |t| &t.tags),
         stage,
         origins: pick.origins,

@@ -150,7 +150,7 @@ fn binary() -> io::Result<&'static Path> {
         }
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--package", "lzap-cli", "--bin", "lzap"]).current_dir(workspace());
+        build.args(["build", "--quiet", "--workspace", "--bin", "lzap", "--tests"]).current_dir(workspace());
         crate::python::run(&mut build).map_err(|error| error.to_string())?;
         Ok(target().join("debug/lzap"))
     });

@@ -126,6 +126,21 @@ pub(crate) async fn update_stage(clients: &Clients, api: &str) -> Result<(), Aws
     call.send().await.named("apigateway:UpdateStage").map(drop)
 }
 
+/// `apigateway:TagResource` on the API.
+pub(crate) async fn tag_api(
+    clients: &Clients,
+    names: &Names,
+    api: &str,
+    tags: &BTreeMap<String, String>,
+) -> Result<(), AwsError> {
+    let call = clients
+        .apigateway()
+        .tag_resource()
+        .resource_arn(names.api_arn(api))
+        .set_tags(Some(tags.clone().into_iter().collect()));
+    call.send().await.named("apigateway:TagResource").map(drop)
+}
+
 /// `apigateway:DeleteApi`, with all that it consists of.
 pub(crate) async fn delete_api(clients: &Clients, api: &str) -> Result<(), AwsError> {
     clients.apigateway().delete_api().api_id(api).send().await.named("apigateway:DeleteApi").or_gone()
