@@ -104,7 +104,11 @@ async fn function(clients: &Clients, names: &Names) -> Result<FunctionReads, Aws
     Ok(FunctionReads { function, versions, alias, permissions })
 }
 
+/// Nothing of a role that lzap doesn't make: to pass it on, no read is needed, and perhaps none is allowed.
 async fn role(clients: &Clients, names: &Names) -> Result<Option<Role>, AwsError> {
+    if !names.makes_role() {
+        return Ok(None);
+    }
     let (role, policy) =
         try_join(iam::get_role(clients, names), iam::get_role_policy(clients, names)).await?;
     Ok(role.map(|role| Role { policy, ..role }))

@@ -16,7 +16,7 @@ pub struct Observed {
     pub bucket: Option<Bucket>,
     /// The artifact's object; looked up only where the function's code differs.
     pub artifact_uploaded: bool,
-    /// The execution role.
+    /// The execution role that lzap made; not looked up where an existing one is used.
     pub role: Option<Role>,
     /// The log group.
     pub log_group: Option<LogGroup>,
@@ -48,6 +48,10 @@ pub struct Bucket {
 /// The execution role.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Role {
+    /// Its IAM path.
+    pub path: String,
+    /// The ARN of the policy that bounds it.
+    pub permissions_boundary: Option<String>,
     /// Its trust policy.
     pub trust_policy: Value,
     /// lzap's inline policy.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::desired::FunctionConfig;
 use crate::history;
-use crate::names::{API_PRINCIPAL, EVENTS_PRINCIPAL, STATEMENT_API, STATEMENT_KEEP_WARM, TARGET};
+use crate::names::{
+    API_PRINCIPAL, EVENTS_PRINCIPAL, RoleName, STATEMENT_API, STATEMENT_KEEP_WARM, TARGET,
+};
 use crate::observed::{
     Alias, Api, AutoDeploy, Bucket, Function, Integration, LiveRule, LogGroup, Observed, Permission, Role,
     Route, Target, Version,
@@ -46,6 +48,8 @@ impl World {
             | Call::DeleteBucketIfEmpty => self.bucket(call),
             Call::CreateRole { .. }
             | Call::UpdateTrustPolicy(_)
+            | Call::PutPermissionsBoundary(_)
+            | Call::DeletePermissionsBoundary
             | Call::PutRolePolicy(_)
             | Call::DeleteRolePolicy
             | Call::DeleteRole => self.role(call),
@@ -93,9 +97,17 @@ impl World {
 
     fn role(&mut self, call: &Call) {
         match call {
-            Call::CreateRole { trust_policy, tags } => {
-                self.cloud.role =
-                    Some(Role { trust_policy: trust_policy.clone(), policy: None, tags: tags.clone() });
+            Call::CreateRole { permissions_boundary, trust_policy, tags } => {
+                let RoleName::Made { path } = self.cloud.names.role.clone() else {
+                    panic!("an existing role is never made");
+                };
+                self.cloud.role = Some(Role {
+                    path,
+                    permissions_boundary: permissions_boundary.clone(),
+                    trust_policy: trust_policy.clone(),
+                    policy: None,
+                    tags: tags.clone(),
+                });
             }
             Call::DeleteRole => {
                 assert!(self.cloud.function.is_none(), "the role goes after the function");
@@ -106,6 +118,8 @@ impl World {
                 let role = self.cloud.role.as_mut().expect("the role exists");
                 match call {
                     Call::UpdateTrustPolicy(policy) => role.trust_policy = policy.clone(),
+                    Call::PutPermissionsBoundary(arn) => role.permissions_boundary = Some(arn.clone()),
+                    Call::DeletePermissionsBoundary => role.permissions_boundary = None,
                     Call::PutRolePolicy(policy) => role.policy = Some(policy.clone()),
                     _ => role.policy = None,
                 }
@@ -192,7 +206,8 @@ impl World {
     fn function(&mut self, call: &Call) {
         match call {
             Call::CreateFunction { config, artifact, tags } => {
-                assert!(self.cloud.role.is_some(), "the role comes before the function");
+                let is_existing = config.role_arn != self.cloud.names.role_arn();
+                assert!(is_existing || self.cloud.role.is_some(), "the role comes before the function");
                 assert!(self.cloud.artifact_uploaded, "the code comes before the function");
                 self.cloud.function = Some(Function {
                     config: config.clone(),

@@ -43,8 +43,15 @@ impl Cloud<'_> {
                 write!(BUSY, progress, s3::delete_objects(clients, names, keys));
             }
             Call::DeleteBucketIfEmpty => write!(BUSY, progress, s3::delete_bucket(clients, names)),
-            Call::CreateRole { trust_policy, tags } => {
-                write!(BUSY, progress, iam::create_role(clients, names, trust_policy, tags));
+            Call::CreateRole { permissions_boundary, trust_policy, tags } => {
+                let boundary = permissions_boundary.as_deref();
+                write!(BUSY, progress, iam::create_role(clients, names, boundary, trust_policy, tags));
+            }
+            Call::PutPermissionsBoundary(arn) => {
+                write!(BUSY, progress, iam::put_permissions_boundary(clients, names, arn));
+            }
+            Call::DeletePermissionsBoundary => {
+                write!(BUSY, progress, iam::delete_permissions_boundary(clients, names));
             }
             Call::UpdateTrustPolicy(policy) => {
                 write!(BUSY, progress, iam::update_trust_policy(clients, names, policy));

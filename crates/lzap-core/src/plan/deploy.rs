@@ -9,7 +9,9 @@ use crate::desired::Stage;
 use crate::names::{ALIAS, API_PRINCIPAL, EVENTS_PRINCIPAL, STATEMENT_API, STATEMENT_KEEP_WARM, TARGET};
 use crate::observed::{Api, LiveRule, Observed, Permission};
 use crate::plan::Builder;
-use crate::plan::diff::{ARCHITECTURE, api_calls, config_changes, function_fields, is_current, rule_fields};
+use crate::plan::diff::{
+    ARCHITECTURE, api_calls, config_changes, function_fields, is_current, role_calls, rule_fields,
+};
 use crate::step::{
     Action, ApiRef, Call, Caller, Direction, FieldChange, IntegrationRef, Plan, Resource, StepId, VersionRef,
 };
@@ -79,37 +81,24 @@ impl Deploy<'_> {
 
     fn role(&mut self) -> Option<StepId> {
         let stage = self.stage;
+        let wanted = stage.role.as_ref()?;
         let name = stage.names.role();
-        let Some(role) = &self.observed.role else {
+        let Some(live) = &self.observed.role else {
             let change = self.builder.change(Resource::Role, name, Action::Create);
-            let call =
-                Call::CreateRole { trust_policy: stage.trust_policy.clone(), tags: stage.tags.clone() };
+            let call = Call::CreateRole {
+                permissions_boundary: wanted.permissions_boundary.clone(),
+                trust_policy: wanted.trust_policy.clone(),
+                tags: stage.tags.clone(),
+            };
             let create = self.builder.step(change, call, []);
-            return Some(self.builder.step(change, Call::PutRolePolicy(stage.role_policy.clone()), [create]));
+            return Some(self.builder.step(change, Call::PutRolePolicy(wanted.policy.clone()), [create]));
         };
-        let trust_differs = role.trust_policy != stage.trust_policy;
-        let policy_differs = role.policy.as_ref() != Some(&stage.role_policy);
-        let mut fields = Vec::new();
-        if trust_differs {
-            fields.push(FieldChange::new("trust policy", &role.trust_policy, &stage.trust_policy));
-        }
-        if policy_differs {
-            fields.push(FieldChange {
-                field: "policy".to_owned(),
-                before: role.policy.as_ref().map(ToString::to_string),
-                after: Some(stage.role_policy.to_string()),
-            });
-        }
-        if fields.is_empty() {
+        let (calls, fields) = role_calls(live, wanted);
+        if calls.is_empty() {
             return None;
         }
         let change = self.builder.change_fields(Resource::Role, name, Action::Update, fields);
-        let trust = trust_differs
-            .then(|| self.builder.step(change, Call::UpdateTrustPolicy(stage.trust_policy.clone()), []));
-        if policy_differs {
-            return Some(self.builder.step(change, Call::PutRolePolicy(stage.role_policy.clone()), trust));
-        }
-        trust
+        calls.into_iter().fold(None, |last, call| Some(self.builder.step(change, call, last)))
     }
 
     fn log_group(&mut self) -> Option<StepId> {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::desired::{FunctionConfig, Stage};
-use crate::observed::{Api, AutoDeploy, Function, LiveRule, Version};
+use crate::desired::{self, FunctionConfig, Stage};
+use crate::observed::{Api, AutoDeploy, Function, LiveRule, Role, Version};
 use crate::step::{Action, ApiRef, Call, FieldChange, IntegrationRef};
 
 pub(super) const ARCHITECTURE: &str = "architecture";
@@ -70,6 +70,36 @@ pub(super) fn config_changes(live: &FunctionConfig, wanted: &FunctionConfig) -> 
         }
     }
     changes
+}
+
+/// The calls that bring a role in line, in their order: the boundary first, since an account may want it in place
+/// before it lets anything else of the role change.
+pub(super) fn role_calls(live: &Role, wanted: &desired::Role) -> (Vec<Call>, Vec<FieldChange>) {
+    let (mut calls, mut fields) = (Vec::new(), Vec::new());
+    if live.permissions_boundary != wanted.permissions_boundary {
+        fields.push(FieldChange {
+            field: "permissions boundary".to_owned(),
+            before: live.permissions_boundary.clone(),
+            after: wanted.permissions_boundary.clone(),
+        });
+        calls.push(match &wanted.permissions_boundary {
+            Some(boundary) => Call::PutPermissionsBoundary(boundary.clone()),
+            None => Call::DeletePermissionsBoundary,
+        });
+    }
+    if live.trust_policy != wanted.trust_policy {
+        fields.push(FieldChange::new("trust policy", &live.trust_policy, &wanted.trust_policy));
+        calls.push(Call::UpdateTrustPolicy(wanted.trust_policy.clone()));
+    }
+    if live.policy.as_ref() != Some(&wanted.policy) {
+        fields.push(FieldChange {
+            field: "policy".to_owned(),
+            before: live.policy.as_ref().map(ToString::to_string),
+            after: Some(wanted.policy.to_string()),
+        });
+        calls.push(Call::PutRolePolicy(wanted.policy.clone()));
+    }
+    (calls, fields)
 }
 
 pub(super) fn rule_fields(

@@ -13,7 +13,7 @@ mod undeploy;
 
 use std::collections::BTreeMap;
 
-use crate::desired::Desired;
+use crate::desired::{Desired, Stage};
 use crate::names::Names;
 use crate::observed::{Observed, is_ours};
 use crate::step::{Action, Call, Change, FieldChange, Plan, Resource, Step, StepId};
@@ -25,7 +25,10 @@ use crate::step::{Action, Call, Change, FieldChange, Plan, Resource, Step, StepI
 pub fn plan(desired: &Desired, observed: &Observed) -> Result<Plan, PlanError> {
     refuse_foreign(observed)?;
     match desired {
-        Desired::Stage(stage) => Ok(deploy::plan(stage, observed)),
+        Desired::Stage(stage) => {
+            refuse_moved_role(stage, observed)?;
+            Ok(deploy::plan(stage, observed))
+        }
         Desired::Version(rollback) => rollback::plan(rollback, observed),
         Desired::Nothing(undeploy) => Ok(undeploy::plan(*undeploy, observed)),
     }
@@ -49,6 +52,24 @@ pub enum PlanError {
         name: String,
         /// The app.
         app: String,
+        /// The stage.
+        stage: String,
+    },
+    /// The role is under another path.
+    #[error("role `{role}` exists under the path `{live}`, and AWS can't move it to `{wanted}`")]
+    #[diagnostic(
+        code(lzap::plan::role_path),
+        help(
+            "write `role_path = \"{live}\"` into lzap.toml, or make it anew: `lzap undeploy {stage}`, then deploy again"
+        )
+    )]
+    RolePath {
+        /// The role.
+        role: String,
+        /// Where it is.
+        live: String,
+        /// Where it should be.
+        wanted: String,
         /// The stage.
         stage: String,
     },
@@ -100,6 +121,19 @@ fn refuse_foreign(observed: &Observed) -> Result<(), PlanError> {
     };
     check("function", names.function(), observed.function.as_ref().map(|f| &f.tags))?;
     check("role", names.role(), observed.role.as_ref().map(|r| &r.tags))
+}
+
+/// A role that exists can't change its path.
+fn refuse_moved_role(stage: &Stage, observed: &Observed) -> Result<(), PlanError> {
+    match (&stage.role, &observed.role) {
+        (Some(wanted), Some(live)) if wanted.path != live.path => Err(PlanError::RolePath {
+            role: stage.names.role(),
+            live: live.path.clone(),
+            wanted: wanted.path.clone(),
+            stage: stage.names.stage.clone(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Collects changes and steps.
