@@ -91,7 +91,10 @@ pub struct StageTable {
     pub touch_path: Option<Spanned<String>>,
     /// The ARN of an existing role that the function runs as. lzap then makes, changes and deletes no role and reads
     /// nothing of IAM. Default: none, lzap makes a role.
-    #[schemars(with = "Option<String>", regex(pattern = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$"))]
+    #[schemars(
+        with = "Option<String>",
+        regex(pattern = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$")
+    )]
     pub role_arn: Option<Spanned<String>>,
     /// The IAM path of the role that lzap makes. AWS: 512 characters; not changeable later. Default: `/`.
     #[schemars(with = "Option<String>", regex(pattern = r"^/([A-Za-z0-9+=,.@_-]+/)*$"))]

@@ -29,8 +29,10 @@ pub enum Resource {
     Role,
     /// The same, but where a boundary is set only as long as the role has it.
     BoundedRole,
-    /// The same, but only where no boundary is set.
-    UnboundedRole,
+    /// The same, but only where a boundary is set: the way to put it back.
+    Boundary,
+    /// The same, but only where no boundary is set: the way to take one away.
+    NoBoundary,
     /// The role that the function runs as, handed to Lambda and to nobody else.
     PassedRole,
     /// The function, its versions and its alias.
@@ -94,8 +96,8 @@ steps! {
     Call::DeleteBucketIfEmpty => ["s3:DeleteBucket" on Bucket];
     Call::CreateRole { .. } => ["iam:CreateRole" on BoundedRole, "iam:TagRole" on Role];
     Call::UpdateTrustPolicy(_) => ["iam:UpdateAssumeRolePolicy" on Role];
-    Call::PutPermissionsBoundary(_) => ["iam:PutRolePermissionsBoundary" on BoundedRole];
-    Call::DeletePermissionsBoundary => ["iam:DeleteRolePermissionsBoundary" on UnboundedRole];
+    Call::PutPermissionsBoundary(_) => ["iam:PutRolePermissionsBoundary" on Boundary];
+    Call::DeletePermissionsBoundary => ["iam:DeleteRolePermissionsBoundary" on NoBoundary];
     Call::PutRolePolicy(_) => ["iam:PutRolePolicy" on BoundedRole];
     Call::DeleteRolePolicy => ["iam:DeleteRolePolicy" on Role];
     Call::DeleteRole => ["iam:DeleteRole" on Role];
@@ -215,9 +217,14 @@ impl Resource {
     /// What it comes down to with these settings of the role; `None` where nothing is ever done to it.
     fn with(self, names: &Names, boundary: Option<&str>) -> Option<Self> {
         match (self, boundary) {
-            (Self::Role | Self::BoundedRole | Self::UnboundedRole, _) if !names.makes_role() => None,
-            (Self::BoundedRole | Self::UnboundedRole, None) => Some(Self::Role),
-            (Self::UnboundedRole, Some(_)) => None,
+            (Self::Role | Self::BoundedRole | Self::Boundary | Self::NoBoundary, _)
+                if !names.makes_role() =>
+            {
+                None
+            }
+            (Self::Boundary, None) | (Self::NoBoundary, Some(_)) => None,
+            (Self::BoundedRole | Self::NoBoundary, None) => Some(Self::Role),
+            (Self::Boundary, Some(_)) => Some(Self::BoundedRole),
             _ => Some(self),
         }
     }
@@ -230,7 +237,7 @@ impl Resource {
         match self {
             Self::Bucket => json!(bucket()),
             Self::Objects => json!(format!("{}/{}*", bucket(), names.prefix())),
-            Self::Role | Self::BoundedRole | Self::UnboundedRole | Self::PassedRole => {
+            Self::Role | Self::BoundedRole | Self::Boundary | Self::NoBoundary | Self::PassedRole => {
                 json!(names.role_arn())
             }
             Self::Function => json!([names.function_arn(), format!("{}:*", names.function_arn())]),

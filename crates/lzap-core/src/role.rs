@@ -49,6 +49,14 @@ impl RoleSetting {
         }
     }
 
+    /// The ARN of the policy that bounds the role that lzap makes.
+    pub fn permissions_boundary(&self) -> Option<&str> {
+        match self {
+            Self::Existing(_) => None,
+            Self::Made(role) => role.permissions_boundary.as_deref(),
+        }
+    }
+
     /// Key and value of each setting, as `lzap config` lists them.
     pub(crate) fn listing(&self) -> [(&'static str, String); 4] {
         let none = || "(none)".to_owned();

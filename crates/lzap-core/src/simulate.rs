@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::desired::FunctionConfig;
 use crate::history;
-use crate::names::{
-    API_PRINCIPAL, EVENTS_PRINCIPAL, RoleName, STATEMENT_API, STATEMENT_KEEP_WARM, TARGET,
-};
+use crate::names::{API_PRINCIPAL, EVENTS_PRINCIPAL, RoleName, STATEMENT_API, STATEMENT_KEEP_WARM, TARGET};
 use crate::observed::{
     Alias, Api, AutoDeploy, Bucket, Function, Integration, LiveRule, LogGroup, Observed, Permission, Role,
     Route, Target, Version,

@@ -152,7 +152,10 @@ fn the_role_can_be_an_existing_one_or_one_to_be_made() {
     "#;
     let made = settings(text, None).expect("fine");
     let shown = format!("{:?}", made.listing());
-    assert!(shown.contains("s3:GetObject, s3:PutObject on arn:aws:s3:::uploads/* under conditions"), "{shown}");
+    assert!(
+        shown.contains("s3:GetObject, s3:PutObject on arn:aws:s3:::uploads/* under conditions"),
+        "{shown}"
+    );
     let RoleSetting::Made(made) = made.role else { panic!("a role to be made") };
     assert_eq!(made.path, "/team/");
     assert_eq!(made.statements[0].conditions["StringEquals"]["aws:x"], ["a", "b"]);
@@ -162,7 +165,11 @@ fn the_role_can_be_an_existing_one_or_one_to_be_made() {
 fn mistakes_about_the_role_point_at_their_place() {
     let arn = "role_arn = \"arn:aws:iam::123456789012:role/shop\"";
     for (lines, message, at) in [
-        (format!("{arn}\nrole_path = \"/team/\""), "`role_path` and `role_arn` exclude each other", "\"/team/\""),
+        (
+            format!("{arn}\nrole_path = \"/team/\""),
+            "`role_path` and `role_arn` exclude each other",
+            "\"/team/\"",
+        ),
         (format!("role_statements = []\n{arn}"), "`role_statements` and `role_arn` exclude each other", "[]"),
         ("role_arn = \"shop\"".to_owned(), "role_arn = \"shop\" is not the ARN of a role", "\"shop\""),
         (
@@ -200,15 +207,18 @@ fn mistakes_about_the_role_point_at_their_place() {
     let unknown = error("[stage.dev]\nrole_statements = [{ action = [], resources = [] }]\n");
     assert_eq!(unknown.1, "did you mean `actions`?");
     let many = "\"arn:aws:s3:::uploads/*\", ".repeat(500);
-    let (long, help, _) =
-        error(&format!("[stage.dev]\nrole_statements = [{{ actions = [\"s3:GetObject\"], resources = [{many}] }}]\n"));
+    let (long, help, _) = error(&format!(
+        "[stage.dev]\nrole_statements = [{{ actions = [\"s3:GetObject\"], resources = [{many}] }}]\n"
+    ));
     assert!(long.starts_with("the role's statements have ") && help.contains("10240"), "{long} {help}");
 }
 
 #[test]
 fn a_statement_that_allows_more_than_is_needed_is_a_warning() {
     let warnings = |actions: &str, resources: &str| {
-        let text = format!("[stage.dev]\nrole_statements = [{{ actions = [{actions}], resources = [{resources}] }}]\n");
+        let text = format!(
+            "[stage.dev]\nrole_statements = [{{ actions = [{actions}], resources = [{resources}] }}]\n"
+        );
         let config = parse(&text).expect("TOML");
         let settings = resolve(&config, &Overrides { package: "shop".to_owned(), ..Overrides::default() });
         check(&config, &settings.expect("fine")).expect("no error").len()

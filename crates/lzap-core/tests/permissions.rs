@@ -10,8 +10,11 @@ use serde_json::{Value, json};
 const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/boundary";
 
 fn names(app: &str, partition: &str, region: &str) -> Names {
-    let place =
-        Place { partition: partition.to_owned(), account: "123456789012".to_owned(), region: region.to_owned() };
+    let place = Place {
+        partition: partition.to_owned(),
+        account: "123456789012".to_owned(),
+        region: region.to_owned(),
+    };
     Names { app: app.to_owned(), stage: "dev".to_owned(), place, role: RoleName::default() }
 }
 
@@ -25,7 +28,10 @@ fn statement<'a>(policy: &'a Value, sid: &str) -> Option<&'a Value> {
 
 fn actions(policy: &Value) -> Vec<&str> {
     let statements = policy["Statement"].as_array().into_iter().flatten();
-    statements.flat_map(|it| it["Action"].as_array().into_iter().flatten()).filter_map(Value::as_str).collect()
+    statements
+        .flat_map(|it| it["Action"].as_array().into_iter().flatten())
+        .filter_map(Value::as_str)
+        .collect()
 }
 
 #[test]
@@ -81,6 +87,7 @@ fn with_a_boundary_no_role_can_be_made_or_widened_without_it() {
     let without = policy(&names, None);
     assert!(statement(&without, "BoundedRole").is_none());
     assert!(actions(&without).contains(&"iam:DeleteRolePermissionsBoundary"));
+    assert!(!actions(&without).contains(&"iam:PutRolePermissionsBoundary"));
 }
 
 #[test]
@@ -102,7 +109,9 @@ fn only_one_branch_of_one_repository_may_take_the_deploying_role() {
         let provider = "arn:aws-cn:iam::123456789012:oidc-provider/token.actions.githubusercontent.com";
         assert_eq!(statement["Principal"], json!({"Federated": provider}));
     }
-    for wrong in ["shop", "acme/", "/shop", "acme/*", "a b/shop", "acme/shop/x", "acme@1/shop", "acme@x/shop@1"] {
+    for wrong in
+        ["shop", "acme/", "/shop", "acme/*", "a b/shop", "acme/shop/x", "acme@1/shop", "acme@x/shop@1"]
+    {
         assert!(wrong.parse::<Repository>().is_err(), "{wrong}");
     }
 }

@@ -8,6 +8,7 @@ mod init;
 pub(crate) mod local;
 mod package;
 mod plan;
+mod policy;
 mod rollback;
 mod status;
 mod undeploy;
@@ -81,6 +82,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
         Command::Undeploy(args) => undeploy::run(context, &args).await,
         Command::Package(args) => package::run(context, &args).await,
         Command::Local(command) => local::run(context, command).await,
+        Command::Policy(args) => policy::run(context, &args).await,
         Command::Config(args) => config::run(context, &args),
         Command::Completions(args) => Ok(completions::run(context, &args)),
     }

@@ -90,7 +90,11 @@ fn statement(table: &StatementTable, all: &Range<usize>) -> Result<(), ConfigErr
         }
     }
     if let Some(action) = table.actions.iter().find(|action| !is_action(action.get_ref())) {
-        return Err(at(action, "is not an action of IAM", "write it as `SERVICE:Action`, such as `s3:GetObject`"));
+        return Err(at(
+            action,
+            "is not an action of IAM",
+            "write it as `SERVICE:Action`, such as `s3:GetObject`",
+        ));
     }
     let is_resource = |text: &str| text == "*" || text.starts_with("arn:");
     if let Some(resource) = table.resources.iter().find(|resource| !is_resource(resource.get_ref())) {
@@ -130,7 +134,9 @@ fn is_action(text: &str) -> bool {
         !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || extra.contains(&b))
     };
     text == "*"
-        || text.split_once(':').is_some_and(|(service, action)| is_word(service, b"-") && is_word(action, b"*?"))
+        || text
+            .split_once(':')
+            .is_some_and(|(service, action)| is_word(service, b"-") && is_word(action, b"*?"))
 }
 
 /// What allows more than is probably meant: it works, so it is no error.
@@ -142,12 +148,16 @@ pub(super) fn warnings(role: &RoleSetting) -> Vec<Warning> {
     for statement in &made.statements {
         let actions = statement.actions.iter().filter(|action| *action == "*" || action.ends_with(":*"));
         warnings.extend(actions.map(|action| Warning {
-            message: format!("role_statements allows every action of `{action}`: name the ones that the app needs"),
+            message: format!(
+                "role_statements allows every action of `{action}`: name the ones that the app needs"
+            ),
         }));
         if statement.resources.iter().any(|resource| resource == "*") {
             let actions = statement.actions.join(", ");
             warnings.push(Warning {
-                message: format!("role_statements allows {actions} on every resource: name the ARNs that the app needs"),
+                message: format!(
+                    "role_statements allows {actions} on every resource: name the ARNs that the app needs"
+                ),
             });
         }
     }

@@ -45,7 +45,8 @@ impl FromStr for Repository {
         const WRONG: &str = "write it as OWNER/REPO, or with the ids: OWNER@ID/REPO@ID";
         let (owner, repository) = text.split_once('/').ok_or(WRONG)?;
         let has_id = |part: &str| part.contains('@');
-        let fits = is_part(owner, b"-_") && is_part(repository, b"-_.") && has_id(owner) == has_id(repository);
+        let fits =
+            is_part(owner, b"-_") && is_part(repository, b"-_.") && has_id(owner) == has_id(repository);
         if fits { Ok(Self(text.to_owned())) } else { Err(WRONG) }
     }
 }
