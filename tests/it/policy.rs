@@ -8,7 +8,8 @@ mod needs;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use lzap_testkit::{ACCOUNT, Lzap, Moto, Proxy, TempProject};
+use fs_err as fs;
+use lzap_testkit::{ACCOUNT, Lzap, Moto, Proxy, TempProject, workspace};
 use serde_json::{Value, json};
 
 use crate::clouds::{Cloud, MotoCloud};
@@ -260,4 +261,56 @@ fn a_workflow_on_github_gets_all_that_it_needs() -> Result {
         assert!(text.contains(part), "no {part} in\n{text}");
     }
     Ok(())
+}
+
+/// Each wildcard that is left is on the page with its reason, and nothing else is.
+#[test]
+fn every_wildcard_is_explained() -> Result {
+    let page = fs::read_to_string(workspace().join("docs/permissions.md"))?;
+    let (deploying, function) = page.split_once("## What the function may do").unwrap_or_default();
+    let project = TempProject::with_files("shop", &[("lzap.toml", CONFIG)])?;
+    let run = |args: &[&str]| Lzap::new()?.run(project.path(), args);
+    let policy = run(&["policy", "dev", "--account", ACCOUNT])?.expect_success().json();
+    assert_eq!(explained(deploying), wildcards(&policy), "left: docs/permissions.md; right: `lzap policy`");
+
+    let cloud = MotoCloud::start()?;
+    drop(cloud.deploy("deploy", "")?);
+    let inline = json!({"RoleName": ROLE, "PolicyName": "lzap"});
+    let role = cloud.aws(&[("iam", "get_role_policy", inline)])?;
+    let found = wildcards(&role[0]["PolicyDocument"]).into_iter();
+    let found: BTreeSet<String> = found.map(|arn| arn.replace("hello-dev", "shop-dev")).collect();
+    assert_eq!(explained(function), found, "left: docs/permissions.md; right: the function's role");
+
+    // What the page shows for lzap.toml is taken.
+    let block =
+        function.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap_or_default();
+    project.write("lzap.toml", &format!("{CONFIG}{block}"))?;
+    let listed = run(&["config", "dev"])?.expect_success();
+    assert!(listed.stdout.contains("s3:GetObject, s3:PutObject on"), "{listed}");
+    Ok(())
+}
+
+/// The resources of the rows that have a reason.
+fn explained(page: &str) -> BTreeSet<String> {
+    let rows = page.lines().filter(|line| line.starts_with("| `arn:"));
+    let cells = rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
+    cells.filter(|row| row[2].len() > 5).map(|row| row[1].trim_matches('`').to_owned()).collect()
+}
+
+/// The resources of a policy that have a wildcard; an action never has one.
+fn wildcards(policy: &Value) -> BTreeSet<String> {
+    let mut resources = BTreeSet::new();
+    for statement in policy["Statement"].as_array().into_iter().flatten() {
+        let strings = |value: &Value| match value {
+            Value::Array(several) => several.clone(),
+            one => vec![one.clone()],
+        };
+        for action in strings(&statement["Action"]) {
+            assert!(!action.to_string().contains('*'), "{statement:#}");
+        }
+        for resource in strings(&statement["Resource"]) {
+            resources.insert(resource.as_str().unwrap_or_default().to_owned());
+        }
+    }
+    resources.into_iter().filter(|resource| resource.contains('*')).collect()
 }
