@@ -43,26 +43,6 @@ impl Cloud<'_> {
                 write!(BUSY, progress, s3::delete_objects(clients, names, keys));
             }
             Call::DeleteBucketIfEmpty => write!(BUSY, progress, s3::delete_bucket(clients, names)),
-            Call::CreateRole { permissions_boundary, trust_policy, tags } => {
-                let boundary = permissions_boundary.as_deref();
-                write!(BUSY, progress, iam::create_role(clients, names, boundary, trust_policy, tags));
-            }
-            Call::PutPermissionsBoundary(arn) => {
-                write!(BUSY, progress, iam::put_permissions_boundary(clients, names, arn));
-            }
-            Call::DeletePermissionsBoundary => {
-                write!(BUSY, progress, iam::delete_permissions_boundary(clients, names));
-            }
-            Call::UpdateTrustPolicy(policy) => {
-                write!(BUSY, progress, iam::update_trust_policy(clients, names, policy));
-            }
-            Call::PutRolePolicy(policy) => {
-                write!(FRESH, progress, iam::put_role_policy(clients, names, policy));
-            }
-            Call::DeleteRolePolicy => {
-                write!(BUSY, progress, iam::delete_role_policy(clients, names));
-            }
-            Call::DeleteRole => write!(BUSY, progress, iam::delete_role(clients, names)),
             Call::CreateLogGroup { tags } => {
                 write!(BUSY, progress, logs::create_log_group(clients, names, tags));
             }
@@ -118,6 +98,13 @@ impl Cloud<'_> {
             }
             Call::DeleteFunction => write!(BUSY, progress, lambda::delete_function(clients, names)),
             Call::DeleteApi(id) => write!(BUSY, progress, apigateway::delete_api(clients, id)),
+            Call::CreateRole { .. }
+            | Call::UpdateTrustPolicy(_)
+            | Call::PutPermissionsBoundary(_)
+            | Call::DeletePermissionsBoundary
+            | Call::PutRolePolicy(_)
+            | Call::DeleteRolePolicy
+            | Call::DeleteRole => self.carry_out_role(call, progress).await?,
             Call::CreateApi { .. }
             | Call::CreateIntegration(_)
             | Call::UpdateIntegration { .. }
@@ -127,6 +114,34 @@ impl Cloud<'_> {
             | Call::UpdateStage(_) => return self.carry_out_api(call, late, progress).await,
         }
         Ok(Made::Nothing)
+    }
+
+    /// The calls to IAM.
+    async fn carry_out_role(self, call: &Call, progress: Progress<'_>) -> Result<(), StepError> {
+        let Self { clients, names, .. } = self;
+        match call {
+            Call::CreateRole { permissions_boundary, trust_policy, tags } => {
+                let boundary = permissions_boundary.as_deref();
+                write!(BUSY, progress, iam::create_role(clients, names, boundary, trust_policy, tags));
+            }
+            Call::UpdateTrustPolicy(policy) => {
+                write!(BUSY, progress, iam::update_trust_policy(clients, names, policy));
+            }
+            Call::PutPermissionsBoundary(arn) => {
+                write!(BUSY, progress, iam::put_permissions_boundary(clients, names, arn));
+            }
+            Call::DeletePermissionsBoundary => {
+                write!(BUSY, progress, iam::delete_permissions_boundary(clients, names));
+            }
+            Call::PutRolePolicy(policy) => {
+                write!(FRESH, progress, iam::put_role_policy(clients, names, policy));
+            }
+            Call::DeleteRolePolicy => write!(BUSY, progress, iam::delete_role_policy(clients, names)),
+            Call::DeleteRole => write!(BUSY, progress, iam::delete_role(clients, names)),
+            // `carry_out` has all the others.
+            _ => {}
+        }
+        Ok(())
     }
 
     /// The calls to API Gateway.

@@ -24,16 +24,13 @@ pub(crate) async fn run(context: &Context, args: &PolicyArgs) -> Result<Exit, Cl
     let names = names(&settings, place(&settings, args.account.as_deref()).await?);
     let policy = policy(&names, settings.role.permissions_boundary());
     warn_of_size(context, &policy);
-    match &args.github {
-        Some(repository) => {
-            let documents = documents(policy, &names, &settings, repository, &args.branch);
-            show_github(context, &names, repository, &documents);
-        }
-        None => {
-            context.printer.data(format_args!("{policy:#}\n"));
-            context.printer.json(&policy);
-        }
-    }
+    let Some(repository) = &args.github else {
+        context.printer.data(format_args!("{policy:#}\n"));
+        context.printer.json(&policy);
+        return Ok(Exit::Done);
+    };
+    let documents = documents(policy, &names, &settings, repository, &args.branch);
+    show_github(context, &names, repository, &documents);
     Ok(Exit::Done)
 }
 
