@@ -10,6 +10,8 @@ use crate::support::{HOST, Result, hello, new_app, settings};
 
 const MANIFEST: &str = "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n";
 const MAIN: &str = "fn main() {}\n";
+const ROLE_CONFLICT: &str = "[stage.dev]\nregion = \"eu-central-1\"\nrole_arn = \"arn:aws:iam::123456789012:role/app\"\n\
+                             role_permissions_boundary = \"arn:aws:iam::123456789012:policy/boundary\"\n";
 
 /// Compares with the snapshot `name`; every error names what to do next.
 #[track_caller]
@@ -57,6 +59,8 @@ fn broken_configuration() -> Result {
         ("config_misspelt_key", "[stage.dev]\nregion = \"eu-central-1\"\nmemory_bm = 512\n"),
         ("config_wrong_type", "[stage.dev]\nregion = \"eu-central-1\"\nmemory_mb = \"much\"\n"),
         ("config_out_of_range", "[stage.dev]\nregion = \"eu-central-1\"\ntimeout_secs = 1000\n"),
+        ("config_role_conflict", ROLE_CONFLICT),
+        ("config_role_path", "[stage.dev]\nregion = \"eu-central-1\"\nrole_path = \"team\"\n"),
         ("config_no_toml", "[stage.dev\nregion = \"eu-central-1\"\n"),
         ("config_extends_loop", "[stage.a]\nextends = \"b\"\n[stage.b]\nextends = \"a\"\n"),
     ] {

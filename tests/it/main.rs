@@ -2,7 +2,8 @@
 //!
 //! [`commands`] holds what must hold in any cloud; [`moto`] and [`local`] run it, and add what only that cloud can
 //! show. [`errors`] is the gallery of what a user meets when something is wrong. [`rie`] runs the artifact where AWS's
-//! own emulator of the Lambda runtime runs it. The modules' names are the stages of `cargo xtask test`.
+//! own emulator of the Lambda runtime runs it. [`policy`] proves that the deploying identity needs no more than it is
+//! told. The modules' names are the stages of `cargo xtask test`.
 
 mod clouds;
 mod commands;
@@ -13,5 +14,6 @@ mod init;
 mod local;
 mod moto;
 mod package;
+mod policy;
 mod rie;
 mod support;

@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_iam::types::Tag;
-use lzap_core::names::{Names, POLICY};
+use lzap_core::names::{Names, POLICY, RoleName};
 use lzap_core::observed::Role;
 use serde_json::Value;
 
 use crate::clients::{Attempts, Clients};
 use crate::error::{Absent, AwsError, Named};
 
-/// `iam:GetRole`: trust policy and tags, without the inline policy.
+/// `iam:GetRole`: path, boundary, trust policy and tags, without the inline policy.
 pub(crate) async fn get_role(clients: &Clients, names: &Names) -> Result<Option<Role>, AwsError> {
     let answer =
         clients.iam().get_role().role_name(names.role()).send().await.named("iam:GetRole").found()?;
@@ -21,7 +21,16 @@ pub(crate) async fn get_role(clients: &Clients, names: &Names) -> Result<Option<
     };
     let tags = role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
     let trust_policy = document("iam:GetRole", role.assume_role_policy_document().unwrap_or("null"))?;
-    Ok(Some(Role { trust_policy, policy: None, inline: Vec::new(), attached: Vec::new(), tags }))
+    let boundary = role.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
+    Ok(Some(Role {
+        path: role.path().to_owned(),
+        permissions_boundary: boundary.map(str::to_owned),
+        trust_policy,
+        policy: None,
+        inline: Vec::new(),
+        attached: Vec::new(),
+        tags,
+    }))
 }
 
 /// `iam:GetRolePolicy`: lzap's inline policy.
@@ -69,19 +78,26 @@ pub(crate) async fn list_attached_policies(
     }
 }
 
-/// `iam:CreateRole`.
+/// `iam:CreateRole`, under the path that the names say.
 pub(crate) async fn create_role(
     clients: &Clients,
     names: &Names,
+    permissions_boundary: Option<&str>,
     trust_policy: &Value,
     tags: &BTreeMap<String, String>,
 ) -> Result<(), AwsError> {
     const OPERATION: &str = "iam:CreateRole";
+    let path = match &names.role {
+        RoleName::Made { path } => Some(path.clone()),
+        RoleName::Existing(_) => None,
+    };
     let attempts = Attempts::default();
     let call = clients
         .iam()
         .create_role()
         .role_name(names.role())
+        .set_path(path)
+        .set_permissions_boundary(permissions_boundary.map(str::to_owned))
         .description(format!("lzap: runs {}, stage {}", names.app, names.stage))
         .assume_role_policy_document(trust_policy.to_string())
         .set_tags(Some(iam_tags(OPERATION, tags)?));
@@ -115,6 +131,23 @@ pub(crate) async fn update_trust_policy(
     let call =
         clients.iam().update_assume_role_policy().role_name(names.role()).policy_document(policy.to_string());
     call.send().await.named("iam:UpdateAssumeRolePolicy").map(drop)
+}
+
+/// `iam:PutRolePermissionsBoundary`.
+pub(crate) async fn put_permissions_boundary(
+    clients: &Clients,
+    names: &Names,
+    boundary: &str,
+) -> Result<(), AwsError> {
+    let call =
+        clients.iam().put_role_permissions_boundary().role_name(names.role()).permissions_boundary(boundary);
+    call.send().await.named("iam:PutRolePermissionsBoundary").map(drop)
+}
+
+/// `iam:DeleteRolePermissionsBoundary`.
+pub(crate) async fn delete_permissions_boundary(clients: &Clients, names: &Names) -> Result<(), AwsError> {
+    let call = clients.iam().delete_role_permissions_boundary().role_name(names.role());
+    call.send().await.named("iam:DeleteRolePermissionsBoundary").or_gone()
 }
 
 /// `iam:PutRolePolicy`.

@@ -16,4 +16,4 @@ pub(crate) use function::{
 };
 pub(crate) use policy::get_policy;
 pub(crate) use probe::{Question, Verdict, invoke_probe};
-pub(crate) use read::{get_alias, get_function, list_aliases, list_versions};
+pub(crate) use read::{get_function, list_aliases, list_versions};

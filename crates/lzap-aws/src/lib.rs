@@ -34,7 +34,7 @@ pub use clients::{Clients, Cloud};
 pub use error::{AwsError, Cause};
 pub use lock::{Held, Lives, Lock, Taking, break_lock, read_lock, take_lock};
 pub use logs::last_log_lines;
-pub use observe::{Scope, live_version, observe};
+pub use observe::{Scope, observe};
 pub use profiles::{Profile, default_region, profiles};
 pub use sts::identity;
 pub use touch::{Touch, touch};

@@ -123,9 +123,10 @@ impl Reader<'_> {
         }
     }
 
+    /// Nothing of a role that lzap doesn't make: to pass it on, no read is needed, and perhaps none is allowed.
     async fn role(self) -> Result<Option<Role>, AwsError> {
         let Self { clients, names, .. } = self;
-        if self.scope == Scope::Versions {
+        if self.scope == Scope::Versions || !names.makes_role() {
             return Ok(None);
         }
         let Some(role) = iam::get_role(clients, names).await? else {
@@ -183,13 +184,4 @@ impl Reader<'_> {
         }
         Ok(Some(bucket))
     }
-}
-
-/// The version that the stage serves; `None` when it is not deployed. One read.
-///
-/// # Errors
-/// The read was refused, or nobody answered.
-pub async fn live_version(clients: &Clients, names: &Names) -> Result<Option<String>, AwsError> {
-    let alias = lambda::get_alias(clients, names).await.map_err(|error| clients.explain(error))?;
-    Ok(alias.map(|alias| alias.version))
 }

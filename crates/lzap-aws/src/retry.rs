@@ -45,8 +45,8 @@ pub(crate) const THROTTLED: Retry = Retry { reason: throttled, ..BUSY };
 /// For a write that names the role: IAM takes 5 to 30 s to spread a new one.
 ///
 /// AWS: <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html> ("changes that I make are not always
-/// immediately visible").
-pub(crate) const ROLE: Retry = Retry { reason: role, ..BUSY };
+/// immediately visible"). A call more is cheaper than a second in which the role is there and nobody looks.
+pub(crate) const ROLE: Retry = Retry { max_wait: Duration::from_secs(1), reason: role, ..BUSY };
 
 /// For a write to what was made a moment ago, which may not be seen everywhere yet.
 pub(crate) const FRESH: Retry = Retry { give_up_after: Duration::from_secs(20), reason: fresh, ..BUSY };

@@ -10,10 +10,10 @@ use lzap_aws::{
     Applied, ApplyError, Clients, Cloud, Scope, Site, Touch, apply, identity, last_log_lines, observe, touch,
 };
 use lzap_core::desired::{
-    Artifact, Desired, FunctionConfig, HANDLER, RUNTIME, Rollback, Rule, Stage, Undeploy,
+    Artifact, Desired, FunctionConfig, HANDLER, RUNTIME, Role, Rollback, Rule, Stage, Undeploy,
 };
 use lzap_core::event::Event;
-use lzap_core::names::{Names, TAG_APP, TAG_STAGE, hex};
+use lzap_core::names::{Names, RoleName, TAG_APP, TAG_STAGE, hex};
 use lzap_core::plan::plan;
 use lzap_core::platform::Architecture;
 use lzap_core::step::{Call, Plan};
@@ -48,7 +48,7 @@ impl World {
         let cloud = Cloud::Local { endpoint: endpoint.clone(), region: region.to_owned() };
         let clients = Clients::connect(&cloud).await.expect("the clients need no network");
         let place = identity(&clients).await.expect("the cloud says who calls");
-        let names = Names { app: app.to_owned(), stage: "test".to_owned(), place };
+        let names = Names { app: app.to_owned(), stage: "test".to_owned(), place, role: RoleName::default() };
         Some(Self { endpoint, clients, names, folder: tempfile::tempdir().expect("a folder") })
     }
 
@@ -83,12 +83,16 @@ impl World {
                 environment: BTreeMap::from([("GREETING".to_owned(), "hello".to_owned())]),
             },
             version_description: format!("version {comment}"),
-            trust_policy: policy(
-                &json!({ "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole" }),
-            ),
-            role_policy: policy(
-                &json!({ "Action": ["logs:PutLogEvents"], "Resource": format!("{}:*", names.log_group_arn()) }),
-            ),
+            role: Some(Role {
+                path: "/".to_owned(),
+                permissions_boundary: None,
+                trust_policy: policy(
+                    &json!({ "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole" }),
+                ),
+                policy: policy(
+                    &json!({ "Action": ["logs:PutLogEvents"], "Resource": format!("{}:*", names.log_group_arn()) }),
+                ),
+            }),
             log_retention_days: 30,
             keep_versions: 10,
             health_path: None,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use lzap_core::permissions::github::Repository;
 
 /// Put an ordinary Rust web app on AWS Lambda, and keep it there.
 #[derive(Debug, Parser)]
@@ -87,6 +88,8 @@ pub(crate) enum Command {
     /// The embedded cloud on this machine
     #[command(subcommand)]
     Local(LocalCommand),
+    /// Print the IAM policy that the deploying user or CI role needs for a stage, and nothing more
+    Policy(PolicyArgs),
     /// Show the effective settings of a stage, or the JSON Schema of lzap.toml
     Config(ConfigArgs),
     /// Print a shell's completions
@@ -246,6 +249,45 @@ pub(crate) struct ConfigArgs {
     /// The JSON Schema of lzap.toml
     #[arg(long, conflicts_with = "stage")]
     pub(crate) schema: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = POLICY_EXAMPLES)]
+pub(crate) struct PolicyArgs {
+    #[command(flatten)]
+    pub(crate) stage: StageArgs,
+    /// The AWS account's twelve digits; AWS is then not asked [default: the one of the credentials]
+    #[arg(long, value_name = "ID", value_parser = account)]
+    pub(crate) account: Option<String>,
+    /// Print also what a workflow of this repository needs to deploy without a secret: trust policy and workflow
+    #[arg(long, value_name = "OWNER/REPO")]
+    pub(crate) github: Option<Repository>,
+    /// The branch whose workflow may deploy
+    #[arg(long, value_name = "BRANCH", default_value = "main", requires = "github", value_parser = branch)]
+    pub(crate) branch: String,
+}
+
+const POLICY_EXAMPLES: &str = "\
+Examples:
+  lzap policy dev > policy.json              for the account of the credentials
+  lzap policy dev --account 123456789012     for this account, without asking AWS
+  lzap policy dev --github acme/shop         also trust policy and workflow, to deploy from GitHub
+  lzap policy dev --github acme@1/shop@2     the same, where the repository's tokens have ids";
+
+fn account(text: &str) -> Result<String, &'static str> {
+    if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(text.to_owned());
+    }
+    Err("an account is twelve digits; `aws sts get-caller-identity` shows yours")
+}
+
+/// A name that git takes; see `git check-ref-format`.
+fn branch(text: &str) -> Result<String, &'static str> {
+    let fits = |c: char| !c.is_whitespace() && !c.is_control() && !"~^:?*[\\".contains(c);
+    if !text.is_empty() && text.chars().all(fits) {
+        return Ok(text.to_owned());
+    }
+    Err("write it as `git branch` does, such as main or release/1")
 }
 
 #[derive(Debug, Args)]

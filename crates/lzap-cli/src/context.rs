@@ -6,7 +6,7 @@ use lzap_aws::{Clients, Cloud};
 use lzap_build::project::{Project, Selection};
 use lzap_core::check::check;
 use lzap_core::config::{Config, ConfigError, FILE_NAME, parse};
-use lzap_core::names::Names;
+use lzap_core::names::{Names, Place};
 use lzap_core::platform::Architecture;
 use lzap_core::settings::{LOCAL, Overrides, Settings, resolve};
 
@@ -137,6 +137,12 @@ impl Loaded {
     }
 }
 
+/// What a stage's things are called at a place.
+pub(crate) fn names(settings: &Settings, place: Place) -> Names {
+    let (app, stage) = (settings.app.clone(), settings.stage.clone());
+    Names { app, stage, place, role: settings.role.name() }
+}
+
 /// The cloud of a stage, and what the stage's things are called there.
 pub(crate) struct Target {
     pub(crate) clients: Clients,
@@ -154,7 +160,6 @@ impl Target {
         };
         let clients = Clients::connect(&cloud).await?;
         let place = lzap_aws::identity(&clients).await?;
-        let names = Names { app: settings.app.clone(), stage: settings.stage.clone(), place };
-        Ok(Self { clients, names })
+        Ok(Self { clients, names: names(settings, place) })
     }
 }

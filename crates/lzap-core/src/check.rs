@@ -1,5 +1,7 @@
 //! What AWS would refuse, found before anything is compiled or called.
 
+mod role;
+
 use std::ops::Range;
 
 use lzap_wire::env::RESERVED_BY_LAMBDA;
@@ -28,6 +30,7 @@ pub fn check(config: &Config, settings: &Settings) -> Result<Vec<Warning>, Confi
     place.numbers(settings)?;
     place.environment(settings)?;
     place.tags(settings)?;
+    place.role(&settings.role)?;
     place.paths(settings)?;
     Ok(warnings(settings))
 }
@@ -43,6 +46,7 @@ fn warnings(settings: &Settings) -> Vec<Warning> {
             ),
         });
     }
+    warnings.extend(role::warnings(&settings.role));
     warnings
 }
 

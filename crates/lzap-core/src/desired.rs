@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::config::KeepWarm;
 use crate::names::{Names, TAG_APP, TAG_STAGE};
 use crate::platform::Architecture;
+use crate::role::{self, RoleSetting};
 use crate::settings::Settings;
 use lzap_wire::env::{LZAP_APP, LZAP_STAGE};
 use lzap_wire::envelope::{Kind, event};
@@ -65,10 +66,8 @@ pub struct Stage {
     pub function: FunctionConfig,
     /// What the published version says about itself.
     pub version_description: String,
-    /// Who may take the execution role.
-    pub trust_policy: Value,
-    /// What the execution role may do.
-    pub role_policy: Value,
+    /// The execution role, unless an existing one is used.
+    pub role: Option<Role>,
     /// Days that logs are kept.
     pub log_retention_days: u16,
     /// The keep-warm rule, unless it is off.
@@ -81,6 +80,19 @@ pub struct Stage {
     pub canary: Option<u8>,
     /// What has the stage's names but not its tags is taken over.
     pub adopt: bool,
+}
+
+/// The execution role that lzap makes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Role {
+    /// Its IAM path.
+    pub path: String,
+    /// The ARN of the policy that bounds it.
+    pub permissions_boundary: Option<String>,
+    /// Who may take it.
+    pub trust_policy: Value,
+    /// What it may do.
+    pub policy: Value,
 }
 
 /// A zip on this machine.
@@ -165,8 +177,7 @@ pub fn stage(settings: &Settings, names: Names, artifact: Artifact, version_desc
             environment,
         },
         version_description,
-        trust_policy: trust_policy(),
-        role_policy: role_policy(&names),
+        role: role(settings, &names),
         log_retention_days: settings.log_retention_days,
         keep_versions: settings.keep_versions,
         health_path: settings.health_path.clone(),
@@ -177,30 +188,16 @@ pub fn stage(settings: &Settings, names: Names, artifact: Artifact, version_desc
     }
 }
 
-/// Lambda, and nobody else, may take the role.
-fn trust_policy() -> Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Principal": { "Service": "lambda.amazonaws.com" },
-            "Action": "sts:AssumeRole"
-        }]
-    })
-}
-
-/// The least that a function needs: to write to its own log group. The `:*` stands for the group's streams, whose
-/// names Lambda makes up.
-///
-/// AWS: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html>
-fn role_policy(names: &Names) -> Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-            "Resource": format!("{}:*", names.log_group_arn())
-        }]
+/// The role that lzap makes; none where `lzap.toml` names an existing one.
+fn role(settings: &Settings, names: &Names) -> Option<Role> {
+    let RoleSetting::Made(made) = &settings.role else {
+        return None;
+    };
+    Some(Role {
+        path: made.path.clone(),
+        permissions_boundary: made.permissions_boundary.clone(),
+        trust_policy: role::trust_policy(),
+        policy: role::policy(names, &made.statements),
     })
 }
 

@@ -14,7 +14,7 @@ pub struct Observed {
     pub names: Names,
     /// The bucket of the account and region.
     pub bucket: Option<Bucket>,
-    /// The execution role.
+    /// The execution role that lzap made; not looked up where an existing one is used.
     pub role: Option<Role>,
     /// The log group.
     pub log_group: Option<LogGroup>,
@@ -67,6 +67,10 @@ impl Bucket {
 /// The execution role.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Role {
+    /// Its IAM path.
+    pub path: String,
+    /// The ARN of the policy that bounds it.
+    pub permissions_boundary: Option<String>,
     /// Its trust policy.
     pub trust_policy: Value,
     /// lzap's inline policy.

@@ -8,6 +8,7 @@ use toml::Spanned;
 
 use crate::config::{Config, ConfigError, DEFAULT_KEEP_WARM_MINS, KeepWarm, StageTable, nearest};
 use crate::platform::{Architecture, Include, Linker};
+use crate::role::{MadeRole, RoleSetting, Statement};
 
 /// Published versions that are kept unless set.
 const DEFAULT_KEEP_VERSIONS: u32 = 10;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub health_path: Option<String>,
     /// How many published versions are kept.
     pub keep_versions: u32,
+    /// The role that the function runs as.
+    pub role: RoleSetting,
     /// The user's own tags.
     pub tags: BTreeMap<String, String>,
     /// Where each setting came from, by key.
@@ -98,7 +101,9 @@ impl Settings {
                 self.tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" "),
             ),
         ];
+        let role = self.role.listing();
         rows.into_iter()
+            .chain(role)
             .map(|(key, value)| (key, value, self.origins.get(key).cloned().unwrap_or(Origin::Default)))
             .collect()
     }
@@ -253,6 +258,7 @@ pub fn resolve(config: &Config, overrides: &Overrides) -> Result<Settings, Confi
         keep_versions: pick
             .value("keep_versions", |t| t.keep_versions.as_ref())
             .unwrap_or(DEFAULT_KEEP_VERSIONS),
+        role: role(&mut pick)?,
         tags: pick.table("tags", |t| &t.tags),
         stage,
         origins: pick.origins,
@@ -307,6 +313,11 @@ impl Picker<'_> {
         Some(value.get_ref().clone())
     }
 
+    /// Where the value that is in effect stands.
+    fn span<T>(&self, get: impl Fn(&StageTable) -> Option<&Spanned<T>>) -> Option<std::ops::Range<usize>> {
+        self.tables.iter().find_map(|(_, table)| get(table)).map(Spanned::span)
+    }
+
     /// A value that the environment overrides.
     fn outer(
         &mut self,
@@ -340,6 +351,33 @@ impl Picker<'_> {
         }
         merged
     }
+}
+
+/// The execution role: an existing one excludes every key about the one that lzap would make.
+fn role(pick: &mut Picker<'_>) -> Result<RoleSetting, ConfigError> {
+    if let Some(arn) = pick.value("role_arn", |t| t.role_arn.as_ref()) {
+        let rivals = [
+            ("role_path", pick.span(|t| t.role_path.as_ref())),
+            ("role_permissions_boundary", pick.span(|t| t.role_permissions_boundary.as_ref())),
+            ("role_statements", pick.span(|t| t.role_statements.as_ref())),
+        ];
+        let rival = rivals.into_iter().find_map(|(key, span)| Some((key, span?)));
+        return match rival {
+            None => Ok(RoleSetting::Existing(arn)),
+            Some((key, span)) => Err(ConfigError::at(
+                span,
+                format!("`{key}` and `role_arn` exclude each other"),
+                format!("lzap changes nothing of an existing role: take out `{key}`, or `role_arn`"),
+            )),
+        };
+    }
+    let statements = pick.value("role_statements", |t| t.role_statements.as_ref()).unwrap_or_default();
+    Ok(RoleSetting::Made(MadeRole {
+        path: pick.value("role_path", |t| t.role_path.as_ref()).unwrap_or_else(|| "/".to_owned()),
+        permissions_boundary: pick
+            .value("role_permissions_boundary", |t| t.role_permissions_boundary.as_ref()),
+        statements: statements.iter().map(Statement::new).collect(),
+    }))
 }
 
 fn includes(entries: &[Spanned<String>]) -> Result<Vec<Include>, ConfigError> {

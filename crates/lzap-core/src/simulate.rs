@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::desired::FunctionConfig;
 use crate::history;
-use crate::names::{API_PRINCIPAL, EVENTS_PRINCIPAL, POLICY, STATEMENT_API, STATEMENT_KEEP_WARM, TARGET};
+use crate::names::{
+    API_PRINCIPAL, EVENTS_PRINCIPAL, POLICY, RoleName, STATEMENT_API, STATEMENT_KEEP_WARM, TARGET,
+};
 use crate::observed::{
     Alias, Api, AutoDeploy, Bucket, Canary, Function, Integration, LiveRule, LogGroup, Object, Observed,
     Permission, Role, Route, Target, Version, is_ours,
@@ -46,6 +48,8 @@ impl World {
             | Call::DeleteBucketIfEmpty => self.bucket(call),
             Call::CreateRole { .. }
             | Call::UpdateTrustPolicy(_)
+            | Call::PutPermissionsBoundary(_)
+            | Call::DeletePermissionsBoundary
             | Call::PutRolePolicy(_)
             | Call::TagRole(_)
             | Call::DeleteRolePolicy(_)
@@ -114,8 +118,13 @@ impl World {
 
     fn role(&mut self, call: &Call) {
         match call {
-            Call::CreateRole { trust_policy, tags } => {
+            Call::CreateRole { permissions_boundary, trust_policy, tags } => {
+                let RoleName::Made { path } = self.cloud.names.role.clone() else {
+                    panic!("an existing role is never made");
+                };
                 self.cloud.role = Some(Role {
+                    path,
+                    permissions_boundary: permissions_boundary.clone(),
                     trust_policy: trust_policy.clone(),
                     policy: None,
                     inline: Vec::new(),
@@ -132,6 +141,8 @@ impl World {
                 let role = self.cloud.role.as_mut().expect("the role exists");
                 match call {
                     Call::UpdateTrustPolicy(policy) => role.trust_policy = policy.clone(),
+                    Call::PutPermissionsBoundary(arn) => role.permissions_boundary = Some(arn.clone()),
+                    Call::DeletePermissionsBoundary => role.permissions_boundary = None,
                     Call::PutRolePolicy(policy) => {
                         role.policy = Some(policy.clone());
                         role.inline = vec![POLICY.to_owned()];
@@ -231,7 +242,8 @@ impl World {
     fn function(&mut self, call: &Call) {
         match call {
             Call::CreateFunction { config, artifact, tags } => {
-                assert!(self.cloud.role.is_some(), "the role comes before the function");
+                let is_existing = config.role_arn != self.cloud.names.role_arn();
+                assert!(is_existing || self.cloud.role.is_some(), "the role comes before the function");
                 let key = self.cloud.names.artifact_key(&artifact.sha256);
                 let uploaded = self.cloud.bucket.as_ref().is_some_and(|bucket| bucket.has(&key));
                 assert!(uploaded, "the code comes before the function");

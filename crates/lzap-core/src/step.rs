@@ -277,6 +277,8 @@ pub enum Call {
     UploadArtifact(Artifact),
     /// `iam:CreateRole`.
     CreateRole {
+        /// The ARN of the policy that bounds it.
+        permissions_boundary: Option<String>,
         /// Who may take it.
         trust_policy: Value,
         /// Its tags.
@@ -284,6 +286,10 @@ pub enum Call {
     },
     /// `iam:UpdateAssumeRolePolicy`.
     UpdateTrustPolicy(Value),
+    /// `iam:PutRolePermissionsBoundary`: the ARN of the policy.
+    PutPermissionsBoundary(String),
+    /// `iam:DeleteRolePermissionsBoundary`.
+    DeletePermissionsBoundary,
     /// `iam:PutRolePolicy`.
     PutRolePolicy(Value),
     /// `iam:TagRole`.

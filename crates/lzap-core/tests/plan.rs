@@ -6,10 +6,11 @@ use base64::Engine as _;
 use lzap_core::config::KeepWarm;
 use lzap_core::desired::Ending;
 use lzap_core::desired::{self, Artifact, Desired, FunctionConfig, Rollback, Stage, Undeploy};
-use lzap_core::names::{Names, Place, hex};
+use lzap_core::names::{Names, Place, RoleName, hex};
 use lzap_core::observed::{Api, AutoDeploy, Canary, Observed};
 use lzap_core::plan::{PlanError, plan};
 use lzap_core::platform::Architecture;
+use lzap_core::role::{MadeRole, RoleSetting, Statement};
 use lzap_core::settings::{Overrides, resolve};
 use lzap_core::simulate::tags;
 use lzap_core::step::{Action, Call, Origin, Plan, Resource};
@@ -24,6 +25,7 @@ fn names() -> Names {
             account: "123456789012".to_owned(),
             region: "eu-central-1".to_owned(),
         },
+        role: RoleName::default(),
     }
 }
 
@@ -39,7 +41,8 @@ fn stage(code: u8, edit: impl FnOnce(&mut lzap_core::settings::Settings)) -> Sta
         code_sha256: base64::engine::general_purpose::STANDARD.encode(digest),
         bytes: 1000,
     };
-    desired::stage(&settings, names(), artifact, format!("commit{code} | me | now"))
+    let names = Names { role: settings.role.name(), ..names() };
+    desired::stage(&settings, names, artifact, format!("commit{code} | me | now"))
 }
 
 fn deployed(stage: &Stage, from: &Observed) -> Observed {
@@ -48,6 +51,29 @@ fn deployed(stage: &Stage, from: &Observed) -> Observed {
 }
 
 const UNDEPLOY: Desired = Desired::Nothing(Undeploy { keep_logs: false, adopt: false });
+const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/boundary";
+
+fn made(path: &str, boundary: Option<&str>, actions: &[&str]) -> RoleSetting {
+    let statement = |action: &&str| Statement {
+        actions: vec![(*action).to_owned()],
+        resources: vec!["arn:aws:s3:::uploads/*".to_owned()],
+        conditions: BTreeMap::new(),
+    };
+    RoleSetting::Made(MadeRole {
+        path: path.to_owned(),
+        permissions_boundary: boundary.map(str::to_owned),
+        statements: actions.iter().map(statement).collect(),
+    })
+}
+
+fn any_role() -> impl Strategy<Value = RoleSetting> {
+    prop_oneof![
+        (any::<bool>(), any::<bool>()).prop_map(|(bounded, reads)| {
+            made("/", bounded.then_some(BOUNDARY), if reads { &["s3:GetObject"] } else { &[] })
+        }),
+        Just(RoleSetting::Existing("arn:aws:iam::123456789012:role/team/shop".to_owned())),
+    ]
+}
 
 prop_compose! {
     fn any_stage()(
@@ -59,6 +85,7 @@ prop_compose! {
         keep in 1..4_u32,
         team in proptest::option::of("[a-c]"),
         variable in proptest::option::of("[a-c]"),
+        role in any_role(),
     ) -> Stage {
         stage(code, |settings| {
             settings.memory_mb = memory_mb;
@@ -67,6 +94,7 @@ prop_compose! {
             settings.log_retention_days = days;
             settings.keep_versions = keep;
             settings.tags = team.map(|value| ("team".to_owned(), value)).into_iter().collect();
+            settings.role = role;
             settings.environment = variable.map(|value| ("MODE".to_owned(), value)).into_iter().collect();
         })
     }
@@ -372,6 +400,47 @@ fn a_rollback_ends_a_canary_before_it_goes_back() {
     let plan = plan(&Desired::Version(Rollback::Previous), &cloud).expect("a plan");
     let after = cloud.after(&plan, plan.steps.len()).alias.expect("an alias");
     assert_eq!((after.version.as_str(), after.canary), ("2", None));
+}
+
+#[test]
+fn a_role_is_bounded_before_anything_else_of_it_changes() {
+    let cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
+    let wanted = stage(1, |settings| settings.role = made("/", Some(BOUNDARY), &["s3:GetObject"]));
+    let change = plan(&Desired::Stage(Box::new(wanted.clone())), &cloud).expect("a plan");
+    let calls: Vec<&Call> = change.steps.iter().map(|step| &step.call).collect();
+    assert!(
+        matches!(calls.as_slice(), [Call::PutPermissionsBoundary(arn), Call::PutRolePolicy(_)] if arn == BOUNDARY),
+        "{calls:?}"
+    );
+    assert_eq!(change.steps[1].after, [0]);
+    let fields: Vec<&str> = change.changes[0].fields.iter().map(|field| field.field.as_str()).collect();
+    assert_eq!(fields, ["permissions boundary", "policy"]);
+    // And back: a boundary that is no longer wanted, or was set by hand, goes.
+    let bounded = deployed(&wanted, &cloud);
+    let back = plan(&Desired::Stage(Box::new(stage(1, |_| ()))), &bounded).expect("a plan");
+    assert!(back.steps.iter().any(|step| step.call == Call::DeletePermissionsBoundary), "{:?}", back.steps);
+}
+
+#[test]
+fn a_role_under_another_path_is_an_error_that_says_both() {
+    let cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
+    let wanted = stage(1, |settings| settings.role = made("/team/", None, &[]));
+    assert_eq!(wanted.function.role_arn, "arn:aws:iam::123456789012:role/team/shop-dev-eu-central-1-lzap");
+    let error = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect_err("a role can't be moved");
+    assert!(error.to_string().contains("under the path `/`"), "{error}");
+    let help = miette::Diagnostic::help(&error).expect("a help").to_string();
+    assert!(help.contains("role_path = \"/\"") && help.contains("lzap undeploy dev"), "{help}");
+}
+
+#[test]
+fn of_an_existing_role_nothing_is_made_changed_or_deleted() {
+    let arn = "arn:aws:iam::123456789012:role/team/shop";
+    let wanted = stage(1, |settings| settings.role = RoleSetting::Existing(arn.to_owned()));
+    let cloud = deployed(&wanted, &Observed::nothing(names()));
+    assert_eq!(cloud.role, None);
+    assert_eq!(cloud.function.as_ref().map(|function| function.config.role_arn.as_str()), Some(arn));
+    let gone = plan(&UNDEPLOY, &cloud).expect("a plan");
+    assert!(gone.changes.iter().all(|change| change.resource != Resource::Role), "{:?}", gone.changes);
 }
 
 #[test]

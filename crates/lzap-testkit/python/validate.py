@@ -6,7 +6,8 @@ patterns, enums, ranges.
 
 stdin:  one JSON object per line: {"service", "method", "target", "headers": [[NAME, VALUE], ...], "body": BASE64}.
         `service` is the one in the request's SigV4 scope, `target` the path with its query.
-stdout: one JSON object per line, in the same order: {"operation": "lambda:GetFunction", "problems": [TEXT, ...]}.
+stdout: one JSON object per line, in the same order: {"operation": "lambda:GetFunction", "problems": [TEXT, ...],
+        "input": {MEMBER: VALUE}}.
 exit:   1 when there are problems.
 """
 
@@ -345,7 +346,7 @@ def validate(record):
     value = parse(request, operation, problems)
     if operation.input_shape:
         check(operation.input_shape, value, operation.name, problems)
-    return {"operation": f"{request.service}:{operation.name}", "problems": problems}
+    return {"operation": f"{request.service}:{operation.name}", "problems": problems, "input": value}
 
 
 def main():
@@ -355,9 +356,9 @@ def main():
         try:
             result = validate(record)
         except Exception as error:  # A request that can't be read at all is a finding, not a crash.
-            result = {"operation": f"{record['service']}:?", "problems": [f"unreadable: {error!r}"]}
+            result = {"operation": f"{record['service']}:?", "problems": [f"unreadable: {error!r}"], "input": {}}
         found = found or bool(result["problems"])
-        print(json.dumps(result))
+        print(json.dumps(result, default=lambda _: None))  # Of bodies that are bytes nothing is said.
     return 1 if found else 0
 
 

@@ -78,6 +78,8 @@ pub struct Checked {
     pub operation: String,
     /// What AWS would refuse; empty when all is well.
     pub problems: Vec<String>,
+    /// What was asked for, by the members of the operation's input.
+    pub input: Value,
 }
 
 impl Checked {
@@ -150,6 +152,7 @@ fn parse_checked(line: &str) -> io::Result<Checked> {
     Ok(Checked {
         operation: value["operation"].as_str().unwrap_or_default().to_owned(),
         problems: problems.filter_map(|problem| problem.as_str().map(str::to_owned)).collect(),
+        input: value["input"].clone(),
     })
 }
 

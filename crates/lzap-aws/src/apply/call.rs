@@ -43,23 +43,6 @@ impl Site<'_> {
                 write!(BUSY, progress, s3::delete_objects(clients, names, keys));
             }
             Call::DeleteBucketIfEmpty => write!(BUSY, progress, s3::delete_bucket(clients, names)),
-            Call::CreateRole { trust_policy, tags } => {
-                write!(BUSY, progress, iam::create_role(clients, names, trust_policy, tags));
-            }
-            Call::UpdateTrustPolicy(policy) => {
-                write!(BUSY, progress, iam::update_trust_policy(clients, names, policy));
-            }
-            Call::PutRolePolicy(policy) => {
-                write!(FRESH, progress, iam::put_role_policy(clients, names, policy));
-            }
-            Call::DeleteRolePolicy(policy) => {
-                write!(BUSY, progress, iam::delete_role_policy(clients, names, policy));
-            }
-            Call::DetachRolePolicy(arn) => {
-                write!(BUSY, progress, iam::detach_role_policy(clients, names, arn));
-            }
-            Call::TagRole(tags) => write!(FRESH, progress, iam::tag_role(clients, names, tags)),
-            Call::DeleteRole => write!(BUSY, progress, iam::delete_role(clients, names)),
             Call::CreateLogGroup { tags } => {
                 write!(BUSY, progress, logs::create_log_group(clients, names, tags));
             }
@@ -127,6 +110,15 @@ impl Site<'_> {
             }
             Call::DeleteFunction => write!(BUSY, progress, lambda::delete_function(clients, names)),
             Call::DeleteApi(id) => write!(BUSY, progress, apigateway::delete_api(clients, id)),
+            Call::CreateRole { .. }
+            | Call::UpdateTrustPolicy(_)
+            | Call::PutPermissionsBoundary(_)
+            | Call::DeletePermissionsBoundary
+            | Call::PutRolePolicy(_)
+            | Call::TagRole(_)
+            | Call::DeleteRolePolicy(_)
+            | Call::DetachRolePolicy(_)
+            | Call::DeleteRole => self.carry_out_role(call, progress).await?,
             Call::CreateApi { .. }
             | Call::CreateIntegration(_)
             | Call::UpdateIntegration { .. }
@@ -137,6 +129,40 @@ impl Site<'_> {
             | Call::TagApi { .. } => return self.carry_out_api(call, late, progress).await,
         }
         Ok(Made::Nothing)
+    }
+
+    /// The calls to IAM.
+    async fn carry_out_role(self, call: &Call, progress: Progress<'_>) -> Result<(), StepError> {
+        let Self { clients, names, .. } = self;
+        match call {
+            Call::CreateRole { permissions_boundary, trust_policy, tags } => {
+                let boundary = permissions_boundary.as_deref();
+                write!(BUSY, progress, iam::create_role(clients, names, boundary, trust_policy, tags));
+            }
+            Call::UpdateTrustPolicy(policy) => {
+                write!(BUSY, progress, iam::update_trust_policy(clients, names, policy));
+            }
+            Call::PutPermissionsBoundary(arn) => {
+                write!(BUSY, progress, iam::put_permissions_boundary(clients, names, arn));
+            }
+            Call::DeletePermissionsBoundary => {
+                write!(BUSY, progress, iam::delete_permissions_boundary(clients, names));
+            }
+            Call::PutRolePolicy(policy) => {
+                write!(FRESH, progress, iam::put_role_policy(clients, names, policy));
+            }
+            Call::TagRole(tags) => write!(FRESH, progress, iam::tag_role(clients, names, tags)),
+            Call::DeleteRolePolicy(policy) => {
+                write!(BUSY, progress, iam::delete_role_policy(clients, names, policy));
+            }
+            Call::DetachRolePolicy(arn) => {
+                write!(BUSY, progress, iam::detach_role_policy(clients, names, arn));
+            }
+            Call::DeleteRole => write!(BUSY, progress, iam::delete_role(clients, names)),
+            // `carry_out` has all the others.
+            _ => {}
+        }
+        Ok(())
     }
 
     /// The calls to API Gateway.

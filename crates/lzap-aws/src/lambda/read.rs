@@ -56,17 +56,6 @@ pub(crate) async fn list_versions(clients: &Clients, names: &Names) -> Result<Ve
     }
 }
 
-/// `lambda:GetAlias` of `live`.
-pub(crate) async fn get_alias(clients: &Clients, names: &Names) -> Result<Option<Alias>, AwsError> {
-    let call = clients.lambda().get_alias().function_name(names.function()).name(ALIAS);
-    let alias = call.send().await.named("lambda:GetAlias").found()?;
-    Ok(alias.map(|alias| Alias {
-        version: alias.function_version.unwrap_or_default(),
-        description: alias.description.unwrap_or_default(),
-        canary: canary(alias.routing_config.as_ref()),
-    }))
-}
-
 /// `lambda:ListAliases`, all pages: the alias `live`, and the versions that any alias holds.
 pub(crate) async fn list_aliases(
     clients: &Clients,

@@ -10,6 +10,7 @@ mod init;
 pub(crate) mod local;
 mod package;
 mod plan;
+mod policy;
 mod rollback;
 mod session;
 mod status;
@@ -117,6 +118,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
         Command::Unlock(args) => unlock::run(context, &args).await,
         Command::Package(args) => package::run(context, &args).await,
         Command::Local(command) => local::run(context, command).await,
+        Command::Policy(args) => policy::run(context, &args).await,
         Command::Config(args) => config::run(context, &args),
         Command::Completions(args) => Ok(completions::run(context, &args)),
     }

@@ -1,7 +1,8 @@
-//! Everything that a person sees: the printer, the progress line, plans, reports, questions.
+//! Everything that a person sees: the printer, the progress line, plans, policies, reports, questions.
 
 pub(crate) mod ask;
 pub(crate) mod plan_view;
+pub(crate) mod policy_view;
 pub(crate) mod printer;
 pub(crate) mod progress;
 pub(crate) mod report;

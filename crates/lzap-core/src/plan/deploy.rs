@@ -11,7 +11,7 @@ mod function;
 
 use crate::desired::Stage;
 use crate::observed::{LiveRule, Observed};
-use crate::plan::diff::missing_tags;
+use crate::plan::diff::{missing_tags, role_calls};
 use crate::plan::{Builder, PlanError};
 use crate::step::{Action, Call, FieldChange, Plan, Resource, StepId};
 
@@ -74,25 +74,22 @@ impl Deploy<'_> {
 
     fn role(&mut self) -> Option<StepId> {
         let stage = self.stage;
+        let wanted = stage.role.as_ref()?;
         let name = stage.names.role();
-        let Some(role) = &self.observed.role else {
+        let Some(live) = &self.observed.role else {
             let change = self.builder.change(Resource::Role, name, Action::Create);
-            let call =
-                Call::CreateRole { trust_policy: stage.trust_policy.clone(), tags: stage.tags.clone() };
+            let call = Call::CreateRole {
+                permissions_boundary: wanted.permissions_boundary.clone(),
+                trust_policy: wanted.trust_policy.clone(),
+                tags: stage.tags.clone(),
+            };
             let create = self.builder.step(change, call, []);
-            return Some(self.builder.step(change, Call::PutRolePolicy(stage.role_policy.clone()), [create]));
+            return Some(self.builder.step(change, Call::PutRolePolicy(wanted.policy.clone()), [create]));
         };
-        let trust_differs = role.trust_policy != stage.trust_policy;
-        let policy_differs = role.policy.as_ref() != Some(&stage.role_policy);
-        let mut fields = missing_tags(&role.tags, &stage.tags);
-        let tags_differ = !fields.is_empty();
-        if trust_differs {
-            fields.push(FieldChange::new("trust policy", &role.trust_policy, &stage.trust_policy).drifted());
-        }
-        if policy_differs {
-            let before = role.policy.as_ref().map(ToString::to_string);
-            fields.push(FieldChange::of("policy", before, Some(stage.role_policy.to_string())));
-        }
+        let (calls, mut fields) = role_calls(live, wanted);
+        let tags = missing_tags(&live.tags, &stage.tags);
+        let tags_differ = !tags.is_empty();
+        fields.extend(tags);
         if fields.is_empty() {
             return None;
         }
@@ -100,12 +97,7 @@ impl Deploy<'_> {
         if tags_differ {
             self.builder.step(change, Call::TagRole(stage.tags.clone()), []);
         }
-        let trust = trust_differs
-            .then(|| self.builder.step(change, Call::UpdateTrustPolicy(stage.trust_policy.clone()), []));
-        if policy_differs {
-            return Some(self.builder.step(change, Call::PutRolePolicy(stage.role_policy.clone()), trust));
-        }
-        trust
+        calls.into_iter().fold(None, |last, call| Some(self.builder.step(change, call, last)))
     }
 
     fn log_group(&mut self) -> Option<StepId> {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::desired::{FunctionConfig, Stage};
-use crate::observed::{Api, AutoDeploy, Function, LiveRule, Version};
+use crate::desired::{self, FunctionConfig, Stage};
+use crate::observed::{Api, AutoDeploy, Function, LiveRule, Role, Version};
 use crate::step::{Action, ApiRef, Call, FieldChange, IntegrationRef};
 
 pub(super) const ARCHITECTURE: &str = "architecture";
@@ -72,6 +72,30 @@ pub(super) fn config_changes(live: &FunctionConfig, wanted: &FunctionConfig) -> 
         }
     }
     changes
+}
+
+/// The calls that bring a role in line, in their order: the boundary first, since an account may want it in place
+/// before it lets anything else of the role change.
+pub(super) fn role_calls(live: &Role, wanted: &desired::Role) -> (Vec<Call>, Vec<FieldChange>) {
+    let (mut calls, mut fields) = (Vec::new(), Vec::new());
+    if live.permissions_boundary != wanted.permissions_boundary {
+        let (before, after) = (live.permissions_boundary.clone(), wanted.permissions_boundary.clone());
+        fields.push(FieldChange::of("permissions boundary", before, after));
+        calls.push(match &wanted.permissions_boundary {
+            Some(boundary) => Call::PutPermissionsBoundary(boundary.clone()),
+            None => Call::DeletePermissionsBoundary,
+        });
+    }
+    if live.trust_policy != wanted.trust_policy {
+        fields.push(FieldChange::new("trust policy", &live.trust_policy, &wanted.trust_policy).drifted());
+        calls.push(Call::UpdateTrustPolicy(wanted.trust_policy.clone()));
+    }
+    if live.policy.as_ref() != Some(&wanted.policy) {
+        let before = live.policy.as_ref().map(ToString::to_string);
+        fields.push(FieldChange::of("policy", before, Some(wanted.policy.to_string())));
+        calls.push(Call::PutRolePolicy(wanted.policy.clone()));
+    }
+    (calls, fields)
 }
 
 pub(super) fn rule_fields(

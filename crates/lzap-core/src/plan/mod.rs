@@ -14,7 +14,7 @@ mod undeploy;
 
 use std::collections::BTreeMap;
 
-use crate::desired::Desired;
+use crate::desired::{Desired, Stage};
 use crate::names::Names;
 use crate::observed::{Observed, is_ours};
 use crate::step::{Action, Call, Change, FieldChange, Plan, Resource, Step, StepId};
@@ -26,6 +26,7 @@ use crate::step::{Action, Call, Change, FieldChange, Plan, Resource, Step, StepI
 pub fn plan(desired: &Desired, observed: &Observed) -> Result<Plan, PlanError> {
     match desired {
         Desired::Stage(stage) => {
+            refuse_moved_role(stage, observed)?;
             if !stage.adopt {
                 refuse_foreign(observed)?;
                 refuse_foreign_parts(observed, stage.keep_warm.is_some())?;
@@ -67,6 +68,24 @@ pub enum PlanError {
         name: String,
         /// The app.
         app: String,
+        /// The stage.
+        stage: String,
+    },
+    /// The role is under another path.
+    #[error("role `{role}` exists under the path `{live}`, and AWS can't move it to `{wanted}`")]
+    #[diagnostic(
+        code(lzap::plan::role_path),
+        help(
+            "write `role_path = \"{live}\"` into lzap.toml, or make it anew: `lzap undeploy {stage}`, then deploy again"
+        )
+    )]
+    RolePath {
+        /// The role.
+        role: String,
+        /// Where it is.
+        live: String,
+        /// Where it should be.
+        wanted: String,
         /// The stage.
         stage: String,
     },
@@ -164,6 +183,19 @@ fn refuse_foreign_parts(observed: &Observed, keep_warm: bool) -> Result<(), Plan
 fn not_ours(observed: &Observed, resource: &'static str, name: String) -> PlanError {
     let Names { app, stage, .. } = observed.names.clone();
     PlanError::NotOurs { resource, name, app, stage }
+}
+
+/// A role that exists can't change its path.
+fn refuse_moved_role(stage: &Stage, observed: &Observed) -> Result<(), PlanError> {
+    match (&stage.role, &observed.role) {
+        (Some(wanted), Some(live)) if wanted.path != live.path => Err(PlanError::RolePath {
+            role: stage.names.role(),
+            live: live.path.clone(),
+            wanted: wanted.path.clone(),
+            stage: stage.names.stage.clone(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Collects changes and steps.

@@ -63,7 +63,8 @@ impl Deploy<'_> {
     fn config_fields(&self, function: &Function) -> Vec<FieldChange> {
         let wanted = &self.stage.function;
         let mut fields = config_changes(&function.config, wanted);
-        if self.observed.role.is_none() && function.config.role_arn == wanted.role_arn {
+        let is_gone = self.stage.role.is_some() && self.observed.role.is_none();
+        if is_gone && function.config.role_arn == wanted.role_arn {
             fields.push(FieldChange::new("role", "(deleted)", &wanted.role_arn).drifted());
         }
         let Some(live) = self.observed.live() else { return fields };
