@@ -210,7 +210,8 @@ pub fn resolve(config: &Config, overrides: &Overrides) -> Result<Settings, Confi
     };
     let local = stage == LOCAL;
     // What another stage says about AWS's machines isn't meant for this one; only the stage's own word counts.
-    let says_itself = tables.first().is_some_and(|(name, table)| *name == LOCAL && table.architecture.is_some());
+    let says_itself =
+        tables.first().is_some_and(|(name, table)| *name == LOCAL && table.architecture.is_some());
     let host = if local && !says_itself { overrides.host } else { None };
     let architecture = match host {
         Some(host) => pick.note("architecture", Origin::Host, host),

@@ -58,8 +58,7 @@ impl Launch {
         }
         let mut head = Vec::with_capacity(HEAD);
         // What can't be read can't be executed either; the kernel says why.
-        let _unread =
-            File::open(bootstrap).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head));
+        let _unread = File::open(bootstrap).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head));
         if head.starts_with(b"#!") {
             return Ok(Self::Direct);
         }
@@ -67,7 +66,8 @@ impl Launch {
             return Err(Refusal::format(None));
         };
         if elf.architecture != architectures.own {
-            let hint = format!("`bootstrap` is for {}, the function for {}", elf.architecture, architectures.own);
+            let hint =
+                format!("`bootstrap` is for {}, the function for {}", elf.architecture, architectures.own);
             return Err(Refusal::format(Some(hint)));
         }
         if architectures.own == architectures.host {
@@ -154,12 +154,13 @@ impl Elf {
             _ => return None,
         };
         let (table, size, count) = (number(head, 32, 8)?, number(head, 54, 2)?, number(head, 56, 2)?);
-        let loader = (0..count).filter_map(|index| index.checked_mul(size)?.checked_add(table)).find_map(|at| {
-            (number(head, at, 4)? == PT_INTERP).then_some(())?;
-            let from = usize::try_from(number(head, at + 8, 8)?).ok()?;
-            let name = head.get(from..)?.split(|byte| *byte == 0).next()?;
-            Some(String::from_utf8_lossy(name).into_owned())
-        });
+        let loader =
+            (0..count).filter_map(|index| index.checked_mul(size)?.checked_add(table)).find_map(|at| {
+                (number(head, at, 4)? == PT_INTERP).then_some(())?;
+                let from = usize::try_from(number(head, at + 8, 8)?).ok()?;
+                let name = head.get(from..)?.split(|byte| *byte == 0).next()?;
+                Some(String::from_utf8_lossy(name).into_owned())
+            });
         Some(Self { architecture, machine, loader })
     }
 }
@@ -202,7 +203,10 @@ mod tests {
         let loader = "/lib/ld-linux-aarch64.so.1";
         let read = Elf::read(&elf(183, Some(loader))).expect("an ELF head");
         assert_eq!((read.architecture, read.loader.as_deref()), ("arm64", Some(loader)));
-        assert_eq!(Elf::read(&elf(62, None)).map(|elf| (elf.architecture, elf.loader)), Some(("x86_64", None)));
+        assert_eq!(
+            Elf::read(&elf(62, None)).map(|elf| (elf.architecture, elf.loader)),
+            Some(("x86_64", None))
+        );
         for cut in 0..120 {
             // A file that ends anywhere is no reason to panic.
             let _read = Elf::read(&elf(183, Some(loader))[..cut]);
@@ -212,7 +216,11 @@ mod tests {
     #[test]
     fn a_foreign_binary_is_emulated_where_there_is_an_emulator() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        assert_eq!(launch(&elf(183, None), ARM_ON_X86, &[folder.path()]), Ok(Launch::Direct), "binfmt may do");
+        assert_eq!(
+            launch(&elf(183, None), ARM_ON_X86, &[folder.path()]),
+            Ok(Launch::Direct),
+            "binfmt may do"
+        );
         let emulator = folder.path().join("qemu-aarch64-static");
         fs_err::write(&emulator, "").expect("write a file");
         let launched = launch(&elf(183, None), ARM_ON_X86, &[folder.path()]);
