@@ -122,7 +122,7 @@ fn bare_machine(tools: &[(&str, &str)]) -> Result<(Lzap, TempProject)> {
     machine.write(&host, "")?;
     let real = |tool: &str| format!("{}/bin/{tool}", real_sysroot().display());
     let rustc = format!(
-        "case \"$*\" in *sysroot*) echo {};; *) exec {} \"$@\";; esac",
+        "case \"$*\" in \"--print sysroot\") echo {};; *) exec {} \"$@\";; esac",
         sysroot.display(),
         real("rustc")
     );
@@ -148,25 +148,26 @@ fn real_sysroot() -> PathBuf {
     PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
 }
 
-const ARM64: &str = "app = \"shop\"\n[stage.dev]\nregion = \"eu-central-1\"\n";
+/// `lzap package` of the hello app for arm64, with `more` in the stage, on a bare machine with `tools`.
+fn package_on_bare_machine(more: &str, tools: &[(&str, &str)]) -> Result<Outcome> {
+    let settings = settings(&format!("app = \"hello\"\n[stage.dev]\nregion = \"eu-central-1\"\n{more}\n"))?;
+    let config = settings.path().join("lzap.toml").display().to_string();
+    let (lzap, _machine) = bare_machine(tools)?;
+    lzap.run(hello()?, &["package", "dev", "--config", &config])
+}
 
 /// What the build needs and the machine lacks: nothing is compiled, and one command mends it.
 #[test]
 fn no_standard_library_for_the_target() -> Result {
-    let project = shop(ARM64)?;
-    let (no_rustup, _machine) = bare_machine(&[])?;
-    gallery("no_target", &no_rustup.run(project.path(), &["package", "dev"])?.expect_code(4));
-    let offline = "echo 'error: could not download file' >&2; exit 1";
-    let (no_network, _machine) = bare_machine(&[("rustup", offline)])?;
-    gallery("target_add", &no_network.run(project.path(), &["package", "dev"])?.expect_code(4));
+    gallery("no_target", &package_on_bare_machine("", &[])?.expect_code(4));
+    let offline = ("rustup", "echo 'error: could not download file' >&2; exit 1");
+    gallery("target_add", &package_on_bare_machine("", &[offline])?.expect_code(4));
     Ok(())
 }
 
 #[test]
 fn no_zig() -> Result {
-    let project = shop(&format!("{ARM64}linker = \"zig\"\n"))?;
-    let (lzap, _machine) = bare_machine(&[])?;
-    gallery("no_zig", &lzap.run(project.path(), &["package", "dev"])?.expect_code(4));
+    gallery("no_zig", &package_on_bare_machine("linker = \"zig\"", &[])?.expect_code(4));
     Ok(())
 }
 
