@@ -124,15 +124,13 @@ fn can_run(form: Form) -> bool {
 }
 
 fn build(form: Form) -> Result<Built> {
-    let mut config = format!(
-        "[stage.dev]\nregion = \"{}\"\narchitecture = \"{}\"\nlinker = \"{}\"\n",
+    let config = format!(
+        "[stage.dev]\nregion = \"{}\"\narchitecture = \"{}\"\nlinker = \"{}\"\nfeatures = {:?}\n",
         super::REGION,
         form.architecture,
-        form.linker
+        form.linker,
+        form.allocator.as_slice()
     );
-    if let Some(allocator) = form.allocator {
-        config += &format!("features = [\"{allocator}\"]\n");
-    }
     let settings = TempProject::with_files("settings", &[("lzap.toml", &config)])?;
     let builds = target().join("bench/linkers");
     let mut command = lzap()?;

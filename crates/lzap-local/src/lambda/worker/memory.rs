@@ -74,11 +74,9 @@ mod tests {
             ("7efd62e28000-7efd632a7000 r-xp 00228000 fe:00 10199043     /usr/bin/qemu-aarch64-static", 5000),
             ("7fffcac74000-7fffcac95000 rw-p 00000000 00:00 0     [stack]", 3),
         ];
-        let smaps: String = mappings
-            .iter()
-            .map(|(head, rss)| format!("{head}\nSize: 9999 kB\nRss:  {rss} kB\nVmFlags: rd ex mr\n"))
-            .collect();
-        assert_eq!(guest(&smaps, "/usr/bin/qemu-aarch64-static"), 123 * 1024);
+        let smaps =
+            mappings.map(|(head, rss)| format!("{head}\nSize: 9999 kB\nRss:  {rss} kB\nVmFlags: rd ex mr\n"));
+        assert_eq!(guest(&smaps.concat(), "/usr/bin/qemu-aarch64-static"), 123 * 1024);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::shell::{Failure, Result};
 
 /// Linux counts a process's time in hundredths of a second, whatever the kernel.
 const TICK: Duration = Duration::from_millis(10);
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running function; dropping it ends it.
 pub(super) struct Function {
@@ -71,7 +71,7 @@ impl Function {
             self.events.send(event.clone())?;
             self.wait_until_it_asks()?;
         }
-        let took = self.processor_time()? - before;
+        let took = self.processor_time()?.saturating_sub(before);
         Ok(took / u32::try_from(count.max(1))?)
     }
 
