@@ -19,8 +19,8 @@ pub(super) fn page(built: &[Built]) -> String {
            once. In brackets: the ratio to the first row of the same architecture.\n\
          - **memory**: the most that was resident after all requests.\n\
          - mimalloc compiles C, so it needs zig; dlmalloc and talc are Rust.\n\
-         - Figures for the other architecture than this machine's are those of QEMU: they compare the two rows, and say\n  \
-           nothing about Lambda.\n\n\
+         - The rows of another architecture than this machine's ran under QEMU, whose translation is most of their time: they\n  \
+           show that it runs, and the sizes.\n\n\
          What follows from it: [How it is built](../how-it-is-built.md#why-musl).\n\n\
          ## How to repeat it\n\n\
          ```console\n$ cargo xtask bench linkers\n```\n",
@@ -44,14 +44,19 @@ fn table(built: &[Built]) -> String {
             megabytes(one.bootstrap_bytes),
             megabytes(one.zip_bytes)
         );
-        if let (Some(best), Some(base)) = (one.best, base) {
+        let Some(best) = one.best else {
+            table.push_str("| | | | | |\n");
+            continue;
+        };
+        if !one.form.is_native() {
+            let emulated = best.request.map(|time| format!("{} µs", time.as_micros())).join(" | ");
+            let _ = writeln!(table, "| {:.1} ms | {emulated} | |", best.cold.as_secs_f64() * 1e3);
+        } else if let Some(base) = base {
             let _ = write!(table, "| {:.1} ms ", best.cold.as_secs_f64() * 1e3);
             for (time, base) in best.request.iter().zip(base.request) {
                 let _ = write!(table, "| {} ", beside(*time, base));
             }
             let _ = writeln!(table, "| {} |", megabytes(best.resident_bytes));
-        } else {
-            table.push_str("| | | | | |\n");
         }
     }
     table
