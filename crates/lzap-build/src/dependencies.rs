@@ -78,12 +78,12 @@ impl<'m> Graph<'m> {
         found.first().map(|name| (*name).to_owned())
     }
 
-    /// What to change so that OpenSSL isn't in the binary, where it is; for the first crate, by name, that chose it.
+    /// What to change so that OpenSSL isn't in the binary, where it is; for the first dependency, by name, that chose it.
     fn without_openssl(&self, root: &PackageId) -> Option<String> {
         let is_choice = |id: &PackageId| openssl::CHOICES.contains(&self.name(id));
         let linked = self.linked(root);
         linked.iter().find(|id| self.name(id) == "openssl-sys")?;
-        let chose = |id: &&PackageId| !is_choice(id) && self.normal(id).any(is_choice);
+        let chose = |id: &&PackageId| *id != root && !is_choice(id) && self.normal(id).any(is_choice);
         let culprits: BTreeMap<_, _> = linked
             .into_iter()
             .filter(chose)
