@@ -27,6 +27,8 @@ pub mod elf;
 mod error;
 pub mod git;
 mod linker;
+mod native;
+mod openssl;
 mod profile;
 pub mod project;
 pub mod scaffold;

@@ -222,7 +222,10 @@ pub fn resolve(config: &Config, overrides: &Overrides) -> Result<Settings, Confi
         None => pick.note("app", Origin::Package, overrides.package.clone()),
     };
     let local = stage == LOCAL;
-    let host = if local { overrides.host } else { None };
+    // What another stage says about AWS's machines isn't meant for this one; only the stage's own word counts.
+    let says_itself =
+        tables.first().is_some_and(|(name, table)| *name == LOCAL && table.architecture.is_some());
+    let host = if local && !says_itself { overrides.host } else { None };
     let architecture = match host {
         Some(host) => pick.note("architecture", Origin::Host, host),
         None => pick.value("architecture", |t| t.architecture.as_ref()).unwrap_or(Architecture::Arm64),

@@ -71,6 +71,20 @@ fn local_exists_everywhere_and_is_this_machine() {
     );
 }
 
+/// Another architecture is emulated, where the user asks for it; what the stage extends asks for AWS.
+#[test]
+fn local_has_another_architecture_only_by_its_own_word() {
+    let dev = "[stage.dev]\narchitecture = \"arm64\"\n[stage.local]\nextends = \"dev\"\n";
+    let inherited = settings(dev, Some("local")).expect("fine");
+    assert_eq!(
+        (inherited.architecture, &inherited.origins["architecture"]),
+        (Architecture::X86_64, &Origin::Host)
+    );
+    let own = settings(&format!("{dev}architecture = \"arm64\"\n"), Some("local")).expect("fine");
+    assert_eq!(own.architecture, Architecture::Arm64);
+    assert_eq!(own.origins["architecture"], Origin::File("[stage.local]".to_owned()));
+}
+
 #[test]
 fn local_is_never_the_only_stage() {
     let (message, help, _) = error("[stage.local]\n");

@@ -9,6 +9,7 @@
 
 mod child;
 pub mod csv;
+mod emulator;
 mod http;
 mod local_cloud;
 mod lzap;
@@ -22,6 +23,7 @@ pub mod redact;
 mod rie;
 
 pub use child::Guarded;
+pub use emulator::run_arm64;
 pub use http::{Response, request, wait_until_answers};
 pub use local_cloud::LocalCloud;
 pub use lzap::{Lzap, Outcome, Running};

@@ -57,6 +57,8 @@ enum Task {
 enum Bench {
     /// Calls, depth and seconds of deploys against moto, beside zappa
     Deploy,
+    /// Size, cold start and processor time of an app, by linker and allocator
+    Linkers,
 }
 
 fn main() -> ExitCode {
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Task::Test { stages } => test::run(&stages),
         Task::Tidy => tidy::run(),
         Task::Bench { what: Bench::Deploy } => bench::deploy(),
+        Task::Bench { what: Bench::Linkers } => bench::linkers::run(),
         Task::Generate { check } => generate::run(check),
     };
     match result {

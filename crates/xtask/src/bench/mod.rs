@@ -5,6 +5,7 @@
 //! to be compiled) is in the wall time and taken off in the tool time. zappa's packaging counts: it is what that tool
 //! does on each deploy.
 
+pub(crate) mod linkers;
 mod lzap;
 mod page;
 mod zappa;
