@@ -29,7 +29,7 @@ use tokio::runtime::Runtime;
 
 use crate::upstream::Upstream;
 use request::Ask;
-use waits::{Model, Refusal};
+use waits::{Model, Refusal, Service};
 
 pub use waits::Waits;
 
@@ -142,7 +142,7 @@ async fn pass_on(shared: &Shared, request: Request<Incoming>) -> io::Result<Resp
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let (ask, body) = shared.mend(Ask::of(&parts, &body), &parts, body);
     if let Some(refusal) = shared.model().refusal(&ask, shared.began.elapsed()) {
-        return Ok(refused(refusal));
+        return Ok(refused(&refusal));
     }
     let mut response = shared.upstream.send(&parts, body).await?;
     if response.status().is_success() {
@@ -157,12 +157,24 @@ async fn pass_on(shared: &Shared, request: Request<Incoming>) -> io::Result<Resp
     Ok(response)
 }
 
-/// As Lambda refuses.
-fn refused(refusal: Refusal) -> Response<Bytes> {
-    let body = json!({"Type": "User", "Message": refusal.message, "message": refusal.message});
-    let mut response = Response::new(Bytes::from(body.to_string()));
-    *response.status_mut() = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(refusal.code));
+/// In the form of the service.
+fn refused(refusal: &Refusal) -> Response<Bytes> {
+    let Refusal { service, status, code, message } = refusal;
+    let (content_type, body) = match service {
+        Service::Lambda => {
+            ("application/json", json!({"Type": "User", "Message": message, "message": message}).to_string())
+        }
+        Service::Sts => (
+            "text/xml",
+            format!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+                 </ErrorResponse>"
+            ),
+        ),
+    };
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_REQUEST);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(code));
     response
 }

@@ -31,7 +31,11 @@ pub(super) fn transformed(template: &str, expanded: &str) -> Option<String> {
     }
     let (_, code) = template.split_once("CodeUri: s3://")?;
     let (bucket, key) = code.lines().next()?.trim().split_once('/')?;
-    Some(expanded.replace("\"BUCKET\"", &json!(bucket).to_string()).replace("\"KEY\"", &json!(key).to_string()))
+    Some(
+        expanded
+            .replace("\"BUCKET\"", &json!(bucket).to_string())
+            .replace("\"KEY\"", &json!(key).to_string()),
+    )
 }
 
 /// The form of a change set with its template in place.
@@ -58,7 +62,8 @@ mod tests {
         let openapi = r#"{"info":{"title":"shop","description":""},"paths":{},"openapi":"3.0.1"}"#;
         for (method, target) in [("POST", "/restapis?mode=import"), ("PUT", "/restapis/abc?mode=overwrite")] {
             let document: Value =
-                serde_json::from_slice(&relabelled(method, target, swagger).expect("relabelled")).expect("JSON");
+                serde_json::from_slice(&relabelled(method, target, swagger).expect("relabelled"))
+                    .expect("JSON");
             assert_eq!(document, serde_json::from_str::<Value>(openapi).expect("JSON"));
         }
         assert_eq!(relabelled("POST", "/restapis", r#"{"name":"shop"}"#), None);

@@ -13,6 +13,9 @@ pub(super) enum Ask {
     CreateRole {
         role: String,
     },
+    AssumeRole {
+        role: String,
+    },
     CreateFunction {
         function: String,
         role: String,
@@ -119,6 +122,7 @@ fn form(body: &Bytes) -> Ask {
     let stack = last_stack(&text("StackName"));
     match text("Action").as_str() {
         "CreateRole" => Ask::CreateRole { role: text("RoleName") },
+        "AssumeRole" => Ask::AssumeRole { role: last_part(&text("RoleArn"), '/') },
         "CreateChangeSet" => Ask::PlanStack { stack, template: template(&fields) },
         "CreateStack" | "UpdateStack" => Ask::RunStack { stack, template: template(&fields) },
         "ExecuteChangeSet" => Ask::RunPlanned { stack },
@@ -191,6 +195,10 @@ mod tests {
         let file = Template::File("abc.template".to_owned());
         for (body, asked) in [
             ("Action=CreateRole&RoleName=baker", Ask::CreateRole { role: "baker".to_owned() }),
+            (
+                "Action=AssumeRole&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fbaker",
+                Ask::AssumeRole { role: "baker".to_owned() },
+            ),
             (
                 &format!("Action=CreateStack&StackName=shop&TemplateURL={url}"),
                 Ask::RunStack { stack: shop(), template: file },

@@ -186,7 +186,8 @@ mod tests {
                 "<member><ResourceType>{kind}</ResourceType><ResourceStatus>{status}</ResourceStatus></member>"
             )
         };
-        let kept = event(FUNCTION, "CREATE_COMPLETE") + &event("AWS::CloudFormation::Stack", "CREATE_IN_PROGRESS");
+        let kept =
+            event(FUNCTION, "CREATE_COMPLETE") + &event("AWS::CloudFormation::Stack", "CREATE_IN_PROGRESS");
         let end = event("AWS::CloudFormation::Stack", "CREATE_COMPLETE");
         let told = format!("<R><StackEvents>{end}{kept}</StackEvents></R>");
         assert_eq!(without_the_end(&told), format!("<R><StackEvents>{kept}</StackEvents></R>"));

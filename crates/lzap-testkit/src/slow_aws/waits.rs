@@ -14,7 +14,7 @@ use super::stacks::Stacks;
 /// How long AWS takes.
 #[derive(Clone, Copy, Debug)]
 pub struct Waits {
-    /// From `CreateRole` until Lambda can assume the role.
+    /// From `CreateRole` until anybody can assume the role.
     pub role: Duration,
     /// For which a new function is `Pending`.
     pub created: Duration,
@@ -53,12 +53,20 @@ enum How {
     Updated,
 }
 
-/// An answer of Lambda's that is given in the cloud's place.
+/// An answer that is given in the cloud's place.
 #[derive(Debug, PartialEq)]
 pub(super) struct Refusal {
+    pub(super) service: Service,
     pub(super) status: u16,
     pub(super) code: &'static str,
     pub(super) message: String,
+}
+
+/// Who refuses; each has a form of its own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Service {
+    Lambda,
+    Sts,
 }
 
 impl Model {
@@ -75,6 +83,12 @@ impl Model {
     /// Why AWS wouldn't do it at the time `now`.
     pub(super) fn refusal(&self, ask: &Ask, now: Duration) -> Option<Refusal> {
         match ask {
+            Ask::AssumeRole { role } => self.role_refusal(role, now).map(|_| Refusal {
+                service: Service::Sts,
+                status: 403,
+                code: "AccessDenied",
+                message: format!("User is not authorized to perform: sts:AssumeRole on resource: {role}"),
+            }),
             Ask::CreateFunction { role, .. } => self.role_refusal(role, now),
             Ask::UpdateFunction { function, role } => {
                 let role = role.as_ref().and_then(|role| self.role_refusal(role, now));
@@ -92,7 +106,8 @@ impl Model {
 
     fn role_refusal(&self, role: &str, now: Duration) -> Option<Refusal> {
         let message = "The role defined for the function cannot be assumed by Lambda.".to_owned();
-        let refusal = Refusal { status: 400, code: "InvalidParameterValueException", message };
+        let code = "InvalidParameterValueException";
+        let refusal = Refusal { service: Service::Lambda, status: 400, code, message };
         (now < *self.roles.get(role)?).then_some(refusal)
     }
 
@@ -102,7 +117,8 @@ impl Model {
             How::Updated => format!("An update is in progress for resource: {function}"),
         };
         let message = format!("The operation cannot be performed at this time. {why}");
-        Some(Refusal { status: 409, code: "ResourceConflictException", message })
+        let code = "ResourceConflictException";
+        Some(Refusal { service: Service::Lambda, status: 409, code, message })
     }
 
     fn changing(&self, function: &str, now: Duration) -> Option<How> {
@@ -196,6 +212,9 @@ mod tests {
         model.accepted(&Ask::CreateRole { role: "baker".to_owned() }, at(1_000));
         assert_eq!(code(&model, &create(), 6_999), Some("InvalidParameterValueException"));
         assert_eq!(code(&model, &create(), 7_000), None);
+        let assume = Ask::AssumeRole { role: "baker".to_owned() };
+        assert_eq!(code(&model, &assume, 6_999), Some("AccessDenied"));
+        assert_eq!(code(&model, &assume, 7_000), None);
         // A role that was there before is ready.
         let older = Ask::CreateFunction { function: "shop".to_owned(), role: "older".to_owned() };
         assert_eq!(code(&model, &older, 1_001), None);
