@@ -96,7 +96,7 @@ impl Shared {
                 self.model().stacks().put(&file, &String::from_utf8_lossy(&body));
                 (Ask::PutObject { file }, body)
             }
-            Ask::PlanStack { stack, template } => match self.transformed(&template) {
+            Ask::PlanStack { stack, template } => match self.transformed(&stack, &template) {
                 Some(text) => {
                     let body = gaps::with_template(&body, &text);
                     (Ask::PlanStack { stack, template: request::Template::Body(text) }, body)
@@ -107,10 +107,13 @@ impl Shared {
         }
     }
 
-    fn transformed(&self, template: &request::Template) -> Option<String> {
+    fn transformed(&self, stack: &str, template: &request::Template) -> Option<String> {
         let mut model = self.model();
         let expanded = self.expanded.lock().unwrap_or_else(PoisonError::into_inner);
-        gaps::transformed(model.stacks().text(template)?, expanded.as_deref()?)
+        let source = model.stacks().text(template)?.to_owned();
+        let text = gaps::transformed(&source, expanded.as_deref()?)?;
+        model.stacks().expanded_from(stack, &source);
+        Some(text)
     }
 }
 

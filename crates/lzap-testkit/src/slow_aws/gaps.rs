@@ -5,7 +5,7 @@ use hyper::Method;
 use hyper::http::request::Parts;
 use serde_json::{Value, json};
 
-/// moto imports a REST API from `OpenAPI` 3 with a description only; AWS takes Swagger 2 as well, which differs in
+/// moto imports a REST API from OpenAPI 3 with a description only; AWS takes Swagger 2 as well, which differs in
 /// nothing that moto keeps.
 pub(super) fn api_document(parts: &Parts, body: &Bytes) -> Option<Bytes> {
     let path = parts.uri.path();

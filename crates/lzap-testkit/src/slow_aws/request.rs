@@ -56,6 +56,10 @@ pub(super) enum Ask {
     ReadStack {
         stack: String,
     },
+    /// `GetTemplate`.
+    ReadTemplate {
+        stack: String,
+    },
     DeleteStack {
         stack: String,
     },
@@ -127,6 +131,7 @@ fn form(body: &Bytes) -> Ask {
         "CreateStack" | "UpdateStack" => Ask::RunStack { stack, template: template(&fields) },
         "ExecuteChangeSet" => Ask::RunPlanned { stack },
         "DescribeStacks" | "DescribeStackEvents" => Ask::ReadStack { stack },
+        "GetTemplate" => Ask::ReadTemplate { stack },
         "DeleteStack" => Ask::DeleteStack { stack },
         _ => Ask::Other,
     }

@@ -17,7 +17,7 @@ pub(super) struct Stacks {
     waits: Waits,
     /// Files put that may be templates, by name.
     files: BTreeMap<String, String>,
-    stacks: BTreeMap<String, Stack>,
+    by_name: BTreeMap<String, Stack>,
 }
 
 #[derive(Debug, Default)]
@@ -26,17 +26,24 @@ struct Stack {
     current: Option<String>,
     /// What the last change set would deploy.
     planned: Option<String>,
+    /// What the tool sent, where that was expanded on the way.
+    source: Option<String>,
     until: Duration,
 }
 
 impl Stacks {
     pub(super) fn new(waits: Waits) -> Self {
-        Self { waits, files: BTreeMap::new(), stacks: BTreeMap::new() }
+        Self { waits, files: BTreeMap::new(), by_name: BTreeMap::new() }
     }
 
     /// Keeps a file that was put.
     pub(super) fn put(&mut self, file: &str, text: &str) {
         self.files.insert(file.to_owned(), text.to_owned());
+    }
+
+    /// Keeps what a tool sent for a stack before it was expanded.
+    pub(super) fn expanded_from(&mut self, stack: &str, source: &str) {
+        self.by_name.entry(stack.to_owned()).or_default().source = Some(source.to_owned());
     }
 
     /// The text of a template, wherever it is.
@@ -52,18 +59,18 @@ impl Stacks {
         match ask {
             Ask::PlanStack { stack, template } => {
                 let planned = self.text(template).map(str::to_owned);
-                self.stacks.entry(stack.clone()).or_default().planned = planned;
+                self.by_name.entry(stack.clone()).or_default().planned = planned;
             }
             Ask::RunStack { stack, template } => {
                 let next = self.text(template).map(str::to_owned);
                 self.run(stack, next, now);
             }
             Ask::RunPlanned { stack } => {
-                let next = self.stacks.get_mut(stack).and_then(|stack| stack.planned.take());
+                let next = self.by_name.get_mut(stack).and_then(|stack| stack.planned.take());
                 self.run(stack, next, now);
             }
             Ask::DeleteStack { stack } => {
-                self.stacks.remove(stack);
+                self.by_name.remove(stack);
             }
             _ => {}
         }
@@ -71,7 +78,7 @@ impl Stacks {
 
     fn run(&mut self, name: &str, next: Option<String>, now: Duration) {
         let waits = self.waits;
-        let stack = self.stacks.entry(name.to_owned()).or_default();
+        let stack = self.by_name.entry(name.to_owned()).or_default();
         if let Some(next) = next {
             stack.until = now + held(waits, stack.current.as_deref(), &next);
             stack.current = Some(next);
@@ -80,7 +87,7 @@ impl Stacks {
 
     /// The cloud's answer about a stack that is still held at the time `now`.
     pub(super) fn shown(&self, stack: &str, now: Duration, body: &[u8]) -> Option<Vec<u8>> {
-        self.stacks.get(stack).filter(|stack| now < stack.until)?;
+        self.by_name.get(stack).filter(|stack| now < stack.until)?;
         let text = String::from_utf8_lossy(body);
         let text = without_the_end(&text);
         let text = ["CREATE", "UPDATE"].iter().fold(text, |text, verb| {
@@ -89,6 +96,16 @@ impl Stacks {
             text.replace(&status(&done), &status(&doing))
         });
         Some(text.into_bytes())
+    }
+
+    /// The cloud's answer with the template that the tool sent, as AWS gives it back.
+    pub(super) fn shown_template(&self, stack: &str, body: &[u8]) -> Option<Vec<u8>> {
+        let source = self.by_name.get(stack)?.source.as_ref()?;
+        let text = String::from_utf8_lossy(body);
+        let (head, rest) = text.split_once("<TemplateBody>")?;
+        let (_, tail) = rest.split_once("</TemplateBody>")?;
+        let source = source.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        Some(format!("{head}<TemplateBody>{source}</TemplateBody>{tail}").into_bytes())
     }
 }
 
@@ -177,6 +194,16 @@ mod tests {
         let shown = stacks.shown("shop", Duration::from_secs(8), body);
         assert_eq!(shown.as_deref(), Some(b"<StackStatus>CREATE_IN_PROGRESS</StackStatus>".as_slice()));
         assert_eq!(stacks.shown("shop", Duration::from_secs(9), body), None);
+    }
+
+    #[test]
+    fn a_template_is_given_back_as_it_was_sent() {
+        let mut stacks = Stacks::new(Waits::TYPICAL);
+        let body = b"<R><TemplateBody>{}</TemplateBody></R>";
+        assert_eq!(stacks.shown_template("shop", body), None);
+        stacks.expanded_from("shop", "a: <b>");
+        let shown = stacks.shown_template("shop", body);
+        assert_eq!(shown.as_deref(), Some(b"<R><TemplateBody>a: &lt;b&gt;</TemplateBody></R>".as_slice()));
     }
 
     #[test]

@@ -157,6 +157,7 @@ impl Model {
                 Some(answer.to_string().into_bytes())
             }
             Ask::ReadStack { stack } => self.stacks.shown(stack, now, body),
+            Ask::ReadTemplate { stack } => self.stacks.shown_template(stack, body),
             _ => None,
         }
     }

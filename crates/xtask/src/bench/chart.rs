@@ -64,7 +64,7 @@ const GROUP_HEAD: usize = 22;
 const ROW: usize = 17;
 const BAR: usize = 11;
 /// For a bar's label, and for the text after the longest bar.
-const LABEL: usize = 86;
+const LABEL: usize = 92;
 const TEXT: usize = 110;
 
 /// A picture of `columns`, each of them panels one below the other.
@@ -96,7 +96,7 @@ pub(super) fn svg(title: &str, legend: &[(Ink, &str)], columns: &[Vec<Panel>]) -
             ink.class()
         );
         label(&mut svg, (left + 17, top + 10), "key", meaning);
-        left += 40 + 7 * meaning.len();
+        left += 40 + 6 * meaning.len();
     }
     svg + "</svg>\n"
 }

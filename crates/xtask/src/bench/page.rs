@@ -15,8 +15,8 @@ pub(super) fn page(tools: &[Summary], rounds: u16, stand: &str) -> String {
          The hello app of each tool goes to [moto](https://docs.getmoto.org), a mock of AWS, through a proxy that adds\n\
          {delay} ms to each call and a layer that waits as AWS does: a new role can't be assumed for {role} s, a new\n\
          function is pending for {created} s, a changed one is in progress for {updated} s, and refuses other changes\n\
-         meanwhile. All tools run in turns on the same machine, each on an account of its own; of {rounds} rounds the\n\
-         fastest run of each step counts.\n\n\
+         meanwhile. All tools run in turns on the same machine, each on an account of its own.\n\
+         {rounds}\n\n\
          ![Seconds, bytes and leftovers of each tool](deploy.svg)\n\n\
          {table}\n\
          {TERMS}\n\
@@ -26,17 +26,25 @@ pub(super) fn page(tools: &[Summary], rounds: u16, stand: &str) -> String {
          ## Where lzap stands\n\n\
          {standing}\n\
          {WAITING}\n\
-         {RULES}\n\
+         {REST}\n\
          Measured with {stand}; {versions}.\n",
         delay = DELAY.as_millis(),
         role = WAITS.role.as_secs_f64(),
         created = WAITS.created.as_secs_f64(),
         updated = WAITS.updated.as_secs_f64(),
+        rounds = counted(rounds),
         table = table(tools),
         things = things(tools),
         standing = standing(tools),
         versions = versions.join(", "),
     )
+}
+
+fn counted(rounds: u16) -> String {
+    match rounds {
+        1 => "There was one round.".to_owned(),
+        _ => format!("Of {rounds} rounds the fastest run of each step counts."),
+    }
 }
 
 const TERMS: &str = "\
@@ -60,7 +68,8 @@ only lzap made it before and takes it away.
 const WAITING: &str = "\
 ## How the waits are made
 
-- `CreateFunction` answers `InvalidParameterValueException` until the role is old enough.
+- `CreateFunction` answers `InvalidParameterValueException` until the role is old enough, `AssumeRole` (which
+  cargo-lambda tries first) `AccessDenied`.
 - `State` is `Pending` and `LastUpdateStatus` is `InProgress` in every answer that has them; invokes of a pending
   function and further changes of either answer `ResourceConflictException`.
 - CloudFormation makes its resources within the mock, where no wait can show. So a stack with a new role and a new
@@ -69,7 +78,7 @@ const WAITING: &str = "\
 - A command that fails is typed a second time, as one would, and both runs count.
 ";
 
-const RULES: &str = "\
+const REST: &str = "\
 ## What this does not show
 
 moto answers in milliseconds, and AWS's real waits vary. No function runs, so neither lzap nor zappa requests the live
@@ -91,7 +100,8 @@ in `target/bench/calls/`.
 - Chalice has the app of `chalice new-project`. moto takes its API's document only under the name OpenAPI 3; the layer
   relabels it.
 - SAM has a function without requirements behind a REST API, so that `sam deploy` needs no `sam build`. AWS expands the
-  template; moto can't, so the layer does, with the template that SAM's own translator makes.
+  template; moto can't, so the layer does, with the template that SAM's own translator makes. (`sam sync --code`, for
+  development, is not measured: it changes the function past its stack.)
 - cargo-lambda has a function on `lambda_http`, built by `cargo lambda build --release`.
 ";
 
@@ -193,9 +203,7 @@ pub(super) fn chart(tools: &[Summary]) -> String {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52 bytes")]
     let bytes = |run: Figures| (run.uploaded as f64, size(run.uploaded));
     let uploaded = Panel { title: "uploaded", groups: groups(tools, &deploys, bytes) };
-    #[expect(clippy::cast_precision_loss, reason = "a handful")]
-    let left = tools.iter().map(|tool| bar(tool, Some((tool.left.len() as f64, tool.left.shown()))));
-    let left = vec![Group { title: "after the delete; cargo-lambda has none", bars: left.collect() }];
+    let left = vec![Group { title: Step::Delete.title(), bars: tools.iter().map(left).collect() }];
     let left = Panel { title: "things left behind", groups: left };
     let legend = [
         (Ink::Ours, "lzap"),
@@ -215,6 +223,16 @@ fn groups(tools: &[Summary], steps: &[Step], value: impl Fn(Figures) -> (f64, St
         Group { title: step.title(), bars: bars.collect() }
     };
     steps.iter().map(group).collect()
+}
+
+/// What a tool leaves; all that it made where it has no command that deletes.
+fn left(tool: &Summary) -> Bar {
+    let text = match tool.outcome(Step::Delete) {
+        Outcome::Missing => "all of it".to_owned(),
+        _ => tool.left.shown(),
+    };
+    #[expect(clippy::cast_precision_loss, reason = "a handful")]
+    bar(tool, Some((tool.left.len() as f64, text)))
 }
 
 fn bar(tool: &Summary, value: Option<(f64, String)>) -> Bar {

@@ -1,4 +1,4 @@
-//! What the peers have in common: each comes from `PyPI` into an environment of its own, with a project beside it.
+//! What the peers have in common: each comes from PyPI into an environment of its own, with a project beside it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -131,7 +131,8 @@ fn timeline(recording: &Recording, checked: &[Checked]) -> String {
     let zero = recording.calls().first().map(|call| call.start).unwrap_or_default();
     let mut text = String::new();
     for (call, checked) in recording.calls().iter().zip(checked) {
-        let (at, long) = ((call.start - zero).as_secs_f64(), (call.end - call.start).as_secs_f64());
+        let at = call.start.saturating_sub(zero).as_secs_f64();
+        let long = call.end.saturating_sub(call.start).as_secs_f64();
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{at:7.3} +{long:5.3} {} {}", call.status, checked.operation);
     }
