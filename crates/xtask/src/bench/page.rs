@@ -62,7 +62,8 @@ Only like is compared with like. lzap and zappa make a function, its role, an AP
 and SAM the same without the rule, SAM by way of CloudFormation. cargo-lambda makes a function, its role and a function
 URL, has no command that deletes, and is here for comparison. SAM was given a bucket that was there before; only what
 is in it counts. Nothing runs here, so that no log group comes up by itself: on AWS one does with the first request, and
-only lzap made it before and takes it away.
+only lzap made it before and takes it away. The REST API of a deleted stack, which moto keeps and AWS deletes, doesn't
+count.
 ";
 
 const WAITING: &str = "\
@@ -82,9 +83,11 @@ const REST: &str = "\
 ## What this does not show
 
 moto answers in milliseconds, and AWS's real waits vary. No function runs, so neither lzap nor zappa requests the live
-URL here (`--no-touch`, `touch: false`), and lzap's probe of each new version is answered by the mock.
+URL here (`--no-touch`, `touch: false`), and lzap's probe of each new version is answered by the mock. What the seconds
+reach differs, too: lzap, zappa, Chalice and SAM end when the new code is live, cargo-lambda when AWS has taken it.
 
-Bytes are bytes: a compiled program is larger than a script of five lines, and smaller than a script with a framework.
+Bytes are bytes: a compiled program is larger than a script of a few lines, and smaller than zappa's package, which
+brings Flask, zappa itself and what both depend on.
 
 ## How to repeat it
 
