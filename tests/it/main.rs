@@ -2,9 +2,8 @@
 //!
 //! [`commands`] holds what must hold in any cloud; [`moto`] and [`local`] run it, and add what only that cloud can
 //! show. [`errors`] is the gallery of what a user meets when something is wrong. [`rie`] runs the artifact where AWS's
-//! own emulator of the Lambda runtime runs it. [`policy`] proves that the deploying identity needs no more than it is
-//! told. The modules' names are the stages of `cargo xtask test`.
-//! own emulator of the Lambda runtime runs it, [`arm64`] what is built for the other architecture. The modules' names are the stages of `cargo xtask test`.
+//! own emulator of the Lambda runtime runs it, [`arm64`] what is built for the other architecture. [`policy`] proves that
+//! the deploying identity needs no more than it is told. The modules' names are the stages of `cargo xtask test`.
 
 mod arm64;
 mod clouds;

@@ -21,15 +21,19 @@ import botocore.session
 import regex
 
 # The SigV4 scope's name, where the model's name is another.
-MODEL_NAMES = {"apigateway": "apigatewayv2", "monitoring": "cloudwatch"}
+MODEL_NAMES = {"monitoring": "cloudwatch"}
 SESSION = botocore.session.get_session()
 MODELS = {}
 
 
-def model_of(service):
-    if service not in MODELS:
-        MODELS[service] = SESSION.get_service_model(MODEL_NAMES.get(service, service))
-    return MODELS[service]
+def model_of(request):
+    name = MODEL_NAMES.get(request.service, request.service)
+    # Two services with one signature.
+    if name == "apigateway" and request.path.startswith("/v2/"):
+        name = "apigatewayv2"
+    if name not in MODELS:
+        MODELS[name] = SESSION.get_service_model(name)
+    return MODELS[name]
 
 
 class Request:
@@ -342,7 +346,7 @@ def check_limits(shape, value, path, problems):
 def validate(record):
     problems = []
     request = Request(record)
-    operation = operation_of(request, model_of(request.service))
+    operation = operation_of(request, model_of(request))
     value = parse(request, operation, problems)
     if operation.input_shape:
         check(operation.input_shape, value, operation.name, problems)

@@ -5,7 +5,7 @@
 //! that is started here stops when its value is dropped.
 //!
 //! Where to go: [`Lzap`] runs the tool, [`Moto`] and [`LocalCloud`] are the two clouds, [`Proxy`] listens in between,
-//! [`Recording`] counts, [`Python`] holds what comes from PyPI.
+//! [`SlowAws`] makes a cloud wait as AWS does, [`Recording`] counts, [`Python`] holds what comes from PyPI.
 
 mod child;
 pub mod csv;
@@ -21,6 +21,8 @@ mod python;
 mod recording;
 pub mod redact;
 mod rie;
+mod slow_aws;
+mod upstream;
 
 pub use child::Guarded;
 pub use emulator::run_arm64;
@@ -34,6 +36,7 @@ pub use proxy::Proxy;
 pub use python::Python;
 pub use recording::{Call, Checked, Recording};
 pub use rie::Rie;
+pub use slow_aws::{SlowAws, Waits};
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener};
