@@ -10,8 +10,10 @@
 pub mod check;
 pub mod config;
 pub mod desired;
+pub mod doctor;
 pub mod event;
 pub mod history;
+pub mod logs;
 pub mod names;
 pub mod observed;
 pub mod plan;
