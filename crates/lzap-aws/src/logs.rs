@@ -163,20 +163,25 @@ mod tests {
         let second = filter_log_events(&clients, &names(), query).await.expect("an answer").expect("a group");
         assert_eq!((second.events[0].message.as_str(), second.next), ("hello", None));
         let requests = requests.lock().expect("no test panics here");
-        assert!(requests[0].contains(r#""startTime":7"#) && !requests[0].contains("filterPattern"), "{requests:?}");
+        assert!(
+            requests[0].contains(r#""startTime":7"#) && !requests[0].contains("filterPattern"),
+            "{requests:?}"
+        );
         assert!(requests[1].contains(r#""nextToken":"on""#), "{requests:?}");
         assert!(requests[1].contains(r#""filterPattern":"x""#), "{requests:?}");
     }
 
     #[tokio::test]
     async fn a_missing_group_is_no_error() {
-        let (clients, _) = answering(&[(400, r#"{"__type":"ResourceNotFoundException","message":"no group"}"#)]);
+        let (clients, _) =
+            answering(&[(400, r#"{"__type":"ResourceNotFoundException","message":"no group"}"#)]);
         assert!(filter_log_events(&clients, &names(), ALL).await.expect("no error").is_none());
     }
 
     #[tokio::test]
     async fn a_throttle_passes_by_itself() {
-        let (clients, _) = answering(&[(400, r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#)]);
+        let (clients, _) =
+            answering(&[(400, r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#)]);
         let error = filter_log_events(&clients, &names(), ALL).await.expect_err("an error");
         assert!(error.is_passing(), "{error:?}");
     }

@@ -7,7 +7,7 @@ mod bucket;
 mod object;
 
 pub(crate) use bucket::{
-    BucketState, block_public_access, bucket, create_bucket, delete_bucket, encrypt_bucket, get_public_access_block,
-    is_managed, put_lifecycle, tag_bucket,
+    BucketState, block_public_access, bucket, create_bucket, delete_bucket, encrypt_bucket,
+    get_public_access_block, is_managed, put_lifecycle, tag_bucket,
 };
 pub(crate) use object::{delete_objects, head_object, list_objects, put_object};

@@ -30,6 +30,7 @@ mod linker;
 mod profile;
 pub mod project;
 pub mod scaffold;
+pub mod survey;
 mod templates;
 mod toolchain;
 mod zig;

@@ -4,12 +4,14 @@ mod artifact;
 mod completions;
 mod config;
 mod deploy;
+mod doctor;
 mod init;
 pub(crate) mod local;
 mod package;
 mod plan;
 mod rollback;
 mod status;
+mod tail;
 mod undeploy;
 
 use std::time::Duration;
@@ -46,6 +48,8 @@ async fn until_interrupted(context: Context, command: Command) -> Result<Exit, C
     if let Command::Local(command) = command {
         return local::run(&context, command).await;
     }
+    // Ctrl-C is how a follower ends: there is nothing to resume, and nothing to say.
+    let follows = matches!(&command, Command::Tail(_));
     // A task of its own: what blocks in it (cargo's metadata, a question) doesn't keep a signal waiting.
     let mut task = tokio::spawn(async move { dispatch(&context, command).await });
     tokio::select! {
@@ -55,7 +59,7 @@ async fn until_interrupted(context: Context, command: Command) -> Result<Exit, C
             task.abort();
             // Dropping the task ends its cargo and clears its progress line.
             let _ = tokio::time::timeout(Duration::from_secs(2), task).await;
-            Err(CliError::Interrupted { resume: None })
+            if follows { Ok(Exit::Interrupted) } else { Err(CliError::Interrupted { resume: None }) }
         }
     }
 }
@@ -79,6 +83,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
         Command::Status(args) => status::run(context, &args).await,
         Command::Rollback(args) => rollback::run(context, &args).await,
         Command::Undeploy(args) => undeploy::run(context, &args).await,
+        Command::Tail(args) => tail::run(context, &args).await,
+        Command::Doctor(args) => doctor::run(context, &args).await,
         Command::Package(args) => package::run(context, &args).await,
         Command::Local(command) => local::run(context, command).await,
         Command::Config(args) => config::run(context, &args),

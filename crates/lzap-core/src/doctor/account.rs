@@ -40,8 +40,9 @@ pub enum Bucket {
 pub fn region(region: Option<&str>) -> Check {
     match region {
         Some(region) => Check::new("region", Status::Ok, region),
-        None => Check::new("region", Status::Problem, "no AWS region is set")
-            .help("write `region = \"eu-central-1\"` into the stage's section of lzap.toml, or set AWS_REGION"),
+        None => Check::new("region", Status::Problem, "no AWS region is set").help(
+            "write `region = \"eu-central-1\"` into the stage's section of lzap.toml, or set AWS_REGION",
+        ),
     }
 }
 
@@ -58,13 +59,24 @@ pub fn credentials(caller: Result<(&str, &str), &Failure>) -> Check {
 /// AWS: <https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html>
 pub fn clock(ahead_secs: Option<i64>) -> Check {
     let Some(ahead) = ahead_secs else {
-        return Check::new("clock", Status::Skipped, "AWS did not answer, so there is nothing to compare with");
+        return Check::new(
+            "clock",
+            Status::Skipped,
+            "AWS did not answer, so there is nothing to compare with",
+        );
     };
     let off = ahead.unsigned_abs();
     let way = if ahead < 0 { "behind" } else { "ahead of" };
-    let detail = format!("{} {way} AWS", if off < 120 { format!("{off} s") } else { format!("{} min", off / 60) });
+    let detail =
+        format!("{} {way} AWS", if off < 120 { format!("{off} s") } else { format!("{} min", off / 60) });
     let status = match off {
-        0..=60 => return Check::new("clock", Status::Ok, if off < 2 { "agrees with AWS".to_owned() } else { detail }),
+        0..=60 => {
+            return Check::new(
+                "clock",
+                Status::Ok,
+                if off < 2 { "agrees with AWS".to_owned() } else { detail },
+            );
+        }
         61..=300 => Status::Warning,
         _ => Status::Problem,
     };
@@ -75,7 +87,8 @@ pub fn clock(ahead_secs: Option<i64>) -> Check {
 ///
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html>
 pub fn concurrency(limits: &Limits) -> Check {
-    const QUOTA: &str = "ask for more: https://console.aws.amazon.com/servicequotas/home/services/lambda/quotas";
+    const QUOTA: &str =
+        "ask for more: https://console.aws.amazon.com/servicequotas/home/services/lambda/quotas";
     let Limits { concurrency, unreserved, .. } = *limits;
     let detail = format!("{concurrency} functions at once, {unreserved} of them unreserved");
     if concurrency <= 10 {
@@ -83,7 +96,8 @@ pub fn concurrency(limits: &Limits) -> Check {
         Check::new("concurrency", Status::Warning, detail).help(QUOTA)
     } else if unreserved < 100 {
         let detail = format!("{detail}: other functions have reserved the rest");
-        Check::new("concurrency", Status::Warning, detail).help("lower their reserved concurrency, or ".to_owned() + QUOTA)
+        Check::new("concurrency", Status::Warning, detail)
+            .help("lower their reserved concurrency, or ".to_owned() + QUOTA)
     } else {
         Check::new("concurrency", Status::Ok, detail)
     }
@@ -95,8 +109,9 @@ pub fn code_storage(limits: &Limits) -> Check {
     let percent = (u128::from(code_bytes) * 100).checked_div(u128::from(code_limit_bytes)).unwrap_or(0);
     let detail = format!("{} of {} used ({percent} %)", size(code_bytes), size(code_limit_bytes));
     if percent > 80 {
-        return Check::new("code storage", Status::Warning, detail)
-            .help("delete old functions and versions: https://console.aws.amazon.com/lambda/home#/functions");
+        return Check::new("code storage", Status::Warning, detail).help(
+            "delete old functions and versions: https://console.aws.amazon.com/lambda/home#/functions",
+        );
     }
     Check::new("code storage", Status::Ok, detail)
 }
@@ -145,10 +160,14 @@ mod tests {
 
     #[test]
     fn a_full_code_storage_is_told_before_it_is_full() {
-        let limits = |used| Limits { code_bytes: used << 30, code_limit_bytes: 75 << 30, ..Limits::default() };
+        let limits =
+            |used| Limits { code_bytes: used << 30, code_limit_bytes: 75 << 30, ..Limits::default() };
         assert_eq!(code_storage(&limits(60)).status, Status::Ok);
         let full = code_storage(&limits(61));
-        assert_eq!((full.status, full.detail.as_str()), (Status::Warning, "61.0 GiB of 75.0 GiB used (81 %)"));
+        assert_eq!(
+            (full.status, full.detail.as_str()),
+            (Status::Warning, "61.0 GiB of 75.0 GiB used (81 %)")
+        );
         assert_eq!(code_storage(&Limits::default()).status, Status::Ok);
     }
 

@@ -86,7 +86,8 @@ pub fn linker(linking: &Linking) -> Check {
         Linker::RustLld => "rustup toolchain install stable",
         Linker::Native | Linker::Auto => "install a C compiler: `apt install gcc`, `dnf install gcc`",
     };
-    Check::new("linker", Status::Problem, format!("{name} is needed and not found: {}", linking.reason)).help(help)
+    Check::new("linker", Status::Problem, format!("{name} is needed and not found: {}", linking.reason))
+        .help(help)
 }
 
 /// A function for another processor runs in the embedded cloud only with an emulator.

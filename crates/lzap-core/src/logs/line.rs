@@ -164,7 +164,11 @@ impl Record {
         Some(Access {
             method: text("method")?,
             path: text("path")?,
-            status: self.fields.get("status").and_then(Value::as_u64).and_then(|it| u16::try_from(it).ok())?,
+            status: self
+                .fields
+                .get("status")
+                .and_then(Value::as_u64)
+                .and_then(|it| u16::try_from(it).ok())?,
             duration_ms: self.fields.get("duration_ms").and_then(Value::as_f64).unwrap_or(0.0),
         })
     }
@@ -201,7 +205,9 @@ fn from_json(mut object: Map<String, Value>, message: &str) -> Line {
     }
     let mut take = |names: &[&str]| {
         names.iter().find_map(|name| match object.get(*name) {
-            Some(Value::String(_)) => object.shift_remove(*name).and_then(|it| it.as_str().map(str::to_owned)),
+            Some(Value::String(_)) => {
+                object.shift_remove(*name).and_then(|it| it.as_str().map(str::to_owned))
+            }
             _ => None,
         })
     };
@@ -321,12 +327,16 @@ mod tests {
 
     #[test]
     fn a_failed_invocation_says_how() {
-        let failure = |end: &str| match Line::parse(&format!("REPORT RequestId: {ID}\tDuration: 1.00 ms\t{end}")) {
-            Line::Report(report) => report.failure,
-            other => panic!("{other:?}"),
-        };
+        let failure =
+            |end: &str| match Line::parse(&format!("REPORT RequestId: {ID}\tDuration: 1.00 ms\t{end}")) {
+                Line::Report(report) => report.failure,
+                other => panic!("{other:?}"),
+            };
         assert_eq!(failure("Status: timeout").as_deref(), Some("timeout"));
-        assert_eq!(failure("Status: error\tError Type: Runtime.ExitError").as_deref(), Some("Runtime.ExitError"));
+        assert_eq!(
+            failure("Status: error\tError Type: Runtime.ExitError").as_deref(),
+            Some("Runtime.ExitError")
+        );
         assert_eq!(failure(""), None);
         let timeout = said(&format!("2026-11-24T08:00:00.000Z {ID} Task timed out after 3.00 seconds"));
         assert_eq!((timeout.level, timeout.request_id.as_deref()), (Some(Level::Error), Some(ID)));

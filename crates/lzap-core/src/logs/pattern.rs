@@ -61,7 +61,9 @@ pub fn pattern(typed: &str) -> Result<Pattern, PatternError> {
             let terms = terms(typed)?;
             let optional = terms.iter().filter(|term| term.starts_with('?')).count();
             if optional > 0 && optional < terms.len() {
-                warning = Some("CloudWatch ignores `?` terms beside other terms: write all of them with `?`, or none");
+                warning = Some(
+                    "CloudWatch ignores `?` terms beside other terms: write all of them with `?`, or none",
+                );
             }
             terms.join(" ")
         }

@@ -83,9 +83,19 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for text in
-            ["", "10", "m", "10x", "-5m", "1.5h", "yesterday", "10 m", "2026-11-24", "99999999999999999d", "5ö"]
-        {
+        for text in [
+            "",
+            "10",
+            "m",
+            "10x",
+            "-5m",
+            "1.5h",
+            "yesterday",
+            "10 m",
+            "2026-11-24",
+            "99999999999999999d",
+            "5ö",
+        ] {
             assert_eq!(text.parse::<Since>(), Err(SinceError), "{text}");
         }
     }

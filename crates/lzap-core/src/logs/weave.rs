@@ -13,7 +13,8 @@ pub fn in_order(mut events: Vec<LogEvent>) -> Vec<LogEvent> {
     let mut last: HashMap<String, usize> = HashMap::new();
     for event in events {
         let open = last.get(&event.stream).copied();
-        match open.filter(|at| blocks[*at].last().is_some_and(|above| continues(&above.message, &event.message)))
+        match open
+            .filter(|at| blocks[*at].last().is_some_and(|above| continues(&above.message, &event.message)))
         {
             Some(at) => blocks[at].push(event),
             None => {
@@ -27,7 +28,12 @@ pub fn in_order(mut events: Vec<LogEvent>) -> Vec<LogEvent> {
 
 /// Whether `line` belongs to the one `above` it: it is indented, or it is a part of a panic or an error chain that isn't.
 pub fn continues(above: &str, line: &str) -> bool {
-    let known = ["note: run with `RUST_BACKTRACE", "stack backtrace:", "Caused by:", "note: Some details are omitted"];
+    let known = [
+        "note: run with `RUST_BACKTRACE",
+        "stack backtrace:",
+        "Caused by:",
+        "note: Some details are omitted",
+    ];
     let panic = above.starts_with("thread '") && above.contains("panicked at") && above.ends_with(':');
     line.starts_with([' ', '\t']) || known.iter().any(|start| line.starts_with(start)) || panic
 }
@@ -102,14 +108,16 @@ mod tests {
 
     #[test]
     fn events_of_one_millisecond_keep_their_order() {
-        let woven = in_order(vec![event("a", 2, "x"), event("a", 1, "1"), event("a", 1, "2"), event("a", 1, "3")]);
+        let woven =
+            in_order(vec![event("a", 2, "x"), event("a", 1, "1"), event("a", 1, "2"), event("a", 1, "3")]);
         assert_eq!(messages(woven), ["1", "2", "3", "x"]);
     }
 
     #[test]
     fn a_plain_line_belongs_to_the_request_that_its_environment_is_at() {
         let mut requests = Requests::default();
-        let mut of = |stream: &str, message: &str| requests.of(&event(stream, 0, message), &Line::parse(message));
+        let mut of =
+            |stream: &str, message: &str| requests.of(&event(stream, 0, message), &Line::parse(message));
         assert_eq!(of("a", "before"), None);
         assert_eq!(of("a", "START RequestId: 1 Version: 7").as_deref(), Some("1"));
         assert_eq!(of("a", "within").as_deref(), Some("1"));
