@@ -3,12 +3,14 @@
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_Operations.html>; for the states between a write and its
 //! effect <https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html>.
 
+mod account;
 mod alias;
 mod function;
 mod policy;
 mod probe;
 mod read;
 
+pub(crate) use account::account_limits;
 pub(crate) use alias::{AliasWrite, add_permission, create_alias, remove_permission, update_alias};
 pub(crate) use function::{
     Published, State, create_function, delete_function, delete_version, get_state, publish_version,

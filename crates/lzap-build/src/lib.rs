@@ -32,6 +32,7 @@ mod openssl;
 mod profile;
 pub mod project;
 pub mod scaffold;
+pub mod survey;
 mod templates;
 mod toolchain;
 mod zig;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use lzap_core::logs::since::Since;
 use lzap_core::permissions::github::Repository;
 
 /// Put an ordinary Rust web app on AWS Lambda, and keep it there.
@@ -22,7 +23,9 @@ Examples:
   lzap deploy dev               deploy it to the AWS account of stage dev
   lzap update production        ship the next version
   lzap deploy prod --canary 10% give a new version a tenth of the traffic
-  lzap rollback production      go back to the version that was live before";
+  lzap rollback production      go back to the version that was live before
+  lzap tail production          follow its log
+  lzap doctor                   what is missing on this machine or in the AWS account";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
@@ -33,9 +36,9 @@ pub(crate) struct Global {
     /// The configuration file [default: lzap.toml in the project's folder]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// What stdout carries: text, or exactly one JSON document
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
-    pub(crate) output: Output,
+    /// What stdout carries: text, or exactly one JSON document [default: text]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub(crate) output: Option<Output>,
     /// Say more; twice: every AWS call
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
@@ -83,8 +86,12 @@ pub(crate) enum Command {
     Undeploy(UndeployArgs),
     /// Show who works on the stage, and take the lock away
     Unlock(StageArgs),
+    /// Follow the function's log
+    Tail(TailArgs),
     /// Build and zip, without deploying
     Package(StageArgs),
+    /// Check this machine, the configuration and the AWS account: what is wrong and what mends it
+    Doctor(StageArgs),
     /// The embedded cloud on this machine
     #[command(subcommand)]
     Local(LocalCommand),
@@ -207,6 +214,34 @@ pub(crate) struct UndeployArgs {
     #[arg(long)]
     pub(crate) adopt: bool,
 }
+
+#[derive(Debug, Args)]
+#[command(after_help = TAIL_EXAMPLES)]
+pub(crate) struct TailArgs {
+    #[command(flatten)]
+    pub(crate) stage: StageArgs,
+    /// Begin this far back (30s, 10m, 2h, 1d), or at an RFC 3339 time
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub(crate) since: Since,
+    /// Only what matches this CloudWatch filter pattern: words, "phrases", ?any, -none, { $.field = value }
+    #[arg(long, value_name = "PATTERN", conflicts_with = "requests")]
+    pub(crate) filter: Option<String>,
+    /// One line for each request: status, time, memory, cold start
+    #[arg(long)]
+    pub(crate) requests: bool,
+    /// End after what is there
+    #[arg(long)]
+    pub(crate) no_follow: bool,
+}
+
+const TAIL_EXAMPLES: &str = "\
+Examples:
+  lzap tail                                follow the default stage until Ctrl-C (exit code 130)
+  lzap tail production --since 10m         begin ten minutes back
+  lzap tail --filter ERROR --no-follow     errors of the last seconds
+  lzap tail --filter '{ $.status >= 500 }' requests that failed, by a field of the JSON line
+  lzap tail --requests                     one line for each request
+  lzap tail --no-follow | jq .message      piped, each event is one JSON line (--output text: readable lines)";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LocalCommand {

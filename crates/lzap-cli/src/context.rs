@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use lzap_aws::{Clients, Cloud};
 use lzap_build::project::{Project, Selection};
-use lzap_core::check::check;
+use lzap_core::check::{Warning, check};
 use lzap_core::config::{Config, ConfigError, FILE_NAME, parse};
 use lzap_core::names::{Names, Place};
 use lzap_core::platform::Architecture;
@@ -91,7 +91,7 @@ pub(crate) fn absolute(path: &Path) -> PathBuf {
 /// A configuration that was read, but no stage of it yet.
 pub(crate) struct Loaded {
     dir: PathBuf,
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     text: String,
     pub(crate) config: Config,
 }
@@ -108,6 +108,15 @@ impl Loaded {
 
     /// The settings of a stage, checked against AWS's limits; warnings are printed.
     pub(crate) fn settings(&self, context: &Context, stage: Option<&str>) -> Result<Settings, CliError> {
+        let (settings, warnings) = self.checked(stage)?;
+        for warning in warnings {
+            context.printer.warning(warning.message);
+        }
+        Ok(settings)
+    }
+
+    /// The settings of a stage, and what in them is probably not meant.
+    pub(crate) fn checked(&self, stage: Option<&str>) -> Result<(Settings, Vec<Warning>), CliError> {
         let package = match &self.config.app {
             Some(app) => app.get_ref().clone(),
             None => self.project(&[])?.package,
@@ -121,10 +130,8 @@ impl Loaded {
             host: Architecture::host(),
         };
         let settings = resolve(&self.config, &overrides).map_err(|problem| self.point_at(problem))?;
-        for warning in check(&self.config, &settings).map_err(|problem| self.point_at(problem))? {
-            context.printer.warning(warning.message);
-        }
-        Ok(settings)
+        let warnings = check(&self.config, &settings).map_err(|problem| self.point_at(problem))?;
+        Ok((settings, warnings))
     }
 
     /// The names of all stages.

@@ -10,9 +10,11 @@
 pub mod check;
 pub mod config;
 pub mod desired;
+pub mod doctor;
 pub mod event;
 pub mod history;
 pub mod lock;
+pub mod logs;
 pub mod names;
 pub mod observed;
 pub mod permissions;

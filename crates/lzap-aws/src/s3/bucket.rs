@@ -6,7 +6,8 @@ use aws_sdk_s3::types::{
     PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
     ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging,
 };
-use lzap_core::names::{Names, TAG_MANAGED};
+use lzap_core::doctor::Bucket;
+use lzap_core::names::{Names, Place, RoleName, TAG_MANAGED};
 
 use crate::clients::{Attempts, Clients};
 use crate::error::{Absent, AwsError, Kind, Named};
@@ -60,6 +61,23 @@ pub(crate) async fn get_public_access_block(
         .all(|switch| *switch == Some(true))
     });
     Ok(if blocked { BucketState::Blocked } else { BucketState::Open })
+}
+
+/// What the bucket of `place`, which all stages there share, is to lzap. Two reads at most.
+///
+/// # Errors
+/// The name belongs to another account; a read was refused, or nobody answered.
+pub(crate) async fn bucket(clients: &Clients, place: &Place) -> Result<Bucket, AwsError> {
+    // The bucket's name has nothing of an app in it.
+    let names =
+        Names { app: String::new(), stage: String::new(), place: place.clone(), role: RoleName::default() };
+    let explain = |error| clients.explain(error);
+    let name = names.bucket();
+    if get_public_access_block(clients, &names).await.map_err(explain)? == BucketState::Missing {
+        return Ok(Bucket::Missing { name });
+    }
+    let managed = is_managed(clients, &names).await.map_err(explain)?;
+    Ok(if managed { Bucket::Managed { name } } else { Bucket::Theirs { name } })
 }
 
 /// `s3:GetBucketTagging`: whether lzap made the bucket.

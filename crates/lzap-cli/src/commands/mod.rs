@@ -5,6 +5,7 @@ mod canary;
 mod completions;
 mod config;
 mod deploy;
+mod doctor;
 mod history;
 mod init;
 pub(crate) mod local;
@@ -14,6 +15,7 @@ mod policy;
 mod rollback;
 mod session;
 mod status;
+mod tail;
 mod undeploy;
 mod unlock;
 
@@ -55,6 +57,8 @@ async fn until_interrupted(context: Context, command: Command) -> Result<Exit, C
     let listening = |source| CliError::Io { what: "could not listen for signals".to_owned(), source };
     let mut signals = Signals::listen().map_err(listening)?;
     let (interrupts, printer) = (context.interrupts.clone(), context.printer);
+    // Ctrl-C is how a follower ends: there is nothing to resume, and nothing to say.
+    let follows = matches!(&command, Command::Tail(_));
     // A task of its own: what blocks in it (cargo's metadata, a question) doesn't keep a signal waiting.
     let mut task = tokio::spawn(async move { dispatch(&context, command).await });
     let finished = |result: Result<_, tokio::task::JoinError>| {
@@ -74,7 +78,7 @@ async fn until_interrupted(context: Context, command: Command) -> Result<Exit, C
     task.abort();
     // Dropping the task ends its cargo and clears its progress line.
     let _ = tokio::time::timeout(Duration::from_secs(2), task).await;
-    Err(CliError::Interrupted { resume: None })
+    if follows { Ok(Exit::Interrupted) } else { Err(CliError::Interrupted { resume: None }) }
 }
 
 /// The stages that a command works on, one after the other; a stage that fails ends the row.
@@ -116,6 +120,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
         Command::Rollback(args) => rollback::run(context, &args).await,
         Command::Undeploy(args) => undeploy::run(context, &args).await,
         Command::Unlock(args) => unlock::run(context, &args).await,
+        Command::Tail(args) => tail::run(context, &args).await,
+        Command::Doctor(args) => doctor::run(context, &args).await,
         Command::Package(args) => package::run(context, &args).await,
         Command::Local(command) => local::run(context, command).await,
         Command::Policy(args) => policy::run(context, &args).await,

@@ -1,6 +1,8 @@
 //! Everything that a person sees: the printer, the progress line, plans, policies, reports, questions.
 
 pub(crate) mod ask;
+pub(crate) mod check_view;
+pub(crate) mod log_view;
 pub(crate) mod plan_view;
 pub(crate) mod policy_view;
 pub(crate) mod printer;
