@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod docs;
 mod errors;
+mod faults;
 mod init;
 mod local;
 mod moto;
