@@ -12,6 +12,7 @@ mod config;
 mod docs;
 mod doctor;
 mod errors;
+mod faults;
 mod init;
 mod local;
 mod moto;

@@ -6,7 +6,6 @@ use hyper::Method;
 use lzap_testkit::{LocalCloud, Lzap, Moto, Outcome, request};
 use serde_json::{Value, json};
 
-use crate::clouds::Cloud;
 use crate::support::{REGION, Result, hello, settings};
 
 const PATIENCE: Duration = Duration::from_secs(60);

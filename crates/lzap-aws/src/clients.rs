@@ -14,6 +14,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_types::service_config::ServiceConfigKey;
 
 use crate::error::AwsError;
+use crate::retry::scaled;
 
 use attempts::Calls;
 pub(crate) use attempts::{AnswerTime, Attempts};
@@ -65,6 +66,8 @@ const ATTEMPTS: u32 = 6;
 /// The embedded cloud is there at once or not at all.
 const LOCAL_ATTEMPTS: u32 = 3;
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
+/// The SDK's own.
+const MAX_BACKOFF: Duration = Duration::from_secs(20);
 /// The SDK sets no read timeout; no control call takes this long.
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -210,7 +213,10 @@ fn local_config(endpoint: &str, region: &str) -> SdkConfig {
 }
 
 fn retries(attempts: u32) -> RetryConfig {
-    RetryConfig::standard().with_max_attempts(attempts).with_initial_backoff(FIRST_BACKOFF)
+    RetryConfig::standard()
+        .with_max_attempts(attempts)
+        .with_initial_backoff(scaled(FIRST_BACKOFF))
+        .with_max_backoff(scaled(MAX_BACKOFF))
 }
 
 fn timeouts() -> TimeoutConfig {

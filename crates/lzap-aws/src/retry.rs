@@ -4,11 +4,13 @@
 //! deploy knows to be temporary: a role that is too new, a function that is still changing.
 
 use std::future::Future;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use lzap_core::event::Event;
 use lzap_core::step::StepId;
+use lzap_wire::env::LZAP_TEST_TIME_SCALE;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -128,7 +130,7 @@ where
     Fut: Future<Output = Result<T, AwsError>>,
 {
     let started = Instant::now();
-    let mut wait = retry.first_wait;
+    let (mut wait, give_up_after) = (scaled(retry.first_wait), scaled(retry.give_up_after));
     loop {
         let error = match attempt().await {
             Ok(value) => return Ok(value),
@@ -137,7 +139,7 @@ where
         let Some(reason) = (retry.reason)(&error) else {
             return Err(error);
         };
-        if started.elapsed() + wait > retry.give_up_after {
+        if started.elapsed() + wait > give_up_after {
             return Err(error);
         }
         let elapsed = started.elapsed();
@@ -145,8 +147,15 @@ where
         if !progress.wait(wait).await {
             return Err(error);
         }
-        wait = wait.mul_f64(retry.factor).min(retry.max_wait);
+        wait = wait.mul_f64(retry.factor).min(scaled(retry.max_wait));
     }
+}
+
+/// `wait`, as long as it is outside of lzap's own tests ([`LZAP_TEST_TIME_SCALE`]).
+pub(crate) fn scaled(wait: Duration) -> Duration {
+    static SCALE: OnceLock<Option<f64>> = OnceLock::new();
+    let scale = SCALE.get_or_init(|| std::env::var(LZAP_TEST_TIME_SCALE).ok()?.parse().ok());
+    scale.map_or(wait, |scale| wait.mul_f64(scale.clamp(0.0, 1.0)))
 }
 
 fn busy(error: &AwsError) -> Option<&'static str> {

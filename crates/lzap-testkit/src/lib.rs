@@ -4,9 +4,11 @@
 //! Nothing here knows what `lzap` ought to do; that is in `tests/it`. Everything is blocking outwardly, and everything
 //! that is started here stops when its value is dropped.
 //!
-//! Where to go: [`Lzap`] runs the tool, [`Moto`] and [`LocalCloud`] are the two clouds, [`Proxy`] listens in between,
-//! [`SlowAws`] makes a cloud wait as AWS does, [`Recording`] counts, [`Python`] holds what comes from PyPI.
+//! Where to go: [`Lzap`] runs the tool, [`Moto`] and [`LocalCloud`] are the two clouds, [`Account`] is a moto that can be
+//! copied, [`Proxy`] listens in between and does harm when told, [`SlowAws`] makes a cloud wait as AWS does, [`Recording`]
+//! counts, [`Python`] holds what comes from PyPI.
 
+mod account;
 mod child;
 pub mod csv;
 mod emulator;
@@ -20,10 +22,12 @@ mod proxy;
 mod python;
 mod recording;
 pub mod redact;
+mod remembered;
 mod rie;
 mod slow_aws;
 mod upstream;
 
+pub use account::Account;
 pub use child::Guarded;
 pub use emulator::run_arm64;
 pub use http::{Response, request, wait_until_answers};
@@ -32,9 +36,10 @@ pub use lzap::{Lzap, Outcome, Running};
 pub use moto::{ACCOUNT, Moto};
 pub use paths::{apps_target, target, workspace};
 pub use project::TempProject;
-pub use proxy::Proxy;
+pub use proxy::{Fault, Proxy, Refusal, Trigger};
 pub use python::Python;
 pub use recording::{Call, Checked, Recording};
+pub use remembered::RememberedCargo;
 pub use rie::Rie;
 pub use slow_aws::{SlowAws, Waits};
 

@@ -199,6 +199,14 @@ pub struct Running {
 }
 
 impl Running {
+    /// Whether it has ended.
+    ///
+    /// # Errors
+    /// When it can't be asked.
+    pub fn has_ended(&mut self) -> io::Result<bool> {
+        Ok(self.process.child().try_wait()?.is_some())
+    }
+
     /// What Ctrl-C does: SIGINT to the whole foreground group.
     ///
     /// # Errors

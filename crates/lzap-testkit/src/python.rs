@@ -97,7 +97,7 @@ impl Python {
     }
 }
 
-fn scripts() -> PathBuf {
+pub(crate) fn scripts() -> PathBuf {
     workspace().join("crates/lzap-testkit/python")
 }
 

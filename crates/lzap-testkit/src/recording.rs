@@ -51,6 +51,30 @@ impl Call {
         }
     }
 
+    /// What is asked for, without the ids that differ from run to run: two calls of one kind are the same operation.
+    pub fn kind(&self) -> String {
+        let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
+        let service = &self.service;
+        if let Some((_, target)) = self.headers.iter().find(|(name, _)| name == "x-amz-target") {
+            return format!("{service} {}", target.rsplit('.').next().unwrap_or_default());
+        }
+        if matches!(service.as_str(), "iam" | "sts") {
+            let body = String::from_utf8_lossy(&self.body);
+            let action = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
+            return format!("{service} {}", action.unwrap_or_default());
+        }
+        let part = |(index, part): (usize, &str)| {
+            let is_id = service == "apigateway" && index > 0 && index % 2 == 0;
+            if is_id || part.ends_with(".zip") { "*".to_owned() } else { part.to_owned() }
+        };
+        let path: Vec<String> = path.trim_matches('/').split('/').enumerate().map(part).collect();
+        let mut keys: Vec<&str> =
+            query.split('&').map(|pair| pair.split('=').next().unwrap_or(pair)).collect();
+        keys.retain(|key| !key.is_empty() && *key != "x-id");
+        keys.sort_unstable();
+        format!("{service} {} /{}?{}", self.method, path.join("/"), keys.join("&"))
+    }
+
     fn record(&self) -> Value {
         json!({
             "service": self.service,
@@ -184,6 +208,24 @@ mod tests {
         ] {
             assert_eq!(Recording::new(calls).depth(), depth);
         }
+    }
+
+    #[test]
+    fn a_kind_leaves_out_what_differs_from_run_to_run() {
+        let kind = |service: &str, target: &str| {
+            let call = Call { service: service.to_owned(), target: target.to_owned(), ..call(0, 0) };
+            call.kind()
+        };
+        assert_eq!(kind("apigateway", "/v2/apis/a1/routes/b2"), "apigateway GET /v2/apis/*/routes/*?");
+        assert_eq!(kind("s3", "/lzap-1/shop/dev/00ff.zip?x-id=PutObject"), "s3 GET /lzap-1/shop/dev/*?");
+        assert_eq!(
+            kind("lambda", "/2015-03-31/functions/f?Qualifier=7"),
+            "lambda GET /2015-03-31/functions/f?Qualifier"
+        );
+        let mut role = call(0, 0);
+        role.service = "iam".to_owned();
+        role.body = Bytes::from_static(b"Action=GetRole&Version=2010-05-08");
+        assert_eq!(role.kind(), "iam GetRole");
     }
 
     #[test]

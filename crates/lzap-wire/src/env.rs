@@ -18,6 +18,10 @@ pub const LZAP_LOCAL_PORT: &str = "LZAP_LOCAL_PORT";
 /// The folder of the embedded cloud's state. Two folders are two clouds. Read by the tool.
 pub const LZAP_STATE_DIR: &str = "LZAP_STATE_DIR";
 
+/// For lzap's own tests: a factor for every wait between two attempts, and for how long attempts go on; 1 unless set.
+/// With 0.01 a minute of patience takes 0.6 s. Read by the tool.
+pub const LZAP_TEST_TIME_SCALE: &str = "LZAP_TEST_TIME_SCALE";
+
 /// Set by Lambda: present means that the process runs in Lambda (or in the embedded cloud).
 pub const AWS_LAMBDA_RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 

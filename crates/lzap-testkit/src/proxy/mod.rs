@@ -1,8 +1,12 @@
-//! A recording proxy in front of a cloud: every call is kept whole, and delayed as a real network would.
+//! A recording proxy in front of a cloud: every call is kept whole, and delayed as a real network would. It can also
+//! do to a call what networks and clouds do ([`Fault`]), and hold one while a test does something else.
 
-use std::convert::Infallible;
+mod fault;
+mod refusal;
+
 use std::io;
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +25,9 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::recording::{Call, Recording};
+use fault::Armed;
+pub use fault::{Fault, Trigger};
+pub use refusal::Refusal;
 
 /// A proxy on a free loopback port that passes everything on, unchanged, to one upstream.
 #[derive(Debug)]
@@ -38,6 +45,9 @@ struct Shared {
     client: Client<HttpConnector, Full<Bytes>>,
     calls: Mutex<Vec<Call>>,
     stubs: Mutex<Vec<(String, String)>>,
+    armed: Armed,
+    /// Calls that the upstream has, and hasn't answered yet.
+    under_way: AtomicUsize,
 }
 
 impl Proxy {
@@ -56,6 +66,8 @@ impl Proxy {
             client: Client::builder(TokioExecutor::new()).build_http(),
             calls: Mutex::default(),
             stubs: Mutex::default(),
+            armed: Armed::default(),
+            under_way: AtomicUsize::new(0),
         });
         runtime.spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self { url, shared, _runtime: runtime })
@@ -73,6 +85,42 @@ impl Proxy {
         stubs.push((path.to_owned(), body.to_owned()));
     }
 
+    /// From now on, `fault` happens to the call that `trigger` names. One fault at a time: a new one takes its place.
+    pub fn arm(&self, trigger: Trigger, fault: Fault) {
+        self.shared.armed.arm(trigger, fault);
+    }
+
+    /// From now on all goes well.
+    pub fn disarm(&self) {
+        self.shared.armed.disarm();
+    }
+
+    /// How many calls the fault happened to.
+    pub fn met(&self) -> usize {
+        self.shared.armed.met()
+    }
+
+    /// Whether a call is held right now.
+    pub fn is_held(&self) -> bool {
+        self.shared.armed.is_held()
+    }
+
+    /// Lets the held call go on.
+    pub fn release(&self) {
+        self.shared.armed.release();
+    }
+
+    /// Forgets the held call: who made it is gone.
+    pub fn drop_held(&self) {
+        self.shared.armed.drop_held();
+    }
+
+    /// Whether the upstream has answered all that it was asked. A call that was sent is carried out, even when its
+    /// sender doesn't live to see it.
+    pub fn is_idle(&self) -> bool {
+        self.shared.under_way.load(Ordering::SeqCst) == 0
+    }
+
     /// What was called since the start or the last [`Proxy::take`], in the order of arrival; begins anew.
     pub fn take(&self) -> Recording {
         let mut calls =
@@ -84,6 +132,8 @@ impl Proxy {
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((stream, _)) = listener.accept().await {
+        // A connection that the proxy gives up is reset, as it is when a machine vanishes, not closed in order.
+        drop(stream.set_zero_linger());
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
             let service = service_fn(|request| pass_on(Arc::clone(&shared), request));
@@ -93,23 +143,49 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-async fn pass_on(
-    shared: Arc<Shared>,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+/// An answer; or an error, with which the connection ends.
+async fn pass_on(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
     let start = shared.began.elapsed();
     let (parts, body) = request.into_parts();
-    let answer = async {
-        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-        let response = forward(&shared, &parts, body.clone()).await?;
-        io::Result::Ok((body, response))
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let mut call = Call::new(&parts, body.clone(), StatusCode::BAD_GATEWAY.as_u16(), start..start);
+    let fault = shared.armed.meet(&call.kind());
+    let answer = match &fault {
+        Some(Fault::RefusedOnce(refusal) | Fault::Refused(refusal)) => {
+            Ok(refusal.answer(&call.service, &parts.method))
+        }
+        Some(Fault::ResetBefore) => Err(lost()),
+        Some(Fault::HoldBefore) if !shared.armed.hold().await => Err(lost()),
+        _ => Ok(carried_out(&shared, parts, body).await),
     };
-    let (body, response) = answer.await.unwrap_or_else(|error| (Bytes::new(), bad_gateway(&error)));
+    if let Ok(response) = &answer {
+        call.status = response.status().as_u16();
+    }
     tokio::time::sleep(shared.delay).await;
     // The end is taken before the client can see the answer: what it sends next never seems to overlap.
-    let call = Call::new(&parts, body, response.status().as_u16(), start..shared.began.elapsed());
+    call.end = shared.began.elapsed();
     shared.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
-    Ok(response)
+    match fault {
+        Some(Fault::ResetAfter) => Err(lost()),
+        Some(Fault::HoldAfter) if !shared.armed.hold().await => Err(lost()),
+        _ => answer,
+    }
+}
+
+fn lost() -> io::Error {
+    io::ErrorKind::ConnectionReset.into()
+}
+
+/// A task of its own: the connection's ends with the client's life.
+async fn carried_out(shared: &Arc<Shared>, parts: Parts, body: Bytes) -> Response<Full<Bytes>> {
+    let shared = Arc::clone(shared);
+    shared.under_way.fetch_add(1, Ordering::SeqCst);
+    let call = tokio::spawn(async move {
+        let answer = forward(&shared, &parts, body).await;
+        shared.under_way.fetch_sub(1, Ordering::SeqCst);
+        answer
+    });
+    call.await.map_err(io::Error::other).flatten().unwrap_or_else(|error| bad_gateway(&error))
 }
 
 async fn forward(shared: &Shared, parts: &Parts, body: Bytes) -> io::Result<Response<Full<Bytes>>> {

@@ -1,0 +1,215 @@
+"""moto, with an account that can be copied with all it holds, and shown whole.
+
+stdout: one line, the port. Beside AWS's operations the server answers
+
+POST /lzap/copy    {"port": N}: another server, whose account is this one's as it is now. A copy is a forked process:
+                   it takes milliseconds, and what happens there happens only there.
+GET  /lzap/dump    everything in the account, as boto3 reads it, without what differs from run to run.
+POST /lzap/exit    ends this server.
+
+An account is copied only while nobody talks to it.
+"""
+
+import json
+import logging
+import os
+import re
+import sys
+import threading
+from urllib.parse import urlsplit, urlunsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from moto.core.config import default_user_config
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+REGION = sys.argv[1]
+FORKING = threading.Lock()
+
+
+class Server:
+    """This process's server; a copy has another one."""
+
+    def __init__(self):
+        self.moto = DomainDispatcherApplication(create_backend_app)
+        self.clients = {}
+        self.listen()
+
+    def listen(self):
+        self.http = make_server("127.0.0.1", 0, self.answer, threaded=True, request_handler=MotoRequestHandler)
+
+    def answer(self, environ, start_response):
+        path = environ["PATH_INFO"]
+        if path == "/lzap/copy":
+            return reply(start_response, {"port": self.copy(environ["werkzeug.socket"])})
+        if path == "/lzap/dump":
+            return reply(start_response, dump(self.call))
+        if path == "/lzap/exit":
+            os._exit(0)
+        return self.moto(environ, start_response)
+
+    def copy(self, connection):
+        with FORKING:
+            old = self.http
+            self.listen()
+            copied, self.http = self.http, old
+            if os.fork() > 0:
+                copied.socket.close()
+                return copied.server_port
+        # The copy: the only thread is this one, and what it was asked is the original's to answer.
+        old.socket.close()
+        connection.close()
+        self.http = copied
+        copied.serve_forever()
+        os._exit(0)
+
+    def client(self, service):
+        """Clients cost a tenth of a second each, so copies inherit them; they are pointed at the copy's own port."""
+        if service not in self.clients:
+            client = boto3.client(
+                service,
+                endpoint_url="http://127.0.0.1:1",
+                region_name=REGION,
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+                config=Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
+            )
+            client.meta.events.register("before-send", self.point_here)
+            self.clients[service] = client
+        return self.clients[service]
+
+    def point_here(self, request, **_):
+        parts = urlsplit(request.url)
+        request.url = urlunsplit(parts._replace(netloc=f"127.0.0.1:{self.http.server_port}"))
+
+    def call(self, service, operation, **parameters):
+        """The answer, or nothing where there is nothing."""
+        try:
+            answer = getattr(self.client(service), operation)(**parameters)
+        except ClientError as error:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            if status == 404 or "NotFound" in str(error):
+                return {}
+            raise
+        answer.pop("ResponseMetadata", None)
+        return answer
+
+
+def reply(start_response, value):
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps(value, default=str, sort_keys=True).encode()]
+
+
+# What is in the account
+
+# Invented by AWS, or the time of day.
+INVENTED = {
+    "RevisionId", "LastModified", "Location", "CreateDate", "CreatedDate", "LastUpdatedDate", "RoleId", "CreationDate",
+    "creationTime", "storedBytes", "RoleLastUsed", "ETag", "Owner", "DeploymentId", "CreatedBy", "RuleSetVersion",
+}
+TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
+
+
+def dump(call):
+    found = {
+        "buckets": [bucket(call, each["Name"]) for each in call("s3", "list_buckets")["Buckets"]],
+        "roles": [role(call, each["RoleName"]) for each in call("iam", "list_roles")["Roles"]],
+        "functions": [function(call, each["FunctionName"]) for each in call("lambda", "list_functions")["Functions"]],
+        "apis": [api(call, each) for each in call("apigatewayv2", "get_apis")["Items"]],
+        "rules": [rule(call, each) for each in call("events", "list_rules")["Rules"]],
+        "log groups": [log_group(call, each) for each in call("logs", "describe_log_groups")["logGroups"]],
+    }
+    # The ids that API Gateway gives stand in ARNs and in the URL too.
+    text = json.dumps(plain(found), sort_keys=True)
+    for number, each in enumerate(found["apis"], 1):
+        text = text.replace(each["api"]["ApiId"], f"[API {number}]")
+        for kind in ("Integration", "Route"):
+            ids = [item[f"{kind}Id"] for item in each[f"{kind.lower()}s"]]
+            for index, name in enumerate(ids, 1):
+                text = text.replace(name, f"[{kind} {number}.{index}]")
+    return in_order(json.loads(TIME.sub("[TIME]", text)))
+
+
+def plain(value):
+    if isinstance(value, dict):
+        return {key: plain(below) for key, below in value.items() if key not in INVENTED}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def in_order(value):
+    """What was made at the same time comes in any order."""
+    if isinstance(value, dict):
+        return {key: in_order(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return sorted((in_order(each) for each in value), key=json.dumps)
+    return value
+
+
+def bucket(call, name):
+    settings = {"public access": "get_public_access_block", "encryption": "get_bucket_encryption",
+                "lifecycle": "get_bucket_lifecycle_configuration", "tags": "get_bucket_tagging"}
+    found = {what: call("s3", operation, Bucket=name) for what, operation in settings.items()}
+    objects = call("s3", "list_objects_v2", Bucket=name).get("Contents", [])
+    return {"name": name, "objects": [f"{each['Key']} {each['Size']}" for each in objects], **found}
+
+
+def role(call, name):
+    policies = call("iam", "list_role_policies", RoleName=name)["PolicyNames"]
+    return {
+        "role": call("iam", "get_role", RoleName=name),
+        "policies": [call("iam", "get_role_policy", RoleName=name, PolicyName=each) for each in policies],
+        "attached": call("iam", "list_attached_role_policies", RoleName=name),
+    }
+
+
+def function(call, name):
+    of = {"FunctionName": name}
+    aliases = call("lambda", "list_aliases", **of)["Aliases"]
+    policy = lambda **to: json.loads(call("lambda", "get_policy", **of, **to).get("Policy", "{}"))
+    return {
+        "function": call("lambda", "get_function", **of),
+        "versions": call("lambda", "list_versions_by_function", **of),
+        "aliases": [{"alias": each, "policy": policy(Qualifier=each["Name"])} for each in aliases],
+        "policy": policy(),
+        "concurrency": call("lambda", "get_function_concurrency", **of),
+    }
+
+
+def api(call, found):
+    parts = ("integrations", "routes", "stages")
+    lists = {each: call("apigatewayv2", f"get_{each}", ApiId=found["ApiId"]).get("Items", []) for each in parts}
+    return {"api": found, **lists}
+
+
+def rule(call, found):
+    return {
+        "rule": found,
+        "targets": call("events", "list_targets_by_rule", Rule=found["Name"]),
+        "tags": call("events", "list_tags_for_resource", ResourceARN=found["Arn"]),
+    }
+
+
+def log_group(call, found):
+    # moto's ARN ends in `:*`, AWS's operation wants it without.
+    tags = call("logs", "list_tags_for_resource", resourceArn=found["arn"].removesuffix(":*"))
+    return {"group": found, "tags": tags}
+
+
+def main():
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    # Lambda runs nothing: each invoke takes the next answer from a queue.
+    default_user_config["lambda"]["use_docker"] = False
+    server = Server()
+    print(server.http.server_port, flush=True)
+    for service in ("s3", "iam", "lambda", "apigatewayv2", "events", "logs"):
+        server.client(service)
+    threading.Thread(target=dump, args=(server.call,)).start()
+    server.http.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

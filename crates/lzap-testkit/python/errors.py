@@ -1,0 +1,27 @@
+"""The errors that AWS documents for operations, by botocore's copy of AWS's models.
+
+stdin:  a JSON list of `service:Operation`, the service as in a signature's scope.
+stdout: a JSON object with, for each operation, a list of {"code", "status"}.
+"""
+
+import json
+import sys
+
+from validate import model_of
+
+
+def documented(operation):
+    service, _, name = operation.partition(":")
+    model = model_of(service)
+    # JSON 1.1 says 400 to all that is the caller's fault.
+    return [
+        {
+            "code": shape.metadata.get("error", {}).get("code", shape.name),
+            "status": shape.metadata.get("error", {}).get("httpStatusCode", 500 if shape.metadata.get("fault") else 400),
+        }
+        for shape in model.operation_model(name).error_shapes
+    ]
+
+
+if __name__ == "__main__":
+    json.dump({each: documented(each) for each in json.load(sys.stdin)}, sys.stdout)

@@ -1,0 +1,87 @@
+//! moto's account as a value: copied with all that it holds, and compared.
+
+use std::io::{self, BufRead, BufReader};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::child::Guarded;
+use crate::http::{request, wait_until_answers};
+use crate::python::{Python, scripts};
+
+/// An account of moto's, on a server of its own. A copy costs milliseconds (`python/account.py` forks), so that a test
+/// can try many things on the same state.
+#[derive(Debug)]
+pub struct Account {
+    url: String,
+    /// All copies are in one process group, which ends with the last of them.
+    _process: Arc<Guarded>,
+}
+
+impl Account {
+    /// An empty account in `region`, whose Lambda answers each of the next `probes` invokes as the runtime crate
+    /// answers a probe.
+    ///
+    /// # Errors
+    /// When Python or moto can't be set up, or the server doesn't come up.
+    pub fn empty(region: &str, probes: usize) -> io::Result<Self> {
+        let mut command = Python::ready()?.command("python");
+        command.arg(scripts().join("account.py")).arg(region);
+        let mut process =
+            Guarded::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()))?;
+        let stdout = process.child().stdout.take().ok_or_else(|| io::Error::other("no stdout"))?;
+        let mut port = String::new();
+        BufReader::new(stdout).read_line(&mut port)?;
+        let account = Self { url: format!("http://127.0.0.1:{}", port.trim()), _process: Arc::new(process) };
+        wait_until_answers(&account.url, Duration::from_mins(1))?;
+        let answer = json!({"lzap": {"v": 1, "kind": "probe", "runtime": "0.1.0"}}).to_string();
+        let answers = json!({"region": region, "results": vec![answer; probes]});
+        account.ask("moto-api/static/lambda-simple/response", &answers.to_string())?;
+        Ok(account)
+    }
+
+    /// The endpoint of every service.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Another account that holds what this one does now. Nobody may be talking to this one meanwhile.
+    ///
+    /// # Errors
+    /// When the server doesn't answer.
+    pub fn copy(&self) -> io::Result<Self> {
+        let answer: Value = serde_json::from_str(&self.ask("lzap/copy", "")?)?;
+        let copy = Self {
+            url: format!("http://127.0.0.1:{}", answer["port"]),
+            _process: Arc::clone(&self._process),
+        };
+        Ok(copy)
+    }
+
+    /// Everything in the account, with its settings, as boto3 reads it; without what AWS invents and without times.
+    ///
+    /// # Errors
+    /// When the server doesn't answer.
+    pub fn dump(&self) -> io::Result<Value> {
+        Ok(serde_json::from_str(&self.ask("lzap/dump", "")?)?)
+    }
+
+    fn ask(&self, path: &str, body: &str) -> io::Result<String> {
+        let url = format!("{}/{path}", self.url);
+        let response = request(&Method::POST, &url, "application/json", body.to_owned())?;
+        if response.status.is_success() {
+            return Ok(response.text());
+        }
+        Err(io::Error::other(format!("{url}: {} {}", response.status, response.text())))
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        // A server that ends at once doesn't answer, and the first one ends with its process group.
+        drop(self.ask("lzap/exit", ""));
+    }
+}
