@@ -1,5 +1,7 @@
 //! The command set against the embedded cloud, where the deployed code really runs.
 
+mod versions;
+
 use std::path::Path;
 
 use hyper::Method;

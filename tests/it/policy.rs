@@ -22,13 +22,15 @@ const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/boundary";
 
 /// What the policy allows although the life of [`a_life_needs_all_of_it_and_nothing_else`] doesn't ask for it.
 const SPARE: &[(&str, &str, &str)] = &[
+    ("Bucket", "s3:GetEncryptionConfiguration", "a bucket that may be half made"),
+    ("Bucket", "s3:GetLifecycleConfiguration", "a bucket that may be half made"),
     ("Function", "lambda:GetFunctionConfiguration", "a wait; moto's functions are ready at once"),
-    ("Function", "lambda:ListAliases", "for pruning, which keeps what an alias holds"),
     ("LogGroup", "logs:DescribeLogStreams", "the last lines of the log, when the live URL answers 5xx"),
     ("LogGroup", "logs:FilterLogEvents", "`tail`"),
     ("LogGroup", "logs:GetLogEvents", "the last lines of the log, when the live URL answers 5xx"),
     ("LogGroupTags", "logs:ListTagsForResource", "whether a log group of that name is the stage's own"),
     ("Stage", "apigateway:PATCH", "a stage that waits for deployments; moto has no UpdateStage"),
+    ("Role", "iam:DetachRolePolicy", "a policy that somebody attached by hand"),
     ("Rule", "events:ListTagsForResource", "whether a rule of that name is the stage's own"),
 ];
 

@@ -51,6 +51,8 @@ pub struct Lock {
     names: Names,
     me: Holder,
     etag: Arc<Mutex<String>>,
+    /// It was taken from a holder that is gone, and may have left anything behind.
+    inherited: bool,
     renewal: AbortOnDropHandle<()>,
 }
 
@@ -84,27 +86,33 @@ pub async fn take_lock(
     lost: &CancellationToken,
 ) -> Result<Taking, AwsError> {
     match taken(clients, names, me, lives).await {
-        Ok(Ok(etag)) => Ok(Taking::Taken(Lock::keep(clients, names, me, etag, lost))),
+        Ok(Ok(put)) => Ok(Taking::Taken(Lock::keep(clients, names, me, put, lost))),
         Ok(Err(held)) => Ok(Taking::Held(held)),
         Err(error) if error.kind() == Kind::NotFound => Ok(Taking::NoBucket),
         Err(error) => Err(clients.explain(error)),
     }
 }
 
-/// The `ETag` of our lock, or whose it is.
+/// Our lock, as it was put.
+struct Put {
+    etag: String,
+    inherited: bool,
+}
+
+/// Our lock, or whose it is.
 async fn taken(
     clients: &Clients,
     names: &Names,
     me: &Holder,
     lives: Lives,
-) -> Result<Result<String, Held>, AwsError> {
+) -> Result<Result<Put, Held>, AwsError> {
     let text = me.render();
     let mut stale: Option<String> = None;
     for _ in 0..ATTEMPTS {
         let place = stale.as_deref().map_or(InPlaceOf::Nothing, InPlaceOf::Etag);
         let put = || s3::put_lock(clients, names, &text, place);
         if let Some(etag) = again(BUSY, Progress::silent(), put).await? {
-            return Ok(Ok(etag));
+            return Ok(Ok(Put { etag, inherited: stale.is_some() }));
         }
         let Some(lock) = s3::get_lock(clients, names).await? else {
             stale = None;
@@ -112,7 +120,8 @@ async fn taken(
         };
         let holder = Holder::parse(&lock.text);
         match holder.standing(me, lock.age, lives) {
-            Standing::Mine => return Ok(Ok(lock.etag)),
+            // Whether it was put in the place of another isn't known any more.
+            Standing::Mine => return Ok(Ok(Put { etag: lock.etag, inherited: true })),
             Standing::Stale => stale = Some(lock.etag),
             Standing::Held => return Ok(Err(Held { holder, age: lock.age, etag: lock.etag })),
         }
@@ -129,24 +138,28 @@ pub async fn break_lock(clients: &Clients, names: &Names, held: &Held) -> Result
 }
 
 impl Lock {
-    fn keep(clients: &Clients, names: &Names, me: &Holder, etag: String, lost: &CancellationToken) -> Self {
-        let etag = Arc::new(Mutex::new(etag));
+    fn keep(clients: &Clients, names: &Names, me: &Holder, put: Put, lost: &CancellationToken) -> Self {
+        let etag = Arc::new(Mutex::new(put.etag));
         let renewal = renew(clients.clone(), names.clone(), me.render(), Arc::clone(&etag), lost.clone());
         Self {
             clients: clients.clone(),
             names: names.clone(),
             me: me.clone(),
             etag,
+            inherited: put.inherited,
             renewal: AbortOnDropHandle::new(tokio::spawn(renewal)),
         }
     }
 
     /// Whether nobody has changed the stage since its objects were `seen`: each command that does leaves its mark among
-    /// them. One read.
+    /// them, and one that died before it could left its lock. One read at most.
     ///
     /// # Errors
     /// The read was refused, or nobody answered.
     pub async fn still(&self, seen: &[Object]) -> Result<bool, AwsError> {
+        if self.inherited {
+            return Ok(false);
+        }
         let listed = s3::list_objects(&self.clients, &self.names).await;
         let now = listed.map_err(|error| self.clients.explain(error))?.unwrap_or_default();
         let lock = self.names.lock_key();
@@ -177,8 +190,9 @@ impl Lock {
         again(BUSY, Progress::silent(), delete).await.map_err(|error| self.clients.explain(error))
     }
 
-    /// Forgets the lock: its object was deleted with all the others.
-    pub fn gone(self) {
+    /// Leaves the lock where it is: its object was deleted with all the others, or it has to tell that a command ended
+    /// without its mark.
+    pub fn leave(self) {
         drop(self.renewal);
     }
 }

@@ -166,22 +166,45 @@ impl Reader<'_> {
     }
 
     async fn bucket(self) -> Result<Option<Bucket>, AwsError> {
-        let Self { clients, names, .. } = self;
+        let Self { clients, names, scope } = self;
         let Some(objects) = s3::list_objects(clients, names).await? else {
             return Ok(None);
         };
-        let mut bucket = Bucket { public_access_blocked: true, managed: false, empty: false, objects };
-        match self.scope {
-            Scope::Stage => {
-                let state = s3::get_public_access_block(clients, names).await?;
-                bucket.public_access_blocked = state == BucketState::Blocked;
-            }
-            Scope::Versions => {}
-            Scope::Undeploy => {
-                bucket.managed = s3::is_managed(clients, names).await?;
-                bucket.empty = bucket.objects.is_empty() && s3::is_empty(clients, names).await?;
-            }
+        let mut bucket = Bucket {
+            public_access_blocked: true,
+            managed: false,
+            encrypted: true,
+            expires_uploads: true,
+            empty: false,
+            objects,
+        };
+        if scope == Scope::Undeploy {
+            bucket.managed = s3::is_managed(clients, names).await?;
+            bucket.empty = bucket.objects.is_empty() && s3::is_empty(clients, names).await?;
+            return Ok(Some(bucket));
+        }
+        if scope == Scope::Stage {
+            let half_made = self.is_half_made(&bucket);
+            let (state, (managed, encrypted, expires_uploads)) =
+                try_join(s3::get_public_access_block(clients, names), half_made).await?;
+            bucket.public_access_blocked = state == BucketState::Blocked;
+            bucket = Bucket { managed, encrypted, expires_uploads, ..bucket };
         }
         Ok(Some(bucket))
+    }
+
+    /// Whose the bucket is and which settings it has, as long as it may be half made: until a command has changed this
+    /// stage to its end and left its mark.
+    async fn is_half_made(self, bucket: &Bucket) -> Result<(bool, bool, bool), AwsError> {
+        let Self { clients, names, .. } = self;
+        if bucket.has(&names.mark_key()) {
+            return Ok((false, true, true));
+        }
+        try_join3(
+            s3::is_managed(clients, names),
+            s3::is_encrypted(clients, names),
+            s3::expires_uploads(clients, names),
+        )
+        .await
     }
 }

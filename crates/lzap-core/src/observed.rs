@@ -40,8 +40,12 @@ pub struct Observed {
 pub struct Bucket {
     /// All four switches of its public access block are on.
     pub public_access_blocked: bool,
-    /// It carries lzap's tag, so lzap made it; read only for an undeploy.
+    /// It carries lzap's tag, so lzap made it; read only for an undeploy, and while the bucket may be half made.
     pub managed: bool,
+    /// It has a default encryption of its own; read only while the bucket may be half made.
+    pub encrypted: bool,
+    /// Its unfinished uploads go by themselves; read only while the bucket may be half made.
+    pub expires_uploads: bool,
     /// Nothing at all is in it; read only for an undeploy that finds none of the stage's objects.
     pub empty: bool,
     /// The stage's objects.

@@ -156,6 +156,8 @@ steps! {
 const BESIDE: &[Grant] = &[
     ("s3:GetBucketPublicAccessBlock", Resource::Bucket),
     ("s3:GetBucketTagging", Resource::Bucket),
+    ("s3:GetEncryptionConfiguration", Resource::Bucket),
+    ("s3:GetLifecycleConfiguration", Resource::Bucket),
     // Also for `GetObject`: without it a missing lock is a 403, not a 404. A condition on the prefix would deny that.
     // AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
     ("s3:ListBucket", Resource::Bucket),

@@ -80,8 +80,14 @@ impl World {
     fn bucket(&mut self, call: &Call) {
         if *call == Call::CreateBucket {
             let objects = Vec::new();
-            self.cloud.bucket =
-                Some(Bucket { public_access_blocked: false, managed: true, empty: true, objects });
+            self.cloud.bucket = Some(Bucket {
+                public_access_blocked: false,
+                managed: true,
+                encrypted: false,
+                expires_uploads: false,
+                empty: true,
+                objects,
+            });
             return;
         }
         let names = self.cloud.names.clone();
@@ -89,6 +95,8 @@ impl World {
         match call {
             Call::BlockPublicAccess => bucket.public_access_blocked = true,
             Call::TagBucket => bucket.managed = true,
+            Call::EncryptBucket => bucket.encrypted = true,
+            Call::PutBucketLifecycle => bucket.expires_uploads = true,
             Call::UploadArtifact(artifact) => {
                 assert!(bucket.public_access_blocked, "nothing goes into an open bucket");
                 let key = names.artifact_key(&artifact.sha256);

@@ -10,13 +10,14 @@ POST /lzap/exit    ends this server.
 An account is copied only while nobody talks to it.
 """
 
+import io
 import json
 import logging
 import os
 import re
 import sys
 import threading
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import boto3
 from botocore.config import Config
@@ -48,7 +49,43 @@ class Server:
             return reply(start_response, dump(self.call))
         if path == "/lzap/exit":
             os._exit(0)
-        return self.moto(environ, start_response)
+        return self.as_aws(environ, start_response)
+
+    def as_aws(self, environ, start_response):
+        """moto, but for what AWS does and moto doesn't: a bucket gets the tags of its creation in the same instant, and
+        a second statement or route of the same name is refused."""
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
+        refused = method == "POST" and self.twin(path, environ["QUERY_STRING"], body)
+        if refused:
+            kind, message = refused
+            headers = [("Content-Type", "application/json"), ("x-amzn-errortype", kind)]
+            start_response("409 Conflict", headers)
+            return [json.dumps({"message": message, "Message": message}).encode()]
+        answer = self.moto(environ, start_response)
+        if method == "PUT" and b"<CreateBucketConfiguration" in body and b"<Tag>" in body:
+            tags = re.findall(rb"<Key>(.*?)</Key><Value>(.*?)</Value>", body)
+            tags = [{"Key": key.decode(), "Value": value.decode()} for key, value in tags]
+            self.call("s3", "put_bucket_tagging", Bucket=path.strip("/"), Tagging={"TagSet": tags})
+        return answer
+
+    def twin(self, path, query, body):
+        policy = re.fullmatch(r"/2015-03-31/functions/([^/]+)/policy", path)
+        if policy:
+            asked = {"FunctionName": policy.group(1)}
+            asked.update((name, value) for name, value in parse_qsl(query) if name == "Qualifier")
+            sid = json.loads(body)["StatementId"]
+            live = json.loads(self.call("lambda", "get_policy", **asked).get("Policy", '{"Statement": []}'))
+            if any(statement["Sid"] == sid for statement in live["Statement"]):
+                return "ResourceConflictException", f"The statement id ({sid}) provided already exists."
+        routes = re.fullmatch(r"/v2/apis/([^/]+)/routes", path)
+        if routes:
+            key = json.loads(body)["routeKey"]
+            live = self.call("apigatewayv2", "get_routes", ApiId=routes.group(1)).get("Items", [])
+            if any(route["RouteKey"] == key for route in live):
+                return "ConflictException", f"Route with key {key} already exists for this API"
+        return None
 
     def copy(self, connection):
         with FORKING:
@@ -154,7 +191,9 @@ def bucket(call, name):
                 "lifecycle": "get_bucket_lifecycle_configuration", "tags": "get_bucket_tagging"}
     found = {what: call("s3", operation, Bucket=name) for what, operation in settings.items()}
     objects = call("s3", "list_objects_v2", Bucket=name).get("Contents", [])
-    return {"name": name, "objects": [f"{each['Key']} {each['Size']}" for each in objects], **found}
+    # Artifacts are named by their content; what else is there tells who put it there, and when.
+    shown = [f"{each['Key']} {each['Size']}" if each["Key"].endswith(".zip") else each["Key"] for each in objects]
+    return {"name": name, "objects": shown, **found}
 
 
 def role(call, name):

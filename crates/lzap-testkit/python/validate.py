@@ -31,6 +31,10 @@ def model_of(request):
     # Two services with one signature.
     if name == "apigateway" and request.path.startswith("/v2/"):
         name = "apigatewayv2"
+    return model_named(name)
+
+
+def model_named(name):
     if name not in MODELS:
         MODELS[name] = SESSION.get_service_model(name)
     return MODELS[name]

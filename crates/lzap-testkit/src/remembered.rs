@@ -9,8 +9,8 @@ use tempfile::TempDir;
 
 use crate::lzap::Lzap;
 
-/// Stands in for `cargo` and `rustc`: asked for the first time it runs the real one and keeps what it prints, asked
-/// again it prints that. Only for a project that doesn't change meanwhile.
+/// Stands in for `cargo` and `rustc`: asked for the first time it runs the real one and keeps what it prints (cargo
+/// learns from rustc's standard error too), asked again it prints that. Only for a project that doesn't change meanwhile.
 #[derive(Debug)]
 pub struct RememberedCargo {
     folder: TempDir,
@@ -32,7 +32,10 @@ impl RememberedCargo {
                 &path,
                 format!(
                     "#!/bin/sh\nset -e\nmemory={memory}$(echo \"$*\" | cksum | tr ' ' -)\n\
-                 [ -e $memory ] || {{ {real} \"$@\" > $memory.$$; mv $memory.$$ $memory; }}\nexec cat $memory\n"
+                 [ -e $memory ] || {{ {real} \"$@\" > $memory.$$ 2> $memory.talk.$$ \
+                 || {{ cat $memory.talk.$$ >&2; cat $memory.$$; exit 101; }}; \
+                 mv $memory.talk.$$ $memory.talk; mv $memory.$$ $memory; }}\n\
+                 cat $memory.talk >&2\nexec cat $memory\n"
                 ),
             )?;
             fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;

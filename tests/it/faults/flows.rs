@@ -86,7 +86,8 @@ impl Workshop {
 
     /// Runs a command to its end.
     pub(super) fn run(&self, endpoint: &str, command: &str, config: Config) -> Result<Outcome> {
-        self.spawn(endpoint, command, config)?.finish(Duration::from_mins(2))
+        // The first one of all compiles the app.
+        self.spawn(endpoint, command, config)?.finish(Duration::from_mins(10))
     }
 }
 

@@ -79,6 +79,8 @@ impl Asked<'_> {
             "DeleteBucket" | "PutBucketTagging" | "GetBucketTagging" => {
                 vec![need(&format!("s3:{operation}"), &bucket)]
             }
+            "GetBucketEncryption" => vec![need("s3:GetEncryptionConfiguration", &bucket)],
+            "GetBucketLifecycleConfiguration" => vec![need("s3:GetLifecycleConfiguration", &bucket)],
             "GetPublicAccessBlock" => vec![need("s3:GetBucketPublicAccessBlock", &bucket)],
             "PutPublicAccessBlock" => vec![need("s3:PutBucketPublicAccessBlock", &bucket)],
             "PutBucketEncryption" => vec![need("s3:PutEncryptionConfiguration", &bucket)],

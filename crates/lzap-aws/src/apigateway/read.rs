@@ -7,6 +7,7 @@ use lzap_core::observed::{Api, AutoDeploy, Integration, Route, is_ours};
 use super::DEFAULT;
 use crate::clients::Clients;
 use crate::error::{Absent, AwsError, Named};
+use crate::retry::{FRESH, Progress, again};
 
 /// The most that a page holds; API Gateway takes the number as text.
 const PAGE: &str = "100";
@@ -55,9 +56,10 @@ pub(crate) async fn with_parts(clients: &Clients, apis: Vec<Api>) -> Result<Vec<
 }
 
 async fn parts(clients: &Clients, api: Api) -> Result<Api, AwsError> {
+    // An API that was listed and has no parts is one that isn't seen everywhere yet, or is gone: never an empty one.
     let (integrations, routes, default_stage) = try_join3(
-        get_integrations(clients, &api.id),
-        get_routes(clients, &api.id),
+        again(FRESH, Progress::silent(), || get_integrations(clients, &api.id)),
+        again(FRESH, Progress::silent(), || get_routes(clients, &api.id)),
         get_stage(clients, &api.id),
     )
     .await?;
@@ -71,9 +73,7 @@ async fn get_integrations(clients: &Clients, api: &str) -> Result<Vec<Integratio
     loop {
         let call =
             clients.apigateway().get_integrations().api_id(api).max_results(PAGE).set_next_token(token);
-        let Some(page) = call.send().await.named("apigateway:GetIntegrations").found()? else {
-            return Ok(integrations);
-        };
+        let page = call.send().await.named("apigateway:GetIntegrations")?;
         integrations.extend(page.items().iter().map(|item| Integration {
             id: item.integration_id().unwrap_or_default().to_owned(),
             uri: item.integration_uri().unwrap_or_default().to_owned(),
@@ -92,9 +92,7 @@ async fn get_routes(clients: &Clients, api: &str) -> Result<Vec<Route>, AwsError
     let mut token = None;
     loop {
         let call = clients.apigateway().get_routes().api_id(api).max_results(PAGE).set_next_token(token);
-        let Some(page) = call.send().await.named("apigateway:GetRoutes").found()? else {
-            return Ok(routes);
-        };
+        let page = call.send().await.named("apigateway:GetRoutes")?;
         routes.extend(page.items().iter().map(|item| Route {
             id: item.route_id().unwrap_or_default().to_owned(),
             key: item.route_key().unwrap_or_default().to_owned(),

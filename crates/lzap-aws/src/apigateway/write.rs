@@ -31,15 +31,20 @@ pub(crate) async fn create_api(
         .description(format!("lzap: {}, stage {}", names.app, names.stage))
         .protocol_type(ProtocolType::Http)
         .set_tags(Some(tags.clone().into_iter().collect()));
-    let once = aws_sdk_apigatewayv2::config::Builder::new().retry_config(RetryConfig::disabled());
-    let api = call.customize().config_override(once).send().await.named(OPERATION)?;
+    let api = call.customize().config_override(once()).send().await.named(OPERATION)?;
     match (api.api_id(), api.api_endpoint()) {
         (Some(id), Some(endpoint)) => Ok((id.to_owned(), endpoint.to_owned())),
         _ => Err(AwsError::broken(OPERATION, "no id or no endpoint in the answer")),
     }
 }
 
-/// `apigateway:CreateIntegration` on the alias: its id.
+/// What is sent once and never again by the SDK.
+fn once() -> aws_sdk_apigatewayv2::config::Builder {
+    aws_sdk_apigatewayv2::config::Builder::new().retry_config(RetryConfig::disabled())
+}
+
+/// `apigateway:CreateIntegration` on the alias: its id. As [`create_api`] it is sent once: the next deploy finds what was
+/// made by what it calls.
 pub(crate) async fn create_integration(
     clients: &Clients,
     names: &Names,
@@ -54,7 +59,7 @@ pub(crate) async fn create_integration(
         .integration_uri(names.alias_arn())
         .payload_format_version(PAYLOAD_FORMAT)
         .timeout_in_millis(TIMEOUT_MILLIS);
-    let integration = call.send().await.named(OPERATION)?;
+    let integration = call.customize().config_override(once()).send().await.named(OPERATION)?;
     integration.integration_id.ok_or_else(|| AwsError::broken(OPERATION, "no id in the answer"))
 }
 

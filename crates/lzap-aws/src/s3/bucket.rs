@@ -90,6 +90,39 @@ pub(crate) async fn is_managed(clients: &Clients, names: &Names) -> Result<bool,
     Ok(answer.is_some_and(|answer| answer.tag_set().iter().any(|tag| tag.key() == TAG_MANAGED)))
 }
 
+/// `s3:GetBucketEncryption`: whether the bucket has a default encryption. S3 encrypts with its own keys in any case.
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketEncryption.html>
+pub(crate) async fn is_encrypted(clients: &Clients, names: &Names) -> Result<bool, AwsError> {
+    let call = clients
+        .s3()
+        .get_bucket_encryption()
+        .bucket(names.bucket())
+        .expected_bucket_owner(&names.place.account);
+    let answer = call.send().await.named("s3:GetBucketEncryption");
+    there(answer, "ServerSideEncryptionConfigurationNotFoundError", names)
+}
+
+/// `s3:GetBucketLifecycleConfiguration`: whether there is any.
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLifecycleConfiguration.html>
+pub(crate) async fn expires_uploads(clients: &Clients, names: &Names) -> Result<bool, AwsError> {
+    let call = clients
+        .s3()
+        .get_bucket_lifecycle_configuration()
+        .bucket(names.bucket())
+        .expected_bucket_owner(&names.place.account);
+    let answer = call.send().await.named("s3:GetBucketLifecycleConfiguration");
+    there(answer, "NoSuchLifecycleConfiguration", names)
+}
+
+/// Whether a setting is there: S3 has an error code of its own for each that isn't.
+fn there<T>(answer: Result<T, AwsError>, missing: &str, names: &Names) -> Result<bool, AwsError> {
+    match answer {
+        Ok(_) => Ok(true),
+        Err(error) if code(&error) == Some(missing) => Ok(false),
+        Err(error) => Err(error.about_bucket(&names.bucket())),
+    }
+}
+
 /// `s3:CreateBucket`, marked as lzap's in the same call: a deploy that is killed right after it leaves no bucket that
 /// nobody owns. One that the account owns already is fine: another stage's deploy may have made it meanwhile.
 ///

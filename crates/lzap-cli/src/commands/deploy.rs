@@ -119,7 +119,8 @@ async fn converge(
     show_rest(context, &plan, &session.applied);
     let progress = Progress::new(context.printer);
     let applying = Instant::now();
-    if !plan.is_empty() && !session.is_locked() && !session.lock(&plan, &observed, &progress).await? {
+    let writes = !plan.is_empty() || session.inherits();
+    if writes && !session.is_locked() && !session.lock(&plan, &observed, &progress).await? {
         observed = session.observe(Scope::Stage).await?;
         plan = wanted.plan(built.desired(), &observed)?;
         overtaken(context, &plan)?;
@@ -231,7 +232,7 @@ fn consent(context: &Context, plan: &Plan) -> Result<(), CliError> {
 
 /// Another command changed the stage between the look and the lock.
 fn overtaken(context: &Context, plan: &Plan) -> Result<(), CliError> {
-    context.printer.status("Changed", "by another command meanwhile; planned again");
+    context.printer.status("Changed", "by another command meanwhile, or by one that died; planned again");
     consent(context, plan)?;
     show(context, plan);
     Ok(())

@@ -4,6 +4,7 @@
 //! taken only for a plan that isn't empty, right before the first write, and given back in [`Session::close`], however
 //! the command ends.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lzap_aws::{Applied, ApplyError, Held, Lock, Scope, Site, Taking};
@@ -38,6 +39,10 @@ pub(crate) struct Session<'a> {
     /// What was done so far.
     pub(crate) applied: Applied,
     marks: bool,
+    /// The mark could not be left.
+    unmarked: bool,
+    /// A command that is gone has left its lock.
+    stale: AtomicBool,
 }
 
 impl<'a> Session<'a> {
@@ -53,6 +58,8 @@ impl<'a> Session<'a> {
             halt: context.interrupts.stop().child_token(),
             applied: Applied::default(),
             marks: true,
+            unmarked: false,
+            stale: AtomicBool::new(false),
         }
     }
 
@@ -75,9 +82,18 @@ impl<'a> Session<'a> {
             }
             match lzap_aws::read_lock(clients, names, &self.me, holder::lives).await? {
                 Some(held) => self.wait_for(&held, &mut told).await?,
-                None => return Ok(observed),
+                None => {
+                    self.stale.store(true, Ordering::Relaxed);
+                    return Ok(observed);
+                }
             }
         }
+    }
+
+    /// Whether there is something to take up: a lock whose command died. What that left is planned as anything else;
+    /// the lock itself goes when ours, which is put in its place, is given back.
+    pub(crate) fn inherits(&self) -> bool {
+        self.stale.load(Ordering::Relaxed)
     }
 
     async fn wait_for(&self, held: &Held, told: &mut bool) -> Result<(), CliError> {
@@ -117,11 +133,15 @@ impl<'a> Session<'a> {
         let seen: Vec<Object> = observed.bucket.clone().map(|bucket| bucket.objects).unwrap_or_default();
         self.carry_out(&plan.new_bucket(), progress).await?;
         let settings = plan.new_bucket_settings();
-        let lock = self.take().await?.ok_or_else(|| CliError::not_deployed(&self.target.names))?;
-        let still = lock.still(&seen);
         let mut applied = std::mem::take(&mut self.applied);
-        let (still, settled) = tokio::join!(still, self.apply(&settings, &mut applied, progress));
+        let locked = async {
+            let lock = self.take().await?.ok_or_else(|| CliError::not_deployed(&self.target.names))?;
+            let still = lock.still(&seen).await;
+            Ok::<_, CliError>((lock, still))
+        };
+        let (locked, settled) = tokio::join!(locked, self.apply(&settings, &mut applied, progress));
         self.applied = applied;
+        let (lock, still) = locked?;
         self.lock = Some((lock, hold));
         settled?;
         Ok(still?)
@@ -153,12 +173,13 @@ impl<'a> Session<'a> {
 
     /// Carries `plan` out, but for what is done already, and says so on the way.
     pub(crate) async fn carry_out(&mut self, plan: &Plan, progress: &Progress) -> Result<(), CliError> {
-        if plan.steps.is_empty() {
+        let marks = self.marks && self.lock.is_some();
+        if plan.steps.is_empty() && !marks {
             return Ok(());
         }
         let mark = async {
             match &self.lock {
-                Some((lock, _)) if self.marks => lock.mark().await,
+                Some((lock, _)) if marks => lock.mark().await,
                 _ => Ok(()),
             }
         };
@@ -166,7 +187,8 @@ impl<'a> Session<'a> {
         let (done, marked) = tokio::join!(self.apply(plan, &mut applied, progress), mark);
         self.applied = applied;
         // One mark is enough: it says that somebody was here since.
-        self.marks = self.marks && self.lock.is_none();
+        self.marks = self.marks && !marks;
+        self.unmarked = marked.is_err();
         done?;
         Ok(marked?)
     }
@@ -196,13 +218,16 @@ impl<'a> Session<'a> {
     /// The lock was deleted with all the rest.
     pub(crate) fn forget_lock(&mut self) {
         if let Some((lock, _hold)) = self.lock.take() {
-            lock.gone();
+            lock.leave();
         }
     }
 
-    /// Gives the lock back.
+    /// Gives the lock back; but where the mark is missing it stays, and tells the next command in the mark's place.
     pub(crate) async fn close(mut self) {
         let Some((lock, _hold)) = self.lock.take() else { return };
+        if self.unmarked {
+            return lock.leave();
+        }
         if let Err(error) = lock.release().await {
             self.context.printer.warning(format_args!(
                 "the lock could not be given back ({error}); it ends by itself, at once for this machine and after five \

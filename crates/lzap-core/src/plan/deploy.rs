@@ -21,13 +21,22 @@ pub(super) fn plan(stage: &Stage, observed: &Observed) -> Result<Plan, PlanError
     let artifact = deploy.bucket_and_artifact();
     let role = deploy.role();
     let log_group = deploy.log_group();
-    let function = deploy.function(artifact.into_iter().chain(role).chain(log_group).collect());
+    let mut function = deploy.function(artifact.into_iter().chain(role.made).collect());
+    // What the function may do, and where it logs, counts only when it runs.
+    function.extend(role.ready.into_iter().chain(log_group));
     let alias = deploy.alias(function);
     let api = deploy.api();
     deploy.permissions(&api, alias);
     deploy.rule(alias);
     deploy.sweep(alias);
     Ok(deploy.builder.finish())
+}
+
+/// The steps after which the role is there, and is as it should be.
+#[derive(Default)]
+struct RoleSteps {
+    made: Option<StepId>,
+    ready: Option<StepId>,
 }
 
 struct Deploy<'a> {
@@ -37,16 +46,30 @@ struct Deploy<'a> {
 }
 
 impl Deploy<'_> {
-    /// The bucket, closed to the public, and then what goes into it.
+    /// The bucket, closed to the public, and then what goes into it. One that lzap made and did not finish is finished;
+    /// of any other only the public access is its business.
     fn bucket_and_artifact(&mut self) -> Option<StepId> {
         let Some(bucket) = &self.observed.bucket else { return self.new_bucket_and_artifact() };
-        let blocked = (!bucket.public_access_blocked).then(|| {
-            let fields = vec![FieldChange::new("public access", "possible", "blocked").drifted()];
-            let name = self.stage.names.bucket();
-            let change = self.builder.change_fields(Resource::Bucket, name, Action::Update, fields);
-            self.builder.step(change, Call::BlockPublicAccess, [])
-        });
-        self.artifact(blocked)
+        let mut calls = Vec::new();
+        if !bucket.public_access_blocked {
+            let field = FieldChange::new("public access", "possible", "blocked").drifted();
+            calls.push((field, Call::BlockPublicAccess));
+        }
+        if bucket.managed && !bucket.encrypted {
+            calls.push((FieldChange::of("encryption", None, Some("AES256".to_owned())), Call::EncryptBucket));
+        }
+        if bucket.managed && !bucket.expires_uploads {
+            let field = FieldChange::of("unfinished uploads", None, Some("kept for 7 days".to_owned()));
+            calls.push((field, Call::PutBucketLifecycle));
+        }
+        if calls.is_empty() {
+            return self.artifact(None);
+        }
+        let (fields, calls): (Vec<_>, Vec<_>) = calls.into_iter().unzip();
+        let change =
+            self.builder.change_fields(Resource::Bucket, self.stage.names.bucket(), Action::Update, fields);
+        let last = calls.into_iter().fold(None, |last, call| Some(self.builder.step(change, call, last)));
+        self.artifact(last)
     }
 
     /// A new bucket is marked as lzap's at once, and closed before anything goes into it. S3 aborts changes of one
@@ -72,9 +95,9 @@ impl Deploy<'_> {
         Some(self.builder.step(change, Call::UploadArtifact(artifact.clone()), bucket))
     }
 
-    fn role(&mut self) -> Option<StepId> {
+    fn role(&mut self) -> RoleSteps {
         let stage = self.stage;
-        let wanted = stage.role.as_ref()?;
+        let Some(wanted) = &stage.role else { return RoleSteps::default() };
         let name = stage.names.role();
         let Some(live) = &self.observed.role else {
             let change = self.builder.change(Resource::Role, name, Action::Create);
@@ -84,20 +107,22 @@ impl Deploy<'_> {
                 tags: stage.tags.clone(),
             };
             let create = self.builder.step(change, call, []);
-            return Some(self.builder.step(change, Call::PutRolePolicy(wanted.policy.clone()), [create]));
+            let ready = self.builder.step(change, Call::PutRolePolicy(wanted.policy.clone()), [create]);
+            return RoleSteps { made: Some(create), ready: Some(ready) };
         };
         let (calls, mut fields) = role_calls(live, wanted);
         let tags = missing_tags(&live.tags, &stage.tags);
         let tags_differ = !tags.is_empty();
         fields.extend(tags);
         if fields.is_empty() {
-            return None;
+            return RoleSteps::default();
         }
         let change = self.builder.change_fields(Resource::Role, name, Action::Update, fields);
         if tags_differ {
             self.builder.step(change, Call::TagRole(stage.tags.clone()), []);
         }
-        calls.into_iter().fold(None, |last, call| Some(self.builder.step(change, call, last)))
+        let ready = calls.into_iter().fold(None, |last, call| Some(self.builder.step(change, call, last)));
+        RoleSteps { made: ready, ready }
     }
 
     fn log_group(&mut self) -> Option<StepId> {

@@ -121,6 +121,11 @@ impl Proxy {
         self.shared.under_way.load(Ordering::SeqCst) == 0
     }
 
+    /// How many calls have come and gone since the start or the last [`Proxy::take`].
+    pub fn calls(&self) -> usize {
+        self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// What was called since the start or the last [`Proxy::take`], in the order of arrival; begins anew.
     pub fn take(&self) -> Recording {
         let mut calls =
