@@ -26,6 +26,8 @@ mod sts;
 mod touch;
 
 #[cfg(test)]
+mod behavior;
+#[cfg(test)]
 mod testing;
 
 pub use apply::{Applied, ApplyError, apply};

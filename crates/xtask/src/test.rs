@@ -38,6 +38,11 @@ const STAGES: &[Stage] = &[
     },
     Stage { name: "moto", about: "the command set against moto", run: moto },
     Stage {
+        name: "faults",
+        about: "every call of every flow broken in every way, then resumed",
+        run: |tally| it("faults::", tally),
+    },
+    Stage {
         name: "rie",
         about: "the artifact under AWS's Runtime Interface Emulator",
         run: |tally| it("rie::", tally),
@@ -165,7 +170,8 @@ fn add_targets() -> Result {
 
 fn cli(tally: &mut Tally) -> Result {
     let mut command = test_command(&["test", "--package", "lzap-tests", "--locked", "--"]);
-    run_tests(command.args(["--skip", "local::", "--skip", "moto::", "--skip", "rie::"]), tally)
+    let others = ["--skip", "local::", "--skip", "moto::", "--skip", "faults::", "--skip", "rie::"];
+    run_tests(command.args(others), tally)
 }
 
 fn it(module: &str, tally: &mut Tally) -> Result {
