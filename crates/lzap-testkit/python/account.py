@@ -152,7 +152,7 @@ def in_order(value):
 def bucket(call, name):
     settings = {"public access": "get_public_access_block", "encryption": "get_bucket_encryption",
                 "lifecycle": "get_bucket_lifecycle_configuration", "tags": "get_bucket_tagging"}
-    found = {}
+    found = {what: call("s3", operation, Bucket=name) for what, operation in settings.items()}
     objects = call("s3", "list_objects_v2", Bucket=name).get("Contents", [])
     return {"name": name, "objects": [f"{each['Key']} {each['Size']}" for each in objects], **found}
 
