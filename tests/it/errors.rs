@@ -1,15 +1,22 @@
 //! The gallery: what a user sees when something is wrong. Each entry says what, why and what to type next, and has the
 //! documented exit code; the snapshots hold the very words.
 
+use std::fs::Permissions;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
+use fs_err as fs;
 use lzap_testkit::{Lzap, Outcome, TempProject, redact};
 
 use crate::support::{HOST, Result, hello, new_app, settings};
 
 const MANIFEST: &str = "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n";
 const MAIN: &str = "fn main() {}\n";
+const ROLE_CONFLICT: &str = "[stage.dev]\nregion = \"eu-central-1\"\nrole_arn = \"arn:aws:iam::123456789012:role/app\"\n\
+                             role_permissions_boundary = \"arn:aws:iam::123456789012:policy/boundary\"\n";
 
 /// Compares with the snapshot `name`; every error names what to do next.
 #[track_caller]
@@ -57,6 +64,8 @@ fn broken_configuration() -> Result {
         ("config_misspelt_key", "[stage.dev]\nregion = \"eu-central-1\"\nmemory_bm = 512\n"),
         ("config_wrong_type", "[stage.dev]\nregion = \"eu-central-1\"\nmemory_mb = \"much\"\n"),
         ("config_out_of_range", "[stage.dev]\nregion = \"eu-central-1\"\ntimeout_secs = 1000\n"),
+        ("config_role_conflict", ROLE_CONFLICT),
+        ("config_role_path", "[stage.dev]\nregion = \"eu-central-1\"\nrole_path = \"team\"\n"),
         ("config_no_toml", "[stage.dev\nregion = \"eu-central-1\"\n"),
         ("config_extends_loop", "[stage.a]\nextends = \"b\"\n[stage.b]\nextends = \"a\"\n"),
     ] {
@@ -105,6 +114,82 @@ fn two_binaries() -> Result {
     let app = new_app("hello-twice")?;
     app.write("src/bin/other.rs", MAIN)?;
     gallery("two_binaries", &Lzap::new()?.run(app.path(), &["package", "local"])?.expect_code(2));
+    Ok(())
+}
+
+/// A machine with this one's cargo and rustc, but neither rustup nor zig nor a standard library for Lambda's targets;
+/// `tools` are scripts, by name.
+fn bare_machine(tools: &[(&str, &str)]) -> Result<(Lzap, TempProject)> {
+    let machine = TempProject::empty("machine")?;
+    let sysroot = machine.path().join("rust");
+    let host = format!("rust/lib/rustlib/{}-unknown-linux-gnu/bin/rust-lld", std::env::consts::ARCH);
+    machine.write(&host, "")?;
+    let real = |tool: &str| format!("{}/bin/{tool}", real_sysroot().display());
+    let rustc = format!(
+        "case \"$*\" in \"--print sysroot\") echo {};; *) exec {} \"$@\";; esac",
+        sysroot.display(),
+        real("rustc")
+    );
+    let cargo = format!("exec {} \"$@\"", real("cargo"));
+    for (name, script) in [("rustc", rustc.as_str()), ("cargo", &cargo)].iter().chain(tools) {
+        let path = format!("bin/{name}");
+        machine.write(&path, &format!("#!/bin/sh\n{script}\n"))?;
+        fs::set_permissions(machine.path().join(path), Permissions::from_mode(0o755))?;
+    }
+    let bin = machine.path().join("bin");
+    let tool = |name: &str| bin.join(name).display().to_string();
+    let lzap = Lzap::new()?
+        .env("PATH", &bin.display().to_string())
+        .env("CARGO", &tool("cargo"))
+        .env("RUSTC", &tool("rustc"))
+        .env("CARGO_ZIGBUILD_PYTHON_PATH", &tool("python3"));
+    Ok((lzap, machine))
+}
+
+fn real_sysroot() -> PathBuf {
+    let output = Command::new("rustc").args(["--print", "sysroot"]).env("RUSTUP_AUTO_INSTALL", "0").output();
+    let output = output.expect("the tests were compiled with it");
+    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
+}
+
+/// `lzap package` of the hello app for arm64, with `more` in the stage, on a bare machine with `tools`.
+fn package_on_bare_machine(more: &str, tools: &[(&str, &str)]) -> Result<Outcome> {
+    let settings = settings(&format!("app = \"hello\"\n[stage.dev]\nregion = \"eu-central-1\"\n{more}\n"))?;
+    let config = settings.path().join("lzap.toml").display().to_string();
+    let (lzap, _machine) = bare_machine(tools)?;
+    lzap.run(hello()?, &["package", "dev", "--config", &config])
+}
+
+/// What the build needs and the machine lacks: nothing is compiled, and one command mends it.
+#[test]
+fn no_standard_library_for_the_target() -> Result {
+    gallery("no_target", &package_on_bare_machine("", &[])?.expect_code(4));
+    let offline = ("rustup", "echo 'error: could not download file' >&2; exit 1");
+    gallery("target_add", &package_on_bare_machine("", &[offline])?.expect_code(4));
+    Ok(())
+}
+
+#[test]
+fn no_zig() -> Result {
+    gallery("no_zig", &package_on_bare_machine("linker = \"zig\"", &[])?.expect_code(4));
+    Ok(())
+}
+
+#[test]
+fn openssl_is_not_cross_compiled() -> Result {
+    let app = new_app("hello-openssl")?;
+    let script = "fn main() { panic!(\"Could not find directory of OpenSSL installation\"); }\n";
+    let openssl =
+        "[package]\nname = \"openssl-sys\"\nversion = \"0.9.0\"\nedition = \"2024\"\nlinks = \"openssl\"\n";
+    let reqwest = "[package]\nname = \"reqwest\"\nversion = \"0.12.0\"\nedition = \"2024\"\n[dependencies]\n";
+    app.write("openssl/Cargo.toml", openssl)?;
+    app.write("openssl/build.rs", script)?;
+    app.write("openssl/src/lib.rs", "")?;
+    app.write("reqwest/Cargo.toml", &format!("{reqwest}openssl-sys = {{ path = \"../openssl\" }}\n"))?;
+    app.write("reqwest/src/lib.rs", "")?;
+    app.replace("Cargo.toml", "[dependencies]\n", "[dependencies]\nreqwest = { path = \"reqwest\" }\n")?;
+    let outcome = Lzap::new()?.run(app.path(), &["package", "local"])?.expect_code(4);
+    assert!(outcome.stderr.contains("features = [\"rustls-tls\"]"), "{outcome}");
     Ok(())
 }
 

@@ -3,20 +3,10 @@
 use std::path::Path;
 
 use fs_err as fs;
-use lzap_testkit::{Lzap, Python, Rie, TempProject};
+use lzap_testkit::{Lzap, Rie, TempProject};
 use serde_json::{Value, json};
 
-use crate::support::{HOST, REGION, Result, hello, settings};
-
-/// Takes the zip apart with Python's own reader, keeping the modes.
-const UNZIP: &str = "
-import os, sys, zipfile
-for info in zipfile.ZipFile(sys.argv[1]).infolist():
-    path = os.path.join(sys.argv[2], info.filename)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    open(path, 'wb').write(zipfile.ZipFile(sys.argv[1]).read(info))
-    os.chmod(path, info.external_attr >> 16)
-";
+use crate::support::{HOST, REGION, Result, hello, settings, unzip};
 
 fn http_event(method: &str, path: &str) -> Value {
     json!({
@@ -49,10 +39,7 @@ fn package_and_unzip(folder: &Path) -> Result {
     let args = ["package", "dev", "--output", "json", "--config"].map(str::to_owned);
     let args: Vec<String> = args.into_iter().chain([config.display().to_string()]).collect();
     let report = Lzap::new()?.run(hello()?, &args)?.expect_success().json();
-    let zip = report["artifact"]["path"].as_str().unwrap_or_default();
-    let status = Python::ready()?.command("python").args(["-c", UNZIP, zip]).arg(folder).status()?;
-    assert!(status.success(), "cannot unzip {zip}");
-    Ok(())
+    unzip(report["artifact"]["path"].as_str().unwrap_or_default(), folder)
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use fs_err as fs;
-use lzap_testkit::{Lzap, TempProject, target};
+use lzap_testkit::{Lzap, Python, TempProject, target};
 
 pub(crate) type Result<T = ()> = io::Result<T>;
 
@@ -53,4 +53,21 @@ pub(crate) fn new_app(name: &str) -> Result<TempProject> {
 /// A configuration file in a folder of its own.
 pub(crate) fn settings(text: &str) -> Result<TempProject> {
     TempProject::with_files("settings", &[("lzap.toml", text)])
+}
+
+/// Takes a zip apart with Python's own reader, keeping the modes.
+const UNZIP: &str = "
+import os, sys, zipfile
+for info in zipfile.ZipFile(sys.argv[1]).infolist():
+    path = os.path.join(sys.argv[2], info.filename)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    open(path, 'wb').write(zipfile.ZipFile(sys.argv[1]).read(info))
+    os.chmod(path, info.external_attr >> 16)
+";
+
+/// Unpacks `zip` into `folder`.
+pub(crate) fn unzip(zip: &str, folder: &Path) -> Result {
+    let status = Python::ready()?.command("python").args(["-c", UNZIP, zip]).arg(folder).status()?;
+    assert!(status.success(), "cannot unzip {zip}");
+    Ok(())
 }

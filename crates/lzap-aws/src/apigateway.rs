@@ -5,10 +5,10 @@
 mod read;
 mod write;
 
-pub(crate) use read::get_apis;
+pub(crate) use read::{list_apis, with_parts};
 pub(crate) use write::{
-    create_api, create_integration, create_route, create_stage, delete_api, update_integration, update_route,
-    update_stage,
+    create_api, create_integration, create_route, create_stage, delete_api, tag_api, update_integration,
+    update_route, update_stage,
 };
 
 /// The route and the stage that take everything.

@@ -1,8 +1,10 @@
 //! Carrying out a plan: its graph, as wide as it goes.
 //!
 //! A step starts when all the steps that it waits for are done. At the first failure no new step starts; those that
-//! run come to their end, since a call that was sent can't be taken back. What was done stays: running the command
-//! again observes it and plans the rest.
+//! run come to their end, since a call that was sent can't be taken back. The same happens when the plan is told to stop.
+//! What was done stays: running the command again observes it and plans the rest.
+//!
+//! A plan may be carried out in parts: what is [`Applied`] of one counts for the next.
 //!
 //! What one step makes is in [`call`]; the way of Lambda's steps, which wait for their effect, in [`settle`]. Nothing
 //! here decides: what AWS names only now (an API's id, a version's number) is put where the plan says.
@@ -19,8 +21,9 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use lzap_core::event::Event;
 use lzap_core::names::Names;
-use lzap_core::step::{ApiRef, IntegrationRef, Plan, Step, StepId, VersionRef};
+use lzap_core::step::{ApiRef, Call, IntegrationRef, Plan, Share, Step, StepId, VersionRef};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::clients::Clients;
@@ -31,38 +34,67 @@ use crate::retry::Progress;
 pub use error::ApplyError;
 use error::StepError;
 
-/// What a plan left behind that has no name before.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What was carried out so far, and what AWS named on the way.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Applied {
-    /// The version that was published, or that the alias was switched to.
-    pub version: Option<String>,
-    /// The URL of the API that was made.
-    pub endpoint: Option<String>,
+    /// The calls that were made: a later plan that has them among its steps takes them as done.
+    done: Vec<Call>,
+    late: Late,
 }
 
-/// Carries out `plan`. Tells of each step in `events`; that nobody listens is no reason to stop.
+impl Applied {
+    /// The version that was published, or that the alias was switched to.
+    pub fn version(&self) -> Option<&str> {
+        let published = self.late.published.as_ref().map(|published| published.number.as_str());
+        self.late.switched.as_deref().or(published)
+    }
+
+    /// The URL of the API that was made.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.late.api.as_ref().map(|(_, endpoint)| endpoint.as_str())
+    }
+
+    /// Whether nothing was carried out.
+    pub fn is_empty(&self) -> bool {
+        self.done.is_empty()
+    }
+
+    /// Which of the changes of `plan` were begun: their places.
+    pub fn begun(&self, plan: &Plan) -> BTreeSet<usize> {
+        plan.steps.iter().filter(|step| self.done.contains(&step.call)).map(|step| step.change).collect()
+    }
+}
+
+/// Where a plan is carried out, and who is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Site<'a> {
+    /// The cloud.
+    pub clients: &'a Clients,
+    /// The stage's names there.
+    pub names: &'a Names,
+    /// Told of each step; that nobody listens is no reason to stop.
+    pub events: &'a UnboundedSender<Event>,
+    /// When it is cancelled, no new step starts, and those that wait end.
+    pub stop: &'a CancellationToken,
+}
+
+/// Carries out `plan`, but for what is `applied` already, and adds to that what it does.
 ///
 /// # Errors
 /// A step failed: which, why, and how many are done. The new version didn't answer the probe; traffic was not
-/// switched.
-pub async fn apply(
-    clients: &Clients,
-    names: &Names,
-    plan: &Plan,
-    events: &UnboundedSender<Event>,
-) -> Result<Applied, ApplyError> {
-    let cloud = Cloud { clients, names, events };
+/// switched. It was told to stop.
+pub async fn apply(site: Site<'_>, plan: &Plan, applied: &mut Applied) -> Result<(), ApplyError> {
     let total = plan.steps.len();
-    let mut late = Late::default();
-    let mut waiting: BTreeSet<StepId> = (0..total).collect();
-    let mut done: BTreeSet<StepId> = BTreeSet::new();
+    let is_done = |id: &StepId| applied.done.contains(&plan.steps[*id].call);
+    let mut done: BTreeSet<StepId> = (0..total).filter(is_done).collect();
+    let mut waiting: BTreeSet<StepId> = (0..total).filter(|id| !done.contains(id)).collect();
     let mut failure: Option<StepError> = None;
     let mut running = FuturesUnordered::new();
     loop {
-        if failure.is_none() {
+        if failure.is_none() && !site.stop.is_cancelled() {
             for id in ready(plan, &waiting, &done) {
                 waiting.remove(&id);
-                running.push(cloud.run(id, &plan.steps[id], late.clone()));
+                running.push(site.run(id, &plan.steps[id], applied.late.clone()));
             }
         }
         let Some((id, outcome)) = running.next().await else {
@@ -70,17 +102,21 @@ pub async fn apply(
         };
         match outcome {
             Ok(made) => {
-                late.take(made);
+                applied.late.take(made);
+                applied.done.push(plan.steps[id].call.clone());
                 done.insert(id);
-                let _ = events.send(Event::StepDone(id));
+                let _ = site.events.send(Event::StepDone(id));
             }
             // The first failure is the cause; what fails beside it mostly fails of the same.
             Err(error) => failure = failure.or(Some(error)),
         }
     }
+    if site.stop.is_cancelled() && done.len() < total {
+        return Err(ApplyError::Stopped { done: done.len(), total });
+    }
     match failure {
-        Some(error) => Err(ApplyError::new(error.explained(clients), done.len(), total)),
-        None => Ok(Applied { version: late.version(), endpoint: late.api.map(|(_, endpoint)| endpoint) }),
+        Some(error) => Err(ApplyError::new(error.explained(site.clients), done.len(), total)),
+        None => Ok(()),
     }
 }
 
@@ -89,18 +125,10 @@ fn ready(plan: &Plan, waiting: &BTreeSet<StepId>, done: &BTreeSet<StepId>) -> Ve
     waiting.iter().filter(free).copied().collect()
 }
 
-/// Where the steps are carried out.
-#[derive(Clone, Copy)]
-struct Cloud<'a> {
-    clients: &'a Clients,
-    names: &'a Names,
-    events: &'a UnboundedSender<Event>,
-}
-
-impl Cloud<'_> {
+impl Site<'_> {
     async fn run(self, id: StepId, step: &Step, late: Late) -> (StepId, Result<Made, StepError>) {
-        let progress = Progress { step: id, events: self.events };
-        progress.tell(Event::StepStarted(id));
+        let progress = Progress::of(id, self.events, self.stop);
+        progress.tell(Event::StepStarted);
         let span = tracing::info_span!("step", stage = self.names.stage, step = id, verb = step.call.verb());
         (id, self.carry_out(&step.call, &late, progress).instrument(span).await)
     }
@@ -121,7 +149,7 @@ enum Made {
 }
 
 /// What AWS named while the plan was carried out.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Late {
     api: Option<(String, String)>,
     integration: Option<String>,
@@ -140,10 +168,6 @@ impl Late {
         }
     }
 
-    fn version(&self) -> Option<String> {
-        self.switched.clone().or_else(|| self.published.as_ref().map(|published| published.number.clone()))
-    }
-
     fn api<'a>(&'a self, api: &'a ApiRef) -> Result<&'a str, AwsError> {
         match (api, &self.api) {
             (ApiRef::Known(id), _) | (ApiRef::Created, Some((id, _))) => Ok(id),
@@ -160,6 +184,11 @@ impl Late {
 
     fn published(&self) -> Result<&Published, AwsError> {
         self.published.as_ref().ok_or_else(|| too_early("lambda:PublishVersion"))
+    }
+
+    /// A canary's version and its share in percent.
+    fn share(&self, share: Option<&Share>) -> Result<Option<(String, u8)>, AwsError> {
+        share.map(|share| Ok((self.number(&share.version)?.to_owned(), share.percent))).transpose()
     }
 
     fn number<'a>(&'a self, version: &'a VersionRef) -> Result<&'a str, AwsError> {

@@ -16,8 +16,8 @@ use aws_types::service_config::ServiceConfigKey;
 use crate::error::AwsError;
 use crate::retry::scaled;
 
-pub(crate) use attempts::Attempts;
 use attempts::Calls;
+pub(crate) use attempts::{AnswerTime, Attempts};
 
 /// Which cloud, and how to get there.
 #[derive(Clone, Debug, PartialEq, Eq)]

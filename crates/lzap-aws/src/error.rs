@@ -8,6 +8,7 @@ mod cause;
 mod classify;
 
 use std::path::Path;
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -237,7 +238,7 @@ impl AwsError {
             Kind::Overtaken => Self::Overtaken { source },
             Kind::Unreachable => Self::Unreachable { endpoint: "AWS".to_owned(), advice: ADVICE_AWS, source },
             Kind::Broken => Self::Broken { source },
-            Kind::NotFound | Kind::Exists | Kind::Conflict | Kind::Unsettled | Kind::Other => {
+            Kind::NotFound | Kind::Exists | Kind::Conflict | Kind::Unmet | Kind::Unsettled | Kind::Other => {
                 Self::Refused { source }
             }
         }
@@ -267,8 +268,18 @@ impl AwsError {
         }
     }
 
+    /// Whether it ends by itself: a throttle, a network that is away. Whoever only waits for news can wait longer.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Throttled { .. } | Self::Unreachable { .. })
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         self.cause().map_or(Kind::Other, Cause::kind)
+    }
+
+    /// Whether it is an object that isn't there, in a bucket that is.
+    pub(crate) fn is_missing_key(&self) -> bool {
+        self.cause().and_then(Cause::code) == Some("NoSuchKey")
     }
 
     /// A wait that isn't over: `state` is what was seen.
@@ -285,6 +296,12 @@ impl AwsError {
     /// An answer of success that says within that it isn't one, or lacks what it must have.
     pub(crate) fn broken(operation: &'static str, message: impl Into<String>) -> Self {
         Self::Broken { source: Box::new(Cause::seen(operation, Kind::Broken, message.into())) }
+    }
+
+    /// Nobody answered in time.
+    pub(crate) fn no_answer(operation: &'static str, patience: Duration) -> Self {
+        let message = format!("no answer within {} s", patience.as_secs());
+        Self::new(Cause::seen(operation, Kind::Unreachable, message))
     }
 
     /// A zip that isn't there, or can't be read.

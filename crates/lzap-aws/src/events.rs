@@ -19,7 +19,37 @@ pub(crate) async fn describe_rule(clients: &Clients, names: &Names) -> Result<Op
         schedule: rule.schedule_expression().unwrap_or_default().to_owned(),
         enabled: rule.state() == Some(&RuleState::Enabled),
         targets: Vec::new(),
+        ours: false,
     }))
+}
+
+/// `events:ListTagsForResource` of the rule.
+pub(crate) async fn rule_tags(
+    clients: &Clients,
+    names: &Names,
+) -> Result<BTreeMap<String, String>, AwsError> {
+    let call = clients.events().list_tags_for_resource().resource_arn(names.keep_warm_rule_arn());
+    let answer = call.send().await.named("events:ListTagsForResource").found()?;
+    let tags = answer.and_then(|answer| answer.tags).unwrap_or_default();
+    Ok(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
+}
+
+/// `events:TagResource` on the rule.
+pub(crate) async fn tag_rule(
+    clients: &Clients,
+    names: &Names,
+    tags: &BTreeMap<String, String>,
+) -> Result<(), AwsError> {
+    const OPERATION: &str = "events:TagResource";
+    let tags = event_tags(OPERATION, tags)?;
+    let call = clients.events().tag_resource().resource_arn(names.keep_warm_rule_arn()).set_tags(Some(tags));
+    call.send().await.named(OPERATION).map(drop)
+}
+
+fn event_tags(operation: &'static str, tags: &BTreeMap<String, String>) -> Result<Vec<Tag>, AwsError> {
+    let tags: Result<Vec<Tag>, _> =
+        tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    tags.map_err(|error| AwsError::broken(operation, error.to_string()))
 }
 
 /// `events:ListTargetsByRule`; none for a rule that doesn't exist. One page: a rule has five targets at most.
@@ -48,9 +78,7 @@ pub(crate) async fn put_rule(
     tags: &BTreeMap<String, String>,
 ) -> Result<(), AwsError> {
     const OPERATION: &str = "events:PutRule";
-    let tags: Result<Vec<Tag>, _> =
-        tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-    let tags = tags.map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
+    let tags = event_tags(OPERATION, tags)?;
     let call = clients
         .events()
         .put_rule()

@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_iam::types::Tag;
-use lzap_core::names::{Names, POLICY};
+use lzap_core::names::{Names, POLICY, RoleName};
 use lzap_core::observed::Role;
 use serde_json::Value;
 
 use crate::clients::{Attempts, Clients};
 use crate::error::{Absent, AwsError, Named};
 
-/// `iam:GetRole`: trust policy and tags, without the inline policy.
+/// `iam:GetRole`: path, boundary, trust policy and tags, without the inline policy.
 pub(crate) async fn get_role(clients: &Clients, names: &Names) -> Result<Option<Role>, AwsError> {
     let answer =
         clients.iam().get_role().role_name(names.role()).send().await.named("iam:GetRole").found()?;
@@ -21,7 +21,16 @@ pub(crate) async fn get_role(clients: &Clients, names: &Names) -> Result<Option<
     };
     let tags = role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
     let trust_policy = document("iam:GetRole", role.assume_role_policy_document().unwrap_or("null"))?;
-    Ok(Some(Role { trust_policy, policy: None, tags }))
+    let boundary = role.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
+    Ok(Some(Role {
+        path: role.path().to_owned(),
+        permissions_boundary: boundary.map(str::to_owned),
+        trust_policy,
+        policy: None,
+        inline: Vec::new(),
+        attached: Vec::new(),
+        tags,
+    }))
 }
 
 /// `iam:GetRolePolicy`: lzap's inline policy.
@@ -32,26 +41,85 @@ pub(crate) async fn get_role_policy(clients: &Clients, names: &Names) -> Result<
     answer.map(|answer| document(OPERATION, answer.policy_document())).transpose()
 }
 
-/// `iam:CreateRole`.
+/// `iam:ListRolePolicies`, all pages: the names of the inline policies.
+pub(crate) async fn list_role_policies(clients: &Clients, names: &Names) -> Result<Vec<String>, AwsError> {
+    let mut policies = Vec::new();
+    let mut marker = None;
+    loop {
+        let call = clients.iam().list_role_policies().role_name(names.role()).set_marker(marker);
+        let Some(page) = call.send().await.named("iam:ListRolePolicies").found()? else {
+            return Ok(policies);
+        };
+        policies.extend(page.policy_names().iter().cloned());
+        marker = page.marker().map(str::to_owned);
+        if marker.is_none() {
+            return Ok(policies);
+        }
+    }
+}
+
+/// `iam:ListAttachedRolePolicies`, all pages: the ARNs of the attached policies.
+pub(crate) async fn list_attached_policies(
+    clients: &Clients,
+    names: &Names,
+) -> Result<Vec<String>, AwsError> {
+    let mut policies = Vec::new();
+    let mut marker = None;
+    loop {
+        let call = clients.iam().list_attached_role_policies().role_name(names.role()).set_marker(marker);
+        let Some(page) = call.send().await.named("iam:ListAttachedRolePolicies").found()? else {
+            return Ok(policies);
+        };
+        policies.extend(page.attached_policies().iter().filter_map(|p| p.policy_arn()).map(str::to_owned));
+        marker = page.marker().map(str::to_owned);
+        if marker.is_none() {
+            return Ok(policies);
+        }
+    }
+}
+
+/// `iam:CreateRole`, under the path that the names say.
 pub(crate) async fn create_role(
     clients: &Clients,
     names: &Names,
+    permissions_boundary: Option<&str>,
     trust_policy: &Value,
     tags: &BTreeMap<String, String>,
 ) -> Result<(), AwsError> {
     const OPERATION: &str = "iam:CreateRole";
-    let tags: Result<Vec<Tag>, _> =
-        tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    let path = match &names.role {
+        RoleName::Made { path } => Some(path.clone()),
+        RoleName::Existing(_) => None,
+    };
     let attempts = Attempts::default();
     let call = clients
         .iam()
         .create_role()
         .role_name(names.role())
+        .set_path(path)
+        .set_permissions_boundary(permissions_boundary.map(str::to_owned))
         .description(format!("lzap: runs {}, stage {}", names.app, names.stage))
         .assume_role_policy_document(trust_policy.to_string())
-        .set_tags(Some(tags.map_err(|error| AwsError::broken(OPERATION, error.to_string()))?));
+        .set_tags(Some(iam_tags(OPERATION, tags)?));
     let outcome = call.customize().interceptor(attempts.clone()).send().await.named(OPERATION);
     attempts.settle(outcome).map(drop)
+}
+
+/// `iam:TagRole`.
+pub(crate) async fn tag_role(
+    clients: &Clients,
+    names: &Names,
+    tags: &BTreeMap<String, String>,
+) -> Result<(), AwsError> {
+    const OPERATION: &str = "iam:TagRole";
+    let call = clients.iam().tag_role().role_name(names.role()).set_tags(Some(iam_tags(OPERATION, tags)?));
+    call.send().await.named(OPERATION).map(drop)
+}
+
+fn iam_tags(operation: &'static str, tags: &BTreeMap<String, String>) -> Result<Vec<Tag>, AwsError> {
+    let tags: Result<Vec<Tag>, _> =
+        tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    tags.map_err(|error| AwsError::broken(operation, error.to_string()))
 }
 
 /// `iam:UpdateAssumeRolePolicy`.
@@ -63,6 +131,23 @@ pub(crate) async fn update_trust_policy(
     let call =
         clients.iam().update_assume_role_policy().role_name(names.role()).policy_document(policy.to_string());
     call.send().await.named("iam:UpdateAssumeRolePolicy").map(drop)
+}
+
+/// `iam:PutRolePermissionsBoundary`.
+pub(crate) async fn put_permissions_boundary(
+    clients: &Clients,
+    names: &Names,
+    boundary: &str,
+) -> Result<(), AwsError> {
+    let call =
+        clients.iam().put_role_permissions_boundary().role_name(names.role()).permissions_boundary(boundary);
+    call.send().await.named("iam:PutRolePermissionsBoundary").map(drop)
+}
+
+/// `iam:DeleteRolePermissionsBoundary`.
+pub(crate) async fn delete_permissions_boundary(clients: &Clients, names: &Names) -> Result<(), AwsError> {
+    let call = clients.iam().delete_role_permissions_boundary().role_name(names.role());
+    call.send().await.named("iam:DeleteRolePermissionsBoundary").or_gone()
 }
 
 /// `iam:PutRolePolicy`.
@@ -81,9 +166,19 @@ pub(crate) async fn put_role_policy(
 }
 
 /// `iam:DeleteRolePolicy`.
-pub(crate) async fn delete_role_policy(clients: &Clients, names: &Names) -> Result<(), AwsError> {
-    let call = clients.iam().delete_role_policy().role_name(names.role()).policy_name(POLICY);
+pub(crate) async fn delete_role_policy(
+    clients: &Clients,
+    names: &Names,
+    policy: &str,
+) -> Result<(), AwsError> {
+    let call = clients.iam().delete_role_policy().role_name(names.role()).policy_name(policy);
     call.send().await.named("iam:DeleteRolePolicy").or_gone()
+}
+
+/// `iam:DetachRolePolicy`.
+pub(crate) async fn detach_role_policy(clients: &Clients, names: &Names, arn: &str) -> Result<(), AwsError> {
+    let call = clients.iam().detach_role_policy().role_name(names.role()).policy_arn(arn);
+    call.send().await.named("iam:DetachRolePolicy").or_gone()
 }
 
 /// `iam:DeleteRole`.

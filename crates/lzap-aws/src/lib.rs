@@ -4,6 +4,8 @@
 //! only, all at once) → `lzap_core::plan` → [`apply`] (the plan's graph, what doesn't wait for each other at the same
 //! time) → [`touch`].
 //!
+//! [`survey`] is what `lzap doctor` reads, [`filter_log_events`] what `lzap tail` follows.
+//!
 //! One module per service; there, one function is one operation, with plain data in and out, and the only call site
 //! of that operation. Errors are classified once, in [`AwsError`]'s module; waits are data in `retry`.
 //!
@@ -17,12 +19,14 @@ mod error;
 mod events;
 mod iam;
 mod lambda;
+mod lock;
 mod logs;
 mod observe;
 mod profiles;
 mod retry;
 mod s3;
 mod sts;
+mod survey;
 mod touch;
 
 #[cfg(test)]
@@ -30,11 +34,13 @@ mod behavior;
 #[cfg(test)]
 mod testing;
 
-pub use apply::{Applied, ApplyError, apply};
+pub use apply::{Applied, ApplyError, Site, apply};
 pub use clients::{Clients, Cloud};
 pub use error::{AwsError, Cause};
-pub use logs::last_log_lines;
-pub use observe::{Scope, live_version, observe};
+pub use lock::{Held, Lives, Lock, Taking, break_lock, read_lock, take_lock};
+pub use logs::{LogPage, LogQuery, filter_log_events, last_log_lines};
+pub use observe::{Scope, observe};
 pub use profiles::{Profile, default_region, profiles};
-pub use sts::identity;
+pub use sts::{Caller, identity};
+pub use survey::{Survey, survey};
 pub use touch::{Touch, touch};

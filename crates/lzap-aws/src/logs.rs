@@ -1,19 +1,17 @@
-//! CloudWatch Logs: the log group, and what was written last.
+//! CloudWatch Logs: the log group, and what is written to it.
 //!
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_Operations.html>
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
 
-use aws_sdk_cloudwatchlogs::types::OrderBy;
-use futures::future::join_all;
+use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
+use lzap_core::logs::LogEvent;
 use lzap_core::names::Names;
 use lzap_core::observed::LogGroup;
 
 use crate::clients::Clients;
 use crate::error::{Absent, AwsError, Kind, Named};
-
-/// Lines of how many streams, one for each environment of the function, are looked at.
-const NEWEST_STREAMS: i32 = 3;
 
 /// `logs:DescribeLogGroups`. Answers are sorted by name, so a group that is its own prefix comes first.
 pub(crate) async fn describe_log_group(
@@ -27,7 +25,32 @@ pub(crate) async fn describe_log_group(
     let group = groups.into_iter().find(|group| group.log_group_name() == Some(&name));
     Ok(group.map(|group| LogGroup {
         retention_days: group.retention_in_days().and_then(|days| u16::try_from(days).ok()),
+        ours: false,
     }))
+}
+
+/// `logs:ListTagsForResource` of the log group.
+pub(crate) async fn log_group_tags(
+    clients: &Clients,
+    names: &Names,
+) -> Result<BTreeMap<String, String>, AwsError> {
+    let call = clients.logs().list_tags_for_resource().resource_arn(names.log_group_arn());
+    let answer = call.send().await.named("logs:ListTagsForResource").found()?;
+    Ok(answer.and_then(|answer| answer.tags).unwrap_or_default().into_iter().collect())
+}
+
+/// `logs:TagResource` on the log group.
+pub(crate) async fn tag_log_group(
+    clients: &Clients,
+    names: &Names,
+    tags: &BTreeMap<String, String>,
+) -> Result<(), AwsError> {
+    let call = clients
+        .logs()
+        .tag_resource()
+        .resource_arn(names.log_group_arn())
+        .set_tags(Some(tags.clone().into_iter().collect()));
+    call.send().await.named("logs:TagResource").map(drop)
 }
 
 /// `logs:CreateLogGroup`. One that exists is fine: Lambda makes it at the first invocation.
@@ -63,48 +86,137 @@ pub(crate) async fn delete_log_group(clients: &Clients, names: &Names) -> Result
     call.send().await.named("logs:DeleteLogGroup").or_gone()
 }
 
-/// The newest lines of the function's log, oldest first: at most `count`, of its newest streams.
+/// What is asked of the function's log.
+#[derive(Clone, Copy, Debug)]
+pub struct LogQuery<'a> {
+    /// The earliest time, in milliseconds since 1970.
+    pub from_ms: i64,
+    /// A filter pattern, as CloudWatch reads them; empty for everything.
+    pub pattern: &'a str,
+    /// Where the page before ended; `None` for the first.
+    pub token: Option<&'a str>,
+}
+
+/// Some of the answer.
+#[derive(Clone, Debug, Default)]
+pub struct LogPage {
+    /// In the order of their times; perhaps none, although there is a next page.
+    pub events: Vec<LogEvent>,
+    /// What gets the next page; `None` after the last.
+    pub next: Option<String>,
+}
+
+/// `logs:FilterLogEvents`, one page; `None` where the log group doesn't exist (yet).
+///
+/// One call. AWS bills none of them, but allows the account only a few a second.
+/// AWS: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html>, quotas:
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>
+///
+/// # Errors
+/// The pattern isn't one; the call was refused, or nobody answered.
+pub async fn filter_log_events(
+    clients: &Clients,
+    names: &Names,
+    query: LogQuery<'_>,
+) -> Result<Option<LogPage>, AwsError> {
+    let call = clients
+        .logs()
+        .filter_log_events()
+        .log_group_name(names.log_group())
+        .start_time(query.from_ms.max(0))
+        .set_filter_pattern(Some(query.pattern.to_owned()).filter(|pattern| !pattern.is_empty()))
+        .set_next_token(query.token.map(str::to_owned));
+    let answer = call.send().await.named("logs:FilterLogEvents").found();
+    let answer = answer.map_err(|error| clients.explain(error))?;
+    Ok(answer.map(|answer| LogPage {
+        events: answer.events.unwrap_or_default().into_iter().map(event).collect(),
+        next: answer.next_token.filter(|token| !token.is_empty()),
+    }))
+}
+
+fn event(event: FilteredLogEvent) -> LogEvent {
+    LogEvent {
+        id: event.event_id.unwrap_or_default(),
+        timestamp_ms: event.timestamp.unwrap_or(0),
+        stream: event.log_stream_name.unwrap_or_default(),
+        message: event.message.unwrap_or_default().trim_end().to_owned(),
+    }
+}
+
+/// How far back [`last_log_lines`] looks: what it explains has just happened.
+const LAST: Duration = Duration::from_mins(2);
+/// How many pages it reads at most.
+const LAST_PAGES: usize = 10;
+
+/// The newest lines of the function's log, oldest first: at most `count`, of the last two minutes.
 ///
 /// For an error's explanation, so never itself an error: what can't be read is left out.
 pub async fn last_log_lines(clients: &Clients, names: &Names, count: usize) -> Vec<String> {
-    let streams = newest_streams(clients, names).await.unwrap_or_default();
-    let reads = streams.iter().map(|stream| newest_events(clients, names, stream, count));
-    let mut lines: Vec<(i64, String)> = join_all(reads).await.into_iter().flatten().flatten().collect();
-    lines.sort_by_key(|(time, _)| *time);
-    let surplus = lines.len().saturating_sub(count);
-    lines.into_iter().skip(surplus).map(|(_, line)| line).collect()
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let from_ms = i64::try_from(now.saturating_sub(LAST).as_millis()).unwrap_or(0);
+    let mut newest = Vec::new();
+    let mut token: Option<String> = None;
+    for _ in 0..LAST_PAGES {
+        let query = LogQuery { from_ms, pattern: "", token: token.as_deref() };
+        let Ok(Some(page)) = filter_log_events(clients, names, query).await else { break };
+        newest.extend(page.events);
+        newest.drain(..newest.len().saturating_sub(count));
+        token = page.next;
+        if token.is_none() {
+            break;
+        }
+    }
+    newest.into_iter().map(|event| event.message).collect()
 }
 
-/// `logs:DescribeLogStreams`, newest first.
-async fn newest_streams(clients: &Clients, names: &Names) -> Result<Vec<String>, AwsError> {
-    let call = clients
-        .logs()
-        .describe_log_streams()
-        .log_group_name(names.log_group())
-        .order_by(OrderBy::LastEventTime)
-        .descending(true)
-        .limit(NEWEST_STREAMS);
-    let answer = call.send().await.named("logs:DescribeLogStreams")?;
-    Ok(answer.log_streams().iter().filter_map(|stream| stream.log_stream_name()).map(str::to_owned).collect())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{answering, names};
 
-/// `logs:GetLogEvents` from the tail: time and line.
-async fn newest_events(
-    clients: &Clients,
-    names: &Names,
-    stream: &str,
-    count: usize,
-) -> Result<Vec<(i64, String)>, AwsError> {
-    let call = clients
-        .logs()
-        .get_log_events()
-        .log_group_name(names.log_group())
-        .log_stream_name(stream)
-        .limit(i32::try_from(count).unwrap_or(i32::MAX).clamp(1, 10_000))
-        .start_from_head(false);
-    let answer = call.send().await.named("logs:GetLogEvents")?;
-    let events = answer.events.unwrap_or_default().into_iter();
-    Ok(events
-        .map(|event| (event.timestamp.unwrap_or(0), event.message.unwrap_or_default().trim_end().to_owned()))
-        .collect())
+    const ALL: LogQuery<'static> = LogQuery { from_ms: 7, pattern: "", token: None };
+
+    #[tokio::test]
+    async fn an_empty_page_can_have_a_next_one() {
+        let (clients, requests) = answering(&[
+            (200, r#"{"events":[],"nextToken":"on"}"#),
+            (200, r#"{"events":[{"eventId":"1","timestamp":8,"logStreamName":"a","message":"hello\n"}]}"#),
+        ]);
+        let first = filter_log_events(&clients, &names(), ALL).await.expect("an answer").expect("a group");
+        assert!(first.events.is_empty());
+        let query = LogQuery { token: first.next.as_deref(), pattern: "x", ..ALL };
+        let second = filter_log_events(&clients, &names(), query).await.expect("an answer").expect("a group");
+        assert_eq!((second.events[0].message.as_str(), second.next), ("hello", None));
+        let requests = requests.lock().expect("no test panics here");
+        assert!(
+            requests[0].contains(r#""startTime":7"#) && !requests[0].contains("filterPattern"),
+            "{requests:?}"
+        );
+        assert!(requests[1].contains(r#""nextToken":"on""#), "{requests:?}");
+        assert!(requests[1].contains(r#""filterPattern":"x""#), "{requests:?}");
+    }
+
+    #[tokio::test]
+    async fn a_missing_group_is_no_error() {
+        let (clients, _) =
+            answering(&[(400, r#"{"__type":"ResourceNotFoundException","message":"no group"}"#)]);
+        assert!(filter_log_events(&clients, &names(), ALL).await.expect("no error").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_throttle_passes_by_itself() {
+        let (clients, _) =
+            answering(&[(400, r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#)]);
+        let error = filter_log_events(&clients, &names(), ALL).await.expect_err("an error");
+        assert!(error.is_passing(), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn the_last_lines_are_the_newest_of_all_pages() {
+        let (clients, _) = answering(&[
+            (200, r#"{"events":[{"message":"1"},{"message":"2"}],"nextToken":"on"}"#),
+            (200, r#"{"events":[{"message":"3"}]}"#),
+        ]);
+        assert_eq!(last_log_lines(&clients, &names(), 2).await, ["2", "3"]);
+    }
 }

@@ -1,13 +1,16 @@
 //! Reading a stage: everything at once, two calls deep.
 //!
-//! A stage that exists and is unchanged takes 14 reads: 4 of Lambda, 2 of IAM, 1 of Logs, 4 of API Gateway (the list,
-//! then three parts of the API together), 2 of `EventBridge`, 1 of S3. What doesn't exist is `None`, never an error.
+//! First what tells whether a thing exists; then, of what does, the parts. A stage that exists and is unchanged takes 15
+//! reads: 4 of Lambda, 2 of IAM, 1 of Logs, 4 of API Gateway, 2 of `EventBridge`, 2 of S3. What doesn't exist is `None`,
+//! never an error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::{try_join, try_join4, try_join5};
+use futures::future::{try_join, try_join3, try_join5};
 use lzap_core::names::Names;
-use lzap_core::observed::{Alias, Bucket, Function, LiveRule, Observed, Permission, Role, Version};
+use lzap_core::observed::{
+    Alias, Api, Bucket, Function, LiveRule, LogGroup, Observed, Permission, Role, Version, is_ours,
+};
 
 use crate::clients::Clients;
 use crate::error::AwsError;
@@ -16,17 +19,12 @@ use crate::{apigateway, events, iam, lambda, logs, s3};
 
 /// What an observation is for: some reads serve one purpose only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope<'a> {
-    /// A deploy: also whether the artifact is up, unless the function has its code already.
-    Deploy {
-        /// The code, as Lambda names it.
-        code_sha256: &'a str,
-        /// The artifact's key in the bucket.
-        artifact_key: &'a str,
-    },
-    /// A look, or a rollback: nothing but the common reads.
-    Status,
-    /// An undeploy: also whose the bucket is, and the stage's objects in it.
+pub enum Scope {
+    /// A deploy, or a look: all settings that lzap manages.
+    Stage,
+    /// A rollback: the function, its versions and its alias, and the URL.
+    Versions,
+    /// An undeploy: what exists and whose it is; not its settings.
     Undeploy,
 }
 
@@ -34,109 +32,156 @@ pub enum Scope<'a> {
 ///
 /// # Errors
 /// A read was refused, or nobody answered. The bucket's name belongs to another account.
-pub async fn observe(clients: &Clients, names: &Names, scope: Scope<'_>) -> Result<Observed, AwsError> {
-    // Boxed: the SDK's futures are large, and five groups of them would fill a thread's stack.
-    let reads = try_join5(
-        Box::pin(code(clients, names, scope)),
-        Box::pin(role(clients, names)),
-        Box::pin(logs::describe_log_group(clients, names)),
-        Box::pin(apigateway::get_apis(clients, names)),
-        Box::pin(rule(clients, names)),
-    );
-    let (code, role, log_group, apis, rule) = reads.await.map_err(|error| clients.explain(error))?;
-    let FunctionReads { function, versions, alias, permissions } = code.function;
-    Ok(Observed {
-        names: names.clone(),
-        bucket: code.bucket,
-        artifact_uploaded: code.artifact_uploaded,
-        role,
-        log_group,
-        function,
-        versions,
-        alias,
-        permissions,
-        apis,
-        rule,
-    })
+pub async fn observe(clients: &Clients, names: &Names, scope: Scope) -> Result<Observed, AwsError> {
+    let stage = Reader { clients, names, scope };
+    stage.read().await.map_err(|error| clients.explain(error))
 }
 
-struct CodeReads {
-    function: FunctionReads,
-    bucket: Option<Bucket>,
-    artifact_uploaded: bool,
-}
-
-/// The function and the bucket; then, where only the bucket can tell whether the artifact must be uploaded, the
-/// object. The second step is no deeper than the API's parts, which are read meanwhile.
-async fn code(clients: &Clients, names: &Names, scope: Scope<'_>) -> Result<CodeReads, AwsError> {
-    let (function, bucket) =
-        try_join(Box::pin(function(clients, names)), Box::pin(bucket(clients, names, scope))).await?;
-    let artifact_uploaded = match scope {
-        Scope::Deploy { code_sha256, artifact_key } if bucket.is_some() && !function.has(code_sha256) => {
-            s3::head_object(clients, names, artifact_key).await?
-        }
-        _ => false,
-    };
-    Ok(CodeReads { function, bucket, artifact_uploaded })
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    clients: &'a Clients,
+    names: &'a Names,
+    scope: Scope,
 }
 
 struct FunctionReads {
     function: Option<Function>,
     versions: Vec<Version>,
     alias: Option<Alias>,
+    held: BTreeSet<String>,
     permissions: BTreeMap<String, Permission>,
+    log_group: Option<LogGroup>,
 }
 
-impl FunctionReads {
-    fn has(&self, code_sha256: &str) -> bool {
-        self.function.as_ref().is_some_and(|function| function.code_sha256 == code_sha256)
+impl Reader<'_> {
+    async fn read(self) -> Result<Observed, AwsError> {
+        // Boxed: the SDK's futures are large, and five groups of them would fill a thread's stack.
+        let reads = try_join5(
+            Box::pin(self.function()),
+            Box::pin(self.role()),
+            Box::pin(self.apis()),
+            Box::pin(self.rule()),
+            Box::pin(self.bucket()),
+        );
+        let (of_function, role, apis, rule, bucket) = reads.await?;
+        let FunctionReads { function, versions, alias, held, permissions, log_group } = of_function;
+        let names = self.names.clone();
+        Ok(Observed {
+            names,
+            bucket,
+            role,
+            log_group,
+            function,
+            versions,
+            alias,
+            held,
+            permissions,
+            apis,
+            rule,
+        })
     }
-}
 
-async fn function(clients: &Clients, names: &Names) -> Result<FunctionReads, AwsError> {
-    let (function, versions, alias, permissions) = try_join4(
-        Box::pin(lambda::get_function(clients, names)),
-        Box::pin(lambda::list_versions(clients, names)),
-        lambda::get_alias(clients, names),
-        lambda::get_policy(clients, names),
-    )
-    .await?;
-    Ok(FunctionReads { function, versions, alias, permissions })
-}
+    /// The function and its log group, whose owner is known by the function: only a log group without one is asked for
+    /// its tags.
+    async fn function(self) -> Result<FunctionReads, AwsError> {
+        let Self { clients, names, .. } = self;
+        let (function, log_group) =
+            try_join(Box::pin(lambda::get_function(clients, names)), self.log_group()).await?;
+        let ours = function.as_ref().is_some_and(|function| is_ours(&function.tags, names));
+        let of_function = async {
+            if function.is_none() || self.scope == Scope::Undeploy {
+                return Ok((Vec::new(), (None, BTreeSet::new()), BTreeMap::new()));
+            }
+            let versions = Box::pin(lambda::list_versions(clients, names));
+            try_join3(versions, lambda::list_aliases(clients, names), self.permissions()).await
+        };
+        let of_log_group = async {
+            Ok(match log_group {
+                Some(group) if !ours => {
+                    let tags = logs::log_group_tags(clients, names).await?;
+                    Some(LogGroup { ours: is_ours(&tags, names), ..group })
+                }
+                Some(group) => Some(LogGroup { ours, ..group }),
+                None => None,
+            })
+        };
+        let ((versions, (alias, held), permissions), log_group) = try_join(of_function, of_log_group).await?;
+        Ok(FunctionReads { function, versions, alias, held, permissions, log_group })
+    }
 
-async fn role(clients: &Clients, names: &Names) -> Result<Option<Role>, AwsError> {
-    let (role, policy) =
-        try_join(iam::get_role(clients, names), iam::get_role_policy(clients, names)).await?;
-    Ok(role.map(|role| Role { policy, ..role }))
-}
-
-async fn rule(clients: &Clients, names: &Names) -> Result<Option<LiveRule>, AwsError> {
-    let (rule, targets) =
-        try_join(events::describe_rule(clients, names), events::list_targets(clients, names)).await?;
-    Ok(rule.map(|rule| LiveRule { targets, ..rule }))
-}
-
-async fn bucket(clients: &Clients, names: &Names, scope: Scope<'_>) -> Result<Option<Bucket>, AwsError> {
-    let none = async { Ok((false, Vec::new())) };
-    let undeploy =
-        async { try_join(Box::pin(s3::is_managed(clients, names)), s3::list_objects(clients, names)).await };
-    let (state, (managed, objects)) = match scope {
-        Scope::Undeploy => try_join(s3::get_public_access_block(clients, names), undeploy).await?,
-        _ => try_join(s3::get_public_access_block(clients, names), none).await?,
-    };
-    Ok(match state {
-        BucketState::Missing => None,
-        BucketState::Open | BucketState::Blocked => {
-            Some(Bucket { public_access_blocked: state == BucketState::Blocked, managed, objects })
+    async fn permissions(self) -> Result<BTreeMap<String, Permission>, AwsError> {
+        match self.scope {
+            Scope::Stage => lambda::get_policy(self.clients, self.names).await,
+            Scope::Versions | Scope::Undeploy => Ok(BTreeMap::new()),
         }
-    })
-}
+    }
 
-/// The version that the stage serves; `None` when it is not deployed. One read.
-///
-/// # Errors
-/// The read was refused, or nobody answered.
-pub async fn live_version(clients: &Clients, names: &Names) -> Result<Option<String>, AwsError> {
-    let alias = lambda::get_alias(clients, names).await.map_err(|error| clients.explain(error))?;
-    Ok(alias.map(|alias| alias.version))
+    async fn log_group(self) -> Result<Option<LogGroup>, AwsError> {
+        match self.scope {
+            Scope::Stage | Scope::Undeploy => logs::describe_log_group(self.clients, self.names).await,
+            Scope::Versions => Ok(None),
+        }
+    }
+
+    /// Nothing of a role that lzap doesn't make: to pass it on, no read is needed, and perhaps none is allowed.
+    async fn role(self) -> Result<Option<Role>, AwsError> {
+        let Self { clients, names, .. } = self;
+        if self.scope == Scope::Versions || !names.makes_role() {
+            return Ok(None);
+        }
+        let Some(role) = iam::get_role(clients, names).await? else {
+            return Ok(None);
+        };
+        if self.scope == Scope::Stage {
+            let policy = iam::get_role_policy(clients, names).await?;
+            return Ok(Some(Role { policy, ..role }));
+        }
+        let policies =
+            try_join(iam::list_role_policies(clients, names), iam::list_attached_policies(clients, names));
+        let (inline, attached) = policies.await?;
+        Ok(Some(Role { inline, attached, ..role }))
+    }
+
+    async fn apis(self) -> Result<Vec<Api>, AwsError> {
+        let apis = apigateway::list_apis(self.clients, self.names).await?;
+        match self.scope {
+            Scope::Stage => apigateway::with_parts(self.clients, apis).await,
+            Scope::Versions | Scope::Undeploy => Ok(apis),
+        }
+    }
+
+    /// The rule, which is ours when it calls our alias: only one that doesn't is asked for its tags.
+    async fn rule(self) -> Result<Option<LiveRule>, AwsError> {
+        let Self { clients, names, .. } = self;
+        if self.scope == Scope::Versions {
+            return Ok(None);
+        }
+        let Some(rule) = events::describe_rule(clients, names).await? else {
+            return Ok(None);
+        };
+        let targets = events::list_targets(clients, names).await?;
+        let calls_us = targets.iter().any(|target| target.arn == names.alias_arn());
+        let ours = calls_us || is_ours(&events::rule_tags(clients, names).await?, names);
+        Ok(Some(LiveRule { targets, ours, ..rule }))
+    }
+
+    async fn bucket(self) -> Result<Option<Bucket>, AwsError> {
+        let Self { clients, names, .. } = self;
+        let Some(objects) = s3::list_objects(clients, names).await? else {
+            return Ok(None);
+        };
+        let mut bucket = Bucket { public_access_blocked: true, managed: false, empty: false, objects };
+        match self.scope {
+            Scope::Stage => {
+                let state = s3::get_public_access_block(clients, names).await?;
+                bucket.public_access_blocked = state == BucketState::Blocked;
+            }
+            Scope::Versions => {}
+            Scope::Undeploy => {
+                bucket.managed = s3::is_managed(clients, names).await?;
+                bucket.empty = bucket.objects.is_empty() && s3::is_empty(clients, names).await?;
+            }
+        }
+        Ok(Some(bucket))
+    }
 }

@@ -13,6 +13,7 @@ use lzap_core::step::StepId;
 use lzap_wire::env::LZAP_TEST_TIME_SCALE;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use crate::error::{AwsError, Kind};
 
@@ -46,8 +47,8 @@ pub(crate) const THROTTLED: Retry = Retry { reason: throttled, ..BUSY };
 /// For a write that names the role: IAM takes 5 to 30 s to spread a new one.
 ///
 /// AWS: <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html> ("changes that I make are not always
-/// immediately visible").
-pub(crate) const ROLE: Retry = Retry { reason: role, ..BUSY };
+/// immediately visible"). A call more is cheaper than a second in which the role is there and nobody looks.
+pub(crate) const ROLE: Retry = Retry { max_wait: Duration::from_secs(1), reason: role, ..BUSY };
 
 /// For a write to what was made a moment ago, which may not be seen everywhere yet.
 pub(crate) const FRESH: Retry = Retry { give_up_after: Duration::from_secs(20), reason: fresh, ..BUSY };
@@ -63,23 +64,46 @@ pub(crate) const SETTLED: Retry = Retry {
     ..BUSY
 };
 
-/// Tells of the waits of one step.
+/// Tells of the waits of one step, and ends them when the plan is to stop.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Progress<'a> {
-    /// The step.
-    pub(crate) step: StepId,
-    /// Whom to tell.
-    pub(crate) events: &'a UnboundedSender<Event>,
+pub(crate) struct Progress<'a>(Option<Listener<'a>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Listener<'a> {
+    step: StepId,
+    events: &'a UnboundedSender<Event>,
+    stop: &'a CancellationToken,
 }
 
-impl Progress<'_> {
-    /// Nobody may be listening any more, which is no reason to stop.
-    pub(crate) fn tell(&self, event: Event) {
-        let _ = self.events.send(event);
+impl<'a> Progress<'a> {
+    /// Of a step.
+    pub(crate) fn of(step: StepId, events: &'a UnboundedSender<Event>, stop: &'a CancellationToken) -> Self {
+        Self(Some(Listener { step, events, stop }))
     }
 
-    fn waiting(&self, reason: &'static str, elapsed: Duration) {
-        self.tell(Event::StepWaiting { step: self.step, reason, elapsed });
+    /// Of what is no step: nobody is told.
+    pub(crate) fn silent() -> Self {
+        Self(None)
+    }
+
+    /// Tells of something that happened to the step. Nobody may be listening any more, which is no reason to stop.
+    pub(crate) fn tell(&self, event: impl FnOnce(StepId) -> Event) {
+        if let Some(listener) = self.0 {
+            let _ = listener.events.send(event(listener.step));
+        }
+    }
+
+    /// Waits; `false` when the wait was cut short, since the plan is to stop.
+    async fn wait(&self, duration: Duration) -> bool {
+        let Some(listener) = self.0 else {
+            sleep(duration).await;
+            return true;
+        };
+        tokio::select! {
+            biased;
+            () = listener.stop.cancelled() => false,
+            () = sleep(duration) => true,
+        }
     }
 }
 
@@ -118,8 +142,11 @@ where
         if started.elapsed() + wait > give_up_after {
             return Err(error);
         }
-        progress.waiting(reason, started.elapsed());
-        sleep(wait).await;
+        let elapsed = started.elapsed();
+        progress.tell(|step| Event::StepWaiting { step, reason, elapsed });
+        if !progress.wait(wait).await {
+            return Err(error);
+        }
         wait = wait.mul_f64(retry.factor).min(scaled(retry.max_wait));
     }
 }

@@ -6,12 +6,14 @@ use std::io::{Cursor, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 
-use lzap_aws::{Clients, Cloud, Scope, Touch, apply, identity, last_log_lines, observe, touch};
+use lzap_aws::{
+    Applied, ApplyError, Clients, Cloud, Scope, Site, Touch, apply, identity, last_log_lines, observe, touch,
+};
 use lzap_core::desired::{
-    Artifact, Desired, FunctionConfig, HANDLER, RUNTIME, Rollback, Rule, Stage, Undeploy,
+    Artifact, Desired, FunctionConfig, HANDLER, RUNTIME, Role, Rollback, Rule, Stage, Undeploy,
 };
 use lzap_core::event::Event;
-use lzap_core::names::{Names, TAG_APP, TAG_STAGE, hex};
+use lzap_core::names::{Names, RoleName, TAG_APP, TAG_STAGE, hex};
 use lzap_core::plan::plan;
 use lzap_core::platform::Architecture;
 use lzap_core::step::{Call, Plan};
@@ -19,6 +21,7 @@ use lzap_wire::envelope::{Kind, Reply, event};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// A function in nine lines: it answers everything as the runtime crate answers a probe.
 const BOOTSTRAP: &str = r#"#!/bin/sh
@@ -45,7 +48,7 @@ impl World {
         let cloud = Cloud::Local { endpoint: endpoint.clone(), region: region.to_owned() };
         let clients = Clients::connect(&cloud).await.expect("the clients need no network");
         let place = identity(&clients).await.expect("the cloud says who calls");
-        let names = Names { app: app.to_owned(), stage: "test".to_owned(), place };
+        let names = Names { app: app.to_owned(), stage: "test".to_owned(), place, role: RoleName::default() };
         Some(Self { endpoint, clients, names, folder: tempfile::tempdir().expect("a folder") })
     }
 
@@ -80,13 +83,21 @@ impl World {
                 environment: BTreeMap::from([("GREETING".to_owned(), "hello".to_owned())]),
             },
             version_description: format!("version {comment}"),
-            trust_policy: policy(
-                &json!({ "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole" }),
-            ),
-            role_policy: policy(
-                &json!({ "Action": ["logs:PutLogEvents"], "Resource": format!("{}:*", names.log_group_arn()) }),
-            ),
+            role: Some(Role {
+                path: "/".to_owned(),
+                permissions_boundary: None,
+                trust_policy: policy(
+                    &json!({ "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole" }),
+                ),
+                policy: policy(
+                    &json!({ "Action": ["logs:PutLogEvents"], "Resource": format!("{}:*", names.log_group_arn()) }),
+                ),
+            }),
             log_retention_days: 30,
+            keep_versions: 10,
+            health_path: None,
+            canary: None,
+            adopt: false,
             keep_warm: Some(Rule {
                 schedule: "rate(4 minutes)".to_owned(),
                 input: event(Kind::Warm).to_string(),
@@ -97,33 +108,20 @@ impl World {
 
     async fn plan(&self, desired: &Desired) -> Plan {
         let scope = match desired {
-            Desired::Stage(stage) => {
-                let key = self.names.artifact_key(&stage.artifact.sha256);
-                return self
-                    .plan_in(
-                        desired,
-                        Scope::Deploy { code_sha256: &stage.artifact.code_sha256, artifact_key: &key },
-                    )
-                    .await;
-            }
-            Desired::Version(_) => Scope::Status,
+            Desired::Stage(_) => Scope::Stage,
+            Desired::Version(_) | Desired::Canary(_) => Scope::Versions,
             Desired::Nothing(_) => Scope::Undeploy,
         };
-        self.plan_in(desired, scope).await
-    }
-
-    async fn plan_in(&self, desired: &Desired, scope: Scope<'_>) -> Plan {
         let observed = observe(&self.clients, &self.names, scope).await.expect("the stage can be read");
         plan(desired, &observed).expect("a plan can be made")
     }
 
     /// Observes, plans and applies; every step must be told of once.
-    async fn converge(&self, desired: &Desired) -> lzap_aws::Applied {
+    async fn converge(&self, desired: &Desired) -> Applied {
         let plan = self.plan(desired).await;
         self.answer_probe();
         let (sender, mut receiver) = mpsc::unbounded_channel();
-        let applied =
-            apply(&self.clients, &self.names, &plan, &sender).await.expect("the plan can be carried out");
+        let applied = self.apply(&plan, &sender).await.expect("the plan can be carried out");
         drop(sender);
         let mut done = 0;
         while let Some(event) = receiver.recv().await {
@@ -131,6 +129,13 @@ impl World {
         }
         assert_eq!(done, plan.steps.len());
         applied
+    }
+
+    async fn apply(&self, plan: &Plan, events: &mpsc::UnboundedSender<Event>) -> Result<Applied, ApplyError> {
+        let stop = CancellationToken::new();
+        let mut applied = Applied::default();
+        let site = Site { clients: &self.clients, names: &self.names, events, stop: &stop };
+        apply(site, plan, &mut applied).await.map(|()| applied)
     }
 
     /// moto runs no functions; it answers what was queued. Other clouds don't know the address, and run the function.
@@ -182,30 +187,30 @@ async fn a_stage_lives_from_nothing_to_nothing() {
     let first = Desired::Stage(Box::new(world.stage("one")));
 
     let applied = world.converge(&first).await;
-    assert_eq!(applied.version.as_deref(), Some("1"));
-    let endpoint = applied.endpoint.expect("an API was made");
+    assert_eq!(applied.version(), Some("1"));
+    let endpoint = applied.endpoint().expect("an API was made");
     assert!(endpoint.starts_with("http"), "{endpoint}");
 
     let before = world.clients.calls();
     let again = world.plan(&first).await;
     assert_eq!(again, Plan::default(), "an unchanged stage needs nothing");
-    assert!(world.clients.calls() - before <= 15, "an unchanged stage takes few reads");
+    assert!(world.clients.calls() - before <= 16, "an unchanged stage takes few reads");
 
     let mut second = world.stage("two");
     second.function.environment.insert("GREETING".to_owned(), "welcome".to_owned());
     let second = Desired::Stage(Box::new(second));
     let update = world.plan(&second).await;
     assert!(update.steps.iter().any(|step| matches!(step.call, Call::UpdateFunctionCode { .. })));
-    assert_eq!(world.converge(&second).await.version.as_deref(), Some("2"));
+    assert_eq!(world.converge(&second).await.version(), Some("2"));
     assert!(world.plan(&second).await.is_empty());
 
     let applied = world.converge(&Desired::Version(Rollback::Previous)).await;
-    assert_eq!(applied.version.as_deref(), Some("1"));
-    let observed = observe(&world.clients, &world.names, Scope::Status).await.expect("the stage can be read");
+    assert_eq!(applied.version(), Some("1"));
+    let observed = observe(&world.clients, &world.names, Scope::Stage).await.expect("the stage can be read");
     assert_eq!(observed.alias.map(|alias| alias.version).as_deref(), Some("1"));
     assert!(last_log_lines(&world.clients, &world.names, 5).await.len() <= 5);
 
-    world.converge(&Desired::Nothing(Undeploy::Everything)).await;
+    world.converge(&Desired::Nothing(Undeploy::default())).await;
     let left = observe(&world.clients, &world.names, Scope::Undeploy).await.expect("the stage can be read");
     assert_eq!(left.remains(), Vec::<String>::new());
 }
@@ -222,11 +227,11 @@ async fn a_version_that_does_not_answer_is_never_switched_to() {
     let plan = world.plan(&desired).await;
     post(&world.endpoint, "/moto-api/config", &json!({ "lambda": { "use_docker": false } }));
     let (sender, _receiver) = mpsc::unbounded_channel();
-    let error = apply(&world.clients, &world.names, &plan, &sender).await.expect_err("the probe fails");
+    let error = world.apply(&plan, &sender).await.expect_err("the probe fails");
     assert!(error.to_string().contains("traffic was not switched"), "{error}");
-    let observed = observe(&world.clients, &world.names, Scope::Status).await.expect("the stage can be read");
+    let observed = observe(&world.clients, &world.names, Scope::Stage).await.expect("the stage can be read");
     assert_eq!(observed.alias, None);
-    world.converge(&Desired::Nothing(Undeploy::Everything)).await;
+    world.converge(&Desired::Nothing(Undeploy::default())).await;
 }
 
 fn rewrite(artifact: &mut Artifact, bytes: &[u8]) {

@@ -17,7 +17,7 @@ use crate::error::BuildError;
 use crate::linker::{self, Choice};
 use crate::project::Project;
 use crate::toolchain::Toolchain;
-use crate::{elf, profile, zig};
+use crate::{elf, native, openssl, profile, zig};
 
 /// What to build for.
 #[derive(Clone, Debug)]
@@ -90,6 +90,10 @@ pub async fn compile(
     let toolchain = Toolchain::of(&project.root).await?;
     let c_dependency = project.c_dependency.as_deref();
     let first = linker::choose(options.linker, c_dependency, &toolchain.host, options.architecture)?;
+    let triple = first.triple(options.architecture);
+    if let Some(warning) = native::warning(&project.root, triple, options.architecture) {
+        on_event(BuildEvent::Warning(warning));
+    }
     if profile::aborts(project) {
         on_event(BuildEvent::Warning(
             "the release profile has `panic = \"abort\"`: each panic will end the process and cost a cold start".to_owned(),
@@ -127,7 +131,7 @@ impl Build<'_> {
         let variables = self.variables(choice, triple).await?;
         self.toolchain.ensure_target(triple, on_event).await?;
         let mut command = self.command(triple);
-        command.envs(variables).envs(profile::variables(self.project));
+        command.envs(variables).envs(native::c_variables()).envs(profile::variables(self.project));
         let outcome = run(&mut command, &self.project.bin, on_event).await?;
         if !outcome.status.success() {
             return Err(self.failed(choice, outcome));
@@ -191,19 +195,18 @@ impl Build<'_> {
         if rendered.trim().is_empty() {
             rendered = format!("cargo ended with {} and said nothing", outcome.status);
         }
-        let advice = advice(choice.linker, self.project.c_dependency.as_deref(), &rendered);
+        let advice = advice(choice.linker, self.project, &rendered);
         BuildError::CompileFailed { package: self.project.package.clone(), rendered, advice }
     }
 }
 
 /// What to do about a failed build, by what it said.
-fn advice(linker: Linker, c_dependency: Option<&str>, rendered: &str) -> String {
+fn advice(linker: Linker, project: &Project, rendered: &str) -> String {
     let said = |text: &str| rendered.contains(text);
-    match (linker, c_dependency) {
-        _ if said("openssl-sys") && said("build script") || said("custom build command for `openssl-sys") => {
-            "use rustls instead of OpenSSL (for reqwest: `default-features = false, features = [\"rustls\"]`), or turn on \
-             openssl's feature `vendored`"
-                .to_owned()
+    match (linker, project.c_dependency.as_deref()) {
+        _ if said("custom build command for `openssl-sys") => {
+            let switch = project.without_openssl.as_deref().unwrap_or(openssl::ANYHOW);
+            format!("{switch}, or turn on the feature `vendored` of `openssl`, which compiles it along")
         }
         (Linker::RustLld, Some(c)) => format!(
             "`{c}` compiles C, and `rust-lld` brings no C compiler for a static binary: take `linker` out of lzap.toml, or \

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use cargo_metadata::{DependencyKind, Metadata, Node, NodeDep, Package, PackageId};
 
+use crate::openssl;
 use crate::project::LzapDependency;
 
 /// Frameworks by the crate's name, the one that wins first: `warp` and `poem` bring `hyper` in, an app names its own.
@@ -19,6 +20,7 @@ pub(crate) struct Found {
     pub(crate) framework: Option<&'static str>,
     pub(crate) lzap: Option<LzapDependency>,
     pub(crate) c_dependency: Option<String>,
+    pub(crate) without_openssl: Option<String>,
 }
 
 /// Returns what `metadata` says about the package `root`.
@@ -29,6 +31,7 @@ pub(crate) fn read(metadata: &Metadata, root: &PackageId) -> Found {
         framework: FRAMEWORKS.iter().copied().find(|name| direct.contains_key(name)),
         lzap: direct.get("lzap").map(|id| graph.lzap(id)),
         c_dependency: graph.compiles_c(root),
+        without_openssl: graph.without_openssl(root),
         direct: direct.into_keys().map(ToOwned::to_owned).collect(),
     }
 }
@@ -68,20 +71,38 @@ impl<'m> Graph<'m> {
         }
     }
 
-    /// The first crate, by name, that ends up in the binary and needs a C toolchain. What stands behind a procedural
-    /// macro runs in the compiler, on this machine, and doesn't count.
+    /// The first crate, by name, that ends up in the binary and needs a C toolchain.
     fn compiles_c(&self, root: &PackageId) -> Option<String> {
+        let found: BTreeSet<_> =
+            self.linked(root).into_iter().filter(|id| self.needs_c(id)).map(|id| self.name(id)).collect();
+        found.first().map(|name| (*name).to_owned())
+    }
+
+    /// What to change so that OpenSSL isn't in the binary, where it is; for the first dependency, by name, that chose it.
+    fn without_openssl(&self, root: &PackageId) -> Option<String> {
+        let is_choice = |id: &PackageId| openssl::CHOICES.contains(&self.name(id));
+        let linked = self.linked(root);
+        linked.iter().find(|id| self.name(id) == "openssl-sys")?;
+        let chose = |id: &&PackageId| *id != root && !is_choice(id) && self.normal(id).any(is_choice);
+        let culprits: BTreeMap<_, _> = linked
+            .into_iter()
+            .filter(chose)
+            .filter_map(|id| Some((self.name(id), self.packages.get(id)?)))
+            .collect();
+        let (name, package) = culprits.first_key_value()?;
+        Some(openssl::instead(name, &package.version))
+    }
+
+    /// All that ends up in the binary. What stands behind a procedural macro runs in the compiler, on this machine, and
+    /// doesn't count.
+    fn linked(&self, root: &PackageId) -> BTreeSet<&'m PackageId> {
         let mut open: Vec<&PackageId> =
             self.nodes.get_key_value(root).map(|(id, _)| *id).into_iter().collect();
         let mut seen: BTreeSet<&PackageId> = open.iter().copied().collect();
-        let mut found = BTreeSet::new();
         while let Some(id) = open.pop() {
-            if self.needs_c(id) {
-                found.insert(self.name(id));
-            }
             open.extend(self.normal(id).filter(|dep| !self.is_macro(dep) && seen.insert(dep)));
         }
-        found.first().map(|name| (*name).to_owned())
+        seen
     }
 
     /// `links` alone says little: `rayon-core` has it to be there only once. With `-sys` in the name it is a library.

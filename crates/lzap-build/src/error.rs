@@ -155,7 +155,7 @@ pub enum BuildError {
     #[diagnostic(
         code(lzap::build::target_missing),
         help(
-            "install Rust from https://rustup.rs (then lzap adds the target), or your distribution's package with the {triple} standard library"
+            "install rustup, and lzap adds the target: `curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh`; or install your distribution's package with the {triple} standard library"
         )
     )]
     TargetMissing {

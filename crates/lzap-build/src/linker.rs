@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use lzap_core::platform::{Architecture, Linker};
 
 use crate::error::BuildError;
+use crate::native;
 
 /// A linker, and why this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,20 +55,16 @@ pub(crate) fn variable(triple: &str) -> String {
 }
 
 /// The flags for rustc that cargo would use, where something in them has to change: `extra` is added, and a CPU like this
-/// machine's becomes the baseline, since Lambda's machines are others. In this form they stand above all other sources
-/// of flags, so they carry the user's own. Cargo: <https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags>
+/// machine's becomes the baseline. In this form they stand above all other sources of flags, so they carry the user's
+/// own. Cargo: <https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags>
 pub(crate) fn rustflags(
     config: &cargo_config2::Config,
     triple: &str,
     extra: &[String],
 ) -> Option<(&'static str, OsString)> {
-    let user = config.rustflags(triple).ok().flatten().unwrap_or_default().flags;
-    let baseline = if triple.starts_with("x86_64") { "target-cpu=x86-64" } else { "target-cpu=generic" };
-    let flags: Vec<String> = user
-        .iter()
-        .map(|flag| flag.replace("target-cpu=native", baseline))
-        .chain(extra.iter().cloned())
-        .collect();
+    let user = native::rustflags(config, triple);
+    let flags: Vec<String> =
+        native::baseline(&user, triple).into_iter().chain(extra.iter().cloned()).collect();
     (flags != user).then(|| ("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}").into()))
 }
 

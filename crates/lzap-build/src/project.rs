@@ -51,6 +51,8 @@ pub struct Project {
     pub lzap: Option<LzapDependency>,
     /// A crate in the binary that compiles C or links a system library; for messages.
     pub c_dependency: Option<String>,
+    /// What to change so that the binary doesn't link OpenSSL, where it does; for messages.
+    pub without_openssl: Option<String>,
 }
 
 /// The runtime crate as cargo resolved it.
@@ -92,6 +94,7 @@ pub fn find(selection: &Selection<'_>) -> Result<Project, BuildError> {
         framework: found.framework,
         lzap: found.lzap,
         c_dependency: found.c_dependency,
+        without_openssl: found.without_openssl,
     })
 }
 

@@ -72,7 +72,8 @@ impl Toolchain {
         Err(BuildError::NoRustLld { sysroot: self.sysroot.clone() })
     }
 
-    fn has_target(&self, triple: &str) -> bool {
+    /// Whether the standard library for `triple` is installed.
+    pub(crate) fn has_target(&self, triple: &str) -> bool {
         self.rustlib(triple).join("lib").is_dir()
     }
 

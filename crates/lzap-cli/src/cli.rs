@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use lzap_core::logs::since::Since;
+use lzap_core::permissions::github::Repository;
 
 /// Put an ordinary Rust web app on AWS Lambda, and keep it there.
 #[derive(Debug, Parser)]
@@ -20,7 +22,10 @@ Examples:
   lzap deploy local             deploy it to the embedded cloud on this machine
   lzap deploy dev               deploy it to the AWS account of stage dev
   lzap update production        ship the next version
-  lzap rollback production      go back to the version that was live before";
+  lzap deploy prod --canary 10% give a new version a tenth of the traffic
+  lzap rollback production      go back to the version that was live before
+  lzap tail production          follow its log
+  lzap doctor                   what is missing on this machine or in the AWS account";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
@@ -31,9 +36,9 @@ pub(crate) struct Global {
     /// The configuration file [default: lzap.toml in the project's folder]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// What stdout carries: text, or exactly one JSON document
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
-    pub(crate) output: Output,
+    /// What stdout carries: text, or exactly one JSON document [default: text]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub(crate) output: Option<Output>,
     /// Say more; twice: every AWS call
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
@@ -73,15 +78,25 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Show what is deployed: URL, version, commit, drift
     Status(StatusArgs),
-    /// Point the stage back to the version that was live before
+    /// Show the published versions: commit, author, time; which is live, which were
+    History(StageArgs),
+    /// Point the stage back to the version that was live before, or end a canary
     Rollback(RollbackArgs),
     /// Delete all that the stage owns
     Undeploy(UndeployArgs),
+    /// Show who works on the stage, and take the lock away
+    Unlock(StageArgs),
+    /// Follow the function's log
+    Tail(TailArgs),
     /// Build and zip, without deploying
     Package(StageArgs),
+    /// Check this machine, the configuration and the AWS account: what is wrong and what mends it
+    Doctor(StageArgs),
     /// The embedded cloud on this machine
     #[command(subcommand)]
     Local(LocalCommand),
+    /// Print the IAM policy that the deploying user or CI role needs for a stage, and nothing more
+    Policy(PolicyArgs),
     /// Show the effective settings of a stage, or the JSON Schema of lzap.toml
     Config(ConfigArgs),
     /// Print a shell's completions
@@ -108,31 +123,71 @@ pub(crate) struct InitArgs {
     pub(crate) force: bool,
 }
 
+/// A stage, or all of them.
+#[derive(Debug, Args)]
+pub(crate) struct StagesArgs {
+    #[command(flatten)]
+    pub(crate) stage: StageArgs,
+    /// Every stage of lzap.toml, one after the other
+    #[arg(long, conflicts_with = "stage")]
+    pub(crate) all: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct DeployArgs {
     #[command(flatten)]
-    pub(crate) stage: StageArgs,
+    pub(crate) stages: StagesArgs,
     /// Don't request the live URL at the end
     #[arg(long)]
     pub(crate) no_touch: bool,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+    /// Take over what has the stage's names but not its tags
+    #[arg(long)]
+    pub(crate) adopt: bool,
+    /// Give the new version only this share of the traffic, 1% to 99%
+    #[arg(long, value_name = "PERCENT", value_parser = percent, conflicts_with_all = ["promote", "abort"])]
+    pub(crate) canary: Option<u8>,
+    /// Give the running canary all of the traffic; builds nothing
+    #[arg(long, conflicts_with = "abort")]
+    pub(crate) promote: bool,
+    /// Take the traffic away from the running canary; builds nothing
+    #[arg(long)]
+    pub(crate) abort: bool,
+}
+
+/// What to do while another command works on the stage.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct WaitArgs {
+    /// Wait while another command works on the stage, instead of ending with exit code 6
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+/// Reads `10%` or `10`.
+fn percent(text: &str) -> Result<u8, String> {
+    match text.trim_end_matches('%').trim().parse() {
+        Ok(percent @ 1..=99) => Ok(percent),
+        _ => Err("write a whole number from 1% to 99%".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
-    pub(crate) stage: StageArgs,
+    pub(crate) stages: StagesArgs,
     /// Exit with 3 when there are changes
     #[arg(long)]
     pub(crate) check: bool,
+    /// Plan to take over what has the stage's names but not its tags
+    #[arg(long)]
+    pub(crate) adopt: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
-    pub(crate) stage: StageArgs,
-    /// Show every stage of lzap.toml
-    #[arg(long, conflicts_with = "stage")]
-    pub(crate) all: bool,
+    pub(crate) stages: StagesArgs,
 }
 
 #[derive(Debug, Args)]
@@ -142,16 +197,51 @@ pub(crate) struct RollbackArgs {
     /// Go to this version
     #[arg(long, value_name = "VERSION")]
     pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct UndeployArgs {
     #[command(flatten)]
-    pub(crate) stage: StageArgs,
+    pub(crate) stages: StagesArgs,
     /// Leave the log group
     #[arg(long)]
     pub(crate) keep_logs: bool,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+    /// Delete what has the stage's names even where its tags are missing
+    #[arg(long)]
+    pub(crate) adopt: bool,
 }
+
+#[derive(Debug, Args)]
+#[command(after_help = TAIL_EXAMPLES)]
+pub(crate) struct TailArgs {
+    #[command(flatten)]
+    pub(crate) stage: StageArgs,
+    /// Begin this far back (30s, 10m, 2h, 1d), or at an RFC 3339 time
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub(crate) since: Since,
+    /// Only what matches this CloudWatch filter pattern: words, "phrases", ?any, -none, { $.field = value }
+    #[arg(long, value_name = "PATTERN", conflicts_with = "requests")]
+    pub(crate) filter: Option<String>,
+    /// One line for each request: status, time, memory, cold start
+    #[arg(long)]
+    pub(crate) requests: bool,
+    /// End after what is there
+    #[arg(long)]
+    pub(crate) no_follow: bool,
+}
+
+const TAIL_EXAMPLES: &str = "\
+Examples:
+  lzap tail                                follow the default stage until Ctrl-C (exit code 130)
+  lzap tail production --since 10m         begin ten minutes back
+  lzap tail --filter ERROR --no-follow     errors of the last seconds
+  lzap tail --filter '{ $.status >= 500 }' requests that failed, by a field of the JSON line
+  lzap tail --requests                     one line for each request
+  lzap tail --no-follow | jq .message      piped, each event is one JSON line (--output text: readable lines)";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LocalCommand {
@@ -194,6 +284,45 @@ pub(crate) struct ConfigArgs {
     /// The JSON Schema of lzap.toml
     #[arg(long, conflicts_with = "stage")]
     pub(crate) schema: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = POLICY_EXAMPLES)]
+pub(crate) struct PolicyArgs {
+    #[command(flatten)]
+    pub(crate) stage: StageArgs,
+    /// The AWS account's twelve digits; AWS is then not asked [default: the one of the credentials]
+    #[arg(long, value_name = "ID", value_parser = account)]
+    pub(crate) account: Option<String>,
+    /// Print also what a workflow of this repository needs to deploy without a secret: trust policy and workflow
+    #[arg(long, value_name = "OWNER/REPO")]
+    pub(crate) github: Option<Repository>,
+    /// The branch whose workflow may deploy
+    #[arg(long, value_name = "BRANCH", default_value = "main", requires = "github", value_parser = branch)]
+    pub(crate) branch: String,
+}
+
+const POLICY_EXAMPLES: &str = "\
+Examples:
+  lzap policy dev > policy.json              for the account of the credentials
+  lzap policy dev --account 123456789012     for this account, without asking AWS
+  lzap policy dev --github acme/shop         also trust policy and workflow, to deploy from GitHub
+  lzap policy dev --github acme@1/shop@2     the same, where the repository's tokens have ids";
+
+fn account(text: &str) -> Result<String, &'static str> {
+    if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(text.to_owned());
+    }
+    Err("an account is twelve digits; `aws sts get-caller-identity` shows yours")
+}
+
+/// A name that git takes; see `git check-ref-format`.
+fn branch(text: &str) -> Result<String, &'static str> {
+    let fits = |c: char| !c.is_whitespace() && !c.is_control() && !"~^:?*[\\".contains(c);
+    if !text.is_empty() && text.chars().all(fits) {
+        return Ok(text.to_owned());
+    }
+    Err("write it as `git branch` does, such as main or release/1")
 }
 
 #[derive(Debug, Args)]

@@ -4,20 +4,22 @@ use std::path::{Path, PathBuf};
 
 use lzap_aws::{Clients, Cloud};
 use lzap_build::project::{Project, Selection};
-use lzap_core::check::check;
+use lzap_core::check::{Warning, check};
 use lzap_core::config::{Config, ConfigError, FILE_NAME, parse};
-use lzap_core::names::Names;
+use lzap_core::names::{Names, Place};
 use lzap_core::platform::Architecture;
 use lzap_core::settings::{LOCAL, Overrides, Settings, resolve};
 
 use crate::cli::{Cli, Global};
 use crate::error::CliError;
+use crate::interrupt::Interrupts;
 use crate::ui::printer::Printer;
 
 /// The global options.
 pub(crate) struct Context {
     pub(crate) printer: Printer,
     pub(crate) yes: bool,
+    pub(crate) interrupts: Interrupts,
     /// Where the project is looked for.
     pub(crate) dir: PathBuf,
     config: Option<PathBuf>,
@@ -29,6 +31,7 @@ impl Context {
         Self {
             printer: Printer::new(&cli.global),
             yes: *yes,
+            interrupts: Interrupts::default(),
             dir: project.clone().unwrap_or_else(|| PathBuf::from(".")),
             config: config.clone(),
         }
@@ -88,7 +91,7 @@ pub(crate) fn absolute(path: &Path) -> PathBuf {
 /// A configuration that was read, but no stage of it yet.
 pub(crate) struct Loaded {
     dir: PathBuf,
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     text: String,
     pub(crate) config: Config,
 }
@@ -105,6 +108,15 @@ impl Loaded {
 
     /// The settings of a stage, checked against AWS's limits; warnings are printed.
     pub(crate) fn settings(&self, context: &Context, stage: Option<&str>) -> Result<Settings, CliError> {
+        let (settings, warnings) = self.checked(stage)?;
+        for warning in warnings {
+            context.printer.warning(warning.message);
+        }
+        Ok(settings)
+    }
+
+    /// The settings of a stage, and what in them is probably not meant.
+    pub(crate) fn checked(&self, stage: Option<&str>) -> Result<(Settings, Vec<Warning>), CliError> {
         let package = match &self.config.app {
             Some(app) => app.get_ref().clone(),
             None => self.project(&[])?.package,
@@ -118,10 +130,8 @@ impl Loaded {
             host: Architecture::host(),
         };
         let settings = resolve(&self.config, &overrides).map_err(|problem| self.point_at(problem))?;
-        for warning in check(&self.config, &settings).map_err(|problem| self.point_at(problem))? {
-            context.printer.warning(warning.message);
-        }
-        Ok(settings)
+        let warnings = check(&self.config, &settings).map_err(|problem| self.point_at(problem))?;
+        Ok((settings, warnings))
     }
 
     /// The names of all stages.
@@ -132,6 +142,12 @@ impl Loaded {
     fn point_at(&self, problem: ConfigError) -> CliError {
         CliError::Config { path: self.path.clone(), text: self.text.clone(), problem }
     }
+}
+
+/// What a stage's things are called at a place.
+pub(crate) fn names(settings: &Settings, place: Place) -> Names {
+    let (app, stage) = (settings.app.clone(), settings.stage.clone());
+    Names { app, stage, place, role: settings.role.name() }
 }
 
 /// The cloud of a stage, and what the stage's things are called there.
@@ -151,7 +167,6 @@ impl Target {
         };
         let clients = Clients::connect(&cloud).await?;
         let place = lzap_aws::identity(&clients).await?;
-        let names = Names { app: settings.app.clone(), stage: settings.stage.clone(), place };
-        Ok(Self { clients, names })
+        Ok(Self { clients, names: names(settings, place) })
     }
 }

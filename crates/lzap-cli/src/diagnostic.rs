@@ -59,12 +59,12 @@ fn code(error: &dyn Diagnostic) -> String {
     error.code().map_or_else(|| "lzap".to_owned(), |code| code.to_string())
 }
 
-fn help(error: &dyn Diagnostic) -> Option<String> {
+pub(crate) fn help(error: &dyn Diagnostic) -> Option<String> {
     error.help().map(|help| help.to_string())
 }
 
 /// What, and then why: an error's own text and those of its causes.
-fn chain(error: &CliError) -> Vec<String> {
+pub(crate) fn chain(error: &CliError) -> Vec<String> {
     std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
         .map(ToString::to_string)
         .collect()

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use lzap_aws::{ApplyError, AwsError};
 use lzap_build::{BuildError, ErrorKind};
 use lzap_core::config::ConfigError;
+use lzap_core::names::Names;
 use lzap_core::plan::PlanError;
 use lzap_local::LocalError;
 
@@ -62,6 +63,20 @@ pub(crate) enum CliError {
         help("the new version is live; go back with `lzap rollback {stage}`, or mend it and deploy again")
     )]
     Touch { url: String, status: u16, stage: String, log: Vec<String> },
+    #[error("another command works on stage `{stage}`: {holder}")]
+    #[diagnostic(
+        code(lzap::locked),
+        help("wait for it with `--wait`; if it is dead, `lzap unlock {stage}` takes its lock away")
+    )]
+    Locked { holder: String, stage: String },
+    #[error("another command has taken the lock of stage `{stage}`")]
+    #[diagnostic(
+        code(lzap::locked::lost),
+        help(
+            "this one was stopped for too long; see what is deployed with `lzap status {stage}`, then run it again"
+        )
+    )]
+    LockLost { stage: String },
     #[error("something is left: {}", left.join(", "))]
     #[diagnostic(code(lzap::undeploy::left), help("type `lzap undeploy {stage}` again"))]
     Left { left: Vec<String>, stage: String },
@@ -89,13 +104,18 @@ impl From<ApplyError> for CliError {
 }
 
 impl CliError {
+    /// The stage isn't there.
+    pub(crate) fn not_deployed(names: &Names) -> Self {
+        PlanError::NotDeployed { app: names.app.clone(), stage: names.stage.clone() }.into()
+    }
+
     /// The function's last log lines, where they tell why.
     pub(crate) fn log(&self) -> &[String] {
         match self {
             Self::Touch { log, .. } => log,
             Self::Apply(error) => match &**error {
                 ApplyError::Probe { log_tail, .. } => log_tail,
-                ApplyError::Step { .. } => &[],
+                ApplyError::Step { .. } | ApplyError::Stopped { .. } => &[],
             },
             _ => &[],
         }
@@ -114,6 +134,7 @@ impl CliError {
             Self::Apply(error) => match **error {
                 ApplyError::Probe { .. } => Exit::Probe,
                 ApplyError::Step { .. } => Exit::Aws,
+                ApplyError::Stopped { .. } => Exit::Interrupted,
             },
             Self::Plan(_)
             | Self::Config { .. }
@@ -123,6 +144,7 @@ impl CliError {
             | Self::NeedsYes { .. }
             | Self::Terminal(_)
             | Self::Usage { .. } => Exit::Usage,
+            Self::Locked { .. } | Self::LockLost { .. } => Exit::Locked,
             Self::Interrupted { .. } => Exit::Interrupted,
             Self::Local(_) | Self::Declined | Self::Touch { .. } | Self::Left { .. } | Self::Io { .. } => {
                 Exit::Failed

@@ -15,6 +15,8 @@ pub(crate) enum Exit {
     Build = 4,
     /// AWS refused or could not be reached; run again to resume.
     Aws = 5,
+    /// Another command holds the stage's lock.
+    Locked = 6,
     /// The new version failed its probe; traffic was not switched.
     Probe = 7,
     /// Ctrl-C or SIGTERM.

@@ -6,6 +6,8 @@ mod context;
 mod diagnostic;
 mod error;
 mod exit;
+mod holder;
+mod interrupt;
 mod ui;
 
 use std::process::ExitCode;

@@ -1,5 +1,7 @@
 //! What AWS would refuse, found before anything is compiled or called.
 
+mod role;
+
 use std::ops::Range;
 
 use lzap_wire::env::RESERVED_BY_LAMBDA;
@@ -28,7 +30,8 @@ pub fn check(config: &Config, settings: &Settings) -> Result<Vec<Warning>, Confi
     place.numbers(settings)?;
     place.environment(settings)?;
     place.tags(settings)?;
-    place.touch_path(settings)?;
+    place.role(&settings.role)?;
+    place.paths(settings)?;
     Ok(warnings(settings))
 }
 
@@ -43,6 +46,7 @@ fn warnings(settings: &Settings) -> Vec<Warning> {
             ),
         });
     }
+    warnings.extend(role::warnings(&settings.role));
     warnings
 }
 
@@ -94,6 +98,13 @@ impl Place<'_> {
             "MB",
             storage,
         )?;
+        if settings.keep_versions == 0 {
+            return Err(ConfigError {
+                message: "keep_versions = 0 keeps nothing to go back to".to_owned(),
+                help: "write 1 at least; 10 is the default".to_owned(),
+                span: self.span(|t| t.keep_versions.as_ref()),
+            });
+        }
         if let KeepWarm::Every(mins) = settings.keep_warm {
             range("keep_warm.every_mins", mins, 1..=1440, "minutes", self.span(|t| t.keep_warm.as_ref()))?;
         }
@@ -168,15 +179,19 @@ impl Place<'_> {
         Ok(())
     }
 
-    fn touch_path(&self, settings: &Settings) -> Result<(), ConfigError> {
-        if settings.touch_path.starts_with('/') && !settings.touch_path.contains(char::is_whitespace) {
-            return Ok(());
+    fn paths(&self, settings: &Settings) -> Result<(), ConfigError> {
+        let path = |key: &str, path: &str, span| {
+            if path.starts_with('/') && !path.contains(char::is_whitespace) {
+                return Ok(());
+            }
+            let help = "write it as in a URL, with a `/` in front".to_owned();
+            Err(ConfigError { message: format!("{key} = \"{path}\" is not a path"), help, span })
+        };
+        path("touch_path", &settings.touch_path, self.span(|t| t.touch_path.as_ref()))?;
+        match &settings.health_path {
+            Some(health) => path("health_path", health, self.span(|t| t.health_path.as_ref())),
+            None => Ok(()),
         }
-        Err(ConfigError {
-            message: format!("touch_path = \"{}\" is not a path", settings.touch_path),
-            help: "write it as in a URL, with a `/` in front".to_owned(),
-            span: self.span(|t| t.touch_path.as_ref()),
-        })
     }
 }
 

@@ -9,7 +9,7 @@ use std::fmt;
 use std::ops::Range;
 
 use schemars::JsonSchema;
-use serde::de::{self, MapAccess, Visitor};
+use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 pub use toml::Spanned;
 
@@ -54,7 +54,7 @@ pub struct StageTable {
     /// The profile in the AWS config files. Credentials in the environment win. Default: `AWS_PROFILE`, else `default`.
     #[schemars(with = "Option<String>")]
     pub profile: Option<Spanned<String>>,
-    /// The processor architecture. Default: `arm64`, which costs 20 % less.
+    /// The processor architecture. Default: `arm64`, which costs 20 % less; in the stage `local`, this machine's.
     #[schemars(with = "Option<Architecture>")]
     pub architecture: Option<Spanned<Architecture>>,
     /// Memory of the function in MB; a full processor comes with 1769. AWS: 128 to 10240. Default: 512.
@@ -89,10 +89,89 @@ pub struct StageTable {
     /// The path that is requested once after a deploy; an answer of 5xx fails the deploy. Default: `/`.
     #[schemars(with = "Option<String>")]
     pub touch_path: Option<Spanned<String>>,
+    /// A path that a new version must answer with 2xx or 3xx before it gets traffic. Default: only that it starts.
+    #[schemars(with = "Option<String>")]
+    pub health_path: Option<Spanned<String>>,
+    /// Published versions that are kept, for rollback. AWS: 75 GB of code in all. Default: 10.
+    #[schemars(with = "Option<u32>", range(min = 1))]
+    pub keep_versions: Option<Spanned<u32>>,
+    /// The ARN of an existing role that the function runs as. lzap then makes, changes and deletes no role and reads
+    /// nothing of IAM. Default: none, lzap makes a role.
+    #[schemars(
+        with = "Option<String>",
+        regex(pattern = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$")
+    )]
+    pub role_arn: Option<Spanned<String>>,
+    /// The IAM path of the role that lzap makes. AWS: 512 characters; not changeable later. Default: `/`.
+    #[schemars(with = "Option<String>", regex(pattern = r"^/([A-Za-z0-9+=,.@_-]+/)*$"))]
+    pub role_path: Option<Spanned<String>>,
+    /// The ARN of the policy that bounds the role that lzap makes. Default: none.
+    #[schemars(with = "Option<String>", regex(pattern = r"^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$"))]
+    pub role_permissions_boundary: Option<Spanned<String>>,
+    /// What the role that lzap makes may do beside writing its logs. AWS: 10240 characters in all. Default: nothing.
+    #[schemars(with = "Option<Vec<StatementTable>>")]
+    pub role_statements: Option<Spanned<Vec<StatementTable>>>,
     /// Tags put on everything that can be tagged, beside lzap's own. AWS: 50 in all. Default: none.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
     pub tags: BTreeMap<Spanned<String>, Spanned<String>>,
+}
+
+/// `[[stage.NAME.role_statements]]`: A statement of the role's policy: what it allows on what.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StatementTable {
+    /// What is allowed, as IAM names it: `"s3:GetObject"`. At least one.
+    #[schemars(with = "Vec<String>")]
+    pub actions: Vec<Spanned<String>>,
+    /// The ARNs that it is allowed on. At least one.
+    #[schemars(with = "Vec<String>")]
+    pub resources: Vec<Spanned<String>>,
+    /// When it is allowed: operators, in each of them keys, for each key a value or a list of values. Default: always.
+    #[serde(default)]
+    pub conditions: BTreeMap<String, BTreeMap<String, Values>>,
+}
+
+/// A string, or a list of strings.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(inline)]
+pub struct Values(#[schemars(with = "ValuesSchema")] pub Vec<String>);
+
+/// How [`Values`] looks in the JSON Schema.
+#[derive(JsonSchema)]
+#[schemars(untagged, inline)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum ValuesSchema {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for Values {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValuesVisitor)
+    }
+}
+
+struct ValuesVisitor;
+
+impl<'de> Visitor<'de> for ValuesVisitor {
+    type Value = Values;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string or a list of strings")
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Values, E> {
+        Ok(Values(vec![value.to_owned()]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Values, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = list.next_element::<String>()? {
+            values.push(value);
+        }
+        Ok(Values(values))
+    }
 }
 
 /// The value of `keep_warm`.

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::config::KeepWarm;
 use crate::names::{Names, TAG_APP, TAG_STAGE};
 use crate::platform::Architecture;
+use crate::role::{self, RoleSetting};
 use crate::settings::Settings;
 use lzap_wire::env::{LZAP_APP, LZAP_STAGE};
 use lzap_wire::envelope::{Kind, event};
@@ -19,8 +20,19 @@ pub enum Desired {
     Stage(Box<Stage>),
     /// The alias on an older version, everything else as it is (`rollback`).
     Version(Rollback),
+    /// The end of a canary, one way or the other (`deploy --promote`, `deploy --abort`).
+    Canary(Ending),
     /// Nothing of the stage (`undeploy`).
     Nothing(Undeploy),
+}
+
+/// How a canary ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It gets all of the traffic.
+    Promote,
+    /// It gets none.
+    Abort,
 }
 
 /// Which version a rollback goes to.
@@ -32,13 +44,13 @@ pub enum Rollback {
     To(String),
 }
 
-/// What an undeploy leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Undeploy {
-    /// Nothing.
-    Everything,
-    /// The log group.
-    KeepLogs,
+/// What an undeploy takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Undeploy {
+    /// The log group stays.
+    pub keep_logs: bool,
+    /// What has the stage's names goes even without its tags.
+    pub adopt: bool,
 }
 
 /// A deployed stage.
@@ -54,18 +66,37 @@ pub struct Stage {
     pub function: FunctionConfig,
     /// What the published version says about itself.
     pub version_description: String,
-    /// Who may take the execution role.
-    pub trust_policy: Value,
-    /// What the execution role may do.
-    pub role_policy: Value,
+    /// The execution role, unless an existing one is used.
+    pub role: Option<Role>,
     /// Days that logs are kept.
     pub log_retention_days: u16,
     /// The keep-warm rule, unless it is off.
     pub keep_warm: Option<Rule>,
+    /// How many published versions are kept.
+    pub keep_versions: u32,
+    /// The path that a new version must answer before it gets traffic.
+    pub health_path: Option<String>,
+    /// The share of the traffic, in percent, that a new version gets; all of it unless set.
+    pub canary: Option<u8>,
+    /// What has the stage's names but not its tags is taken over.
+    pub adopt: bool,
+}
+
+/// The execution role that lzap makes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Role {
+    /// Its IAM path.
+    pub path: String,
+    /// The ARN of the policy that bounds it.
+    pub permissions_boundary: Option<String>,
+    /// Who may take it.
+    pub trust_policy: Value,
+    /// What it may do.
+    pub policy: Value,
 }
 
 /// A zip on this machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Artifact {
     /// Where it is.
     pub path: PathBuf,
@@ -75,6 +106,18 @@ pub struct Artifact {
     pub code_sha256: String,
     /// Its size.
     pub bytes: u64,
+}
+
+impl Artifact {
+    /// The artifact that is still being built: no version and no object is like it.
+    pub fn pending() -> Self {
+        Self { sha256: "pending".to_owned(), ..Self::default() }
+    }
+
+    /// Whether it is still being built.
+    pub fn is_pending(&self) -> bool {
+        self.path.as_os_str().is_empty() && self.code_sha256.is_empty()
+    }
 }
 
 /// The settings of a function that lzap manages.
@@ -134,38 +177,27 @@ pub fn stage(settings: &Settings, names: Names, artifact: Artifact, version_desc
             environment,
         },
         version_description,
-        trust_policy: trust_policy(),
-        role_policy: role_policy(&names),
+        role: role(settings, &names),
         log_retention_days: settings.log_retention_days,
+        keep_versions: settings.keep_versions,
+        health_path: settings.health_path.clone(),
+        canary: None,
+        adopt: false,
         keep_warm: keep_warm(settings.keep_warm),
         names,
     }
 }
 
-/// Lambda, and nobody else, may take the role.
-fn trust_policy() -> Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Principal": { "Service": "lambda.amazonaws.com" },
-            "Action": "sts:AssumeRole"
-        }]
-    })
-}
-
-/// The least that a function needs: to write to its own log group. The `:*` stands for the group's streams, whose
-/// names Lambda makes up.
-///
-/// AWS: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html>
-fn role_policy(names: &Names) -> Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-            "Resource": format!("{}:*", names.log_group_arn())
-        }]
+/// The role that lzap makes; none where `lzap.toml` names an existing one.
+fn role(settings: &Settings, names: &Names) -> Option<Role> {
+    let RoleSetting::Made(made) = &settings.role else {
+        return None;
+    };
+    Some(Role {
+        path: made.path.clone(),
+        permissions_boundary: made.permissions_boundary.clone(),
+        trust_policy: role::trust_policy(),
+        policy: role::policy(names, &made.statements),
     })
 }
 

@@ -3,6 +3,8 @@
 //! `rollback` takes the first that still exists, so going back twice goes back two versions. A version that was
 //! rolled back is not "before": it is left out, and a deploy or `rollback --to` brings it back.
 
+use crate::step::Direction;
+
 /// What the description begins with; what follows are version numbers.
 const PREFIX: &str = "was live:";
 
@@ -14,15 +16,24 @@ pub fn parse(description: &str) -> Vec<String> {
     list.split_whitespace().filter(|v| v.bytes().all(|b| b.is_ascii_digit())).map(str::to_owned).collect()
 }
 
+/// The description after traffic went from `live` to `version`, which way ever.
+pub fn moved(direction: Direction, description: &str, live: &str, version: &str) -> String {
+    match direction {
+        Direction::Forward => advanced(description, live, version),
+        Direction::Back => rolled_back(description, live, version),
+        Direction::Stay => description.to_owned(),
+    }
+}
+
 /// The description after traffic went from `live` on to `next`.
-pub fn advanced(description: &str, live: &str, next: &str) -> String {
+fn advanced(description: &str, live: &str, next: &str) -> String {
     let mut versions = vec![live.to_owned()];
     versions.extend(parse(description));
     render(versions.into_iter().filter(|version| version != next))
 }
 
 /// The description after traffic went back from `live` to `target`.
-pub fn rolled_back(description: &str, live: &str, target: &str) -> String {
+fn rolled_back(description: &str, live: &str, target: &str) -> String {
     let versions = parse(description);
     match versions.iter().position(|version| version == target) {
         Some(at) => render(versions.into_iter().skip(at + 1)),

@@ -5,18 +5,23 @@
 //!
 //! [`config`] (the file) → [`settings`] (one stage, resolved) → [`check`] (what AWS would refuse) → [`names`] →
 //! [`desired`] → [`observed`] (filled in by `lzap-aws`) → [`plan`] → [`step`] (carried out by `lzap-aws`, which
-//! tells of it in [`event`]s).
+//! tells of it in [`event`]s). What all of this needs to be allowed is in [`permissions`].
 
 pub mod check;
 pub mod config;
 pub mod desired;
+pub mod doctor;
 pub mod event;
 pub mod history;
+pub mod lock;
+pub mod logs;
 pub mod names;
 pub mod observed;
+pub mod permissions;
 pub mod plan;
 pub mod platform;
 pub mod release;
+pub mod role;
 pub mod settings;
 pub mod simulate;
 pub mod step;

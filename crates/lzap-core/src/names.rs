@@ -37,6 +37,24 @@ pub struct Place {
     pub region: String,
 }
 
+/// What the execution role is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoleName {
+    /// lzap makes it, under this IAM path.
+    Made {
+        /// The path, with a `/` at both ends.
+        path: String,
+    },
+    /// It exists, and this is its ARN.
+    Existing(String),
+}
+
+impl Default for RoleName {
+    fn default() -> Self {
+        Self::Made { path: "/".to_owned() }
+    }
+}
+
 /// The names of one stage's resources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
@@ -46,6 +64,8 @@ pub struct Names {
     pub stage: String,
     /// Where it lives.
     pub place: Place,
+    /// The role that the function runs as.
+    pub role: RoleName,
 }
 
 impl Names {
@@ -64,15 +84,23 @@ impl Names {
         format!("{}:{ALIAS}", self.function_arn())
     }
 
-    /// The execution role: `{app}-{stage}-{region}-lzap`, at most 64 characters.
+    /// The execution role that lzap makes: `{app}-{stage}-{region}-lzap`, at most 64 characters.
     pub fn role(&self) -> String {
         role(&self.app, &self.stage, &self.place.region)
     }
 
-    /// The execution role's ARN.
+    /// The ARN of the role that the function runs as; the path of one that lzap makes is part of it.
     pub fn role_arn(&self) -> String {
         let Place { partition, account, .. } = &self.place;
-        format!("arn:{partition}:iam::{account}:role/{}", self.role())
+        match &self.role {
+            RoleName::Made { path } => format!("arn:{partition}:iam::{account}:role{path}{}", self.role()),
+            RoleName::Existing(arn) => arn.clone(),
+        }
+    }
+
+    /// Whether lzap makes the role, rather than leaving an existing one as it is.
+    pub fn makes_role(&self) -> bool {
+        matches!(self.role, RoleName::Made { .. })
     }
 
     /// The bucket of the account and region, shared by all stages there.
@@ -88,6 +116,16 @@ impl Names {
     /// The artifact's key, by the hex SHA-256 of its bytes.
     pub fn artifact_key(&self, sha256: &str) -> String {
         format!("{}{sha256}.zip", self.prefix())
+    }
+
+    /// The lock that keeps deploys of this stage apart.
+    pub fn lock_key(&self) -> String {
+        format!("{}lock", self.prefix())
+    }
+
+    /// The mark of the last command that changed the stage.
+    pub fn mark_key(&self) -> String {
+        format!("{}last", self.prefix())
     }
 
     /// The log group.
@@ -110,6 +148,14 @@ impl Names {
         self.arn("execute-api", &format!("{api_id}/*/*"))
     }
 
+    /// An HTTP API's own ARN, which has no account in it.
+    ///
+    /// AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html>
+    pub fn api_arn(&self, api_id: &str) -> String {
+        let Place { partition, region, .. } = &self.place;
+        format!("arn:{partition}:apigateway:{region}::/apis/{api_id}")
+    }
+
     /// The keep-warm rule.
     pub fn keep_warm_rule(&self) -> String {
         keep_warm_rule(&self.app, &self.stage)
@@ -120,7 +166,7 @@ impl Names {
         self.arn("events", &format!("rule/{}", self.keep_warm_rule()))
     }
 
-    fn arn(&self, service: &str, resource: &str) -> String {
+    pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
         let Place { partition, account, region } = &self.place;
         format!("arn:{partition}:{service}:{region}:{account}:{resource}")
     }
@@ -136,17 +182,38 @@ pub fn keep_warm_rule(app: &str, stage: &str) -> String {
     format!("{app}-{stage}-keep-warm")
 }
 
+/// The partition that a region belongs to: for when AWS isn't asked, which says it in every ARN.
+///
+/// AWS: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
+pub fn partition(region: &str) -> &'static str {
+    let families = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob-", "aws-iso-b"),
+        ("us-isof-", "aws-iso-f"),
+        ("eu-isoe-", "aws-iso-e"),
+        ("eusc-", "aws-eusc"),
+    ];
+    families.iter().find(|(start, _)| region.starts_with(start)).map_or("aws", |(_, partition)| partition)
+}
+
 /// The role's name. IAM is global, so the region is part of it; what passes 64 characters gets a hashed tail.
 pub fn role(app: &str, stage: &str, region: &str) -> String {
+    capped(&format!("{app}-{stage}-{region}"), "-lzap")
+}
+
+/// The name of a role: `start` and `end`, and where that is too long, a hash instead of the middle.
+pub(crate) fn capped(start: &str, end: &str) -> String {
     const LIMIT: usize = lzap_wire::limits::ROLE_NAME_CHARS;
     const TAIL: usize = 10;
-    let full = format!("{app}-{stage}-{region}-lzap");
+    let full = format!("{start}{end}");
     if full.len() <= LIMIT {
         return full;
     }
     let hash: String = hex(&Sha256::digest(full.as_bytes())).chars().take(TAIL).collect();
-    let keep = LIMIT - TAIL - "--lzap".len();
-    format!("{}-{hash}-lzap", &full[..keep])
+    let keep = LIMIT - TAIL - "-".len() - end.len();
+    format!("{}-{hash}{end}", &full[..keep])
 }
 
 /// Lower-case hex of `bytes`.

@@ -1,6 +1,6 @@
 //! What is there: the live settings of a stage's resources, as far as lzap manages them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -14,9 +14,7 @@ pub struct Observed {
     pub names: Names,
     /// The bucket of the account and region.
     pub bucket: Option<Bucket>,
-    /// The artifact's object; looked up only where the function's code differs.
-    pub artifact_uploaded: bool,
-    /// The execution role.
+    /// The execution role that lzap made; not looked up where an existing one is used.
     pub role: Option<Role>,
     /// The log group.
     pub log_group: Option<LogGroup>,
@@ -26,9 +24,12 @@ pub struct Observed {
     pub versions: Vec<Version>,
     /// The alias `live`.
     pub alias: Option<Alias>,
+    /// The versions that any alias holds, `live` or not: none of them may be deleted.
+    pub held: BTreeSet<String>,
     /// The statements of the alias's resource policy, by id.
     pub permissions: BTreeMap<String, Permission>,
-    /// The HTTP APIs with this stage's tags, oldest first. More than one is an accident; the oldest is the one.
+    /// The HTTP APIs with this stage's tags, oldest first. More than one is an accident; the oldest is the one. Where
+    /// there is none, those that have its name and nobody's tags.
     pub apis: Vec<Api>,
     /// The keep-warm rule.
     pub rule: Option<LiveRule>,
@@ -41,17 +42,43 @@ pub struct Bucket {
     pub public_access_blocked: bool,
     /// It carries lzap's tag, so lzap made it; read only for an undeploy.
     pub managed: bool,
-    /// The keys of the stage's objects; read only for an undeploy.
-    pub objects: Vec<String>,
+    /// Nothing at all is in it; read only for an undeploy that finds none of the stage's objects.
+    pub empty: bool,
+    /// The stage's objects.
+    pub objects: Vec<Object>,
+}
+
+/// An object in the bucket.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Object {
+    /// Its key.
+    pub key: String,
+    /// What S3 says of its content.
+    pub etag: String,
+}
+
+impl Bucket {
+    /// Whether an object is there.
+    pub fn has(&self, key: &str) -> bool {
+        self.objects.iter().any(|object| object.key == key)
+    }
 }
 
 /// The execution role.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Role {
+    /// Its IAM path.
+    pub path: String,
+    /// The ARN of the policy that bounds it.
+    pub permissions_boundary: Option<String>,
     /// Its trust policy.
     pub trust_policy: Value,
     /// lzap's inline policy.
     pub policy: Option<Value>,
+    /// The names of all inline policies; read only for an undeploy.
+    pub inline: Vec<String>,
+    /// The ARNs of the policies that somebody attached; read only for an undeploy.
+    pub attached: Vec<String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
 }
@@ -61,6 +88,8 @@ pub struct Role {
 pub struct LogGroup {
     /// Days that logs are kept; `None` is for ever.
     pub retention_days: Option<u16>,
+    /// It is this stage's: by its tags, or because the function whose logs it holds is.
+    pub ours: bool,
 }
 
 /// The function.
@@ -96,6 +125,17 @@ pub struct Alias {
     pub version: String,
     /// Its description; see [`crate::history`].
     pub description: String,
+    /// Another version that gets a part of the traffic.
+    pub canary: Option<Canary>,
+}
+
+/// A version that gets a part of the traffic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Canary {
+    /// The version.
+    pub version: String,
+    /// Its share in percent.
+    pub percent: u8,
 }
 
 /// A statement of the alias's resource policy.
@@ -114,6 +154,8 @@ pub struct Api {
     pub id: String,
     /// The URL that AWS gave it (`ApiEndpoint`), verbatim.
     pub endpoint: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
     /// Its integrations.
     pub integrations: Vec<Integration>,
     /// Its routes.
@@ -162,6 +204,8 @@ pub struct LiveRule {
     pub enabled: bool,
     /// Its targets.
     pub targets: Vec<Target>,
+    /// It is this stage's: by its tags, or because it calls this stage's alias.
+    pub ours: bool,
 }
 
 /// A target of a rule.
@@ -181,12 +225,12 @@ impl Observed {
         Self {
             names,
             bucket: None,
-            artifact_uploaded: false,
             role: None,
             log_group: None,
             function: None,
             versions: Vec::new(),
             alias: None,
+            held: BTreeSet::new(),
             permissions: BTreeMap::new(),
             apis: Vec::new(),
             rule: None,
@@ -214,7 +258,8 @@ impl Observed {
         self.versions.iter().find(|version| version.number == number)
     }
 
-    /// What is left of the stage, each as `kind name`; the shared bucket doesn't count, the stage's objects do.
+    /// What is left of the stage, each as `kind name`. What isn't the stage's doesn't count, nor does the shared bucket;
+    /// the stage's objects in it do.
     pub fn remains(&self) -> Vec<String> {
         let names = &self.names;
         let mut remains = Vec::new();
@@ -225,13 +270,15 @@ impl Observed {
         };
         note(self.function.is_some(), format!("function {}", names.function()));
         note(self.role.is_some(), format!("role {}", names.role()));
-        note(self.log_group.is_some(), format!("log group {}", names.log_group()));
-        note(self.rule.is_some(), format!("rule {}", names.keep_warm_rule()));
+        let log_group = self.log_group.as_ref().is_some_and(|group| group.ours);
+        note(log_group, format!("log group {}", names.log_group()));
+        let rule = self.rule.as_ref().is_some_and(|rule| rule.ours);
+        note(rule, format!("rule {}", names.keep_warm_rule()));
         for api in &self.apis {
-            note(true, format!("HTTP API {}", api.id));
+            note(is_ours(&api.tags, names), format!("HTTP API {}", api.id));
         }
-        for key in self.bucket.iter().flat_map(|bucket| &bucket.objects) {
-            note(true, format!("object s3://{}/{key}", names.bucket()));
+        for object in self.bucket.iter().flat_map(|bucket| &bucket.objects) {
+            note(true, format!("object s3://{}/{}", names.bucket(), object.key));
         }
         remains
     }

@@ -8,7 +8,10 @@ use toml::Spanned;
 
 use crate::config::{Config, ConfigError, DEFAULT_KEEP_WARM_MINS, KeepWarm, StageTable, nearest};
 use crate::platform::{Architecture, Include, Linker};
+use crate::role::{MadeRole, RoleSetting, Statement};
 
+/// Published versions that are kept unless set.
+const DEFAULT_KEEP_VERSIONS: u32 = 10;
 /// The stage that is the embedded cloud; every project has it.
 pub const LOCAL: &str = "local";
 
@@ -45,6 +48,12 @@ pub struct Settings {
     pub linker: Linker,
     /// The path requested after a deploy.
     pub touch_path: String,
+    /// The path that a new version must answer before it gets traffic.
+    pub health_path: Option<String>,
+    /// How many published versions are kept.
+    pub keep_versions: u32,
+    /// The role that the function runs as.
+    pub role: RoleSetting,
     /// The user's own tags.
     pub tags: BTreeMap<String, String>,
     /// Where each setting came from, by key.
@@ -85,12 +94,16 @@ impl Settings {
             ("features", self.features.join(" ")),
             ("linker", self.linker.as_str().to_owned()),
             ("touch_path", self.touch_path.clone()),
+            ("health_path", self.health_path.clone().unwrap_or_default()),
+            ("keep_versions", self.keep_versions.to_string()),
             (
                 "tags",
                 self.tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" "),
             ),
         ];
+        let role = self.role.listing();
         rows.into_iter()
+            .chain(role)
             .map(|(key, value)| (key, value, self.origins.get(key).cloned().unwrap_or(Origin::Default)))
             .collect()
     }
@@ -209,7 +222,10 @@ pub fn resolve(config: &Config, overrides: &Overrides) -> Result<Settings, Confi
         None => pick.note("app", Origin::Package, overrides.package.clone()),
     };
     let local = stage == LOCAL;
-    let host = if local { overrides.host } else { None };
+    // What another stage says about AWS's machines isn't meant for this one; only the stage's own word counts.
+    let says_itself =
+        tables.first().is_some_and(|(name, table)| *name == LOCAL && table.architecture.is_some());
+    let host = if local && !says_itself { overrides.host } else { None };
     let architecture = match host {
         Some(host) => pick.note("architecture", Origin::Host, host),
         None => pick.value("architecture", |t| t.architecture.as_ref()).unwrap_or(Architecture::Arm64),
@@ -241,6 +257,11 @@ pub fn resolve(config: &Config, overrides: &Overrides) -> Result<Settings, Confi
         features: pick.value("features", |t| t.features.as_ref()).unwrap_or_default(),
         linker: pick.value("linker", |t| t.linker.as_ref()).unwrap_or_default(),
         touch_path: pick.value("touch_path", |t| t.touch_path.as_ref()).unwrap_or_else(|| "/".to_owned()),
+        health_path: pick.value("health_path", |t| t.health_path.as_ref()),
+        keep_versions: pick
+            .value("keep_versions", |t| t.keep_versions.as_ref())
+            .unwrap_or(DEFAULT_KEEP_VERSIONS),
+        role: role(&mut pick)?,
         tags: pick.table("tags", |t| &t.tags),
         stage,
         origins: pick.origins,
@@ -295,6 +316,11 @@ impl Picker<'_> {
         Some(value.get_ref().clone())
     }
 
+    /// Where the value that is in effect stands.
+    fn span<T>(&self, get: impl Fn(&StageTable) -> Option<&Spanned<T>>) -> Option<std::ops::Range<usize>> {
+        self.tables.iter().find_map(|(_, table)| get(table)).map(Spanned::span)
+    }
+
     /// A value that the environment overrides.
     fn outer(
         &mut self,
@@ -328,6 +354,33 @@ impl Picker<'_> {
         }
         merged
     }
+}
+
+/// The execution role: an existing one excludes every key about the one that lzap would make.
+fn role(pick: &mut Picker<'_>) -> Result<RoleSetting, ConfigError> {
+    if let Some(arn) = pick.value("role_arn", |t| t.role_arn.as_ref()) {
+        let rivals = [
+            ("role_path", pick.span(|t| t.role_path.as_ref())),
+            ("role_permissions_boundary", pick.span(|t| t.role_permissions_boundary.as_ref())),
+            ("role_statements", pick.span(|t| t.role_statements.as_ref())),
+        ];
+        let rival = rivals.into_iter().find_map(|(key, span)| Some((key, span?)));
+        return match rival {
+            None => Ok(RoleSetting::Existing(arn)),
+            Some((key, span)) => Err(ConfigError::at(
+                span,
+                format!("`{key}` and `role_arn` exclude each other"),
+                format!("lzap changes nothing of an existing role: take out `{key}`, or `role_arn`"),
+            )),
+        };
+    }
+    let statements = pick.value("role_statements", |t| t.role_statements.as_ref()).unwrap_or_default();
+    Ok(RoleSetting::Made(MadeRole {
+        path: pick.value("role_path", |t| t.role_path.as_ref()).unwrap_or_else(|| "/".to_owned()),
+        permissions_boundary: pick
+            .value("role_permissions_boundary", |t| t.role_permissions_boundary.as_ref()),
+        statements: statements.iter().map(Statement::new).collect(),
+    }))
 }
 
 fn includes(entries: &[Spanned<String>]) -> Result<Vec<Include>, ConfigError> {

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::desired::FunctionConfig;
 use crate::history;
-use crate::names::{API_PRINCIPAL, EVENTS_PRINCIPAL, STATEMENT_API, STATEMENT_KEEP_WARM, TARGET};
-use crate::observed::{
-    Alias, Api, AutoDeploy, Bucket, Function, Integration, LiveRule, LogGroup, Observed, Permission, Role,
-    Route, Target, Version,
+use crate::names::{
+    API_PRINCIPAL, EVENTS_PRINCIPAL, POLICY, RoleName, STATEMENT_API, STATEMENT_KEEP_WARM, TARGET,
 };
-use crate::step::{ApiRef, Call, Caller, Direction, IntegrationRef, Plan, VersionRef};
+use crate::observed::{
+    Alias, Api, AutoDeploy, Bucket, Canary, Function, Integration, LiveRule, LogGroup, Object, Observed,
+    Permission, Role, Route, Target, Version, is_ours,
+};
+use crate::step::{ApiRef, Call, Caller, IntegrationRef, Plan, VersionRef};
 
 impl Observed {
     /// The cloud after the first `steps` steps of `plan`.
@@ -46,17 +48,22 @@ impl World {
             | Call::DeleteBucketIfEmpty => self.bucket(call),
             Call::CreateRole { .. }
             | Call::UpdateTrustPolicy(_)
+            | Call::PutPermissionsBoundary(_)
+            | Call::DeletePermissionsBoundary
             | Call::PutRolePolicy(_)
-            | Call::DeleteRolePolicy
+            | Call::TagRole(_)
+            | Call::DeleteRolePolicy(_)
+            | Call::DetachRolePolicy(_)
             | Call::DeleteRole => self.role(call),
-            Call::CreateLogGroup { .. } => self.cloud.log_group = Some(LogGroup { retention_days: None }),
-            Call::PutRetention(days) => {
-                self.cloud.log_group.as_mut().expect("the log group exists").retention_days = Some(*days);
-            }
-            Call::DeleteLogGroup => self.cloud.log_group = None,
-            Call::PutRule { .. } | Call::PutTarget { .. } | Call::RemoveTargets(_) | Call::DeleteRule => {
-                self.rule(call);
-            }
+            Call::CreateLogGroup { .. }
+            | Call::PutRetention(_)
+            | Call::TagLogGroup(_)
+            | Call::DeleteLogGroup => self.log_group(call),
+            Call::PutRule { .. }
+            | Call::PutTarget { .. }
+            | Call::TagRule(_)
+            | Call::RemoveTargets(_)
+            | Call::DeleteRule => self.rule(call),
             Call::CreateApi { .. }
             | Call::CreateIntegration(_)
             | Call::UpdateIntegration { .. }
@@ -64,6 +71,7 @@ impl World {
             | Call::UpdateRoute { .. }
             | Call::CreateStage { .. }
             | Call::UpdateStage(_)
+            | Call::TagApi { .. }
             | Call::DeleteApi(_) => self.api(call),
             _ => self.function(call),
         }
@@ -71,8 +79,9 @@ impl World {
 
     fn bucket(&mut self, call: &Call) {
         if *call == Call::CreateBucket {
+            let objects = Vec::new();
             self.cloud.bucket =
-                Some(Bucket { public_access_blocked: false, managed: false, objects: Vec::new() });
+                Some(Bucket { public_access_blocked: false, managed: true, empty: true, objects });
             return;
         }
         let names = self.cloud.names.clone();
@@ -82,32 +91,66 @@ impl World {
             Call::TagBucket => bucket.managed = true,
             Call::UploadArtifact(artifact) => {
                 assert!(bucket.public_access_blocked, "nothing goes into an open bucket");
-                bucket.objects.push(names.artifact_key(&artifact.sha256));
-                self.cloud.artifact_uploaded = true;
+                let key = names.artifact_key(&artifact.sha256);
+                bucket.objects.push(Object { key, etag: artifact.sha256.clone() });
             }
-            Call::DeleteObjects(keys) => bucket.objects.retain(|key| !keys.contains(key)),
+            Call::DeleteObjects(keys) => bucket.objects.retain(|object| !keys.contains(&object.key)),
             Call::DeleteBucketIfEmpty if bucket.objects.is_empty() => self.cloud.bucket = None,
             _ => {}
+        }
+        if let Some(bucket) = &mut self.cloud.bucket {
+            bucket.empty = bucket.objects.is_empty();
+        }
+    }
+
+    fn log_group(&mut self, call: &Call) {
+        if let Call::CreateLogGroup { .. } = call {
+            self.cloud.log_group = Some(LogGroup { retention_days: None, ours: true });
+            return;
+        }
+        let group = self.cloud.log_group.as_mut().expect("the log group exists");
+        match call {
+            Call::PutRetention(days) => group.retention_days = Some(*days),
+            Call::TagLogGroup(_) => group.ours = true,
+            _ => self.cloud.log_group = None,
         }
     }
 
     fn role(&mut self, call: &Call) {
         match call {
-            Call::CreateRole { trust_policy, tags } => {
-                self.cloud.role =
-                    Some(Role { trust_policy: trust_policy.clone(), policy: None, tags: tags.clone() });
+            Call::CreateRole { permissions_boundary, trust_policy, tags } => {
+                let RoleName::Made { path } = self.cloud.names.role.clone() else {
+                    panic!("an existing role is never made");
+                };
+                self.cloud.role = Some(Role {
+                    path,
+                    permissions_boundary: permissions_boundary.clone(),
+                    trust_policy: trust_policy.clone(),
+                    policy: None,
+                    inline: Vec::new(),
+                    attached: Vec::new(),
+                    tags: tags.clone(),
+                });
             }
             Call::DeleteRole => {
                 assert!(self.cloud.function.is_none(), "the role goes after the function");
                 let role = self.cloud.role.take().expect("the role exists");
-                assert!(role.policy.is_none(), "the role's policy goes first");
+                assert!(role.inline.is_empty() && role.attached.is_empty(), "the role's policies go first");
             }
             _ => {
                 let role = self.cloud.role.as_mut().expect("the role exists");
                 match call {
                     Call::UpdateTrustPolicy(policy) => role.trust_policy = policy.clone(),
-                    Call::PutRolePolicy(policy) => role.policy = Some(policy.clone()),
-                    _ => role.policy = None,
+                    Call::PutPermissionsBoundary(arn) => role.permissions_boundary = Some(arn.clone()),
+                    Call::DeletePermissionsBoundary => role.permissions_boundary = None,
+                    Call::PutRolePolicy(policy) => {
+                        role.policy = Some(policy.clone());
+                        role.inline = vec![POLICY.to_owned()];
+                    }
+                    Call::TagRole(tags) => role.tags.extend(tags.clone()),
+                    Call::DeleteRolePolicy(name) => role.inline.retain(|policy| policy != name),
+                    Call::DetachRolePolicy(arn) => role.attached.retain(|policy| policy != arn),
+                    _ => {}
                 }
             }
         }
@@ -116,8 +159,10 @@ impl World {
     fn rule(&mut self, call: &Call) {
         match call {
             Call::PutRule { schedule, .. } => {
-                let targets = self.cloud.rule.take().map(|rule| rule.targets).unwrap_or_default();
-                self.cloud.rule = Some(LiveRule { schedule: schedule.clone(), enabled: true, targets });
+                let before = self.cloud.rule.take();
+                let ours = before.as_ref().is_none_or(|rule| rule.ours);
+                let targets = before.map(|rule| rule.targets).unwrap_or_default();
+                self.cloud.rule = Some(LiveRule { schedule: schedule.clone(), enabled: true, targets, ours });
             }
             Call::PutTarget { input } => {
                 let arn = self.cloud.names.alias_arn();
@@ -125,6 +170,7 @@ impl World {
                 rule.targets.retain(|target| target.id != TARGET);
                 rule.targets.push(Target { id: TARGET.to_owned(), arn, input: input.clone() });
             }
+            Call::TagRule(_) => self.cloud.rule.as_mut().expect("the rule exists").ours = true,
             Call::RemoveTargets(ids) => {
                 let rule = self.cloud.rule.as_mut().expect("the rule exists");
                 rule.targets.retain(|target| !ids.contains(&target.id));
@@ -137,9 +183,10 @@ impl World {
     }
 
     fn api(&mut self, call: &Call) {
-        if let Call::CreateApi { .. } = call {
+        if let Call::CreateApi { tags } = call {
             self.cloud.apis.push(Api {
                 id: NEW_ID.to_owned(),
+                tags: tags.clone(),
                 endpoint: format!("https://{NEW_ID}.example"),
                 integrations: Vec::new(),
                 routes: Vec::new(),
@@ -172,6 +219,9 @@ impl World {
             Call::CreateStage { api, .. } | Call::UpdateStage(api) => {
                 self.at(api).default_stage = Some(AutoDeploy::On);
             }
+            Call::TagApi { api, tags } => {
+                self.at(&ApiRef::Known(api.clone())).tags.extend(tags.clone());
+            }
             Call::DeleteApi(id) => self.cloud.apis.retain(|api| api.id != *id),
             _ => {}
         }
@@ -192,8 +242,11 @@ impl World {
     fn function(&mut self, call: &Call) {
         match call {
             Call::CreateFunction { config, artifact, tags } => {
-                assert!(self.cloud.role.is_some(), "the role comes before the function");
-                assert!(self.cloud.artifact_uploaded, "the code comes before the function");
+                let is_existing = config.role_arn != self.cloud.names.role_arn();
+                assert!(is_existing || self.cloud.role.is_some(), "the role comes before the function");
+                let key = self.cloud.names.artifact_key(&artifact.sha256);
+                let uploaded = self.cloud.bucket.as_ref().is_some_and(|bucket| bucket.has(&key));
+                assert!(uploaded, "the code comes before the function");
                 self.cloud.function = Some(Function {
                     config: config.clone(),
                     code_sha256: artifact.code_sha256.clone(),
@@ -212,14 +265,22 @@ impl World {
             }
             Call::TagFunction(tags) => self.latest().tags.extend(tags.clone()),
             Call::DeleteFunction => {
-                assert!(self.cloud.apis.is_empty() && self.cloud.rule.is_none(), "callers go first");
+                let names = &self.cloud.names;
+                let api = self.cloud.apis.iter().any(|api| is_ours(&api.tags, names));
+                let rule = self.cloud.rule.as_ref().is_some_and(|rule| rule.ours);
+                assert!(!api && !rule, "callers go first");
                 self.cloud.function = None;
                 self.cloud.versions.clear();
                 self.cloud.alias = None;
+                self.cloud.held.clear();
                 self.cloud.permissions.clear();
             }
+            Call::DeleteVersion(number) => {
+                assert!(!self.cloud.held.contains(number), "no alias holds a version that is deleted");
+                self.cloud.versions.retain(|version| version.number != *number);
+            }
             Call::PublishVersion { description, .. } => self.publish(description),
-            Call::Probe => assert!(self.published.is_some(), "what is probed was published"),
+            Call::Probe { .. } => assert!(self.published.is_some(), "what is probed was published"),
             _ => self.alias(call),
         }
     }
@@ -255,15 +316,16 @@ impl World {
         match call {
             Call::CreateAlias(version) => {
                 let version = resolve(version, &self.published);
-                self.cloud.alias = Some(Alias { version, description: String::new() });
+                self.point(Alias { version, description: String::new(), canary: None });
             }
-            Call::UpdateAlias { version, live, description, direction } => {
+            Call::UpdateAlias { version, canary, live, description, direction } => {
                 let version = resolve(version, &self.published);
-                let description = match direction {
-                    Direction::Forward => history::advanced(description, live, &version),
-                    Direction::Back => history::rolled_back(description, live, &version),
-                };
-                self.cloud.alias = Some(Alias { version, description });
+                let description = history::moved(*direction, description, live, &version);
+                let canary = canary.as_ref().map(|share| Canary {
+                    version: resolve(&share.version, &self.published),
+                    percent: share.percent,
+                });
+                self.point(Alias { version, description, canary });
             }
             Call::AddPermission(caller) => self.permit(caller),
             Call::RemovePermission(id) => {
@@ -271,6 +333,13 @@ impl World {
             }
             _ => {}
         }
+    }
+
+    /// Points the alias, which then holds its versions and no others.
+    fn point(&mut self, alias: Alias) {
+        self.cloud.held = alias.canary.iter().map(|canary| canary.version.clone()).collect();
+        self.cloud.held.insert(alias.version.clone());
+        self.cloud.alias = Some(alias);
     }
 
     fn permit(&mut self, caller: &Caller) {

@@ -25,9 +25,58 @@ impl Plan {
         self.changes.is_empty()
     }
 
-    /// Whether the plan takes something away, so that a person should be asked.
+    /// Whether the plan takes something away, so that a person should be asked. Versions and artifacts that nobody
+    /// needs any more don't count: a deploy sweeps them up behind itself.
     pub fn is_destructive(&self) -> bool {
-        self.changes.iter().any(|change| matches!(change.action, Action::Delete | Action::Replace))
+        self.changes.iter().any(|change| {
+            matches!(change.action, Action::Delete | Action::Replace)
+                && !matches!(change.resource, Resource::Version | Resource::Artifact)
+        })
+    }
+
+    /// Whether a setting differs from what lzap last deployed, so that somebody must have changed it by hand.
+    pub fn has_drift(&self) -> bool {
+        self.changes.iter().flat_map(|change| &change.fields).any(|field| field.origin == Origin::Drift)
+    }
+
+    /// The steps that need no artifact and only make what isn't there yet, so that they may be taken while the compiler
+    /// runs. What already serves is left alone until the new version has answered its probe.
+    #[must_use]
+    pub fn early(&self) -> Self {
+        let foundations =
+            [Resource::Bucket, Resource::Role, Resource::LogGroup, Resource::Api, Resource::Rule];
+        self.part(|step| {
+            let change = &self.changes[step.change];
+            change.action == Action::Create && foundations.contains(&change.resource)
+        })
+    }
+
+    /// The step without which there is nowhere to put a lock.
+    #[must_use]
+    pub fn new_bucket(&self) -> Self {
+        self.part(|step| step.call == Call::CreateBucket)
+    }
+
+    /// The same, and those that mark and close a new bucket before anything goes into it.
+    #[must_use]
+    pub fn new_bucket_settings(&self) -> Self {
+        let closing = [Call::CreateBucket, Call::TagBucket, Call::BlockPublicAccess];
+        self.part(|step| self.changes[step.change].action == Action::Create && closing.contains(&step.call))
+    }
+
+    /// The steps that are `wanted` and wait for none that isn't, with all changes.
+    fn part(&self, wanted: impl Fn(&Step) -> bool) -> Self {
+        let mut places: BTreeMap<StepId, StepId> = BTreeMap::new();
+        let mut steps = Vec::new();
+        for (id, step) in self.steps.iter().enumerate() {
+            let after: Option<Vec<StepId>> =
+                step.after.iter().map(|before| places.get(before).copied()).collect();
+            if let Some(after) = after.filter(|_| wanted(step)) {
+                places.insert(id, steps.len());
+                steps.push(Step { after, ..step.clone() });
+            }
+        }
+        Self { changes: self.changes.clone(), steps }
     }
 }
 
@@ -57,6 +106,8 @@ pub enum Resource {
     LogGroup,
     /// The function.
     Function,
+    /// A published version of the function.
+    Version,
     /// The alias that traffic goes through.
     Alias,
     /// The HTTP API.
@@ -76,6 +127,7 @@ impl Resource {
             Self::Role => "role",
             Self::LogGroup => "log group",
             Self::Function => "function",
+            Self::Version => "version",
             Self::Alias => "alias",
             Self::Api => "HTTP API",
             Self::Permission => "permission",
@@ -118,12 +170,34 @@ pub struct FieldChange {
     pub before: Option<String>,
     /// What it becomes; `None` is unset.
     pub after: Option<String>,
+    /// Why it differs.
+    pub origin: Origin,
+}
+
+/// Why a setting is not as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Something else is wanted now; or it can't be told.
+    Wanted,
+    /// Somebody changed it by hand after lzap had set it.
+    Drift,
 }
 
 impl FieldChange {
     /// A change from `before` to `after`.
     pub fn new(field: impl Into<String>, before: impl Display, after: impl Display) -> Self {
-        Self { field: field.into(), before: Some(before.to_string()), after: Some(after.to_string()) }
+        Self::of(field, Some(before.to_string()), Some(after.to_string()))
+    }
+
+    /// A change between values of which one may be missing.
+    pub fn of(field: impl Into<String>, before: Option<String>, after: Option<String>) -> Self {
+        Self { field: field.into(), before, after, origin: Origin::Wanted }
+    }
+
+    /// The same change of a setting that only a hand can have changed.
+    #[must_use]
+    pub fn drifted(self) -> Self {
+        Self { origin: Origin::Drift, ..self }
     }
 }
 
@@ -168,6 +242,15 @@ pub enum VersionRef {
     Published,
 }
 
+/// A version that gets a share of the traffic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The version.
+    pub version: VersionRef,
+    /// Its share in percent, 1 to 99.
+    pub percent: u8,
+}
+
 /// Who may call the alias.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
@@ -180,7 +263,7 @@ pub enum Caller {
 /// One write to AWS, or the probe. Names stand in [`crate::names::Names`]; here is what they don't say.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Call {
-    /// `s3:CreateBucket`.
+    /// `s3:CreateBucket` with lzap's mark.
     CreateBucket,
     /// `s3:PutPublicAccessBlock`, all four switches on.
     BlockPublicAccess,
@@ -188,12 +271,14 @@ pub enum Call {
     EncryptBucket,
     /// `s3:PutBucketLifecycleConfiguration`: unfinished uploads go after a week.
     PutBucketLifecycle,
-    /// `s3:PutBucketTagging` with lzap's mark.
+    /// `s3:PutBucketTagging` with lzap's mark, for clouds that take no tags with a new bucket.
     TagBucket,
     /// `s3:PutObject`.
     UploadArtifact(Artifact),
     /// `iam:CreateRole`.
     CreateRole {
+        /// The ARN of the policy that bounds it.
+        permissions_boundary: Option<String>,
         /// Who may take it.
         trust_policy: Value,
         /// Its tags.
@@ -201,8 +286,14 @@ pub enum Call {
     },
     /// `iam:UpdateAssumeRolePolicy`.
     UpdateTrustPolicy(Value),
+    /// `iam:PutRolePermissionsBoundary`: the ARN of the policy.
+    PutPermissionsBoundary(String),
+    /// `iam:DeleteRolePermissionsBoundary`.
+    DeletePermissionsBoundary,
     /// `iam:PutRolePolicy`.
     PutRolePolicy(Value),
+    /// `iam:TagRole`.
+    TagRole(BTreeMap<String, String>),
     /// `logs:CreateLogGroup`.
     CreateLogGroup {
         /// Its tags.
@@ -210,6 +301,8 @@ pub enum Call {
     },
     /// `logs:PutRetentionPolicy`.
     PutRetention(u16),
+    /// `logs:TagResource` on the log group.
+    TagLogGroup(BTreeMap<String, String>),
     /// `lambda:CreateFunction` from the bucket, then until it is `Active`.
     CreateFunction {
         /// Its settings.
@@ -237,14 +330,20 @@ pub enum Call {
         /// The code that must be in `$LATEST`, else somebody else deployed meanwhile.
         code_sha256: String,
     },
-    /// `lambda:Invoke` of the published version with a probe. A wrong answer ends the plan before the switch.
-    Probe,
+    /// `lambda:Invoke` of the published version with a probe, and with a request for `health_path` where there is one. A
+    /// wrong answer ends the plan before the switch.
+    Probe {
+        /// The path to request as the HTTP API would.
+        health_path: Option<String>,
+    },
     /// `lambda:CreateAlias`.
     CreateAlias(VersionRef),
     /// `lambda:UpdateAlias`: the switch.
     UpdateAlias {
         /// Where it goes.
         version: VersionRef,
+        /// Another version that gets a part of the traffic.
+        canary: Option<Share>,
         /// Where it comes from.
         live: String,
         /// What its description was.
@@ -252,6 +351,8 @@ pub enum Call {
         /// Which way.
         direction: Direction,
     },
+    /// `lambda:DeleteFunction` of one version.
+    DeleteVersion(String),
     /// `lambda:AddPermission` on the alias.
     AddPermission(Caller),
     /// `lambda:RemovePermission` on the alias.
@@ -295,6 +396,13 @@ pub enum Call {
     },
     /// `apigateway:UpdateStage` of `$default` to automatic deployment.
     UpdateStage(ApiRef),
+    /// `apigateway:TagResource` on the API.
+    TagApi {
+        /// The API.
+        api: String,
+        /// The tags.
+        tags: BTreeMap<String, String>,
+    },
     /// `events:PutRule`, enabled.
     PutRule {
         /// Its schedule.
@@ -307,6 +415,8 @@ pub enum Call {
         /// The constant input.
         input: String,
     },
+    /// `events:TagResource` on the rule.
+    TagRule(BTreeMap<String, String>),
     /// `events:RemoveTargets`.
     RemoveTargets(Vec<String>),
     /// `events:DeleteRule`.
@@ -315,8 +425,10 @@ pub enum Call {
     DeleteApi(String),
     /// `lambda:DeleteFunction`: its versions, its alias and their policies go with it.
     DeleteFunction,
-    /// `iam:DeleteRolePolicy`.
-    DeleteRolePolicy,
+    /// `iam:DeleteRolePolicy`: lzap's own, or one that somebody added.
+    DeleteRolePolicy(String),
+    /// `iam:DetachRolePolicy`, by the policy's ARN.
+    DetachRolePolicy(String),
     /// `iam:DeleteRole`.
     DeleteRole,
     /// `logs:DeleteLogGroup`.
@@ -334,6 +446,8 @@ pub enum Direction {
     Forward,
     /// A rollback.
     Back,
+    /// Neither: only what a canary gets changes.
+    Stay,
 }
 
 impl Call {
@@ -346,13 +460,15 @@ impl Call {
             | Self::CreateRole { .. }
             | Self::CreateBucket => "creating",
             Self::PublishVersion { .. } => "publishing",
-            Self::Probe => "probing",
+            Self::Probe { .. } => "probing",
             Self::CreateAlias(_) | Self::UpdateAlias { .. } => "switching",
             Self::DeleteRule
             | Self::RemoveTargets(_)
             | Self::DeleteApi(_)
             | Self::DeleteFunction
-            | Self::DeleteRolePolicy
+            | Self::DeleteVersion(_)
+            | Self::DeleteRolePolicy(_)
+            | Self::DetachRolePolicy(_)
             | Self::DeleteRole
             | Self::DeleteLogGroup
             | Self::DeleteObjects(_)

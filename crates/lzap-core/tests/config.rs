@@ -3,6 +3,7 @@
 use lzap_core::check::check;
 use lzap_core::config::{Config, ConfigError, KeepWarm, parse};
 use lzap_core::platform::Architecture;
+use lzap_core::role::RoleSetting;
 use lzap_core::settings::{Origin, Overrides, Settings, resolve};
 
 fn settings(text: &str, stage: Option<&str>) -> Result<Settings, ConfigError> {
@@ -70,6 +71,20 @@ fn local_exists_everywhere_and_is_this_machine() {
     );
 }
 
+/// Another architecture is emulated, where the user asks for it; what the stage extends asks for AWS.
+#[test]
+fn local_has_another_architecture_only_by_its_own_word() {
+    let dev = "[stage.dev]\narchitecture = \"arm64\"\n[stage.local]\nextends = \"dev\"\n";
+    let inherited = settings(dev, Some("local")).expect("fine");
+    assert_eq!(
+        (inherited.architecture, &inherited.origins["architecture"]),
+        (Architecture::X86_64, &Origin::Host)
+    );
+    let own = settings(&format!("{dev}architecture = \"arm64\"\n"), Some("local")).expect("fine");
+    assert_eq!(own.architecture, Architecture::Arm64);
+    assert_eq!(own.origins["architecture"], Origin::File("[stage.local]".to_owned()));
+}
+
 #[test]
 fn local_is_never_the_only_stage() {
     let (message, help, _) = error("[stage.local]\n");
@@ -133,6 +148,99 @@ fn mistakes_point_at_their_place_and_name_what_was_meant() {
     ] {
         assert_eq!(error(text), (message.to_owned(), help.to_owned(), at.to_owned()), "{text}");
     }
+}
+
+#[test]
+fn the_role_can_be_an_existing_one_or_one_to_be_made() {
+    let existing = settings("[stage.dev]\nrole_arn = \"arn:aws:iam::123456789012:role/team/shop\"\n", None);
+    let existing = existing.expect("fine").role;
+    assert_eq!(existing, RoleSetting::Existing("arn:aws:iam::123456789012:role/team/shop".to_owned()));
+    let text = r#"
+        [stage.dev]
+        role_path = "/team/"
+        role_permissions_boundary = "arn:aws:iam::123456789012:policy/boundary"
+        [[stage.dev.role_statements]]
+        actions = ["s3:GetObject", "s3:PutObject"]
+        resources = ["arn:aws:s3:::uploads/*"]
+        conditions = { StringEquals = { "aws:RequestedRegion" = "eu-central-1", "aws:x" = ["a", "b"] } }
+    "#;
+    let made = settings(text, None).expect("fine");
+    let shown = format!("{:?}", made.listing());
+    assert!(
+        shown.contains("s3:GetObject, s3:PutObject on arn:aws:s3:::uploads/* under conditions"),
+        "{shown}"
+    );
+    let RoleSetting::Made(made) = made.role else { panic!("a role to be made") };
+    assert_eq!(made.path, "/team/");
+    assert_eq!(made.statements[0].conditions["StringEquals"]["aws:x"], ["a", "b"]);
+}
+
+#[test]
+fn mistakes_about_the_role_point_at_their_place() {
+    let arn = "role_arn = \"arn:aws:iam::123456789012:role/shop\"";
+    for (lines, message, at) in [
+        (
+            format!("{arn}\nrole_path = \"/team/\""),
+            "`role_path` and `role_arn` exclude each other",
+            "\"/team/\"",
+        ),
+        (format!("role_statements = []\n{arn}"), "`role_statements` and `role_arn` exclude each other", "[]"),
+        ("role_arn = \"shop\"".to_owned(), "role_arn = \"shop\" is not the ARN of a role", "\"shop\""),
+        (
+            "role_arn = \"arn:aws:iam::123456789012:user/ci\"".to_owned(),
+            "role_arn = \"arn:aws:iam::123456789012:user/ci\" is not the ARN of a role",
+            "\"arn:aws:iam::123456789012:user/ci\"",
+        ),
+        ("role_path = \"/team\"".to_owned(), "role_path = \"/team\" is not an IAM path", "\"/team\""),
+        ("role_path = \"team/\"".to_owned(), "role_path = \"team/\" is not an IAM path", "\"team/\""),
+        ("role_path = \"//\"".to_owned(), "role_path = \"//\" is not an IAM path", "\"//\""),
+        (
+            "role_permissions_boundary = \"bound\"".to_owned(),
+            "role_permissions_boundary = \"bound\" is not the ARN of a policy",
+            "\"bound\"",
+        ),
+        (
+            "role_statements = [{ actions = [\"GetObject\"], resources = [\"*\"] }]".to_owned(),
+            "`GetObject` is not an action of IAM",
+            "\"GetObject\"",
+        ),
+        (
+            "role_statements = [{ actions = [\"s3:GetObject\"], resources = [\"uploads\"] }]".to_owned(),
+            "`uploads` is not an ARN",
+            "\"uploads\"",
+        ),
+        (
+            "role_statements = [{ actions = [], resources = [\"*\"] }]".to_owned(),
+            "a statement of the role has no actions",
+            "[{ actions = [], resources = [\"*\"] }]",
+        ),
+    ] {
+        let (found, _, pointed) = error(&format!("[stage.dev]\n{lines}\n"));
+        assert_eq!((found.as_str(), pointed.as_str()), (message, at), "{lines}");
+    }
+    let unknown = error("[stage.dev]\nrole_statements = [{ action = [], resources = [] }]\n");
+    assert_eq!(unknown.1, "did you mean `actions`?");
+    let many = "\"arn:aws:s3:::uploads/*\", ".repeat(500);
+    let (long, help, _) = error(&format!(
+        "[stage.dev]\nrole_statements = [{{ actions = [\"s3:GetObject\"], resources = [{many}] }}]\n"
+    ));
+    assert!(long.starts_with("the role's statements have ") && help.contains("10240"), "{long} {help}");
+}
+
+#[test]
+fn a_statement_that_allows_more_than_is_needed_is_a_warning() {
+    let warnings = |actions: &str, resources: &str| {
+        let text = format!(
+            "[stage.dev]\nrole_statements = [{{ actions = [{actions}], resources = [{resources}] }}]\n"
+        );
+        let config = parse(&text).expect("TOML");
+        let settings = resolve(&config, &Overrides { package: "shop".to_owned(), ..Overrides::default() });
+        check(&config, &settings.expect("fine")).expect("no error").len()
+    };
+    assert_eq!(warnings("\"s3:GetObject\"", "\"arn:aws:s3:::uploads/*\""), 0);
+    assert_eq!(warnings("\"s3:GetObject\"", "\"*\""), 1);
+    assert_eq!(warnings("\"s3:*\"", "\"arn:aws:s3:::uploads/*\""), 1);
+    assert_eq!(warnings("\"*\"", "\"*\""), 2);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Names keep within AWS's limits, and two stages never share one.
 
-use lzap_core::names::{Names, Place, role};
+use lzap_core::names::{Names, Place, RoleName, partition, role};
 use proptest::prelude::*;
 
 proptest! {
@@ -26,9 +26,19 @@ fn arns_carry_the_partition() {
             account: "1".to_owned(),
             region: "cn-north-1".to_owned(),
         },
+        role: RoleName::default(),
     };
     assert_eq!(names.alias_arn(), "arn:aws-cn:lambda:cn-north-1:1:function:shop-dev:live");
     assert_eq!(names.role_arn(), "arn:aws-cn:iam::1:role/shop-dev-cn-north-1-lzap");
+    let team = Names { role: RoleName::Made { path: "/team/".to_owned() }, ..names.clone() };
+    assert_eq!(team.role_arn(), "arn:aws-cn:iam::1:role/team/shop-dev-cn-north-1-lzap");
+    let existing =
+        Names { role: RoleName::Existing("arn:aws-cn:iam::1:role/app".to_owned()), ..names.clone() };
+    assert_eq!(existing.role_arn(), "arn:aws-cn:iam::1:role/app");
+    assert_eq!(
+        ["eu-central-1", "cn-north-1", "us-gov-west-1"].map(partition),
+        ["aws", "aws-cn", "aws-us-gov"]
+    );
     assert_eq!(names.bucket(), "lzap-1-cn-north-1");
     assert_eq!(names.api_source_arn("abc"), "arn:aws-cn:execute-api:cn-north-1:1:abc/*/*");
 }

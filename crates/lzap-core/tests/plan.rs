@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
 use lzap_core::config::KeepWarm;
+use lzap_core::desired::Ending;
 use lzap_core::desired::{self, Artifact, Desired, FunctionConfig, Rollback, Stage, Undeploy};
-use lzap_core::names::{Names, Place};
-use lzap_core::observed::{Api, AutoDeploy, Observed};
+use lzap_core::names::{Names, Place, RoleName, hex};
+use lzap_core::observed::{Api, AutoDeploy, Canary, Observed};
 use lzap_core::plan::{PlanError, plan};
 use lzap_core::platform::Architecture;
+use lzap_core::role::{MadeRole, RoleSetting, Statement};
 use lzap_core::settings::{Overrides, resolve};
 use lzap_core::simulate::tags;
-use lzap_core::step::{Action, Call, Resource};
+use lzap_core::step::{Action, Call, Origin, Plan, Resource};
 use proptest::prelude::*;
 
 fn names() -> Names {
@@ -22,6 +25,7 @@ fn names() -> Names {
             account: "123456789012".to_owned(),
             region: "eu-central-1".to_owned(),
         },
+        role: RoleName::default(),
     }
 }
 
@@ -30,20 +34,45 @@ fn stage(code: u8, edit: impl FnOnce(&mut lzap_core::settings::Settings)) -> Sta
     let overrides = Overrides { package: "shop".to_owned(), ..Overrides::default() };
     let mut settings = resolve(&config, &overrides).expect("the defaults resolve");
     edit(&mut settings);
+    let digest = [code; 32];
     let artifact = Artifact {
         path: "shop.zip".into(),
-        sha256: format!("{code:064}"),
-        code_sha256: format!("code{code}"),
+        sha256: hex(&digest),
+        code_sha256: base64::engine::general_purpose::STANDARD.encode(digest),
         bytes: 1000,
     };
-    desired::stage(&settings, names(), artifact, format!("commit{code} | me | now"))
+    let names = Names { role: settings.role.name(), ..names() };
+    desired::stage(&settings, names, artifact, format!("commit{code} | me | now"))
 }
 
 fn deployed(stage: &Stage, from: &Observed) -> Observed {
     let plan = plan(&Desired::Stage(Box::new(stage.clone())), from).expect("a plan");
-    let mut after = from.after(&plan, plan.steps.len());
-    after.artifact_uploaded = false;
-    after
+    from.after(&plan, plan.steps.len())
+}
+
+const UNDEPLOY: Desired = Desired::Nothing(Undeploy { keep_logs: false, adopt: false });
+const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/boundary";
+
+fn made(path: &str, boundary: Option<&str>, actions: &[&str]) -> RoleSetting {
+    let statement = |action: &&str| Statement {
+        actions: vec![(*action).to_owned()],
+        resources: vec!["arn:aws:s3:::uploads/*".to_owned()],
+        conditions: BTreeMap::new(),
+    };
+    RoleSetting::Made(MadeRole {
+        path: path.to_owned(),
+        permissions_boundary: boundary.map(str::to_owned),
+        statements: actions.iter().map(statement).collect(),
+    })
+}
+
+fn any_role() -> impl Strategy<Value = RoleSetting> {
+    prop_oneof![
+        (any::<bool>(), any::<bool>()).prop_map(|(bounded, reads)| {
+            made("/", bounded.then_some(BOUNDARY), if reads { &["s3:GetObject"] } else { &[] })
+        }),
+        Just(RoleSetting::Existing("arn:aws:iam::123456789012:role/team/shop".to_owned())),
+    ]
 }
 
 prop_compose! {
@@ -53,13 +82,19 @@ prop_compose! {
         arm in any::<bool>(),
         warm in prop_oneof![Just(KeepWarm::Off), (1..6_u32).prop_map(KeepWarm::Every)],
         days in prop_oneof![Just(7_u16), Just(30)],
+        keep in 1..4_u32,
+        team in proptest::option::of("[a-c]"),
         variable in proptest::option::of("[a-c]"),
+        role in any_role(),
     ) -> Stage {
         stage(code, |settings| {
             settings.memory_mb = memory_mb;
             settings.architecture = if arm { Architecture::Arm64 } else { Architecture::X86_64 };
             settings.keep_warm = warm;
             settings.log_retention_days = days;
+            settings.keep_versions = keep;
+            settings.tags = team.map(|value| ("team".to_owned(), value)).into_iter().collect();
+            settings.role = role;
             settings.environment = variable.map(|value| ("MODE".to_owned(), value)).into_iter().collect();
         })
     }
@@ -70,9 +105,7 @@ fn any_cloud() -> impl Strategy<Value = Observed> {
     proptest::collection::vec((any_stage(), 0..40_usize), 0..4).prop_map(|deploys| {
         deploys.into_iter().fold(Observed::nothing(names()), |cloud, (stage, steps)| {
             let plan = plan(&Desired::Stage(Box::new(stage)), &cloud).expect("a plan");
-            let mut cloud = cloud.after(&plan, steps);
-            cloud.artifact_uploaded = false;
-            cloud
+            cloud.after(&plan, steps)
         })
     })
 }
@@ -101,6 +134,60 @@ proptest! {
     }
 
     #[test]
+    fn what_is_made_early_is_a_part_of_the_plan_and_needs_no_artifact(stage in any_stage(), cloud in any_cloud()) {
+        let whole = plan(&Desired::Stage(Box::new(stage.clone())), &cloud).expect("a plan");
+        let mut draft = stage.clone();
+        draft.artifact = Artifact::pending();
+        let early = plan(&Desired::Stage(Box::new(draft)), &cloud).expect("a plan").early();
+        for step in &early.steps {
+            prop_assert!(whole.steps.iter().any(|other| other.call == step.call), "{:?}", step.call);
+            prop_assert_eq!(early.changes[step.change].action, Action::Create);
+        }
+        // Whatever becomes of the build, the next deploy takes up what was made.
+        let after = deployed(&stage, &cloud.after(&early, early.steps.len()));
+        prop_assert!(plan(&Desired::Stage(Box::new(stage)), &after).expect("a plan").is_empty());
+    }
+
+    #[test]
+    fn versions_are_kept_as_many_as_wanted_and_never_fewer_than_aliases_hold(
+        stage in any_stage(), cloud in any_cloud(),
+    ) {
+        let after = deployed(&stage, &cloud);
+        let keep = usize::try_from(stage.keep_versions).expect("a small number");
+        prop_assert!(after.versions.len() <= keep + after.held.len() + 1);
+        for held in &after.held {
+            prop_assert!(after.version(held).is_some(), "an alias holds version {held}, which is gone");
+        }
+        let zips = after.bucket.map(|bucket| bucket.objects).unwrap_or_default();
+        prop_assert!(zips.len() <= after.versions.len(), "a zip that no version has: {zips:?}");
+    }
+
+    #[test]
+    fn a_canary_takes_its_share_and_ends_either_way(cloud in any_cloud(), percent in 1..100_u8) {
+        let cloud = deployed(&stage(1, |_| ()), &cloud);
+        let live = cloud.alias.as_ref().expect("an alias").version.clone();
+        let mut next = stage(7, |_| ());
+        next.canary = Some(percent);
+        let shared = deployed(&next, &cloud);
+        let alias = shared.alias.clone().expect("an alias");
+        prop_assert_eq!(&alias.version, &live);
+        prop_assert_eq!(alias.canary.as_ref().map(|canary| canary.percent), Some(percent));
+        prop_assert!(plan(&Desired::Stage(Box::new(next)), &shared).expect("a plan").is_empty());
+        let refused = plan(&Desired::Stage(Box::new(stage(8, |_| ()))), &shared);
+        let is_refused = matches!(refused, Err(PlanError::CanaryRuns { .. }));
+        prop_assert!(is_refused);
+        let end = |ending| {
+            let plan = plan(&Desired::Canary(ending), &shared).expect("a plan");
+            shared.after(&plan, plan.steps.len()).alias.expect("an alias")
+        };
+        let canary = alias.canary.map(|canary| canary.version).expect("a canary");
+        let promoted = end(Ending::Promote);
+        prop_assert_eq!((promoted.version, promoted.canary), (canary, None));
+        let aborted = end(Ending::Abort);
+        prop_assert_eq!((aborted.version, aborted.canary), (live, None));
+    }
+
+    #[test]
     fn steps_only_wait_for_earlier_ones(stage in any_stage(), cloud in any_cloud()) {
         let plan = plan(&Desired::Stage(Box::new(stage)), &cloud).expect("a plan");
         for (id, step) in plan.steps.iter().enumerate() {
@@ -114,27 +201,25 @@ proptest! {
         let plan = plan(&Desired::Stage(Box::new(stage)), &cloud).expect("a plan");
         for step in &plan.steps {
             if matches!(step.call, Call::CreateAlias(_) | Call::UpdateAlias { .. }) {
-                prop_assert!(step.after.iter().any(|id| plan.steps[*id].call == Call::Probe));
+                let probed = step.after.iter().any(|id| matches!(plan.steps[*id].call, Call::Probe { .. }));
+                prop_assert!(probed);
             }
         }
     }
 
     #[test]
     fn an_undeploy_leaves_nothing_from_wherever_it_starts(cloud in any_cloud()) {
-        let undeploy = Desired::Nothing(Undeploy::Everything);
-        let gone = plan(&undeploy, &cloud).expect("a plan");
+        let gone = plan(&UNDEPLOY, &cloud).expect("a plan");
         let after = cloud.after(&gone, gone.steps.len());
         prop_assert_eq!(after.remains(), Vec::<String>::new());
-        let again = plan(&undeploy, &after).expect("a plan");
-        prop_assert!(again.changes.iter().all(|change| change.resource == Resource::Bucket));
+        prop_assert!(plan(&UNDEPLOY, &after).expect("a plan").is_empty());
     }
 
     #[test]
     fn an_interrupted_undeploy_can_be_finished(cloud in any_cloud(), steps in 0..20_usize) {
-        let undeploy = Desired::Nothing(Undeploy::Everything);
-        let first = plan(&undeploy, &cloud).expect("a plan");
+        let first = plan(&UNDEPLOY, &cloud).expect("a plan");
         let part = cloud.after(&first, steps);
-        let rest = plan(&undeploy, &part).expect("a plan");
+        let rest = plan(&UNDEPLOY, &part).expect("a plan");
         prop_assert_eq!(part.after(&rest, rest.steps.len()).remains(), Vec::<String>::new());
     }
 }
@@ -220,7 +305,7 @@ fn what_carries_other_tags_is_refused() {
     let mut cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
     let function = cloud.function.as_mut().expect("a function");
     function.tags = tags("shop", "production");
-    let refused = plan(&Desired::Nothing(Undeploy::Everything), &cloud);
+    let refused = plan(&UNDEPLOY, &cloud);
     assert!(matches!(refused, Err(PlanError::NotOurs { resource: "function", .. })), "{refused:?}");
 }
 
@@ -236,6 +321,126 @@ fn drift_in_the_console_is_put_back() {
     let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
     let changed: Vec<Resource> = plan.changes.iter().map(|change| change.resource).collect();
     assert_eq!(changed, [Resource::Function, Resource::Api, Resource::Rule]);
+    let by_hand = plan.changes.iter().flat_map(|change| &change.fields).all(|f| f.origin == Origin::Drift);
+    assert!(by_hand, "all of it was changed by hand: {:#?}", plan.changes);
+}
+
+#[test]
+fn a_setting_that_is_wanted_now_is_no_drift() {
+    let cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
+    let wanted = stage(1, |settings| settings.memory_mb = 1024);
+    let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
+    assert!(!plan.has_drift(), "{:#?}", plan.changes);
+}
+
+/// What has the stage's names and nobody's tags is refused, each kind; `--adopt` takes it over, and an undeploy without
+/// it leaves it alone.
+#[test]
+fn what_carries_no_tags_is_refused_or_adopted() {
+    let wanted = stage(1, |_| ());
+    let whole = deployed(&wanted, &Observed::nothing(names()));
+    let untag: [(&str, fn(&mut Observed)); 5] = [
+        ("function", |cloud| cloud.function.as_mut().expect("a function").tags.clear()),
+        ("role", |cloud| cloud.role.as_mut().expect("a role").tags.clear()),
+        ("log group", |cloud| cloud.log_group.as_mut().expect("a log group").ours = false),
+        ("rule", |cloud| cloud.rule.as_mut().expect("a rule").ours = false),
+        ("HTTP API", |cloud| cloud.apis[0].tags.clear()),
+    ];
+    for (kind, untag) in untag {
+        let mut cloud = whole.clone();
+        untag(&mut cloud);
+        let refused = plan(&Desired::Stage(Box::new(wanted.clone())), &cloud);
+        assert!(
+            matches!(&refused, Err(PlanError::NotOurs { resource, .. }) if *resource == kind),
+            "{kind}: {refused:?}"
+        );
+        let mut adopting = wanted.clone();
+        adopting.adopt = true;
+        let adopted = deployed(&adopting, &cloud);
+        let again = plan(&Desired::Stage(Box::new(wanted.clone())), &adopted).expect("it is ours now");
+        assert!(again.is_empty(), "{kind}: {:#?}", again.changes);
+        if let Ok(undeploy) = plan(&UNDEPLOY, &cloud) {
+            let after = cloud.after(&undeploy, undeploy.steps.len());
+            let kept = [after.log_group.is_some(), after.rule.is_some(), !after.apis.is_empty()];
+            assert_eq!(kept.iter().filter(|kept| **kept).count(), 1, "{kind} is left alone");
+        }
+    }
+}
+
+#[test]
+fn versions_that_any_alias_holds_survive_a_sweep() {
+    let mut cloud = Observed::nothing(names());
+    for code in 1..=12 {
+        cloud = deployed(&stage(code, |_| ()), &cloud);
+        if code == 1 {
+            cloud.held.insert("1".to_owned());
+        }
+    }
+    let numbers = |cloud: &Observed| cloud.versions.iter().map(|v| v.number.clone()).collect::<Vec<_>>();
+    assert_eq!(numbers(&cloud).first().map(String::as_str), Some("3"), "ten are kept");
+    cloud.held.insert("3".to_owned());
+    let plan: Plan = plan(&Desired::Stage(Box::new(stage(13, |_| ()))), &cloud).expect("a plan");
+    assert!(!plan.steps.iter().any(|step| step.call == Call::DeleteVersion("3".to_owned())));
+    assert!(!plan.is_destructive(), "nobody is asked about old versions");
+}
+
+#[test]
+fn a_role_that_is_gone_is_made_again_and_set_again() {
+    let wanted = stage(1, |_| ());
+    let mut cloud = deployed(&wanted, &Observed::nothing(names()));
+    cloud.role = None;
+    let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
+    assert!(plan.steps.iter().any(|step| matches!(step.call, Call::UpdateFunctionConfiguration(_))));
+}
+
+#[test]
+fn a_rollback_ends_a_canary_before_it_goes_back() {
+    let mut cloud = deployed(&stage(2, |_| ()), &deployed(&stage(1, |_| ()), &Observed::nothing(names())));
+    cloud.alias.as_mut().expect("an alias").canary = Some(Canary { version: "2".to_owned(), percent: 5 });
+    let plan = plan(&Desired::Version(Rollback::Previous), &cloud).expect("a plan");
+    let after = cloud.after(&plan, plan.steps.len()).alias.expect("an alias");
+    assert_eq!((after.version.as_str(), after.canary), ("2", None));
+}
+
+#[test]
+fn a_role_is_bounded_before_anything_else_of_it_changes() {
+    let cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
+    let wanted = stage(1, |settings| settings.role = made("/", Some(BOUNDARY), &["s3:GetObject"]));
+    let change = plan(&Desired::Stage(Box::new(wanted.clone())), &cloud).expect("a plan");
+    let calls: Vec<&Call> = change.steps.iter().map(|step| &step.call).collect();
+    assert!(
+        matches!(calls.as_slice(), [Call::PutPermissionsBoundary(arn), Call::PutRolePolicy(_)] if arn == BOUNDARY),
+        "{calls:?}"
+    );
+    assert_eq!(change.steps[1].after, [0]);
+    let fields: Vec<&str> = change.changes[0].fields.iter().map(|field| field.field.as_str()).collect();
+    assert_eq!(fields, ["permissions boundary", "policy"]);
+    // And back: a boundary that is no longer wanted, or was set by hand, goes.
+    let bounded = deployed(&wanted, &cloud);
+    let back = plan(&Desired::Stage(Box::new(stage(1, |_| ()))), &bounded).expect("a plan");
+    assert!(back.steps.iter().any(|step| step.call == Call::DeletePermissionsBoundary), "{:?}", back.steps);
+}
+
+#[test]
+fn a_role_under_another_path_is_an_error_that_says_both() {
+    let cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
+    let wanted = stage(1, |settings| settings.role = made("/team/", None, &[]));
+    assert_eq!(wanted.function.role_arn, "arn:aws:iam::123456789012:role/team/shop-dev-eu-central-1-lzap");
+    let error = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect_err("a role can't be moved");
+    assert!(error.to_string().contains("under the path `/`"), "{error}");
+    let help = miette::Diagnostic::help(&error).expect("a help").to_string();
+    assert!(help.contains("role_path = \"/\"") && help.contains("lzap undeploy dev"), "{help}");
+}
+
+#[test]
+fn of_an_existing_role_nothing_is_made_changed_or_deleted() {
+    let arn = "arn:aws:iam::123456789012:role/team/shop";
+    let wanted = stage(1, |settings| settings.role = RoleSetting::Existing(arn.to_owned()));
+    let cloud = deployed(&wanted, &Observed::nothing(names()));
+    assert_eq!(cloud.role, None);
+    assert_eq!(cloud.function.as_ref().map(|function| function.config.role_arn.as_str()), Some(arn));
+    let gone = plan(&UNDEPLOY, &cloud).expect("a plan");
+    assert!(gone.changes.iter().all(|change| change.resource != Resource::Role), "{:?}", gone.changes);
 }
 
 #[test]

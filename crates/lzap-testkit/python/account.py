@@ -7,7 +7,8 @@ POST /lzap/copy    {"port": N}: another server, whose account is this one's as i
 GET  /lzap/dump    everything in the account, as boto3 reads it, without what differs from run to run.
 POST /lzap/exit    ends this server.
 
-An account is copied only while nobody talks to it.
+An account is copied only while nobody talks to it. Where moto takes what AWS refuses, and a deploy lives by the
+refusal, it is made to refuse (see `as_aws`).
 """
 
 import json
@@ -21,12 +22,17 @@ from urllib.parse import urlsplit, urlunsplit
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from moto.apigatewayv2.models import Api
+from moto.awslambda.policy import Policy
 from moto.core.config import default_user_config
+from moto.core.exceptions import JsonRESTError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
 REGION = sys.argv[1]
 FORKING = threading.Lock()
+# S3 looks and writes in one step; moto in two, between which another thread may write.
+CONDITIONAL = threading.Lock()
 
 
 class Server:
@@ -48,6 +54,9 @@ class Server:
             return reply(start_response, dump(self.call))
         if path == "/lzap/exit":
             os._exit(0)
+        if "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MATCH" in environ:
+            with CONDITIONAL:
+                return self.moto(environ, start_response)
         return self.moto(environ, start_response)
 
     def copy(self, connection):
@@ -95,6 +104,30 @@ class Server:
             raise
         answer.pop("ResponseMetadata", None)
         return answer
+
+
+def as_aws():
+    """What is there by its name can't be made again. moto makes a second one, so that a call whose answer was lost
+    and that is sent again leaves two, as it doesn't in AWS."""
+    create_route, add_statement = Api.create_route, Policy.add_statement
+
+    def route_once(self, *args, **kwargs):
+        key = kwargs.get("route_key", args[2] if len(args) > 2 else None)
+        if any(route.route_key == key for route in self.routes.values()):
+            raise Exists("ConflictException", f"Route with key {key} already exists for this API")
+        return create_route(self, *args, **kwargs)
+
+    def statement_once(self, raw, *args, **kwargs):
+        name = json.loads(raw).get("StatementId")
+        if any(statement.get("Sid") == name for statement in self.statements):
+            raise Exists("ResourceConflictException", f"The statement id ({name}) provided already exists.")
+        return add_statement(self, raw, *args, **kwargs)
+
+    Api.create_route, Policy.add_statement = route_once, statement_once
+
+
+class Exists(JsonRESTError):
+    code = 409
 
 
 def reply(start_response, value):
@@ -203,6 +236,7 @@ def main():
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     # Lambda runs nothing: each invoke takes the next answer from a queue.
     default_user_config["lambda"]["use_docker"] = False
+    as_aws()
     server = Server()
     print(server.http.server_port, flush=True)
     for service in ("s3", "iam", "lambda", "apigatewayv2", "events", "logs"):

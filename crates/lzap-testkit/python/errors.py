@@ -7,12 +7,12 @@ stdout: a JSON object with, for each operation, a list of {"code", "status"}.
 import json
 import sys
 
-from validate import model_of
+from validate import model_named
 
 
 def documented(operation):
     service, _, name = operation.partition(":")
-    model = model_of(service)
+    model = model_named({"apigateway": "apigatewayv2"}.get(service, service))
     # JSON 1.1 says 400 to all that is the caller's fault.
     return [
         {

@@ -6,7 +6,8 @@ patterns, enums, ranges.
 
 stdin:  one JSON object per line: {"service", "method", "target", "headers": [[NAME, VALUE], ...], "body": BASE64}.
         `service` is the one in the request's SigV4 scope, `target` the path with its query.
-stdout: one JSON object per line, in the same order: {"operation": "lambda:GetFunction", "problems": [TEXT, ...]}.
+stdout: one JSON object per line, in the same order: {"operation": "lambda:GetFunction", "problems": [TEXT, ...],
+        "input": {MEMBER: VALUE}}.
 exit:   1 when there are problems.
 """
 
@@ -20,15 +21,23 @@ import botocore.session
 import regex
 
 # The SigV4 scope's name, where the model's name is another.
-MODEL_NAMES = {"apigateway": "apigatewayv2", "monitoring": "cloudwatch"}
+MODEL_NAMES = {"monitoring": "cloudwatch"}
 SESSION = botocore.session.get_session()
 MODELS = {}
 
 
-def model_of(service):
-    if service not in MODELS:
-        MODELS[service] = SESSION.get_service_model(MODEL_NAMES.get(service, service))
-    return MODELS[service]
+def model_of(request):
+    name = MODEL_NAMES.get(request.service, request.service)
+    # Two services with one signature.
+    if name == "apigateway" and request.path.startswith("/v2/"):
+        name = "apigatewayv2"
+    return model_named(name)
+
+
+def model_named(name):
+    if name not in MODELS:
+        MODELS[name] = SESSION.get_service_model(name)
+    return MODELS[name]
 
 
 class Request:
@@ -341,11 +350,11 @@ def check_limits(shape, value, path, problems):
 def validate(record):
     problems = []
     request = Request(record)
-    operation = operation_of(request, model_of(request.service))
+    operation = operation_of(request, model_of(request))
     value = parse(request, operation, problems)
     if operation.input_shape:
         check(operation.input_shape, value, operation.name, problems)
-    return {"operation": f"{request.service}:{operation.name}", "problems": problems}
+    return {"operation": f"{request.service}:{operation.name}", "problems": problems, "input": value}
 
 
 def main():
@@ -355,9 +364,9 @@ def main():
         try:
             result = validate(record)
         except Exception as error:  # A request that can't be read at all is a finding, not a crash.
-            result = {"operation": f"{record['service']}:?", "problems": [f"unreadable: {error!r}"]}
+            result = {"operation": f"{record['service']}:?", "problems": [f"unreadable: {error!r}"], "input": {}}
         found = found or bool(result["problems"])
-        print(json.dumps(result))
+        print(json.dumps(result, default=lambda _: None))  # Of bodies that are bytes nothing is said.
     return 1 if found else 0
 
 

@@ -30,9 +30,8 @@ impl Account {
     pub fn empty(region: &str, probes: usize) -> io::Result<Self> {
         let mut command = Python::ready()?.command("python");
         command.arg(scripts().join("account.py")).arg(region);
-        let mut process = Guarded::spawn(
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()),
-        )?;
+        let mut process =
+            Guarded::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()))?;
         let stdout = process.child().stdout.take().ok_or_else(|| io::Error::other("no stdout"))?;
         let mut port = String::new();
         BufReader::new(stdout).read_line(&mut port)?;
@@ -55,7 +54,10 @@ impl Account {
     /// When the server doesn't answer.
     pub fn copy(&self) -> io::Result<Self> {
         let answer: Value = serde_json::from_str(&self.ask("lzap/copy", "")?)?;
-        let copy = Self { url: format!("http://127.0.0.1:{}", answer["port"]), _process: Arc::clone(&self._process) };
+        let copy = Self {
+            url: format!("http://127.0.0.1:{}", answer["port"]),
+            _process: Arc::clone(&self._process),
+        };
         Ok(copy)
     }
 

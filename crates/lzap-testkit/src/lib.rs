@@ -5,11 +5,13 @@
 //! that is started here stops when its value is dropped.
 //!
 //! Where to go: [`Lzap`] runs the tool, [`Moto`] and [`LocalCloud`] are the two clouds, [`Account`] is a moto that can be
-//! copied, [`Proxy`] listens in between and does harm when told, [`Recording`] counts, [`Python`] holds what comes from PyPI.
+//! copied, [`Proxy`] listens in between and does harm when told, [`SlowAws`] makes a cloud wait as AWS does, [`Recording`]
+//! counts, [`Python`] holds what comes from PyPI.
 
 mod account;
 mod child;
 pub mod csv;
+mod emulator;
 mod http;
 mod local_cloud;
 mod lzap;
@@ -22,9 +24,12 @@ mod recording;
 pub mod redact;
 mod remembered;
 mod rie;
+mod slow_aws;
+mod upstream;
 
 pub use account::Account;
 pub use child::Guarded;
+pub use emulator::run_arm64;
 pub use http::{Response, request, wait_until_answers};
 pub use local_cloud::LocalCloud;
 pub use lzap::{Lzap, Outcome, Running};
@@ -36,6 +41,7 @@ pub use python::Python;
 pub use recording::{Call, Checked, Recording};
 pub use remembered::RememberedCargo;
 pub use rie::Rie;
+pub use slow_aws::{SlowAws, Waits};
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener};

@@ -20,8 +20,14 @@ impl LocalCloud {
     /// # Errors
     /// When its folders can't be made.
     pub fn idle() -> io::Result<Self> {
+        Ok(Self::on(Lzap::new()?))
+    }
+
+    /// The same on a machine of the caller's making.
+    #[must_use]
+    pub fn on(lzap: Lzap) -> Self {
         // Port 0: any free one, so that tests don't meet each other or the user's own cloud.
-        Ok(Self { lzap: Lzap::new()?.env("LZAP_LOCAL_PORT", "0") })
+        Self { lzap: lzap.env("LZAP_LOCAL_PORT", "0") }
     }
 
     /// A new machine whose cloud runs.

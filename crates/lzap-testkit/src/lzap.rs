@@ -4,9 +4,9 @@ use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -83,8 +83,8 @@ impl Lzap {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = Guarded::spawn(&mut command)?;
         let child = process.child();
-        let stdout = child.stdout.take().map(read_all);
-        let stderr = child.stderr.take().map(read_all);
+        let stdout = child.stdout.take().map(Stream::read);
+        let stderr = child.stderr.take().map(Stream::read);
         Ok(Running { shown, process, stdout, stderr })
     }
 
@@ -150,20 +150,43 @@ fn binary() -> io::Result<&'static Path> {
         }
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--package", "lzap-cli", "--bin", "lzap"]).current_dir(workspace());
+        build.args(["build", "--quiet", "--workspace", "--bin", "lzap", "--tests"]).current_dir(workspace());
         crate::python::run(&mut build).map_err(|error| error.to_string())?;
         Ok(target().join("debug/lzap"))
     });
     built.as_deref().map_err(|error| io::Error::other(error.clone()))
 }
 
-fn read_all(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        // What was read until the stream broke is what there is to show.
-        drop(stream.read_to_end(&mut bytes));
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
+/// What a stream has carried so far, and who reads it.
+#[derive(Debug)]
+struct Stream {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Stream {
+    fn read(mut stream: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::<Mutex<Vec<u8>>>::default();
+        let kept = Arc::clone(&bytes);
+        let reader = std::thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            // What was read until the stream broke is what there is to show.
+            while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                kept.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&buffer[..count]);
+            }
+        });
+        Self { bytes, reader }
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+
+    fn whole(self) -> String {
+        let Self { bytes, reader } = self;
+        drop(reader.join());
+        String::from_utf8_lossy(&bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
 }
 
 /// A command that still runs; dropping it ends it.
@@ -171,8 +194,8 @@ fn read_all(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
 pub struct Running {
     shown: String,
     process: Guarded,
-    stdout: Option<JoinHandle<String>>,
-    stderr: Option<JoinHandle<String>>,
+    stdout: Option<Stream>,
+    stderr: Option<Stream>,
 }
 
 impl Running {
@@ -200,6 +223,26 @@ impl Running {
         self.process.signal(Signal::KILL)
     }
 
+    /// Waits until what it has printed so far, to either stream, contains `text`.
+    ///
+    /// # Errors
+    /// When that doesn't come within `patience`; with all that was printed.
+    pub fn until(&self, text: &str, patience: Duration) -> io::Result<()> {
+        let give_up = Instant::now() + patience;
+        loop {
+            let streams = [&self.stdout, &self.stderr];
+            let printed: String = streams.into_iter().flatten().map(Stream::so_far).collect();
+            if printed.contains(text) {
+                return Ok(());
+            }
+            if Instant::now() > give_up {
+                let shown = &self.shown;
+                return Err(io::Error::other(format!("no `{text}` after {patience:?}: {shown}\n{printed}")));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Waits for the end.
     ///
     /// # Errors
@@ -208,8 +251,7 @@ impl Running {
         let Some(status) = self.process.wait_for(patience)? else {
             return Err(io::Error::other(format!("still running after {patience:?}: {}", self.shown)));
         };
-        let text =
-            |reader: Option<JoinHandle<String>>| reader.and_then(|it| it.join().ok()).unwrap_or_default();
+        let text = |stream: Option<Stream>| stream.map(Stream::whole).unwrap_or_default();
         Ok(Outcome {
             code: status.code(),
             stdout: text(self.stdout.take()),

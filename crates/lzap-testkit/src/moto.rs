@@ -29,12 +29,26 @@ impl Moto {
     /// # Errors
     /// When Python or moto can't be set up, or the server doesn't come up.
     pub fn start() -> io::Result<Self> {
+        Self::started(false)
+    }
+
+    /// The same with the policies that AWS itself keeps in each account, which some tools attach; they take a moment
+    /// to load.
+    ///
+    /// # Errors
+    /// As [`Moto::start`].
+    pub fn with_managed_policies() -> io::Result<Self> {
+        Self::started(true)
+    }
+
+    fn started(managed_policies: bool) -> io::Result<Self> {
         let python = Python::ready()?;
         let port = crate::free_port()?;
         let process = Guarded::spawn(
             python
                 .command("moto_server")
                 .args(["--host", "127.0.0.1", "--port", &port.to_string()])
+                .env("MOTO_IAM_LOAD_MANAGED_POLICIES", managed_policies.to_string())
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null()),

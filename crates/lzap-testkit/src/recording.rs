@@ -68,7 +68,8 @@ impl Call {
             if is_id || part.ends_with(".zip") { "*".to_owned() } else { part.to_owned() }
         };
         let path: Vec<String> = path.trim_matches('/').split('/').enumerate().map(part).collect();
-        let mut keys: Vec<&str> = query.split('&').map(|pair| pair.split('=').next().unwrap_or(pair)).collect();
+        let mut keys: Vec<&str> =
+            query.split('&').map(|pair| pair.split('=').next().unwrap_or(pair)).collect();
         keys.retain(|key| !key.is_empty() && *key != "x-id");
         keys.sort_unstable();
         format!("{service} {} /{}?{}", self.method, path.join("/"), keys.join("&"))
@@ -101,6 +102,8 @@ pub struct Checked {
     pub operation: String,
     /// What AWS would refuse; empty when all is well.
     pub problems: Vec<String>,
+    /// What was asked for, by the members of the operation's input.
+    pub input: Value,
 }
 
 impl Checked {
@@ -173,6 +176,7 @@ fn parse_checked(line: &str) -> io::Result<Checked> {
     Ok(Checked {
         operation: value["operation"].as_str().unwrap_or_default().to_owned(),
         problems: problems.filter_map(|problem| problem.as_str().map(str::to_owned)).collect(),
+        input: value["input"].clone(),
     })
 }
 
@@ -214,7 +218,10 @@ mod tests {
         };
         assert_eq!(kind("apigateway", "/v2/apis/a1/routes/b2"), "apigateway GET /v2/apis/*/routes/*?");
         assert_eq!(kind("s3", "/lzap-1/shop/dev/00ff.zip?x-id=PutObject"), "s3 GET /lzap-1/shop/dev/*?");
-        assert_eq!(kind("lambda", "/2015-03-31/functions/f?Qualifier=7"), "lambda GET /2015-03-31/functions/f?Qualifier");
+        assert_eq!(
+            kind("lambda", "/2015-03-31/functions/f?Qualifier=7"),
+            "lambda GET /2015-03-31/functions/f?Qualifier"
+        );
         let mut role = call(0, 0);
         role.service = "iam".to_owned();
         role.body = Bytes::from_static(b"Action=GetRole&Version=2010-05-08");

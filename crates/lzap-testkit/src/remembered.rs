@@ -28,10 +28,13 @@ impl RememberedCargo {
             let path = remembered.path(program);
             let memory = remembered.folder.path().join(format!("{program}-answer-")).display().to_string();
             let real = real.display();
-            fs::write(&path, format!(
-                "#!/bin/sh\nset -e\nmemory={memory}$(echo \"$*\" | cksum | tr ' ' -)\n\
+            fs::write(
+                &path,
+                format!(
+                    "#!/bin/sh\nset -e\nmemory={memory}$(echo \"$*\" | cksum | tr ' ' -)\n\
                  [ -e $memory ] || {{ {real} \"$@\" > $memory.$$; mv $memory.$$ $memory; }}\nexec cat $memory\n"
-            ))?;
+                ),
+            )?;
             fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
         }
         Ok(remembered)

@@ -28,6 +28,15 @@ pub const FUNCTION_NAME_CHARS: usize = 64;
 /// A role's name.
 /// AWS: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
 pub const ROLE_NAME_CHARS: usize = 64;
+/// A role's path.
+/// AWS: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>
+pub const ROLE_PATH_CHARS: usize = 512;
+/// All inline policies of a role together, white space not counted.
+/// AWS: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+pub const ROLE_POLICY_CHARS: usize = 10_240;
+/// A managed policy, white space not counted.
+/// AWS: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+pub const MANAGED_POLICY_CHARS: usize = 6_144;
 /// The name of an `EventBridge` rule.
 /// AWS: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html>
 pub const RULE_NAME_CHARS: usize = 64;

@@ -40,7 +40,7 @@ enum Task {
     },
     /// Check what no compiler checks: which crate uses which, lengths, forbidden words
     Tidy,
-    /// Measure, beside a peer in the same run
+    /// Measure, beside peers in the same run
     Bench {
         #[command(subcommand)]
         what: Bench,
@@ -55,8 +55,10 @@ enum Task {
 
 #[derive(Subcommand)]
 enum Bench {
-    /// Calls, depth and seconds of deploys against moto, beside zappa
-    Deploy,
+    /// Calls, depth, bytes and seconds of deploys, beside four other tools, against a mock of AWS that takes its time
+    Deploy(bench::Options),
+    /// Size, cold start and processor time of an app, by linker and allocator
+    Linkers,
 }
 
 fn main() -> ExitCode {
@@ -64,7 +66,8 @@ fn main() -> ExitCode {
         Task::Demo => demo::run(),
         Task::Test { stages } => test::run(&stages),
         Task::Tidy => tidy::run(),
-        Task::Bench { what: Bench::Deploy } => bench::deploy(),
+        Task::Bench { what: Bench::Deploy(options) } => bench::deploy(&options),
+        Task::Bench { what: Bench::Linkers } => bench::linkers::run(),
         Task::Generate { check } => generate::run(check),
     };
     match result {

@@ -47,6 +47,7 @@ const STAGES: &[Stage] = &[
         about: "the artifact under AWS's Runtime Interface Emulator",
         run: |tally| it("rie::", tally),
     },
+    Stage { name: "arm64", about: "apps cross-compiled for arm64, deployed and run", run: arm64 },
 ];
 
 /// What an app is compiled for, by one linker or another.
@@ -145,10 +146,13 @@ fn docs(_: &mut Tally) -> Result {
 fn unit(tally: &mut Tally) -> Result {
     add_targets()?;
     let mut command = test_command(&["test", "--workspace", "--exclude", "lzap-tests", "--locked"]);
-    // zig is in the same environment as all that comes from PyPI; the test of cross-compiled C looks for it there.
+    run_tests(with_zig(&mut command)?, tally)
+}
+
+/// zig is in the same environment as all that comes from PyPI; the tests of cross-compiled C look for it there.
+fn with_zig(command: &mut Command) -> Result<&mut Command> {
     let python = Python::ready()?.command("python3");
-    command.env("CARGO_ZIGBUILD_PYTHON_PATH", python.get_program());
-    run_tests(&mut command, tally)
+    Ok(command.env("CARGO_ZIGBUILD_PYTHON_PATH", python.get_program()))
 }
 
 /// Fetches the standard libraries that the tests cross-compile with, through rustup where it is in charge.
@@ -170,8 +174,8 @@ fn add_targets() -> Result {
 
 fn cli(tally: &mut Tally) -> Result {
     let mut command = test_command(&["test", "--package", "lzap-tests", "--locked", "--"]);
-    let others = ["--skip", "local::", "--skip", "moto::", "--skip", "faults::", "--skip", "rie::"];
-    run_tests(command.args(others), tally)
+    let stages = ["arm64::", "local::", "moto::", "faults::", "rie::"];
+    run_tests(command.args(stages.iter().flat_map(|module| ["--skip", module])), tally)
 }
 
 fn it(module: &str, tally: &mut Tally) -> Result {
@@ -179,6 +183,11 @@ fn it(module: &str, tally: &mut Tally) -> Result {
         &mut test_command(&["test", "--package", "lzap-tests", "--locked", "--test", "it", "--", module]),
         tally,
     )
+}
+
+fn arm64(tally: &mut Tally) -> Result {
+    add_targets()?;
+    it("arm64::", tally)
 }
 
 /// The command set, then the engine alone, which looks for its cloud in the environment.

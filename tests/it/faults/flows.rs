@@ -65,7 +65,11 @@ impl Workshop {
             Ok((*config, TempProject::with_files("settings", &[("lzap.toml", &text)])?))
         });
         // Outside of any repository: a version's description would tell of the checkout's state.
-        Ok(Self { app: new_app(app)?, cargo: RememberedCargo::new()?, configs: configs.collect::<Result<_>>()? })
+        Ok(Self {
+            app: new_app(app)?,
+            cargo: RememberedCargo::new()?,
+            configs: configs.collect::<Result<_>>()?,
+        })
     }
 
     /// Starts a command against the cloud at `endpoint`.
@@ -84,7 +88,8 @@ impl Workshop {
 
     /// Runs a command to its end.
     pub(super) fn run(&self, endpoint: &str, command: &str, config: Config) -> Result<Outcome> {
-        self.spawn(endpoint, command, config)?.finish(Duration::from_mins(2))
+        // The first one of all compiles the app.
+        self.spawn(endpoint, command, config)?.finish(Duration::from_mins(10))
     }
 }
 
@@ -130,7 +135,12 @@ impl Prepared {
         let points = points.collect();
         let done = undisturbed.dump()?;
         drop(workshop.run(undisturbed.url(), "undeploy", flow.config)?.expect_success());
-        assert_eq!(undisturbed.dump()?, empty.dump()?, "an undisturbed {} and an undeploy leave nothing", flow.name);
+        assert_eq!(
+            undisturbed.dump()?,
+            empty.dump()?,
+            "an undisturbed {} and an undeploy leave nothing",
+            flow.name
+        );
         Ok(Self { flow, account, done, points })
     }
 
@@ -143,7 +153,8 @@ impl Prepared {
     ///
     /// A rollback that was carried out before its answer was lost has nowhere to go any more, and says so.
     pub(super) fn may_end_so(&self, again: &Outcome) -> bool {
-        let nowhere = self.flow.command == "rollback" && again.stderr.contains("no version that was live before");
+        let nowhere =
+            self.flow.command == "rollback" && again.stderr.contains("no version that was live before");
         again.code == Some(0) || (nowhere && again.code == Some(2))
     }
 

@@ -48,7 +48,9 @@ impl Harm {
     /// For the list of failures.
     pub(super) fn describe(&self) -> String {
         match self {
-            Self::Refused(Refusal { status, code, message, .. }) => format!("refused: {status} {code} {message}"),
+            Self::Refused(Refusal { status, code, message, .. }) => {
+                format!("refused: {status} {code} {message}")
+            }
             other => other.name().to_owned(),
         }
     }
@@ -86,7 +88,8 @@ pub(super) fn refusals(operations: &[String]) -> Result<BTreeMap<String, Vec<Ref
         let mut all = common(operation);
         all.extend(special(operation));
         for error in documented[operation].as_array().into_iter().flatten() {
-            let status = error["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(400);
+            let status =
+                error["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(400);
             all.push(Refusal::new(status, error["code"].as_str().unwrap_or_default(), "Refused by a test."));
         }
         (operation.clone(), all)
@@ -102,14 +105,26 @@ fn common(operation: &str) -> Vec<Refusal> {
         "s3" => vec![
             Refusal::new(403, "AccessDenied", "Access Denied"),
             Refusal::new(404, "NoSuchBucket", "The specified bucket does not exist"),
-            Refusal::new(409, "OperationAborted", "A conflicting conditional operation is currently in progress"),
+            Refusal::new(
+                409,
+                "OperationAborted",
+                "A conflicting conditional operation is currently in progress",
+            ),
             Refusal::new(500, "InternalError", "We encountered an internal error. Please try again."),
         ],
         "iam" => vec![Refusal::new(403, "AccessDenied", &who)],
         "sts" => vec![
-            Refusal::new(403, "InvalidClientTokenId", "The security token included in the request is invalid."),
+            Refusal::new(
+                403,
+                "InvalidClientTokenId",
+                "The security token included in the request is invalid.",
+            ),
             Refusal::new(403, "ExpiredToken", "The security token included in the request is expired"),
-            Refusal::new(403, "SignatureDoesNotMatch", "Signature expired: 20261101T100000Z is now earlier than …"),
+            Refusal::new(
+                403,
+                "SignatureDoesNotMatch",
+                "Signature expired: 20261101T100000Z is now earlier than …",
+            ),
         ],
         "lambda" | "apigateway" => vec![Refusal::new(403, "AccessDeniedException", &who)],
         _ => vec![
@@ -126,7 +141,8 @@ fn special(operation: &str) -> Vec<Refusal> {
         Refusal::new(400, "InvalidParameterValueException", message)
     };
     let busy = || {
-        let message = "The operation cannot be performed at this time. An update is in progress for resource: x";
+        let message =
+            "The operation cannot be performed at this time. An update is in progress for resource: x";
         Refusal::new(409, "ResourceConflictException", message)
     };
     let exists = |message: &str| Refusal::new(409, "ResourceConflictException", message);
@@ -146,11 +162,17 @@ fn special(operation: &str) -> Vec<Refusal> {
             let message = "CodeSHA256 (YQ==) is different from current CodeSHA256 in $LATEST (Yg==).";
             vec![busy(), Refusal::new(400, "InvalidParameterValueException", message)]
         }
-        "apigateway:CreateIntegration" | "apigateway:CreateRoute" | "apigateway:CreateStage"
+        "apigateway:CreateIntegration"
+        | "apigateway:CreateRoute"
+        | "apigateway:CreateStage"
         | "apigateway:DeleteApi" => vec![concurrent()],
         "s3:PutObject" => vec![
             Refusal::new(412, "PreconditionFailed", "At least one of the pre-conditions did not hold"),
-            Refusal::new(409, "ConditionalRequestConflict", "A conflicting operation occurred during the request"),
+            Refusal::new(
+                409,
+                "ConditionalRequestConflict",
+                "A conflicting operation occurred during the request",
+            ),
         ],
         "s3:DeleteBucket" => vec![Refusal::new(409, "BucketNotEmpty", "The bucket is not empty")],
         "s3:DeleteObjects" => {

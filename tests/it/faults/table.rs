@@ -54,8 +54,10 @@ struct Table {
 fn whatever_breaks_the_same_command_again_and_undeploy_lead_where_they_should() -> Result {
     let began = Instant::now();
     let table = Table::new()?;
-    let flows: Vec<_> =
-        FLOWS.iter().map(|flow| Prepared::new(*flow, &table.empty, &table.workshop)).collect::<Result<_>>()?;
+    let flows: Vec<_> = FLOWS
+        .iter()
+        .map(|flow| Prepared::new(*flow, &table.empty, &table.workshop))
+        .collect::<Result<_>>()?;
     let cases = table.cases(&flows)?;
     let failures = table.run_all(&cases);
     table.report(&cases, &failures, began.elapsed())?;
@@ -143,7 +145,9 @@ impl Table {
         Ok(resumed)
     }
 
-    fn resumed(&self) -> std::sync::MutexGuard<'_, HashMap<(&'static str, String), std::result::Result<(), String>>> {
+    fn resumed(
+        &self,
+    ) -> std::sync::MutexGuard<'_, HashMap<(&'static str, String), std::result::Result<(), String>>> {
         self.resumed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

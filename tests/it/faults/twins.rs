@@ -48,6 +48,10 @@ fn one_of_each(account: &Value) {
     assert_eq!(policy.as_array().map_or(0, Vec::len), 2, "{policy:#}");
     // The dump calls the API by its number; another id would stand there as it is.
     assert!(policy.to_string().contains(":[API 1]/*/*"), "{policy:#}");
-    assert_eq!(function["versions"]["Versions"].as_array().map_or(0, Vec::len), 2, "$LATEST and 1: {function:#}");
+    assert_eq!(
+        function["versions"]["Versions"].as_array().map_or(0, Vec::len),
+        2,
+        "$LATEST and 1: {function:#}"
+    );
     assert_eq!(function["aliases"][0]["alias"]["FunctionVersion"], json!("1"));
 }

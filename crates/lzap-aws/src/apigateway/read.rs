@@ -1,9 +1,7 @@
 //! What an HTTP API looks like.
 
-use std::collections::BTreeMap;
-
 use futures::future::{try_join_all, try_join3};
-use lzap_core::names::Names;
+use lzap_core::names::{Names, TAG_APP};
 use lzap_core::observed::{Api, AutoDeploy, Integration, Route, is_ours};
 
 use super::DEFAULT;
@@ -13,29 +11,21 @@ use crate::error::{Absent, AwsError, Named};
 /// The most that a page holds; API Gateway takes the number as text.
 const PAGE: &str = "100";
 
-/// The APIs with the stage's tags, oldest first, each with what it consists of.
-///
-/// Two deep: the list, then the parts of each API at the same time.
-pub(crate) async fn get_apis(clients: &Clients, names: &Names) -> Result<Vec<Api>, AwsError> {
-    let apis = list_apis(clients, names).await?;
-    try_join_all(apis.into_iter().map(|api| parts(clients, api))).await
-}
-
-/// `apigateway:GetApis`, all pages. There is no look-up by tag or name, so all of the region's APIs are read.
-async fn list_apis(clients: &Clients, names: &Names) -> Result<Vec<Api>, AwsError> {
-    let mut ours = Vec::new();
+/// The APIs with the stage's tags, oldest first; where there is none, those that have its name and no stage's tags.
+/// `GetApis`, all pages: there is no look-up by tag or name, so all of the region's APIs are read.
+pub(crate) async fn list_apis(clients: &Clients, names: &Names) -> Result<Vec<Api>, AwsError> {
+    let (mut ours, mut nobodys) = (Vec::new(), Vec::new());
     let mut token = None;
     loop {
         let call = clients.apigateway().get_apis().max_results(PAGE).set_next_token(token);
         let page = call.send().await.named("apigateway:GetApis")?;
         for api in page.items() {
-            let tags: BTreeMap<String, String> =
-                api.tags().cloned().unwrap_or_default().into_iter().collect();
-            if let Some(id) = api.api_id()
-                && is_ours(&tags, names)
-            {
-                let made = api.created_date().map(|date| (date.secs(), date.subsec_nanos()));
-                ours.push((made, empty_api(id, api.api_endpoint().unwrap_or_default())));
+            let Some(found) = empty_api(api) else { continue };
+            let made = api.created_date().map(|date| (date.secs(), date.subsec_nanos()));
+            if is_ours(&found.tags, names) {
+                ours.push((made, found));
+            } else if api.name() == Some(&names.api()) && !found.tags.contains_key(TAG_APP) {
+                nobodys.push((made, found));
             }
         }
         token = page.next_token().map(str::to_owned);
@@ -43,18 +33,25 @@ async fn list_apis(clients: &Clients, names: &Names) -> Result<Vec<Api>, AwsErro
             break;
         }
     }
-    ours.sort_by(|(left, a), (right, b)| (left, &a.id).cmp(&(right, &b.id)));
-    Ok(ours.into_iter().map(|(_, api)| api).collect())
+    let mut apis = if ours.is_empty() { nobodys } else { ours };
+    apis.sort_by(|(left, a), (right, b)| (left, &a.id).cmp(&(right, &b.id)));
+    Ok(apis.into_iter().map(|(_, api)| api).collect())
 }
 
-fn empty_api(id: &str, endpoint: &str) -> Api {
-    Api {
-        id: id.to_owned(),
-        endpoint: endpoint.to_owned(),
+fn empty_api(api: &aws_sdk_apigatewayv2::types::Api) -> Option<Api> {
+    Some(Api {
+        id: api.api_id()?.to_owned(),
+        endpoint: api.api_endpoint().unwrap_or_default().to_owned(),
+        tags: api.tags().cloned().unwrap_or_default().into_iter().collect(),
         integrations: Vec::new(),
         routes: Vec::new(),
         default_stage: None,
-    }
+    })
+}
+
+/// What each of `apis` consists of, all read at the same time.
+pub(crate) async fn with_parts(clients: &Clients, apis: Vec<Api>) -> Result<Vec<Api>, AwsError> {
+    try_join_all(apis.into_iter().map(|api| parts(clients, api))).await
 }
 
 async fn parts(clients: &Clients, api: Api) -> Result<Api, AwsError> {

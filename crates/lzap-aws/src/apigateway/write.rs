@@ -40,6 +40,9 @@ pub(crate) async fn create_api(
 }
 
 /// `apigateway:CreateIntegration` on the alias: its id.
+///
+/// Sent once, as [`create_api`] is: an API may have any number of integrations, so that a second one would stay. The
+/// next deploy finds what was made by where it leads.
 pub(crate) async fn create_integration(
     clients: &Clients,
     names: &Names,
@@ -54,7 +57,8 @@ pub(crate) async fn create_integration(
         .integration_uri(names.alias_arn())
         .payload_format_version(PAYLOAD_FORMAT)
         .timeout_in_millis(TIMEOUT_MILLIS);
-    let integration = call.send().await.named(OPERATION)?;
+    let once = aws_sdk_apigatewayv2::config::Builder::new().retry_config(RetryConfig::disabled());
+    let integration = call.customize().config_override(once).send().await.named(OPERATION)?;
     integration.integration_id.ok_or_else(|| AwsError::broken(OPERATION, "no id in the answer"))
 }
 
@@ -124,6 +128,21 @@ pub(crate) async fn create_stage(
 pub(crate) async fn update_stage(clients: &Clients, api: &str) -> Result<(), AwsError> {
     let call = clients.apigateway().update_stage().api_id(api).stage_name(DEFAULT).auto_deploy(true);
     call.send().await.named("apigateway:UpdateStage").map(drop)
+}
+
+/// `apigateway:TagResource` on the API.
+pub(crate) async fn tag_api(
+    clients: &Clients,
+    names: &Names,
+    api: &str,
+    tags: &BTreeMap<String, String>,
+) -> Result<(), AwsError> {
+    let call = clients
+        .apigateway()
+        .tag_resource()
+        .resource_arn(names.api_arn(api))
+        .set_tags(Some(tags.clone().into_iter().collect()));
+    call.send().await.named("apigateway:TagResource").map(drop)
 }
 
 /// `apigateway:DeleteApi`, with all that it consists of.

@@ -2,10 +2,10 @@
 
 use lzap_core::history;
 use lzap_core::names::{API_PRINCIPAL, EVENTS_PRINCIPAL, STATEMENT_API, STATEMENT_KEEP_WARM};
-use lzap_core::step::{Call, Caller, Direction};
+use lzap_core::step::{Call, Caller};
 
 use super::error::StepError;
-use super::{Cloud, Late, Made};
+use super::{Late, Made, Site};
 use crate::error::AwsError;
 use crate::lambda::{self, AliasWrite};
 use crate::retry::{BUSY, FRESH, Progress, THROTTLED, again};
@@ -18,7 +18,7 @@ macro_rules! write {
     };
 }
 
-impl Cloud<'_> {
+impl Site<'_> {
     /// Makes the call of one step, and again while AWS is busy.
     #[expect(clippy::too_many_lines, reason = "a table: one arm for each call, and nothing beside it")]
     pub(super) async fn carry_out(
@@ -43,24 +43,14 @@ impl Cloud<'_> {
                 write!(BUSY, progress, s3::delete_objects(clients, names, keys));
             }
             Call::DeleteBucketIfEmpty => write!(BUSY, progress, s3::delete_bucket(clients, names)),
-            Call::CreateRole { trust_policy, tags } => {
-                write!(BUSY, progress, iam::create_role(clients, names, trust_policy, tags));
-            }
-            Call::UpdateTrustPolicy(policy) => {
-                write!(BUSY, progress, iam::update_trust_policy(clients, names, policy));
-            }
-            Call::PutRolePolicy(policy) => {
-                write!(FRESH, progress, iam::put_role_policy(clients, names, policy));
-            }
-            Call::DeleteRolePolicy => {
-                write!(BUSY, progress, iam::delete_role_policy(clients, names));
-            }
-            Call::DeleteRole => write!(BUSY, progress, iam::delete_role(clients, names)),
             Call::CreateLogGroup { tags } => {
                 write!(BUSY, progress, logs::create_log_group(clients, names, tags));
             }
             Call::PutRetention(days) => {
                 write!(FRESH, progress, logs::put_retention(clients, names, *days));
+            }
+            Call::TagLogGroup(tags) => {
+                write!(FRESH, progress, logs::tag_log_group(clients, names, tags));
             }
             Call::DeleteLogGroup => write!(BUSY, progress, logs::delete_log_group(clients, names)),
             Call::PutRule { schedule, tags } => {
@@ -69,6 +59,7 @@ impl Cloud<'_> {
             Call::PutTarget { input } => {
                 write!(FRESH, progress, events::put_target(clients, names, input));
             }
+            Call::TagRule(tags) => write!(FRESH, progress, events::tag_rule(clients, names, tags)),
             Call::RemoveTargets(ids) => {
                 write!(BUSY, progress, events::remove_targets(clients, names, ids));
             }
@@ -86,17 +77,25 @@ impl Cloud<'_> {
             Call::PublishVersion { description, code_sha256 } => {
                 return Ok(Made::Version(self.publish(description, code_sha256, progress).await?));
             }
-            Call::Probe => return self.probe(late, progress).await,
+            Call::Probe { health_path } => {
+                return self.probe(late, health_path.as_deref(), progress).await;
+            }
             Call::CreateAlias(version) => {
-                let alias =
-                    AliasWrite { version: late.number(version)?.to_owned(), description: String::new() };
+                let version = late.number(version)?.to_owned();
+                let alias = AliasWrite { version, description: String::new(), canary: None };
                 write!(FRESH, progress, lambda::create_alias(clients, names, &alias));
                 return Ok(Made::Switched(alias.version));
             }
-            Call::UpdateAlias { version, live, description, direction } => {
-                let alias = moved(late.number(version)?, live, description, *direction);
+            Call::UpdateAlias { version, canary, live, description, direction } => {
+                let version = late.number(version)?.to_owned();
+                let canary = late.share(canary.as_ref())?;
+                let description = history::moved(*direction, description, live, &version);
+                let alias = AliasWrite { version, description, canary };
                 write!(FRESH, progress, lambda::update_alias(clients, names, &alias));
                 return Ok(Made::Switched(alias.version));
+            }
+            Call::DeleteVersion(version) => {
+                write!(BUSY, progress, lambda::delete_version(clients, names, version));
             }
             Call::AddPermission(caller) => {
                 let [statement, principal, source] = self.permission(caller, late)?;
@@ -111,15 +110,59 @@ impl Cloud<'_> {
             }
             Call::DeleteFunction => write!(BUSY, progress, lambda::delete_function(clients, names)),
             Call::DeleteApi(id) => write!(BUSY, progress, apigateway::delete_api(clients, id)),
+            Call::CreateRole { .. }
+            | Call::UpdateTrustPolicy(_)
+            | Call::PutPermissionsBoundary(_)
+            | Call::DeletePermissionsBoundary
+            | Call::PutRolePolicy(_)
+            | Call::TagRole(_)
+            | Call::DeleteRolePolicy(_)
+            | Call::DetachRolePolicy(_)
+            | Call::DeleteRole => self.carry_out_role(call, progress).await?,
             Call::CreateApi { .. }
             | Call::CreateIntegration(_)
             | Call::UpdateIntegration { .. }
             | Call::CreateRoute { .. }
             | Call::UpdateRoute { .. }
             | Call::CreateStage { .. }
-            | Call::UpdateStage(_) => return self.carry_out_api(call, late, progress).await,
+            | Call::UpdateStage(_)
+            | Call::TagApi { .. } => return self.carry_out_api(call, late, progress).await,
         }
         Ok(Made::Nothing)
+    }
+
+    /// The calls to IAM.
+    async fn carry_out_role(self, call: &Call, progress: Progress<'_>) -> Result<(), StepError> {
+        let Self { clients, names, .. } = self;
+        match call {
+            Call::CreateRole { permissions_boundary, trust_policy, tags } => {
+                let boundary = permissions_boundary.as_deref();
+                write!(BUSY, progress, iam::create_role(clients, names, boundary, trust_policy, tags));
+            }
+            Call::UpdateTrustPolicy(policy) => {
+                write!(BUSY, progress, iam::update_trust_policy(clients, names, policy));
+            }
+            Call::PutPermissionsBoundary(arn) => {
+                write!(BUSY, progress, iam::put_permissions_boundary(clients, names, arn));
+            }
+            Call::DeletePermissionsBoundary => {
+                write!(BUSY, progress, iam::delete_permissions_boundary(clients, names));
+            }
+            Call::PutRolePolicy(policy) => {
+                write!(FRESH, progress, iam::put_role_policy(clients, names, policy));
+            }
+            Call::TagRole(tags) => write!(FRESH, progress, iam::tag_role(clients, names, tags)),
+            Call::DeleteRolePolicy(policy) => {
+                write!(BUSY, progress, iam::delete_role_policy(clients, names, policy));
+            }
+            Call::DetachRolePolicy(arn) => {
+                write!(BUSY, progress, iam::detach_role_policy(clients, names, arn));
+            }
+            Call::DeleteRole => write!(BUSY, progress, iam::delete_role(clients, names)),
+            // `carry_out` has all the others.
+            _ => {}
+        }
+        Ok(())
     }
 
     /// The calls to API Gateway.
@@ -164,6 +207,9 @@ impl Cloud<'_> {
                 let api = late.api(api)?;
                 write!(BUSY, progress, apigateway::update_stage(clients, api));
             }
+            Call::TagApi { api, tags } => {
+                write!(BUSY, progress, apigateway::tag_api(clients, names, api, tags));
+            }
             // `carry_out` has all the others.
             _ => {}
         }
@@ -179,13 +225,4 @@ impl Cloud<'_> {
         };
         Ok([statement.to_owned(), principal.to_owned(), source])
     }
-}
-
-/// The alias after it went from `live` to `version`.
-fn moved(version: &str, live: &str, description: &str, direction: Direction) -> AliasWrite {
-    let description = match direction {
-        Direction::Forward => history::advanced(description, live, version),
-        Direction::Back => history::rolled_back(description, live, version),
-    };
-    AliasWrite { version: version.to_owned(), description }
 }

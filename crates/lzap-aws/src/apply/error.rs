@@ -20,6 +20,13 @@ pub enum ApplyError {
         /// Why.
         source: AwsError,
     },
+    /// It was told to stop.
+    Stopped {
+        /// How many steps are done.
+        done: usize,
+        /// How many there are.
+        total: usize,
+    },
     /// The new version didn't answer; the alias still points to the old one.
     Probe {
         /// The version.
@@ -69,6 +76,7 @@ impl fmt::Display for ApplyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Step { source, .. } => source.fmt(f),
+            Self::Stopped { .. } => f.write_str("interrupted"),
             Self::Probe { version, reason, .. } => {
                 write!(f, "version {version} failed its probe; traffic was not switched: {reason}")
             }
@@ -80,7 +88,7 @@ impl Error for ApplyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Step { source, .. } => source.source(),
-            Self::Probe { .. } => None,
+            Self::Stopped { .. } | Self::Probe { .. } => None,
         }
     }
 }
@@ -89,18 +97,23 @@ impl Diagnostic for ApplyError {
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         match self {
             Self::Step { source, .. } => source.code(),
+            Self::Stopped { .. } => Some(Box::new("lzap::interrupted")),
             Self::Probe { .. } => Some(Box::new("lzap::aws::probe")),
         }
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        let Self::Step { done, total, source } = self else {
-            return Some(Box::new(
-                "mend the app so that it starts, then run `lzap update`; the version that was live still serves",
-            ));
+        let (done, total, help) = match self {
+            Self::Probe { .. } => {
+                return Some(Box::new(
+                    "mend the app so that it starts, then run `lzap update`; the version that was live still serves",
+                ));
+            }
+            Self::Stopped { done, total } => (*done, *total, None),
+            Self::Step { done, total, source } => (*done, *total, source.help()),
         };
-        let help = source.help().map(|help| format!("{help}. ")).unwrap_or_default();
-        let steps = if *total == 1 { "step" } else { "steps" };
+        let help = help.map(|help| format!("{help}. ")).unwrap_or_default();
+        let steps = if total == 1 { "step" } else { "steps" };
         Some(Box::new(format!("{help}{done} of {total} {steps} done; the same command goes on from there")))
     }
 }

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use lzap_core::desired::{Artifact, FunctionConfig};
 
 use super::error::StepError;
-use super::{Cloud, Late, Made};
+use super::{Late, Made, Site};
 use crate::error::AwsError;
-use crate::lambda::{self, Published, State, Verdict};
+use crate::lambda::{self, Published, Question, State, Verdict};
 use crate::retry::{BUSY, Progress, ROLE, SETTLED, again};
 
 const OPERATION: &str = "lambda:GetFunctionConfiguration";
 
-impl Cloud<'_> {
+impl Site<'_> {
     pub(super) async fn create_function(
         self,
         config: &FunctionConfig,
@@ -58,15 +58,21 @@ impl Cloud<'_> {
         Ok(published)
     }
 
-    pub(super) async fn probe(self, late: &Late, progress: Progress<'_>) -> Result<Made, StepError> {
+    /// Whether the new version starts; and whether it answers a request, where the stage names one.
+    pub(super) async fn probe(
+        self,
+        late: &Late,
+        health_path: Option<&str>,
+        progress: Progress<'_>,
+    ) -> Result<Made, StepError> {
         let published = late.published()?;
-        let invoke = || lambda::invoke_probe(self.clients, self.names, published);
-        match again(ROLE, progress, invoke).await? {
-            Verdict::Answers => Ok(Made::Nothing),
-            Verdict::Refuses { reason, log_tail } => {
-                Err(StepError::Probe { version: published.number.clone(), reason, log_tail })
+        for question in [Some(Question::Start), health_path.map(Question::Health)].into_iter().flatten() {
+            let invoke = || lambda::invoke_probe(self.clients, self.names, published, question);
+            if let Verdict::Refuses { reason, log_tail } = again(ROLE, progress, invoke).await? {
+                return Err(StepError::Probe { version: published.number.clone(), reason, log_tail });
             }
         }
+        Ok(Made::Nothing)
     }
 
     /// Waits for `$LATEST`, or for a version. An answer that is final already needs no call.

@@ -10,8 +10,9 @@ use lzap_core::platform::Architecture;
 use lzap_core::step::{ApiRef, Call, Caller, IntegrationRef, Plan, Step, VersionRef};
 use miette::Diagnostic;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
-use super::{Applied, ApplyError, apply};
+use super::{Applied, ApplyError, Site, apply};
 use crate::error::AwsError;
 use crate::testing::{Answer, answering, names};
 
@@ -52,7 +53,10 @@ async fn carry_out(calls: Vec<Call>, answers: &[Answer]) -> Outcome {
     let plan = Plan { changes: Vec::new(), steps: calls.into_iter().enumerate().map(step).collect() };
     let (clients, requests) = answering(answers);
     let (sender, mut receiver) = mpsc::unbounded_channel();
-    let result = apply(&clients, &names(), &plan, &sender).await;
+    let (names, stop) = (names(), CancellationToken::new());
+    let site = Site { clients: &clients, names: &names, events: &sender, stop: &stop };
+    let mut applied = Applied::default();
+    let result = apply(site, &plan, &mut applied).await.map(|()| applied);
     drop(sender);
     let mut events = Vec::new();
     while let Some(event) = receiver.recv().await {
@@ -136,7 +140,7 @@ async fn a_change_under_way_is_waited_for() {
     let answers = [(409, busy), (200, r#"{"Version":"7","Timeout":30,"State":"Active"}"#)];
     let publish = Call::PublishVersion { description: "x".repeat(300), code_sha256: "AA==".to_owned() };
     let outcome = carry_out(vec![publish], &answers).await;
-    assert_eq!(outcome.result.as_ref().ok().and_then(|applied| applied.version.as_deref()), Some("7"));
+    assert_eq!(outcome.result.as_ref().ok().and_then(Applied::version), Some("7"));
     assert_eq!(outcome.waits(), ["for another change to end"]);
     let request = outcome.requests.last().expect("a request");
     assert!(request.contains(&format!("{:?}", "x".repeat(256))), "AWS takes 256 characters: {request}");
@@ -211,7 +215,7 @@ async fn what_aws_names_is_put_where_the_plan_says() {
     ];
     let outcome = carry_out(calls, &answers).await;
     let applied = outcome.result.expect("the plan can be carried out");
-    assert_eq!(applied.endpoint.as_deref(), Some("https://abc123.execute-api.eu-central-1.amazonaws.com"));
+    assert_eq!(applied.endpoint(), Some("https://abc123.execute-api.eu-central-1.amazonaws.com"));
     let requests = outcome.requests.join("\n");
     assert!(requests.contains("/v2/apis/abc123/integrations"));
     assert!(requests.contains("function:shop-dev:live"), "the integration is on the alias");

@@ -10,7 +10,9 @@ use aws_smithy_runtime_api::client::interceptors::context::{
 };
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::DateTime;
 use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::date_time::Format;
 
 use crate::error::{AwsError, Kind};
 
@@ -94,6 +96,38 @@ impl Intercept for Attempts {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// When a call was answered, by the clock of whoever answered it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AnswerTime(Arc<std::sync::OnceLock<i64>>);
+
+impl AnswerTime {
+    /// Seconds since 1970; `None` where the answer had no date.
+    pub(crate) fn unix_secs(&self) -> Option<i64> {
+        self.0.get().copied()
+    }
+}
+
+impl Intercept for AnswerTime {
+    fn name(&self) -> &'static str {
+        "AnswerTime"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date");
+        let date = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        if let Some(date) = date {
+            // The first answer counts; a retry's is later, never earlier.
+            let _ = self.0.set(date.secs());
+        }
         Ok(())
     }
 }

@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     Overtaken,
     /// Nobody answered.
     Unreachable,
+    /// The condition of a write doesn't hold.
+    Unmet,
     /// A wait isn't over.
     Unsettled,
     /// The answer makes no sense.
@@ -106,6 +108,7 @@ fn by_code(code: &str) -> Kind {
         | "MissingAuthenticationToken" => Kind::BadCredentials,
         "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => Kind::Skew,
         "KMSAccessDeniedException" => Kind::KmsDenied,
+        "PreconditionFailed" | "412" => Kind::Unmet,
         _ => Kind::Other,
     }
 }
@@ -115,6 +118,7 @@ fn by_status(status: u16) -> Kind {
         401 | 403 => Kind::Denied,
         404 => Kind::NotFound,
         409 => Kind::Conflict,
+        412 => Kind::Unmet,
         429 => Kind::Throttled,
         _ => Kind::Other,
     }

@@ -1,5 +1,6 @@
 //! The alias, and who may call it.
 
+use aws_sdk_lambda::types::AliasRoutingConfiguration;
 use lzap_core::names::{ALIAS, Names};
 
 use crate::clients::{Attempts, Clients};
@@ -12,6 +13,17 @@ pub(crate) struct AliasWrite {
     pub(crate) version: String,
     /// See `lzap_core::history`.
     pub(crate) description: String,
+    /// Another version, and its share in percent.
+    pub(crate) canary: Option<(String, u8)>,
+}
+
+impl AliasWrite {
+    /// The shares. An empty map ends a canary; leaving it out would keep one.
+    fn routing(&self) -> AliasRoutingConfiguration {
+        let weights =
+            self.canary.iter().map(|(version, percent)| (version.clone(), f64::from(*percent) / 100.0));
+        AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights.collect())).build()
+    }
 }
 
 /// `lambda:CreateAlias`.
@@ -44,7 +56,8 @@ pub(crate) async fn update_alias(
         .function_name(names.function())
         .name(ALIAS)
         .function_version(&alias.version)
-        .description(&alias.description);
+        .description(&alias.description)
+        .routing_config(alias.routing());
     call.send().await.named("lambda:UpdateAlias").map(drop)
 }
 

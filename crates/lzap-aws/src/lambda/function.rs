@@ -205,6 +205,12 @@ pub(crate) async fn delete_function(clients: &Clients, names: &Names) -> Result<
     call.send().await.named("lambda:DeleteFunction").or_gone()
 }
 
+/// `lambda:DeleteFunction` of one version.
+pub(crate) async fn delete_version(clients: &Clients, names: &Names, version: &str) -> Result<(), AwsError> {
+    let call = clients.lambda().delete_function().function_name(names.function()).qualifier(version);
+    call.send().await.named("lambda:DeleteFunction").or_gone()
+}
+
 fn architecture(config: &FunctionConfig) -> LambdaArchitecture {
     match config.architecture {
         Architecture::Arm64 => LambdaArchitecture::Arm64,

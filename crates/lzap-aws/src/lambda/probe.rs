@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use lzap_core::names::Names;
 use lzap_wire::envelope::{Kind, Reply, event};
 use lzap_wire::limits::INIT_SECS;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Published;
 use crate::clients::Clients;
@@ -38,7 +38,58 @@ const ANSWER_CHARS: usize = 200;
 /// On top of what the function itself may take: the way there and back.
 const MARGIN_SECS: u32 = 10;
 
-/// `lambda:Invoke` of the version with a probe event.
+/// What a version is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Question<'a> {
+    /// Whether it starts: the runtime crate answers.
+    Start,
+    /// Whether the app answers a request for this path with 2xx or 3xx.
+    Health(&'a str),
+}
+
+impl Question<'_> {
+    fn event(self) -> Value {
+        match self {
+            Self::Start => event(Kind::Probe),
+            Self::Health(path) => http_event(path),
+        }
+    }
+}
+
+/// A `GET` as an HTTP API sends it, payload format 2.0.
+///
+/// AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+fn http_event(path: &str) -> Value {
+    let (raw_path, query) = path.split_once('?').unwrap_or((path, ""));
+    json!({
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": raw_path,
+        "rawQueryString": query,
+        "headers": { "host": "lzap.health", "user-agent": "lzap", "accept": "*/*" },
+        "requestContext": {
+            "accountId": "000000000000",
+            "apiId": "lzap",
+            "domainName": "lzap.health",
+            "domainPrefix": "lzap",
+            "http": {
+                "method": "GET",
+                "path": raw_path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "127.0.0.1",
+                "userAgent": "lzap"
+            },
+            "requestId": "lzap-health",
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": "01/Jan/1970:00:00:00 +0000",
+            "timeEpoch": 0
+        },
+        "isBase64Encoded": false
+    })
+}
+
+/// `lambda:Invoke` of the version with a probe event, or with a request.
 ///
 /// The read timeout is what Lambda itself allows: a slow start (an init that times out is tried once more, within the
 /// function's timeout) and the function's timeout.
@@ -47,6 +98,7 @@ pub(crate) async fn invoke_probe(
     clients: &Clients,
     names: &Names,
     version: &Published,
+    question: Question<'_>,
 ) -> Result<Verdict, AwsError> {
     let patience = Duration::from_secs(u64::from(version.timeout_secs + 2 * INIT_SECS + MARGIN_SECS));
     let timeouts = TimeoutConfig::builder().read_timeout(patience).build();
@@ -57,25 +109,44 @@ pub(crate) async fn invoke_probe(
         .qualifier(&version.number)
         .invocation_type(InvocationType::RequestResponse)
         .log_type(LogType::Tail)
-        .payload(Blob::new(event(Kind::Probe).to_string()));
+        .payload(Blob::new(question.event().to_string()));
     let config = aws_sdk_lambda::config::Builder::new().timeout_config(timeouts);
     let answer = call.customize().config_override(config).send().await.named("lambda:Invoke")?;
-    Ok(verdict(&answer))
+    Ok(verdict(&answer, question))
 }
 
-/// A failed function answers HTTP 200 too: `FunctionError` tells, and the payload must be the probe's own reply.
-fn verdict(answer: &InvokeOutput) -> Verdict {
+/// A failed function answers HTTP 200 too: `FunctionError` tells, and the payload must be what was asked for.
+fn verdict(answer: &InvokeOutput, question: Question<'_>) -> Verdict {
     let payload = answer.payload().map(Blob::as_ref).unwrap_or_default();
     let value: Option<Value> = serde_json::from_slice(payload).ok();
-    let reply = value.as_ref().and_then(Reply::parse);
-    let reason = match (answer.function_error(), reply) {
-        (None, Some(reply)) if reply.kind == Kind::Probe => return Verdict::Answers,
-        (None, _) => {
-            format!("it does not answer a probe as the lzap runtime does, but with: {}", shortened(payload))
-        }
-        (Some(_), _) => function_error(value.as_ref(), payload),
+    let fault = match (answer.function_error(), question) {
+        (Some(_), _) => Some(function_error(value.as_ref(), payload)),
+        (None, Question::Start) => not_a_probes_reply(value.as_ref(), payload),
+        (None, Question::Health(path)) => not_healthy(value.as_ref(), path),
     };
-    Verdict::Refuses { reason, log_tail: answer.log_result().map(tail).unwrap_or_default() }
+    match fault {
+        None => Verdict::Answers,
+        Some(reason) => {
+            Verdict::Refuses { reason, log_tail: answer.log_result().map(tail).unwrap_or_default() }
+        }
+    }
+}
+
+fn not_a_probes_reply(value: Option<&Value>, payload: &[u8]) -> Option<String> {
+    let reply = value.and_then(Reply::parse);
+    if reply.is_some_and(|reply| reply.kind == Kind::Probe) {
+        return None;
+    }
+    Some(format!("it does not answer a probe as the lzap runtime does, but with: {}", shortened(payload)))
+}
+
+fn not_healthy(value: Option<&Value>, path: &str) -> Option<String> {
+    let status = value.and_then(|value| value.get("statusCode")).and_then(Value::as_u64);
+    match status {
+        Some(200..=399) => None,
+        Some(status) => Some(format!("GET {path} answered {status}")),
+        None => Some(format!("GET {path} was answered without a status")),
+    }
 }
 
 /// `errorType: errorMessage`.
@@ -117,7 +188,7 @@ mod tests {
     }
 
     fn reason(answer: &InvokeOutput) -> String {
-        match verdict(answer) {
+        match verdict(answer, Question::Start) {
             Verdict::Refuses { reason, .. } => reason,
             Verdict::Answers => String::new(),
         }
@@ -126,14 +197,34 @@ mod tests {
     #[test]
     fn only_a_probe_reply_of_the_runtime_is_an_answer() {
         let reply = Reply::ok(Kind::Probe, "0.1.0").to_value().to_string();
-        assert_eq!(verdict(&answered(&reply).build()), Verdict::Answers);
+        assert_eq!(verdict(&answered(&reply).build(), Question::Start), Verdict::Answers);
         let echo = answered(&event(Kind::Probe).to_string()).build();
         assert!(reason(&echo).contains("does not answer a probe"), "an echo is no reply");
         let warm = answered(&Reply::ok(Kind::Warm, "0.1.0").to_value().to_string()).build();
         assert!(reason(&warm).contains("does not answer a probe"));
         assert!(reason(&answered("").build()).contains("does not answer a probe"));
         let failed = answered(&reply).function_error("Unhandled").build();
-        assert_ne!(verdict(&failed), Verdict::Answers, "a function error is none, whatever the payload");
+        assert_ne!(
+            verdict(&failed, Question::Start),
+            Verdict::Answers,
+            "a function error is none, whatever the payload"
+        );
+    }
+
+    #[test]
+    fn a_health_path_must_answer_with_success() {
+        for (payload, healthy) in [
+            (r#"{"statusCode":200}"#, true),
+            (r#"{"statusCode":302}"#, true),
+            (r#"{"statusCode":404}"#, false),
+            (r#"{"statusCode":500}"#, false),
+            ("{}", false),
+        ] {
+            let verdict = verdict(&answered(payload).build(), Question::Health("/health?deep=1"));
+            assert_eq!(verdict == Verdict::Answers, healthy, "{payload}: {verdict:?}");
+        }
+        let event = http_event("/health?deep=1");
+        assert_eq!((&event["rawPath"], &event["rawQueryString"]), (&json!("/health"), &json!("deep=1")));
     }
 
     #[test]
@@ -141,7 +232,7 @@ mod tests {
         let log: String = (1..=30).fold(String::new(), |log, line| log + &format!("line {line}\n"));
         let payload = r#"{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"exec format error"}"#;
         let answer = answered(payload).function_error("Unhandled").log_result(STANDARD.encode(log)).build();
-        let Verdict::Refuses { reason, log_tail } = verdict(&answer) else {
+        let Verdict::Refuses { reason, log_tail } = verdict(&answer, Question::Start) else {
             panic!("a function error is a refusal")
         };
         assert_eq!(reason, "Runtime.InvalidEntrypoint: exec format error");

@@ -1,9 +1,13 @@
 //! What a function looks like.
 
-use aws_sdk_lambda::types::{Architecture as LambdaArchitecture, EphemeralStorage, FunctionConfiguration};
+use std::collections::BTreeSet;
+
+use aws_sdk_lambda::types::{
+    AliasRoutingConfiguration, Architecture as LambdaArchitecture, EphemeralStorage, FunctionConfiguration,
+};
 use lzap_core::desired::FunctionConfig;
 use lzap_core::names::{ALIAS, Names};
-use lzap_core::observed::{Alias, Function, Version};
+use lzap_core::observed::{Alias, Canary, Function, Version};
 use lzap_core::platform::Architecture;
 
 use crate::clients::Clients;
@@ -52,14 +56,44 @@ pub(crate) async fn list_versions(clients: &Clients, names: &Names) -> Result<Ve
     }
 }
 
-/// `lambda:GetAlias` of `live`.
-pub(crate) async fn get_alias(clients: &Clients, names: &Names) -> Result<Option<Alias>, AwsError> {
-    let call = clients.lambda().get_alias().function_name(names.function()).name(ALIAS);
-    let alias = call.send().await.named("lambda:GetAlias").found()?;
-    Ok(alias.map(|alias| Alias {
-        version: alias.function_version.unwrap_or_default(),
-        description: alias.description.unwrap_or_default(),
-    }))
+/// `lambda:ListAliases`, all pages: the alias `live`, and the versions that any alias holds.
+pub(crate) async fn list_aliases(
+    clients: &Clients,
+    names: &Names,
+) -> Result<(Option<Alias>, BTreeSet<String>), AwsError> {
+    let (mut live, mut held) = (None, BTreeSet::new());
+    let mut marker = None;
+    loop {
+        let call = clients.lambda().list_aliases().function_name(names.function()).set_marker(marker);
+        let Some(page) = call.send().await.named("lambda:ListAliases").found()? else {
+            return Ok((live, held));
+        };
+        for alias in page.aliases() {
+            let canary = canary(alias.routing_config());
+            let version = alias.function_version().unwrap_or_default().to_owned();
+            held.insert(version.clone());
+            held.extend(canary.iter().map(|canary| canary.version.clone()));
+            if alias.name() == Some(ALIAS) {
+                let description = alias.description().unwrap_or_default().to_owned();
+                live = Some(Alias { version, description, canary });
+            }
+        }
+        marker = page.next_marker().filter(|marker| !marker.is_empty()).map(str::to_owned);
+        if marker.is_none() {
+            return Ok((live, held));
+        }
+    }
+}
+
+/// The version that gets a part of the traffic: AWS allows one beside the alias's own.
+fn canary(routing: Option<&AliasRoutingConfiguration>) -> Option<Canary> {
+    let (version, weight) = routing?.additional_version_weights()?.iter().next()?;
+    let percents = 1..=99_u8;
+    let percent = percents.min_by(|a, b| {
+        let distance = |percent: u8| (f64::from(percent) / 100.0 - weight).abs();
+        distance(*a).total_cmp(&distance(*b))
+    })?;
+    (*weight > 0.0).then(|| Canary { version: version.clone(), percent })
 }
 
 fn version(configuration: &FunctionConfiguration) -> Version {

@@ -6,7 +6,8 @@ use aws_sdk_s3::types::{
     PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
     ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging,
 };
-use lzap_core::names::{Names, TAG_MANAGED};
+use lzap_core::doctor::Bucket;
+use lzap_core::names::{Names, Place, RoleName, TAG_MANAGED};
 
 use crate::clients::{Attempts, Clients};
 use crate::error::{Absent, AwsError, Kind, Named};
@@ -62,6 +63,23 @@ pub(crate) async fn get_public_access_block(
     Ok(if blocked { BucketState::Blocked } else { BucketState::Open })
 }
 
+/// What the bucket of `place`, which all stages there share, is to lzap. Two reads at most.
+///
+/// # Errors
+/// The name belongs to another account; a read was refused, or nobody answered.
+pub(crate) async fn bucket(clients: &Clients, place: &Place) -> Result<Bucket, AwsError> {
+    // The bucket's name has nothing of an app in it.
+    let names =
+        Names { app: String::new(), stage: String::new(), place: place.clone(), role: RoleName::default() };
+    let explain = |error| clients.explain(error);
+    let name = names.bucket();
+    if get_public_access_block(clients, &names).await.map_err(explain)? == BucketState::Missing {
+        return Ok(Bucket::Missing { name });
+    }
+    let managed = is_managed(clients, &names).await.map_err(explain)?;
+    Ok(if managed { Bucket::Managed { name } } else { Bucket::Theirs { name } })
+}
+
 /// `s3:GetBucketTagging`: whether lzap made the bucket.
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketTagging.html>
 pub(crate) async fn is_managed(clients: &Clients, names: &Names) -> Result<bool, AwsError> {
@@ -72,17 +90,19 @@ pub(crate) async fn is_managed(clients: &Clients, names: &Names) -> Result<bool,
     Ok(answer.is_some_and(|answer| answer.tag_set().iter().any(|tag| tag.key() == TAG_MANAGED)))
 }
 
-/// `s3:CreateBucket`. One that the account owns already is fine: another stage's deploy may have made it meanwhile.
+/// `s3:CreateBucket`, marked as lzap's in the same call: a deploy that is killed right after it leaves no bucket that
+/// nobody owns. One that the account owns already is fine: another stage's deploy may have made it meanwhile.
+///
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>
 pub(crate) async fn create_bucket(clients: &Clients, names: &Names) -> Result<(), AwsError> {
+    const OPERATION: &str = "s3:CreateBucket";
     let region = names.place.region.as_str();
-    let location = (region != DEFAULT_REGION).then(|| {
-        CreateBucketConfiguration::builder()
-            .location_constraint(BucketLocationConstraint::from(region))
-            .build()
-    });
+    let location = (region != DEFAULT_REGION).then(|| BucketLocationConstraint::from(region));
+    let configuration =
+        CreateBucketConfiguration::builder().set_location_constraint(location).tags(mark(OPERATION)?).build();
     let attempts = Attempts::default();
-    let call = clients.s3().create_bucket().bucket(names.bucket()).set_create_bucket_configuration(location);
-    let outcome = call.customize().interceptor(attempts.clone()).send().await.named("s3:CreateBucket");
+    let call = clients.s3().create_bucket().bucket(names.bucket()).create_bucket_configuration(configuration);
+    let outcome = call.customize().interceptor(attempts.clone()).send().await.named(OPERATION);
     match attempts.settle(outcome) {
         Err(error) if code(&error) == Some("BucketAlreadyOwnedByYou") => Ok(()),
         Err(error) => Err(error.about_bucket(&names.bucket())),
@@ -164,9 +184,7 @@ pub(crate) async fn put_lifecycle(clients: &Clients, names: &Names) -> Result<()
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketTagging.html>
 pub(crate) async fn tag_bucket(clients: &Clients, names: &Names) -> Result<(), AwsError> {
     const OPERATION: &str = "s3:PutBucketTagging";
-    let tag = Tag::builder().key(TAG_MANAGED).value("true").build();
-    let tag = tag.map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
-    let tagging = Tagging::builder().tag_set(tag).build();
+    let tagging = Tagging::builder().tag_set(mark(OPERATION)?).build();
     let tagging = tagging.map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
     let call = clients
         .s3()
@@ -175,6 +193,12 @@ pub(crate) async fn tag_bucket(clients: &Clients, names: &Names) -> Result<(), A
         .expected_bucket_owner(&names.place.account)
         .tagging(tagging);
     call.send().await.named(OPERATION).map(drop)
+}
+
+/// The tag by which lzap knows that it made a bucket.
+fn mark(operation: &'static str) -> Result<Tag, AwsError> {
+    let tag = Tag::builder().key(TAG_MANAGED).value("true").build();
+    tag.map_err(|error| AwsError::broken(operation, error.to_string()))
 }
 
 /// `s3:DeleteBucket`. One that holds another stage's objects stays, which is fine.

@@ -8,6 +8,7 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use lzap_core::desired::Artifact;
 use lzap_core::event::Event;
 use lzap_core::names::Names;
+use lzap_core::observed::Object;
 
 use crate::clients::Clients;
 use crate::error::{Absent, AwsError, Named};
@@ -18,23 +19,10 @@ use crate::retry::Progress;
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>
 const DELETE_BATCH: usize = 1000;
 
-/// `s3:HeadObject`: whether an object exists.
-/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>
-pub(crate) async fn head_object(clients: &Clients, names: &Names, key: &str) -> Result<bool, AwsError> {
-    let call = clients
-        .s3()
-        .head_object()
-        .bucket(names.bucket())
-        .key(key)
-        .expected_bucket_owner(&names.place.account);
-    let answer = call.send().await.named("s3:HeadObject").found();
-    answer.map(|answer| answer.is_some()).map_err(|error| error.about_bucket(&names.bucket()))
-}
-
-/// `s3:ListObjectsV2`, all pages: the keys that begin with the stage's prefix.
+/// `s3:ListObjectsV2`, all pages: what begins with the stage's prefix; `None` where there is no bucket.
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>
-pub(crate) async fn list_objects(clients: &Clients, names: &Names) -> Result<Vec<String>, AwsError> {
-    let mut keys = Vec::new();
+pub(crate) async fn list_objects(clients: &Clients, names: &Names) -> Result<Option<Vec<Object>>, AwsError> {
+    let mut objects = Vec::new();
     let mut token = None;
     loop {
         let call = clients
@@ -46,14 +34,30 @@ pub(crate) async fn list_objects(clients: &Clients, names: &Names) -> Result<Vec
             .set_continuation_token(token);
         let page = call.send().await.named("s3:ListObjectsV2").found();
         let Some(page) = page.map_err(|error| error.about_bucket(&names.bucket()))? else {
-            return Ok(keys);
+            return Ok(None);
         };
-        keys.extend(page.contents().iter().filter_map(|object| object.key()).map(str::to_owned));
+        objects.extend(page.contents().iter().filter_map(|object| {
+            let etag = object.e_tag().unwrap_or_default().to_owned();
+            Some(Object { key: object.key()?.to_owned(), etag })
+        }));
         token = page.next_continuation_token().map(str::to_owned);
         if token.is_none() {
-            return Ok(keys);
+            objects.sort();
+            return Ok(Some(objects));
         }
     }
+}
+
+/// `s3:ListObjectsV2` of one key: whether the bucket holds nothing at all, of no stage.
+pub(crate) async fn is_empty(clients: &Clients, names: &Names) -> Result<bool, AwsError> {
+    let call = clients
+        .s3()
+        .list_objects_v2()
+        .bucket(names.bucket())
+        .max_keys(1)
+        .expected_bucket_owner(&names.place.account);
+    let page = call.send().await.named("s3:ListObjectsV2").found()?;
+    Ok(page.is_some_and(|page| page.contents().is_empty()))
 }
 
 /// `s3:PutObject`, streamed from the file. S3 compares the bytes with their SHA-256, which is known already.
@@ -81,7 +85,7 @@ pub(crate) async fn put_object(
     let config = aws_sdk_s3::config::Builder::new().timeout_config(patient);
     let outcome = call.customize().config_override(config).send().await.named(OPERATION);
     outcome.map_err(|error| error.about_bucket(&names.bucket()))?;
-    progress.tell(Event::Uploaded { step: progress.step, bytes: artifact.bytes });
+    progress.tell(|step| Event::Uploaded { step, bytes: artifact.bytes });
     Ok(())
 }
 

@@ -52,6 +52,9 @@ async fn the_users_profile_and_flags_win() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "true true false\n");
     let bytes = fs_err::read(&binary.path).expect("the binary");
     assert!(bytes.windows(7).any(|it| it == b".symtab"), "`strip = false` keeps the symbol table");
+    let warned =
+        |event: &BuildEvent| matches!(event, BuildEvent::Warning(text) if text.contains("target-cpu=native"));
+    assert!(lines.iter().any(warned), "{lines:?}");
 }
 
 #[tokio::test]

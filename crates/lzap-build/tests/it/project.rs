@@ -183,6 +183,34 @@ fn links_alone_is_no_c() {
 }
 
 #[test]
+fn who_brings_openssl_in_is_told_how_to_do_without() {
+    let openssl = manifest("openssl-sys", "");
+    let between = manifest("native-tls", "[dependencies]\nopenssl-sys = { path = \"../openssl\" }\n");
+    let reqwest = |version: &str| {
+        let text = manifest("reqwest", "[dependencies]\nnative-tls = { path = \"../between\" }\n");
+        text.replace("1.2.3", version)
+    };
+    let advice = |version: &str| {
+        let reqwest = reqwest(version);
+        let others = [
+            ("openssl/Cargo.toml", openssl.as_str()),
+            ("openssl/src/lib.rs", ""),
+            ("between/Cargo.toml", &between),
+            ("between/src/lib.rs", ""),
+            ("reqwest/Cargo.toml", &reqwest),
+            ("reqwest/src/lib.rs", ""),
+        ];
+        find(app("reqwest = { path = \"reqwest\" }\n", &others).path()).expect("a project").without_openssl
+    };
+    let old = advice("0.12.24").expect("it links OpenSSL");
+    assert!(
+        old.starts_with("`reqwest` links OpenSSL") && old.contains("features = [\"rustls-tls\"]"),
+        "{old}"
+    );
+    assert!(advice("0.13.5").expect("it links OpenSSL").contains("take `native-tls` out"));
+}
+
+#[test]
 fn the_lines_to_add_name_the_source_file_and_the_dependency() {
     let dir = folder(&[("Cargo.toml", &manifest("shop", "")), ("src/main.rs", MAIN)]);
     let lines = lines_to_add(&find(dir.path()).expect("a project"));

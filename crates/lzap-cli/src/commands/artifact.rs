@@ -9,6 +9,7 @@ use lzap_build::{elf, git};
 use lzap_core::desired;
 use lzap_core::release::Release;
 use lzap_core::settings::Settings;
+use tokio::sync::Notify;
 
 use crate::context::Loaded;
 use crate::error::CliError;
@@ -47,22 +48,29 @@ pub(crate) fn project(loaded: &Loaded, settings: &Settings) -> Result<Project, C
     Ok(project)
 }
 
-/// Builds and zips the project for the stage.
+/// Builds and zips the project for the stage. Tells `compiling` when there really is something to compile.
 pub(crate) async fn build(
     printer: Printer,
+    progress: &Progress,
     project: &Project,
     settings: &Settings,
+    compiling: &Notify,
 ) -> Result<Built, CliError> {
     let started = Instant::now();
     let binary = {
-        let progress = Progress::new(printer);
         let options = CompileOptions {
             architecture: settings.architecture,
             linker: settings.linker,
             color: printer.draws_progress(),
         };
         progress.say("Compiling", project.package.clone());
-        compile(project, &options, &mut |event| show(printer, &progress, project, event)).await?
+        let mut tell = |event| {
+            if matches!(event, BuildEvent::Compiling { .. }) {
+                compiling.notify_one();
+            }
+            show(printer, progress, project, event);
+        };
+        compile(project, &options, &mut tell).await?
     };
     elf::check(&elf::inspect(&binary.path)?, settings.architecture)?;
     let build = started.elapsed();

@@ -20,7 +20,7 @@ pub(crate) fn run(context: &Context, args: &ConfigArgs) -> Result<Exit, CliError
     let listing = settings.listing();
     context.printer.data(format_args!("# {} {}\n", settings.app, settings.stage));
     for (key, value, origin) in &listing {
-        context.printer.data(format_args!("{key:<21} {value:<22} # {origin}\n"));
+        context.printer.data(format_args!("{key:<25} {value:<22} # {origin}\n"));
     }
     let rows: Vec<Value> = listing
         .iter()

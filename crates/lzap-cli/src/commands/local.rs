@@ -43,6 +43,11 @@ pub(crate) async fn ensure_running(context: &Context) -> Result<CloudStatus, Cli
     Ok(started.status)
 }
 
+/// The endpoint of the running cloud; `None` when it isn't running.
+pub(crate) async fn is_running() -> Result<Option<String>, CliError> {
+    Ok(lzap_local::status(&state_dir()).await?.map(|status| status.endpoint))
+}
+
 /// This very program, serving.
 fn server() -> Result<Command, CliError> {
     let program = std::env::current_exe()

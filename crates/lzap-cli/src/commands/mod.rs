@@ -1,26 +1,34 @@
 //! One module per command; each reads as the steps that the command takes.
 
 mod artifact;
+mod canary;
 mod completions;
 mod config;
 mod deploy;
+mod doctor;
+mod history;
 mod init;
 pub(crate) mod local;
 mod package;
 mod plan;
+mod policy;
 mod rollback;
+mod session;
 mod status;
+mod tail;
 mod undeploy;
+mod unlock;
 
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use serde_json::{Value, json};
 
-use crate::cli::{Cli, Command};
-use crate::context::Context;
+use crate::cli::{Cli, Command, StagesArgs};
+use crate::context::{Context, Loaded};
 use crate::diagnostic;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::interrupt::Signals;
 
 /// Runs a command to its end, or to the first Ctrl-C or SIGTERM.
 pub(crate) fn run(cli: Cli) -> Exit {
@@ -46,28 +54,59 @@ async fn until_interrupted(context: Context, command: Command) -> Result<Exit, C
     if let Command::Local(command) = command {
         return local::run(&context, command).await;
     }
+    let listening = |source| CliError::Io { what: "could not listen for signals".to_owned(), source };
+    let mut signals = Signals::listen().map_err(listening)?;
+    let (interrupts, printer) = (context.interrupts.clone(), context.printer);
+    // Ctrl-C is how a follower ends: there is nothing to resume, and nothing to say.
+    let follows = matches!(&command, Command::Tail(_));
     // A task of its own: what blocks in it (cargo's metadata, a question) doesn't keep a signal waiting.
     let mut task = tokio::spawn(async move { dispatch(&context, command).await });
+    let finished = |result: Result<_, tokio::task::JoinError>| {
+        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    };
     tokio::select! {
-        result = &mut task => result.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())),
-        result = interrupted() => {
-            result.map_err(|source| CliError::Io { what: "could not listen for signals".to_owned(), source })?;
-            task.abort();
-            // Dropping the task ends its cargo and clears its progress line.
-            let _ = tokio::time::timeout(Duration::from_secs(2), task).await;
-            Err(CliError::Interrupted { resume: None })
+        result = &mut task => return finished(result),
+        () = signals.next() => interrupts.stop().cancel(),
+    }
+    if interrupts.is_held() {
+        printer.status("Stopping", "when the calls that run have ended; Ctrl-C again quits at once");
+        tokio::select! {
+            result = &mut task => return finished(result),
+            () = signals.next() => {}
         }
     }
+    task.abort();
+    // Dropping the task ends its cargo and clears its progress line.
+    let _ = tokio::time::timeout(Duration::from_secs(2), task).await;
+    if follows { Ok(Exit::Interrupted) } else { Err(CliError::Interrupted { resume: None }) }
 }
 
-async fn interrupted() -> std::io::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// The stages that a command works on, one after the other; a stage that fails ends the row.
+struct Stages {
+    loaded: Loaded,
+    names: Vec<Option<String>>,
+    all: bool,
+}
+
+impl Stages {
+    fn load(context: &Context, args: &StagesArgs) -> Result<Self, CliError> {
+        let named = args.stage.stage.clone();
+        let loaded = context.load(named.as_deref())?;
+        let names = if args.all { loaded.stages().into_iter().map(Some).collect() } else { vec![named] };
+        Ok(Self { loaded, names, all: args.all })
     }
-    Ok(())
+
+    /// Prints the one JSON document.
+    fn report(&self, context: &Context, mut documents: Vec<Value>) -> Exit {
+        match documents.pop() {
+            Some(document) if !self.all => context.printer.json(&document),
+            last => {
+                documents.extend(last);
+                context.printer.json(&json!({ "stages": documents }));
+            }
+        }
+        Exit::Done
+    }
 }
 
 async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
@@ -77,10 +116,15 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
         Command::Update(args) => deploy::run(context, &args, deploy::Mode::Update).await,
         Command::Plan(args) => plan::run(context, &args).await,
         Command::Status(args) => status::run(context, &args).await,
+        Command::History(args) => history::run(context, &args).await,
         Command::Rollback(args) => rollback::run(context, &args).await,
         Command::Undeploy(args) => undeploy::run(context, &args).await,
+        Command::Unlock(args) => unlock::run(context, &args).await,
+        Command::Tail(args) => tail::run(context, &args).await,
+        Command::Doctor(args) => doctor::run(context, &args).await,
         Command::Package(args) => package::run(context, &args).await,
         Command::Local(command) => local::run(context, command).await,
+        Command::Policy(args) => policy::run(context, &args).await,
         Command::Config(args) => config::run(context, &args),
         Command::Completions(args) => Ok(completions::run(context, &args)),
     }

@@ -1,18 +1,23 @@
 //! `lzap package`: build and zip; path, size and hash on stdout.
 
 use serde_json::json;
+use tokio::sync::Notify;
 
 use crate::cli::StageArgs;
 use crate::commands::artifact;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::ui::progress::Progress;
 
 pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, CliError> {
     let loaded = context.load(args.stage.as_deref())?;
     let settings = loaded.settings(context, args.stage.as_deref())?;
     let project = artifact::project(&loaded, &settings)?;
-    let built = artifact::build(context.printer, &project, &settings).await?;
+    let built = {
+        let progress = Progress::new(context.printer);
+        artifact::build(context.printer, &progress, &project, &settings, &Notify::new()).await?
+    };
     let artifact = &built.artifact;
     context.printer.data(format_args!(
         "path    {}\nbytes   {}\nsha256  {}\n",

@@ -1,43 +1,70 @@
-//! `lzap rollback`: the alias back to an older version; one write. Works while the live version is broken.
+//! `lzap rollback`: the alias back to an older version; one write, the lock apart. Works while the live version is
+//! broken.
 
 use std::time::Instant;
 
 use lzap_aws::Scope;
 use lzap_core::desired::{Desired, Rollback};
+use lzap_core::observed::Observed;
 use lzap_core::plan::plan;
-use serde_json::json;
+use lzap_core::settings::Settings;
+use lzap_core::step::Plan;
+use serde_json::{Value, json};
 
 use crate::cli::RollbackArgs;
 use crate::commands::deploy;
+use crate::commands::session::Session;
 use crate::context::{Context, Target};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::ui::progress::Progress;
 use crate::ui::{report, text};
 
 pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, CliError> {
     let started = Instant::now();
-    let settings =
-        context.load(args.stage.stage.as_deref())?.settings(context, args.stage.stage.as_deref())?;
-    let target = Target::connect(context, &settings).await?;
-    let observed = lzap_aws::observe(&target.clients, &target.names, Scope::Status).await?;
-    let wanted = args.to.clone().map_or(Rollback::Previous, Rollback::To);
-    let plan = plan(&Desired::Version(wanted), &observed)?;
-    deploy::show(context, &plan);
-    let applied = deploy::apply(context, &target, &plan).await?;
-    let live = observed.alias.as_ref().map(|alias| alias.version.clone());
-    let version = applied.version.or(live);
+    let stage = args.stage.stage.as_deref();
+    let settings = context.load(stage)?.settings(context, stage)?;
+    let desired = Desired::Version(args.to.clone().map_or(Rollback::Previous, Rollback::To));
+    let step = Move { command: "rollback", verb: "Rolled back", desired, wait: args.wait.wait, started };
+    let document = move_alias(context, &settings, step).await?;
+    context.printer.json(&document);
+    Ok(Exit::Done)
+}
+
+/// A command that moves the alias and nothing else.
+pub(crate) struct Move {
+    pub(crate) command: &'static str,
+    pub(crate) verb: &'static str,
+    pub(crate) desired: Desired,
+    pub(crate) wait: bool,
+    pub(crate) started: Instant,
+}
+
+/// Moves the alias, says so, and answers the report.
+pub(crate) async fn move_alias(
+    context: &Context,
+    settings: &Settings,
+    step: Move,
+) -> Result<Value, CliError> {
+    let target = Target::connect(context, settings).await?;
+    let mut session = Session::new(context, &target, step.command, step.wait);
+    let moved = moved(context, &mut session, &step.desired).await;
+    let version = session.applied.version().map(str::to_owned);
+    session.close().await;
+    let (observed, plan) = moved?;
+    let version = version.or(observed.alias.as_ref().map(|alias| alias.version.clone()));
     let url = observed.api().map(|api| api.endpoint.clone()).unwrap_or_default();
     context.printer.status(
-        if plan.is_empty() { "Unchanged" } else { "Rolled back" },
+        if plan.is_empty() { "Unchanged" } else { step.verb },
         format_args!(
             "{} (version {}) in {}",
             target.names.function(),
             version.as_deref().unwrap_or("?"),
-            text::seconds(started.elapsed())
+            text::seconds(step.started.elapsed())
         ),
     );
     context.printer.data(format_args!("{url}\n"));
-    context.printer.json(&report::with(
+    Ok(report::with(
         report::place(&target.names),
         json!({
             "url": url,
@@ -45,6 +72,19 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
             "changes": report::changes(&plan),
             "aws_calls": target.clients.calls(),
         }),
-    ));
-    Ok(Exit::Done)
+    ))
+}
+
+/// Locks before it looks: nearly always there is something to do, and what was seen can't change any more.
+async fn moved(
+    context: &Context,
+    session: &mut Session<'_>,
+    desired: &Desired,
+) -> Result<(Observed, Plan), CliError> {
+    session.lock_first().await?;
+    let observed = session.observe(Scope::Versions).await?;
+    let plan = plan(desired, &observed)?;
+    deploy::show(context, &plan);
+    session.carry_out(&plan, &Progress::new(context.printer)).await?;
+    Ok((observed, plan))
 }

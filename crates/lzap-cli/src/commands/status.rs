@@ -11,28 +11,24 @@ use lzap_core::step::Plan;
 use serde_json::{Value, json};
 
 use crate::cli::StatusArgs;
+use crate::commands::Stages;
 use crate::context::{Context, Target};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::ui::{plan_view, report};
+use crate::ui::plan_view::View;
+use crate::ui::report;
 
 pub(crate) async fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
-    let loaded = context.load(args.stage.stage.as_deref())?;
-    let stages = if args.all { loaded.stages() } else { Vec::new() };
-    if !args.all {
-        let settings = loaded.settings(context, args.stage.stage.as_deref())?;
-        let document = Status::read(context, settings).await?.show(context);
-        context.printer.json(&document);
-        return Ok(Exit::Done);
-    }
+    let stages = Stages::load(context, &args.stages)?;
     let mut documents = Vec::new();
-    for stage in stages {
-        let settings = loaded.settings(context, Some(&stage))?;
+    for stage in &stages.names {
+        let settings = stages.loaded.settings(context, stage.as_deref())?;
         documents.push(Status::read(context, settings).await?.show(context));
-        context.printer.data("\n");
+        if stages.all {
+            context.printer.data("\n");
+        }
     }
-    context.printer.json(&json!({ "stages": documents }));
-    Ok(Exit::Done)
+    Ok(stages.report(context, documents))
 }
 
 struct Status {
@@ -44,7 +40,7 @@ struct Status {
 impl Status {
     async fn read(context: &Context, settings: Settings) -> Result<Self, CliError> {
         let target = Target::connect(context, &settings).await?;
-        let observed = lzap_aws::observe(&target.clients, &target.names, Scope::Status).await?;
+        let observed = lzap_aws::observe(&target.clients, &target.names, Scope::Stage).await?;
         let drift = drift(&settings, &target, &observed)?;
         Ok(Self { target, observed, drift })
     }
@@ -68,8 +64,8 @@ impl Status {
              artifact  sha256 {sha256}\ndrift     {}\n{}",
             live.number,
             release.time,
-            if self.drift.is_empty() { "none".to_owned() } else { plan_view::summary(&self.drift) },
-            plan_view::changes(&self.drift, "          "),
+            if self.drift.is_empty() { "none".to_owned() } else { View::of(&self.drift).summary() },
+            View::of(&self.drift).changes("          "),
         ));
         report::with(
             report::place(names),

@@ -1,7 +1,10 @@
-//! Everything that a person sees: the printer, the progress line, plans, reports, questions.
+//! Everything that a person sees: the printer, the progress line, plans, policies, reports, questions.
 
 pub(crate) mod ask;
+pub(crate) mod check_view;
+pub(crate) mod log_view;
 pub(crate) mod plan_view;
+pub(crate) mod policy_view;
 pub(crate) mod printer;
 pub(crate) mod progress;
 pub(crate) mod report;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
-use lzap_core::step::{Action, Call, Change, Plan};
+use lzap_core::step::{Action, Call, Change, Origin, Plan};
 use serde_json::Value;
 
 use crate::ui::text::count;
@@ -13,35 +13,51 @@ const CREATE: Style = AnsiColor::Green.on_default();
 const UPDATE: Style = AnsiColor::Yellow.on_default();
 const DELETE: Style = AnsiColor::Red.on_default();
 
-/// `4 to create, 1 to change`.
-pub(crate) fn summary(plan: &Plan) -> String {
-    if plan.is_empty() {
-        return "nothing to do".to_owned();
-    }
-    let number =
-        |actions: &[Action]| plan.changes.iter().filter(|change| actions.contains(&change.action)).count();
-    [
-        (number(&[Action::Create]), "to create"),
-        (number(&[Action::Update]), "to change"),
-        (number(&[Action::Replace]), "to replace"),
-        (number(&[Action::Delete]), "to delete"),
-    ]
-    .into_iter()
-    .filter(|(number, _)| *number > 0)
-    .map(|(number, what)| format!("{number} {what}"))
-    .collect::<Vec<_>>()
-    .join(", ")
+/// A plan, or a part of it.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) plan: &'a Plan,
+    /// Which changes are shown, by their place.
+    pub(crate) shown: &'a dyn Fn(usize) -> bool,
 }
 
-/// The changes, a line or a few each; deletions last. `indent` is put before each line.
-pub(crate) fn changes(plan: &Plan, indent: &str) -> String {
-    let mut text = String::new();
-    let (kept, gone): (Vec<_>, Vec<_>) =
-        plan.changes.iter().enumerate().partition(|(_, change)| change.action != Action::Delete);
-    for (id, change) in kept.into_iter().chain(gone) {
-        render(&mut text, plan, id, change, indent);
+impl<'a> View<'a> {
+    /// The whole plan.
+    pub(crate) fn of(plan: &'a Plan) -> Self {
+        Self { plan, shown: &|_| true }
     }
-    text
+
+    fn shown(self) -> impl Iterator<Item = (usize, &'a Change)> {
+        self.plan.changes.iter().enumerate().filter(move |(id, _)| (self.shown)(*id))
+    }
+
+    /// `4 to create, 1 to change`.
+    pub(crate) fn summary(self) -> String {
+        let number =
+            |actions: &[Action]| self.shown().filter(|(_, change)| actions.contains(&change.action)).count();
+        let parts: Vec<String> = [
+            (number(&[Action::Create]), "to create"),
+            (number(&[Action::Update]), "to change"),
+            (number(&[Action::Replace]), "to replace"),
+            (number(&[Action::Delete]), "to delete"),
+        ]
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| format!("{number} {what}"))
+        .collect();
+        if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
+    }
+
+    /// The changes, a line or a few each; deletions last. `indent` is put before each line.
+    pub(crate) fn changes(self, indent: &str) -> String {
+        let mut text = String::new();
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            self.shown().partition(|(_, change)| change.action != Action::Delete);
+        for (id, change) in kept.into_iter().chain(gone) {
+            render(&mut text, self.plan, id, change, indent);
+        }
+        text
+    }
 }
 
 fn render(text: &mut String, plan: &Plan, id: usize, change: &Change, indent: &str) {
@@ -58,7 +74,8 @@ fn render(text: &mut String, plan: &Plan, id: usize, change: &Change, indent: &s
         .iter()
         .map(|field| {
             let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
-            format!("{} {} → {}", field.field, side(&field.before), side(&field.after))
+            let by_hand = if field.origin == Origin::Drift { " (changed by hand)" } else { "" };
+            format!("{} {} → {}{by_hand}", field.field, side(&field.before), side(&field.after))
         })
         .collect();
     lines.extend(policies(plan, id));

@@ -2,8 +2,11 @@
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
 
 use anstyle::{AnsiColor, Style};
+use tokio::io::Interest;
+use tokio::net::unix::pipe::Sender;
 
 use crate::cli::{Color, Global, Output};
 
@@ -11,6 +14,8 @@ use crate::cli::{Color, Global, Output};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Printer {
     pub(crate) output: Output,
+    /// Whether text was asked for by name: then it is text even in a pipe.
+    text_wanted: bool,
     quiet: bool,
     pub(crate) verbose: u8,
 }
@@ -28,12 +33,17 @@ impl Printer {
             Color::Never => anstream::ColorChoice::Never,
         };
         choice.write_global();
-        Self { output: global.output, quiet: global.quiet, verbose: global.verbose }
+        Self {
+            output: global.output.unwrap_or(Output::Text),
+            text_wanted: global.output == Some(Output::Text),
+            quiet: global.quiet,
+            verbose: global.verbose,
+        }
     }
 
     /// A printer for an error that was found before the options were.
     pub(crate) fn json_only() -> Self {
-        Self { output: Output::Json, quiet: true, verbose: 0 }
+        Self { output: Output::Json, text_wanted: false, quiet: true, verbose: 0 }
     }
 
     /// A line of talk, with cargo's right-aligned verb.
@@ -72,6 +82,20 @@ impl Printer {
         }
     }
 
+    /// Whether a stream of lines is for a person: on a terminal, or where text was asked for by name.
+    pub(crate) fn streams_text(self) -> bool {
+        self.output == Output::Text && (self.text_wanted || std::io::stdout().is_terminal())
+    }
+
+    /// One line of a stream on stdout, whatever it carries.
+    ///
+    /// # Errors
+    /// The reader went away: there is no reason to go on.
+    pub(crate) fn line(self, text: &str) -> std::io::Result<()> {
+        let mut stdout = anstream::stdout().lock();
+        writeln!(stdout, "{text}").and_then(|()| stdout.flush())
+    }
+
     /// Whether progress may be drawn over itself.
     pub(crate) fn draws_progress(self) -> bool {
         !self.quiet
@@ -79,6 +103,19 @@ impl Printer {
             && std::io::stderr().is_terminal()
             && std::env::var_os("CI").is_none()
     }
+}
+
+/// Returns when the reader of stdout goes away (`lzap tail | head -1`); never where that can't be told: a file can't be
+/// watched, and a terminal that closes sends a signal of its own.
+pub(crate) async fn reader_gone() {
+    // Nothing is written through it, so that it may block doesn't matter.
+    let watched = std::io::stdout().as_fd().try_clone_to_owned().and_then(Sender::from_owned_fd_unchecked);
+    if let Ok(watched) = watched
+        && watched.ready(Interest::ERROR).await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 /// An error: to stderr whatever the options say.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lzap_core::names::{ALIAS, Names};
-use lzap_core::step::{Change, Plan};
+use lzap_core::step::{Change, Origin, Plan};
 use serde_json::{Value, json};
 
 /// Where something was deployed.
@@ -33,7 +33,14 @@ fn change(change: &Change) -> Value {
     let fields: Vec<Value> = change
         .fields
         .iter()
-        .map(|field| json!({"field": field.field, "before": field.before, "after": field.after}))
+        .map(|field| {
+            json!({
+                "field": field.field,
+                "before": field.before,
+                "after": field.after,
+                "drift": field.origin == Origin::Drift,
+            })
+        })
         .collect();
     json!({
         "resource": change.resource.as_str(),

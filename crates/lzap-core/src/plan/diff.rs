@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::desired::{FunctionConfig, Stage};
-use crate::observed::{Api, AutoDeploy, Function, LiveRule, Version};
+use crate::desired::{self, FunctionConfig, Stage};
+use crate::observed::{Api, AutoDeploy, Function, LiveRule, Role, Version};
 use crate::step::{Action, ApiRef, Call, FieldChange, IntegrationRef};
 
 pub(super) const ARCHITECTURE: &str = "architecture";
@@ -17,7 +17,6 @@ pub(super) fn function_fields(
     function: &Function,
     stage: &Stage,
     mut fields: Vec<FieldChange>,
-    tags_differ: bool,
 ) -> Vec<FieldChange> {
     if function.code_sha256 != stage.artifact.code_sha256 {
         let short = |sha: &str| sha.chars().take(8).collect::<String>();
@@ -27,15 +26,21 @@ pub(super) fn function_fields(
             format!("{} ({} bytes)", short(&stage.artifact.code_sha256), stage.artifact.bytes),
         ));
     }
-    if tags_differ {
-        let differing = stage.tags.iter().filter(|(key, value)| function.tags.get(*key) != Some(value));
-        fields.extend(differing.map(|(key, value)| FieldChange {
-            field: format!("tags.{key}"),
-            before: function.tags.get(key).cloned(),
-            after: Some(value.clone()),
-        }));
-    }
+    fields.extend(missing_tags(&function.tags, &stage.tags));
     fields
+}
+
+/// The tags that are missing or have another value. Further ones are somebody else's, and stay.
+pub(super) fn missing_tags(
+    live: &BTreeMap<String, String>,
+    wanted: &BTreeMap<String, String>,
+) -> Vec<FieldChange> {
+    let differing = wanted.iter().filter(|(key, value)| live.get(*key) != Some(value));
+    differing
+        .map(|(key, value)| {
+            FieldChange::of(format!("tags.{key}"), live.get(key).cloned(), Some(value.clone()))
+        })
+        .collect()
 }
 
 /// The settings that differ, with units. Environment values are secrets: only that they differ is said.
@@ -62,14 +67,35 @@ pub(super) fn config_changes(live: &FunctionConfig, wanted: &FunctionConfig) -> 
     for key in keys {
         let (before, after) = (live.environment.get(key), wanted.environment.get(key));
         if before != after {
-            changes.push(FieldChange {
-                field: format!("environment.{key}"),
-                before: before.map(|_| "(hidden)".to_owned()),
-                after: after.map(|_| "(hidden)".to_owned()),
-            });
+            let hidden = |value: Option<&String>| value.map(|_| "(hidden)".to_owned());
+            changes.push(FieldChange::of(format!("environment.{key}"), hidden(before), hidden(after)));
         }
     }
     changes
+}
+
+/// The calls that bring a role in line, in their order: the boundary first, since an account may want it in place
+/// before it lets anything else of the role change.
+pub(super) fn role_calls(live: &Role, wanted: &desired::Role) -> (Vec<Call>, Vec<FieldChange>) {
+    let (mut calls, mut fields) = (Vec::new(), Vec::new());
+    if live.permissions_boundary != wanted.permissions_boundary {
+        let (before, after) = (live.permissions_boundary.clone(), wanted.permissions_boundary.clone());
+        fields.push(FieldChange::of("permissions boundary", before, after));
+        calls.push(match &wanted.permissions_boundary {
+            Some(boundary) => Call::PutPermissionsBoundary(boundary.clone()),
+            None => Call::DeletePermissionsBoundary,
+        });
+    }
+    if live.trust_policy != wanted.trust_policy {
+        fields.push(FieldChange::new("trust policy", &live.trust_policy, &wanted.trust_policy).drifted());
+        calls.push(Call::UpdateTrustPolicy(wanted.trust_policy.clone()));
+    }
+    if live.policy.as_ref() != Some(&wanted.policy) {
+        let before = live.policy.as_ref().map(ToString::to_string);
+        fields.push(FieldChange::of("policy", before, Some(wanted.policy.to_string())));
+        calls.push(Call::PutRolePolicy(wanted.policy.clone()));
+    }
+    (calls, fields)
 }
 
 pub(super) fn rule_fields(
@@ -85,10 +111,12 @@ pub(super) fn rule_fields(
         fields.push(FieldChange::new("schedule", &live.schedule, schedule));
     }
     if !live.enabled {
-        fields.push(FieldChange::new("state", "disabled", "enabled"));
+        fields.push(FieldChange::new("state", "disabled", "enabled").drifted());
     }
     if target_differs {
-        fields.push(FieldChange::new("target", "another", "the alias, with a warm ping"));
+        let before = live.targets.first().map(|target| target.arn.clone());
+        let after = Some("the alias, with a warm ping".to_owned());
+        fields.push(FieldChange::of("target", before, after));
     }
     (Action::Update, fields)
 }
@@ -109,28 +137,20 @@ pub(super) fn api_calls(
     let target = match (routed, spare) {
         (Some(routed), _) => {
             if !fits(&routed.uri, &routed.payload_format) {
-                fields.push(FieldChange::new("integration", &routed.uri, alias_arn));
+                fields.push(FieldChange::new("integration", &routed.uri, alias_arn).drifted());
                 calls.push(Call::UpdateIntegration { api: known.clone(), integration: routed.id.clone() });
             }
             IntegrationRef::Known(routed.id.clone())
         }
         (None, Some(spare)) => IntegrationRef::Known(spare.id.clone()),
         (None, None) => {
-            fields.push(FieldChange {
-                field: "integration".to_owned(),
-                before: None,
-                after: Some(alias_arn.to_owned()),
-            });
+            fields.push(FieldChange::of("integration", None, Some(alias_arn.to_owned())));
             calls.push(Call::CreateIntegration(known.clone()));
             IntegrationRef::Created
         }
     };
     if routed.is_none() {
-        fields.push(FieldChange {
-            field: "route".to_owned(),
-            before: None,
-            after: Some("$default".to_owned()),
-        });
+        fields.push(FieldChange::of("route", None, Some("$default".to_owned())));
         calls.push(match route {
             Some(route) => {
                 Call::UpdateRoute { api: known.clone(), route: route.id.clone(), integration: target }
@@ -141,15 +161,11 @@ pub(super) fn api_calls(
     match api.default_stage {
         Some(AutoDeploy::On) => {}
         Some(AutoDeploy::Off) => {
-            fields.push(FieldChange::new("automatic deployment", "off", "on"));
+            fields.push(FieldChange::new("automatic deployment", "off", "on").drifted());
             calls.push(Call::UpdateStage(known));
         }
         None => {
-            fields.push(FieldChange {
-                field: "stage".to_owned(),
-                before: None,
-                after: Some("$default".to_owned()),
-            });
+            fields.push(FieldChange::of("stage", None, Some("$default".to_owned())));
             calls.push(Call::CreateStage { api: known, tags: tags.clone() });
         }
     }

@@ -4,16 +4,17 @@
 //! again after the plan was carried out plans nothing; any part of a plan carried out and planned again gives the
 //! rest; nothing is deleted while something points to it; after an undeploy nothing remains.
 //!
-//! `deploy` plans a whole stage, `rollback` one alias write, `undeploy` the deletions; `diff` says what differs.
+//! `deploy` plans a whole stage, `alias` a rollback and the end of a canary, `undeploy` the deletions; `diff` says what
+//! differs.
 
+mod alias;
 mod deploy;
 mod diff;
-mod rollback;
 mod undeploy;
 
 use std::collections::BTreeMap;
 
-use crate::desired::Desired;
+use crate::desired::{Desired, Stage};
 use crate::names::Names;
 use crate::observed::{Observed, is_ours};
 use crate::step::{Action, Call, Change, FieldChange, Plan, Resource, Step, StepId};
@@ -23,11 +24,29 @@ use crate::step::{Action, Call, Change, FieldChange, Plan, Resource, Step, StepI
 /// # Errors
 /// A resource with the stage's name belongs to somebody else; a rollback has nowhere to go.
 pub fn plan(desired: &Desired, observed: &Observed) -> Result<Plan, PlanError> {
-    refuse_foreign(observed)?;
     match desired {
-        Desired::Stage(stage) => Ok(deploy::plan(stage, observed)),
-        Desired::Version(rollback) => rollback::plan(rollback, observed),
-        Desired::Nothing(undeploy) => Ok(undeploy::plan(*undeploy, observed)),
+        Desired::Stage(stage) => {
+            refuse_moved_role(stage, observed)?;
+            if !stage.adopt {
+                refuse_foreign(observed)?;
+                refuse_foreign_parts(observed, stage.keep_warm.is_some())?;
+            }
+            deploy::plan(stage, observed)
+        }
+        Desired::Version(rollback) => {
+            refuse_foreign(observed)?;
+            alias::rollback(rollback, observed)
+        }
+        Desired::Canary(ending) => {
+            refuse_foreign(observed)?;
+            alias::ending(*ending, observed)
+        }
+        Desired::Nothing(undeploy) => {
+            if !undeploy.adopt {
+                refuse_foreign(observed)?;
+            }
+            Ok(undeploy::plan(*undeploy, observed))
+        }
     }
 }
 
@@ -39,7 +58,7 @@ pub enum PlanError {
     #[diagnostic(
         code(lzap::plan::not_ours),
         help(
-            "lzap touches nothing that it did not make: rename the app or the stage in lzap.toml, or delete that {resource}"
+            "lzap touches nothing that it did not make: rename the app or the stage in lzap.toml, or take it over with `--adopt`"
         )
     )]
     NotOurs {
@@ -49,6 +68,24 @@ pub enum PlanError {
         name: String,
         /// The app.
         app: String,
+        /// The stage.
+        stage: String,
+    },
+    /// The role is under another path.
+    #[error("role `{role}` exists under the path `{live}`, and AWS can't move it to `{wanted}`")]
+    #[diagnostic(
+        code(lzap::plan::role_path),
+        help(
+            "write `role_path = \"{live}\"` into lzap.toml, or make it anew: `lzap undeploy {stage}`, then deploy again"
+        )
+    )]
+    RolePath {
+        /// The role.
+        role: String,
+        /// Where it is.
+        live: String,
+        /// Where it should be.
+        wanted: String,
         /// The stage.
         stage: String,
     },
@@ -73,6 +110,29 @@ pub enum PlanError {
         /// The versions that exist.
         existing: String,
     },
+    /// A canary gets a part of the traffic, and isn't what is being deployed.
+    #[error("version {version} gets {percent} % of the traffic as a canary")]
+    #[diagnostic(
+        code(lzap::plan::canary_runs),
+        help("end it first: `lzap deploy {stage} --promote` or `lzap deploy {stage} --abort`")
+    )]
+    CanaryRuns {
+        /// The canary.
+        version: String,
+        /// Its share.
+        percent: u8,
+        /// The stage.
+        stage: String,
+    },
+    /// There is no canary to end.
+    #[error("no canary runs: version {live} gets all of the traffic")]
+    #[diagnostic(code(lzap::plan::no_canary), help("begin one with `lzap deploy {stage} --canary 10%`"))]
+    NoCanary {
+        /// The stage.
+        stage: String,
+        /// The live version.
+        live: String,
+    },
     /// The version isn't there.
     #[error("version {version} does not exist")]
     #[diagnostic(code(lzap::plan::no_such_version), help("these exist: {existing}"))]
@@ -90,16 +150,52 @@ impl PlanError {
     }
 }
 
+/// The function and the role are what carries a stage: without its tags they are somebody else's stage.
 fn refuse_foreign(observed: &Observed) -> Result<(), PlanError> {
     let names = &observed.names;
-    let check = |resource, name: String, tags: Option<&BTreeMap<String, String>>| match tags {
-        Some(tags) if !is_ours(tags, names) => {
-            Err(PlanError::NotOurs { resource, name, app: names.app.clone(), stage: names.stage.clone() })
+    let is_foreign = |tags: Option<&BTreeMap<String, String>>| tags.is_some_and(|tags| !is_ours(tags, names));
+    if is_foreign(observed.function.as_ref().map(|function| &function.tags)) {
+        return Err(not_ours(observed, "function", names.function()));
+    }
+    if is_foreign(observed.role.as_ref().map(|role| &role.tags)) {
+        return Err(not_ours(observed, "role", names.role()));
+    }
+    Ok(())
+}
+
+/// What a deploy would change beside them. An undeploy leaves these where they are.
+fn refuse_foreign_parts(observed: &Observed, keep_warm: bool) -> Result<(), PlanError> {
+    let names = &observed.names;
+    if observed.log_group.as_ref().is_some_and(|group| !group.ours) {
+        return Err(not_ours(observed, "log group", names.log_group()));
+    }
+    if keep_warm && observed.rule.as_ref().is_some_and(|rule| !rule.ours) {
+        return Err(not_ours(observed, "rule", names.keep_warm_rule()));
+    }
+    match observed.api() {
+        Some(api) if !is_ours(&api.tags, names) => {
+            Err(not_ours(observed, "HTTP API", format!("{} ({})", names.api(), api.id)))
         }
         _ => Ok(()),
-    };
-    check("function", names.function(), observed.function.as_ref().map(|f| &f.tags))?;
-    check("role", names.role(), observed.role.as_ref().map(|r| &r.tags))
+    }
+}
+
+fn not_ours(observed: &Observed, resource: &'static str, name: String) -> PlanError {
+    let Names { app, stage, .. } = observed.names.clone();
+    PlanError::NotOurs { resource, name, app, stage }
+}
+
+/// A role that exists can't change its path.
+fn refuse_moved_role(stage: &Stage, observed: &Observed) -> Result<(), PlanError> {
+    match (&stage.role, &observed.role) {
+        (Some(wanted), Some(live)) if wanted.path != live.path => Err(PlanError::RolePath {
+            role: stage.names.role(),
+            live: live.path.clone(),
+            wanted: wanted.path.clone(),
+            stage: stage.names.stage.clone(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Collects changes and steps.

@@ -1,7 +1,7 @@
 //! The plan of an undeploy: what calls goes before what is called, the bucket last.
 
 use crate::desired::Undeploy;
-use crate::observed::Observed;
+use crate::observed::{Observed, Role, is_ours};
 use crate::plan::Builder;
 use crate::plan::deploy::delete_rule;
 use crate::step::{Action, Call, Plan, Resource, StepId};
@@ -9,10 +9,10 @@ use crate::step::{Action, Call, Plan, Resource, StepId};
 pub(super) fn plan(undeploy: Undeploy, observed: &Observed) -> Plan {
     let names = &observed.names;
     let mut builder = Builder::default();
-    if let Some(rule) = &observed.rule {
+    if let Some(rule) = observed.rule.as_ref().filter(|rule| rule.ours || undeploy.adopt) {
         delete_rule(&mut builder, names.keep_warm_rule(), rule);
     }
-    for api in &observed.apis {
+    for api in observed.apis.iter().filter(|api| is_ours(&api.tags, names) || undeploy.adopt) {
         let change = builder.change(Resource::Api, api.id.clone(), Action::Delete);
         builder.step(change, Call::DeleteApi(api.id.clone()), []);
     }
@@ -22,11 +22,9 @@ pub(super) fn plan(undeploy: Undeploy, observed: &Observed) -> Plan {
         builder.step(change, Call::DeleteFunction, callers)
     });
     if let Some(role) = &observed.role {
-        let change = builder.change(Resource::Role, names.role(), Action::Delete);
-        let emptied = role.policy.is_some().then(|| builder.step(change, Call::DeleteRolePolicy, function));
-        builder.step(change, Call::DeleteRole, emptied.or(function));
+        delete_role(&mut builder, names.role(), role, function);
     }
-    if observed.log_group.is_some() && undeploy == Undeploy::Everything {
+    if observed.log_group.as_ref().is_some_and(|group| group.ours || undeploy.adopt) && !undeploy.keep_logs {
         let change = builder.change(Resource::LogGroup, names.log_group(), Action::Delete);
         builder.step(change, Call::DeleteLogGroup, function);
     }
@@ -34,17 +32,32 @@ pub(super) fn plan(undeploy: Undeploy, observed: &Observed) -> Plan {
     builder.finish()
 }
 
-/// The stage's objects; then the bucket itself, if lzap made it and no other stage uses it.
+/// A role goes only without policies: lzap's own, and whatever somebody added.
+fn delete_role(builder: &mut Builder, name: String, role: &Role, function: Option<StepId>) {
+    let change = builder.change(Resource::Role, name, Action::Delete);
+    let inline = role.inline.iter().map(|name| Call::DeleteRolePolicy(name.clone()));
+    let attached = role.attached.iter().map(|arn| Call::DetachRolePolicy(arn.clone()));
+    let emptied: Vec<StepId> =
+        inline.chain(attached).map(|call| builder.step(change, call, function)).collect();
+    builder.step(change, Call::DeleteRole, function.into_iter().chain(emptied));
+}
+
+/// The stage's objects, the lock last of all; then the bucket itself, if lzap made it and no other stage uses it.
 fn bucket(builder: &mut Builder, observed: &Observed, function: Option<StepId>) {
     let names = &observed.names;
     let Some(bucket) = &observed.bucket else { return };
-    let mut emptied = function;
-    if !bucket.objects.is_empty() {
+    let lock = names.lock_key();
+    let keys: Vec<String> =
+        bucket.objects.iter().map(|object| object.key.clone()).filter(|key| *key != lock).collect();
+    let deletes_bucket = bucket.managed && (bucket.empty || !bucket.objects.is_empty());
+    if !keys.is_empty() {
         let change = builder.change(Resource::Artifact, names.prefix(), Action::Delete);
-        emptied = Some(builder.step(change, Call::DeleteObjects(bucket.objects.clone()), function));
+        builder.step(change, Call::DeleteObjects(keys), function);
     }
-    if bucket.managed {
+    if deletes_bucket {
         let change = builder.change(Resource::Bucket, names.bucket(), Action::Delete);
-        builder.step(change, Call::DeleteBucketIfEmpty, emptied);
+        let all: Vec<StepId> = (0..builder.plan.steps.len()).collect();
+        let unlocked = builder.step(change, Call::DeleteObjects(vec![lock]), all);
+        builder.step(change, Call::DeleteBucketIfEmpty, [unlocked]);
     }
 }

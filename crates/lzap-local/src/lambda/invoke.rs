@@ -27,6 +27,11 @@ const ASYNC_WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(
 const ASYNC_PATIENCE: Duration = Duration::from_mins(1);
 /// How long the answer is held back for the worker to ask for more; after that it works on behind the answer.
 const SETTLE: Duration = Duration::from_millis(200);
+/// How long a function may take to start.
+const INIT: Duration = Duration::from_secs(INIT_SECS as u64);
+/// The same for one that an emulator starts, whose code runs about ten times slower. The time of an invocation is the
+/// user's own setting and stays.
+const EMULATED_INIT: Duration = Duration::from_secs(30);
 
 /// An invocation, as the API or another service asks for it.
 #[derive(Clone, Debug)]
@@ -252,10 +257,11 @@ struct Numbers {
     init: Option<Duration>,
 }
 
-/// The init phase: ten seconds of its own. The failure is logged; the invocation decides what follows.
+/// The init phase: ten seconds of its own, more where an emulator makes it long. The failure is logged; the invocation
+/// decides what follows.
 async fn initialize(environment: &mut Environment, request_id: &str) -> Result<Duration, Cause> {
     let began = Instant::now();
-    let limit = Duration::from_secs(u64::from(INIT_SECS));
+    let limit = if environment.is_foreign() { EMULATED_INIT } else { INIT };
     match environment.start(began + limit).await {
         Ok(()) => {
             let took = began.elapsed();

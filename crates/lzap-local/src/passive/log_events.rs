@@ -4,6 +4,7 @@
 //! killed process cut off is skipped when the file is read again. Each group keeps its newest
 //! [`EVENTS_PER_GROUP`] events. What is read from them is `log_queries`'.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -68,23 +69,23 @@ enum Line {
 
 /// Why a request is refused: code and message.
 #[derive(Debug)]
-pub(crate) struct Refusal(pub(super) &'static str, pub(super) &'static str);
+pub(crate) struct Refusal(pub(super) &'static str, pub(super) Cow<'static, str>);
 
 impl Refusal {
     /// The group doesn't exist.
     pub(crate) fn no_group() -> Self {
-        Self("ResourceNotFoundException", "The specified log group does not exist.")
+        Self("ResourceNotFoundException", "The specified log group does not exist.".into())
     }
 
     /// The stream doesn't exist.
     pub(super) fn no_stream() -> Self {
-        Self("ResourceNotFoundException", "The specified log stream does not exist.")
+        Self("ResourceNotFoundException", "The specified log stream does not exist.".into())
     }
 }
 
 impl From<Refusal> for Answer {
     fn from(Refusal(code, message): Refusal) -> Self {
-        answer::aws_json_error(400, code, message)
+        answer::aws_json_error(400, code, &message)
     }
 }
 
@@ -170,11 +171,14 @@ impl LogEvents {
         if stream.is_empty() || stream.contains([':', '*']) {
             return Err(Refusal(
                 "InvalidParameterException",
-                "1 validation error detected: Value at 'logStreamName' failed to satisfy constraint: Member must satisfy regular expression pattern: [^:*]*",
+                "1 validation error detected: Value at 'logStreamName' failed to satisfy constraint: Member must satisfy regular expression pattern: [^:*]*".into(),
             ));
         }
         if self.read(id, |group| group.streams.contains_key(stream)) {
-            return Err(Refusal("ResourceAlreadyExistsException", "The specified log stream already exists"));
+            return Err(Refusal(
+                "ResourceAlreadyExistsException",
+                "The specified log stream already exists".into(),
+            ));
         }
         self.append(id, stream, Vec::new(), now_ms);
         Ok(json!({}))
@@ -213,7 +217,7 @@ impl LogEvents {
             .collect();
         if !events.is_sorted_by_key(|(ms, _)| *ms) {
             let message = "Log events in a single PutLogEvents request must be in chronological order.";
-            return Err(Refusal("InvalidParameterException", message));
+            return Err(Refusal("InvalidParameterException", message.into()));
         }
         self.append(id, stream, events, now_ms);
         Ok(json!({ "nextSequenceToken": format!("{now_ms:056}") }))

@@ -84,10 +84,8 @@ pub(super) fn get(group: &Group, body: &Value) -> Result<Value, Refusal> {
 
 /// AWS: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html>
 pub(super) fn filter(group: &Group, body: &Value) -> Result<Value, Refusal> {
-    let pattern = Pattern::parse(body["filterPattern"].as_str().unwrap_or_default()).ok_or(Refusal(
-        "InvalidParameterException",
-        "Invalid filter pattern: lzap's embedded cloud knows terms, \"quoted terms\", ?any and -none, no JSON or regular expressions",
-    ))?;
+    let pattern = Pattern::parse(body["filterPattern"].as_str().unwrap_or_default())
+        .map_err(|message| Refusal("InvalidParameterException", message.into()))?;
     let names: Option<Vec<&str>> =
         body["logStreamNames"].as_array().map(|names| names.iter().filter_map(Value::as_str).collect());
     let prefix = body["logStreamNamePrefix"].as_str().unwrap_or_default();

@@ -10,6 +10,7 @@ mod chunked;
 pub(crate) mod events;
 pub(crate) mod iam;
 mod log_events;
+mod log_json;
 mod log_pattern;
 mod log_queries;
 pub(crate) mod logs;

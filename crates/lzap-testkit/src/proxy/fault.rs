@@ -155,13 +155,18 @@ mod tests {
         let kinds = ["a", "b", "b", "a", "b"];
         let second_b = || Trigger::of_kind("b", 2);
         assert_eq!(met(Fault::ResetAfter, second_b(), &kinds), [false, false, true, false, false]);
-        assert_eq!(met(Fault::Refused(refusal.clone()), second_b(), &kinds), [false, false, true, false, true]);
-        assert_eq!(met(Fault::RefusedOnce(refusal.clone()), second_b(), &kinds), [
-            false, false, true, false, false
-        ]);
+        assert_eq!(
+            met(Fault::Refused(refusal.clone()), second_b(), &kinds),
+            [false, false, true, false, true]
+        );
+        assert_eq!(
+            met(Fault::RefusedOnce(refusal.clone()), second_b(), &kinds),
+            [false, false, true, false, false]
+        );
         // Whatever comes fourth; then what is of its kind.
-        assert_eq!(met(Fault::Refused(refusal), Trigger::call(4), &["a", "b", "b", "a", "b", "a"]), [
-            false, false, false, true, false, true
-        ]);
+        assert_eq!(
+            met(Fault::Refused(refusal), Trigger::call(4), &["a", "b", "b", "a", "b", "a"]),
+            [false, false, false, true, false, true]
+        );
     }
 }

@@ -50,7 +50,8 @@ impl Refusal {
         // An answer to HEAD has no body, so that only the status tells.
         let body = if method == Method::HEAD { Bytes::new() } else { Bytes::from(body) };
         let mut response = Response::new(Full::new(body));
-        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let content = match service {
             "s3" | "iam" | "sts" => "text/xml",
             "lambda" | "apigateway" => "application/json",
@@ -71,7 +72,9 @@ impl Refusal {
     fn text(&self, service: &str, id: &str) -> String {
         let Self { code, message, .. } = self;
         match service {
-            "s3" => format!("<Error><Code>{code}</Code><Message>{message}</Message><RequestId>{id}</RequestId></Error>"),
+            "s3" => format!(
+                "<Error><Code>{code}</Code><Message>{message}</Message><RequestId>{id}</RequestId></Error>"
+            ),
             "iam" | "sts" => format!(
                 "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
                  <RequestId>{id}</RequestId></ErrorResponse>"

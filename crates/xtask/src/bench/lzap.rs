@@ -6,7 +6,7 @@ use std::process::Command;
 use fs_err as fs;
 use lzap_testkit::target;
 
-use super::{Measured, REGION, Stand};
+use super::{REGION, Stand, Step, Tool};
 use crate::shell::{Failure, Result, lzap, quiet_output};
 
 /// A hello app made by `lzap init`.
@@ -15,7 +15,7 @@ pub(super) struct Lzap {
 }
 
 impl Lzap {
-    /// A fresh app for this machine's architecture, compiled.
+    /// A fresh app for this machine's architecture.
     pub(super) fn new() -> Result<Self> {
         let project = target().join("bench/bench-hello");
         if project.exists() {
@@ -23,34 +23,16 @@ impl Lzap {
         }
         fs::create_dir_all(&project)?;
         let this = Self { project };
-        quiet_output(&mut this.command(&["init", "--template", "hello", "--yes"])?)?;
+        quiet_output(&mut this.lzap(&["init", "--template", "hello", "--yes"])?)?;
         let host = if cfg!(target_arch = "aarch64") { "\"arm64\"" } else { "\"x86_64\"" };
         this.replace("lzap.toml", "architecture = \"arm64\"", &format!("architecture = {host}"))?;
-        this.compile()?;
         Ok(this)
     }
 
-    /// First deploy, the same again, new code, undeploy.
-    pub(super) fn measure(&self, stand: &Stand) -> Result<Vec<Measured>> {
-        let deploy = || self.command(&["deploy", "dev", "--no-touch", "--output", "json"]);
-        stand.moto.queue_probe_answers(REGION, 1)?;
-        let mut measured = vec![
-            stand.measure("first deploy", &mut deploy()?)?,
-            stand.measure("again, nothing changed", &mut deploy()?)?,
-        ];
-        self.replace("src/main.rs", "Hello", "Hello again")?;
-        self.compile()?;
-        stand.moto.queue_probe_answers(REGION, 1)?;
-        measured.push(stand.measure("new code", &mut deploy()?)?);
-        let undeploy = ["undeploy", "dev", "--yes", "--output", "json"];
-        measured.push(stand.measure("undeploy", &mut self.command(&undeploy)?)?);
-        self.replace("src/main.rs", "Hello again", "Hello")?;
-        self.compile()?;
-        Ok(measured)
-    }
-
-    fn compile(&self) -> Result {
-        quiet_output(&mut self.command(&["package", "dev"])?).map(drop)
+    /// What it answers, compiled.
+    fn greet(&self, from: &str, to: &str) -> Result {
+        self.replace("src/main.rs", from, to)?;
+        quiet_output(&mut self.lzap(&["package", "dev"])?).map(drop)
     }
 
     fn replace(&self, file: &str, from: &str, to: &str) -> Result {
@@ -63,11 +45,39 @@ impl Lzap {
         Ok(())
     }
 
-    fn command(&self, args: &[&str]) -> Result<Command> {
+    fn lzap(&self, args: &[&str]) -> Result<Command> {
         let mut command = lzap()?;
         command.args(args).current_dir(&self.project).env("CI", "true");
         // Of its own, so that no test run at the same time makes it wait or compile again.
         command.env("CARGO_TARGET_DIR", target().join("bench/build"));
         Ok(command)
+    }
+}
+
+impl Tool for Lzap {
+    fn name(&self) -> &'static str {
+        "lzap"
+    }
+
+    fn version(&self) -> Result<String> {
+        Ok(format!("lzap {} (a debug build)", env!("CARGO_PKG_VERSION")))
+    }
+
+    fn command(&self, step: Step, stand: &Stand) -> Result<Option<Command>> {
+        match step {
+            Step::First => self.greet("Hello", "Hello")?,
+            Step::Code => self.greet("Hello", "Hello again")?,
+            Step::Unchanged => {}
+            // For the next round.
+            Step::Delete => self.greet("Hello again", "Hello")?,
+        }
+        if matches!(step, Step::First | Step::Code) {
+            stand.moto.queue_probe_answers(REGION, 1)?;
+        }
+        let args: &[&str] = match step {
+            Step::Delete => &["undeploy", "dev", "--yes", "--output", "json"],
+            _ => &["deploy", "dev", "--no-touch", "--output", "json"],
+        };
+        Ok(Some(self.lzap(args)?))
     }
 }

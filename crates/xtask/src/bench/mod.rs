@@ -1,132 +1,230 @@
-//! `cargo xtask bench deploy`: what a deploy costs in calls, round trips and seconds, beside zappa.
+//! `cargo xtask bench deploy`: what a deploy costs in calls, round trips, bytes and seconds, beside other tools.
 //!
-//! Both tools deploy their hello app to the same mock of AWS, through the same proxy, which adds [`DELAY`] to each call
-//! as a network would. The app is compiled before the clock starts; what is left of the build (finding that nothing is
-//! to be compiled) is in the wall time and taken off in the tool time. zappa's packaging counts: it is what that tool
-//! does on each deploy.
+//! Each tool deploys its hello app to the same mock of AWS, which waits as AWS does, through the same proxy, which adds
+//! a delay to each call as a network would ([`stand`]). What a tool is told for each [`Step`] is in a file of its name;
+//! the result becomes a [`page`] with a [`chart`]. Compiling is not on the clock; what a tool does on each deploy, as
+//! packaging, is.
 
+mod cargo_lambda;
+mod chalice;
+mod chart;
+mod inventory;
+pub(crate) mod linkers;
 mod lzap;
 mod page;
+mod peer;
+mod sam;
+mod stand;
 mod zappa;
 
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::thread::sleep;
 
+use clap::Args;
+use clap::builder::PossibleValuesParser;
 use fs_err as fs;
-use lzap_testkit::{Moto, Proxy, workspace};
-use serde_json::Value;
+use lzap_testkit::workspace;
 
-use crate::shell::{Result, quiet_output};
+use self::inventory::Inventory;
+use self::stand::Stand;
+use crate::shell::Result;
 
-/// What the proxy adds to each call.
-const DELAY: Duration = Duration::from_millis(50);
-/// How often the whole series runs; the fastest of each step counts, since a busy machine only ever adds.
-const ROUNDS: usize = 3;
 const REGION: &str = "eu-central-1";
+/// In the order of the table.
+const TOOLS: [&str; 5] = ["lzap", "zappa", "chalice", "sam", "cargo-lambda"];
 
-/// One command of one tool, measured.
-struct Measured {
-    what: &'static str,
+/// What to measure.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Only these, with commas between; the page is written only when all take part
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = PossibleValuesParser::new(TOOLS), default_values = TOOLS)]
+    tools: Vec<String>,
+    /// How often the whole series runs; the fastest of each step counts, since a busy machine only ever adds
+    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+}
+
+/// What is measured of each tool, in this order, on one account that is empty at first.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Step {
+    First,
+    Unchanged,
+    Code,
+    Delete,
+}
+
+impl Step {
+    const ALL: [Self; 4] = [Self::First, Self::Unchanged, Self::Code, Self::Delete];
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::First => "first deploy",
+            Self::Unchanged => "again, nothing changed",
+            Self::Code => "new code",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// What a tool makes; only like is compared with like.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    /// A function, its role, and an API in front.
+    App,
+    /// A function and its role.
+    Function,
+}
+
+/// One of the tools.
+trait Tool {
+    fn name(&self) -> &'static str;
+
+    /// Name and version, with what else the figures depend on.
+    fn version(&self) -> Result<String>;
+
+    fn kind(&self) -> Kind {
+        Kind::App
+    }
+
+    /// Whether its API is a stack's: AWS deletes it with the stack, the mock doesn't.
+    fn api_is_in_a_stack(&self) -> bool {
+        false
+    }
+
+    /// The command of a step, with everything prepared that isn't on the clock; `None` when the tool has none.
+    fn command(&self, step: Step, stand: &Stand) -> Result<Option<Command>>;
+}
+
+/// What one command did.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Figures {
     calls: usize,
     writes: usize,
     depth: usize,
     uploaded: usize,
-    /// From the command's start to its end.
-    wall: f64,
-    /// The same without the build.
-    tool: f64,
+    /// From the command's start to its end, without compiling.
+    seconds: f64,
 }
 
-/// The cloud, and the proxy through which it is seen.
-struct Stand {
-    moto: Moto,
-    proxy: Proxy,
+/// How a step of a tool ended.
+#[derive(Clone, Debug, PartialEq)]
+enum Outcome {
+    /// With the operation at which it failed at first, when it had to be typed a second time.
+    Done(Figures, Option<String>),
+    /// It failed twice, at this operation.
+    Refused(String),
+    /// The tool has no such command.
+    Missing,
 }
 
-impl Stand {
-    fn new() -> Result<Self> {
-        let moto = Moto::start()?;
-        let proxy = Proxy::start(moto.url(), DELAY)?;
-        // zappa asks for it on each update, and moto doesn't know it.
-        proxy.stub("/urls", r#"{"FunctionUrlConfigs":[]}"#);
-        Ok(Self { moto, proxy })
+impl Outcome {
+    fn figures(&self) -> Option<Figures> {
+        if let Self::Done(figures, _) = self { Some(*figures) } else { None }
     }
 
-    /// Runs `command` against the cloud with the clock on.
-    fn measure(&self, what: &'static str, command: &mut Command) -> Result<Measured> {
-        drop(self.proxy.take());
-        against(command, self.proxy.url());
-        let began = Instant::now();
-        let report = quiet_output(command)?;
-        let wall = began.elapsed().as_secs_f64();
-        let recording = self.proxy.take();
-        let checked = recording.checked()?;
-        println!("    {what}: {} calls, {wall:.1} s", checked.len());
-        Ok(Measured {
-            what,
-            calls: checked.len(),
-            writes: checked.iter().filter(|call| !call.is_read()).count(),
-            depth: recording.depth(),
-            uploaded: recording.calls().iter().map(|call| call.body.len()).sum(),
-            wall,
-            tool: wall - build_seconds(&report),
-        })
+    /// The better of two rounds.
+    fn or_faster(self, other: Self) -> Self {
+        match (self.figures(), other.figures()) {
+            (Some(ours), Some(theirs)) if theirs.seconds < ours.seconds => other,
+            (None, Some(_)) => other,
+            _ => self,
+        }
     }
 }
 
-/// Dummy credentials, and nothing of the user's own.
-fn against(command: &mut Command, endpoint: &str) {
-    for name in ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"] {
-        command.env_remove(name);
-    }
-    command.envs([
-        ("AWS_ENDPOINT_URL", endpoint),
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
-        ("AWS_REGION", REGION),
-        ("AWS_DEFAULT_REGION", REGION),
-        ("AWS_CONFIG_FILE", "/dev/null"),
-        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-    ]);
+/// All that was found out about one tool.
+struct Summary {
+    name: &'static str,
+    version: String,
+    kind: Kind,
+    /// By [`Step::ALL`].
+    outcomes: Vec<Outcome>,
+    /// What its first deploy made.
+    made: Inventory,
+    /// What was still there after its delete.
+    left: Inventory,
 }
 
-/// What the report of a command says that it spent on the build; zappa reports nothing and builds nothing.
-fn build_seconds(report: &str) -> f64 {
-    let report: Value = serde_json::from_str(report).unwrap_or_default();
-    report["seconds"]["build"].as_f64().unwrap_or(0.0)
-}
-
-/// Measures both tools, prints the table and writes it to the docs.
-pub(crate) fn deploy() -> Result {
-    println!("==> compiling the hello app, installing zappa");
-    let ours = lzap::Lzap::new()?;
-    let theirs = zappa::Zappa::new()?;
-    let (mut our_runs, mut their_runs) = (Vec::new(), Vec::new());
-    for round in 1..=ROUNDS {
-        println!("==> lzap, round {round} of {ROUNDS}");
-        keep_fastest(&mut our_runs, ours.measure(&Stand::new()?)?);
-        println!("==> zappa, round {round} of {ROUNDS}");
-        keep_fastest(&mut their_runs, theirs.measure(&Stand::new()?)?);
+/// Measures, prints the table, and writes it to the docs when every tool took part.
+pub(crate) fn deploy(options: &Options) -> Result {
+    println!("==> installing the tools, compiling the apps");
+    let names = TOOLS.into_iter().filter(|name| options.tools.iter().any(|tool| tool == name));
+    let tools = names.map(tool).collect::<Result<Vec<_>>>()?;
+    let mut summaries: Vec<Summary> = Vec::new();
+    for round in 1..=options.rounds {
+        for (place, tool) in tools.iter().enumerate() {
+            println!("==> {}, round {round} of {}", tool.name(), options.rounds);
+            let run = run(tool.as_ref())?;
+            match summaries.get_mut(place) {
+                Some(summary) => summary.keep_fastest(run.outcomes),
+                None => summaries.push(run),
+            }
+        }
     }
-    let text = page::page(&our_runs, &their_runs, &theirs.versions()?);
+    let text = page::page(&summaries, options.rounds, &stand::versions()?);
+    println!("\n{text}");
+    if tools.len() < TOOLS.len() {
+        return Ok(());
+    }
     let folder = workspace().join("docs/benchmarks");
     fs::create_dir_all(&folder)?;
-    fs::write(folder.join("deploy.md"), &text)?;
-    println!("\n{text}\nwritten to docs/benchmarks/deploy.md");
+    fs::write(folder.join("deploy.md"), text)?;
+    fs::write(folder.join("deploy.svg"), page::chart(&summaries))?;
+    println!("written to docs/benchmarks/deploy.md and deploy.svg");
     Ok(())
 }
 
-/// Replaces each step by the new run of it, where that was faster.
-fn keep_fastest(kept: &mut Vec<Measured>, round: Vec<Measured>) {
-    if kept.is_empty() {
-        *kept = round;
-        return;
-    }
-    for (best, new) in kept.iter_mut().zip(round) {
-        if new.wall < best.wall {
-            *best = new;
+fn tool(name: &str) -> Result<Box<dyn Tool>> {
+    Ok(match name {
+        "lzap" => Box::new(lzap::Lzap::new()?),
+        "zappa" => Box::new(zappa::Zappa::new()?),
+        "chalice" => Box::new(chalice::Chalice::new()?),
+        "sam" => Box::new(sam::Sam::new()?),
+        _ => Box::new(cargo_lambda::CargoLambda::new()?),
+    })
+}
+
+/// One round of one tool, on an account of its own.
+fn run(tool: &dyn Tool) -> Result<Summary> {
+    let stand = Stand::new()?;
+    let (mut before, mut made) = (Inventory::default(), Inventory::default());
+    let mut outcomes = Vec::new();
+    for step in Step::ALL {
+        let command = tool.command(step, &stand)?;
+        if step == Step::First {
+            before = Inventory::of(&stand.moto)?;
+        } else {
+            // Nobody deploys twice within seconds: no step pays for the one before.
+            sleep(stand::WAITS.created);
         }
+        outcomes.push(match command {
+            Some(mut command) => stand.measure(tool.name(), step, &mut command)?,
+            None => Outcome::Missing,
+        });
+        if step == Step::First {
+            made = Inventory::of(&stand.moto)?.without(&before);
+        }
+    }
+    let mut left = Inventory::of(&stand.moto)?.without(&before);
+    if tool.api_is_in_a_stack() && !left.has("stack") {
+        left.forget("REST API");
+    }
+    Ok(Summary { name: tool.name(), version: tool.version()?, kind: tool.kind(), outcomes, made, left })
+}
+
+impl Summary {
+    fn outcome(&self, step: Step) -> &Outcome {
+        let place = Step::ALL.iter().position(|each| *each == step);
+        place.and_then(|place| self.outcomes.get(place)).unwrap_or(&Outcome::Missing)
+    }
+
+    fn figures(&self, step: Step) -> Option<Figures> {
+        self.outcome(step).figures()
+    }
+
+    fn keep_fastest(&mut self, round: Vec<Outcome>) {
+        let kept = std::mem::take(&mut self.outcomes);
+        self.outcomes = kept.into_iter().zip(round).map(|(kept, new)| kept.or_faster(new)).collect();
     }
 }
 
@@ -134,21 +232,21 @@ fn keep_fastest(kept: &mut Vec<Measured>, round: Vec<Measured>) {
 mod tests {
     use super::*;
 
-    fn run(wall: f64) -> Measured {
-        Measured { what: "deploy", calls: 1, writes: 0, depth: 1, uploaded: 0, wall, tool: wall }
+    fn done(seconds: f64) -> Outcome {
+        Outcome::Done(Figures { seconds, ..Figures::default() }, None)
     }
 
     #[test]
-    fn the_fastest_run_of_each_step_is_kept() {
-        let mut kept = Vec::new();
-        keep_fastest(&mut kept, vec![run(2.0), run(3.0)]);
-        keep_fastest(&mut kept, vec![run(1.0), run(4.0)]);
-        assert_eq!(kept.iter().map(|run| run.wall.round()).collect::<Vec<_>>(), [1.0, 3.0]);
-    }
-
-    #[test]
-    fn the_build_is_read_from_the_report() {
-        assert!((build_seconds(r#"{"seconds": {"build": 0.25}}"#) - 0.25).abs() < 1e-9);
-        assert!(build_seconds("Deployed!").abs() < 1e-9);
+    fn the_faster_round_of_a_step_is_kept_and_success_beats_failure() {
+        let refused = || Outcome::Refused("lambda:CreateFunction".to_owned());
+        for (one, other, kept) in [
+            (done(2.0), done(1.0), done(1.0)),
+            (done(1.0), done(2.0), done(1.0)),
+            (refused(), done(9.0), done(9.0)),
+            (done(9.0), refused(), done(9.0)),
+            (Outcome::Missing, Outcome::Missing, Outcome::Missing),
+        ] {
+            assert_eq!(one.or_faster(other), kept);
+        }
     }
 }

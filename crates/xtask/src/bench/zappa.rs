@@ -1,14 +1,12 @@
-//! The peer: zappa, as PyPI has it, deploying a Flask app of five lines.
+//! zappa: a Flask app of five lines, and the settings that `zappa init` writes.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fs_err as fs;
-use lzap_testkit::{Python, target};
 use serde_json::json;
 
-use super::{Measured, REGION, Stand};
-use crate::shell::{Result, quiet_output};
+use super::peer::Peer;
+use super::{REGION, Stand, Step, Tool};
+use crate::shell::Result;
 
 const REQUIREMENTS: &str = "zappa==0.63.0\nflask==3.1.2\nsetuptools==80.9.0\n";
 
@@ -22,51 +20,13 @@ def hello():
     return 'Hello'
 ";
 
-/// A Python environment with zappa, and a project beside it.
-pub(super) struct Zappa {
-    python: Python,
-    project: PathBuf,
-}
+pub(super) struct Zappa(Peer);
 
 impl Zappa {
     pub(super) fn new() -> Result<Self> {
-        let python = Python::with_requirements(&target().join("venv-zappa"), REQUIREMENTS)?;
-        let project = target().join("bench/zappa-hello");
-        if project.exists() {
-            fs::remove_dir_all(&project)?;
-        }
-        fs::create_dir_all(&project)?;
-        Ok(Self { python, project })
-    }
-
-    /// First deploy, the same again, new code, undeploy.
-    pub(super) fn measure(&self, stand: &Stand) -> Result<Vec<Measured>> {
-        fs::write(self.project.join("app.py"), APP)?;
-        fs::write(self.project.join("zappa_settings.json"), self.settings()?)?;
-        let mut measured = vec![
-            stand.measure("first deploy", &mut self.zappa(&["deploy", "dev"]))?,
-            stand.measure("again, nothing changed", &mut self.zappa(&["update", "dev"]))?,
-        ];
-        fs::write(self.project.join("app.py"), APP.replace("Hello", "Hello again"))?;
-        measured.push(stand.measure("new code", &mut self.zappa(&["update", "dev"]))?);
-        measured.push(stand.measure("undeploy", &mut self.zappa(&["undeploy", "dev", "--yes"]))?);
-        Ok(measured)
-    }
-
-    /// What the figures depend on, in words.
-    pub(super) fn versions(&self) -> Result<String> {
-        let of = |python: &Python, package: &str| {
-            let script = format!("import importlib.metadata as it; print(it.version('{package}'))");
-            quiet_output(python.command("python").args(["-c", &script])).map(|text| text.trim().to_owned())
-        };
-        Ok(format!(
-            "lzap {}, zappa {} with flask {} on Python {}, moto {}",
-            env!("CARGO_PKG_VERSION"),
-            of(&self.python, "zappa")?,
-            of(&self.python, "flask")?,
-            self.python_version()?,
-            of(&Python::ready()?, "moto")?,
-        ))
+        let this = Self(Peer::new("zappa", REQUIREMENTS)?);
+        this.0.write("zappa_settings.json", &this.settings()?)?;
+        Ok(this)
     }
 
     /// What `zappa init` writes, and no request to a URL that moto doesn't serve.
@@ -76,33 +36,39 @@ impl Zappa {
             "aws_region": REGION,
             "exclude": ["boto3", "dateutil", "botocore", "s3transfer", "concurrent"],
             "project_name": "zappa-hello",
-            "runtime": format!("python{}", self.python_version()?),
+            "runtime": format!("python{}", self.0.python_version()?),
             "s3_bucket": "zappa-bench-bucket",
             "touch": false,
         }});
         Ok(settings.to_string())
     }
-
-    /// As in Lambda's names of its runtimes.
-    fn python_version(&self) -> Result<String> {
-        let script = "import sys; print('%d.%d' % sys.version_info[:2])";
-        Ok(quiet_output(self.python.command("python").args(["-c", script]))?.trim().to_owned())
-    }
-
-    fn zappa(&self, args: &[&str]) -> Command {
-        let mut command = self.python.command("zappa");
-        command.args(args).current_dir(&self.project);
-        on_path(&mut command);
-        command
-    }
 }
 
-/// zappa calls the programs of its own environment by name.
-fn on_path(command: &mut Command) {
-    let program = Path::new(command.get_program());
-    let folder = program.parent().unwrap_or(program).to_owned();
-    let rest = std::env::var_os("PATH").unwrap_or_default();
-    if let Ok(path) = std::env::join_paths(std::iter::once(folder).chain(std::env::split_paths(&rest))) {
-        command.env("PATH", path);
+impl Tool for Zappa {
+    fn name(&self) -> &'static str {
+        "zappa"
+    }
+
+    fn version(&self) -> Result<String> {
+        let (zappa, flask) = (self.0.version("zappa")?, self.0.version("flask")?);
+        Ok(format!("zappa {zappa} with flask {flask} on Python {}", self.0.python_version()?))
+    }
+
+    fn api_is_in_a_stack(&self) -> bool {
+        true
+    }
+
+    fn command(&self, step: Step, _stand: &Stand) -> Result<Option<Command>> {
+        match step {
+            Step::First => self.0.write("app.py", APP)?,
+            Step::Code => self.0.write("app.py", &APP.replace("Hello", "Hello again"))?,
+            Step::Unchanged | Step::Delete => {}
+        }
+        let args: &[&str] = match step {
+            Step::First => &["deploy", "dev"],
+            Step::Unchanged | Step::Code => &["update", "dev"],
+            Step::Delete => &["undeploy", "dev", "--yes"],
+        };
+        Ok(Some(self.0.command("zappa", args)))
     }
 }

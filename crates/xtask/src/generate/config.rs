@@ -163,6 +163,9 @@ fn kind(property: &Value, schema: &Value) -> String {
 
 fn plain_kind(name: &str, property: &Value, schema: &Value) -> String {
     match name {
+        "array" if resolved(&property["items"], schema)["properties"].is_object() => {
+            format!("tables {}", kind(&property["items"], schema))
+        }
         "array" => format!("list of {}s", kind(&property["items"], schema)),
         "object" if property["additionalProperties"]["type"].is_string() => {
             format!("table of {}s", kind(&property["additionalProperties"], schema))

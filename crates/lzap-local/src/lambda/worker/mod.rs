@@ -4,15 +4,16 @@
 //! frozen. Which invocation gets which environment is `super::pool`'s business.
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>
 
+mod launch;
 mod leftovers;
 mod logs;
+mod memory;
 mod process;
 mod report;
 mod variables;
 
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use super::runtime_api::{Event, Job, RESPONSE_BYTES, RuntimeApi};
 use super::state::{EnvironmentKey, Resolved, Version};
 use crate::ports::Ports;
+use launch::{Architectures, Launch, Refusal};
 pub(crate) use leftovers::clear as clear_leftovers;
 pub(crate) use logs::{LogStream, StreamName};
 use process::{Exit, Process, Program};
@@ -163,7 +165,7 @@ impl Environment {
         self.worker = None;
         let host =
             |error: io::Error| Cause::Entrypoint(format!("the environment could not be made: {error}"));
-        check_bootstrap(&self.spec.task_root)?;
+        let launch = self.launch()?;
         let api = RuntimeApi::listen().await.map_err(host)?;
         let own = variables::Own {
             runtime_api: api.authority(),
@@ -172,7 +174,7 @@ impl Environment {
             endpoint: &self.host.endpoint,
         };
         let environment = variables::variables(&self.spec, &own);
-        let program = Program { task_root: &self.spec.task_root, environment: &environment };
+        let program = Program { launch: &launch, task_root: &self.spec.task_root, environment: &environment };
         let spawned = Process::spawn(&program, Arc::clone(&self.logs)).await;
         let process = spawned.map_err(|error| self.not_executed(&error))?;
         leftovers::note(self.folder.path(), process.id());
@@ -261,23 +263,49 @@ impl Environment {
         }
     }
 
-    /// In AWS's words; the log says what helps when it is the architecture.
+    /// Whether the machine is of another architecture than the function, which therefore runs emulated, if at all.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.spec.version.settings.architecture != self.host.architecture
+    }
+
+    /// How to start `bootstrap` here. That it is emulated stands in the log.
+    fn launch(&self) -> Result<Launch, Cause> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let bootstrap = self.spec.task_root.join("bootstrap");
+        let launch = Launch::of(&bootstrap, self.architectures(), std::env::split_paths(&path))
+            .map_err(|refusal| self.refuse(refusal))?;
+        if let Launch::Emulated { emulator, .. } = &launch {
+            let Architectures { own, host } = self.architectures();
+            self.logs.line(&format!(
+                "this machine is {host}: {} emulates {own}, many times slower than Lambda",
+                emulator.display()
+            ));
+        }
+        Ok(launch)
+    }
+
+    fn architectures(&self) -> Architectures<'_> {
+        Architectures { own: &self.spec.version.settings.architecture, host: self.host.architecture }
+    }
+
+    /// In AWS's words.
     fn not_executed(&self, error: &io::Error) -> Cause {
         const ENOEXEC: i32 = 8;
         let why = match (error.kind(), error.raw_os_error()) {
-            (_, Some(ENOEXEC)) => "exec format error".to_owned(),
+            (_, Some(ENOEXEC)) => return self.refuse(Refusal::no_emulator(self.architectures())),
             (io::ErrorKind::PermissionDenied, _) => "permission denied".to_owned(),
             (io::ErrorKind::NotFound, _) => "no such file or directory".to_owned(),
             _ => error.to_string(),
         };
-        let (own, host) = (&self.spec.version.settings.architecture, self.host.architecture);
-        if own != host {
-            self.logs.line(&format!(
-                "this machine is {host} and the function {own}: install qemu-user-static to run it here, or set the \
-                 stage's architecture to {host}"
-            ));
-        }
         Cause::Entrypoint(format!("fork/exec /var/task/bootstrap: {why}"))
+    }
+
+    /// The caller gets AWS's words; what helps here stands in the log.
+    fn refuse(&self, refusal: Refusal) -> Cause {
+        if let Some(hint) = &refusal.hint {
+            self.logs.line(hint);
+        }
+        Cause::Entrypoint(refusal.sentence)
     }
 
     /// Ends the worker; what it printed stays.
@@ -321,19 +349,4 @@ impl Cause {
 /// A time that a log line or an API answer shows.
 pub(crate) fn timestamp(unix_ms: i64) -> jiff::Timestamp {
     jiff::Timestamp::from_millisecond(unix_ms).unwrap_or_default()
-}
-
-/// What the kernel would say later, in AWS's words now: a shell would otherwise take a foreign file for a script.
-fn check_bootstrap(task_root: &Path) -> Result<(), Cause> {
-    let path = task_root.join("bootstrap");
-    if !path.is_file() {
-        let sentence = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]";
-        return Err(Cause::Entrypoint(sentence.to_owned()));
-    }
-    let mut magic = [0; 4];
-    let read = File::open(&path).and_then(|mut file| file.read(&mut magic)).unwrap_or(0);
-    if magic[..read].starts_with(b"\x7fELF") || magic[..read].starts_with(b"#!") {
-        return Ok(());
-    }
-    Err(Cause::Entrypoint("fork/exec /var/task/bootstrap: exec format error".to_owned()))
 }

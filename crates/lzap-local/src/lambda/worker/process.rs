@@ -11,12 +11,13 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use fs_err as fs;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, prlimit};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
+use super::launch::Launch;
 use super::logs::LogPipe;
+use super::memory;
 
 /// Open files of one environment.
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
@@ -43,6 +44,7 @@ pub(crate) enum Exit {
 
 /// What to run, and where.
 pub(crate) struct Program<'a> {
+    pub(crate) launch: &'a Launch,
     pub(crate) task_root: &'a Path,
     pub(crate) environment: &'a BTreeMap<String, String>,
 }
@@ -54,7 +56,7 @@ impl Process {
         stream: std::sync::Arc<super::LogStream>,
     ) -> io::Result<Self> {
         let (output, writer) = LogPipe::open(stream)?;
-        let mut command = Command::new(program.task_root.join("bootstrap"));
+        let mut command = program.launch.command(&program.task_root.join("bootstrap"));
         command
             .current_dir(program.task_root)
             .env_clear()
@@ -115,9 +117,9 @@ impl Process {
         }
     }
 
-    /// The memory that the process and its descendants have resident now, in bytes.
+    /// The memory that the process and its descendants have resident now, in bytes; an emulator's own doesn't count.
     pub(crate) fn memory(&self) -> u64 {
-        if self.is_alive() { resident(self.id(), 0) } else { 0 }
+        if self.is_alive() { memory::resident(self.id()) } else { 0 }
     }
 
     /// Writes what was printed so far to the log.
@@ -158,26 +160,6 @@ fn reap(mut child: Child, pid: Pid) -> watch::Receiver<Option<Exit>> {
 
 fn exit_of(status: ExitStatus) -> Exit {
     status.code().map_or_else(|| Exit::Signal(status.signal().unwrap_or(9)), Exit::Code)
-}
-
-/// Resident bytes of a process and its descendants. `/proc` may change under the walk: what is gone counts nothing.
-fn resident(pid: i32, depth: u32) -> u64 {
-    let own = fs::read_to_string(format!("/proc/{pid}/status"))
-        .ok()
-        .and_then(|status| status.lines().find_map(|line| line.strip_prefix("VmRSS:").and_then(kilobytes)))
-        .unwrap_or(0);
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    let below: u64 = children
-        .split_whitespace()
-        .filter_map(|child| child.parse().ok())
-        .filter(|_| depth < 8)
-        .map(|child| resident(child, depth + 1))
-        .sum();
-    own + below
-}
-
-fn kilobytes(field: &str) -> Option<u64> {
-    field.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }
 
 impl Exit {

@@ -1,0 +1,208 @@
+//! Taking, keeping and giving back the lock of a stage.
+//!
+//! Who wins is decided by S3 alone: a lock is put where none is, or in the place of the very one that was read and found
+//! stale. What a lock means is `lzap_core::lock`'s; the object is `crate::s3`'s.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use lzap_core::lock::{Holder, RENEW_EVERY, Standing};
+use lzap_core::names::Names;
+use lzap_core::observed::Object;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::clients::Clients;
+use crate::error::{AwsError, Kind};
+use crate::retry::{BUSY, Progress, again};
+use crate::s3::{self, InPlaceOf};
+
+/// Whether a process of this machine still runs: its id, and its start in the system's own units.
+pub type Lives = fn(u32, u64) -> bool;
+
+/// How often the bucket is asked anew when the lock changes hands under our eyes.
+const ATTEMPTS: u32 = 20;
+
+/// Somebody else's lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Who.
+    pub holder: Holder,
+    /// How long ago they said so last.
+    pub age: Duration,
+    etag: String,
+}
+
+/// What came of trying to take a lock.
+#[derive(Debug)]
+pub enum Taking {
+    /// It is ours.
+    Taken(Lock),
+    /// Another holds it.
+    Held(Held),
+    /// There is no bucket to put it into.
+    NoBucket,
+}
+
+/// Our lock. It is renewed until it is given back or dropped; dropping it leaves the object, which then grows stale.
+#[derive(Debug)]
+pub struct Lock {
+    clients: Clients,
+    names: Names,
+    me: Holder,
+    etag: Arc<Mutex<String>>,
+    renewal: AbortOnDropHandle<()>,
+}
+
+/// The lock that another holds now, if one does; a stale one is nobody's. One read, or none where there is no bucket.
+///
+/// # Errors
+/// The read was refused, or nobody answered.
+pub async fn read_lock(
+    clients: &Clients,
+    names: &Names,
+    me: &Holder,
+    lives: Lives,
+) -> Result<Option<Held>, AwsError> {
+    let found = s3::get_lock(clients, names).await.map_err(|error| clients.explain(error))?;
+    Ok(found.and_then(|lock| {
+        let holder = Holder::parse(&lock.text);
+        let held = holder.standing(me, lock.age, lives) == Standing::Held;
+        held.then_some(Held { holder, age: lock.age, etag: lock.etag })
+    }))
+}
+
+/// Takes the lock. `lost` is cancelled when another takes it from us, after we failed to renew it.
+///
+/// # Errors
+/// A call was refused, or nobody answered.
+pub async fn take_lock(
+    clients: &Clients,
+    names: &Names,
+    me: &Holder,
+    lives: Lives,
+    lost: &CancellationToken,
+) -> Result<Taking, AwsError> {
+    match taken(clients, names, me, lives).await {
+        Ok(Ok(etag)) => Ok(Taking::Taken(Lock::keep(clients, names, me, etag, lost))),
+        Ok(Err(held)) => Ok(Taking::Held(held)),
+        Err(error) if error.kind() == Kind::NotFound => Ok(Taking::NoBucket),
+        Err(error) => Err(clients.explain(error)),
+    }
+}
+
+/// The `ETag` of our lock, or whose it is.
+async fn taken(
+    clients: &Clients,
+    names: &Names,
+    me: &Holder,
+    lives: Lives,
+) -> Result<Result<String, Held>, AwsError> {
+    let text = me.render();
+    let mut stale: Option<String> = None;
+    for _ in 0..ATTEMPTS {
+        let place = stale.as_deref().map_or(InPlaceOf::Nothing, InPlaceOf::Etag);
+        let put = || s3::put_lock(clients, names, &text, place);
+        if let Some(etag) = again(BUSY, Progress::silent(), put).await? {
+            return Ok(Ok(etag));
+        }
+        let Some(lock) = s3::get_lock(clients, names).await? else {
+            stale = None;
+            continue;
+        };
+        let holder = Holder::parse(&lock.text);
+        match holder.standing(me, lock.age, lives) {
+            Standing::Mine => return Ok(Ok(lock.etag)),
+            Standing::Stale => stale = Some(lock.etag),
+            Standing::Held => return Ok(Err(Held { holder, age: lock.age, etag: lock.etag })),
+        }
+    }
+    Err(AwsError::broken("s3:PutObject", "the lock kept changing hands"))
+}
+
+/// Takes a lock away from its holder; one that is another's by now, or gone, is let be.
+///
+/// # Errors
+/// The call was refused, or nobody answered.
+pub async fn break_lock(clients: &Clients, names: &Names, held: &Held) -> Result<(), AwsError> {
+    s3::delete_lock(clients, names, &held.etag).await.map_err(|error| clients.explain(error))
+}
+
+impl Lock {
+    fn keep(clients: &Clients, names: &Names, me: &Holder, etag: String, lost: &CancellationToken) -> Self {
+        let etag = Arc::new(Mutex::new(etag));
+        let renewal = renew(clients.clone(), names.clone(), me.render(), Arc::clone(&etag), lost.clone());
+        Self {
+            clients: clients.clone(),
+            names: names.clone(),
+            me: me.clone(),
+            etag,
+            renewal: AbortOnDropHandle::new(tokio::spawn(renewal)),
+        }
+    }
+
+    /// Whether nobody has changed the stage since its objects were `seen`: each command that does leaves its mark among
+    /// them. One read.
+    ///
+    /// # Errors
+    /// The read was refused, or nobody answered.
+    pub async fn still(&self, seen: &[Object]) -> Result<bool, AwsError> {
+        let listed = s3::list_objects(&self.clients, &self.names).await;
+        let now = listed.map_err(|error| self.clients.explain(error))?.unwrap_or_default();
+        let lock = self.names.lock_key();
+        let others = |objects: &[Object]| -> Vec<Object> {
+            objects.iter().filter(|object| object.key != lock).cloned().collect()
+        };
+        Ok(others(&now) == others(seen))
+    }
+
+    /// Leaves the mark that tells others that the stage has changed. One write.
+    ///
+    /// # Errors
+    /// The write was refused, or nobody answered.
+    pub async fn mark(&self) -> Result<(), AwsError> {
+        let text = self.me.render();
+        let put = || s3::put_mark(&self.clients, &self.names, &text);
+        again(BUSY, Progress::silent(), put).await.map_err(|error| self.clients.explain(error))
+    }
+
+    /// Gives the lock back. One write.
+    ///
+    /// # Errors
+    /// The write was refused, or nobody answered; the lock then grows stale by itself.
+    pub async fn release(self) -> Result<(), AwsError> {
+        drop(self.renewal);
+        let etag = self.etag.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let delete = || s3::delete_lock(&self.clients, &self.names, &etag);
+        again(BUSY, Progress::silent(), delete).await.map_err(|error| self.clients.explain(error))
+    }
+
+    /// Forgets the lock: its object was deleted with all the others.
+    pub fn gone(self) {
+        drop(self.renewal);
+    }
+}
+
+/// Writes the lock anew, minute by minute, until another has it.
+async fn renew(
+    clients: Clients,
+    names: Names,
+    text: String,
+    etag: Arc<Mutex<String>>,
+    lost: CancellationToken,
+) {
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        let before = etag.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match s3::put_lock(&clients, &names, &text, InPlaceOf::Etag(&before)).await {
+            Ok(Some(after)) => *etag.lock().unwrap_or_else(PoisonError::into_inner) = after,
+            Ok(None) => {
+                tracing::warn!("another has taken the lock");
+                lost.cancel();
+                return;
+            }
+            // The lease lasts for some more tries.
+            Err(error) => tracing::debug!(%error, "the lock could not be renewed"),
+        }
+    }
+}

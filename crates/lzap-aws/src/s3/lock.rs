@@ -1,0 +1,118 @@
+//! The stage's lock: a small object that is put only where none is, or in the place of the very one that was read.
+//!
+//! AWS: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html>
+
+use std::time::Duration;
+
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::primitives::ByteStream;
+use lzap_core::names::Names;
+
+use crate::clients::{AnswerTime, Clients};
+use crate::error::{Absent, AwsError, Kind, Named};
+
+/// The lock as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LockObject {
+    /// What is in it.
+    pub(crate) text: String,
+    /// Which writing of it this is.
+    pub(crate) etag: String,
+    /// How long ago it was written, both ends by S3's own clock.
+    pub(crate) age: Duration,
+}
+
+/// What a lock is put in the place of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InPlaceOf<'a> {
+    /// Nothing.
+    Nothing,
+    /// The one with this `ETag`.
+    Etag(&'a str),
+}
+
+/// `s3:GetObject` of the lock; `None` where there is none, or no bucket.
+pub(crate) async fn get_lock(clients: &Clients, names: &Names) -> Result<Option<LockObject>, AwsError> {
+    const OPERATION: &str = "s3:GetObject";
+    let time = AnswerTime::default();
+    let call = clients
+        .s3()
+        .get_object()
+        .bucket(names.bucket())
+        .key(names.lock_key())
+        .expected_bucket_owner(&names.place.account);
+    let answer = call.customize().interceptor(time.clone()).send().await.named(OPERATION).found();
+    let Some(answer) = answer.map_err(|error| error.about_bucket(&names.bucket()))? else {
+        return Ok(None);
+    };
+    let age = age(&answer, time.unix_secs());
+    let etag = answer.e_tag().unwrap_or_default().to_owned();
+    let body = answer.body.collect().await;
+    let body = body.map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
+    let text = String::from_utf8_lossy(&body.into_bytes()).into_owned();
+    Ok(Some(LockObject { text, etag, age }))
+}
+
+fn age(answer: &GetObjectOutput, answered: Option<i64>) -> Duration {
+    let written = answer.last_modified().map(aws_sdk_s3::primitives::DateTime::secs);
+    let secs = answered.zip(written).map_or(0, |(answered, written)| answered - written);
+    Duration::from_secs(u64::try_from(secs).unwrap_or(0))
+}
+
+/// `s3:PutObject` of the lock, on a condition: its `ETag`; `None` where the condition doesn't hold.
+pub(crate) async fn put_lock(
+    clients: &Clients,
+    names: &Names,
+    text: &str,
+    place: InPlaceOf<'_>,
+) -> Result<Option<String>, AwsError> {
+    let call = clients
+        .s3()
+        .put_object()
+        .bucket(names.bucket())
+        .key(names.lock_key())
+        .expected_bucket_owner(&names.place.account)
+        .content_type("application/json")
+        .body(ByteStream::from(text.as_bytes().to_vec()));
+    let call = match place {
+        InPlaceOf::Nothing => call.if_none_match("*"),
+        InPlaceOf::Etag(etag) => call.if_match(etag),
+    };
+    match call.send().await.named("s3:PutObject") {
+        Ok(answer) => Ok(Some(answer.e_tag().unwrap_or_default().to_owned())),
+        Err(error) if error.kind() == Kind::Unmet => Ok(None),
+        // What was to be replaced is gone.
+        Err(error) if place != InPlaceOf::Nothing && error.is_missing_key() => Ok(None),
+        Err(error) => Err(error.about_bucket(&names.bucket())),
+    }
+}
+
+/// `s3:DeleteObject` of the lock with this `ETag`. One that is gone, or somebody else's by now, is let be.
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html>
+pub(crate) async fn delete_lock(clients: &Clients, names: &Names, etag: &str) -> Result<(), AwsError> {
+    let call = clients
+        .s3()
+        .delete_object()
+        .bucket(names.bucket())
+        .key(names.lock_key())
+        .expected_bucket_owner(&names.place.account)
+        .if_match(etag);
+    match call.send().await.named("s3:DeleteObject") {
+        Err(error) if error.kind() == Kind::Unmet => Ok(()),
+        outcome => outcome.or_gone(),
+    }
+}
+
+/// `s3:PutObject` of the stage's mark: the next listing shows that somebody changed the stage.
+pub(crate) async fn put_mark(clients: &Clients, names: &Names, text: &str) -> Result<(), AwsError> {
+    let call = clients
+        .s3()
+        .put_object()
+        .bucket(names.bucket())
+        .key(names.mark_key())
+        .expected_bucket_owner(&names.place.account)
+        .content_type("application/json")
+        .body(ByteStream::from(text.as_bytes().to_vec()));
+    let outcome = call.send().await.named("s3:PutObject");
+    outcome.map(drop).map_err(|error| error.about_bucket(&names.bucket()))
+}

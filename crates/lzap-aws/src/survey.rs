@@ -1,0 +1,88 @@
+//! What `lzap doctor` wants to know of the account: everything at once, reads only.
+
+use std::future::Future;
+use std::time::Duration;
+
+use futures::future::join;
+use lzap_core::doctor::{Bucket, Limits};
+
+use crate::clients::{Clients, Cloud};
+use crate::error::AwsError;
+use crate::lambda::account_limits;
+use crate::s3::bucket;
+use crate::sts::{Caller, Greeting, greet};
+
+/// What was found; `None` where something else is missing first.
+#[derive(Debug)]
+pub struct Survey {
+    /// The region that would be used.
+    pub region: Option<String>,
+    /// Who calls.
+    pub caller: Result<Caller, AwsError>,
+    /// How many seconds this machine's clock is ahead of AWS's.
+    pub ahead_secs: Option<i64>,
+    /// What the account may use; needs a region and credentials.
+    pub limits: Option<Result<Limits, AwsError>>,
+    /// The bucket of account and region; needs both.
+    pub bucket: Option<Result<Bucket, AwsError>>,
+}
+
+/// Who calls can be told without a region of one's own.
+const ANY_REGION: &str = "us-east-1";
+/// Somebody waits at the terminal, and an answer this late is none.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Reads the account: four calls, those that don't need each other at the same time.
+pub async fn survey(cloud: &Cloud) -> Survey {
+    match Clients::connect(cloud).await {
+        Ok(clients) => whole(&clients).await,
+        Err(AwsError::NoRegion) => {
+            let profile = if let Cloud::Aws { profile, .. } = cloud { profile.clone() } else { None };
+            let anywhere = Cloud::Aws { region: Some(ANY_REGION.to_owned()), profile };
+            match Clients::connect(&anywhere).await {
+                Ok(clients) => Survey::from(patient_greeting(&clients).await),
+                Err(error) => Survey::from(Greeting { caller: Err(error), ahead_secs: None }),
+            }
+        }
+        Err(error) => Survey::from(Greeting { caller: Err(error), ahead_secs: None }),
+    }
+}
+
+async fn whole(clients: &Clients) -> Survey {
+    let place = async {
+        let greeting = patient_greeting(clients).await;
+        let bucket = match &greeting.caller {
+            Ok(caller) => Some(patient("s3:GetPublicAccessBlock", bucket(clients, &caller.place)).await),
+            Err(_) => None,
+        };
+        (greeting, bucket)
+    };
+    let limits = patient("lambda:GetAccountSettings", account_limits(clients));
+    let ((greeting, bucket), limits) = join(Box::pin(place), Box::pin(limits)).await;
+    let limits = greeting.caller.is_ok().then_some(limits);
+    Survey { region: Some(clients.region().to_owned()), limits, bucket, ..Survey::from(greeting) }
+}
+
+impl From<Greeting> for Survey {
+    fn from(Greeting { caller, ahead_secs }: Greeting) -> Self {
+        Self { region: None, caller, ahead_secs, limits: None, bucket: None }
+    }
+}
+
+async fn patient_greeting(clients: &Clients) -> Greeting {
+    match tokio::time::timeout(PATIENCE, greet(clients)).await {
+        Ok(greeting) => greeting,
+        Err(_) => {
+            let error = clients.explain(AwsError::no_answer("sts:GetCallerIdentity", PATIENCE));
+            Greeting { caller: Err(error), ahead_secs: None }
+        }
+    }
+}
+
+async fn patient<T>(
+    operation: &'static str,
+    read: impl Future<Output = Result<T, AwsError>>,
+) -> Result<T, AwsError> {
+    let late = |_| Err(AwsError::no_answer(operation, PATIENCE));
+    tokio::time::timeout(PATIENCE, read).await.unwrap_or_else(late)
+}

@@ -1,0 +1,92 @@
+//! "A processor like this machine's": in the user's flags for rustc or the C compiler, it would end in an illegal
+//! instruction on Lambda's. The architecture's baseline takes its place, and the user is told. A processor by name is
+//! the user's own choice and stays.
+
+use std::path::Path;
+
+use cargo_config2::Config;
+use lzap_core::platform::Architecture;
+
+const RUST: &str = "target-cpu=native";
+const C: [&str; 2] = ["-march=native", "-mcpu=native"];
+/// Variables that begin so hold flags for the C compiler, some for one target. The `cc` crate reads them.
+const C_VARIABLES: [&str; 4] = ["CFLAGS", "CXXFLAGS", "TARGET_CFLAGS", "TARGET_CXXFLAGS"];
+
+/// The flags for rustc that the user's environment and cargo's configuration give for `triple`.
+pub(crate) fn rustflags(config: &Config, triple: &str) -> Vec<String> {
+    config.rustflags(triple).ok().flatten().unwrap_or_default().flags
+}
+
+/// The same flags, for the architecture's baseline.
+pub(crate) fn baseline(flags: &[String], triple: &str) -> Vec<String> {
+    let baseline = if triple.starts_with("x86_64") { "target-cpu=x86-64" } else { "target-cpu=generic" };
+    flags.iter().map(|flag| flag.replace(RUST, baseline)).collect()
+}
+
+/// The user's variables for the C compiler that name this machine's processor, without that. What is left means the
+/// baseline.
+pub(crate) fn c_variables() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| is_for_c(name))
+        .filter_map(|(name, value)| Some((name, portable(&value)?)))
+        .collect()
+}
+
+fn is_for_c(name: &str) -> bool {
+    let rest = C_VARIABLES.iter().find_map(|variable| name.strip_prefix(variable));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+}
+
+/// The flags without those of [`C`]; `None` where there are none of them.
+fn portable(flags: &str) -> Option<String> {
+    let (native, others): (Vec<&str>, Vec<&str>) =
+        flags.split_whitespace().partition(|flag| C.contains(flag));
+    (!native.is_empty()).then(|| others.join(" "))
+}
+
+/// A sentence where something in the user's flags is overruled here.
+pub(crate) fn warning(dir: &Path, triple: &str, architecture: Architecture) -> Option<String> {
+    // What cargo can't read either, it will say itself.
+    let flags = Config::load_with_cwd(dir).map(|config| rustflags(&config, triple)).unwrap_or_default();
+    let rust =
+        flags.iter().any(|flag| flag.contains(RUST)).then(|| format!("the flags for rustc say `{RUST}`"));
+    let c =
+        c_variables().into_iter().next().map(|(name, _)| format!("{name} names this machine's processor"));
+    let what = rust.or(c)?;
+    Some(format!(
+        "{what}: overruled by the baseline of {architecture}, since Lambda's processors differ; one by name would stay"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machines_processor_becomes_the_baseline_and_others_stay() {
+        let flags = |flag: &str| vec!["-C".to_owned(), flag.to_owned()];
+        for (triple, flag, becomes) in [
+            ("x86_64-unknown-linux-musl", "target-cpu=native", "target-cpu=x86-64"),
+            ("aarch64-unknown-linux-gnu", "target-cpu=native", "target-cpu=generic"),
+            ("aarch64-unknown-linux-gnu", "target-cpu=neoverse-n1", "target-cpu=neoverse-n1"),
+        ] {
+            assert_eq!(baseline(&flags(flag), triple), flags(becomes));
+        }
+    }
+
+    #[test]
+    fn flags_for_c_lose_it_too() {
+        assert_eq!(portable("-O3 -march=native -Wall").as_deref(), Some("-O3 -Wall"));
+        assert_eq!(portable("-O3 -march=armv8-a -mtune=native"), None);
+        for (name, is) in [
+            ("CFLAGS", true),
+            ("CFLAGS_aarch64_unknown_linux_gnu", true),
+            ("TARGET_CXXFLAGS", true),
+            ("CFLAGSX", false),
+            ("HOST_CFLAGS", false),
+        ] {
+            assert_eq!(is_for_c(name), is, "{name}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! How an app comes to use rustls instead of OpenSSL, which no compiler brings along for another machine.
+
+use cargo_metadata::semver::Version;
+
+/// What `native-tls` and its companions are called; who depends on one of them has chosen OpenSSL.
+pub(crate) const CHOICES: &[&str] =
+    &["async-native-tls", "hyper-tls", "native-tls", "openssl", "openssl-sys", "tokio-native-tls"];
+
+/// Returns the change in Cargo.toml for the crate `name`, which links OpenSSL.
+pub(crate) fn instead(name: &str, version: &Version) -> String {
+    let change = match name {
+        "reqwest" if (version.major, version.minor) < (0, 13) => {
+            "`default-features = false, features = [\"rustls-tls\"]`"
+        }
+        "reqwest" => "take `native-tls` out of its features; rustls is its default",
+        "sqlx-core" => {
+            "of sqlx take the feature `tls-rustls`, of sea-orm `runtime-tokio-rustls`, each for its `native-tls`"
+        }
+        "redis" => "the feature `tokio-rustls-comp` for `tokio-native-tls-comp`",
+        "lettre" => {
+            "`default-features = false, features = [\"builder\", \"hostname\", \"pool\", \"smtp-transport\", \"rustls-tls\"]`"
+        }
+        "mysql_async" => "`default-features = false, features = [\"default-rustls-ring\"]`",
+        "tokio-tungstenite" | "tungstenite" => "the feature `rustls-tls-webpki-roots` for `native-tls`",
+        _ => "look for a feature named after rustls",
+    };
+    format!("`{name}` links OpenSSL; use rustls (in Cargo.toml, for `{name}`: {change})")
+}
+
+/// Where nobody in the graph is to blame, or the graph isn't known.
+pub(crate) const ANYHOW: &str =
+    "use rustls instead of OpenSSL; `cargo tree -i openssl-sys` shows who brings it in";

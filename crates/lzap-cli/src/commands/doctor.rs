@@ -1,0 +1,100 @@
+//! `lzap doctor`: what stands between this machine and a deploy, and the command that mends it. Reads only.
+
+mod project;
+
+use lzap_aws::{Cloud, Survey};
+use lzap_build::survey;
+use lzap_core::doctor::{Check, Failure, Status, Tools, account, machine};
+use lzap_core::settings::LOCAL;
+
+use crate::cli::StageArgs;
+use crate::commands::local;
+use crate::context::{Context, absolute};
+use crate::diagnostic;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::ui::check_view;
+
+pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, CliError> {
+    let found = project::find(context, args.stage.as_deref());
+    let aws = !found.settings.as_ref().map_or(args.stage.as_deref() == Some(LOCAL), |it| it.is_local());
+    let cloud = Cloud::Aws {
+        region: found.settings.as_ref().and_then(|it| it.region.clone()),
+        profile: found.settings.as_ref().and_then(|it| it.profile.clone()),
+    };
+    let dir = found.project.as_ref().map_or_else(|| absolute(&context.dir), |it| it.root.clone());
+    let look_at_account = async { if aws { Some(lzap_aws::survey(&cloud).await) } else { None } };
+    let (tools, survey, cloud_here) = tokio::join!(tools(&dir), look_at_account, local::is_running());
+    let mut checks = vec![Check::new("lzap", Status::Note, env!("CARGO_PKG_VERSION"))];
+    checks.extend([machine::rust(&tools), machine::rustup(&tools)]);
+    checks.extend(found.checks(&tools).await);
+    checks.push(embedded(cloud_here));
+    match survey {
+        Some(survey) => checks.extend(account(&survey)),
+        None => checks.push(Check::new("aws", Status::Skipped, "the stage `local` needs no AWS account")),
+    }
+    for check in &checks {
+        context.printer.data(check_view::lines(check));
+    }
+    context.printer.json(&check_view::json(&checks));
+    context.printer.status("Checked", check_view::summary(&checks));
+    let wrong = checks.iter().any(|check| check.status == Status::Problem);
+    Ok(if wrong { Exit::Failed } else { Exit::Done })
+}
+
+async fn tools(dir: &std::path::Path) -> Tools {
+    let found = survey::tools(dir).await;
+    Tools {
+        rustc: found.rustc.map_err(|error| failure(&error.into())),
+        cargo: found.cargo.map_err(|error| failure(&error.into())),
+        rustup: found.rustup,
+    }
+}
+
+fn embedded(running: Result<Option<String>, CliError>) -> Check {
+    match running {
+        Ok(Some(endpoint)) => {
+            Check::new("local", Status::Note, format!("the embedded cloud runs on {endpoint}"))
+        }
+        Ok(None) => Check::new(
+            "local",
+            Status::Note,
+            "the embedded cloud is not running: a deploy to `local` starts it",
+        ),
+        Err(error) => Check::failed("local", &failure(&error)),
+    }
+}
+
+/// What is known of the account. What needs something else first is left out behind the reason.
+fn account(survey: &Survey) -> Vec<Check> {
+    let caller = survey.caller.as_ref().map_err(|error| failure(&error.clone().into()));
+    let caller = caller.as_ref().map(|caller| (caller.place.account.as_str(), caller.arn.as_str()));
+    let mut checks = Vec::new();
+    let no_profile = matches!(&survey.caller, Err(lzap_aws::AwsError::NoProfile { .. }));
+    if !no_profile {
+        checks.push(account::region(survey.region.as_deref()));
+    }
+    checks.extend([account::credentials(caller), account::clock(survey.ahead_secs)]);
+    let unread = |name, error: &lzap_aws::AwsError| account::unread(name, &failure(&error.clone().into()));
+    match &survey.limits {
+        Some(Ok(limits)) => checks.extend([account::concurrency(limits), account::code_storage(limits)]),
+        Some(Err(error)) => checks.push(unread("limits", error)),
+        None => checks.push(Check::new("limits", Status::Skipped, NEEDS)),
+    }
+    checks.push(match &survey.bucket {
+        Some(Ok(bucket)) => account::bucket(bucket),
+        Some(Err(error @ lzap_aws::AwsError::BucketTaken { .. })) => {
+            Check::failed("bucket", &failure(&error.clone().into()))
+        }
+        Some(Err(error)) => unread("bucket", error),
+        None => Check::new("bucket", Status::Skipped, NEEDS),
+    });
+    checks
+}
+
+const NEEDS: &str = "needs credentials and a region first";
+
+/// An error in words: what, why, and what to do.
+fn failure(error: &CliError) -> Failure {
+    Failure { what: diagnostic::chain(error).join(": "), help: diagnostic::help(error) }
+}

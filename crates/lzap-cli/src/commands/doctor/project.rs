@@ -1,0 +1,123 @@
+//! The project, as far as there is one: its configuration, how it would be built, and whether there is space for that.
+
+use lzap_build::project::Project;
+use lzap_build::survey;
+use lzap_core::doctor::{Check, Status, Tools, machine};
+use lzap_core::platform::Architecture;
+use lzap_core::settings::Settings;
+
+use super::failure;
+use crate::context::{Context, Loaded};
+use crate::error::CliError;
+
+/// What was found of the project.
+pub(super) struct Found {
+    /// The crate, where there is one.
+    pub(super) project: Option<Project>,
+    /// The settings of the stage that is meant, where it can be told.
+    pub(super) settings: Option<Settings>,
+    checks: Vec<Check>,
+}
+
+/// Reads the configuration, every stage of it, and the crate.
+pub(super) fn find(context: &Context, stage: Option<&str>) -> Found {
+    let loaded = match context.load(stage) {
+        Ok(loaded) => loaded,
+        Err(CliError::NoConfig { dir }) => {
+            let detail =
+                format!("no lzap.toml in {} or above it: nothing of a project is checked", dir.display());
+            let check = Check::new("config", Status::Skipped, detail).help("`lzap init` writes one");
+            return Found { project: None, settings: None, checks: vec![check] };
+        }
+        Err(error) => {
+            let check = Check::failed("config", &failure(&error));
+            return Found { project: None, settings: None, checks: vec![check] };
+        }
+    };
+    let mut checks = config(&loaded);
+    let settings = match loaded.checked(stage) {
+        Ok((settings, _)) => Some(settings),
+        // Which stage is meant is no problem of the configuration, unless one was named.
+        Err(error) => {
+            let told = checks.iter().any(|check| check.status == Status::Problem);
+            if stage.is_some() && !told {
+                checks.push(Check::failed("config", &failure(&error)));
+            }
+            None
+        }
+    };
+    let features = settings.as_ref().map(|it| it.features.clone()).unwrap_or_default();
+    match loaded.project(&features) {
+        Ok(project) => {
+            checks.push(runtime(&project));
+            Found { project: Some(project), settings, checks }
+        }
+        Err(error) => {
+            checks.push(Check::failed("crate", &failure(&error)));
+            Found { project: None, settings, checks }
+        }
+    }
+}
+
+/// Every stage can be read, and AWS would take it.
+fn config(loaded: &Loaded) -> Vec<Check> {
+    let stages = loaded.stages();
+    let mut checks = Vec::new();
+    for stage in &stages {
+        match loaded.checked(Some(stage)) {
+            Ok((_, warnings)) => {
+                checks.extend(warnings.into_iter().map(|it| {
+                    Check::new("config", Status::Warning, format!("stage {stage}: {}", it.message))
+                }))
+            }
+            Err(error @ CliError::Config { .. }) => {
+                let mut check = Check::failed("config", &failure(&error));
+                check.detail = format!("stage {stage}: {}", check.detail);
+                checks.push(check);
+            }
+            // The crate is checked on its own.
+            Err(_) => {}
+        }
+    }
+    if checks.is_empty() {
+        let names = if stages.is_empty() { "no stage but local".to_owned() } else { stages.join(", ") };
+        checks.push(Check::new("config", Status::Ok, format!("{}: {names}", loaded.path.display())));
+    }
+    checks
+}
+
+fn runtime(project: &Project) -> Check {
+    match &project.lzap {
+        Some(lzap) => {
+            let detail = format!("{} {}, with lzap {}", project.package, project.version, lzap.version);
+            Check::new("crate", Status::Ok, detail)
+        }
+        None => Check::new("crate", Status::Problem, format!("{} does not use lzap yet", project.package))
+            .help("`lzap init` prints the lines to add"),
+    }
+}
+
+impl Found {
+    /// All checks of the project; how it would be built is asked now.
+    pub(super) async fn checks(self, tools: &Tools) -> Vec<Check> {
+        let Self { project, settings, mut checks } = self;
+        let Some(project) = project else { return checks };
+        let (linker, architecture) =
+            settings.as_ref().map_or((lzap_core::platform::Linker::Auto, Architecture::Arm64), |it| {
+                (it.linker, it.architecture)
+            });
+        match survey::linking(&project, linker, architecture).await {
+            Ok(linking) => checks.extend([machine::target(&linking, tools), machine::linker(&linking)]),
+            // Without rustc there is one problem already.
+            Err(_) if tools.rustc.is_err() => {}
+            Err(error) => checks.push(Check::failed("linker", &failure(&error.into()))),
+        }
+        if settings.is_some_and(|it| it.is_local()) && Architecture::host() != Some(architecture) {
+            let found = survey::emulator(architecture).map(|path| path.display().to_string());
+            checks.push(machine::qemu(architecture, found.as_deref()));
+        }
+        let target = project.target_dir.display().to_string();
+        checks.push(machine::disk(&target, survey::free_bytes(&project.target_dir)));
+        checks
+    }
+}

@@ -1,0 +1,130 @@
+//! `lzap history`: the published versions, newest first; which is live, which were.
+
+use lzap_aws::Scope;
+use lzap_core::history;
+use lzap_core::names::sha256_hex;
+use lzap_core::observed::{Alias, Observed, Version};
+use lzap_core::release::Release;
+use serde_json::{Value, json};
+
+use crate::cli::StageArgs;
+use crate::context::{Context, Target};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::ui::report;
+
+pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, CliError> {
+    let stage = args.stage.as_deref();
+    let settings = context.load(stage)?.settings(context, stage)?;
+    let target = Target::connect(context, &settings).await?;
+    let observed = lzap_aws::observe(&target.clients, &target.names, Scope::Versions).await?;
+    if observed.function.is_none() {
+        return Err(CliError::not_deployed(&target.names));
+    }
+    let rows: Vec<Row> = observed.versions.iter().rev().map(|version| Row::of(version, &observed)).collect();
+    for row in &rows {
+        context.printer.data(row.line());
+    }
+    let versions: Vec<Value> = rows.iter().map(Row::document).collect();
+    context.printer.json(&report::with(report::place(&target.names), json!({ "versions": versions })));
+    Ok(Exit::Done)
+}
+
+/// A version, as it is shown.
+struct Row {
+    number: String,
+    release: Release,
+    sha256: String,
+    share: Share,
+}
+
+/// What a version gets of the traffic.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Share {
+    Live(u8),
+    Canary(u8),
+    /// It was live before.
+    Was,
+    None,
+}
+
+impl Row {
+    fn of(version: &Version, observed: &Observed) -> Self {
+        // A version that lzap didn't publish has its own time, and says what it likes.
+        let foreign = || Release { time: version.published.clone(), ..Release::default() };
+        Self {
+            number: version.number.clone(),
+            release: Release::parse(&version.description).unwrap_or_else(foreign),
+            sha256: sha256_hex(&version.code_sha256).unwrap_or_default(),
+            share: observed.alias.as_ref().map_or(Share::None, |alias| Share::of(&version.number, alias)),
+        }
+    }
+
+    fn line(&self) -> String {
+        let short: String = self.sha256.chars().take(8).collect();
+        let commit = self.release.commit.as_deref().unwrap_or("-");
+        let dirty = if self.release.dirty { "+dirty" } else { "" };
+        let author = self.release.author.as_deref().unwrap_or("-");
+        let row = format!(
+            "{:>4}  {:<12} {:<20}  {:<14} {short}  {author}",
+            self.number,
+            self.share.text(),
+            self.release.time,
+            format!("{commit}{dirty}"),
+        );
+        format!("{}\n", row.trim_end())
+    }
+
+    fn document(&self) -> Value {
+        json!({
+            "version": self.number,
+            "commit": self.release.commit,
+            "dirty": self.release.dirty,
+            "author": self.release.author,
+            "time": self.release.time,
+            "sha256": self.sha256,
+            "state": self.share.state(),
+            "percent": self.share.percent(),
+        })
+    }
+}
+
+impl Share {
+    fn of(version: &str, alias: &Alias) -> Self {
+        let canary = alias.canary.as_ref();
+        if let Some(canary) = canary.filter(|canary| canary.version == version) {
+            return Self::Canary(canary.percent);
+        }
+        if alias.version == version {
+            return Self::Live(100 - canary.map_or(0, |canary| canary.percent));
+        }
+        let before = history::parse(&alias.description);
+        if before.iter().any(|was| was == version) { Self::Was } else { Self::None }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::Live(100) => "live".to_owned(),
+            Self::Live(percent) => format!("live {percent} %"),
+            Self::Canary(percent) => format!("canary {percent} %"),
+            Self::Was => "was live".to_owned(),
+            Self::None => String::new(),
+        }
+    }
+
+    fn state(self) -> Option<&'static str> {
+        match self {
+            Self::Live(_) => Some("live"),
+            Self::Canary(_) => Some("canary"),
+            Self::Was => Some("was_live"),
+            Self::None => None,
+        }
+    }
+
+    fn percent(self) -> u8 {
+        match self {
+            Self::Live(percent) | Self::Canary(percent) => percent,
+            Self::Was | Self::None => 0,
+        }
+    }
+}

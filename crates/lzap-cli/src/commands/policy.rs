@@ -1,0 +1,92 @@
+//! `lzap policy`: what the deploying identity needs to be allowed, as a policy document on stdout; for a workflow on
+//! GitHub also who may take the role, and the workflow.
+
+use lzap_aws::{Clients, Cloud};
+use lzap_core::names::{Names, Place, partition};
+use lzap_core::permissions::github::{self, Repository};
+use lzap_core::permissions::{policy, size};
+use lzap_core::settings::Settings;
+use lzap_wire::limits::MANAGED_POLICY_CHARS;
+use serde_json::{Value, json};
+
+use crate::cli::PolicyArgs;
+use crate::context::{Context, names};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::ui::policy_view::{self, Documents};
+
+/// Where a workflow's cargo finds lzap.
+const SOURCE: &str = env!("CARGO_PKG_REPOSITORY");
+
+pub(crate) async fn run(context: &Context, args: &PolicyArgs) -> Result<Exit, CliError> {
+    let stage = args.stage.stage.as_deref();
+    let settings = context.load(stage)?.settings(context, stage)?;
+    let names = names(&settings, place(&settings, args.account.as_deref()).await?);
+    let policy = policy(&names, settings.role.permissions_boundary());
+    warn_of_size(context, &policy);
+    let Some(repository) = &args.github else {
+        context.printer.data(format_args!("{policy:#}\n"));
+        context.printer.json(&policy);
+        return Ok(Exit::Done);
+    };
+    let documents = documents(policy, &names, &settings, repository, &args.branch);
+    show_github(context, &names, repository, &documents);
+    Ok(Exit::Done)
+}
+
+/// Account and region. AWS is asked only for what nobody has said.
+async fn place(settings: &Settings, account: Option<&str>) -> Result<Place, CliError> {
+    if settings.is_local() {
+        let account = account.unwrap_or(lzap_local::ACCOUNT).to_owned();
+        return Ok(Place { partition: "aws".to_owned(), account, region: lzap_local::REGION.to_owned() });
+    }
+    if let (Some(account), Some(region)) = (account, &settings.region) {
+        return Ok(offline(account, region));
+    }
+    let cloud = Cloud::Aws { region: settings.region.clone(), profile: settings.profile.clone() };
+    let clients = Clients::connect(&cloud).await?;
+    match account {
+        Some(account) => Ok(offline(account, clients.region())),
+        None => Ok(lzap_aws::identity(&clients).await?),
+    }
+}
+
+fn offline(account: &str, region: &str) -> Place {
+    let partition = partition(region).to_owned();
+    Place { partition, account: account.to_owned(), region: region.to_owned() }
+}
+
+fn warn_of_size(context: &Context, policy: &Value) {
+    let chars = size(policy);
+    if chars > MANAGED_POLICY_CHARS {
+        context.printer.warning(format_args!(
+            "the policy has {chars} characters, and IAM takes {MANAGED_POLICY_CHARS} in a managed one: attach it in two parts"
+        ));
+    }
+}
+
+fn documents(
+    policy: Value,
+    names: &Names,
+    settings: &Settings,
+    repository: &Repository,
+    branch: &str,
+) -> Documents {
+    Documents {
+        policy,
+        trust_policy: github::trust_policy(names, repository, branch),
+        workflow: github::workflow(names, branch, settings.architecture, SOURCE),
+    }
+}
+
+fn show_github(context: &Context, names: &Names, repository: &Repository, documents: &Documents) {
+    if !repository.has_ids() {
+        context.printer.status("Note", policy_view::ids_hint(repository));
+    }
+    context.printer.data(policy_view::github(names, documents));
+    context.printer.json(&json!({
+        "policy": documents.policy,
+        "trust_policy": documents.trust_policy,
+        "workflow": documents.workflow,
+    }));
+}

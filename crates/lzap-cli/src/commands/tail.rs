@@ -1,0 +1,69 @@
+//! `lzap tail`: the function's log, as it is written. One call a second while it follows.
+
+mod follow;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use lzap_core::logs::pattern::{self, pattern};
+use lzap_core::logs::window::Window;
+
+use follow::Follower;
+
+use crate::cli::TailArgs;
+use crate::context::{Context, Target};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::ui::log_view::{LogView, What};
+use crate::ui::printer;
+
+pub(crate) async fn run(context: &Context, args: &TailArgs) -> Result<Exit, CliError> {
+    let pattern = pattern_of(context, args)?;
+    let stage = args.stage.stage.as_deref();
+    let settings = context.load(stage)?.settings(context, stage)?;
+    let target = Target::connect(context, &settings).await?;
+    let window = Window::new(args.since.start_ms(now_ms()));
+    let mut follower = Follower::new(context.printer, target, pattern, window, view(context, args));
+    tokio::select! {
+        exit = follower.rounds(!args.no_follow) => exit,
+        () = printer::reader_gone() => Ok(Exit::Done),
+    }
+}
+
+/// What CloudWatch is asked for, and what of it is probably not meant.
+fn pattern_of(context: &Context, args: &TailArgs) -> Result<String, CliError> {
+    if args.requests {
+        return Ok(pattern::REQUESTS.to_owned());
+    }
+    let typed = args.filter.as_deref().unwrap_or_default();
+    let pattern = pattern(typed).map_err(|error| not_a_pattern(typed, &error.to_string()))?;
+    if let Some(warning) = pattern.warning {
+        context.printer.warning(warning);
+    }
+    if context.printer.verbose > 0 && !pattern.text.is_empty() {
+        context.printer.status("Filtering", format_args!("by the pattern {}", pattern.text));
+    }
+    Ok(pattern.text)
+}
+
+fn not_a_pattern(typed: &str, why: &str) -> CliError {
+    CliError::Usage {
+        problem: format!("`--filter {typed}` is not a filter pattern: {why}"),
+        help: "write words, \"a phrase\", ?any, -none, or { $.field = \"value\" }; see \
+               https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html"
+            .to_owned(),
+    }
+}
+
+fn view(context: &Context, args: &TailArgs) -> LogView {
+    let what = if args.requests { What::Requests } else { What::Events };
+    if context.printer.streams_text() {
+        LogView::text(what, TimeZone::system(), context.printer.verbose > 0)
+    } else {
+        LogView::json(what)
+    }
+}
+
+/// In milliseconds since 1970.
+fn now_ms() -> i64 {
+    Timestamp::now().as_millisecond()
+}

@@ -1,0 +1,80 @@
+//! Who this process is, for the lock; and whether another one on this machine still lives.
+
+use fs_err as fs;
+use lzap_core::lock::Holder;
+
+/// This process, about to do `command`.
+pub(crate) fn me(command: &str) -> Holder {
+    let pid = std::process::id();
+    Holder {
+        nonce: uuid::Uuid::new_v4().simple().to_string(),
+        owner: variable(&["USER", "LOGNAME", "GITHUB_ACTOR"]).unwrap_or_else(|| "unknown".to_owned()),
+        host: host(),
+        boot_id: boot_id().unwrap_or_default(),
+        pid,
+        pid_start: start_of(pid).unwrap_or(0),
+        ci_run: ci_run(),
+        command: command.to_owned(),
+        since: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    }
+}
+
+/// The machine's name, for people only.
+fn host() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    name.or_else(|| variable(&["HOSTNAME"])).unwrap_or_else(|| "this machine".to_owned())
+}
+
+/// Whether the process with this id and this start still runs here.
+pub(crate) fn lives(pid: u32, start: u64) -> bool {
+    start_of(pid) == Some(start)
+}
+
+/// The kernel's run and the space of process ids: two containers of one machine share the first, not the second.
+fn boot_id() -> Option<String> {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let space = fs::read_link("/proc/self/ns/pid").ok()?;
+    Some(format!("{} {}", boot.trim(), space.display()))
+}
+
+/// When a process began, in clock ticks since the machine did: the 22nd field of its `stat`. The second one, its
+/// name, is in parentheses and may contain anything.
+fn start_of(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut fields = fields.split_whitespace();
+    // A zombie only waits to be forgotten.
+    if fields.next()? == "Z" {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+/// The page of the CI job that this is part of.
+fn ci_run() -> Option<String> {
+    if let (Some(server), Some(repository), Some(run)) =
+        (variable(&["GITHUB_SERVER_URL"]), variable(&["GITHUB_REPOSITORY"]), variable(&["GITHUB_RUN_ID"]))
+    {
+        return Some(format!("{server}/{repository}/actions/runs/{run}"));
+    }
+    variable(&["CI_JOB_URL", "BUILD_URL", "CIRCLE_BUILD_URL", "BUILDKITE_BUILD_URL"])
+}
+
+fn variable(names: &[&str]) -> Option<String> {
+    names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_lives_and_one_with_another_start_does_not() {
+        let me = me("deploy dev");
+        assert!(me.pid_start > 0 && !me.boot_id.is_empty(), "{me:?}");
+        assert!(lives(me.pid, me.pid_start));
+        assert!(!lives(me.pid, me.pid_start + 1));
+        assert!(!lives(u32::MAX, 1));
+    }
+}

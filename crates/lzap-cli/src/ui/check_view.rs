@@ -1,0 +1,63 @@
+//! What the doctor found: a line each, what to do about it below; or one JSON document.
+
+use anstyle::{AnsiColor, Style};
+use lzap_core::doctor::{Check, Status};
+use serde_json::{Value, json};
+
+use crate::ui::text::count;
+
+const DIM: Style = Style::new().dimmed();
+/// Where the details begin.
+const INDENT: usize = 23;
+
+fn style(status: Status) -> Style {
+    match status {
+        Status::Ok => AnsiColor::Green.on_default(),
+        Status::Warning => AnsiColor::Yellow.on_default().bold(),
+        Status::Problem => AnsiColor::Red.on_default().bold(),
+        Status::Note | Status::Skipped => DIM,
+    }
+}
+
+/// The lines of one check.
+pub(crate) fn lines(check: &Check) -> String {
+    let style = style(check.status);
+    let detail = check.detail.replace('\n', &format!("\n{:INDENT$}", ""));
+    let help = check.help.as_deref().map(|help| {
+        let help = help.replace('\n', &format!("\n{:INDENT$}", ""));
+        format!("{:INDENT$}{DIM}help:{DIM:#} {help}\n", "")
+    });
+    format!(
+        "{style}{:>8}{style:#}  {:<12} {detail}\n{}",
+        check.status.as_str(),
+        check.name,
+        help.unwrap_or_default()
+    )
+}
+
+/// `1 problem, 2 warnings`.
+pub(crate) fn summary(checks: &[Check]) -> String {
+    let number = |status| checks.iter().filter(|check| check.status == status).count();
+    let counted: Vec<String> = [(number(Status::Problem), "problem"), (number(Status::Warning), "warning")]
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, noun)| count(number, noun))
+        .collect();
+    if counted.is_empty() { "nothing is wrong".to_owned() } else { counted.join(", ") }
+}
+
+/// The document.
+pub(crate) fn json(checks: &[Check]) -> Value {
+    let checks: Vec<Value> = checks
+        .iter()
+        .map(|check| {
+            json!({
+                "name": check.name,
+                "status": check.status.as_str(),
+                "detail": check.detail,
+                "help": check.help,
+            })
+        })
+        .collect();
+    json!({ "checks": checks })
+}

@@ -1,0 +1,94 @@
+//! A function's log for people (a line each, in color) and for programs (JSON lines): events, or whole requests.
+
+mod json;
+mod lines;
+mod requests;
+
+use jiff::tz::TimeZone;
+use lzap_core::logs::line::Line;
+use lzap_core::logs::request::Requests;
+use lzap_core::logs::{LogEvent, weave};
+
+use lines::Lines;
+use requests::Table;
+
+/// Turns events into the lines that stdout gets.
+pub(crate) struct LogView {
+    /// Which request each environment is at.
+    current: weave::Requests,
+    /// Set where requests are wanted and not events.
+    requests: Option<Requests>,
+    form: Form,
+}
+
+enum Form {
+    Json,
+    Lines(Lines),
+    Table(Table),
+}
+
+/// What is to be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// Each event.
+    Events,
+    /// Each request.
+    Requests,
+}
+
+impl LogView {
+    /// JSON lines.
+    pub(crate) fn json(what: What) -> Self {
+        Self::new(what, Form::Json)
+    }
+
+    /// Readable lines, with times of `zone`; `verbose` shows what Lambda says between requests too.
+    pub(crate) fn text(what: What, zone: TimeZone, verbose: bool) -> Self {
+        match what {
+            What::Events => Self::new(what, Form::Lines(Lines::new(zone, verbose))),
+            What::Requests => Self::new(what, Form::Table(Table::new(zone))),
+        }
+    }
+
+    fn new(what: What, form: Form) -> Self {
+        let requests = (what == What::Requests).then(Requests::default);
+        Self { current: weave::Requests::default(), requests, form }
+    }
+
+    /// The lines for some more events.
+    pub(crate) fn show(&mut self, events: Vec<LogEvent>) -> Vec<String> {
+        if let Some(requests) = &mut self.requests {
+            let complete = requests.take(events);
+            return complete.iter().flat_map(|request| self.form.request(request)).collect();
+        }
+        let mut lines = Vec::new();
+        for event in weave::in_order(events) {
+            let line = Line::parse(&event.message);
+            let request = self.current.of(&event, &line);
+            lines.extend(self.form.event(&event, &line, request.as_deref()));
+        }
+        lines
+    }
+
+    /// The lines for what is still unfinished when nothing more will come.
+    pub(crate) fn finish(&mut self) -> Vec<String> {
+        let rest = self.requests.as_mut().map(Requests::rest).unwrap_or_default();
+        rest.iter().flat_map(|request| self.form.request(request)).collect()
+    }
+}
+
+impl Form {
+    fn event(&mut self, event: &LogEvent, line: &Line, request_id: Option<&str>) -> Vec<String> {
+        match self {
+            Self::Lines(lines) => lines.render(event, line, request_id),
+            Self::Json | Self::Table(_) => vec![json::event(event, line, request_id).to_string()],
+        }
+    }
+
+    fn request(&mut self, request: &lzap_core::logs::request::Request) -> Vec<String> {
+        match self {
+            Self::Table(table) => table.render(request),
+            Self::Json | Self::Lines(_) => vec![json::request(request).to_string()],
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Events and requests as JSON, one line each. Their fields are part of the command line's contract.
+
+use jiff::Timestamp;
+use lzap_core::logs::LogEvent;
+use lzap_core::logs::line::{Level, Line, Report};
+use lzap_core::logs::request::Request;
+use serde_json::{Value, json};
+
+use crate::ui::report::with;
+
+/// One event.
+pub(super) fn event(event: &LogEvent, line: &Line, request_id: Option<&str>) -> Value {
+    let (kind, level, message) = match line {
+        Line::Start { .. } => ("start", None, &event.message),
+        Line::End { .. } => ("end", None, &event.message),
+        Line::Report(_) => ("report", None, &event.message),
+        Line::Platform(text) => ("platform", None, text),
+        Line::Said(record) => ("log", record.level, &record.message),
+    };
+    let common = json!({
+        "timestamp": time(event.timestamp_ms),
+        "level": level.map(Level::as_str),
+        "message": message,
+        "request_id": request_id,
+        "stream": event.stream,
+        "type": kind,
+    });
+    match line {
+        Line::Report(it) => with(common, report(it)),
+        Line::Said(record) if record.target.is_some() || !record.fields.is_empty() => {
+            with(common, json!({"target": record.target, "fields": record.fields}))
+        }
+        _ => common,
+    }
+}
+
+/// One request.
+pub(super) fn request(request: &Request) -> Value {
+    let access = request.access.as_ref();
+    let common = json!({
+        "timestamp": time(request.timestamp_ms),
+        "request_id": request.request_id,
+        "stream": request.stream,
+        "method": access.map(|it| it.method.as_str()),
+        "path": access.map(|it| it.path.as_str()),
+        "status": access.map(|it| it.status),
+        "app_ms": access.map(|it| it.duration_ms),
+    });
+    with(common, request.report.as_ref().map_or_else(|| report_fields(None), report))
+}
+
+fn report(report: &Report) -> Value {
+    report_fields(Some(report))
+}
+
+/// All fields are there whether or not Lambda has reported.
+fn report_fields(report: Option<&Report>) -> Value {
+    json!({
+        "duration_ms": report.map(|it| it.duration_ms),
+        "billed_ms": report.map(|it| it.billed_ms),
+        "memory_mb": report.map(|it| it.memory_mb),
+        "max_memory_mb": report.map(|it| it.max_memory_mb),
+        "cold_start": report.map(|it| it.init_ms.is_some()),
+        "init_ms": report.and_then(|it| it.init_ms),
+        "failure": report.and_then(|it| it.failure.as_deref()),
+    })
+}
+
+/// RFC 3339 in UTC, with milliseconds.
+fn time(ms: i64) -> String {
+    let time = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
+    time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}

@@ -1,0 +1,111 @@
+//! Requests for people: a table that grows, the request itself last, since it may be long.
+
+use jiff::tz::TimeZone;
+use lzap_core::logs::request::Request;
+
+use super::lines::{Clock, DIM, FAILED, clean, short, status_style};
+
+/// Renders requests one after the other, the first below a header.
+pub(super) struct Table {
+    clock: Clock,
+    headed: bool,
+}
+
+impl Table {
+    pub(super) fn new(zone: TimeZone) -> Self {
+        Self { clock: Clock::new(zone), headed: false }
+    }
+
+    pub(super) fn render(&mut self, request: &Request) -> Vec<String> {
+        let mut rows = Vec::new();
+        if !self.headed {
+            self.headed = true;
+            rows.push(format!(
+                "{DIM}{:<12} {:<8} {:>7} {:>11} {:>9} {:>8} {:>10}  request{DIM:#}",
+                "time", "id", "status", "duration", "billed", "memory", "cold start"
+            ));
+        }
+        let (day, time) = self.clock.at(request.timestamp_ms);
+        rows.extend(day);
+        let (status, style) = status(request);
+        let report = request.report.as_ref();
+        let column = |text: Option<String>| text.unwrap_or_default();
+        rows.push(format!(
+            "{DIM}{time} {:<8}{DIM:#} {style}{status:>7}{style:#} {:>11} {:>9} {:>8} {:>10}  {}",
+            short(&request.request_id),
+            column(report.map(|it| format!("{:.2} ms", it.duration_ms))),
+            column(report.map(|it| format!("{:.0} ms", it.billed_ms))),
+            column(report.map(|it| format!("{} MB", it.max_memory_mb))),
+            column(report.and_then(|it| it.init_ms).map(|ms| format!("{ms:.2} ms"))),
+            what(request),
+        ));
+        rows
+    }
+}
+
+/// What was answered; how it failed where Lambda had to say so.
+fn status(request: &Request) -> (String, anstyle::Style) {
+    let failure = request.report.as_ref().and_then(|report| report.failure.as_deref());
+    match (failure, &request.access) {
+        (Some("timeout"), _) => ("timeout".to_owned(), FAILED),
+        (Some(_), _) => ("error".to_owned(), FAILED),
+        (None, Some(access)) => (access.status.to_string(), status_style(access.status)),
+        (None, None) => ("-".to_owned(), DIM),
+    }
+}
+
+fn what(request: &Request) -> String {
+    let failure = request.report.as_ref().and_then(|report| report.failure.as_deref());
+    match (&request.access, failure) {
+        (Some(access), _) => clean(&format!("{} {}", access.method, access.path)),
+        (None, Some(failure)) => clean(failure),
+        (None, None) => format!("{DIM}no HTTP request (keep-warm or probe){DIM:#}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lzap_core::logs::line::{Access, Report};
+
+    use super::*;
+
+    #[test]
+    fn a_row_for_each_request_under_one_header() {
+        let mut table = Table::new(TimeZone::UTC);
+        let report = Report {
+            request_id: "0a1b2c3d-x".into(),
+            duration_ms: 2.314,
+            billed_ms: 5.0,
+            memory_mb: 512,
+            max_memory_mb: 18,
+            init_ms: Some(2.4),
+            failure: None,
+        };
+        let access = Access { method: "GET".into(), path: "/cart".into(), status: 200, duration_ms: 0.3 };
+        let request = Request {
+            timestamp_ms: jiff::Timestamp::now().as_millisecond(),
+            request_id: report.request_id.clone(),
+            stream: "a".into(),
+            access: Some(access),
+            report: Some(report.clone()),
+        };
+        let timeout = Report { failure: Some("timeout".into()), ..report };
+        let broken = Request { access: None, report: Some(timeout), ..request.clone() };
+        let ping = Request { access: None, report: None, ..request.clone() };
+        let rows: Vec<String> =
+            [request, broken, ping].iter().flat_map(|request| table.render(request)).collect();
+        let ends: Vec<String> = rows
+            .iter()
+            .map(|row| anstream::adapter::strip_str(row).to_string().chars().skip(13).collect())
+            .collect();
+        assert_eq!(
+            ends,
+            [
+                "id        status    duration    billed   memory cold start  request",
+                "0a1b2c3d     200     2.31 ms      5 ms    18 MB    2.40 ms  GET /cart",
+                "0a1b2c3d timeout     2.31 ms      5 ms    18 MB    2.40 ms  timeout",
+                "0a1b2c3d       -                                            no HTTP request (keep-warm or probe)",
+            ]
+        );
+    }
+}

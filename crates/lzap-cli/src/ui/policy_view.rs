@@ -1,0 +1,45 @@
+//! What a deploy from GitHub needs, as one readable text: each document with where it goes.
+
+use lzap_core::names::Names;
+use lzap_core::permissions::github::{self, Repository};
+use serde_json::Value;
+
+/// What a deploy from GitHub needs.
+pub(crate) struct Documents {
+    pub(crate) policy: Value,
+    pub(crate) trust_policy: Value,
+    pub(crate) workflow: String,
+}
+
+/// The documents in the order in which they are used, under comments that say how.
+pub(crate) fn github(names: &Names, documents: &Documents) -> String {
+    let role = github::role(names);
+    let stage = &names.stage;
+    let (partition, account) = (&names.place.partition, &names.place.account);
+    let Documents { policy, trust_policy, workflow } = documents;
+    format!(
+        "# 1. What the deploying role may do. Save it as policy.json, then:
+#    aws iam create-policy --policy-name {role} --policy-document file://policy.json
+{policy:#}
+
+# 2. Who may take the role. Once for each account, GitHub must be known to it:
+#    aws iam create-open-id-connect-provider --url https://token.actions.githubusercontent.com \\
+#      --client-id-list sts.amazonaws.com
+#    Save this as trust.json, then:
+#    aws iam create-role --role-name {role} --assume-role-policy-document file://trust.json
+#    aws iam attach-role-policy --role-name {role} \\
+#      --policy-arn arn:{partition}:iam::{account}:policy/{role}
+{trust_policy:#}
+
+# 3. The workflow. Save it as .github/workflows/deploy-{stage}.yml; the first deploy is `lzap deploy {stage}` by hand.
+{workflow}"
+    )
+}
+
+/// How to say a repository as its tokens may say it.
+pub(crate) fn ids_hint(repository: &Repository) -> String {
+    format!(
+        "the tokens of repositories made since mid-2026 have ids in them; `gh api repos/{repository} --jq \
+         '\"\\(.owner.login)@\\(.owner.id)/\\(.name)@\\(.id)\"'` prints what to give to --github then"
+    )
+}

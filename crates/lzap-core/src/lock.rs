@@ -1,0 +1,139 @@
+//! The lock of a stage: who holds it, and when it no longer counts. An object in the bucket; see `lzap-aws::lock`.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How often a holder writes its lock anew.
+pub const RENEW_EVERY: Duration = Duration::from_mins(1);
+/// A lock that was not renewed for so long belongs to nobody.
+pub const LEASE: Duration = Duration::from_mins(5);
+
+/// Who holds a lock: what the object contains, as JSON.
+///
+/// Old and new versions of lzap read each other's: unknown fields are passed over, missing ones are empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Holder {
+    /// A random value of this very attempt: whoever reads it back holds the lock.
+    pub nonce: String,
+    /// The user.
+    pub owner: String,
+    /// The machine's name.
+    pub host: String,
+    /// The machine's current run, and the space in which its process ids count; empty where the system doesn't say.
+    pub boot_id: String,
+    /// The process.
+    pub pid: u32,
+    /// When the process began, in the system's own units; two processes with one id differ in it.
+    pub pid_start: u64,
+    /// The CI job's page, if it is one.
+    pub ci_run: Option<String>,
+    /// What it does: `deploy dev`.
+    pub command: String,
+    /// Since when: RFC 3339, UTC.
+    pub since: String,
+}
+
+impl Holder {
+    /// Reads a lock. One that makes no sense is held all the same, by somebody unknown.
+    pub fn parse(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+
+    /// The object's content.
+    pub fn render(&self) -> String {
+        // A struct of strings and numbers can always be written.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// What a lock means to `me`, who reads it `age` after it was written.
+    ///
+    /// `lives` says whether a process of this machine, with that start, still runs.
+    pub fn standing(&self, me: &Self, age: Duration, lives: impl Fn(u32, u64) -> bool) -> Standing {
+        if !self.nonce.is_empty() && self.nonce == me.nonce {
+            return Standing::Mine;
+        }
+        let here = !self.boot_id.is_empty() && self.boot_id == me.boot_id;
+        if age > LEASE || (here && !lives(self.pid, self.pid_start)) {
+            return Standing::Stale;
+        }
+        Standing::Held
+    }
+}
+
+/// What a lock means to whoever reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is the reader's own: the answer to the write was lost.
+    Mine,
+    /// Its holder is gone; it may be replaced.
+    Stale,
+    /// Another works on the stage.
+    Held,
+}
+
+impl std::fmt::Display for Holder {
+    /// `deploy dev by jane on laptop (process 4711) since 2026-11-24T08:00:00Z, CI run …`
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let known = |text: &str| if text.is_empty() { "?".to_owned() } else { text.to_owned() };
+        write!(
+            f,
+            "`lzap {}` of {} on {} (process {}) since {}",
+            known(&self.command),
+            known(&self.owner),
+            known(&self.host),
+            self.pid,
+            known(&self.since)
+        )?;
+        self.ci_run.as_ref().map_or(Ok(()), |run| write!(f, ", {run}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holder(nonce: &str, boot: &str, pid: u32) -> Holder {
+        Holder { nonce: nonce.to_owned(), boot_id: boot.to_owned(), pid, pid_start: 7, ..Holder::default() }
+    }
+
+    fn standing(lock: &Holder, age_secs: u64, lives: bool) -> Standing {
+        lock.standing(&holder("mine", "boot-1", 1), Duration::from_secs(age_secs), |_, _| lives)
+    }
+
+    #[test]
+    fn our_own_nonce_is_our_own_lock() {
+        assert_eq!(standing(&holder("mine", "boot-1", 1), 1000, false), Standing::Mine);
+    }
+
+    #[test]
+    fn a_dead_process_of_this_machine_holds_nothing() {
+        assert_eq!(standing(&holder("a", "boot-1", 2), 0, false), Standing::Stale);
+        assert_eq!(standing(&holder("a", "boot-1", 2), 0, true), Standing::Held);
+    }
+
+    #[test]
+    fn another_machine_is_given_five_minutes() {
+        for boot in ["boot-2", ""] {
+            assert_eq!(standing(&holder("a", boot, 2), 299, false), Standing::Held);
+            assert_eq!(standing(&holder("a", boot, 2), 301, true), Standing::Stale);
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_held_by_somebody_unknown() {
+        let unknown = Holder::parse("not JSON");
+        assert_eq!(standing(&unknown, 10, true), Standing::Held);
+        assert!(unknown.to_string().contains('?'), "{unknown}");
+    }
+
+    /// Frozen: other versions of lzap read these bytes.
+    #[test]
+    fn a_lock_is_read_whatever_a_newer_version_adds() {
+        let newer = r#"{"nonce":"n","owner":"jane","pid":4711,"colour":"blue"}"#;
+        let read = Holder::parse(newer);
+        assert_eq!((read.nonce.as_str(), read.owner.as_str(), read.pid), ("n", "jane", 4711));
+        assert_eq!(Holder::parse(&read.render()), read);
+    }
+}

@@ -1,0 +1,163 @@
+//! The lines of one request together: what the runtime crate logs for it, and what Lambda reports.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::line::{Access, Line, Report};
+use super::{LogEvent, weave};
+
+/// A request, or an invocation that was none (a keep-warm ping, a probe).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// When its last line was written, in milliseconds since 1970.
+    pub timestamp_ms: i64,
+    /// Lambda's id of the invocation.
+    pub request_id: String,
+    /// The stream of the environment that served it.
+    pub stream: String,
+    /// What was asked and answered; `None` where the runtime crate logged nothing: no HTTP request, or it broke off.
+    pub access: Option<Access>,
+    /// What it took; `None` where Lambda has not said so yet.
+    pub report: Option<Report>,
+}
+
+/// How many requests may be without their report.
+const OPEN: usize = 10_000;
+
+/// Collects requests from the lines of a log.
+#[derive(Clone, Debug, Default)]
+pub struct Requests {
+    open: BTreeMap<String, Request>,
+    order: VecDeque<String>,
+}
+
+impl Requests {
+    /// The requests that are complete with these events: in the order of their reports.
+    pub fn take(&mut self, events: Vec<LogEvent>) -> Vec<Request> {
+        let lines: Vec<(LogEvent, Line)> = weave::in_order(events)
+            .into_iter()
+            .map(|event| {
+                let line = Line::parse(&event.message);
+                (event, line)
+            })
+            .collect();
+        // First what was asked: it may bear the very millisecond of its report, and stand behind it.
+        for (event, line) in &lines {
+            if let Line::Said(record) = line
+                && let (Some(access), Some(id)) = (record.access(), &record.request_id)
+            {
+                self.begin(event, id, access);
+            }
+        }
+        lines
+            .into_iter()
+            .filter_map(|(event, line)| match line {
+                Line::Report(report) => Some(self.complete(event, report)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The requests whose report has not come, oldest first.
+    pub fn rest(&mut self) -> Vec<Request> {
+        let mut rest: Vec<Request> = std::mem::take(&mut self.open).into_values().collect();
+        rest.sort_by_key(|request| request.timestamp_ms);
+        self.order.clear();
+        rest
+    }
+
+    fn begin(&mut self, event: &LogEvent, id: &str, access: Access) {
+        let request = Request {
+            timestamp_ms: event.timestamp_ms,
+            request_id: id.to_owned(),
+            stream: event.stream.clone(),
+            access: Some(access),
+            report: None,
+        };
+        if self.open.insert(id.to_owned(), request).is_none() {
+            self.order.push_back(id.to_owned());
+        }
+        while self.open.len() > OPEN || self.order.len() > 2 * OPEN {
+            let Some(oldest) = self.order.pop_front() else { break };
+            self.open.remove(&oldest);
+        }
+    }
+
+    fn complete(&mut self, event: LogEvent, report: Report) -> Request {
+        let begun = self.open.remove(&report.request_id);
+        Request {
+            timestamp_ms: event.timestamp_ms,
+            request_id: report.request_id.clone(),
+            stream: event.stream,
+            access: begun.and_then(|request| request.access),
+            report: Some(report),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(timestamp_ms: i64, message: String) -> LogEvent {
+        LogEvent { id: String::new(), timestamp_ms, stream: "a".to_owned(), message }
+    }
+
+    fn access(id: &str, at: i64, path: &str) -> LogEvent {
+        event(
+            at,
+            format!(
+                r#"{{"level":"INFO","target":"lzap::access","requestId":"{id}","method":"GET","path":"{path}","status":200,"duration_ms":1,"message":"request"}}"#
+            ),
+        )
+    }
+
+    fn report(id: &str, at: i64) -> LogEvent {
+        event(at, format!("REPORT RequestId: {id}\tDuration: 2.00 ms\tBilled Duration: 2 ms"))
+    }
+
+    fn shown(requests: &[Request]) -> Vec<(&str, Option<&str>, bool)> {
+        let path = |it: &'_ Request| it.access.as_ref().map(|access| access.path.clone());
+        requests
+            .iter()
+            .map(|it| {
+                let known = path(it).is_some_and(|path| path == "/cart").then_some("/cart");
+                (it.request_id.as_str(), known, it.report.is_some())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_request_is_complete_with_its_report() {
+        let mut requests = Requests::default();
+        assert_eq!(requests.take(vec![access("1", 10, "/cart")]), []);
+        let done = requests.take(vec![report("2", 11), report("1", 12)]);
+        assert_eq!(shown(&done), [("2", None, true), ("1", Some("/cart"), true)]);
+        assert_eq!(requests.rest(), []);
+    }
+
+    #[test]
+    fn lines_of_one_millisecond_find_each_other_in_any_order() {
+        let mut requests = Requests::default();
+        let done = requests.take(vec![report("1", 10), access("1", 10, "/cart")]);
+        assert_eq!(shown(&done), [("1", Some("/cart"), true)]);
+    }
+
+    #[test]
+    fn what_has_no_report_yet_is_the_rest() {
+        let mut requests = Requests::default();
+        requests.take(vec![access("2", 20, "/cart"), access("1", 10, "/cart")]);
+        let rest = requests.rest();
+        assert_eq!(shown(&rest), [("1", Some("/cart"), false), ("2", Some("/cart"), false)]);
+        assert_eq!(requests.rest(), []);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut requests = Requests::default();
+        for n in 0..OPEN + 10 {
+            requests.take(vec![access(&n.to_string(), 0, "/cart")]);
+        }
+        assert_eq!(requests.open.len(), OPEN);
+        assert!(!requests.open.contains_key("0"), "the oldest goes first");
+    }
+}

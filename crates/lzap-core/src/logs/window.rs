@@ -1,0 +1,208 @@
+//! Which stretch of time to ask for next, and which of the events that come were not shown yet.
+//!
+//! Events appear in CloudWatch seconds after they were written, and not in the order of their times. So each round reads
+//! again what lies a little before the newest event seen, each tenth round a longer stretch for stragglers, and what was
+//! shown before is known by its id. An event is shown once or, when it is later than the longest look back, never; it is
+//! never shown twice.
+//!
+//! AWS: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html>
+
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::LogEvent;
+
+/// How far before the newest event a round begins.
+pub const OVERLAP_MS: i64 = 15_000;
+/// The same for each tenth round.
+pub const LATE_MS: i64 = 120_000;
+/// A function that is silent for long isn't read from its last event on: no round begins earlier than this before now.
+/// Generous, because "now" is this machine's idea of it and the events' times are not.
+pub const IDLE_MS: i64 = 600_000;
+/// One round in so many looks back far.
+const FAR_ROUND: u32 = 10;
+/// How many events are remembered. Above that the oldest are forgotten, and no round goes back to their time.
+const REMEMBERED: usize = 200_000;
+
+/// What has been read so far.
+#[derive(Clone, Debug)]
+pub struct Window {
+    since_ms: i64,
+    newest_ms: Option<i64>,
+    rounds: u32,
+    seen: BTreeSet<(i64, u64)>,
+    /// What is older was forgotten, or lies before the beginning.
+    floor_ms: i64,
+    remembered: usize,
+}
+
+impl Window {
+    /// Nothing has been read yet; `since_ms` is the beginning.
+    pub fn new(since_ms: i64) -> Self {
+        Self {
+            since_ms,
+            newest_ms: None,
+            rounds: 0,
+            seen: BTreeSet::new(),
+            floor_ms: since_ms,
+            remembered: REMEMBERED,
+        }
+    }
+
+    /// Begins a round at `now_ms`: the time from which on events are asked for, however many pages they fill.
+    ///
+    /// A round that broke off is simply followed by the next: pages come in the order of their times.
+    pub fn begin_round(&mut self, now_ms: i64) -> i64 {
+        // An event may bear a time in the future.
+        let newest = self.newest_ms.map(|newest| newest.min(now_ms));
+        let back = |ms: i64| newest.map_or(self.since_ms, |newest| newest.saturating_sub(ms));
+        // What was never read to its end is not skipped, however long ago it was.
+        let idle = if self.rounds == 0 { i64::MIN } else { now_ms.saturating_sub(IDLE_MS) };
+        let far = self.rounds % FAR_ROUND == FAR_ROUND - 1;
+        let from = back(if far { LATE_MS } else { OVERLAP_MS }).max(idle).max(self.floor_ms);
+        self.forget_before(back(LATE_MS).max(idle));
+        from
+    }
+
+    /// The round's last page was read.
+    pub fn end_round(&mut self) {
+        self.rounds = self.rounds.wrapping_add(1).max(1);
+    }
+
+    /// Those of `events` that were not there before, in the order given.
+    pub fn take(&mut self, events: Vec<LogEvent>) -> Vec<LogEvent> {
+        events.into_iter().filter(|event| self.is_new(event)).collect()
+    }
+
+    fn is_new(&mut self, event: &LogEvent) -> bool {
+        if event.timestamp_ms < self.floor_ms || !self.seen.insert((event.timestamp_ms, key(event))) {
+            return false;
+        }
+        self.newest_ms = self.newest_ms.max(Some(event.timestamp_ms));
+        if self.seen.len() > self.remembered
+            && let Some((oldest, _)) = self.seen.pop_first()
+        {
+            self.floor_ms = self.floor_ms.max(oldest.saturating_add(1));
+        }
+        true
+    }
+
+    fn forget_before(&mut self, ms: i64) {
+        self.floor_ms = self.floor_ms.max(ms);
+        self.seen = self.seen.split_off(&(self.floor_ms, 0));
+    }
+}
+
+/// An id is long and the same again and again but for its end. A stranger's clash, at the same millisecond, would hide
+/// one event in 2⁶⁴.
+fn key(event: &LogEvent) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    if event.id.is_empty() {
+        (&event.stream, &event.message).hash(&mut hasher);
+    } else {
+        event.id.hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn event(id: usize, timestamp_ms: i64) -> LogEvent {
+        LogEvent { id: id.to_string(), timestamp_ms, stream: String::new(), message: String::new() }
+    }
+
+    fn round(window: &mut Window, now_ms: i64) -> i64 {
+        let from = window.begin_round(now_ms);
+        window.end_round();
+        from
+    }
+
+    fn ids(events: &[LogEvent]) -> Vec<&str> {
+        events.iter().map(|event| event.id.as_str()).collect()
+    }
+
+    #[test]
+    fn the_first_round_begins_where_it_is_asked_to_and_the_next_overlap() {
+        let mut window = Window::new(1_000);
+        assert_eq!(round(&mut window, 500_000), 1_000);
+        assert_eq!(round(&mut window, 500_000), 1_000, "nothing seen: nothing to skip");
+        assert_eq!(ids(&window.take(vec![event(1, 400_000)])), ["1"]);
+        assert_eq!(round(&mut window, 500_000), 400_000 - OVERLAP_MS);
+        assert_eq!(round(&mut window, 2_000_000), 2_000_000 - IDLE_MS, "a silent function");
+    }
+
+    #[test]
+    fn a_first_round_that_broke_off_is_taken_up_where_it_was() {
+        let mut window = Window::new(1_000);
+        window.begin_round(90_000_000);
+        window.take(vec![event(1, 50_000)]);
+        assert_eq!(window.begin_round(90_000_000), 50_000 - OVERLAP_MS, "however long ago that is");
+    }
+
+    #[test]
+    fn a_tenth_round_looks_back_far() {
+        let mut window = Window::new(0);
+        window.begin_round(500_000);
+        window.take(vec![event(1, 500_000)]);
+        let starts: Vec<i64> = (0..20).map(|_| round(&mut window, 501_000)).collect();
+        assert_eq!(starts.iter().filter(|start| **start == 500_000 - LATE_MS).count(), 2);
+        assert_eq!(starts.iter().filter(|start| **start == 500_000 - OVERLAP_MS).count(), 18);
+    }
+
+    #[test]
+    fn an_event_from_the_future_hides_nothing() {
+        let mut window = Window::new(0);
+        window.begin_round(100_000);
+        window.take(vec![event(1, 9_000_000)]);
+        assert_eq!(window.begin_round(100_000), 100_000 - OVERLAP_MS);
+        assert_eq!(ids(&window.take(vec![event(1, 9_000_000), event(2, 99_000)])), ["2"]);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_nothing_comes_twice_for_it() {
+        let mut window = Window { remembered: 10, ..Window::new(0) };
+        window.begin_round(0);
+        let all: Vec<_> = (0..100).map(|n| event(n, i64::try_from(n).unwrap_or_default())).collect();
+        assert_eq!(window.take(all.clone()).len(), 100);
+        assert!(window.seen.len() <= 10);
+        assert_eq!(window.take(all), []);
+        window.end_round();
+        assert!(window.begin_round(1_000) >= 90, "no round goes back to what is forgotten");
+    }
+
+    proptest! {
+        /// Whatever is written at `written` and appears up to 10 s later, in whichever order, is shown exactly once.
+        #[test]
+        fn late_events_come_once(
+            events in prop::collection::vec((0i64..60_000, 0i64..10_000), 0..200),
+            skew in -60_000i64..60_000,
+        ) {
+            let base = 1_000_000_000;
+            let mut window = Window::new(base);
+            let mut shown = Vec::new();
+            for second in 0..90 {
+                let real = base + second * 1_000;
+                let from = window.begin_round(real + skew);
+                let page: Vec<_> = events
+                    .iter()
+                    .enumerate()
+                    .map(|(id, (written, late))| (event(id, base + written), base + written + late))
+                    .filter(|(event, appears)| *appears <= real && event.timestamp_ms >= from)
+                    .map(|(event, _)| event)
+                    .collect();
+                shown.extend(window.take(page).into_iter().map(|event| event.id));
+                window.end_round();
+            }
+            let mut unique = shown.clone();
+            unique.sort();
+            unique.dedup();
+            prop_assert_eq!(unique.len(), shown.len(), "something came twice");
+            // This machine's clock may be wrong by minutes, as long as it is behind or the events' own times lead.
+            prop_assert_eq!(shown.len(), events.len());
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The role that the function runs as: an existing one, or one that lzap makes, and what that one may do.
+//!
+//! What the *deploying* identity may do is in [`crate::permissions`].
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::config::StatementTable;
+use crate::names::{Names, RoleName};
+
+/// What `lzap.toml` says about the execution role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoleSetting {
+    /// This one, by its ARN; lzap leaves it as it is, and reads nothing of IAM.
+    Existing(String),
+    /// lzap makes one.
+    Made(MadeRole),
+}
+
+/// What `lzap.toml` says about a role that lzap makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeRole {
+    /// Its IAM path, with a `/` at both ends.
+    pub path: String,
+    /// The ARN of the policy that bounds it.
+    pub permissions_boundary: Option<String>,
+    /// What it may do beside writing its logs.
+    pub statements: Vec<Statement>,
+}
+
+/// A statement of the role's policy: what it allows, on what, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// The actions.
+    pub actions: Vec<String>,
+    /// The ARNs.
+    pub resources: Vec<String>,
+    /// Operator, key and values, as IAM has them.
+    pub conditions: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+}
+
+impl RoleSetting {
+    /// What the role is called.
+    pub fn name(&self) -> RoleName {
+        match self {
+            Self::Existing(arn) => RoleName::Existing(arn.clone()),
+            Self::Made(role) => RoleName::Made { path: role.path.clone() },
+        }
+    }
+
+    /// The ARN of the policy that bounds the role that lzap makes.
+    pub fn permissions_boundary(&self) -> Option<&str> {
+        match self {
+            Self::Existing(_) => None,
+            Self::Made(role) => role.permissions_boundary.as_deref(),
+        }
+    }
+
+    /// Key and value of each setting, as `lzap config` lists them.
+    pub(crate) fn listing(&self) -> [(&'static str, String); 4] {
+        let none = || "(none)".to_owned();
+        let (arn, path, boundary, statements) = match self {
+            Self::Existing(arn) => (arn.clone(), none(), none(), none()),
+            Self::Made(role) => (
+                "(lzap makes one)".to_owned(),
+                role.path.clone(),
+                role.permissions_boundary.clone().unwrap_or_else(none),
+                role.statements.iter().map(Statement::text).collect::<Vec<_>>().join("; "),
+            ),
+        };
+        [
+            ("role_arn", arn),
+            ("role_path", path),
+            ("role_permissions_boundary", boundary),
+            ("role_statements", statements),
+        ]
+    }
+}
+
+impl Statement {
+    pub(crate) fn new(table: &StatementTable) -> Self {
+        let words = |list: &[toml::Spanned<String>]| list.iter().map(|word| word.get_ref().clone()).collect();
+        let conditions = table.conditions.iter().map(|(operator, keys)| {
+            let keys = keys.iter().map(|(key, values)| (key.clone(), values.0.clone())).collect();
+            (operator.clone(), keys)
+        });
+        Self {
+            actions: words(&table.actions),
+            resources: words(&table.resources),
+            conditions: conditions.collect(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let when = if self.conditions.is_empty() { "" } else { " under conditions" };
+        format!("{} on {}{when}", self.actions.join(", "), self.resources.join(", "))
+    }
+
+    /// As a policy document has it.
+    pub(crate) fn document(&self) -> Value {
+        let mut statement = Map::new();
+        statement.insert("Effect".to_owned(), json!("Allow"));
+        statement.insert("Action".to_owned(), json!(self.actions));
+        statement.insert("Resource".to_owned(), json!(self.resources));
+        if !self.conditions.is_empty() {
+            statement.insert("Condition".to_owned(), json!(self.conditions));
+        }
+        Value::Object(statement)
+    }
+}
+
+/// Lambda, and nobody else, may take the role.
+pub(crate) fn trust_policy() -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": { "Service": "lambda.amazonaws.com" },
+            "Action": "sts:AssumeRole"
+        }]
+    })
+}
+
+/// The least that a function needs, to write to its own log group, and what the user adds. The `:*` stands for the
+/// group's streams, whose names Lambda makes up.
+///
+/// AWS: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html>
+pub(crate) fn policy(names: &Names, statements: &[Statement]) -> Value {
+    let logs = json!({
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": format!("{}:*", names.log_group_arn())
+    });
+    let all: Vec<Value> = std::iter::once(logs).chain(statements.iter().map(Statement::document)).collect();
+    json!({ "Version": "2012-10-17", "Statement": all })
+}

@@ -1,0 +1,88 @@
+//! How much memory a worker has: resident bytes, of the function alone where QEMU emulates it.
+//!
+//! An emulator keeps its program, its heap and the translated code in the same process. On Lambda none of that is there,
+//! so it counts neither for the limit nor in the report. What is left of it is a few megabytes.
+
+use fs_err as fs;
+
+/// Resident bytes of a process and its descendants. `/proc` may change under the walk: what is gone counts nothing.
+pub(crate) fn resident(pid: i32) -> u64 {
+    below(pid, 0)
+}
+
+fn below(pid: i32, depth: u32) -> u64 {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let children: u64 = children
+        .split_whitespace()
+        .filter_map(|child| child.parse().ok())
+        .filter(|_| depth < 8)
+        .map(|child| below(child, depth + 1))
+        .sum();
+    own(pid) + children
+}
+
+fn own(pid: i32) -> u64 {
+    let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    match emulator(pid) {
+        Some(emulator) => guest(&read("smaps"), &emulator),
+        None => read("status").lines().find_map(|line| line.strip_prefix("VmRSS:")).map_or(0, bytes),
+    }
+}
+
+/// The program of the process, when it is a QEMU; the kernel may have put it there (`binfmt_misc`).
+fn emulator(pid: i32) -> Option<String> {
+    let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    let is_emulator = program.file_name()?.to_str()?.starts_with("qemu-");
+    is_emulator.then(|| program.to_string_lossy().into_owned())
+}
+
+/// The resident bytes of the mappings that are the emulated program's. Only translated code is writable and executable
+/// at once: what the emulated program may execute is mere data here. The format: `man 5 proc_pid_smaps`.
+fn guest(smaps: &str, emulator: &str) -> u64 {
+    let mut counts = true;
+    let mut sum = 0;
+    for line in smaps.lines() {
+        let mut words = line.split_whitespace();
+        let first = words.next().unwrap_or_default();
+        if first == "Rss:" && counts {
+            sum += bytes(&line["Rss:".len()..]);
+        } else if !first.ends_with(':') {
+            let rights = words.next().unwrap_or_default();
+            counts = !(line.ends_with(emulator) || line.ends_with("[heap]") || rights.starts_with("rwx"));
+        }
+    }
+    sum
+}
+
+/// Reads `  1234 kB`.
+fn bytes(field: &str) -> u64 {
+    let kilobytes = field.trim().strip_suffix("kB").and_then(|number| number.trim().parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_emulators_own_memory_does_not_count() {
+        let mappings = [
+            ("00200000-0028d000 r--p 00000000 fe:00 10881341     /state/lambda/code/a/bootstrap", 100),
+            ("5500001000-5500801000 rw-p 00000000 00:00 0", 20),
+            ("5555872e0000-55558745f000 rw-p 00000000 00:00 0     [heap]", 1000),
+            ("7efd5a200000-7efd621ff000 rwxp 00000000 00:00 0", 4000),
+            ("7efd62e28000-7efd632a7000 r-xp 00228000 fe:00 10199043     /usr/bin/qemu-aarch64-static", 5000),
+            ("7fffcac74000-7fffcac95000 rw-p 00000000 00:00 0     [stack]", 3),
+        ];
+        let smaps =
+            mappings.map(|(head, rss)| format!("{head}\nSize: 9999 kB\nRss:  {rss} kB\nVmFlags: rd ex mr\n"));
+        assert_eq!(guest(&smaps.concat(), "/usr/bin/qemu-aarch64-static"), 123 * 1024);
+    }
+
+    #[test]
+    fn this_process_has_memory() {
+        let own = i32::try_from(std::process::id()).expect("Linux's ids fit");
+        assert!(resident(own) > 1024 * 1024);
+        assert_eq!(resident(0), 0);
+    }
+}

@@ -1,0 +1,340 @@
+//! Filter patterns for JSON events: `{ ($.user.id = 1) && ($.users[0].email = "*@example.com") }`.
+//!
+//! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html>. A comparison with a field
+//! that isn't there, or that holds an array or an object, never holds, `!=` included; regular expressions are refused.
+
+use serde_json::Value;
+
+use super::log_pattern::quoted;
+
+/// What must hold of an event.
+#[derive(Debug, PartialEq)]
+pub(super) enum Condition {
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    /// A field's value.
+    Is(Selector, Test),
+    Missing(Selector),
+}
+
+/// The way to a field.
+type Selector = Vec<Step>;
+
+#[derive(Debug, PartialEq)]
+pub(super) enum Step {
+    Key(String),
+    Index(usize),
+    /// Any element, or any field.
+    Each,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) enum Test {
+    /// The very value: `IS NULL` and its like.
+    Value(Value),
+    /// A text, with `*` for anything; whether it must match.
+    Text {
+        pattern: String,
+        equal: bool,
+    },
+    Number {
+        operator: &'static str,
+        number: f64,
+    },
+}
+
+/// Longest first: each is looked for in turn.
+const OPERATORS: [&str; 6] = [">=", "<=", "!=", ">", "<", "="];
+
+impl Condition {
+    /// Reads what stands between the braces.
+    ///
+    /// # Errors
+    /// AWS would refuse it, or it has a regular expression.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let mut parser = Parser { rest: text };
+        let condition = parser.any()?;
+        parser.skip();
+        if parser.rest.is_empty() { Ok(condition) } else { Err(parser.refuse()) }
+    }
+
+    /// Whether it holds of `event`.
+    pub(super) fn holds(&self, event: &Value) -> bool {
+        match self {
+            Self::All(conditions) => conditions.iter().all(|it| it.holds(event)),
+            Self::Any(conditions) => conditions.iter().any(|it| it.holds(event)),
+            Self::Is(selector, test) => select(event, selector).into_iter().any(|value| test.passes(value)),
+            Self::Missing(selector) => select(event, selector).is_empty(),
+        }
+    }
+}
+
+fn select<'a>(value: &'a Value, selector: &[Step]) -> Vec<&'a Value> {
+    let Some((step, rest)) = selector.split_first() else {
+        return vec![value];
+    };
+    let next: Vec<&Value> = match (step, value) {
+        (Step::Key(key), Value::Object(fields)) => fields.get(key).into_iter().collect(),
+        (Step::Index(index), Value::Array(items)) => items.get(*index).into_iter().collect(),
+        (Step::Each, Value::Array(items)) => items.iter().collect(),
+        (Step::Each, Value::Object(fields)) => fields.values().collect(),
+        _ => Vec::new(),
+    };
+    next.into_iter().flat_map(|value| select(value, rest)).collect()
+}
+
+impl Test {
+    fn passes(&self, value: &Value) -> bool {
+        match self {
+            Self::Value(wanted) => value == wanted,
+            Self::Text { pattern, equal } => {
+                let text = match value {
+                    Value::String(text) => text.clone(),
+                    Value::Number(number) => number.to_string(),
+                    Value::Bool(flag) => flag.to_string(),
+                    _ => return false,
+                };
+                wild(pattern, &text) == *equal
+            }
+            Self::Number { operator, number } => {
+                let Some(value) = value.as_f64() else { return false };
+                match *operator {
+                    ">=" => value >= *number,
+                    "<=" => value <= *number,
+                    ">" => value > *number,
+                    "<" => value < *number,
+                    "=" => value.total_cmp(number).is_eq(),
+                    _ => value.total_cmp(number).is_ne(),
+                }
+            }
+        }
+    }
+}
+
+/// Whether `text` is what `pattern` says, `*` standing for anything.
+fn wild(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+struct Parser<'a> {
+    rest: &'a str,
+}
+
+impl Parser<'_> {
+    fn any(&mut self) -> Result<Condition, String> {
+        self.joined("||", Self::all, Condition::Any)
+    }
+
+    fn all(&mut self) -> Result<Condition, String> {
+        self.joined("&&", Self::one, Condition::All)
+    }
+
+    fn joined(
+        &mut self,
+        operator: &str,
+        part: fn(&mut Self) -> Result<Condition, String>,
+        join: fn(Vec<Condition>) -> Condition,
+    ) -> Result<Condition, String> {
+        let mut parts = vec![part(self)?];
+        while self.take(operator) {
+            parts.push(part(self)?);
+        }
+        Ok(if parts.len() == 1 { parts.remove(0) } else { join(parts) })
+    }
+
+    fn one(&mut self) -> Result<Condition, String> {
+        if self.take("(") {
+            let inner = self.any()?;
+            return if self.take(")") { Ok(inner) } else { Err(self.refuse()) };
+        }
+        let selector = self.selector()?;
+        if self.take("NOT EXISTS") {
+            return Ok(Condition::Missing(selector));
+        }
+        for (words, value) in
+            [("IS NULL", Value::Null), ("IS TRUE", Value::Bool(true)), ("IS FALSE", Value::Bool(false))]
+        {
+            if self.take(words) {
+                return Ok(Condition::Is(selector, Test::Value(value)));
+            }
+        }
+        let operator = OPERATORS.into_iter().find(|operator| self.take(operator));
+        let operator = operator.ok_or_else(|| self.refuse())?;
+        Ok(Condition::Is(selector, self.test(operator)?))
+    }
+
+    fn test(&mut self, operator: &'static str) -> Result<Test, String> {
+        self.skip();
+        let equal = operator == "=";
+        let is_equality = equal || operator == "!=";
+        if let Some(phrase) = self.rest.strip_prefix('"') {
+            let (pattern, after) = quoted(phrase).ok_or_else(|| self.refuse())?;
+            self.rest = after;
+            return if is_equality { Ok(Test::Text { pattern, equal }) } else { Err(self.refuse()) };
+        }
+        let word = self.word(|c| c.is_ascii_alphanumeric() || "_*.+-".contains(c));
+        match word.parse::<f64>() {
+            _ if word.is_empty() => Err(self.refuse()),
+            Ok(number) if number.is_finite() => Ok(Test::Number { operator, number }),
+            _ if is_equality => Ok(Test::Text { pattern: word, equal }),
+            _ => Err(self.refuse()),
+        }
+    }
+
+    /// `$.a.b[0]['c.d'].*`
+    fn selector(&mut self) -> Result<Selector, String> {
+        if !self.take("$") {
+            return Err(self.refuse());
+        }
+        let mut steps = Vec::new();
+        loop {
+            if let Some(rest) = self.rest.strip_prefix('.') {
+                self.rest = rest;
+                // `$.['a.b']`: the bracket is the next step.
+                if !self.rest.starts_with('[') {
+                    let key = self.word(|c| c.is_alphanumeric() || "_-*".contains(c));
+                    steps.push(match key.as_str() {
+                        "" => return Err(self.refuse()),
+                        "*" => Step::Each,
+                        _ => Step::Key(key),
+                    });
+                }
+            } else if let Some(rest) = self.rest.strip_prefix('[') {
+                let (inside, after) = rest.split_once(']').ok_or_else(|| self.refuse())?;
+                steps.push(bracket(inside.trim()).ok_or_else(|| self.refuse())?);
+                self.rest = after;
+            } else if steps.is_empty() {
+                return Err(self.refuse());
+            } else {
+                return Ok(steps);
+            }
+        }
+    }
+
+    /// Takes `token` where it stands next.
+    fn take(&mut self, token: &str) -> bool {
+        self.skip();
+        let found = self.rest.strip_prefix(token);
+        self.rest = found.unwrap_or(self.rest);
+        found.is_some()
+    }
+
+    fn word(&mut self, belongs: impl Fn(char) -> bool) -> String {
+        let end = self.rest.find(|c| !belongs(c)).unwrap_or(self.rest.len());
+        let (word, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        word.to_owned()
+    }
+
+    fn skip(&mut self) {
+        self.rest = self.rest.trim_start();
+    }
+
+    fn refuse(&self) -> String {
+        format!("Invalid filter pattern: cannot be read from '{}' on", self.rest.trim())
+    }
+}
+
+fn bracket(inside: &str) -> Option<Step> {
+    let quoted = |quote| inside.strip_prefix(quote)?.strip_suffix(quote);
+    match quoted('\'').or_else(|| quoted('"')) {
+        Some(key) => Some(Step::Key(key.to_owned())),
+        None if inside == "*" => Some(Step::Each),
+        None => inside.parse().ok().map(Step::Index),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn holds(pattern: &str, event: &Value) -> bool {
+        Condition::parse(pattern).expect("a condition").holds(event)
+    }
+
+    /// The examples of AWS's own page.
+    #[test]
+    fn fields_are_compared_as_aws_does() {
+        let event = json!({
+            "eventType": "UpdateTrail",
+            "sourceIPAddress": "111.111.111.111",
+            "arrayKey": ["value", "another value"],
+            "objectList": [{"name": "a", "id": 1}, {"name": "b", "id": 2}],
+            "SomeObject": null,
+            "cluster.name": "c",
+            "latency": 49.5,
+            "ok": true,
+        });
+        for pattern in [
+            "$.eventType = \"UpdateTrail\"",
+            "$.eventType = UpdateTrail",
+            "$.eventType = Update*",
+            "$.eventType = *ateTr*",
+            "$.sourceIPAddress != 123.123.*",
+            "$.arrayKey[0] = \"value\"",
+            "$.arrayKey[*] = \"another*\"",
+            "$.objectList[1].id = 2",
+            "$.['cluster.name'] = \"c\"",
+            "$.SomeObject IS NULL",
+            "$.SomeOtherObject NOT EXISTS",
+            "$.ok IS TRUE",
+            "$.latency < 50",
+            "$.latency >= 4.95e+1",
+            "$.latency != 50",
+            "$.* = \"UpdateTrail\"",
+        ] {
+            assert!(holds(pattern, &event), "{pattern}");
+        }
+        for pattern in [
+            "$.eventType = \"Update\"",
+            "$.eventType != \"UpdateTrail\"",
+            "$.arrayKey = \"value\"",
+            "$.nothing != 1",
+            "$.SomeObject NOT EXISTS",
+            "$.latency > 49.5",
+            "$.eventType > 5",
+        ] {
+            assert!(!holds(pattern, &event), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn and_binds_closer_than_or() {
+        let event = json!({"user": {"id": 1}, "actions": ["GET", "PUT"]});
+        assert!(holds("($.user.id = 1) && ($.actions[0] = \"GET\")", &event));
+        assert!(holds("$.user.id = 1 || $.actions[0] = x && $.actions[1] = x", &event));
+        assert!(!holds("($.user.id = 1 || $.actions[0] = x) && $.actions[1] = x", &event));
+    }
+
+    #[test]
+    fn what_is_no_condition_is_refused() {
+        for pattern in [
+            "",
+            "level = 1",
+            "$ = 1",
+            "$.level",
+            "$.level =",
+            "$.level = \"open",
+            "$.level == 1",
+            "($.a = 1",
+            "$.a = 1 &&",
+            "$.a = 1 $.b = 2",
+            "$.a > \"x\"",
+            "$.a = %x%",
+            "$.a[x] = 1",
+        ] {
+            assert!(Condition::parse(pattern).is_err(), "{pattern}");
+        }
+    }
+}

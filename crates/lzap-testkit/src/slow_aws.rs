@@ -1,0 +1,183 @@
+//! A cloud that takes its time: in front of an emulator that settles everything at once, AWS's waits.
+//!
+//! What waits for what is in `waits` (roles, functions) and `stacks` (CloudFormation), both pure; `request` reads what
+//! is asked; `gaps` helps the emulator with what it lacks. Put a [`crate::Proxy`] in front to record and to delay.
+
+mod gaps;
+mod request;
+mod stacks;
+mod waits;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use crate::upstream::Upstream;
+use request::Ask;
+use waits::{Model, Refusal, Service};
+
+pub use waits::Waits;
+
+/// Files beyond this are no templates.
+const TEMPLATE_BYTES: usize = 200_000;
+
+/// A layer on a free loopback port in front of one emulator.
+#[derive(Debug)]
+pub struct SlowAws {
+    url: String,
+    shared: Arc<Shared>,
+    _runtime: Runtime,
+}
+
+#[derive(Debug)]
+struct Shared {
+    began: Instant,
+    upstream: Upstream,
+    model: Mutex<Model>,
+    expanded: Mutex<Option<String>>,
+}
+
+impl SlowAws {
+    /// Starts a layer in front of `upstream` (`http://HOST:PORT`).
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub fn start(upstream: &str, waits: Waits) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+        let url = format!("http://{}", listener.local_addr()?);
+        // Its client must not outlive the runtime that made it.
+        let upstream = runtime.block_on(async { Upstream::new(upstream) });
+        let model = Mutex::new(Model::new(waits));
+        let shared = Arc::new(Shared { began: Instant::now(), upstream, model, expanded: Mutex::default() });
+        runtime.spawn(accept(listener, Arc::clone(&shared)));
+        Ok(Self { url, shared, _runtime: runtime })
+    }
+
+    /// The endpoint to use in the upstream's place.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// From now on a template of SAM's is deployed as `expanded`, a CloudFormation template in which the texts `BUCKET`
+    /// and `KEY` stand for where the code of its one function is. On AWS, CloudFormation does the expanding.
+    pub fn expand_templates_to(&self, expanded: &str) {
+        *self.shared.expanded.lock().unwrap_or_else(PoisonError::into_inner) = Some(expanded.to_owned());
+    }
+}
+
+impl Shared {
+    fn model(&self) -> MutexGuard<'_, Model> {
+        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The request in words that the emulator understands.
+    fn mend(&self, ask: Ask, parts: &Parts, body: Bytes) -> (Ask, Bytes) {
+        if let Some(body) = gaps::api_document(parts, &body) {
+            return (ask, body);
+        }
+        match ask {
+            Ask::PutObject { file } if body.len() < TEMPLATE_BYTES => {
+                self.model().stacks().put(&file, &String::from_utf8_lossy(&body));
+                (Ask::PutObject { file }, body)
+            }
+            Ask::PlanStack { stack, template } => match self.transformed(&stack, &template) {
+                Some(text) => {
+                    let body = gaps::with_template(&body, &text);
+                    (Ask::PlanStack { stack, template: request::Template::Body(text) }, body)
+                }
+                None => (Ask::PlanStack { stack, template }, body),
+            },
+            other => (other, body),
+        }
+    }
+
+    fn transformed(&self, stack: &str, template: &request::Template) -> Option<String> {
+        let mut model = self.model();
+        let expanded = self.expanded.lock().unwrap_or_else(PoisonError::into_inner);
+        let source = model.stacks().text(template)?.to_owned();
+        let text = gaps::transformed(&source, expanded.as_deref()?)?;
+        model.stacks().expanded_from(stack, &source);
+        Some(text)
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            let service = service_fn(|request| answer(Arc::clone(&shared), request));
+            // A client that hangs up ends only its own connection.
+            drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+        });
+    }
+}
+
+async fn answer(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let answer = pass_on(&shared, request).await.unwrap_or_else(|error| {
+        let mut response = Response::new(Bytes::from(format!("slow AWS: {error}")));
+        *response.status_mut() = StatusCode::BAD_GATEWAY;
+        response
+    });
+    Ok(answer.map(Full::new))
+}
+
+async fn pass_on(shared: &Shared, request: Request<Incoming>) -> io::Result<Response<Bytes>> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let (ask, body) = shared.mend(Ask::of(&parts, &body), &parts, body);
+    if let Some(refusal) = shared.model().refusal(&ask, shared.began.elapsed()) {
+        return Ok(refused(&refusal));
+    }
+    let mut response = shared.upstream.send(&parts, body).await?;
+    if response.status().is_success() {
+        let now = shared.began.elapsed();
+        let mut model = shared.model();
+        model.accepted(&ask, now);
+        if let Some(body) = model.shown(&ask, now, response.body()) {
+            response.headers_mut().remove(CONTENT_LENGTH);
+            *response.body_mut() = body.into();
+        }
+    }
+    Ok(response)
+}
+
+/// In the form of the service.
+fn refused(refusal: &Refusal) -> Response<Bytes> {
+    let Refusal { service, status, code, message } = refusal;
+    let (content_type, body) = match service {
+        Service::Lambda => {
+            ("application/json", json!({"Type": "User", "Message": message, "message": message}).to_string())
+        }
+        Service::Sts => (
+            "text/xml",
+            format!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+                 </ErrorResponse>"
+            ),
+        ),
+    };
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_REQUEST);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(code));
+    response
+}

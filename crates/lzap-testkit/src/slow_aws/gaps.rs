@@ -1,0 +1,83 @@
+//! What moto lacks and the benchmark's peers can't do without: requests are put into the words that it understands.
+
+use bytes::Bytes;
+use hyper::Method;
+use hyper::http::request::Parts;
+use serde_json::{Value, json};
+
+/// moto imports a REST API from OpenAPI 3 with a description only; AWS takes Swagger 2 as well, which differs in
+/// nothing that moto keeps.
+pub(super) fn api_document(parts: &Parts, body: &Bytes) -> Option<Bytes> {
+    let path = parts.uri.path();
+    let import = parts.method == Method::POST && path == "/restapis" || parts.method == Method::PUT;
+    if !import || !path.starts_with("/restapis") {
+        return None;
+    }
+    let mut document: Value = serde_json::from_slice(body).ok()?;
+    let fields = document.as_object_mut().filter(|fields| fields.contains_key("swagger"))?;
+    fields.remove("swagger");
+    fields.insert("openapi".to_owned(), json!("3.0.1"));
+    if fields.get("info").is_some_and(|info| info["description"].is_null()) {
+        fields["info"]["description"] = json!("");
+    }
+    Some(document.to_string().into())
+}
+
+/// moto runs no transform: a template of SAM's, with one function whose code is on S3, becomes `expanded`, where
+/// `BUCKET` and `KEY` stand for that code's place.
+pub(super) fn transformed(template: &str, expanded: &str) -> Option<String> {
+    if !template.contains("AWS::Serverless-2016-10-31") {
+        return None;
+    }
+    let (_, code) = template.split_once("CodeUri: s3://")?;
+    let (bucket, key) = code.lines().next()?.trim().split_once('/')?;
+    Some(
+        expanded
+            .replace("\"BUCKET\"", &json!(bucket).to_string())
+            .replace("\"KEY\"", &json!(key).to_string()),
+    )
+}
+
+/// The form of a change set with its template in place.
+pub(super) fn with_template(form: &Bytes, template: &str) -> Bytes {
+    let kept = form_urlencoded::parse(form).filter(|(name, _)| !name.starts_with("Template"));
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.extend_pairs(kept).append_pair("TemplateBody", template);
+    form.finish().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::Request;
+
+    use super::*;
+
+    #[test]
+    fn swagger_becomes_openapi() {
+        let relabelled = |method: &str, target: &str, body: &'static str| {
+            let request = Request::builder().method(method).uri(target).body(()).expect("a valid request");
+            api_document(&request.into_parts().0, &Bytes::from_static(body.as_bytes()))
+        };
+        let swagger = r#"{"swagger":"2.0","info":{"title":"shop"},"paths":{}}"#;
+        let openapi = r#"{"info":{"title":"shop","description":""},"paths":{},"openapi":"3.0.1"}"#;
+        for (method, target) in [("POST", "/restapis?mode=import"), ("PUT", "/restapis/abc?mode=overwrite")] {
+            let document: Value =
+                serde_json::from_slice(&relabelled(method, target, swagger).expect("relabelled"))
+                    .expect("JSON");
+            assert_eq!(document, serde_json::from_str::<Value>(openapi).expect("JSON"));
+        }
+        assert_eq!(relabelled("POST", "/restapis", r#"{"name":"shop"}"#), None);
+        assert_eq!(relabelled("PUT", "/bucket/key", swagger), None);
+    }
+
+    #[test]
+    fn a_template_is_expanded_around_its_code() {
+        let template = "Transform: AWS::Serverless-2016-10-31\n  CodeUri: s3://shop/abc\n  Handler: app";
+        let expanded = r#"{"S3Bucket":"BUCKET","S3Key":"KEY"}"#;
+        let done = transformed(template, expanded);
+        assert_eq!(done.as_deref(), Some(r#"{"S3Bucket":"shop","S3Key":"abc"}"#));
+        assert_eq!(transformed(expanded, expanded), None);
+        let form = with_template(&Bytes::from_static(b"Action=CreateChangeSet&TemplateURL=x"), "{}");
+        assert_eq!(form, "Action=CreateChangeSet&TemplateBody=%7B%7D");
+    }
+}

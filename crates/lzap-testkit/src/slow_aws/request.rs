@@ -1,0 +1,220 @@
+//! What a request asks of AWS, as far as the waits depend on it.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use hyper::Method;
+use hyper::http::request::Parts;
+use serde_json::Value;
+
+/// One request, by the thing it is about.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Ask {
+    CreateRole {
+        role: String,
+    },
+    AssumeRole {
+        role: String,
+    },
+    CreateFunction {
+        function: String,
+        role: String,
+    },
+    /// The code or the configuration; the latter may name another role.
+    UpdateFunction {
+        function: String,
+        role: Option<String>,
+    },
+    PublishVersion {
+        function: String,
+    },
+    Invoke {
+        function: String,
+    },
+    /// `GetFunction` or `GetFunctionConfiguration`, of any version.
+    ReadFunction {
+        function: String,
+    },
+    DeleteFunction {
+        function: String,
+    },
+    /// A change set that is to be run later.
+    PlanStack {
+        stack: String,
+        template: Template,
+    },
+    /// `CreateStack` or `UpdateStack`.
+    RunStack {
+        stack: String,
+        template: Template,
+    },
+    /// The change set of before.
+    RunPlanned {
+        stack: String,
+    },
+    /// `DescribeStacks` or `DescribeStackEvents`.
+    ReadStack {
+        stack: String,
+    },
+    /// `GetTemplate`.
+    ReadTemplate {
+        stack: String,
+    },
+    DeleteStack {
+        stack: String,
+    },
+    /// A file that may turn out to be a template.
+    PutObject {
+        file: String,
+    },
+    Other,
+}
+
+/// Where a stack's template is.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Template {
+    Body(String),
+    /// The last part of its URL.
+    File(String),
+}
+
+impl Ask {
+    pub(super) fn of(parts: &Parts, body: &Bytes) -> Self {
+        let path = parts.uri.path();
+        if let Some(rest) = path.strip_prefix("/2015-03-31/functions") {
+            return lambda(&parts.method, rest.trim_matches('/'), body).unwrap_or(Self::Other);
+        }
+        if parts.method == Method::PUT {
+            return Self::PutObject { file: last_part(path, '/') };
+        }
+        if path == "/" && parts.method == Method::POST { form(body) } else { Self::Other }
+    }
+}
+
+fn lambda(method: &Method, rest: &str, body: &Bytes) -> Option<Ask> {
+    let sent: Value = serde_json::from_slice(body).unwrap_or_default();
+    let role = || sent["Role"].as_str().map(|arn| last_part(arn, '/'));
+    let mut rest = rest.splitn(2, '/');
+    let function = function_name(rest.next().unwrap_or_default());
+    let ask = match (method.as_str(), rest.next().unwrap_or_default()) {
+        ("POST", "") => {
+            Ask::CreateFunction { function: sent["FunctionName"].as_str()?.to_owned(), role: role()? }
+        }
+        ("PUT", "code") => Ask::UpdateFunction { function, role: None },
+        ("PUT", "configuration") => Ask::UpdateFunction { function, role: role() },
+        ("POST", "versions") => Ask::PublishVersion { function },
+        ("POST", "invocations") => Ask::Invoke { function },
+        ("GET", "" | "configuration") if !function.is_empty() => Ask::ReadFunction { function },
+        ("DELETE", "") => Ask::DeleteFunction { function },
+        _ => return None,
+    };
+    Some(ask)
+}
+
+/// The name alone, whether the path has a name, an ARN, or either with a qualifier.
+fn function_name(text: &str) -> String {
+    let text = text.replace("%3A", ":").replace("%3a", ":");
+    match text.split(':').collect::<Vec<_>>()[..] {
+        ["arn", _, _, _, _, _, name, ..] | [name, ..] => name.to_owned(),
+        [] => text,
+    }
+}
+
+fn form(body: &Bytes) -> Ask {
+    let fields: BTreeMap<_, _> = form_urlencoded::parse(body).into_owned().collect();
+    let text = |name: &str| fields.get(name).cloned().unwrap_or_default();
+    let stack = last_stack(&text("StackName"));
+    match text("Action").as_str() {
+        "CreateRole" => Ask::CreateRole { role: text("RoleName") },
+        "AssumeRole" => Ask::AssumeRole { role: last_part(&text("RoleArn"), '/') },
+        "CreateChangeSet" => Ask::PlanStack { stack, template: template(&fields) },
+        "CreateStack" | "UpdateStack" => Ask::RunStack { stack, template: template(&fields) },
+        "ExecuteChangeSet" => Ask::RunPlanned { stack },
+        "DescribeStacks" | "DescribeStackEvents" => Ask::ReadStack { stack },
+        "GetTemplate" => Ask::ReadTemplate { stack },
+        "DeleteStack" => Ask::DeleteStack { stack },
+        _ => Ask::Other,
+    }
+}
+
+fn template(fields: &BTreeMap<String, String>) -> Template {
+    match (fields.get("TemplateBody"), fields.get("TemplateURL")) {
+        (Some(body), _) => Template::Body(body.clone()),
+        (None, url) => Template::File(last_part(url.map_or("", |url| url), '/')),
+    }
+}
+
+/// `arn:…:stack/NAME/ID` and `NAME` are the same stack.
+fn last_stack(text: &str) -> String {
+    text.split_once(":stack/").map_or(text, |(_, name)| name.split('/').next().unwrap_or(name)).to_owned()
+}
+
+fn last_part(text: &str, separator: char) -> String {
+    text.rsplit(separator).next().unwrap_or(text).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::Request;
+
+    use super::*;
+
+    fn ask(method: &str, target: &str, body: &str) -> Ask {
+        let request = Request::builder().method(method).uri(target).body(()).expect("a valid request");
+        Ask::of(&request.into_parts().0, &Bytes::from(body.to_owned()))
+    }
+
+    fn shop() -> String {
+        "shop".to_owned()
+    }
+
+    #[test]
+    fn functions_are_found_by_name_arn_and_qualifier() {
+        let functions = "/2015-03-31/functions";
+        let arn = "arn%3Aaws%3Alambda%3Aeu-central-1%3A123456789012%3Afunction%3Ashop%3Alive";
+        for (method, target, asked) in [
+            ("GET", format!("{functions}/shop?Qualifier=1"), Ask::ReadFunction { function: shop() }),
+            ("GET", format!("{functions}/{arn}/configuration"), Ask::ReadFunction { function: shop() }),
+            ("PUT", format!("{functions}/shop/code"), Ask::UpdateFunction { function: shop(), role: None }),
+            ("POST", format!("{functions}/shop/versions"), Ask::PublishVersion { function: shop() }),
+            ("POST", format!("{functions}/shop%3Alive/invocations"), Ask::Invoke { function: shop() }),
+            ("DELETE", format!("{functions}/shop"), Ask::DeleteFunction { function: shop() }),
+            ("GET", format!("{functions}/"), Ask::Other),
+            ("GET", format!("{functions}/shop/policy"), Ask::Other),
+        ] {
+            assert_eq!(ask(method, &target, ""), asked, "{method} {target}");
+        }
+    }
+
+    #[test]
+    fn a_new_function_names_its_role() {
+        let body = r#"{"FunctionName":"shop","Role":"arn:aws:iam::123456789012:role/path/baker"}"#;
+        let role = "baker".to_owned();
+        let asked = Ask::CreateFunction { function: shop(), role };
+        assert_eq!(ask("POST", "/2015-03-31/functions/", body), asked);
+    }
+
+    #[test]
+    fn forms_are_read() {
+        let url = "http%3A%2F%2Flocalhost%2Fbucket%2Fabc.template";
+        let file = Template::File("abc.template".to_owned());
+        for (body, asked) in [
+            ("Action=CreateRole&RoleName=baker", Ask::CreateRole { role: "baker".to_owned() }),
+            (
+                "Action=AssumeRole&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fbaker",
+                Ask::AssumeRole { role: "baker".to_owned() },
+            ),
+            (
+                &format!("Action=CreateStack&StackName=shop&TemplateURL={url}"),
+                Ask::RunStack { stack: shop(), template: file },
+            ),
+            (
+                "Action=DescribeStacks&StackName=arn%3Aaws%3Acloudformation%3Aeu%3A1%3Astack%2Fshop%2Fid",
+                Ask::ReadStack { stack: shop() },
+            ),
+            ("Action=GetRole&RoleName=baker", Ask::Other),
+        ] {
+            assert_eq!(ask("POST", "/", body), asked, "{body}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! CloudFormation's share of the waits: a stack stays in progress for what its resources wait for at the least.
+//!
+//! The stack's resources are made inside the emulator at once, where no wait can show. So the answers about the stack
+//! are held back: by the role's and the function's wait when it makes both, by the update's when its function changed,
+//! by nothing otherwise. AWS takes longer than that, since CloudFormation looks and waits in its own steps.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::request::{Ask, Template};
+use super::waits::Waits;
+
+#[derive(Debug)]
+pub(super) struct Stacks {
+    waits: Waits,
+    /// Files put that may be templates, by name.
+    files: BTreeMap<String, String>,
+    by_name: BTreeMap<String, Stack>,
+}
+
+#[derive(Debug, Default)]
+struct Stack {
+    /// What is deployed.
+    current: Option<String>,
+    /// What the last change set would deploy.
+    planned: Option<String>,
+    /// What the tool sent, where that was expanded on the way.
+    source: Option<String>,
+    until: Duration,
+}
+
+impl Stacks {
+    pub(super) fn new(waits: Waits) -> Self {
+        Self { waits, files: BTreeMap::new(), by_name: BTreeMap::new() }
+    }
+
+    /// Keeps a file that was put.
+    pub(super) fn put(&mut self, file: &str, text: &str) {
+        self.files.insert(file.to_owned(), text.to_owned());
+    }
+
+    /// Keeps what a tool sent for a stack before it was expanded.
+    pub(super) fn expanded_from(&mut self, stack: &str, source: &str) {
+        self.by_name.entry(stack.to_owned()).or_default().source = Some(source.to_owned());
+    }
+
+    /// The text of a template, wherever it is.
+    pub(super) fn text<'a>(&'a self, template: &'a Template) -> Option<&'a str> {
+        match template {
+            Template::Body(body) => Some(body),
+            Template::File(file) => self.files.get(file).map(String::as_str),
+        }
+    }
+
+    /// The cloud did it at the time `now`.
+    pub(super) fn accepted(&mut self, ask: &Ask, now: Duration) {
+        match ask {
+            Ask::PlanStack { stack, template } => {
+                let planned = self.text(template).map(str::to_owned);
+                self.by_name.entry(stack.clone()).or_default().planned = planned;
+            }
+            Ask::RunStack { stack, template } => {
+                let next = self.text(template).map(str::to_owned);
+                self.run(stack, next, now);
+            }
+            Ask::RunPlanned { stack } => {
+                let next = self.by_name.get_mut(stack).and_then(|stack| stack.planned.take());
+                self.run(stack, next, now);
+            }
+            Ask::DeleteStack { stack } => {
+                self.by_name.remove(stack);
+            }
+            _ => {}
+        }
+    }
+
+    fn run(&mut self, name: &str, next: Option<String>, now: Duration) {
+        let waits = self.waits;
+        let stack = self.by_name.entry(name.to_owned()).or_default();
+        if let Some(next) = next {
+            stack.until = now + held(waits, stack.current.as_deref(), &next);
+            stack.current = Some(next);
+        }
+    }
+
+    /// The cloud's answer about a stack that is still held at the time `now`.
+    pub(super) fn shown(&self, stack: &str, now: Duration, body: &[u8]) -> Option<Vec<u8>> {
+        self.by_name.get(stack).filter(|stack| now < stack.until)?;
+        let text = String::from_utf8_lossy(body);
+        let text = without_the_end(&text);
+        let text = ["CREATE", "UPDATE"].iter().fold(text, |text, verb| {
+            let (done, doing) = (format!("{verb}_COMPLETE"), format!("{verb}_IN_PROGRESS"));
+            let status = |status: &str| format!("<StackStatus>{status}</StackStatus>");
+            text.replace(&status(&done), &status(&doing))
+        });
+        Some(text.into_bytes())
+    }
+
+    /// The cloud's answer with the template that the tool sent, as AWS gives it back.
+    pub(super) fn shown_template(&self, stack: &str, body: &[u8]) -> Option<Vec<u8>> {
+        let source = self.by_name.get(stack)?.source.as_ref()?;
+        let text = String::from_utf8_lossy(body);
+        let (head, rest) = text.split_once("<TemplateBody>")?;
+        let (_, tail) = rest.split_once("</TemplateBody>")?;
+        let source = source.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        Some(format!("{head}<TemplateBody>{source}</TemplateBody>{tail}").into_bytes())
+    }
+}
+
+/// For how long a stack that was `before` is in progress towards `after`.
+fn held(waits: Waits, before: Option<&str>, after: &str) -> Duration {
+    let (before, after) = (before.map(resources), resources(after));
+    let functions = of_type(&after, "AWS::Lambda::Function");
+    let Some(before) = before else {
+        return match (functions.is_empty(), of_type(&after, "AWS::IAM::Role").is_empty()) {
+            (true, _) => Duration::ZERO,
+            (false, true) => waits.created,
+            (false, false) => waits.role + waits.created,
+        };
+    };
+    if of_type(&before, "AWS::Lambda::Function") == functions { Duration::ZERO } else { waits.updated }
+}
+
+fn resources(template: &str) -> Value {
+    let mut template: Value = serde_json::from_str(template).unwrap_or_default();
+    template["Resources"].take()
+}
+
+fn of_type<'a>(resources: &'a Value, kind: &str) -> Vec<&'a Value> {
+    let all = resources.as_object().into_iter().flat_map(|all| all.values());
+    all.filter(|resource| resource["Type"] == kind).collect()
+}
+
+/// The events of a stack without the ones that say that it is complete.
+fn without_the_end(text: &str) -> String {
+    let Some((head, events)) = text.split_once("<StackEvents>") else {
+        return text.to_owned();
+    };
+    let (events, tail) = events.split_once("</StackEvents>").unwrap_or((events, ""));
+    let end = "</member>";
+    let kept: String = events.split_inclusive(end).filter(|event| !is_the_end(event)).collect();
+    format!("{head}<StackEvents>{kept}</StackEvents>{tail}")
+}
+
+fn is_the_end(event: &str) -> bool {
+    event.contains("<ResourceType>AWS::CloudFormation::Stack</ResourceType>")
+        && event.contains("_COMPLETE</ResourceStatus>")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn template(types: &[&str], key: &str) -> String {
+        let resource = |kind: &&str| ((*kind).to_owned(), json!({"Type": kind, "Properties": {"Key": key}}));
+        json!({"Resources": types.iter().map(resource).collect::<serde_json::Map<_, _>>()}).to_string()
+    }
+
+    const ROLE: &str = "AWS::IAM::Role";
+    const FUNCTION: &str = "AWS::Lambda::Function";
+    const API: &str = "AWS::ApiGateway::RestApi";
+
+    #[test]
+    fn a_stack_is_held_for_what_its_resources_wait_for() {
+        let all = template(&[ROLE, FUNCTION, API], "one");
+        let api = template(&[API], "one");
+        for (before, after, millis) in [
+            (None, &all, 8_000),
+            (None, &template(&[FUNCTION], "one"), 2_000),
+            (None, &api, 0),
+            (Some(&all), &all, 0),
+            (Some(&all), &template(&[ROLE, FUNCTION, API], "two"), 1_500),
+            (Some(&api), &template(&[API], "two"), 0),
+        ] {
+            let held = held(Waits::TYPICAL, before.map(String::as_str), after);
+            assert_eq!(held, Duration::from_millis(millis), "{before:?} {after}");
+        }
+    }
+
+    #[test]
+    fn a_planned_stack_is_in_progress_once_it_runs() {
+        let mut stacks = Stacks::new(Waits::TYPICAL);
+        let stack = || "shop".to_owned();
+        let body = b"<StackStatus>CREATE_COMPLETE</StackStatus>";
+        stacks.put("abc.template", &template(&[ROLE, FUNCTION], "one"));
+        let template = Template::File("abc.template".to_owned());
+        stacks.accepted(&Ask::PlanStack { stack: stack(), template }, Duration::ZERO);
+        assert_eq!(stacks.shown("shop", Duration::ZERO, body), None);
+        stacks.accepted(&Ask::RunPlanned { stack: stack() }, Duration::from_secs(1));
+        let shown = stacks.shown("shop", Duration::from_secs(8), body);
+        assert_eq!(shown.as_deref(), Some(b"<StackStatus>CREATE_IN_PROGRESS</StackStatus>".as_slice()));
+        assert_eq!(stacks.shown("shop", Duration::from_secs(9), body), None);
+    }
+
+    #[test]
+    fn a_template_is_given_back_as_it_was_sent() {
+        let mut stacks = Stacks::new(Waits::TYPICAL);
+        let body = b"<R><TemplateBody>{}</TemplateBody></R>";
+        assert_eq!(stacks.shown_template("shop", body), None);
+        stacks.expanded_from("shop", "a: <b>");
+        let shown = stacks.shown_template("shop", body);
+        assert_eq!(shown.as_deref(), Some(b"<R><TemplateBody>a: &lt;b&gt;</TemplateBody></R>".as_slice()));
+    }
+
+    #[test]
+    fn the_end_of_the_story_is_kept_back() {
+        let event = |kind: &str, status: &str| {
+            format!(
+                "<member><ResourceType>{kind}</ResourceType><ResourceStatus>{status}</ResourceStatus></member>"
+            )
+        };
+        let kept =
+            event(FUNCTION, "CREATE_COMPLETE") + &event("AWS::CloudFormation::Stack", "CREATE_IN_PROGRESS");
+        let end = event("AWS::CloudFormation::Stack", "CREATE_COMPLETE");
+        let told = format!("<R><StackEvents>{end}{kept}</StackEvents></R>");
+        assert_eq!(without_the_end(&told), format!("<R><StackEvents>{kept}</StackEvents></R>"));
+    }
+}

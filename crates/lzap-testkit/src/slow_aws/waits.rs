@@ -1,0 +1,257 @@
+//! What takes time on AWS: a pure model, time is passed in.
+//!
+//! A new role can't be assumed at first, a new function is `Pending`, a changed one `InProgress`; meanwhile AWS refuses
+//! what would disturb. AWS: <https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html>
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::request::Ask;
+use super::stacks::Stacks;
+
+/// How long AWS takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Waits {
+    /// From `CreateRole` until anybody can assume the role.
+    pub role: Duration,
+    /// For which a new function is `Pending`.
+    pub created: Duration,
+    /// For which a changed function is `InProgress`.
+    pub updated: Duration,
+}
+
+impl Waits {
+    /// What one sees on AWS on an ordinary day.
+    pub const TYPICAL: Self = Self {
+        role: Duration::from_secs(6),
+        created: Duration::from_secs(2),
+        updated: Duration::from_millis(1500),
+    };
+}
+
+/// What is still changing.
+#[derive(Debug)]
+pub(super) struct Model {
+    waits: Waits,
+    /// When each role can be assumed.
+    roles: BTreeMap<String, Duration>,
+    functions: BTreeMap<String, Changing>,
+    stacks: Stacks,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Changing {
+    how: How,
+    until: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum How {
+    New,
+    Updated,
+}
+
+/// An answer that is given in the cloud's place.
+#[derive(Debug, PartialEq)]
+pub(super) struct Refusal {
+    pub(super) service: Service,
+    pub(super) status: u16,
+    pub(super) code: &'static str,
+    pub(super) message: String,
+}
+
+/// Who refuses; each has a form of its own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Service {
+    Lambda,
+    Sts,
+}
+
+impl Model {
+    pub(super) fn new(waits: Waits) -> Self {
+        let (roles, functions) = (BTreeMap::new(), BTreeMap::new());
+        Self { waits, roles, functions, stacks: Stacks::new(waits) }
+    }
+
+    /// The stacks of CloudFormation.
+    pub(super) fn stacks(&mut self) -> &mut Stacks {
+        &mut self.stacks
+    }
+
+    /// Why AWS wouldn't do it at the time `now`.
+    pub(super) fn refusal(&self, ask: &Ask, now: Duration) -> Option<Refusal> {
+        match ask {
+            Ask::AssumeRole { role } => self.role_refusal(role, now).map(|_| Refusal {
+                service: Service::Sts,
+                status: 403,
+                code: "AccessDenied",
+                message: format!("User is not authorized to perform: sts:AssumeRole on resource: {role}"),
+            }),
+            Ask::CreateFunction { role, .. } => self.role_refusal(role, now),
+            Ask::UpdateFunction { function, role } => {
+                let role = role.as_ref().and_then(|role| self.role_refusal(role, now));
+                self.change_refusal(function, now).or(role)
+            }
+            Ask::PublishVersion { function } => self.change_refusal(function, now),
+            // What is being updated still runs as it was.
+            Ask::Invoke { function } => match self.changing(function, now)? {
+                How::New => self.change_refusal(function, now),
+                How::Updated => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn role_refusal(&self, role: &str, now: Duration) -> Option<Refusal> {
+        let message = "The role defined for the function cannot be assumed by Lambda.".to_owned();
+        let code = "InvalidParameterValueException";
+        let refusal = Refusal { service: Service::Lambda, status: 400, code, message };
+        (now < *self.roles.get(role)?).then_some(refusal)
+    }
+
+    fn change_refusal(&self, function: &str, now: Duration) -> Option<Refusal> {
+        let why = match self.changing(function, now)? {
+            How::New => "The function is currently in the following state: Pending".to_owned(),
+            How::Updated => format!("An update is in progress for resource: {function}"),
+        };
+        let message = format!("The operation cannot be performed at this time. {why}");
+        let code = "ResourceConflictException";
+        Some(Refusal { service: Service::Lambda, status: 409, code, message })
+    }
+
+    fn changing(&self, function: &str, now: Duration) -> Option<How> {
+        self.functions.get(function).filter(|changing| now < changing.until).map(|changing| changing.how)
+    }
+
+    /// The cloud did it at the time `now`.
+    pub(super) fn accepted(&mut self, ask: &Ask, now: Duration) {
+        match ask {
+            Ask::CreateRole { role } => {
+                self.roles.insert(role.clone(), now + self.waits.role);
+            }
+            Ask::CreateFunction { function, .. } => {
+                let until = now + self.waits.created;
+                self.functions.insert(function.clone(), Changing { how: How::New, until });
+            }
+            Ask::UpdateFunction { function, .. } => {
+                let until = now + self.waits.updated;
+                self.functions.insert(function.clone(), Changing { how: How::Updated, until });
+            }
+            Ask::DeleteFunction { function } => {
+                self.functions.remove(function);
+            }
+            _ => self.stacks.accepted(ask, now),
+        }
+    }
+
+    /// The cloud's answer with what is still changing at the time `now`; `None` when it may stay as it is.
+    pub(super) fn shown(&self, ask: &Ask, now: Duration, body: &[u8]) -> Option<Vec<u8>> {
+        match ask {
+            Ask::CreateFunction { function, .. }
+            | Ask::UpdateFunction { function, .. }
+            | Ask::ReadFunction { function } => {
+                let mut answer: Value = serde_json::from_slice(body).ok()?;
+                show(&mut answer, self.changing(function, now)?);
+                Some(answer.to_string().into_bytes())
+            }
+            Ask::ReadStack { stack } => self.stacks.shown(stack, now, body),
+            Ask::ReadTemplate { stack } => self.stacks.shown_template(stack, body),
+            _ => None,
+        }
+    }
+}
+
+/// Puts the state into an answer of Lambda's, which has the configuration at its top or one below.
+fn show(answer: &mut Value, how: How) {
+    let configuration =
+        if answer["Configuration"].is_object() { &mut answer["Configuration"] } else { answer };
+    let field = match how {
+        How::New => "State",
+        How::Updated => "LastUpdateStatus",
+    };
+    configuration[field] = match how {
+        How::New => json!("Pending"),
+        How::Updated => json!("InProgress"),
+    };
+    configuration[format!("{field}Reason")] = json!("The function is being created.");
+    configuration[format!("{field}ReasonCode")] = json!("Creating");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn create() -> Ask {
+        Ask::CreateFunction { function: "shop".to_owned(), role: "baker".to_owned() }
+    }
+
+    fn update() -> Ask {
+        Ask::UpdateFunction { function: "shop".to_owned(), role: None }
+    }
+
+    fn invoke() -> Ask {
+        Ask::Invoke { function: "shop".to_owned() }
+    }
+
+    fn read() -> Ask {
+        Ask::ReadFunction { function: "shop".to_owned() }
+    }
+
+    fn code(model: &Model, ask: &Ask, millis: u64) -> Option<&'static str> {
+        model.refusal(ask, at(millis)).map(|refusal| refusal.code)
+    }
+
+    #[test]
+    fn a_new_role_is_not_assumable_for_six_seconds() {
+        let mut model = Model::new(Waits::TYPICAL);
+        model.accepted(&Ask::CreateRole { role: "baker".to_owned() }, at(1_000));
+        assert_eq!(code(&model, &create(), 6_999), Some("InvalidParameterValueException"));
+        assert_eq!(code(&model, &create(), 7_000), None);
+        let assume = Ask::AssumeRole { role: "baker".to_owned() };
+        assert_eq!(code(&model, &assume, 6_999), Some("AccessDenied"));
+        assert_eq!(code(&model, &assume, 7_000), None);
+        // A role that was there before is ready.
+        let older = Ask::CreateFunction { function: "shop".to_owned(), role: "older".to_owned() };
+        assert_eq!(code(&model, &older, 1_001), None);
+    }
+
+    #[test]
+    fn a_new_function_is_pending_and_refuses_to_be_touched() {
+        let mut model = Model::new(Waits::TYPICAL);
+        model.accepted(&create(), at(0));
+        for ask in [update(), invoke(), Ask::PublishVersion { function: "shop".to_owned() }] {
+            assert_eq!(code(&model, &ask, 1_999), Some("ResourceConflictException"), "{ask:?}");
+            assert_eq!(code(&model, &ask, 2_000), None, "{ask:?}");
+        }
+        let shown = model.shown(&read(), at(1_999), br#"{"Configuration":{"State":"Active"}}"#);
+        let shown: Value = serde_json::from_slice(&shown.expect("rewritten")).expect("JSON");
+        assert_eq!(shown["Configuration"]["State"], "Pending");
+        assert_eq!(model.shown(&read(), at(2_000), br#"{"State":"Active"}"#), None);
+    }
+
+    #[test]
+    fn a_changed_function_is_in_progress_and_still_runs() {
+        let mut model = Model::new(Waits::TYPICAL);
+        model.accepted(&update(), at(0));
+        assert_eq!(code(&model, &update(), 1_499), Some("ResourceConflictException"));
+        assert_eq!(code(&model, &invoke(), 1_499), None);
+        assert_eq!(code(&model, &update(), 1_500), None);
+        let shown = model.shown(&read(), at(1_499), br#"{"LastUpdateStatus":"Successful"}"#);
+        let shown: Value = serde_json::from_slice(&shown.expect("rewritten")).expect("JSON");
+        assert_eq!(shown["LastUpdateStatus"], "InProgress");
+    }
+
+    #[test]
+    fn what_is_deleted_waits_for_nothing() {
+        let mut model = Model::new(Waits::TYPICAL);
+        model.accepted(&update(), at(0));
+        model.accepted(&Ask::DeleteFunction { function: "shop".to_owned() }, at(100));
+        assert_eq!(code(&model, &update(), 200), None);
+    }
+}
