@@ -11,8 +11,9 @@ use lzap_core::platform::Architecture;
 use lzap_core::step::{Call, Caller, Direction, Plan, Step, VersionRef};
 use serde_json::json;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
-use crate::apply::{Applied, ApplyError, apply};
+use crate::apply::{Applied, ApplyError, Site, apply};
 use crate::error::{AwsError, Kind};
 use crate::testing::{Answer, answering, names};
 use crate::{apigateway, iam, lambda, s3};
@@ -32,7 +33,10 @@ async fn carry_out_as(
     let plan = Plan { changes: Vec::new(), steps: calls.into_iter().enumerate().map(step).collect() };
     let (clients, requests) = answering(answers);
     let (sender, _receiver) = mpsc::unbounded_channel();
-    let result = apply(&clients, names, &plan, &sender).await;
+    let stop = CancellationToken::new();
+    let site = Site { clients: &clients, names, events: &sender, stop: &stop };
+    let mut applied = Applied::default();
+    let result = apply(site, &plan, &mut applied).await.map(|()| applied);
     let requests = requests.lock().expect("no test panics here").clone();
     (result, requests)
 }
@@ -96,7 +100,7 @@ async fn configuration_and_code_settle_one_before_the_other() {
 #[tokio::test(start_paused = true)]
 async fn publishing_what_is_published_already_answers_with_the_old_version() {
     let (result, _) = carry_out(vec![publish()], &[(201, r#"{"Version":"3","Timeout":30}"#)]).await;
-    assert_eq!(result.expect("no error").version.as_deref(), Some("3"));
+    assert_eq!(result.expect("no error").version(), Some("3"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -117,9 +121,11 @@ async fn a_permission_belongs_to_the_alias() {
 
 #[tokio::test(start_paused = true)]
 async fn a_key_grant_of_a_role_that_was_made_again_is_told_with_what_mends_it() {
-    let denied = r#"KMSAccessDeniedException|{"Message":"Lambda was unable to decrypt the environment variables"}"#;
+    let denied =
+        r#"KMSAccessDeniedException|{"Message":"Lambda was unable to decrypt the environment variables"}"#;
     let version = (201, r#"{"Version":"1","Timeout":30,"State":"Active"}"#);
-    let (result, requests) = carry_out(vec![publish(), Call::Probe], &[version, (502, denied)]).await;
+    let (result, requests) =
+        carry_out(vec![publish(), Call::Probe { health_path: None }], &[version, (502, denied)]).await;
     assert!(matches!(step_error(&result), AwsError::KmsDenied { .. }), "{result:?}");
     assert!(requests.len() > 3, "the grant of a new role takes a while: it is waited for");
     let help = miette::Diagnostic::help(step_error(&result)).map(|help| help.to_string());
@@ -128,7 +134,8 @@ async fn a_key_grant_of_a_role_that_was_made_again_is_told_with_what_mends_it() 
 
 #[tokio::test]
 async fn a_function_that_may_not_be_seen_is_not_taken_for_a_missing_one() {
-    let denied = r#"AccessDeniedException|{"Message":"User: x is not authorized to perform: lambda:GetFunction"}"#;
+    let denied =
+        r#"AccessDeniedException|{"Message":"User: x is not authorized to perform: lambda:GetFunction"}"#;
     let (clients, _) = answering(&[(403, denied)]);
     let error = lambda::get_function(&clients, &names()).await.expect_err("it is denied");
     assert!(matches!(error, AwsError::Denied { .. }), "{error:?}");
@@ -156,8 +163,8 @@ async fn apis_come_in_pages_and_only_tags_tell_whose_they_are() {
     let first: &'static str =
         json!({"nextToken": "more", "items": [{"apiId": "theirs", "name": "shop-dev"}]}).to_string().leak();
     let second: &'static str = json!({"items": [{"apiId": "ours", "tags": tags}]}).to_string().leak();
-    let (clients, requests) = answering(&[(200, first), (200, second), (200, "{}")]);
-    let apis = apigateway::get_apis(&clients, &names()).await.expect("no error");
+    let (clients, requests) = answering(&[(200, first), (200, second)]);
+    let apis = apigateway::list_apis(&clients, &names()).await.expect("no error");
     assert_eq!(apis.iter().map(|api| api.id.as_str()).collect::<Vec<_>>(), ["ours"]);
     assert!(requests.lock().expect("no test panics here")[1].contains("nextToken=more"));
 }
@@ -176,7 +183,8 @@ async fn a_throttled_control_api_is_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_role_just_made_may_not_be_seen_yet() {
-    let unseen = "<ErrorResponse><Error><Code>NoSuchEntity</Code><Message>no</Message></Error></ErrorResponse>";
+    let unseen =
+        "<ErrorResponse><Error><Code>NoSuchEntity</Code><Message>no</Message></Error></ErrorResponse>";
     let done = "<PutRolePolicyResponse/>";
     let (result, requests) =
         carry_out(vec![Call::PutRolePolicy(json!({}))], &[(404, unseen), (404, unseen), (200, done)]).await;
@@ -189,7 +197,10 @@ async fn a_role_in_use_elsewhere_is_not_deleted_and_the_error_says_why() {
     let conflict = "<ErrorResponse><Error><Code>DeleteConflict</Code><Message>Cannot delete entity, must detach all \
                     policies first.</Message></Error></ErrorResponse>";
     let (result, _) = carry_out(vec![Call::DeleteRole], &[(409, conflict)]).await;
-    assert!(step_error(&result).cause().is_some_and(|cause| cause.message().contains("detach")), "{result:?}");
+    assert!(
+        step_error(&result).cause().is_some_and(|cause| cause.message().contains("detach")),
+        "{result:?}"
+    );
 }
 
 #[tokio::test]
@@ -240,7 +251,7 @@ async fn a_bucket_of_another_account_is_refused_whatever_is_asked_of_it() {
         assert_eq!(requests.len(), 1, "nothing makes it right to ask again: {requests:?}");
     }
     let (clients, _) = answering(&[(403, squatted)]);
-    let error = s3::head_object(&clients, &names(), "k").await.expect_err("it is not ours");
+    let error = s3::get_public_access_block(&clients, &names()).await.expect_err("it is not ours");
     assert!(matches!(error, AwsError::BucketTaken { .. }), "{error:?}");
 }
 
@@ -262,12 +273,13 @@ async fn the_alias_is_moved_once_however_often_the_answer_is_lost() {
     let lost = (500, r#"ServiceException|{"Message":"internal"}"#);
     let call = Call::UpdateAlias {
         version: VersionRef::Known("2".to_owned()),
+        canary: None,
         live: "1".to_owned(),
         description: String::new(),
         direction: Direction::Forward,
     };
     let (result, requests) = carry_out(vec![call], &[lost, lost, (200, "{}")]).await;
-    assert_eq!(result.expect("no error").version.as_deref(), Some("2"));
+    assert_eq!(result.expect("no error").version(), Some("2"));
     assert!(requests.windows(2).all(|pair| pair[0] == pair[1]), "the same write: {requests:#?}");
 }
 

@@ -187,7 +187,9 @@ def bucket(call, name):
                 "lifecycle": "get_bucket_lifecycle_configuration", "tags": "get_bucket_tagging"}
     found = {what: call("s3", operation, Bucket=name) for what, operation in settings.items()}
     objects = call("s3", "list_objects_v2", Bucket=name).get("Contents", [])
-    return {"name": name, "objects": [f"{each['Key']} {each['Size']}" for each in objects], **found}
+    # Artifacts are named by their content; what else is there tells who put it there, and when.
+    shown = [f"{each['Key']} {each['Size']}" if each["Key"].endswith(".zip") else each["Key"] for each in objects]
+    return {"name": name, "objects": shown, **found}
 
 
 def role(call, name):

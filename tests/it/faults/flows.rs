@@ -169,6 +169,12 @@ fn every_call_names_the_owner(recording: &Recording) {
     let owner = ("x-amz-expected-bucket-owner".to_owned(), ACCOUNT.to_owned());
     for call in recording.calls().iter().filter(|call| call.service == "s3") {
         let creates = call.method == "PUT" && call.kind().ends_with(&format!("{ACCOUNT}-{REGION}?"));
-        assert!(creates || call.headers.contains(&owner), "{} {}: {:?}", call.method, call.target, call.headers);
+        assert!(
+            creates || call.headers.contains(&owner),
+            "{} {}: {:?}",
+            call.method,
+            call.target,
+            call.headers
+        );
     }
 }

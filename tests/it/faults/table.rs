@@ -140,7 +140,8 @@ impl Table {
             return Ok(known.clone());
         }
         let resumed = self.resume(case.prepared, &account)?;
-        let resumed = resumed.map_err(|why| format!("{why}\nthe disturbed command: {}", outcome.transcript()));
+        let resumed =
+            resumed.map_err(|why| format!("{why}\nthe disturbed command: {}", outcome.transcript()));
         self.resumed().insert(key, resumed.clone());
         Ok(resumed)
     }
