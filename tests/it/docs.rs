@@ -59,3 +59,38 @@ fn the_readmes_transcript_is_true() -> Result {
     assert!(matches(&shown, &happened), "the README shows\n{shown:#?}\nbut this happened\n{printed}");
     Ok(())
 }
+
+/// The page that says how AWS behaves names a test for each line; each of them exists.
+#[test]
+fn the_tests_that_the_page_on_awss_behavior_names_exist() -> Result {
+    let mut sources = String::new();
+    for folder in ["crates", "tests"] {
+        read_rust(&workspace().join(folder), &mut sources)?;
+    }
+    let page = fs::read_to_string(workspace().join("docs/aws-behaviour.md"))?;
+    let rows = page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| AWS"));
+    let mut named = 0;
+    for row in rows {
+        let tests = row.rsplit_once(" | ").map_or("", |(_, tests)| tests);
+        // A test's name is a sentence; paths and modules aren't.
+        let words = tests.split('`').skip(1).step_by(2);
+        for name in words.filter(|word| word.matches('_').count() > 2 && !word.contains('/')) {
+            assert!(sources.contains(&format!("fn {name}(")), "no test is called `{name}`");
+            named += 1;
+        }
+    }
+    assert!(named > 30, "only {named} tests are named");
+    Ok(())
+}
+
+fn read_rust(folder: &std::path::Path, text: &mut String) -> Result {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            read_rust(&path, text)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&fs::read_to_string(path)?);
+        }
+    }
+    Ok(())
+}

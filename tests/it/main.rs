@@ -1,9 +1,10 @@
 //! The whole command set, driven as a user drives it: the built `lzap` in temporary folders, against two clouds.
 //!
 //! [`commands`] holds what must hold in any cloud; [`moto`] and [`local`] run it, and add what only that cloud can
-//! show. [`errors`] is the gallery of what a user meets when something is wrong. [`rie`] runs the artifact where AWS's
-//! own emulator of the Lambda runtime runs it, [`arm64`] what is built for the other architecture. [`policy`] proves that
-//! the deploying identity needs no more than it is told. The modules' names are the stages of `cargo xtask test`.
+//! show. [`faults`] breaks every call. [`errors`] is the gallery of what a user meets when something is wrong. [`rie`]
+//! runs the artifact where AWS's own emulator of the Lambda runtime runs it, [`arm64`] what is built for the other
+//! architecture. [`policy`] proves that the deploying identity needs no more than it is told. The modules' names are the
+//! stages of `cargo xtask test`.
 
 mod arm64;
 mod clouds;

@@ -30,6 +30,8 @@ mod survey;
 mod touch;
 
 #[cfg(test)]
+mod behavior;
+#[cfg(test)]
 mod testing;
 
 pub use apply::{Applied, ApplyError, Site, apply};

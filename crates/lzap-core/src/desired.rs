@@ -211,3 +211,16 @@ fn keep_warm(setting: KeepWarm) -> Option<Rule> {
     let unit = if mins == 1 { "minute" } else { "minutes" };
     Some(Rule { schedule: format!("rate({mins} {unit})"), input: event(Kind::Warm).to_string() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_of_one_minute_is_singular() {
+        for (mins, rate) in [(1, "rate(1 minute)"), (2, "rate(2 minutes)"), (4, "rate(4 minutes)")] {
+            assert_eq!(keep_warm(KeepWarm::Every(mins)).map(|rule| rule.schedule).as_deref(), Some(rate));
+        }
+        assert_eq!(keep_warm(KeepWarm::Off), None);
+    }
+}

@@ -7,7 +7,8 @@ POST /lzap/copy    {"port": N}: another server, whose account is this one's as i
 GET  /lzap/dump    everything in the account, as boto3 reads it, without what differs from run to run.
 POST /lzap/exit    ends this server.
 
-An account is copied only while nobody talks to it.
+An account is copied only while nobody talks to it. Where moto takes what AWS refuses, and a deploy lives by the
+refusal, it is made to refuse (see `as_aws`).
 """
 
 import io
@@ -17,17 +18,22 @@ import os
 import re
 import sys
 import threading
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from moto.apigatewayv2.models import Api
+from moto.awslambda.policy import Policy
 from moto.core.config import default_user_config
+from moto.core.exceptions import JsonRESTError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
 REGION = sys.argv[1]
 FORKING = threading.Lock()
+# S3 looks and writes in one step; moto in two, between which another thread may write.
+CONDITIONAL = threading.Lock()
 
 
 class Server:
@@ -49,43 +55,23 @@ class Server:
             return reply(start_response, dump(self.call))
         if path == "/lzap/exit":
             os._exit(0)
-        return self.as_aws(environ, start_response)
+        if "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MATCH" in environ:
+            with CONDITIONAL:
+                return self.moto(environ, start_response)
+        if environ["REQUEST_METHOD"] == "PUT" and path.count("/") == 1 and not environ["QUERY_STRING"]:
+            return self.create_bucket(path.strip("/"), environ, start_response)
+        return self.moto(environ, start_response)
 
-    def as_aws(self, environ, start_response):
-        """moto, but for what AWS does and moto doesn't: a bucket gets the tags of its creation in the same instant, and
-        a second statement or route of the same name is refused."""
+    def create_bucket(self, name, environ, start_response):
+        """A new bucket has the tags of its creation at once; moto passes them over."""
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
-        path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
-        refused = method == "POST" and self.twin(path, environ["QUERY_STRING"], body)
-        if refused:
-            kind, message = refused
-            headers = [("Content-Type", "application/json"), ("x-amzn-errortype", kind)]
-            start_response("409 Conflict", headers)
-            return [json.dumps({"message": message, "Message": message}).encode()]
         answer = self.moto(environ, start_response)
-        if method == "PUT" and b"<CreateBucketConfiguration" in body and b"<Tag>" in body:
-            tags = re.findall(rb"<Key>(.*?)</Key><Value>(.*?)</Value>", body)
-            tags = [{"Key": key.decode(), "Value": value.decode()} for key, value in tags]
-            self.call("s3", "put_bucket_tagging", Bucket=path.strip("/"), Tagging={"TagSet": tags})
+        tags = re.findall(r"<Key>(.*?)</Key>\s*<Value>(.*?)</Value>", body.decode())
+        if tags and self.call("s3", "list_objects_v2", Bucket=name):
+            tags = [{"Key": key, "Value": value} for key, value in tags]
+            self.call("s3", "put_bucket_tagging", Bucket=name, Tagging={"TagSet": tags})
         return answer
-
-    def twin(self, path, query, body):
-        policy = re.fullmatch(r"/2015-03-31/functions/([^/]+)/policy", path)
-        if policy:
-            asked = {"FunctionName": policy.group(1)}
-            asked.update((name, value) for name, value in parse_qsl(query) if name == "Qualifier")
-            sid = json.loads(body)["StatementId"]
-            live = json.loads(self.call("lambda", "get_policy", **asked).get("Policy", '{"Statement": []}'))
-            if any(statement["Sid"] == sid for statement in live["Statement"]):
-                return "ResourceConflictException", f"The statement id ({sid}) provided already exists."
-        routes = re.fullmatch(r"/v2/apis/([^/]+)/routes", path)
-        if routes:
-            key = json.loads(body)["routeKey"]
-            live = self.call("apigatewayv2", "get_routes", ApiId=routes.group(1)).get("Items", [])
-            if any(route["RouteKey"] == key for route in live):
-                return "ConflictException", f"Route with key {key} already exists for this API"
-        return None
 
     def copy(self, connection):
         with FORKING:
@@ -132,6 +118,30 @@ class Server:
             raise
         answer.pop("ResponseMetadata", None)
         return answer
+
+
+def as_aws():
+    """What is there by its name can't be made again. moto makes a second one, so that a call whose answer was lost
+    and that is sent again leaves two, as it doesn't in AWS."""
+    create_route, add_statement = Api.create_route, Policy.add_statement
+
+    def route_once(self, *args, **kwargs):
+        key = kwargs.get("route_key", args[2] if len(args) > 2 else None)
+        if any(route.route_key == key for route in self.routes.values()):
+            raise Exists("ConflictException", f"Route with key {key} already exists for this API")
+        return create_route(self, *args, **kwargs)
+
+    def statement_once(self, raw, *args, **kwargs):
+        name = json.loads(raw).get("StatementId")
+        if any(statement.get("Sid") == name for statement in self.statements):
+            raise Exists("ResourceConflictException", f"The statement id ({name}) provided already exists.")
+        return add_statement(self, raw, *args, **kwargs)
+
+    Api.create_route, Policy.add_statement = route_once, statement_once
+
+
+class Exists(JsonRESTError):
+    code = 409
 
 
 def reply(start_response, value):
@@ -242,6 +252,7 @@ def main():
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     # Lambda runs nothing: each invoke takes the next answer from a queue.
     default_user_config["lambda"]["use_docker"] = False
+    as_aws()
     server = Server()
     print(server.http.server_port, flush=True)
     for service in ("s3", "iam", "lambda", "apigatewayv2", "events", "logs"):

@@ -38,6 +38,11 @@ const STAGES: &[Stage] = &[
     },
     Stage { name: "moto", about: "the command set against moto", run: moto },
     Stage {
+        name: "faults",
+        about: "every call of every flow broken in every way, then resumed",
+        run: |tally| it("faults::", tally),
+    },
+    Stage {
         name: "rie",
         about: "the artifact under AWS's Runtime Interface Emulator",
         run: |tally| it("rie::", tally),
@@ -169,7 +174,7 @@ fn add_targets() -> Result {
 
 fn cli(tally: &mut Tally) -> Result {
     let mut command = test_command(&["test", "--package", "lzap-tests", "--locked", "--"]);
-    let stages = ["arm64::", "local::", "moto::", "rie::"];
+    let stages = ["arm64::", "local::", "moto::", "faults::", "rie::"];
     run_tests(command.args(stages.iter().flat_map(|module| ["--skip", module])), tally)
 }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lzap_testkit::{Account, Lzap, Outcome, Proxy, RememberedCargo, Running, TempProject};
+use lzap_testkit::{
+    ACCOUNT, Account, Lzap, Outcome, Proxy, Recording, RememberedCargo, Running, TempProject,
+};
 use serde_json::Value;
 
 use crate::support::{HOST, REGION, Result, new_app};
@@ -123,6 +125,7 @@ impl Prepared {
         let proxy = Proxy::start(undisturbed.url(), Duration::ZERO)?;
         drop(workshop.run(proxy.url(), flow.command, flow.config)?.expect_success());
         let recording = proxy.take();
+        every_call_names_the_owner(&recording);
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         let points = recording.calls().iter().zip(recording.checked()?).map(|(call, checked)| {
             let nth = seen.entry(call.kind()).or_default();
@@ -158,5 +161,20 @@ impl Prepared {
     /// Deletes the stage in `account`.
     pub(super) fn undeploy(&self, account: &Account, workshop: &Workshop) -> Result<Outcome> {
         workshop.run(account.url(), "undeploy", self.flow.config)
+    }
+}
+
+/// Bucket names are global: whoever made the bucket first must not get the code. `CreateBucket` can't say it.
+fn every_call_names_the_owner(recording: &Recording) {
+    let owner = ("x-amz-expected-bucket-owner".to_owned(), ACCOUNT.to_owned());
+    for call in recording.calls().iter().filter(|call| call.service == "s3") {
+        let creates = call.method == "PUT" && call.kind().ends_with(&format!("{ACCOUNT}-{REGION}?"));
+        assert!(
+            creates || call.headers.contains(&owner),
+            "{} {}: {:?}",
+            call.method,
+            call.target,
+            call.headers
+        );
     }
 }

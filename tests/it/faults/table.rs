@@ -140,7 +140,8 @@ impl Table {
             return Ok(known.clone());
         }
         let resumed = self.resume(case.prepared, &account)?;
-        let resumed = resumed.map_err(|why| format!("{why}\nthe disturbed command: {outcome}"));
+        let resumed =
+            resumed.map_err(|why| format!("{why}\nthe disturbed command: {}", outcome.transcript()));
         self.resumed().insert(key, resumed.clone());
         Ok(resumed)
     }
@@ -170,7 +171,7 @@ impl Table {
             thread::sleep(Duration::from_millis(2));
         }
         if proxy.met() == 0 {
-            return Ok(Err(format!("the call was not made\n{outcome}")));
+            return Ok(Err(format!("the call was not made\n{}", outcome.transcript())));
         }
         Ok(Ok(outcome))
     }
@@ -180,7 +181,7 @@ impl Table {
         let at_once = account.copy()?;
         let again = prepared.spawn(account.url(), &self.workshop)?.finish(Duration::from_mins(2))?;
         if !prepared.may_end_so(&again) {
-            return Ok(Err(format!("the same command again does not succeed: {again}")));
+            return Ok(Err(format!("the same command again does not succeed: {}", again.transcript())));
         }
         let differs = differences(&prepared.done, &account.dump()?);
         if !differs.is_empty() {
@@ -189,7 +190,7 @@ impl Table {
         for (account, when) in [(account, "after it"), (&at_once, "at once")] {
             let undeploy = prepared.undeploy(account, &self.workshop)?;
             if undeploy.code != Some(0) {
-                return Ok(Err(format!("an undeploy {when} does not succeed: {undeploy}")));
+                return Ok(Err(format!("an undeploy {when} does not succeed: {}", undeploy.transcript())));
             }
             let left = differences(&self.nothing, &account.dump()?);
             if !left.is_empty() {
@@ -236,7 +237,7 @@ fn ended_well(case: &Case<'_>, outcome: &Outcome) -> std::result::Result<(), Str
     if case.harm.kills() || (documented && helps) {
         return Ok(());
     }
-    Err(format!("no way to end: {outcome}"))
+    Err(format!("no way to end: {}", outcome.transcript()))
 }
 
 /// What differs between two dumps, a line for each place.

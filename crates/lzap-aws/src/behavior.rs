@@ -1,0 +1,291 @@
+//! How AWS really behaves, a test for each peculiarity that no other test shows: recorded answers, time paused.
+//!
+//! `docs/aws-behaviour.md` is the whole list, with the test for each line.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use lzap_core::desired::{Artifact, FunctionConfig, HANDLER, RUNTIME};
+use lzap_core::names::{Names, TAG_APP, TAG_STAGE};
+use lzap_core::platform::Architecture;
+use lzap_core::step::{Call, Caller, Direction, Plan, Step, VersionRef};
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::apply::{Applied, ApplyError, Site, apply};
+use crate::error::{AwsError, Kind};
+use crate::testing::{Answer, answering, names};
+use crate::{apigateway, iam, lambda, s3};
+
+/// Carries out `calls`, each after the one before; and what was asked.
+async fn carry_out(calls: Vec<Call>, answers: &[Answer]) -> (Result<Applied, ApplyError>, Vec<String>) {
+    carry_out_as(&names(), calls, answers).await
+}
+
+async fn carry_out_as(
+    names: &Names,
+    calls: Vec<Call>,
+    answers: &[Answer],
+) -> (Result<Applied, ApplyError>, Vec<String>) {
+    let step =
+        |(id, call): (usize, Call)| Step { change: 0, call, after: id.checked_sub(1).into_iter().collect() };
+    let plan = Plan { changes: Vec::new(), steps: calls.into_iter().enumerate().map(step).collect() };
+    let (clients, requests) = answering(answers);
+    let (sender, _receiver) = mpsc::unbounded_channel();
+    let stop = CancellationToken::new();
+    let site = Site { clients: &clients, names, events: &sender, stop: &stop };
+    let mut applied = Applied::default();
+    let result = apply(site, &plan, &mut applied).await.map(|()| applied);
+    let requests = requests.lock().expect("no test panics here").clone();
+    (result, requests)
+}
+
+fn artifact() -> Artifact {
+    Artifact { path: PathBuf::new(), sha256: "00".to_owned(), code_sha256: "AA==".to_owned(), bytes: 0 }
+}
+
+fn config() -> FunctionConfig {
+    FunctionConfig {
+        role_arn: names().role_arn(),
+        runtime: RUNTIME.to_owned(),
+        handler: HANDLER.to_owned(),
+        architecture: Architecture::Arm64,
+        memory_mb: 256,
+        timeout_secs: 30,
+        ephemeral_storage_mb: 512,
+        environment: BTreeMap::new(),
+    }
+}
+
+fn publish() -> Call {
+    Call::PublishVersion { description: "1".to_owned(), code_sha256: "AA==".to_owned() }
+}
+
+// Lambda
+
+#[tokio::test(start_paused = true)]
+async fn a_new_function_is_pending_until_it_is_active() {
+    let create = Call::CreateFunction { config: config(), artifact: artifact(), tags: BTreeMap::new() };
+    let pending = (201, r#"{"State":"Pending","StateReasonCode":"Creating"}"#);
+    let still = (200, r#"{"State":"Pending","StateReasonCode":"Creating"}"#);
+    let active = (200, r#"{"State":"Active","LastUpdateStatus":"Successful"}"#);
+    let version = (201, r#"{"Version":"1","Timeout":30,"State":"Active"}"#);
+    let (result, requests) =
+        carry_out(vec![create.clone(), publish()], &[pending, still, active, version]).await;
+    assert!(result.is_ok(), "{result:?}");
+    let waited = requests.iter().filter(|request| request.contains("/configuration")).count();
+    assert_eq!(waited, 2, "nothing is published before: {requests:#?}");
+
+    let failed = r#"{"State":"Failed","StateReasonCode":"InternalError","StateReason":"no capacity"}"#;
+    let (result, _) = carry_out(vec![create], &[pending, (200, failed)]).await;
+    assert!(matches!(step_error(&result), AwsError::Failed { .. }), "{result:?}");
+    assert!(step_error(&result).cause().is_some_and(|cause| cause.message().contains("no capacity")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn configuration_and_code_settle_one_before_the_other() {
+    let calls = vec![
+        Call::UpdateFunctionConfiguration(config()),
+        Call::UpdateFunctionCode { artifact: artifact(), config: config() },
+    ];
+    let under_way = (200, r#"{"State":"Active","LastUpdateStatus":"InProgress"}"#);
+    let settled = (200, r#"{"State":"Active","LastUpdateStatus":"Successful"}"#);
+    let (result, requests) = carry_out(calls, &[under_way, settled, settled]).await;
+    assert!(result.is_ok(), "{result:?}");
+    let methods: Vec<&str> = requests.iter().filter_map(|request| request.split(' ').next()).collect();
+    assert_eq!(methods, ["PUT", "GET", "PUT"], "{requests:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn publishing_what_is_published_already_answers_with_the_old_version() {
+    let (result, _) = carry_out(vec![publish()], &[(201, r#"{"Version":"3","Timeout":30}"#)]).await;
+    assert_eq!(result.expect("no error").version(), Some("3"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn code_that_another_deploy_changed_is_not_published() {
+    let other = r#"InvalidParameterValueException|{"Message":"CodeSHA256 (AA==) is different from current CodeSHA256 in $LATEST (Yg==)."}"#;
+    let (result, requests) = carry_out(vec![publish()], &[(400, other)]).await;
+    assert!(matches!(step_error(&result), AwsError::Overtaken { .. }), "{result:?}");
+    assert!(requests[0].contains(r#""CodeSha256":"AA==""#), "{requests:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permission_belongs_to_the_alias() {
+    let calls = vec![Call::AddPermission(Caller::KeepWarm), Call::RemovePermission("x".to_owned())];
+    let (result, requests) = carry_out(calls, &[(201, "{}"), (204, "")]).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert!(requests.iter().all(|request| request.contains("Qualifier=live")), "{requests:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_grant_of_a_role_that_was_made_again_is_told_with_what_mends_it() {
+    let denied =
+        r#"KMSAccessDeniedException|{"Message":"Lambda was unable to decrypt the environment variables"}"#;
+    let version = (201, r#"{"Version":"1","Timeout":30,"State":"Active"}"#);
+    let (result, requests) =
+        carry_out(vec![publish(), Call::Probe { health_path: None }], &[version, (502, denied)]).await;
+    assert!(matches!(step_error(&result), AwsError::KmsDenied { .. }), "{result:?}");
+    assert!(requests.len() > 3, "the grant of a new role takes a while: it is waited for");
+    let help = miette::Diagnostic::help(step_error(&result)).map(|help| help.to_string());
+    assert!(help.is_some_and(|help| help.contains("update-function-configuration")));
+}
+
+#[tokio::test]
+async fn a_function_that_may_not_be_seen_is_not_taken_for_a_missing_one() {
+    let denied =
+        r#"AccessDeniedException|{"Message":"User: x is not authorized to perform: lambda:GetFunction"}"#;
+    let (clients, _) = answering(&[(403, denied)]);
+    let error = lambda::get_function(&clients, &names()).await.expect_err("it is denied");
+    assert!(matches!(error, AwsError::Denied { .. }), "{error:?}");
+    let gone = r#"ResourceNotFoundException|{"Message":"Function not found"}"#;
+    let (clients, _) = answering(&[(404, gone)]);
+    assert_eq!(lambda::get_function(&clients, &names()).await.expect("no error"), None);
+}
+
+#[tokio::test]
+async fn versions_come_in_pages() {
+    let first = (200, r#"{"NextMarker":"more","Versions":[{"Version":"$LATEST"},{"Version":"10"}]}"#);
+    let second = (200, r#"{"Versions":[{"Version":"9"}]}"#);
+    let (clients, requests) = answering(&[first, second]);
+    let versions = lambda::list_versions(&clients, &names()).await.expect("no error");
+    let numbers: Vec<&str> = versions.iter().map(|version| version.number.as_str()).collect();
+    assert_eq!(numbers, ["9", "10"], "by number, oldest first");
+    assert!(requests.lock().expect("no test panics here")[1].contains("Marker=more"));
+}
+
+// API Gateway
+
+#[tokio::test(start_paused = true)]
+async fn apis_come_in_pages_and_only_tags_tell_whose_they_are() {
+    let tags = json!({ TAG_APP: "shop", TAG_STAGE: "dev" });
+    let first: &'static str =
+        json!({"nextToken": "more", "items": [{"apiId": "theirs", "name": "shop-dev"}]}).to_string().leak();
+    let second: &'static str = json!({"items": [{"apiId": "ours", "tags": tags}]}).to_string().leak();
+    let (clients, requests) = answering(&[(200, first), (200, second)]);
+    let apis = apigateway::list_apis(&clients, &names()).await.expect("no error");
+    assert_eq!(apis.iter().map(|api| api.id.as_str()).collect::<Vec<_>>(), ["ours"]);
+    assert!(requests.lock().expect("no test panics here")[1].contains("nextToken=more"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_control_api_is_waited_for() {
+    let throttled = (429, r#"TooManyRequestsException|{"message":"Too Many Requests"}"#);
+    let api = (201, r#"{"apiId":"a","apiEndpoint":"https://a"}"#);
+    let (result, requests) =
+        carry_out(vec![Call::CreateApi { tags: BTreeMap::new() }], &[throttled, throttled, api]).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(requests.len(), 3, "rejected before anything was made, so that even this one is sent again");
+}
+
+// IAM
+
+#[tokio::test(start_paused = true)]
+async fn a_role_just_made_may_not_be_seen_yet() {
+    let unseen =
+        "<ErrorResponse><Error><Code>NoSuchEntity</Code><Message>no</Message></Error></ErrorResponse>";
+    let done = "<PutRolePolicyResponse/>";
+    let (result, requests) =
+        carry_out(vec![Call::PutRolePolicy(json!({}))], &[(404, unseen), (404, unseen), (200, done)]).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(requests.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_in_use_elsewhere_is_not_deleted_and_the_error_says_why() {
+    let conflict = "<ErrorResponse><Error><Code>DeleteConflict</Code><Message>Cannot delete entity, must detach all \
+                    policies first.</Message></Error></ErrorResponse>";
+    let (result, _) = carry_out(vec![Call::DeleteRole], &[(409, conflict)]).await;
+    assert!(
+        step_error(&result).cause().is_some_and(|cause| cause.message().contains("detach")),
+        "{result:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_missing_role_is_none() {
+    let none = "<ErrorResponse><Error><Code>NoSuchEntity</Code><Message>no</Message></Error></ErrorResponse>";
+    let (clients, _) = answering(&[(404, none)]);
+    assert_eq!(iam::get_role(&clients, &names()).await.expect("no error"), None);
+}
+
+// S3
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_of_ones_own_is_fine_and_us_east_1_takes_no_location() {
+    let ours = "<Error><Code>BucketAlreadyOwnedByYou</Code><Message>yours</Message></Error>";
+    let (result, requests) = carry_out(vec![Call::CreateBucket], &[(409, ours)]).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert!(requests[0].contains("<LocationConstraint>eu-central-1<"), "{requests:?}");
+    let mut american = names();
+    american.place.region = "us-east-1".to_owned();
+    let (result, requests) = carry_out_as(&american, vec![Call::CreateBucket], &[(200, "")]).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert!(!requests[0].contains("LocationConstraint"), "{requests:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_deleted_a_moment_ago_is_made_again_when_s3_is_done() {
+    let aborted = "<Error><Code>OperationAborted</Code><Message>in progress</Message></Error>";
+    let (result, requests) =
+        carry_out(vec![Call::CreateBucket], &[(409, aborted), (409, aborted), (200, "")]).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(requests.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_of_another_account_is_refused_whatever_is_asked_of_it() {
+    let calls = vec![
+        Call::TagBucket,
+        Call::BlockPublicAccess,
+        Call::EncryptBucket,
+        Call::PutBucketLifecycle,
+        Call::DeleteObjects(vec!["k".to_owned()]),
+        Call::DeleteBucketIfEmpty,
+    ];
+    let squatted = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+    for call in calls {
+        let (result, requests) = carry_out(vec![call], &[(403, squatted)]).await;
+        assert_eq!(step_error(&result).kind(), Kind::Denied, "{result:?}");
+        assert_eq!(requests.len(), 1, "nothing makes it right to ask again: {requests:?}");
+    }
+    let (clients, _) = answering(&[(403, squatted)]);
+    let error = s3::get_public_access_block(&clients, &names()).await.expect_err("it is not ours");
+    assert!(matches!(error, AwsError::BucketTaken { .. }), "{error:?}");
+}
+
+// CloudWatch Logs
+
+#[tokio::test(start_paused = true)]
+async fn a_log_group_that_lambda_made_first_is_fine() {
+    let exists = r#"{"__type":"ResourceAlreadyExistsException","message":"it exists"}"#;
+    let calls = vec![Call::CreateLogGroup { tags: BTreeMap::new() }, Call::PutRetention(30)];
+    let (result, requests) = carry_out(calls, &[(400, exists), (200, "{}")]).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert!(requests[1].contains(r#""retentionInDays":30"#), "{requests:?}");
+}
+
+// Answers into the void
+
+#[tokio::test(start_paused = true)]
+async fn the_alias_is_moved_once_however_often_the_answer_is_lost() {
+    let lost = (500, r#"ServiceException|{"Message":"internal"}"#);
+    let call = Call::UpdateAlias {
+        version: VersionRef::Known("2".to_owned()),
+        canary: None,
+        live: "1".to_owned(),
+        description: String::new(),
+        direction: Direction::Forward,
+    };
+    let (result, requests) = carry_out(vec![call], &[lost, lost, (200, "{}")]).await;
+    assert_eq!(result.expect("no error").version(), Some("2"));
+    assert!(requests.windows(2).all(|pair| pair[0] == pair[1]), "the same write: {requests:#?}");
+}
+
+fn step_error(result: &Result<Applied, ApplyError>) -> &AwsError {
+    match result {
+        Err(ApplyError::Step { source, .. }) => source,
+        other => panic!("a step must fail, not {other:?}"),
+    }
+}
