@@ -28,6 +28,10 @@ use crate::{ACCOUNT, REGION, percent};
 /// Every request goes to one region of the service behind, whatever the bucket's: bucket names are global.
 const HOST: &str = "s3.us-east-1.amazonaws.com";
 
+/// New buckets block public access.
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/create-bucket-faq.html>
+const BLOCKED: &str = "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>";
+
 /// S3.
 pub(crate) struct S3 {
     service: S3Service,
@@ -130,10 +134,14 @@ impl S3 {
         if self.exists(&target.bucket).await {
             return self.created_again(region, target);
         }
+        let tags = tags_at_creation(request.body());
         let answer = forward(&self.service, HOST, request).await;
         if answer.status().is_success() {
             self.regions.lock().unwrap_or_else(PoisonError::into_inner).insert(target.bucket.clone(), home);
-            self.block_public_access(target).await;
+            self.set(target, "publicAccessBlock", BLOCKED).await;
+            if let Some(tags) = tags {
+                self.set(target, "tagging", &tags).await;
+            }
         }
         answer
     }
@@ -149,13 +157,11 @@ impl S3 {
         answer::s3_error(409, "BucketAlreadyOwnedByYou", message, &target.resource)
     }
 
-    /// New buckets block public access.
-    /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/create-bucket-faq.html>
-    async fn block_public_access(&self, target: &Target) {
-        let body = "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>";
-        let mut request = Request::new(Bytes::from_static(body.as_bytes()));
+    /// A setting that a new bucket has from its first moment on.
+    async fn set(&self, target: &Target, setting: &str, body: &str) {
+        let mut request = Request::new(Bytes::copy_from_slice(body.as_bytes()));
         *request.method_mut() = Method::PUT;
-        if let Ok(uri) = format!("/{}?publicAccessBlock", target.bucket).parse() {
+        if let Ok(uri) = format!("/{}?{setting}", target.bucket).parse() {
             *request.uri_mut() = uri;
             forward(&self.service, HOST, request).await;
         }
@@ -227,6 +233,14 @@ impl S3 {
     }
 }
 
+/// The tags of a `CreateBucket`, as `PutBucketTagging` wants them.
+fn tags_at_creation(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
+    let (_, tags) = text.split_once("<Tags>")?;
+    let (tags, _) = tags.split_once("</Tags>")?;
+    Some(format!("<Tagging><TagSet>{tags}</TagSet></Tagging>"))
+}
+
 /// What the service behind recovers has a history of every object, versioned or not, and a bucket with a history
 /// can't be deleted.
 async fn forget_old_versions(service: &S3Service) -> Result<(), LocalError> {
@@ -251,6 +265,38 @@ mod tests {
     fn put(path: &'static str) -> Request<Bytes> {
         let put = Request::put(path).header("if-none-match", "*");
         put.body(Bytes::from_static(b"x")).expect("a request")
+    }
+
+    #[tokio::test]
+    async fn a_write_in_the_place_of_another_needs_that_one_to_be_there() {
+        let temp = tempfile::tempdir().expect("a temporary folder");
+        let s3 = S3::open(temp.path(), BTreeMap::new()).await.expect("the folder can be used");
+        assert_eq!(s3.handle(REGION, put("/shop")).await.status(), 200);
+        let first = s3.handle(REGION, put("/shop/lock")).await;
+        let etag = first.headers().get("etag").expect("an ETag").clone();
+        let replace = |method: Method, etag: HeaderValue| {
+            let request = Request::builder().method(method).uri("/shop/lock").header("if-match", etag);
+            request.body(Bytes::from_static(b"y")).expect("a request")
+        };
+        let wrong = HeaderValue::from_static("\"0123456789abcdef0123456789abcdef\"");
+        for method in [Method::PUT, Method::DELETE] {
+            assert_eq!(s3.handle(REGION, replace(method.clone(), wrong.clone())).await.status(), 412, "{method}");
+        }
+        assert_eq!(s3.handle(REGION, replace(Method::PUT, etag.clone())).await.status(), 200);
+        assert_eq!(s3.handle(REGION, replace(Method::DELETE, etag)).await.status(), 412, "it is another by now");
+    }
+
+    #[tokio::test]
+    async fn a_bucket_has_the_tags_of_its_creation() {
+        let temp = tempfile::tempdir().expect("a temporary folder");
+        let s3 = S3::open(temp.path(), BTreeMap::new()).await.expect("the folder can be used");
+        let body = "<CreateBucketConfiguration><Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags></CreateBucketConfiguration>";
+        let create = Request::put("/shop").body(Bytes::from_static(body.as_bytes())).expect("a request");
+        assert_eq!(s3.handle(REGION, create).await.status(), 200);
+        let get = Request::get("/shop?tagging").body(Bytes::new()).expect("a request");
+        let answer = s3.handle(REGION, get).await;
+        let text = String::from_utf8_lossy(answer.body()).into_owned();
+        assert!(text.contains("<Key>a</Key><Value>b</Value>"), "{text}");
     }
 
     #[tokio::test(flavor = "multi_thread")]
