@@ -66,7 +66,7 @@ pub async fn read_lock(
     me: &Holder,
     lives: Lives,
 ) -> Result<Option<Held>, AwsError> {
-    let found = s3::get_lock(clients, names).await.map_err(|error| clients.explain(error))?;
+    let found = Box::pin(s3::get_lock(clients, names)).await.map_err(|error| clients.explain(error))?;
     Ok(found.and_then(|lock| {
         let holder = Holder::parse(&lock.text);
         let held = holder.standing(me, lock.age, lives) == Standing::Held;
@@ -85,7 +85,7 @@ pub async fn take_lock(
     lives: Lives,
     lost: &CancellationToken,
 ) -> Result<Taking, AwsError> {
-    match taken(clients, names, me, lives).await {
+    match Box::pin(taken(clients, names, me, lives)).await {
         Ok(Ok(put)) => Ok(Taking::Taken(Lock::keep(clients, names, me, put, lost))),
         Ok(Err(held)) => Ok(Taking::Held(held)),
         Err(error) if error.kind() == Kind::NotFound => Ok(Taking::NoBucket),
@@ -160,7 +160,7 @@ impl Lock {
         if self.inherited {
             return Ok(false);
         }
-        let listed = s3::list_objects(&self.clients, &self.names).await;
+        let listed = Box::pin(s3::list_objects(&self.clients, &self.names)).await;
         let now = listed.map_err(|error| self.clients.explain(error))?.unwrap_or_default();
         let lock = self.names.lock_key();
         let others = |objects: &[Object]| -> Vec<Object> {

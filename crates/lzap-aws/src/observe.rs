@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::{try_join, try_join3, try_join5};
 use lzap_core::names::Names;
 use lzap_core::observed::{
-    Alias, Api, Bucket, Function, LiveRule, LogGroup, Observed, Permission, Role, Version, is_ours,
+    Alias, Api, Bucket, BucketSetting, Function, LiveRule, LogGroup, Observed, Permission, Role, Version,
+    is_ours,
 };
 
 use crate::clients::Clients;
@@ -34,7 +35,7 @@ pub enum Scope {
 /// A read was refused, or nobody answered. The bucket's name belongs to another account.
 pub async fn observe(clients: &Clients, names: &Names, scope: Scope) -> Result<Observed, AwsError> {
     let stage = Reader { clients, names, scope };
-    stage.read().await.map_err(|error| clients.explain(error))
+    Box::pin(stage.read()).await.map_err(|error| clients.explain(error))
 }
 
 #[derive(Clone, Copy)]
@@ -63,7 +64,10 @@ impl Reader<'_> {
             Box::pin(self.rule()),
             Box::pin(self.bucket()),
         );
-        let (of_function, role, apis, rule, bucket) = reads.await?;
+        let (of_function, role, apis, rule, mut bucket) = reads.await?;
+        if let Some(bucket) = bucket.as_mut().filter(|_| of_function.alias.is_none()) {
+            self.half_made(bucket).await?;
+        }
         let FunctionReads { function, versions, alias, held, permissions, log_group } = of_function;
         let names = self.names.clone();
         Ok(Observed {
@@ -173,8 +177,7 @@ impl Reader<'_> {
         let mut bucket = Bucket {
             public_access_blocked: true,
             managed: false,
-            encrypted: true,
-            expires_uploads: true,
+            missing: BTreeSet::new(),
             empty: false,
             objects,
         };
@@ -184,27 +187,28 @@ impl Reader<'_> {
             return Ok(Some(bucket));
         }
         if scope == Scope::Stage {
-            let half_made = self.is_half_made(&bucket);
-            let (state, (managed, encrypted, expires_uploads)) =
-                try_join(s3::get_public_access_block(clients, names), half_made).await?;
+            let state = s3::get_public_access_block(clients, names).await?;
             bucket.public_access_blocked = state == BucketState::Blocked;
-            bucket = Bucket { managed, encrypted, expires_uploads, ..bucket };
         }
         Ok(Some(bucket))
     }
 
-    /// Whose the bucket is and which settings it has, as long as it may be half made: until a command has changed this
-    /// stage to its end and left its mark.
-    async fn is_half_made(self, bucket: &Bucket) -> Result<(bool, bool, bool), AwsError> {
-        let Self { clients, names, .. } = self;
-        if bucket.has(&names.mark_key()) {
-            return Ok((false, true, true));
+    /// What a bucket that lzap made still lacks: as long as the stage has no alias, its deploy may have broken off before
+    /// the bucket was finished.
+    async fn half_made(self, bucket: &mut Bucket) -> Result<(), AwsError> {
+        let Self { clients, names, scope } = self;
+        if scope != Scope::Stage {
+            return Ok(());
         }
-        try_join3(
+        let reads = try_join3(
             s3::is_managed(clients, names),
             s3::is_encrypted(clients, names),
             s3::expires_uploads(clients, names),
-        )
-        .await
+        );
+        let (managed, encrypted, expires_uploads) = reads.await?;
+        let settings = [(encrypted, BucketSetting::Encryption), (expires_uploads, BucketSetting::Lifecycle)];
+        let missing = settings.into_iter().filter(|(there, _)| managed && !there);
+        bucket.missing = missing.map(|(_, setting)| setting).collect();
+        Ok(())
     }
 }

@@ -70,12 +70,11 @@ impl From<Greeting> for Survey {
 }
 
 async fn patient_greeting(clients: &Clients) -> Greeting {
-    match tokio::time::timeout(PATIENCE, greet(clients)).await {
-        Ok(greeting) => greeting,
-        Err(_) => {
-            let error = clients.explain(AwsError::no_answer("sts:GetCallerIdentity", PATIENCE));
-            Greeting { caller: Err(error), ahead_secs: None }
-        }
+    if let Ok(greeting) = tokio::time::timeout(PATIENCE, greet(clients)).await {
+        greeting
+    } else {
+        let error = clients.explain(AwsError::no_answer("sts:GetCallerIdentity", PATIENCE));
+        Greeting { caller: Err(error), ahead_secs: None }
     }
 }
 

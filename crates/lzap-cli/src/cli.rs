@@ -134,6 +134,7 @@ pub(crate) struct StagesArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that the user types")]
 pub(crate) struct DeployArgs {
     #[command(flatten)]
     pub(crate) stages: StagesArgs,

@@ -118,6 +118,11 @@ impl Names {
         format!("{}{sha256}.zip", self.prefix())
     }
 
+    /// Whether a key is that of an artifact of this stage.
+    pub fn is_artifact(&self, key: &str) -> bool {
+        key.strip_prefix(&self.prefix()).is_some_and(|name| name.strip_suffix(".zip").is_some())
+    }
+
     /// The lock that keeps deploys of this stage apart.
     pub fn lock_key(&self) -> String {
         format!("{}lock", self.prefix())

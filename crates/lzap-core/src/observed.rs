@@ -40,16 +40,23 @@ pub struct Observed {
 pub struct Bucket {
     /// All four switches of its public access block are on.
     pub public_access_blocked: bool,
-    /// It carries lzap's tag, so lzap made it; read only for an undeploy, and while the bucket may be half made.
+    /// It carries lzap's tag, so lzap made it; read only for an undeploy.
     pub managed: bool,
-    /// It has a default encryption of its own; read only while the bucket may be half made.
-    pub encrypted: bool,
-    /// Its unfinished uploads go by themselves; read only while the bucket may be half made.
-    pub expires_uploads: bool,
+    /// What lzap made and did not finish; read only while the stage isn't deployed.
+    pub missing: BTreeSet<BucketSetting>,
     /// Nothing at all is in it; read only for an undeploy that finds none of the stage's objects.
     pub empty: bool,
     /// The stage's objects.
     pub objects: Vec<Object>,
+}
+
+/// A setting that a bucket gets after it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BucketSetting {
+    /// Its own default encryption.
+    Encryption,
+    /// The end of uploads that were never finished.
+    Lifecycle,
 }
 
 /// An object in the bucket.

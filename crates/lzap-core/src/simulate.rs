@@ -1,6 +1,6 @@
 //! What would be there after a plan, or a part of it, was carried out: for tests of the planner's properties.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::desired::FunctionConfig;
 use crate::history;
@@ -8,8 +8,8 @@ use crate::names::{
     API_PRINCIPAL, EVENTS_PRINCIPAL, POLICY, RoleName, STATEMENT_API, STATEMENT_KEEP_WARM, TARGET,
 };
 use crate::observed::{
-    Alias, Api, AutoDeploy, Bucket, Canary, Function, Integration, LiveRule, LogGroup, Object, Observed,
-    Permission, Role, Route, Target, Version, is_ours,
+    Alias, Api, AutoDeploy, Bucket, BucketSetting, Canary, Function, Integration, LiveRule, LogGroup, Object,
+    Observed, Permission, Role, Route, Target, Version, is_ours,
 };
 use crate::step::{ApiRef, Call, Caller, IntegrationRef, Plan, VersionRef};
 
@@ -83,8 +83,7 @@ impl World {
             self.cloud.bucket = Some(Bucket {
                 public_access_blocked: false,
                 managed: true,
-                encrypted: false,
-                expires_uploads: false,
+                missing: BTreeSet::from([BucketSetting::Encryption, BucketSetting::Lifecycle]),
                 empty: true,
                 objects,
             });
@@ -95,8 +94,12 @@ impl World {
         match call {
             Call::BlockPublicAccess => bucket.public_access_blocked = true,
             Call::TagBucket => bucket.managed = true,
-            Call::EncryptBucket => bucket.encrypted = true,
-            Call::PutBucketLifecycle => bucket.expires_uploads = true,
+            Call::EncryptBucket => {
+                bucket.missing.remove(&BucketSetting::Encryption);
+            }
+            Call::PutBucketLifecycle => {
+                bucket.missing.remove(&BucketSetting::Lifecycle);
+            }
             Call::UploadArtifact(artifact) => {
                 assert!(bucket.public_access_blocked, "nothing goes into an open bucket");
                 let key = names.artifact_key(&artifact.sha256);

@@ -339,7 +339,8 @@ fn a_setting_that_is_wanted_now_is_no_drift() {
 fn what_carries_no_tags_is_refused_or_adopted() {
     let wanted = stage(1, |_| ());
     let whole = deployed(&wanted, &Observed::nothing(names()));
-    let untag: [(&str, fn(&mut Observed)); 5] = [
+    type Untag = fn(&mut Observed);
+    let untag: [(&str, Untag); 5] = [
         ("function", |cloud| cloud.function.as_mut().expect("a function").tags.clear()),
         ("role", |cloud| cloud.role.as_mut().expect("a role").tags.clear()),
         ("log group", |cloud| cloud.log_group.as_mut().expect("a log group").ours = false),

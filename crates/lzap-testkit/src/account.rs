@@ -18,7 +18,7 @@ use crate::python::{Python, scripts};
 pub struct Account {
     url: String,
     /// All copies are in one process group, which ends with the last of them.
-    _process: Arc<Guarded>,
+    group: Arc<Guarded>,
 }
 
 impl Account {
@@ -35,7 +35,7 @@ impl Account {
         let stdout = process.child().stdout.take().ok_or_else(|| io::Error::other("no stdout"))?;
         let mut port = String::new();
         BufReader::new(stdout).read_line(&mut port)?;
-        let account = Self { url: format!("http://127.0.0.1:{}", port.trim()), _process: Arc::new(process) };
+        let account = Self { url: format!("http://127.0.0.1:{}", port.trim()), group: Arc::new(process) };
         wait_until_answers(&account.url, Duration::from_mins(1))?;
         let answer = json!({"lzap": {"v": 1, "kind": "probe", "runtime": "0.1.0"}}).to_string();
         let answers = json!({"region": region, "results": vec![answer; probes]});
@@ -54,10 +54,8 @@ impl Account {
     /// When the server doesn't answer.
     pub fn copy(&self) -> io::Result<Self> {
         let answer: Value = serde_json::from_str(&self.ask("lzap/copy", "")?)?;
-        let copy = Self {
-            url: format!("http://127.0.0.1:{}", answer["port"]),
-            _process: Arc::clone(&self._process),
-        };
+        let copy =
+            Self { url: format!("http://127.0.0.1:{}", answer["port"]), group: Arc::clone(&self.group) };
         Ok(copy)
     }
 

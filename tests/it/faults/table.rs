@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -39,7 +39,7 @@ impl Case<'_> {
 }
 
 /// What became of the states that the cases left behind, by flow and state.
-type Resumed = Mutex<HashMap<(&'static str, String), std::result::Result<(), String>>>;
+type Verdicts = HashMap<(&'static str, String), std::result::Result<(), String>>;
 
 struct Table {
     workshop: Workshop,
@@ -47,7 +47,7 @@ struct Table {
     nothing: Value,
     all: bool,
     seed: u64,
-    resumed: Resumed,
+    resumed: Mutex<Verdicts>,
 }
 
 #[test]
@@ -146,9 +146,7 @@ impl Table {
         Ok(resumed)
     }
 
-    fn resumed(
-        &self,
-    ) -> std::sync::MutexGuard<'_, HashMap<(&'static str, String), std::result::Result<(), String>>> {
+    fn resumed(&self) -> MutexGuard<'_, Verdicts> {
         self.resumed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

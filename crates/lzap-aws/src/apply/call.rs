@@ -29,20 +29,23 @@ impl Site<'_> {
     ) -> Result<Made, StepError> {
         let Self { clients, names, .. } = self;
         match call {
-            Call::CreateBucket => write!(BUSY, progress, s3::create_bucket(clients, names)),
-            Call::BlockPublicAccess => {
-                write!(FRESH, progress, s3::block_public_access(clients, names));
-            }
-            Call::EncryptBucket => write!(FRESH, progress, s3::encrypt_bucket(clients, names)),
-            Call::PutBucketLifecycle => write!(FRESH, progress, s3::put_lifecycle(clients, names)),
-            Call::TagBucket => write!(FRESH, progress, s3::tag_bucket(clients, names)),
-            Call::UploadArtifact(artifact) => {
-                write!(FRESH, progress, s3::put_object(clients, names, artifact, progress));
-            }
-            Call::DeleteObjects(keys) => {
-                write!(BUSY, progress, s3::delete_objects(clients, names, keys));
-            }
-            Call::DeleteBucketIfEmpty => write!(BUSY, progress, s3::delete_bucket(clients, names)),
+            Call::CreateBucket
+            | Call::BlockPublicAccess
+            | Call::EncryptBucket
+            | Call::PutBucketLifecycle
+            | Call::TagBucket
+            | Call::UploadArtifact(_)
+            | Call::DeleteObjects(_)
+            | Call::DeleteBucketIfEmpty => self.carry_out_bucket(call, progress).await?,
+            Call::CreateRole { .. }
+            | Call::UpdateTrustPolicy(_)
+            | Call::PutPermissionsBoundary(_)
+            | Call::DeletePermissionsBoundary
+            | Call::PutRolePolicy(_)
+            | Call::TagRole(_)
+            | Call::DeleteRolePolicy(_)
+            | Call::DetachRolePolicy(_)
+            | Call::DeleteRole => self.carry_out_role(call, progress).await?,
             Call::CreateLogGroup { tags } => {
                 write!(BUSY, progress, logs::create_log_group(clients, names, tags));
             }
@@ -110,15 +113,6 @@ impl Site<'_> {
             }
             Call::DeleteFunction => write!(BUSY, progress, lambda::delete_function(clients, names)),
             Call::DeleteApi(id) => write!(BUSY, progress, apigateway::delete_api(clients, id)),
-            Call::CreateRole { .. }
-            | Call::UpdateTrustPolicy(_)
-            | Call::PutPermissionsBoundary(_)
-            | Call::DeletePermissionsBoundary
-            | Call::PutRolePolicy(_)
-            | Call::TagRole(_)
-            | Call::DeleteRolePolicy(_)
-            | Call::DetachRolePolicy(_)
-            | Call::DeleteRole => self.carry_out_role(call, progress).await?,
             Call::CreateApi { .. }
             | Call::CreateIntegration(_)
             | Call::UpdateIntegration { .. }
@@ -129,6 +123,30 @@ impl Site<'_> {
             | Call::TagApi { .. } => return self.carry_out_api(call, late, progress).await,
         }
         Ok(Made::Nothing)
+    }
+
+    /// The calls to S3.
+    async fn carry_out_bucket(self, call: &Call, progress: Progress<'_>) -> Result<(), StepError> {
+        let Self { clients, names, .. } = self;
+        match call {
+            Call::CreateBucket => write!(BUSY, progress, s3::create_bucket(clients, names)),
+            Call::BlockPublicAccess => {
+                write!(FRESH, progress, s3::block_public_access(clients, names));
+            }
+            Call::EncryptBucket => write!(FRESH, progress, s3::encrypt_bucket(clients, names)),
+            Call::PutBucketLifecycle => write!(FRESH, progress, s3::put_lifecycle(clients, names)),
+            Call::TagBucket => write!(FRESH, progress, s3::tag_bucket(clients, names)),
+            Call::UploadArtifact(artifact) => {
+                write!(FRESH, progress, s3::put_object(clients, names, artifact, progress));
+            }
+            Call::DeleteObjects(keys) => {
+                write!(BUSY, progress, s3::delete_objects(clients, names, keys));
+            }
+            Call::DeleteBucketIfEmpty => write!(BUSY, progress, s3::delete_bucket(clients, names)),
+            // `carry_out` has all the others.
+            _ => {}
+        }
+        Ok(())
     }
 
     /// The calls to IAM.

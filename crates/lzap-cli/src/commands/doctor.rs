@@ -7,7 +7,7 @@ use std::path::Path;
 use lzap_aws::{AwsError, Cloud, Survey};
 use lzap_build::survey;
 use lzap_core::doctor::{Check, Failure, Status, Tools, account, machine};
-use lzap_core::settings::LOCAL;
+use lzap_core::settings::{LOCAL, Settings};
 
 use crate::cli::StageArgs;
 use crate::commands::local;
@@ -19,7 +19,7 @@ use crate::ui::check_view;
 
 pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, CliError> {
     let found = project::find(context, args.stage.as_deref());
-    let aws = !found.settings.as_ref().map_or(args.stage.as_deref() == Some(LOCAL), |it| it.is_local());
+    let aws = !found.settings.as_ref().map_or(args.stage.as_deref() == Some(LOCAL), Settings::is_local);
     let cloud = Cloud::Aws {
         region: found.settings.as_ref().and_then(|it| it.region.clone()),
         profile: found.settings.as_ref().and_then(|it| it.profile.clone()),

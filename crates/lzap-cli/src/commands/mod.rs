@@ -121,7 +121,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
         Command::Undeploy(args) => undeploy::run(context, &args).await,
         Command::Unlock(args) => unlock::run(context, &args).await,
         Command::Tail(args) => tail::run(context, &args).await,
-        Command::Doctor(args) => doctor::run(context, &args).await,
+        Command::Doctor(args) => Box::pin(doctor::run(context, &args)).await,
         Command::Package(args) => package::run(context, &args).await,
         Command::Local(command) => local::run(context, command).await,
         Command::Policy(args) => policy::run(context, &args).await,

@@ -80,13 +80,11 @@ impl<'a> Session<'a> {
             if !observed.bucket.as_ref().is_some_and(|bucket| bucket.has(&names.lock_key())) {
                 return Ok(observed);
             }
-            match lzap_aws::read_lock(clients, names, &self.me, holder::lives).await? {
-                Some(held) => self.wait_for(&held, &mut told).await?,
-                None => {
-                    self.stale.store(true, Ordering::Relaxed);
-                    return Ok(observed);
-                }
-            }
+            let Some(held) = lzap_aws::read_lock(clients, names, &self.me, holder::lives).await? else {
+                self.stale.store(true, Ordering::Relaxed);
+                return Ok(observed);
+            };
+            self.wait_for(&held, &mut told).await?;
         }
     }
 
@@ -197,8 +195,7 @@ impl<'a> Session<'a> {
         let (events, mut incoming) = unbounded_channel::<Event>();
         let Target { clients, names } = self.target;
         let site = Site { clients, names, events: &events, stop: &self.halt };
-        let apply = lzap_aws::apply(site, plan, applied);
-        tokio::pin!(apply);
+        let mut apply = Box::pin(lzap_aws::apply(site, plan, applied));
         let result = loop {
             tokio::select! {
                 biased;

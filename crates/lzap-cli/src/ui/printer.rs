@@ -91,7 +91,7 @@ impl Printer {
     ///
     /// # Errors
     /// The reader went away: there is no reason to go on.
-    pub(crate) fn line(self, text: &str) -> std::io::Result<()> {
+    pub(crate) fn line(text: &str) -> std::io::Result<()> {
         let mut stdout = anstream::stdout().lock();
         writeln!(stdout, "{text}").and_then(|()| stdout.flush())
     }
@@ -115,7 +115,7 @@ pub(crate) async fn reader_gone() {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// An error: to stderr whatever the options say.

@@ -13,14 +13,13 @@ pub fn in_order(mut events: Vec<LogEvent>) -> Vec<LogEvent> {
     let mut last: HashMap<String, usize> = HashMap::new();
     for event in events {
         let open = last.get(&event.stream).copied();
-        match open
+        if let Some(at) = open
             .filter(|at| blocks[*at].last().is_some_and(|above| continues(&above.message, &event.message)))
         {
-            Some(at) => blocks[at].push(event),
-            None => {
-                last.insert(event.stream.clone(), blocks.len());
-                blocks.push(vec![event]);
-            }
+            blocks[at].push(event);
+        } else {
+            last.insert(event.stream.clone(), blocks.len());
+            blocks.push(vec![event]);
         }
     }
     blocks.into_iter().flatten().collect()

@@ -10,13 +10,13 @@ mod front;
 mod function;
 
 use crate::desired::Stage;
-use crate::observed::{LiveRule, Observed};
+use crate::observed::{BucketSetting, LiveRule, Observed};
 use crate::plan::diff::{missing_tags, role_calls};
 use crate::plan::{Builder, PlanError};
 use crate::step::{Action, Call, FieldChange, Plan, Resource, StepId};
 
 pub(super) fn plan(stage: &Stage, observed: &Observed) -> Result<Plan, PlanError> {
-    let mut deploy = Deploy { stage, observed, builder: Builder::default() };
+    let mut deploy = Deploy { stage, observed, builder: Builder::default(), new_bucket: None };
     deploy.refuse_other_canary()?;
     let artifact = deploy.bucket_and_artifact();
     let role = deploy.role();
@@ -24,6 +24,8 @@ pub(super) fn plan(stage: &Stage, observed: &Observed) -> Result<Plan, PlanError
     let mut function = deploy.function(artifact.into_iter().chain(role.made).collect());
     // What the function may do, and where it logs, counts only when it runs.
     function.extend(role.ready.into_iter().chain(log_group));
+    // A stage with an alias has a finished bucket, so that nobody has to look again.
+    function.extend(deploy.new_bucket);
     let alias = deploy.alias(function);
     let api = deploy.api();
     deploy.permissions(&api, alias);
@@ -43,6 +45,8 @@ struct Deploy<'a> {
     stage: &'a Stage,
     observed: &'a Observed,
     builder: Builder,
+    /// The step that finishes a new bucket.
+    new_bucket: Option<StepId>,
 }
 
 impl Deploy<'_> {
@@ -55,13 +59,15 @@ impl Deploy<'_> {
             let field = FieldChange::new("public access", "possible", "blocked").drifted();
             calls.push((field, Call::BlockPublicAccess));
         }
-        if bucket.managed && !bucket.encrypted {
-            calls.push((FieldChange::of("encryption", None, Some("AES256".to_owned())), Call::EncryptBucket));
-        }
-        if bucket.managed && !bucket.expires_uploads {
-            let field = FieldChange::of("unfinished uploads", None, Some("kept for 7 days".to_owned()));
-            calls.push((field, Call::PutBucketLifecycle));
-        }
+        calls.extend(bucket.missing.iter().map(|setting| match setting {
+            BucketSetting::Encryption => {
+                (FieldChange::of("encryption", None, Some("AES256".to_owned())), Call::EncryptBucket)
+            }
+            BucketSetting::Lifecycle => {
+                let after = Some("kept for 7 days".to_owned());
+                (FieldChange::of("unfinished uploads", None, after), Call::PutBucketLifecycle)
+            }
+        }));
         if calls.is_empty() {
             return self.artifact(None);
         }
@@ -81,7 +87,7 @@ impl Deploy<'_> {
         let blocked = self.builder.step(change, Call::BlockPublicAccess, [tagged]);
         let artifact = self.artifact(Some(blocked));
         let encrypted = self.builder.step(change, Call::EncryptBucket, artifact);
-        self.builder.step(change, Call::PutBucketLifecycle, [encrypted]);
+        self.new_bucket = Some(self.builder.step(change, Call::PutBucketLifecycle, [encrypted]));
         artifact
     }
 

@@ -280,10 +280,18 @@ mod tests {
         };
         let wrong = HeaderValue::from_static("\"0123456789abcdef0123456789abcdef\"");
         for method in [Method::PUT, Method::DELETE] {
-            assert_eq!(s3.handle(REGION, replace(method.clone(), wrong.clone())).await.status(), 412, "{method}");
+            assert_eq!(
+                s3.handle(REGION, replace(method.clone(), wrong.clone())).await.status(),
+                412,
+                "{method}"
+            );
         }
         assert_eq!(s3.handle(REGION, replace(Method::PUT, etag.clone())).await.status(), 200);
-        assert_eq!(s3.handle(REGION, replace(Method::DELETE, etag)).await.status(), 412, "it is another by now");
+        assert_eq!(
+            s3.handle(REGION, replace(Method::DELETE, etag)).await.status(),
+            412,
+            "it is another by now"
+        );
     }
 
     #[tokio::test]

@@ -61,7 +61,7 @@ impl Follower {
                 Ok(()) if follow => pause = PAUSE,
                 Ok(()) => {
                     let rest = self.view.finish();
-                    return self.print(&rest).map_or_else(output_ended, |()| Ok(Exit::Done));
+                    return Self::print(&rest).map_or_else(output_ended, |()| Ok(Exit::Done));
                 }
                 Err(Stop::Output(error)) => return output_ended(error),
                 Err(Stop::Aws(error)) => pause = self.longer(error, follow, pause)?,
@@ -81,7 +81,7 @@ impl Follower {
             self.tell(if page.is_some() { Group::Found } else { Group::Missing }, follow);
             let Some(page) = page else { return Ok(()) };
             let lines = self.view.show(self.window.take(page.events));
-            self.print(&lines).map_err(Stop::Output)?;
+            Self::print(&lines).map_err(Stop::Output)?;
             token = page.next;
             if token.is_none() {
                 self.window.end_round();
@@ -109,8 +109,8 @@ impl Follower {
         }
     }
 
-    fn print(&self, lines: &[String]) -> io::Result<()> {
-        lines.iter().try_for_each(|line| self.printer.line(line))
+    fn print(lines: &[String]) -> io::Result<()> {
+        lines.iter().try_for_each(|line| Printer::line(line))
     }
 
     /// The pause before the next try; an error that doesn't pass by itself ends the command.

@@ -221,7 +221,7 @@ impl Deploy<'_> {
             .collect();
         used.insert(names.artifact_key(&self.stage.artifact.sha256));
         let objects = self.observed.bucket.iter().flat_map(|bucket| &bucket.objects);
-        let is_unused = |object: &&Object| object.key.ends_with(".zip") && !used.contains(&object.key);
+        let is_unused = |object: &&Object| names.is_artifact(&object.key) && !used.contains(&object.key);
         objects.filter(is_unused).map(|object| object.key.clone()).collect()
     }
 }
