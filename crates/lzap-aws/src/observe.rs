@@ -15,6 +15,7 @@ use lzap_core::observed::{
 
 use crate::clients::Clients;
 use crate::error::AwsError;
+use crate::retry::{FRESH, Progress, again};
 use crate::s3::BucketState;
 use crate::{apigateway, events, iam, lambda, logs, s3};
 
@@ -96,8 +97,10 @@ impl Reader<'_> {
             if function.is_none() || self.scope == Scope::Undeploy {
                 return Ok((Vec::new(), (None, BTreeSet::new()), BTreeMap::new()));
             }
-            let versions = Box::pin(lambda::list_versions(clients, names));
-            try_join3(versions, lambda::list_aliases(clients, names), self.permissions()).await
+            // What the function has is asked again where it isn't seen yet: what isn't listed would be swept up.
+            let versions = again(FRESH, Progress::silent(), || lambda::list_versions(clients, names));
+            let aliases = again(FRESH, Progress::silent(), || lambda::list_aliases(clients, names));
+            try_join3(versions, aliases, self.permissions()).await
         };
         let of_log_group = async {
             Ok(match log_group {

@@ -333,13 +333,15 @@ fn a_setting_that_is_wanted_now_is_no_drift() {
     assert!(!plan.has_drift(), "{:#?}", plan.changes);
 }
 
+/// Takes a resource's tags away.
+type Untag = fn(&mut Observed);
+
 /// What has the stage's names and nobody's tags is refused, each kind; `--adopt` takes it over, and an undeploy without
 /// it leaves it alone.
 #[test]
 fn what_carries_no_tags_is_refused_or_adopted() {
     let wanted = stage(1, |_| ());
     let whole = deployed(&wanted, &Observed::nothing(names()));
-    type Untag = fn(&mut Observed);
     let untag: [(&str, Untag); 5] = [
         ("function", |cloud| cloud.function.as_mut().expect("a function").tags.clear()),
         ("role", |cloud| cloud.role.as_mut().expect("a role").tags.clear()),

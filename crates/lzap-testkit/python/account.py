@@ -58,7 +58,7 @@ class Server:
         if "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MATCH" in environ:
             with CONDITIONAL:
                 return self.moto(environ, start_response)
-        if environ["REQUEST_METHOD"] == "PUT" and path.count("/") == 1 and not environ["QUERY_STRING"]:
+        if environ["REQUEST_METHOD"] == "PUT" and "/" not in path.strip("/") and not environ["QUERY_STRING"]:
             return self.create_bucket(path.strip("/"), environ, start_response)
         return self.moto(environ, start_response)
 
@@ -161,6 +161,7 @@ TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 
 def dump(call):
     found = {
+        "caller": call("sts", "get_caller_identity"),
         "buckets": [bucket(call, each["Name"]) for each in call("s3", "list_buckets")["Buckets"]],
         "roles": [role(call, each["RoleName"]) for each in call("iam", "list_roles")["Roles"]],
         "functions": [function(call, each["FunctionName"]) for each in call("lambda", "list_functions")["Functions"]],

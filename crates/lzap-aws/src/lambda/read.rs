@@ -43,9 +43,7 @@ pub(crate) async fn list_versions(clients: &Clients, names: &Names) -> Result<Ve
     loop {
         let call =
             clients.lambda().list_versions_by_function().function_name(names.function()).set_marker(marker);
-        let Some(page) = call.send().await.named("lambda:ListVersionsByFunction").found()? else {
-            return Ok(versions);
-        };
+        let page = call.send().await.named("lambda:ListVersionsByFunction")?;
         let published = page.versions().iter().filter(|version| version.version() != Some(LATEST));
         versions.extend(published.map(version));
         marker = page.next_marker().filter(|marker| !marker.is_empty()).map(str::to_owned);
@@ -65,9 +63,7 @@ pub(crate) async fn list_aliases(
     let mut marker = None;
     loop {
         let call = clients.lambda().list_aliases().function_name(names.function()).set_marker(marker);
-        let Some(page) = call.send().await.named("lambda:ListAliases").found()? else {
-            return Ok((live, held));
-        };
+        let page = call.send().await.named("lambda:ListAliases")?;
         for alias in page.aliases() {
             let canary = canary(alias.routing_config());
             let version = alias.function_version().unwrap_or_default().to_owned();
