@@ -56,17 +56,11 @@ impl Site<'_> {
                 write!(FRESH, progress, logs::tag_log_group(clients, names, tags));
             }
             Call::DeleteLogGroup => write!(BUSY, progress, logs::delete_log_group(clients, names)),
-            Call::PutRule { schedule, tags } => {
-                write!(BUSY, progress, events::put_rule(clients, names, schedule, tags));
-            }
-            Call::PutTarget { input } => {
-                write!(FRESH, progress, events::put_target(clients, names, input));
-            }
-            Call::TagRule(tags) => write!(FRESH, progress, events::tag_rule(clients, names, tags)),
-            Call::RemoveTargets(ids) => {
-                write!(BUSY, progress, events::remove_targets(clients, names, ids));
-            }
-            Call::DeleteRule => write!(BUSY, progress, events::delete_rule(clients, names)),
+            Call::PutRule { .. }
+            | Call::PutTarget { .. }
+            | Call::TagRule(_)
+            | Call::RemoveTargets(_)
+            | Call::DeleteRule => self.carry_out_rule(call, progress).await?,
             Call::CreateFunction { config, artifact, tags } => {
                 self.create_function(config, artifact, tags, progress).await?;
             }
@@ -143,6 +137,27 @@ impl Site<'_> {
                 write!(BUSY, progress, s3::delete_objects(clients, names, keys));
             }
             Call::DeleteBucketIfEmpty => write!(BUSY, progress, s3::delete_bucket(clients, names)),
+            // `carry_out` has all the others.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The calls to `EventBridge`.
+    async fn carry_out_rule(self, call: &Call, progress: Progress<'_>) -> Result<(), StepError> {
+        let Self { clients, names, .. } = self;
+        match call {
+            Call::PutRule { schedule, tags } => {
+                write!(BUSY, progress, events::put_rule(clients, names, schedule, tags));
+            }
+            Call::PutTarget { input } => {
+                write!(FRESH, progress, events::put_target(clients, names, input));
+            }
+            Call::TagRule(tags) => write!(FRESH, progress, events::tag_rule(clients, names, tags)),
+            Call::RemoveTargets(ids) => {
+                write!(BUSY, progress, events::remove_targets(clients, names, ids));
+            }
+            Call::DeleteRule => write!(BUSY, progress, events::delete_rule(clients, names)),
             // `carry_out` has all the others.
             _ => {}
         }

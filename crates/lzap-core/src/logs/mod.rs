@@ -3,7 +3,7 @@
 //!
 //! `lzap tail` walks it in this order: [`since`] (where to begin) and [`pattern`] (what CloudWatch is asked for) →
 //! [`window`] (the next stretch of time, and which of its events were not shown yet) → [`weave`] (their order) →
-//! [`line`] (what each says) → [`request`] (lines of one request together). Fetching is `lzap-aws`'s, showing is
+//! [`mod@line`] (what each says) → [`request`] (lines of one request together). Fetching is `lzap-aws`'s, showing is
 //! `lzap-cli`'s.
 
 pub mod line;
