@@ -253,7 +253,7 @@ fn show_rest(context: &Context, plan: &Plan, applied: &Applied) {
         return show(context, plan);
     }
     let view = View { plan, shown: &|change| !begun.contains(&change) };
-    context.printer.status("Plan", format_args!("{} more", view.summary()));
+    context.printer.status("Plan", format_args!("{}, with the artifact", view.summary()));
     context.printer.talk(&view.changes(INDENT));
 }
 
