@@ -24,8 +24,6 @@ pub(super) fn plan(stage: &Stage, observed: &Observed) -> Result<Plan, PlanError
     let mut function = deploy.function(artifact.into_iter().chain(role.made).collect());
     // What the function may do, and where it logs, counts only when it runs.
     function.extend(role.ready.into_iter().chain(log_group));
-    // A stage with an alias has a finished bucket, so that nobody has to look again.
-    function.extend(deploy.new_bucket);
     let alias = deploy.alias(function);
     let api = deploy.api();
     deploy.permissions(&api, alias);

@@ -102,7 +102,9 @@ impl Deploy<'_> {
         let Some(alias) = &self.observed.alias else {
             let change = self.builder.change(Resource::Alias, ALIAS.to_owned(), Action::Create);
             let probe = self.publish_and_probe(change, after);
-            return Some(self.builder.step(change, Call::CreateAlias(VersionRef::Published), [probe]));
+            // A stage with an alias has a finished bucket, so that nobody has to look again.
+            let after = self.new_bucket.into_iter().chain([probe]);
+            return Some(self.builder.step(change, Call::CreateAlias(VersionRef::Published), after));
         };
         if self.observed.live().is_some_and(|live| is_current(live, self.stage)) {
             return None;
