@@ -15,5 +15,6 @@ mod local;
 mod moto;
 mod package;
 mod rie;
+mod stub;
 mod support;
 mod tail;

@@ -186,7 +186,8 @@ Examples:
   lzap tail --filter ERROR --no-follow     errors of the last seconds
   lzap tail --filter '{ $.status >= 500 }' requests that failed, by a field of the JSON line
   lzap tail --requests                     one line for each request
-  lzap tail --no-follow | jq .message      piped, each event is one JSON line (--output text: readable lines)";
+  lzap tail | jq .message                  piped, each event is one JSON line
+  lzap tail --output text | grep cart      unless text is asked for by name";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LocalCommand {

@@ -2,7 +2,9 @@
 
 mod project;
 
-use lzap_aws::{Cloud, Survey};
+use std::path::Path;
+
+use lzap_aws::{AwsError, Cloud, Survey};
 use lzap_build::survey;
 use lzap_core::doctor::{Check, Failure, Status, Tools, account, machine};
 use lzap_core::settings::LOCAL;
@@ -42,7 +44,7 @@ pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, Cli
     Ok(if wrong { Exit::Failed } else { Exit::Done })
 }
 
-async fn tools(dir: &std::path::Path) -> Tools {
+async fn tools(dir: &Path) -> Tools {
     let found = survey::tools(dir).await;
     Tools {
         rustc: found.rustc.map_err(|error| failure(&error.into())),
@@ -70,12 +72,12 @@ fn account(survey: &Survey) -> Vec<Check> {
     let caller = survey.caller.as_ref().map_err(|error| failure(&error.clone().into()));
     let caller = caller.as_ref().map(|caller| (caller.place.account.as_str(), caller.arn.as_str()));
     let mut checks = Vec::new();
-    let no_profile = matches!(&survey.caller, Err(lzap_aws::AwsError::NoProfile { .. }));
+    let no_profile = matches!(&survey.caller, Err(AwsError::NoProfile { .. }));
     if !no_profile {
         checks.push(account::region(survey.region.as_deref()));
     }
     checks.extend([account::credentials(caller), account::clock(survey.ahead_secs)]);
-    let unread = |name, error: &lzap_aws::AwsError| account::unread(name, &failure(&error.clone().into()));
+    let unread = |name, error: &AwsError| account::unread(name, &failure(&error.clone().into()));
     match &survey.limits {
         Some(Ok(limits)) => checks.extend([account::concurrency(limits), account::code_storage(limits)]),
         Some(Err(error)) => checks.push(unread("limits", error)),
@@ -83,7 +85,7 @@ fn account(survey: &Survey) -> Vec<Check> {
     }
     checks.push(match &survey.bucket {
         Some(Ok(bucket)) => account::bucket(bucket),
-        Some(Err(error @ lzap_aws::AwsError::BucketTaken { .. })) => {
+        Some(Err(error @ AwsError::BucketTaken { .. })) => {
             Check::failed("bucket", &failure(&error.clone().into()))
         }
         Some(Err(error)) => unread("bucket", error),
@@ -96,5 +98,10 @@ const NEEDS: &str = "needs credentials and a region first";
 
 /// An error in words: what, why, and what to do.
 fn failure(error: &CliError) -> Failure {
-    Failure { what: diagnostic::chain(error).join(": "), help: diagnostic::help(error) }
+    let what = match error {
+        // The cause is all that was tried, a line each, and the help is shorter.
+        CliError::Aws(aws) if matches!(**aws, AwsError::NoCredentials { .. }) => error.to_string(),
+        _ => diagnostic::chain(error).join(": "),
+    };
+    Failure { what, help: diagnostic::help(error) }
 }

@@ -175,7 +175,10 @@ impl LogEvents {
             ));
         }
         if self.read(id, |group| group.streams.contains_key(stream)) {
-            return Err(Refusal("ResourceAlreadyExistsException", "The specified log stream already exists".into()));
+            return Err(Refusal(
+                "ResourceAlreadyExistsException",
+                "The specified log stream already exists".into(),
+            ));
         }
         self.append(id, stream, Vec::new(), now_ms);
         Ok(json!({}))

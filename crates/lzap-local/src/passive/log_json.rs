@@ -33,8 +33,14 @@ pub(super) enum Test {
     /// The very value: `IS NULL` and its like.
     Value(Value),
     /// A text, with `*` for anything; whether it must match.
-    Text { pattern: String, equal: bool },
-    Number { operator: &'static str, number: f64 },
+    Text {
+        pattern: String,
+        equal: bool,
+    },
+    Number {
+        operator: &'static str,
+        number: f64,
+    },
 }
 
 /// Longest first: each is looked for in turn.

@@ -1,13 +1,15 @@
 //! The project, as far as there is one: its configuration, how it would be built, and whether there is space for that.
 
+use std::path::Path;
+
 use lzap_build::project::Project;
 use lzap_build::survey;
 use lzap_core::doctor::{Check, Status, Tools, machine};
-use lzap_core::platform::Architecture;
+use lzap_core::platform::{Architecture, Linker};
 use lzap_core::settings::Settings;
 
 use super::failure;
-use crate::context::{Context, Loaded};
+use crate::context::{Context, Loaded, absolute};
 use crate::error::CliError;
 
 /// What was found of the project.
@@ -23,40 +25,29 @@ pub(super) struct Found {
 pub(super) fn find(context: &Context, stage: Option<&str>) -> Found {
     let loaded = match context.load(stage) {
         Ok(loaded) => loaded,
-        Err(CliError::NoConfig { dir }) => {
-            let detail =
-                format!("no lzap.toml in {} or above it: nothing of a project is checked", dir.display());
-            let check = Check::new("config", Status::Skipped, detail).help("`lzap init` writes one");
-            return Found { project: None, settings: None, checks: vec![check] };
-        }
+        Err(CliError::NoConfig { dir }) => return Found::none(&dir),
         Err(error) => {
             let check = Check::failed("config", &failure(&error));
             return Found { project: None, settings: None, checks: vec![check] };
         }
     };
-    let mut checks = config(&loaded);
-    let settings = match loaded.checked(stage) {
-        Ok((settings, _)) => Some(settings),
-        // Which stage is meant is no problem of the configuration, unless one was named.
-        Err(error) => {
-            let told = checks.iter().any(|check| check.status == Status::Problem);
-            if stage.is_some() && !told {
-                checks.push(Check::failed("config", &failure(&error)));
-            }
-            None
-        }
-    };
-    let features = settings.as_ref().map(|it| it.features.clone()).unwrap_or_default();
-    match loaded.project(&features) {
-        Ok(project) => {
-            checks.push(runtime(&project));
-            Found { project: Some(project), settings, checks }
-        }
-        Err(error) => {
-            checks.push(Check::failed("crate", &failure(&error)));
-            Found { project: None, settings, checks }
-        }
+    let settings = loaded.checked(stage);
+    let features = settings.as_ref().map(|(it, _)| it.features.clone()).unwrap_or_default();
+    let project = loaded.project(&features);
+    // The stage `local` needs no file, so that nothing may be here at all.
+    if project.is_err() && !loaded.path.is_file() {
+        return Found::none(&absolute(&context.dir));
     }
+    let mut checks = config(&loaded);
+    let told = checks.iter().any(|check| check.status == Status::Problem);
+    if let (Err(error @ CliError::Config { .. }), Some(_), false) = (&settings, stage, told) {
+        checks.push(Check::failed("config", &failure(error)));
+    }
+    checks.push(match &project {
+        Ok(project) => runtime(project),
+        Err(error) => Check::failed("crate", &failure(error)),
+    });
+    Found { project: project.ok(), settings: settings.ok().map(|(settings, _)| settings), checks }
 }
 
 /// Every stage can be read, and AWS would take it.
@@ -98,14 +89,18 @@ fn runtime(project: &Project) -> Check {
 }
 
 impl Found {
+    fn none(dir: &Path) -> Self {
+        let detail = format!("no project in {} or above it, so none is checked", dir.display());
+        let check = Check::new("config", Status::Skipped, detail).help("`lzap init` starts one");
+        Self { project: None, settings: None, checks: vec![check] }
+    }
+
     /// All checks of the project; how it would be built is asked now.
     pub(super) async fn checks(self, tools: &Tools) -> Vec<Check> {
         let Self { project, settings, mut checks } = self;
         let Some(project) = project else { return checks };
         let (linker, architecture) =
-            settings.as_ref().map_or((lzap_core::platform::Linker::Auto, Architecture::Arm64), |it| {
-                (it.linker, it.architecture)
-            });
+            settings.as_ref().map_or((Linker::Auto, Architecture::Arm64), |it| (it.linker, it.architecture));
         match survey::linking(&project, linker, architecture).await {
             Ok(linking) => checks.extend([machine::target(&linking, tools), machine::linker(&linking)]),
             // Without rustc there is one problem already.
