@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::stub::{self, Answer};
 use crate::support::{REGION, Result, hello, settings};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// stdout as the JSON lines that it must be.
 fn lines(outcome: &Outcome) -> Vec<Value> {

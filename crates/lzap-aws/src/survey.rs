@@ -70,13 +70,10 @@ impl From<Greeting> for Survey {
 }
 
 async fn patient_greeting(clients: &Clients) -> Greeting {
-    match tokio::time::timeout(PATIENCE, greet(clients)).await {
-        Ok(greeting) => greeting,
-        Err(_) => {
-            let error = clients.explain(AwsError::no_answer("sts:GetCallerIdentity", PATIENCE));
-            Greeting { caller: Err(error), ahead_secs: None }
-        }
-    }
+    tokio::time::timeout(PATIENCE, greet(clients)).await.unwrap_or_else(|_| {
+        let error = clients.explain(AwsError::no_answer("sts:GetCallerIdentity", PATIENCE));
+        Greeting { caller: Err(error), ahead_secs: None }
+    })
 }
 
 async fn patient<T>(

@@ -7,7 +7,7 @@ use std::path::Path;
 use lzap_aws::{AwsError, Cloud, Survey};
 use lzap_build::survey;
 use lzap_core::doctor::{Check, Failure, Status, Tools, account, machine};
-use lzap_core::settings::LOCAL;
+use lzap_core::settings::{LOCAL, Settings};
 
 use crate::cli::StageArgs;
 use crate::commands::local;
@@ -19,13 +19,13 @@ use crate::ui::check_view;
 
 pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, CliError> {
     let found = project::find(context, args.stage.as_deref());
-    let aws = !found.settings.as_ref().map_or(args.stage.as_deref() == Some(LOCAL), |it| it.is_local());
+    let aws = !found.settings.as_ref().map_or(args.stage.as_deref() == Some(LOCAL), Settings::is_local);
     let cloud = Cloud::Aws {
         region: found.settings.as_ref().and_then(|it| it.region.clone()),
         profile: found.settings.as_ref().and_then(|it| it.profile.clone()),
     };
     let dir = found.project.as_ref().map_or_else(|| absolute(&context.dir), |it| it.root.clone());
-    let look_at_account = async { if aws { Some(lzap_aws::survey(&cloud).await) } else { None } };
+    let look_at_account = async { if aws { Some(Box::pin(lzap_aws::survey(&cloud)).await) } else { None } };
     let (tools, survey, cloud_here) = tokio::join!(tools(&dir), look_at_account, local::is_running());
     let mut checks = vec![Check::new("lzap", Status::Note, env!("CARGO_PKG_VERSION"))];
     checks.extend([machine::rust(&tools), machine::rustup(&tools)]);

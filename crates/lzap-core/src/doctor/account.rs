@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_full_code_storage_is_told_before_it_is_full() {
         let limits =
-            |used| Limits { code_bytes: used << 30, code_limit_bytes: 75 << 30, ..Limits::default() };
+            |used: u64| Limits { code_bytes: used << 30, code_limit_bytes: 75 << 30, ..Limits::default() };
         assert_eq!(code_storage(&limits(60)).status, Status::Ok);
         let full = code_storage(&limits(61));
         assert_eq!(

@@ -67,9 +67,10 @@ pub fn target(linking: &Linking, tools: &Tools) -> Check {
     if linking.target_installed {
         return Check::new("target", Status::Ok, format!("{triple} is installed"));
     }
-    let (status, then) = match tools.rustup {
-        true => (Status::Warning, "the next build fetches it"),
-        false => (Status::Problem, "no build can succeed"),
+    let (status, then) = if tools.rustup {
+        (Status::Warning, "the next build fetches it")
+    } else {
+        (Status::Problem, "no build can succeed")
     };
     Check::new("target", status, format!("{triple} is not installed: {then}"))
         .help(format!("rustup target add {triple}"))

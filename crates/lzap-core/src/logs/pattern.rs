@@ -84,15 +84,12 @@ fn terms(typed: &str) -> Result<Vec<String>, PatternError> {
     while !rest.is_empty() {
         let sign = if rest.starts_with(['?', '-']) { &rest[..1] } else { "" };
         let body = &rest[sign.len()..];
-        let (term, after) = match body.strip_prefix('"') {
-            Some(phrase) => {
-                let end = closing_quote(phrase).ok_or(PatternError::OpenQuote)?;
-                (format!("\"{}\"", &phrase[..end]), &phrase[end + 1..])
-            }
-            None => {
-                let end = body.find(char::is_whitespace).unwrap_or(body.len());
-                (bare(&body[..end])?, &body[end..])
-            }
+        let (term, after) = if let Some(phrase) = body.strip_prefix('"') {
+            let end = closing_quote(phrase).ok_or(PatternError::OpenQuote)?;
+            (format!("\"{}\"", &phrase[..end]), &phrase[end + 1..])
+        } else {
+            let end = body.find(char::is_whitespace).unwrap_or(body.len());
+            (bare(&body[..end])?, &body[end..])
         };
         terms.push(format!("{sign}{term}"));
         rest = after.trim_start();

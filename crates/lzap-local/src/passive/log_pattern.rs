@@ -72,12 +72,11 @@ impl Terms {
                 b'-' => (&mut parsed.none, &rest[1..]),
                 _ => (&mut parsed.all, rest),
             };
-            let (term, after) = match term.strip_prefix('"') {
-                Some(phrase) => quoted(phrase).ok_or("Invalid filter pattern: a quote is not closed")?,
-                None => {
-                    let (term, after) = term.split_once(char::is_whitespace).unwrap_or((term, ""));
-                    (bare(term)?, after)
-                }
+            let (term, after) = if let Some(phrase) = term.strip_prefix('"') {
+                quoted(phrase).ok_or("Invalid filter pattern: a quote is not closed")?
+            } else {
+                let (term, after) = term.split_once(char::is_whitespace).unwrap_or((term, ""));
+                (bare(term)?, after)
             };
             list.push(term);
             rest = after.trim_start();

@@ -59,7 +59,7 @@ fn config(loaded: &Loaded) -> Vec<Check> {
             Ok((_, warnings)) => {
                 checks.extend(warnings.into_iter().map(|it| {
                     Check::new("config", Status::Warning, format!("stage {stage}: {}", it.message))
-                }))
+                }));
             }
             Err(error @ CliError::Config { .. }) => {
                 let mut check = Check::failed("config", &failure(&error));

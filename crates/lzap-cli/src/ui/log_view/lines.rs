@@ -1,5 +1,7 @@
 //! Events for people: time, request, level, what is said.
 
+use std::fmt::Write;
+
 use anstyle::{AnsiColor, Style};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -117,14 +119,17 @@ fn said(record: &Record, verbose: bool) -> String {
     let mut below = String::new();
     for (key, value) in record.fields.iter().filter(|(key, _)| *key != "coldStart") {
         let key = clean(key);
+        // Writing to a `String` can't fail.
         match value {
             Value::String(value) if value.contains('\n') => {
-                below.push_str(&format!("\n{DIM}{key}={DIM:#}\n{}", indented(&clean(value))));
+                let _ = write!(below, "\n{DIM}{key}={DIM:#}\n{}", indented(&clean(value)));
             }
             Value::String(value) if !value.is_empty() && !value.contains([' ', '"', '=']) => {
-                text.push_str(&format!(" {DIM}{key}={DIM:#}{}", clean(value)));
+                let _ = write!(text, " {DIM}{key}={DIM:#}{}", clean(value));
             }
-            value => text.push_str(&format!(" {DIM}{key}={DIM:#}{}", clean(&value.to_string()))),
+            value => {
+                let _ = write!(text, " {DIM}{key}={DIM:#}{}", clean(&value.to_string()));
+            }
         }
     }
     text + &below
