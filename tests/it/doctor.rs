@@ -1,7 +1,5 @@
 //! `lzap doctor`: each thing that can be missing is found, named, and has a command that mends it.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -10,6 +8,7 @@ use fs_err as fs;
 use lzap_testkit::{ACCOUNT, LocalCloud, Lzap, Moto, Outcome, Proxy, TempProject};
 use serde_json::{Value, json};
 
+use crate::stub::{self, Answer};
 use crate::support::{HOST, REGION, Result, hello, settings};
 
 fn doctor(lzap: &Lzap, folder: &Path, args: &[&str]) -> Result<Outcome> {
@@ -221,9 +220,8 @@ fn a_missing_target() -> Result {
     let file = config.path().join("lzap.toml").display().to_string();
     let tools = TempProject::empty("tools")?;
     // A rustc that is the real one, but for where it says that it lives.
-    let real = "${RUSTUP_REAL_RUSTC:-rustc}";
     let script = format!(
-        "#!/bin/sh\nif [ \"$1 $2\" = \"--print sysroot\" ]; then echo {}; else exec {real} \"$@\"; fi\n",
+        "#!/bin/sh\nif [ \"$1 $2\" = \"--print sysroot\" ]; then echo {}; else exec rustc \"$@\"; fi\n",
         tools.path().display()
     );
     let rustc = tools.path().join("rustc-elsewhere");
@@ -251,31 +249,9 @@ fn no_rust() -> Result {
     Ok(())
 }
 
-/// Answers every request as STS would at another time.
-fn sts_at(date: &'static str) -> Result<String> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let url = format!("http://{}", listener.local_addr()?);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { return };
-            drop(stream.read(&mut [0; 8192]));
-            let body = format!(
-                "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:user/ci</Arn>\
-                 <UserId>AIDA</UserId><Account>{ACCOUNT}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
-            );
-            let head = format!(
-                "HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Type: text/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                body.len()
-            );
-            drop(stream.write_all((head + &body).as_bytes()));
-        }
-    });
-    Ok(url)
-}
-
 #[test]
 fn a_wrong_clock() -> Result {
-    let url = sts_at("Thu, 01 Jan 2026 00:00:00 GMT")?;
+    let url = stub::serve(|_| Answer { date: "Thu, 01 Jan 2026 00:00:00 GMT", ..Answer::identity() })?;
     let account = Account::new(&limits(1000, 1000, 0))?;
     let lzap = Lzap::against(account.proxy.url(), REGION)?.env("AWS_ENDPOINT_URL_STS", &url);
     let folder = TempProject::empty("nothing")?;

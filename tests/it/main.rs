@@ -20,5 +20,6 @@ mod moto;
 mod package;
 mod policy;
 mod rie;
+mod stub;
 mod support;
 mod tail;

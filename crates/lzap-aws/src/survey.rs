@@ -70,12 +70,10 @@ impl From<Greeting> for Survey {
 }
 
 async fn patient_greeting(clients: &Clients) -> Greeting {
-    if let Ok(greeting) = tokio::time::timeout(PATIENCE, greet(clients)).await {
-        greeting
-    } else {
+    tokio::time::timeout(PATIENCE, greet(clients)).await.unwrap_or_else(|_| {
         let error = clients.explain(AwsError::no_answer("sts:GetCallerIdentity", PATIENCE));
         Greeting { caller: Err(error), ahead_secs: None }
-    }
+    })
 }
 
 async fn patient<T>(

@@ -1,5 +1,6 @@
 //! The account's limits.
 
+use aws_sdk_lambda::types::AccountLimit;
 use lzap_core::doctor::Limits;
 
 use crate::clients::Clients;
@@ -19,9 +20,7 @@ pub(crate) async fn account_limits(clients: &Clients) -> Result<Limits, AwsError
     let bytes = |number: i64| u64::try_from(number).unwrap_or(0);
     Ok(Limits {
         concurrency: limit.map_or(0, |limit| count(limit.concurrent_executions())),
-        unreserved: limit
-            .and_then(aws_sdk_lambda::types::AccountLimit::unreserved_concurrent_executions)
-            .map_or(0, count),
+        unreserved: limit.and_then(AccountLimit::unreserved_concurrent_executions).map_or(0, count),
         code_bytes: usage.map_or(0, |usage| bytes(usage.total_code_size())),
         code_limit_bytes: limit.map_or(0, |limit| bytes(limit.total_code_size())),
     })

@@ -25,7 +25,7 @@ pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, Cli
         profile: found.settings.as_ref().and_then(|it| it.profile.clone()),
     };
     let dir = found.project.as_ref().map_or_else(|| absolute(&context.dir), |it| it.root.clone());
-    let look_at_account = async { if aws { Some(lzap_aws::survey(&cloud).await) } else { None } };
+    let look_at_account = async { if aws { Some(Box::pin(lzap_aws::survey(&cloud)).await) } else { None } };
     let (tools, survey, cloud_here) = tokio::join!(tools(&dir), look_at_account, local::is_running());
     let mut checks = vec![Check::new("lzap", Status::Note, env!("CARGO_PKG_VERSION"))];
     checks.extend([machine::rust(&tools), machine::rustup(&tools)]);

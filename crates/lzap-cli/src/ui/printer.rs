@@ -87,15 +87,6 @@ impl Printer {
         self.output == Output::Text && (self.text_wanted || std::io::stdout().is_terminal())
     }
 
-    /// One line of a stream on stdout, whatever it carries.
-    ///
-    /// # Errors
-    /// The reader went away: there is no reason to go on.
-    pub(crate) fn line(text: &str) -> std::io::Result<()> {
-        let mut stdout = anstream::stdout().lock();
-        writeln!(stdout, "{text}").and_then(|()| stdout.flush())
-    }
-
     /// Whether progress may be drawn over itself.
     pub(crate) fn draws_progress(self) -> bool {
         !self.quiet
@@ -103,6 +94,15 @@ impl Printer {
             && std::io::stderr().is_terminal()
             && std::env::var_os("CI").is_none()
     }
+}
+
+/// One line of a stream on stdout, whatever it carries.
+///
+/// # Errors
+/// The reader went away: there is no reason to go on.
+pub(crate) fn line(text: &str) -> std::io::Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush())
 }
 
 /// Returns when the reader of stdout goes away (`lzap tail | head -1`); never where that can't be told: a file can't be

@@ -12,15 +12,16 @@ pub fn in_order(mut events: Vec<LogEvent>) -> Vec<LogEvent> {
     let mut blocks: Vec<Vec<LogEvent>> = Vec::new();
     let mut last: HashMap<String, usize> = HashMap::new();
     for event in events {
-        let open = last.get(&event.stream).copied();
-        if let Some(at) = open
-            .filter(|at| blocks[*at].last().is_some_and(|above| continues(&above.message, &event.message)))
-        {
-            blocks[at].push(event);
-        } else {
+        let belongs = |block: &Vec<LogEvent>| {
+            block.last().is_some_and(|above| continues(&above.message, &event.message))
+        };
+        let open = last.get(&event.stream).copied().filter(|at| belongs(&blocks[*at]));
+        let at = open.unwrap_or_else(|| {
             last.insert(event.stream.clone(), blocks.len());
-            blocks.push(vec![event]);
-        }
+            blocks.push(Vec::new());
+            blocks.len() - 1
+        });
+        blocks[at].push(event);
     }
     blocks.into_iter().flatten().collect()
 }

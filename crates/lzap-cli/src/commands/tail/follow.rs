@@ -11,7 +11,7 @@ use crate::context::Target;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::ui::log_view::LogView;
-use crate::ui::printer::Printer;
+use crate::ui::printer::{self, Printer};
 
 /// Between two rounds, and between two looks for a group that isn't there.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -61,7 +61,7 @@ impl Follower {
                 Ok(()) if follow => pause = PAUSE,
                 Ok(()) => {
                     let rest = self.view.finish();
-                    return Self::print(&rest).map_or_else(output_ended, |()| Ok(Exit::Done));
+                    return print(&rest).map_or_else(output_ended, |()| Ok(Exit::Done));
                 }
                 Err(Stop::Output(error)) => return output_ended(error),
                 Err(Stop::Aws(error)) => pause = self.longer(error, follow, pause)?,
@@ -81,7 +81,7 @@ impl Follower {
             self.tell(if page.is_some() { Group::Found } else { Group::Missing }, follow);
             let Some(page) = page else { return Ok(()) };
             let lines = self.view.show(self.window.take(page.events));
-            Self::print(&lines).map_err(Stop::Output)?;
+            print(&lines).map_err(Stop::Output)?;
             token = page.next;
             if token.is_none() {
                 self.window.end_round();
@@ -109,10 +109,6 @@ impl Follower {
         }
     }
 
-    fn print(lines: &[String]) -> io::Result<()> {
-        lines.iter().try_for_each(|line| Printer::line(line))
-    }
-
     /// The pause before the next try; an error that doesn't pass by itself ends the command.
     fn longer(&self, error: AwsError, follow: bool, pause: Duration) -> Result<Duration, CliError> {
         let is_pattern = error.cause().and_then(lzap_aws::Cause::code) == Some("InvalidParameterException");
@@ -132,6 +128,10 @@ impl Follower {
         }
         Ok(longer)
     }
+}
+
+fn print(lines: &[String]) -> io::Result<()> {
+    lines.iter().try_for_each(|line| printer::line(line))
 }
 
 /// A reader that went away is the normal end of a pipe.

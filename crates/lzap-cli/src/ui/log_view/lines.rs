@@ -1,6 +1,6 @@
 //! Events for people: time, request, level, what is said.
 
-use std::fmt::Write as _;
+use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use jiff::civil::Date;
@@ -120,15 +120,17 @@ fn said(record: &Record, verbose: bool) -> String {
     for (key, value) in record.fields.iter().filter(|(key, _)| *key != "coldStart") {
         let key = clean(key);
         // Writing to a `String` can't fail.
-        let _ = match value {
+        match value {
             Value::String(value) if value.contains('\n') => {
-                write!(below, "\n{DIM}{key}={DIM:#}\n{}", indented(&clean(value)))
+                let _ = write!(below, "\n{DIM}{key}={DIM:#}\n{}", indented(&clean(value)));
             }
             Value::String(value) if !value.is_empty() && !value.contains([' ', '"', '=']) => {
-                write!(text, " {DIM}{key}={DIM:#}{}", clean(value))
+                let _ = write!(text, " {DIM}{key}={DIM:#}{}", clean(value));
             }
-            value => write!(text, " {DIM}{key}={DIM:#}{}", clean(&value.to_string())),
-        };
+            value => {
+                let _ = write!(text, " {DIM}{key}={DIM:#}{}", clean(&value.to_string()));
+            }
+        }
     }
     text + &below
 }
