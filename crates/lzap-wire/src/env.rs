@@ -12,6 +12,14 @@ pub const LZAP_APP: &str = "LZAP_APP";
 /// The stage's name. Set on the function by a deploy.
 pub const LZAP_STAGE: &str = "LZAP_STAGE";
 
+/// The bucket that the function keeps job records and spilled payloads in. Set on the function by a deploy when the app
+/// uses tasks or `map`.
+pub const LZAP_BUCKET: &str = "LZAP_BUCKET";
+
+/// The name of the function that works on the chunks of a `map`, where it isn't the app's own. Set on the function by a
+/// deploy of a stage with workers of their own.
+pub const LZAP_WORKERS: &str = "LZAP_WORKERS";
+
 /// The port of the embedded cloud; 4510 unless set, another when it is taken. Read by the tool.
 pub const LZAP_LOCAL_PORT: &str = "LZAP_LOCAL_PORT";
 

@@ -8,7 +8,7 @@
 //!
 //! No event of AWS has a top-level key `lzap`, so recognizing one is a look-up, never a guess by shape. A reader that
 //! meets a version or a kind that it doesn't know answers with an error that names both; it never treats the event
-//! as the user's.
+//! as the user's. What else a task's event and answer hold is in [`crate::task`].
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -27,6 +27,10 @@ pub enum Kind {
     Warm,
     /// A deploy asks the new version whether it starts at all, before traffic is switched to it.
     Probe,
+    /// Run a task: its event is a [`crate::task::TaskEvent`].
+    Task,
+    /// Work on a part of a `map`. Only the runtime crate sends it, to itself, and it alone knows the fields.
+    Chunk,
 }
 
 impl Kind {
@@ -35,6 +39,8 @@ impl Kind {
         match self {
             Self::Warm => "warm",
             Self::Probe => "probe",
+            Self::Task => "task",
+            Self::Chunk => "chunk",
         }
     }
 }
@@ -73,7 +79,7 @@ pub fn classify(event: &Value) -> Classified {
     }
 }
 
-/// The event that asks for `kind`: what a rule sends as its constant input, or a deploy as its probe.
+/// The event that asks for `kind`: what the keep-warm rule sends as its constant input, or a deploy as its probe.
 pub fn event(kind: Kind) -> Value {
     json!({ KEY: { "v": VERSION, "kind": kind.as_str() } })
 }
@@ -94,17 +100,32 @@ pub struct Reply {
     pub kind: Kind,
     /// The version of the `lzap` runtime crate inside the function.
     pub runtime: String,
+    /// The names of the tasks that the app registered, sorted: what a probe tells. An older runtime crate tells none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<String>,
 }
 
 impl Reply {
     /// The answer to an event of `kind`, by a runtime crate of version `runtime`.
     pub fn ok(kind: Kind, runtime: &str) -> Self {
-        Self { v: VERSION, kind, runtime: runtime.to_owned() }
+        Self { v: VERSION, kind, runtime: runtime.to_owned(), tasks: Vec::new() }
+    }
+
+    /// The same, and it tells which tasks the app registered.
+    #[must_use]
+    pub fn with_tasks(self, tasks: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let mut tasks: Vec<String> = tasks.into_iter().map(Into::into).collect();
+        tasks.sort();
+        Self { tasks, ..self }
     }
 
     /// The answer as it travels: the fields below the key `lzap`.
     pub fn to_value(&self) -> Value {
-        json!({ KEY: { "v": self.v, "kind": self.kind.as_str(), "runtime": self.runtime } })
+        let mut body = json!({ "v": self.v, "kind": self.kind.as_str(), "runtime": self.runtime });
+        if !self.tasks.is_empty() {
+            body["tasks"] = json!(self.tasks);
+        }
+        json!({ KEY: body })
     }
 
     /// Reads an answer; `None` when `value` isn't one.
@@ -126,6 +147,27 @@ mod tests {
             Reply::ok(Kind::Probe, "0.1.0").to_value().to_string(),
             r#"{"lzap":{"v":1,"kind":"probe","runtime":"0.1.0"}}"#
         );
+        assert_eq!(
+            Reply::ok(Kind::Probe, "0.1.0").with_tasks(["tidy", "cleanup"]).to_value().to_string(),
+            r#"{"lzap":{"v":1,"kind":"probe","runtime":"0.1.0","tasks":["cleanup","tidy"]}}"#
+        );
+    }
+
+    /// A runtime crate from before there were tasks answers without them.
+    #[test]
+    fn an_answer_without_tasks_is_one() {
+        let old = json!({"lzap": {"v": 1, "kind": "probe", "runtime": "0.1.0"}});
+        assert_eq!(Reply::parse(&old), Some(Reply::ok(Kind::Probe, "0.1.0")));
+    }
+
+    #[test]
+    fn a_task_is_told_apart_whatever_its_head_holds() {
+        for (event, kind) in [
+            (json!({"lzap": {"v": 1, "kind": "task", "task": "cleanup"}}), Kind::Task),
+            (json!({"lzap": {"v": 1, "kind": "chunk"}, "data": [1]}), Kind::Chunk),
+        ] {
+            assert_eq!(classify(&event), Classified::Lzap(kind));
+        }
     }
 
     #[test]

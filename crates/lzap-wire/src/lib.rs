@@ -4,8 +4,11 @@
 //! crate recognizes, and the embedded cloud enforces the limits that the tool checks before it calls. Nothing here
 //! decides anything, and nothing here does I/O.
 //!
-//! Formats that outlive a process carry a version; [`envelope`] says how an old reader meets a new writer.
+//! Formats that outlive a process carry a version; [`envelope`] says how an old reader meets a new writer. What is
+//! particular to tasks is in [`task`], what is kept about a job in [`job`].
 
 pub mod env;
 pub mod envelope;
+pub mod job;
 pub mod limits;
+pub mod task;
