@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must hold, in stages, the quick ones first.
 //!
-//! It stops at the first stage that fails and says how to run that one alone. Nothing else is skipped than
-//! the stages of [`LONG`]: what a stage needs and the machine lacks is fetched, or the stage fails.
+//! It stops at the first stage that fails and says how to run that one alone. Nothing is skipped: what a stage needs
+//! and the machine lacks is fetched, or the stage fails.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -50,9 +50,6 @@ const STAGES: &[Stage] = &[
     Stage { name: "arm64", about: "apps cross-compiled for arm64, deployed and run", run: arm64 },
 ];
 
-/// Stages that take many minutes, and run only when they are named: `cargo xtask test faults arm64`.
-const LONG: [&str; 2] = ["faults", "arm64"];
-
 /// What an app is compiled for, by one linker or another.
 const LAMBDA_TARGETS: [&str; 4] = [
     "aarch64-unknown-linux-gnu",
@@ -68,10 +65,7 @@ pub(crate) fn stage_names() -> Vec<&'static str> {
 
 /// Runs the stages named, or all of them.
 pub(crate) fn run(names: &[String]) -> Result {
-    let wanted = |stage: &&Stage| match names {
-        [] => !LONG.contains(&stage.name),
-        names => names.iter().any(|name| name == stage.name),
-    };
+    let wanted = |stage: &&Stage| names.is_empty() || names.iter().any(|name| name == stage.name);
     let chosen = STAGES.iter().filter(wanted);
     let mut tally = Tally::default();
     let mut times: Vec<(&str, Duration)> = Vec::new();
