@@ -129,22 +129,41 @@ impl<T> TaskEvent<T> {
     }
 }
 
-/// Why a task didn't do what it should.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Why a task has no result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum FailureCode {
-    /// It ended with an error of its own.
+    /// It ended with an error of its own; the message is that error.
     Failed,
+    /// It panicked; the log has the place.
+    Panicked,
     /// The app registered no task of this name.
     UnknownTask,
-    /// The sender is of another build than the function.
+    /// The sender is of another build than the function: a deploy happened in between.
     WrongBuild,
-    /// The data isn't what the task takes.
-    BadInput,
-    /// Too many functions wait for one another.
+    /// Too many tasks wait for one another: AWS stops such chains at about sixteen.
     TooDeep,
-    /// It panicked.
-    Panicked,
+    /// The input isn't what the task takes, or can't be written.
+    BadInput,
+    /// The output can't be written, or isn't a task's.
+    BadOutput,
+    /// Input or output is larger than Lambda carries.
+    TooLarge,
+    /// There was no time left, or the Lambda ran out of its own.
+    TimedOut,
+    /// The Lambda's process died: out of memory, or an exit.
+    Crashed,
+    /// Lambda had no room in time.
+    Throttled,
+    /// The function's role may not do it.
+    Denied,
+    /// AWS stopped a loop of invocations.
+    Recursion,
+    /// The connection failed, and the answer with it.
+    Unreachable,
+    /// S3 refused to keep or to give an object.
+    Storage,
     /// A reason that a newer runtime crate has.
     #[serde(other)]
     Other,
@@ -155,11 +174,20 @@ impl FailureCode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Failed => "failed",
+            Self::Panicked => "panicked",
             Self::UnknownTask => "unknown_task",
             Self::WrongBuild => "wrong_build",
-            Self::BadInput => "bad_input",
             Self::TooDeep => "too_deep",
-            Self::Panicked => "panicked",
+            Self::BadInput => "bad_input",
+            Self::BadOutput => "bad_output",
+            Self::TooLarge => "too_large",
+            Self::TimedOut => "timed_out",
+            Self::Crashed => "crashed",
+            Self::Throttled => "throttled",
+            Self::Denied => "denied",
+            Self::Recursion => "recursion",
+            Self::Unreachable => "unreachable",
+            Self::Storage => "storage",
             Self::Other => "other",
         }
     }

@@ -13,6 +13,12 @@ use lzap_wire::env::AWS_LAMBDA_RUNTIME_API;
 use tower::{Service, ServiceExt, util::BoxCloneService};
 
 use crate::{Error, lambda, local, log};
+#[cfg(feature = "tasks")]
+use crate::{task::Task, task::registry::Registry};
+#[cfg(feature = "tasks")]
+use serde::{Serialize, de::DeserializeOwned};
+#[cfg(feature = "tasks")]
+use std::sync::Arc;
 
 /// A web app, ready to run: on localhost under `cargo run`, behind the Runtime API in Lambda.
 ///
@@ -24,13 +30,47 @@ use crate::{Error, lambda, local, log};
 /// ```
 pub struct App {
     http: ErasedService,
+    #[cfg(feature = "tasks")]
+    tasks: Registry,
+    /// A name that was given twice; told when it is run.
+    #[cfg(feature = "tasks")]
+    twice: Option<&'static str>,
 }
 
 impl App {
     /// An app that answers HTTP requests with `service`: an [`axum::Router`], or any tower service that
     /// [`HttpService`] describes.
     pub fn new<S: HttpService>(service: S) -> Self {
-        Self { http: service.erase() }
+        Self {
+            http: service.erase(),
+            #[cfg(feature = "tasks")]
+            tasks: Registry::default(),
+            #[cfg(feature = "tasks")]
+            twice: None,
+        }
+    }
+
+    /// Registers a task: from now on it can be called in another Lambda, by a schedule and by `lzap invoke`.
+    ///
+    /// ```no_run
+    /// #[lzap::task]
+    /// async fn cleanup(days: u32) -> Result<u32, String> {
+    ///     Ok(days)
+    /// }
+    ///
+    /// # async fn example(router: axum::Router) -> Result<(), lzap::Error> {
+    /// lzap::App::new(router).task(cleanup).run().await
+    /// # }
+    /// ```
+    #[cfg(feature = "tasks")]
+    #[must_use]
+    pub fn task<I, O>(mut self, task: Task<I, O>) -> Self
+    where
+        I: Serialize + DeserializeOwned + Send + 'static,
+        O: Serialize + DeserializeOwned + Send + 'static,
+    {
+        self.twice = self.twice.or(self.tasks.add(Arc::new(task)).err());
+        self
     }
 
     /// Serves until it is told to stop.
@@ -44,8 +84,16 @@ impl App {
     ///
     /// # Errors
     ///
-    /// When `PORT` or `LZAP_ADDR` can't be understood, the address is taken, or the Runtime API fails.
+    /// When `PORT` or `LZAP_ADDR` can't be understood, the address is taken, two tasks have the same name, or the
+    /// Runtime API fails.
     pub async fn run(self) -> Result<(), Error> {
+        #[cfg(feature = "tasks")]
+        {
+            if let Some(name) = self.twice {
+                return Err(Error::task_twice(name));
+            }
+            crate::engine::install(self.tasks);
+        }
         if env::var_os(AWS_LAMBDA_RUNTIME_API).is_some() {
             log::install(log::Place::Lambda);
             lambda::run(self.http).await

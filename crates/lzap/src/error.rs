@@ -27,6 +27,9 @@ enum Kind {
     Signals(#[source] io::Error),
     #[error("`{name}` is missing from the environment, though `AWS_LAMBDA_RUNTIME_API` is there")]
     NotQuiteLambda { name: &'static str },
+    #[cfg(feature = "tasks")]
+    #[error("two tasks are called `{name}`")]
+    TaskTwice { name: &'static str },
     #[error("the Lambda Runtime API failed")]
     RuntimeApi(#[source] BoxError),
 }
@@ -49,6 +52,11 @@ impl Error {
         Self(Kind::NotQuiteLambda { name })
     }
 
+    #[cfg(feature = "tasks")]
+    pub(crate) fn task_twice(name: &'static str) -> Self {
+        Self(Kind::TaskTwice { name })
+    }
+
     pub(crate) fn runtime_api(source: BoxError) -> Self {
         Self(Kind::RuntimeApi(source))
     }
@@ -68,6 +76,10 @@ impl Error {
             Kind::NotQuiteLambda { .. } => {
                 "unset `AWS_LAMBDA_RUNTIME_API` to serve on localhost; Lambda and its emulators set both"
                     .to_owned()
+            }
+            #[cfg(feature = "tasks")]
+            Kind::TaskTwice { name } => {
+                format!("register each once, or give one another name: `#[lzap::task(name = \"{name}-2\")]`")
             }
             Kind::RuntimeApi(_) => {
                 "Lambda starts the function again by itself; outside Lambda, unset `AWS_LAMBDA_RUNTIME_API`"

@@ -24,37 +24,53 @@ pub(crate) enum Incoming {
     Http(Box<LambdaRequest>),
     /// A keep-warm ping or a deploy's probe.
     Lzap(Kind),
+    /// A task's, or a chunk of a map.
+    #[cfg(feature = "tasks")]
+    Task(Box<crate::task::head::Event>),
     /// Nothing that this app can answer.
     Refused(Refused),
 }
 
 /// Why an event can't be handled. It names what the event is, never what it carries.
 #[derive(PartialEq, Eq)]
-pub(crate) struct Refused(String);
+pub(crate) struct Refused {
+    kind: &'static str,
+    what: String,
+}
 
 impl Refused {
+    fn event(what: String) -> Self {
+        Self { kind: "lzap::UnhandledEvent", what }
+    }
+
+    /// A task that nobody waits for failed: an error of the invocation, so that Lambda tries again.
+    #[cfg(feature = "tasks")]
+    pub(crate) fn task(error: &crate::TaskError) -> Self {
+        Self { kind: lzap_wire::task::TASK_FAILED, what: format!("{}: {error}", error.kind().as_str()) }
+    }
+
     /// The app's answer can't be sent.
     pub(crate) fn answer(error: &serde_json::Error) -> Self {
-        Self(format!("the app's answer can't be written as JSON: {error}"))
+        Self::event(format!("the app's answer can't be written as JSON: {error}"))
     }
 }
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.what)
     }
 }
 
 /// `lambda_runtime` logs the error in this form, and quotes would be escaped in the JSON line.
 impl fmt::Debug for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.what)
     }
 }
 
 impl From<Refused> for Diagnostic {
     fn from(refused: Refused) -> Self {
-        Self { error_type: "lzap::UnhandledEvent".to_owned(), error_message: refused.0 }
+        Self { error_type: refused.kind.to_owned(), error_message: refused.what }
     }
 }
 
@@ -76,7 +92,7 @@ fn classify(event: &str) -> Result<Incoming, Refused> {
         return Err(unhandled("an event that is not a JSON object"));
     };
     if let Some(body) = top.get(envelope::KEY) {
-        return lzap(body);
+        return lzap(event, body);
     }
     let context = top.get("requestContext").copied();
     if has(context, "http") {
@@ -91,17 +107,37 @@ fn classify(event: &str) -> Result<Incoming, Refused> {
     .map(|request| Incoming::Http(Box::new(request)))
 }
 
-fn lzap(body: &RawValue) -> Result<Incoming, Refused> {
+fn lzap(event: &str, body: &RawValue) -> Result<Incoming, Refused> {
     let body = serde_json::from_str(body.get()).unwrap_or(serde_json::Value::Null);
     match envelope::classify(&serde_json::json!({ envelope::KEY: body })) {
-        Classified::Lzap(kind) => Ok(Incoming::Lzap(kind)),
-        Classified::Unsupported(which) => Err(Refused(format!(
+        Classified::Lzap(kind @ (Kind::Warm | Kind::Probe)) => Ok(Incoming::Lzap(kind)),
+        Classified::Lzap(kind) => task(event, kind),
+        Classified::Unsupported(which) => Err(Refused::event(format!(
             "lzap runtime {} does not understand {which}: build the app with the `lzap` crate of the same version \
              as the `lzap` tool and deploy again",
             env!("CARGO_PKG_VERSION")
         ))),
         Classified::Foreign => Err(unhandled("an event with the key `lzap`")),
     }
+}
+
+#[cfg(feature = "tasks")]
+fn task(event: &str, kind: Kind) -> Result<Incoming, Refused> {
+    let event = crate::task::head::Event::parse(event);
+    event.map(|event| Incoming::Task(Box::new(event))).map_err(|why| {
+        Refused::event(format!(
+            "the event of a {} {why}: send it with the `lzap` of this version",
+            kind.as_str()
+        ))
+    })
+}
+
+#[cfg(not(feature = "tasks"))]
+fn task(_: &str, kind: Kind) -> Result<Incoming, Refused> {
+    Err(Refused::event(format!(
+        "the event is for a {}, and the app is built without tasks: give its `lzap` dependency the feature `tasks`",
+        kind.as_str()
+    )))
 }
 
 /// Whether the object in `value` has `key`.
@@ -114,7 +150,7 @@ fn has(value: Option<&RawValue>, key: &str) -> bool {
 /// The parser's own message may quote the payload, so only the place is kept.
 fn parse<T: DeserializeOwned>(event: &str, what: &str) -> Result<T, Refused> {
     serde_json::from_str(event).map_err(|error| {
-        Refused(format!(
+        Refused::event(format!(
             "the event looks like a {what} request, but can't be read as one (line {}, column {})",
             error.line(),
             error.column()
@@ -123,7 +159,9 @@ fn parse<T: DeserializeOwned>(event: &str, what: &str) -> Result<T, Refused> {
 }
 
 fn unhandled(what: &str) -> Refused {
-    Refused(format!("the app got {what}, and handles HTTP requests only; remove the trigger that sends it"))
+    Refused::event(format!(
+        "the app got {what}, and handles HTTP requests only; remove the trigger that sends it"
+    ))
 }
 
 /// Names an event that isn't ours: by the keys with which AWS's services name theirs, else by its top-level keys.
@@ -167,6 +205,8 @@ mod tests {
         match classify(event) {
             Ok(Incoming::Http(request)) => format!("{:?}", request.request_origin()),
             Ok(Incoming::Lzap(kind)) => kind.as_str().to_owned(),
+            #[cfg(feature = "tasks")]
+            Ok(Incoming::Task(event)) => event.head.task,
             Ok(Incoming::Refused(refused)) | Err(refused) => refused.to_string(),
         }
     }

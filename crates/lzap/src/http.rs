@@ -70,7 +70,7 @@ fn internal_server_error(request_id: &str) -> Response<Bytes> {
 }
 
 /// An error and its causes in one line.
-fn chain(error: &dyn StdError) -> String {
+pub(crate) fn chain(error: &dyn StdError) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -39,6 +39,10 @@ use crate::{
     http::{Access, whole_answer},
     log::SPAN_TARGET,
 };
+#[cfg(feature = "tasks")]
+use crate::{engine::shared, task::context::Invocation, task::registry::Registry};
+#[cfg(feature = "tasks")]
+use lzap_wire::envelope::Kind;
 
 /// What `lambda_runtime` panics without. Its panic would hide which program is at fault.
 const NEEDED: [&str; 3] =
@@ -74,11 +78,23 @@ impl Service<LambdaEvent<Incoming>> for Dispatch {
             Incoming::Lzap(kind) => {
                 tracing::debug!(kind = kind.as_str(), "answered before the app");
                 let reply = Reply::ok(kind, env!("CARGO_PKG_VERSION"));
+                #[cfg(feature = "tasks")]
+                let reply = if kind == Kind::Probe { reply.with_tasks(task_names()) } else { reply };
                 Box::pin(ready(json(&reply.to_value())))
             }
+            #[cfg(feature = "tasks")]
+            Incoming::Task(event) => Box::pin(async move {
+                let answer = crate::worker::answer(&shared(), *event, context.deadline).await;
+                answer.map_err(|error| Refused::task(&error))
+            }),
             Incoming::Refused(refused) => Box::pin(ready(Err(refused))),
         }
     }
+}
+
+#[cfg(feature = "tasks")]
+fn task_names() -> Vec<String> {
+    shared().registry.as_ref().map(Registry::names).unwrap_or_default()
 }
 
 /// Written here, not by `lambda_runtime`: there, a value that can't be written ends the process.
@@ -94,8 +110,17 @@ async fn serve(
 ) -> Result<Box<RawValue>, Refused> {
     let origin = request.request_origin();
     let request_id = context.request_id.clone();
-    let app =
-        service_fn(move |request: lambda_http::Request| respond(http.clone(), request, request_id.clone()));
+    #[cfg(feature = "tasks")]
+    let invocation = Invocation::http(context.deadline.saturating_sub(crate::worker::MARGIN_MS));
+    let app = service_fn(move |request: lambda_http::Request| {
+        respond(
+            http.clone(),
+            request,
+            request_id.clone(),
+            #[cfg(feature = "tasks")]
+            invocation,
+        )
+    });
     let event = LambdaEvent::new(request, context);
     // The adapter panics on a host or a query that `http::Uri` can't hold. Hyper answers those with a 400 too.
     match catch_unwind(AssertUnwindSafe(|| Adapter::from(app).call(event))) {
@@ -111,6 +136,7 @@ async fn respond(
     http: ErasedService,
     request: lambda_http::Request,
     request_id: String,
+    #[cfg(feature = "tasks")] invocation: Invocation,
 ) -> Result<Whole, Infallible> {
     let request = request.map(|body| match body {
         LambdaBody::Text(text) => Body::from(text),
@@ -118,7 +144,10 @@ async fn respond(
         _ => Body::empty(),
     });
     let access = Access::begin(&request);
-    let response = whole_answer(http, request, &request_id).await;
+    let answer = whole_answer(http, request, &request_id);
+    #[cfg(feature = "tasks")]
+    let answer = invocation.scope(answer);
+    let response = answer.await;
     access.end(response.status());
     Ok(Whole(response))
 }

@@ -120,6 +120,12 @@ compile_error!("the `lzap` crate needs its feature `http` (it is on by default)"
 
 #[cfg(feature = "http")]
 mod app;
+#[cfg(feature = "tasks")]
+mod build;
+#[cfg(feature = "tasks")]
+mod codec;
+#[cfg(feature = "tasks")]
+mod engine;
 #[cfg(feature = "http")]
 mod error;
 #[cfg(feature = "http")]
@@ -132,13 +138,43 @@ mod lambda;
 mod local;
 #[cfg(feature = "http")]
 mod log;
+#[cfg(feature = "map")]
+mod map;
+#[cfg(feature = "tasks")]
+mod task;
+#[cfg(feature = "map")]
+pub mod testing;
+#[cfg(feature = "tasks")]
+mod worker;
 
 #[cfg(feature = "http")]
 pub use app::{App, HttpService};
 #[cfg(feature = "http")]
 pub use axum::body::Body;
+#[cfg(feature = "tasks")]
+pub use codec::Codec;
 #[cfg(feature = "http")]
 pub use error::Error;
+#[cfg(feature = "tasks")]
+pub use lzap_macros::task;
+#[cfg(feature = "map")]
+pub use map::{
+    Caller, Chunk, Explanation, Hedge, ItemError, Map, MapError, MapOutput, MapReport, MapStream, OnError,
+    Progress, Span,
+};
+#[cfg(feature = "tasks")]
+pub use task::{
+    Task,
+    error::{TaskError, TaskErrorKind},
+    job::{Job, JobState},
+};
+
+/// For the macro's code.
+#[cfg(feature = "tasks")]
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::task::result::TaskResult;
+}
 
 /// The README's app compiles.
 #[cfg(doctest)]

@@ -5,4 +5,8 @@
 mod app;
 mod lambda;
 mod local;
+#[cfg(feature = "map")]
+mod map;
 mod runtime_api;
+#[cfg(feature = "map")]
+mod tasks;

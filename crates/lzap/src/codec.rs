@@ -1,0 +1,359 @@
+//! How items become bytes, and bytes a payload: JSON or postcard, lz4 where it pays, base64 in JSON.
+//!
+//! Pure. Items are written once, into one buffer with their ends beside it, so that any range of them is a chunk
+//! without writing anything again.
+
+#[cfg(feature = "map")]
+use std::borrow::Cow;
+use std::fmt;
+#[cfg(feature = "map")]
+use std::ops::Range;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, de::Error as _};
+
+/// How items are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Codec {
+    /// [postcard](https://docs.rs/postcard), compressed with lz4 where a sample shrinks: small and fast. It doesn't
+    /// describe itself: types with `#[serde(flatten)]`, `#[serde(untagged)]` or `serde_json::Value` need [`Json`].
+    ///
+    /// [`Json`]: Self::Json
+    #[cfg(feature = "map")]
+    Postcard,
+    /// JSON as it is, for people who read payloads.
+    Json,
+}
+
+/// An encoding's name in the envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Encoding {
+    pub(crate) codec: Codec,
+    pub(crate) lz4: bool,
+}
+
+impl Default for Encoding {
+    fn default() -> Self {
+        Self { codec: Codec::Json, lz4: false }
+    }
+}
+
+impl Encoding {
+    const NAMES: &[(&'static str, Self)] = &[
+        ("json", Self { codec: Codec::Json, lz4: false }),
+        ("json+lz4", Self { codec: Codec::Json, lz4: true }),
+        #[cfg(feature = "map")]
+        ("postcard", Self { codec: Codec::Postcard, lz4: false }),
+        #[cfg(feature = "map")]
+        ("postcard+lz4", Self { codec: Codec::Postcard, lz4: true }),
+    ];
+
+    pub(crate) fn is_plain_json(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl fmt::Display for Encoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = Self::NAMES.iter().find(|(_, encoding)| encoding == self);
+        f.write_str(known.map_or("json", |(name, _)| name))
+    }
+}
+
+impl Serialize for Encoding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Encoding {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let known = Self::NAMES.iter().find(|(name, _)| *name == text);
+        known
+            .map(|(_, encoding)| *encoding)
+            .ok_or_else(|| D::Error::custom(format!("unknown encoding `{text}`")))
+    }
+}
+
+/// JSON values of tasks, whose errors never quote what they read.
+pub(crate) mod json {
+    use serde::de::DeserializeOwned;
+    use serde_json::value::RawValue;
+
+    /// Reads a value; the error names the place and what was expected there, not what stood there.
+    pub(crate) fn read<T: DeserializeOwned>(value: &RawValue) -> Result<T, String> {
+        serde_json::from_str(value.get()).map_err(|error| place(&error))
+    }
+
+    pub(crate) fn place(error: &serde_json::Error) -> String {
+        let what = match error.classify() {
+            serde_json::error::Category::Data => expected(&error.to_string()),
+            _ => "is not JSON".to_owned(),
+        };
+        format!("{what} (line {}, column {})", error.line(), error.column())
+    }
+
+    /// Serde's messages read `invalid type: string "…", expected u32`, `missing field `x`` or `unknown field …`; the
+    /// part that quotes a value goes.
+    fn expected(message: &str) -> String {
+        if let Some((_, expected)) = message.rsplit_once(", expected ") {
+            let expected = expected.rsplit_once(" at line ").map_or(expected, |(before, _)| before);
+            return format!("has another type than expected, which is {expected}");
+        }
+        match message.strip_prefix("missing field ") {
+            Some(field) => {
+                format!(
+                    "lacks the field {}",
+                    field.rsplit_once(" at line ").map_or(field, |(before, _)| before)
+                )
+            }
+            None => "doesn't fit the type".to_owned(),
+        }
+    }
+}
+
+/// A codec's error, for people; no value is quoted.
+#[cfg(feature = "map")]
+pub(crate) type Unreadable = String;
+
+/// Items, each written once.
+#[cfg(feature = "map")]
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    pub(crate) codec: Codec,
+    bytes: Vec<u8>,
+    /// Where each item ends.
+    ends: Vec<usize>,
+}
+
+#[cfg(feature = "map")]
+impl Encoded {
+    pub(crate) fn new(codec: Codec) -> Self {
+        Self { codec, bytes: Vec::new(), ends: Vec::new() }
+    }
+
+    pub(crate) fn push<T: Serialize>(&mut self, item: &T) -> Result<(), Unreadable> {
+        codec_write(self.codec, &mut self.bytes, item)?;
+        self.ends.push(self.bytes.len());
+        Ok(())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(crate) fn bytes_of(&self, items: &Range<usize>) -> usize {
+        self.end(items.end).saturating_sub(self.end(items.start))
+    }
+
+    /// The bytes of some items: what [`read_items`] reads.
+    pub(crate) fn slice(&self, items: &Range<usize>) -> &[u8] {
+        self.bytes.get(self.end(items.start)..self.end(items.end)).unwrap_or_default()
+    }
+
+    /// Where the item before `index` ends.
+    fn end(&self, index: usize) -> usize {
+        index.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0)
+    }
+}
+
+/// Appends one value.
+#[cfg(feature = "map")]
+pub(crate) fn codec_write<T: Serialize>(
+    codec: Codec,
+    out: &mut Vec<u8>,
+    value: &T,
+) -> Result<(), Unreadable> {
+    match codec {
+        Codec::Postcard => {
+            let taken = std::mem::take(out);
+            *out =
+                postcard::to_extend(value, taken).map_err(|error| format!("{error}; try `Codec::Json`"))?;
+        }
+        Codec::Json => {
+            serde_json::to_writer(&mut *out, value).map_err(|error| error.to_string())?;
+            out.push(b'\n');
+        }
+    }
+    Ok(())
+}
+
+/// Reads `count` values that were written one after the other, and nothing but them.
+#[cfg(feature = "map")]
+pub(crate) fn read_items<T: DeserializeOwned>(
+    codec: Codec,
+    mut bytes: &[u8],
+    count: usize,
+) -> Result<Vec<T>, Unreadable> {
+    // A count from a payload is no reason to reserve memory: each item takes a byte at least, but for empty types.
+    let mut items = Vec::with_capacity(count.min(bytes.len()));
+    match codec {
+        Codec::Postcard => {
+            for index in 0..count {
+                let (item, rest) = postcard::take_from_bytes(bytes).map_err(|error| {
+                    format!("item {index} can't be read as postcard: {error}; try `Codec::Json`")
+                })?;
+                items.push(item);
+                bytes = rest;
+            }
+            if !bytes.is_empty() {
+                return Err(format!("{} bytes are left over after {count} items", bytes.len()));
+            }
+        }
+        Codec::Json => {
+            for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                items.push(serde_json::from_slice(line).map_err(|error| json::place(&error))?);
+            }
+            if items.len() != count {
+                return Err(format!("there are {} items, and {count} were announced", items.len()));
+            }
+        }
+    }
+    Ok(items)
+}
+
+/// What shrinks to less than this share of itself is compressed.
+#[cfg(feature = "map")]
+const WORTH_IT: f64 = 0.8;
+/// How much of the bytes is tried.
+#[cfg(feature = "map")]
+const SAMPLE: usize = 64 * 1024;
+/// Below this, compression saves no packet.
+#[cfg(feature = "map")]
+const SMALL: usize = 1024;
+
+/// Whether these bytes are worth compressing, by a sample from their middle.
+#[cfg(feature = "map")]
+#[expect(clippy::cast_precision_loss, reason = "a ratio of sizes below 64 KiB")]
+pub(crate) fn compressible(bytes: &[u8]) -> bool {
+    if bytes.len() < SMALL {
+        return false;
+    }
+    let from = (bytes.len().saturating_sub(SAMPLE)) / 2;
+    let sample = bytes.get(from..(from + SAMPLE).min(bytes.len())).unwrap_or(bytes);
+    (lz4_flex::compress(sample).len() as f64) < WORTH_IT * sample.len() as f64
+}
+
+/// What [`pack`] gave, as the JSON value that travels: an array for plain JSON lines, else a base64 string.
+#[cfg(feature = "map")]
+pub(crate) fn to_value(encoding: Encoding, bytes: &[u8]) -> String {
+    if encoding.is_plain_json() {
+        let lines: Vec<_> = bytes
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(String::from_utf8_lossy)
+            .collect();
+        return format!("[{}]", lines.join(","));
+    }
+    let mut value = String::with_capacity(base64_simd::STANDARD.encoded_length(bytes.len()) + 2);
+    value.push('"');
+    base64_simd::STANDARD.encode_append(bytes, &mut value);
+    value.push('"');
+    value
+}
+
+/// The most that a payload may unpack to: a worker's memory is not the sender's to fill.
+#[cfg(feature = "map")]
+const UNPACKED: usize = 512 * 1024 * 1024;
+
+/// The other way: the bytes behind the JSON value.
+#[cfg(feature = "map")]
+pub(crate) fn from_value(encoding: Encoding, value: &str) -> Result<Vec<u8>, Unreadable> {
+    if encoding.is_plain_json() {
+        let items: Vec<&serde_json::value::RawValue> =
+            serde_json::from_str(value).map_err(|error| json::place(&error))?;
+        let mut bytes = Vec::with_capacity(value.len() + items.len());
+        for item in items {
+            // A line break between tokens is white space, and inside a string it can't stand.
+            bytes.extend(item.get().bytes().filter(|byte| !matches!(byte, b'\n' | b'\r')));
+            bytes.push(b'\n');
+        }
+        return Ok(bytes);
+    }
+    let text = value.trim().strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let text = text.ok_or("the data is not a base64 string")?;
+    let bytes = base64_simd::STANDARD.decode_to_vec(text).map_err(|_| "the data is not base64".to_owned())?;
+    unpack(encoding, bytes)
+}
+
+/// Compressed, if it is to be: what lies in S3 as it is, and in an event as base64.
+#[cfg(feature = "map")]
+pub(crate) fn pack(encoding: Encoding, bytes: &[u8]) -> Cow<'_, [u8]> {
+    if encoding.lz4 { lz4_flex::compress_prepend_size(bytes).into() } else { bytes.into() }
+}
+
+/// The other way.
+#[cfg(feature = "map")]
+pub(crate) fn unpack(encoding: Encoding, bytes: Vec<u8>) -> Result<Vec<u8>, Unreadable> {
+    if !encoding.lz4 {
+        return Ok(bytes);
+    }
+    let (size, packed) = lz4_flex::block::uncompressed_size(&bytes)
+        .map_err(|error| format!("the data is not lz4: {error}"))?;
+    if size > UNPACKED {
+        return Err(format!("the data would unpack to {size} bytes, and {UNPACKED} are allowed"));
+    }
+    lz4_flex::decompress(packed, size).map_err(|error| format!("the data is not lz4: {error}"))
+}
+
+#[cfg(all(test, feature = "map"))]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn encodings() -> impl Strategy<Value = Encoding> {
+        prop_oneof![Just(0), Just(1), Just(2), Just(3)].prop_map(|n: usize| Encoding::NAMES[n].1)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            encoding in encodings(),
+            items in prop::collection::vec((any::<u32>(), ".*", prop::collection::vec(-1e9..1e9_f64, 0..20)), 0..20),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let mut encoded = Encoded::new(encoding.codec);
+            for item in &items {
+                encoded.push(item).expect("writable");
+            }
+            let from = cut.index(items.len() + 1);
+            let range = from..items.len();
+            let packed = pack(encoding, encoded.slice(&range));
+            let value = to_value(encoding, &packed);
+            let bytes = from_value(encoding, &value).expect("readable");
+            let read: Vec<(u32, String, Vec<f64>)> =
+                read_items(encoding.codec, &bytes, range.len()).expect("items");
+            prop_assert_eq!(&read, &items[from..]);
+            let unpacked = unpack(encoding, packed.into_owned()).expect("packed");
+            prop_assert_eq!(unpacked.as_slice(), encoded.slice(&range));
+        }
+
+        #[test]
+        fn noise_is_an_error_and_never_a_panic(
+            encoding in encodings(),
+            noise in prop::collection::vec(any::<u8>(), 0..200),
+            count in 0..1_000_000_usize,
+        ) {
+            let _ = read_items::<(u32, String)>(encoding.codec, &noise, count);
+            let _ = unpack(encoding, noise.clone());
+            let _ = from_value(encoding, &String::from_utf8_lossy(&noise));
+        }
+    }
+
+    #[test]
+    fn only_what_shrinks_is_compressed() {
+        assert!(compressible(&[7; 4096]));
+        assert!(!compressible(&[7; 100]));
+        let noise: Vec<u8> = (0..4096_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        assert!(!compressible(&noise));
+    }
+
+    #[test]
+    fn an_error_never_quotes_the_value() {
+        let value = serde_json::value::to_raw_value("hush").expect("a string");
+        let why = json::read::<u32>(&value).expect_err("a string is no number");
+        assert_eq!(why, "has another type than expected, which is u32 (line 1, column 6)");
+    }
+}

@@ -1,0 +1,244 @@
+//! One attempt of one chunk: the bytes there, the answer back, and what it means for the machine.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+
+use super::chunk::{self, Way, Work};
+use super::drive::now;
+use super::machine::{ChunkId, Ended, Where};
+use super::plan::INLINE_BYTES;
+use crate::build;
+use crate::codec::{Encoded, Encoding, from_value, pack, to_value, unpack};
+use crate::engine::{Carrier, Engine, Keep, Outcome, Shared, Throttle};
+use crate::task::context::{self, Invocation};
+use crate::task::error::{TaskError, TaskErrorKind};
+use crate::task::handler::Handler;
+use crate::task::head::{ChunkHead, Event, Head, Reply};
+
+/// What all attempts of a map have in common.
+pub(crate) struct Job {
+    pub(crate) id: String,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) task: Arc<dyn Handler>,
+    pub(crate) reduce: Option<Arc<dyn Handler>>,
+    pub(crate) items: Encoded,
+    /// The first item that is still to do; ranges of the machine count from here.
+    pub(crate) offset: usize,
+    pub(crate) lz4: bool,
+    pub(crate) spill: bool,
+    pub(crate) depth: u32,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) cores: usize,
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("id", &self.id).field("task", &self.task.name()).finish_non_exhaustive()
+    }
+}
+
+/// A chunk's answer, its results still bytes.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) results: Vec<u8>,
+    pub(crate) items: usize,
+    pub(crate) work_ms: f64,
+    pub(crate) cold: bool,
+    pub(crate) memory_mb: u32,
+    pub(crate) worker: String,
+}
+
+/// An attempt that is over: an answer, or how else it ended.
+#[derive(Debug)]
+pub(crate) struct Carried {
+    pub(crate) ended: Option<Ended>,
+    pub(crate) answer: Option<Answer>,
+    pub(crate) place: Where,
+    pub(crate) items: Range<usize>,
+    pub(crate) started: Duration,
+    pub(crate) bytes_up: usize,
+    pub(crate) bytes_down: usize,
+    pub(crate) spilled: usize,
+}
+
+impl Job {
+    /// One attempt.
+    pub(crate) async fn carry(&self, chunk: ChunkId, items: Range<usize>, place: Where) -> Carried {
+        let mut carried = Carried {
+            ended: None,
+            answer: None,
+            place,
+            items: items.start + self.offset..items.end + self.offset,
+            started: now(),
+            bytes_up: 0,
+            bytes_down: 0,
+            spilled: 0,
+        };
+        let result = match (&self.shared.engine, place) {
+            (Carrier::Remote(engine), Where::Remote) => self.send(&**engine, chunk, &mut carried).await,
+            _ => self.compute(&carried.items).await,
+        };
+        match result {
+            Ok(answer) => carried.answer = Some(answer),
+            Err(ended) => carried.ended = Some(ended),
+        }
+        carried
+    }
+
+    /// In this process, through the same bytes.
+    async fn compute(&self, items: &Range<usize>) -> Result<Answer, Ended> {
+        let began = Instant::now();
+        let until = self.deadline.map(|deadline| began + deadline.saturating_sub(now()));
+        let work = Work {
+            codec: self.items.codec,
+            bytes: self.items.slice(items).to_vec(),
+            items: items.len(),
+            until,
+            cores: self.cores,
+        };
+        let invocation = Invocation { depth: self.depth, ..context::current() };
+        let computed = invocation.scope(chunk::compute(&*self.task, self.reduce.as_deref(), work)).await;
+        let (results, items) = computed.map_err(|error| from_error(&error))?;
+        Ok(Answer {
+            results,
+            items,
+            work_ms: began.elapsed().as_secs_f64() * 1e3,
+            cold: false,
+            memory_mb: 0,
+            worker: String::new(),
+        })
+    }
+
+    async fn send(
+        &self,
+        engine: &dyn Engine,
+        index: ChunkId,
+        carried: &mut Carried,
+    ) -> Result<Answer, Ended> {
+        let bytes = self.items.slice(&carried.items);
+        let key = key(self.task.name(), bytes);
+        let chunk = ChunkHead {
+            index,
+            items: carried.items.len(),
+            key: key.clone(),
+            reduce: self.reduce.as_ref().map(|task| task.name().to_owned()),
+        };
+        let encoding = Encoding { codec: self.items.codec, lz4: self.lz4 };
+        let mut head = Head::chunk(self.task.name(), self.depth, chunk);
+        head.enc = encoding;
+        head.job = Some(self.id.clone());
+        head.build = Some(build::id().to_owned());
+        head.deadline_ms =
+            self.deadline.map(|end| context::now_ms() + context::millis(end.saturating_sub(now())));
+        let packed = pack(encoding, bytes);
+        let data = if packed.len() <= INLINE_BYTES {
+            RawValue::from_string(to_value(encoding, &packed))
+                .map_err(|error| Ended::Fatal { kind: TaskErrorKind::BadInput, message: error.to_string() })?
+        } else {
+            head.spilled = Some(self.spill(&key, packed.into_owned()).await?);
+            carried.spilled += 1;
+            RawValue::NULL.to_owned()
+        };
+        let event = Event::new(&head, data).to_bytes();
+        carried.bytes_up = event.len();
+        let outcome = engine.invoke(event).await;
+        if let (Some(store), true) = (&self.shared.store, head.spilled.is_some()) {
+            // Another attempt writes it again.
+            store.delete(&chunk::spill_key(&self.id, &key, Way::Up)).await;
+        }
+        let answer = from_outcome(outcome)?;
+        carried.bytes_down = answer.len();
+        self.read(&answer, &key, carried).await
+    }
+
+    /// Puts a payload into S3: where it is.
+    async fn spill(&self, key: &str, bytes: Vec<u8>) -> Result<String, Ended> {
+        let Some(store) = self.shared.store.as_ref().filter(|_| self.spill) else {
+            return Err(Ended::TooLarge(format!(
+                "one item takes {} bytes, and Lambda carries 6 MB",
+                bytes.len()
+            )));
+        };
+        let key = chunk::spill_key(&self.id, key, Way::Up);
+        let put = store.put(&key, bytes, Keep::OneDay).await;
+        put.map_err(|error| Ended::Fatal { kind: error.kind(), message: error.to_string() })?;
+        Ok(key)
+    }
+
+    /// Checks that an answer is this chunk's, and fetches what it spilled.
+    async fn read(&self, answer: &[u8], key: &str, carried: &mut Carried) -> Result<Answer, Ended> {
+        let reply = Reply::parse(answer).map_err(|error| from_error(&error))?;
+        let foreign =
+            |why: &str| Ended::Foreign(format!("a worker's answer {why}; was another version deployed?"));
+        let chunk = reply.head.chunk.ok_or_else(|| foreign("is not a chunk's"))?;
+        if chunk.key != key {
+            return Err(foreign("is another chunk's"));
+        }
+        let encoding = Encoding { codec: self.items.codec, lz4: chunk.enc.lz4 };
+        let results = match (&chunk.spilled, &self.shared.store) {
+            (None, _) => from_value(encoding, reply.data.get()).map_err(|why| foreign(&why))?,
+            (Some(_), None) => return Err(foreign("is in S3, and `LZAP_BUCKET` is not set")),
+            (Some(_), Some(store)) => {
+                carried.spilled += 1;
+                let key = chunk::spill_key(&self.id, key, Way::Down);
+                let bytes = store.get(&key).await.map_err(|error| Ended::Lost(error.to_string()))?;
+                let bytes = bytes.ok_or_else(|| foreign("is not in S3"))?;
+                store.delete(&key).await;
+                carried.bytes_down += bytes.len();
+                unpack(encoding, bytes.into()).map_err(|why| foreign(&why))?
+            }
+        };
+        Ok(Answer {
+            results,
+            items: chunk.done,
+            work_ms: chunk.ms,
+            cold: chunk.cold,
+            memory_mb: chunk.memory_mb,
+            worker: chunk.worker,
+        })
+    }
+}
+
+/// The same items of the same task and build have the same key.
+fn key(task: &str, items: &[u8]) -> String {
+    let mut hash = Sha256::new();
+    for part in [task.as_bytes(), build::id().as_bytes(), items] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    build::hex(&hash.finalize()).chars().take(32).collect()
+}
+
+/// What an invocation without a reply means for its chunk.
+fn from_outcome(outcome: Outcome) -> Result<bytes::Bytes, Ended> {
+    Err(match outcome {
+        Outcome::Answered(answer) => return Ok(answer),
+        Outcome::Throttled { cause, retry_after } => Ended::Throttled { cause, retry_after },
+        Outcome::Died { how, message, .. } => Ended::Died { how, message },
+        Outcome::Lost(why) if why.contains("os error 24") => Ended::OutOfFiles,
+        Outcome::Lost(why) | Outcome::Unavailable(why) => Ended::Lost(why),
+        Outcome::TooLarge(why) => Ended::TooLarge(why),
+        Outcome::Refused { kind: kind @ (TaskErrorKind::Denied | TaskErrorKind::Recursion), message } => {
+            Ended::NoLambda { kind, message }
+        }
+        Outcome::Refused { kind, message } => Ended::Fatal { kind, message },
+    })
+}
+
+/// What a worker's refusal means for its chunk.
+fn from_error(error: &TaskError) -> Ended {
+    let (kind, message) = (error.kind(), error.to_string());
+    match kind {
+        TaskErrorKind::TooLarge => Ended::TooLarge(message),
+        TaskErrorKind::Storage => Ended::Lost(message),
+        TaskErrorKind::BadOutput => Ended::Foreign(message),
+        TaskErrorKind::Crashed => Ended::Died { how: crate::engine::Death::Exit, message },
+        TaskErrorKind::Throttled => Ended::Throttled { cause: Throttle::Concurrency, retry_after: None },
+        _ => Ended::Fatal { kind, message },
+    }
+}

@@ -1,0 +1,324 @@
+//! One chunk where it is computed: in a worker, or in the caller itself.
+//!
+//! Items run one after the other when the task is asynchronous, and on all cores when it is plain. Between two items
+//! the clock is read: what is done when the time is over is the answer, and the rest is the sender's again.
+
+use std::env;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lambda_runtime::Error as BoxError;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+
+use crate::Codec;
+use crate::codec::{Encoding, codec_write, compressible, from_value, pack, read_items, to_value, unpack};
+use crate::engine::{Keep, Shared};
+use crate::task::context;
+use crate::task::error::{TaskError, TaskErrorKind};
+use crate::task::handler::{Handler, guarded_plain};
+use crate::task::head::{ChunkHead, ChunkReply, Event, Reply};
+use crate::task::{Body, Task};
+
+use super::plan::INLINE_BYTES;
+
+/// Items to run a task on.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) codec: Codec,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) items: usize,
+    /// No item is begun after this.
+    pub(crate) until: Option<Instant>,
+    /// Threads for a plain task.
+    pub(crate) cores: usize,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// A [`Result`] for each item, from the first on.
+    pub(crate) results: Result<Vec<u8>, TaskError>,
+    pub(crate) items: usize,
+}
+
+/// Why one item failed, as it travels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ItemFailure {
+    pub(crate) kind: TaskErrorKind,
+    pub(crate) message: String,
+}
+
+/// A chunk whose results are joined into one.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Joined {
+    /// The one value's bytes; none when every item failed.
+    pub(crate) value: Option<Vec<u8>>,
+    /// Index within the chunk, and why.
+    pub(crate) failed: Vec<(usize, ItemFailure)>,
+}
+
+/// How many threads this process can run at once.
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// Runs a task on each item.
+pub(crate) async fn run<I, O>(task: Task<I, O>, work: Work) -> Done
+where
+    I: DeserializeOwned + Send + 'static,
+    O: Serialize + Send + 'static,
+{
+    let Work { codec, bytes, items, until, cores } = work;
+    let inputs = match read_items::<I>(codec, &bytes, items) {
+        Ok(inputs) => inputs,
+        Err(why) => {
+            let why = format!("the items of task `{}` can't be read: {why}", task.name());
+            return Done { results: Err(TaskError::new(TaskErrorKind::BadInput, why)), items: 0 };
+        }
+    };
+    let results = match task.body {
+        Body::Asynchronous(_) => in_turn(task, inputs, until).await,
+        Body::Plain(function) => {
+            let span = tracing::Span::current();
+            let compute = move || span.in_scope(|| on_cores(function, inputs, until, cores));
+            match tokio::task::spawn_blocking(compute).await {
+                Ok(results) => results,
+                Err(error) => {
+                    let error = TaskError::new(TaskErrorKind::Crashed, error.to_string());
+                    return Done { results: Err(error), items: 0 };
+                }
+            }
+        }
+    };
+    let mut out = Vec::new();
+    for result in &results {
+        if let Err(why) = codec_write(codec, &mut out, result) {
+            let why = format!("the output of task `{}` can't be written: {why}", task.name());
+            return Done { results: Err(TaskError::new(TaskErrorKind::BadOutput, why)), items: 0 };
+        }
+    }
+    Done { results: Ok(out), items: results.len() }
+}
+
+fn failure(error: &TaskError) -> ItemFailure {
+    ItemFailure { kind: error.kind(), message: error.to_string() }
+}
+
+fn is_over(until: Option<Instant>) -> bool {
+    until.is_some_and(|until| Instant::now() >= until)
+}
+
+async fn in_turn<I: Send + 'static, O: Send + 'static>(
+    task: Task<I, O>,
+    inputs: Vec<I>,
+    until: Option<Instant>,
+) -> Vec<Result<O, ItemFailure>> {
+    let mut results = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        if is_over(until) {
+            break;
+        }
+        results.push(task.guarded(input).await.map_err(|error| failure(&error)));
+    }
+    results
+}
+
+/// Items are taken one by one, in order, by as many threads as there are cores; so what is done is a beginning.
+fn on_cores<I: Send, O: Send>(
+    function: fn(I) -> Result<O, BoxError>,
+    inputs: Vec<I>,
+    until: Option<Instant>,
+    cores: usize,
+) -> Vec<Result<O, ItemFailure>> {
+    let run = |input| guarded_plain(function, input).map_err(|error| failure(&error));
+    let threads = cores.min(inputs.len());
+    if threads <= 1 {
+        return inputs.into_iter().map_while(|input| (!is_over(until)).then(|| run(input))).collect();
+    }
+    let next = Mutex::new(inputs.into_iter().enumerate());
+    let take = || next.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        let mut mine = Vec::new();
+        while !is_over(until)
+            && let Some((index, input)) = take()
+        {
+            mine.push((index, run(input)));
+        }
+        mine
+    };
+    let mut all: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().filter_map(|thread| thread.join().ok()).flatten().collect()
+    });
+    all.sort_unstable_by_key(|(index, _)| *index);
+    all.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Joins results pair by pair, with a task of two arguments; failed ones are left out and listed.
+pub(crate) async fn join<I, O>(
+    task: Task<I, O>,
+    codec: Codec,
+    results: Vec<u8>,
+    count: usize,
+) -> Result<Joined, TaskError>
+where
+    I: DeserializeOwned + Send + 'static,
+    O: Serialize + DeserializeOwned + Send + 'static,
+{
+    let unreadable =
+        |why| TaskError::new(TaskErrorKind::BadInput, format!("task `{}` can't join: {why}", task.name()));
+    let results = read_items::<Result<O, ItemFailure>>(codec, &results, count).map_err(unreadable)?;
+    let (mut joined, mut failed) = (None, Vec::new());
+    for (index, result) in results.into_iter().enumerate() {
+        let value = match (result, joined.take()) {
+            (Ok(value), None) => value,
+            (Ok(right), Some(left)) => {
+                // In each codec, a tuple is written like this; so the task's own input type reads it.
+                let mut pair = Vec::new();
+                codec_write(codec, &mut pair, &(&left, &right)).map_err(unreadable)?;
+                let input = read_items::<I>(codec, &pair, 1).map_err(unreadable)?.pop();
+                task.guarded(input.ok_or_else(|| unreadable("there is no pair".to_owned()))?).await?
+            }
+            (Err(failure), before) => {
+                failed.push((index, failure));
+                joined = before;
+                continue;
+            }
+        };
+        joined = Some(value);
+    }
+    let write = |value: O| {
+        let mut bytes = Vec::new();
+        codec_write(codec, &mut bytes, &value).map(|()| bytes).map_err(unreadable)
+    };
+    Ok(Joined { value: joined.map(write).transpose()?, failed })
+}
+
+/// Runs a chunk and joins its results, if they are to be joined: the bytes of the answer, and the items done.
+pub(crate) async fn compute(
+    task: &dyn Handler,
+    reduce: Option<&dyn Handler>,
+    work: Work,
+) -> Result<(Vec<u8>, usize), TaskError> {
+    let codec = work.codec;
+    let Done { results, items } = task.many(work).await;
+    let Some(reduce) = reduce else { return Ok((results?, items)) };
+    let joined = reduce.join(codec, results?, items).await?;
+    let bytes = postcard::to_allocvec(&joined);
+    Ok((bytes.map_err(|error| TaskError::new(TaskErrorKind::BadOutput, error.to_string()))?, items))
+}
+
+/// Answers a chunk's event in a worker.
+pub(crate) async fn answer(shared: &Shared, task: &dyn Handler, event: &Event) -> Result<Reply, TaskError> {
+    let cold = is_cold();
+    let began = Instant::now();
+    let head = &event.head;
+    let chunk = head.chunk.as_ref().ok_or_else(|| {
+        TaskError::new(TaskErrorKind::BadInput, "the event of a chunk doesn't say which one it is")
+    })?;
+    let bytes = input(shared, event).await?;
+    let left = context::current().deadline_ms.map(|end| end.saturating_sub(context::now_ms()));
+    let until = left.map(|ms| began + Duration::from_millis(ms));
+    let work = Work { codec: head.enc.codec, bytes, items: chunk.items, until, cores: cores() };
+    let reduce = chunk.reduce.as_deref().map(|name| shared.find(name)).transpose()?;
+    let (results, items) = compute(task, reduce.as_deref(), work).await?;
+    let enc = Encoding { codec: head.enc.codec, lz4: compressible(&results) };
+    let took = began.elapsed();
+    tracing::info!(
+        target: "lzap::map",
+        job = head.job,
+        chunk = chunk.index,
+        items,
+        duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3,
+        "chunk"
+    );
+    let reply = ChunkReply {
+        key: chunk.key.clone(),
+        done: items,
+        ms: took.as_secs_f64() * 1e3,
+        cold,
+        memory_mb: env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+            .ok()
+            .and_then(|mb| mb.parse().ok())
+            .unwrap_or(0),
+        worker: worker().to_owned(),
+        enc,
+        spilled: None,
+    };
+    output(shared, head.job.as_deref(), chunk, reply, &results).await
+}
+
+/// The chunk's items: in the event, or where it says.
+async fn input(shared: &Shared, event: &Event) -> Result<Vec<u8>, TaskError> {
+    let unreadable = |why| TaskError::new(TaskErrorKind::BadInput, format!("the chunk can't be read: {why}"));
+    let enc = event.head.enc;
+    let Some(chunk) = event.head.chunk.as_ref().filter(|_| event.head.spilled.is_some()) else {
+        return from_value(enc, event.data.get()).map_err(unreadable);
+    };
+    let (Some(store), Some(job)) = (&shared.store, event.head.job.as_deref()) else {
+        return Err(TaskError::new(
+            TaskErrorKind::Storage,
+            "the chunk's data is in S3, and `LZAP_BUCKET` is not set",
+        ));
+    };
+    let bytes = store.get(&spill_key(job, &chunk.key, Way::Up)).await?;
+    let bytes = bytes.ok_or_else(|| unreadable("its data is not in S3 any more".to_owned()))?;
+    unpack(enc, bytes.into()).map_err(unreadable)
+}
+
+/// The reply: with its results, or with the place where they are.
+async fn output(
+    shared: &Shared,
+    job: Option<&str>,
+    chunk: &ChunkHead,
+    reply: ChunkReply,
+    results: &[u8],
+) -> Result<Reply, TaskError> {
+    let packed = pack(reply.enc, results);
+    if packed.len() <= INLINE_BYTES {
+        let value = to_value(reply.enc, &packed);
+        let value = RawValue::from_string(value)
+            .map_err(|error| TaskError::new(TaskErrorKind::BadOutput, error.to_string()))?;
+        return Ok(Reply::chunk(reply, value));
+    }
+    let (Some(store), Some(job)) = (&shared.store, job) else {
+        let why = format!("the chunk's results take {} bytes, and Lambda carries 6 MB", packed.len());
+        return Err(TaskError::new(TaskErrorKind::TooLarge, why));
+    };
+    let key = spill_key(job, &chunk.key, Way::Down);
+    store.put(&key, packed.into_owned(), Keep::OneDay).await?;
+    Ok(Reply::chunk(ChunkReply { spilled: Some(key), ..reply }, RawValue::NULL.to_owned()))
+}
+
+/// Which way a spilled payload goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Up,
+    Down,
+}
+
+/// Where a chunk's data is, made of what the envelope names, each part checked: never a path from a payload.
+pub(crate) fn spill_key(job: &str, key: &str, way: Way) -> String {
+    let hex = |text: &str| text.chars().filter(char::is_ascii_hexdigit).take(64).collect::<String>();
+    let way = if way == Way::Up { "in" } else { "out" };
+    format!("spill/{}/{}.{way}", hex(job), hex(key))
+}
+
+/// True once: for the first chunk of a process that Lambda started for it.
+fn is_cold() -> bool {
+    static WARM: AtomicBool = AtomicBool::new(false);
+    !WARM.swap(true, Ordering::Relaxed)
+}
+
+/// This environment, by the end of its log stream's name, which no other has.
+fn worker() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| match env::var("AWS_LAMBDA_LOG_STREAM_NAME") {
+        Ok(stream) => stream.chars().rev().take(8).collect::<Vec<_>>().into_iter().rev().collect(),
+        Err(_) => std::process::id().to_string(),
+    })
+}

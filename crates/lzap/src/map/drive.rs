@@ -1,0 +1,183 @@
+//! Runs the machine against an engine: sends what it says, tells it what happened, keeps the results.
+//!
+//! One future, no tasks of its own: who drops it ends the map.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
+
+use super::Learned;
+use super::carry::{Answer, Carried, Job};
+use super::machine::{AttemptId, End, Ended, Failure, Machine, Next, Verdict, Where};
+use super::report::{HERE, MapReport, Progress, Span};
+use super::window::Window;
+
+/// What a map's owner does with what comes in.
+pub(crate) trait Sink: Send {
+    /// Takes an answer apart: how many of its items failed. The error says why it is not one of this map's.
+    fn read(&mut self, answer: &Answer) -> Result<usize, String>;
+
+    /// The answer that was read last counts.
+    fn take(&mut self, items: Range<usize>);
+
+    /// These items have no result.
+    fn fail(&mut self, failure: Failure);
+
+    fn progress(&mut self, progress: &Progress);
+}
+
+/// When the process began, as far as maps are concerned: all windows' times are since then.
+fn epoch() -> Instant {
+    static EPOCH: OnceLock<Instant> = OnceLock::new();
+    *EPOCH.get_or_init(Instant::now)
+}
+
+/// Since the epoch.
+pub(crate) fn now() -> Duration {
+    epoch().elapsed()
+}
+
+/// An attempt on its way.
+type Flying<'a> = BoxFuture<'a, (AttemptId, Carried)>;
+
+/// One map, while it runs.
+pub(crate) struct Drive<'a> {
+    pub(crate) job: &'a Job,
+    pub(crate) machine: Machine,
+    pub(crate) report: MapReport,
+    pub(crate) began: Duration,
+    pub(crate) items: usize,
+    pub(crate) done: usize,
+    pub(crate) failed: usize,
+    pub(crate) max_cost: Option<f64>,
+}
+
+impl Drive<'_> {
+    /// Until all is done, or the machine says that it ends. Why it ended early is in the machine.
+    pub(crate) async fn run(&mut self, sink: &mut dyn Sink) -> Option<End> {
+        let window = Arc::clone(&self.job.shared.learned.window);
+        let job = self.job;
+        let mut flying: FuturesUnordered<Flying<'_>> = FuturesUnordered::new();
+        loop {
+            let next = self.machine.next(now(), &mut locked(&window));
+            match next {
+                Next::Finished => break,
+                Next::Start { attempt, items, place } => {
+                    let (chunk, _) = self.machine.chunk_of(attempt);
+                    flying.push(Box::pin(async move { (attempt, job.carry(chunk, items, place).await) }));
+                }
+                Next::Wait(until) => {
+                    let pause = until.map(|until| until.saturating_sub(now()));
+                    let sleep = async {
+                        match pause {
+                            Some(pause) => tokio::time::sleep(pause).await,
+                            None => std::future::pending().await,
+                        }
+                    };
+                    tokio::select! {
+                        biased;
+                        Some((attempt, carried)) = flying.next(), if !flying.is_empty() => {
+                            self.landed(attempt, carried, sink, &window);
+                        }
+                        () = sleep => {}
+                    }
+                }
+            }
+        }
+        // What is still in flight can't be called back; nobody waits for it any more.
+        (0..flying.len()).for_each(|_| locked(&window).gone());
+        drop(flying);
+        let wall = now().saturating_sub(self.began);
+        self.report.done = self.done;
+        self.report.close(wall, self.machine.counts, self.machine.chunks());
+        self.report.gave_up = self.machine.no_lambda.take();
+        self.machine.end().cloned()
+    }
+
+    /// One attempt is over.
+    fn landed(&mut self, attempt: AttemptId, carried: Carried, sink: &mut dyn Sink, window: &Mutex<Window>) {
+        let Carried { ended, answer, place, items, started, bytes_up, bytes_down, spilled } = carried;
+        self.report.bytes_up += bytes_up;
+        self.report.bytes_down += bytes_down;
+        self.report.spilled += spilled;
+        let ended = match (&answer, ended) {
+            (Some(answer), None) => match sink.read(answer) {
+                Ok(failed) => Ended::Done { items: answer.items, failed },
+                Err(why) => Ended::Foreign(why),
+            },
+            (_, Some(ended)) => ended,
+            (None, None) => Ended::Foreign("there is no answer".to_owned()),
+        };
+        let failed = if let Ended::Done { failed, .. } = ended { failed } else { 0 };
+        let (chunk, retry) = self.machine.chunk_of(attempt);
+        let verdict = self.machine.ended(attempt, now(), ended, &mut locked(window));
+        if let Some(answer) = answer {
+            let span = Span {
+                chunk,
+                items,
+                worker: if place == Where::Here { HERE.to_owned() } else { answer.worker.clone() },
+                start_ms: ms(started.saturating_sub(self.began)),
+                end_ms: ms(now().saturating_sub(self.began)),
+                work_ms: answer.work_ms,
+                cold: answer.cold,
+                retry,
+                used: matches!(verdict, Verdict::Take(_)),
+            };
+            if place == Where::Remote {
+                let overhead = now().saturating_sub(started).as_secs_f64() - answer.work_ms / 1e3;
+                self.job.shared.learned.overhead(overhead.max(0.0));
+            }
+            self.report.answered(span, answer.memory_mb);
+        }
+        if let Verdict::Take(items) = verdict {
+            self.done += items.len();
+            self.failed += failed;
+            sink.take(self.shifted(&items));
+        }
+        for failure in self.machine.take_failures() {
+            self.done += failure.items.len();
+            self.failed += failure.items.len();
+            let items = self.shifted(&failure.items);
+            sink.fail(Failure { items, ..failure });
+        }
+        if self.max_cost.is_some_and(|most| self.report.dollars >= most) && self.done < self.items {
+            self.machine.stop(End::Cost);
+        }
+        sink.progress(&Progress {
+            done: self.done,
+            items: self.items,
+            failed: self.failed,
+            throttles: self.machine.counts.throttles,
+            elapsed: now().saturating_sub(self.began),
+            dollars: self.report.dollars,
+        });
+    }
+}
+
+impl Drive<'_> {
+    /// The machine counts from the first item that the probe left.
+    fn shifted(&self, items: &Range<usize>) -> Range<usize> {
+        items.start + self.job.offset..items.end + self.job.offset
+    }
+}
+
+fn ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+fn locked(window: &Mutex<Window>) -> std::sync::MutexGuard<'_, Window> {
+    window.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Learned {
+    /// One more measured overhead, weighed with those before.
+    fn overhead(&self, secs: f64) {
+        let mut known = self.overhead_secs.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = *known * 0.9 + secs * 0.1;
+    }
+}

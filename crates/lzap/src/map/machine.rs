@@ -1,0 +1,608 @@
+//! What a map does next: a machine that is told what happened, and says what to send where.
+//!
+//! Pure: no clock, no I/O, no randomness but a seed's. `drive.rs` runs it against Lambda; the simulator runs the same
+//! machine in virtual time. Times are since the owner's epoch.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::time::Duration;
+
+use super::options::{Caller, Hedge, OnError};
+use super::window::{Room, Window};
+use crate::engine::{Death, Throttle};
+use crate::task::error::TaskErrorKind;
+
+/// Attempts of a single item at which a worker died: one more could be another item's fault.
+const DEATHS: u32 = 2;
+/// The first wait after a lost connection; doubled each time, and shortened at random.
+const BACKOFF: Duration = Duration::from_millis(50);
+/// How often a map that shares its window looks whether another has made room.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The rules of one map.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(crate) limit: usize,
+    pub(crate) attempts: u32,
+    pub(crate) idempotent: bool,
+    pub(crate) hedge: Option<Hedge>,
+    pub(crate) on_error: OnError,
+    pub(crate) caller: Caller,
+    /// Chunks that this process computes at once.
+    pub(crate) cores: usize,
+    /// When it must be over.
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) seed: u64,
+}
+
+/// A chunk of the map, by its place in the list.
+pub(crate) type ChunkId = usize;
+/// One try of one chunk.
+pub(crate) type AttemptId = usize;
+
+/// Where an attempt runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Where {
+    Remote,
+    Here,
+}
+
+/// What to do now.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Next {
+    Start {
+        attempt: AttemptId,
+        items: Range<usize>,
+        place: Where,
+    },
+    /// Until an attempt ends, or this time.
+    Wait(Option<Duration>),
+    Finished,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Ended {
+    /// With results for so many items, from the first on.
+    Done {
+        items: usize,
+        failed: usize,
+    },
+    Throttled {
+        cause: Throttle,
+        retry_after: Option<Duration>,
+    },
+    Died {
+        how: Death,
+        message: String,
+    },
+    /// It may have run.
+    Lost(String),
+    /// It was never sent: no file descriptor was left.
+    OutOfFiles,
+    /// The event or the answer doesn't fit.
+    TooLarge(String),
+    /// An answer that isn't one of this chunk.
+    Foreign(String),
+    /// Lambda can't be used at all.
+    NoLambda {
+        kind: TaskErrorKind,
+        message: String,
+    },
+    /// The other side doesn't know what to do: no attempt would end otherwise.
+    Fatal {
+        kind: TaskErrorKind,
+        message: String,
+    },
+}
+
+/// What the owner does with an attempt's answer.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Verdict {
+    /// These items have their results now.
+    Take(Range<usize>),
+    /// Nothing: there was no answer, or another was first.
+    Drop,
+}
+
+/// Why items have no result.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Failure {
+    pub(crate) items: Range<usize>,
+    pub(crate) attempts: u32,
+    pub(crate) kind: TaskErrorKind,
+    pub(crate) message: String,
+}
+
+/// What was counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) attempts: usize,
+    pub(crate) here: usize,
+    pub(crate) throttles: usize,
+    pub(crate) retries: usize,
+    pub(crate) splits: usize,
+    pub(crate) hedges: usize,
+    pub(crate) hedges_won: usize,
+    pub(crate) duplicates: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Piece {
+    items: Range<usize>,
+    settled: bool,
+    tries: u32,
+    deaths: u32,
+    timeouts: u32,
+    foreign: u32,
+    running: usize,
+    hedged: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Attempt {
+    chunk: ChunkId,
+    place: Where,
+    since: Duration,
+    hedge: bool,
+    /// Not the chunk's first.
+    again: bool,
+    open: bool,
+}
+
+/// The state of one map.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    rules: Rules,
+    pieces: Vec<Piece>,
+    attempts: Vec<Attempt>,
+    queue: VecDeque<ChunkId>,
+    /// Chunks that wait for another try, and until when.
+    resting: Vec<(Duration, ChunkId)>,
+    remote: usize,
+    here: usize,
+    /// Items without a result or a failure.
+    open_items: usize,
+    items: usize,
+    failed_items: usize,
+    /// Sorted: how long answered chunks took.
+    times: Vec<Duration>,
+    failures: Vec<Failure>,
+    /// Why Lambda is not invoked any more.
+    pub(crate) no_lambda: Option<String>,
+    ended: Option<End>,
+    pub(crate) counts: Counts,
+    random: u64,
+}
+
+/// Why a map ended before all was done.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum End {
+    Deadline,
+    /// More items failed than may.
+    Failed,
+    Cost,
+    Fatal {
+        kind: TaskErrorKind,
+        message: String,
+    },
+}
+
+impl Machine {
+    pub(crate) fn new(rules: Rules, chunks: &[Range<usize>]) -> Self {
+        let items = chunks.iter().map(ExactSizeIterator::len).sum();
+        let mut machine = Self {
+            random: rules.seed,
+            rules,
+            pieces: Vec::with_capacity(chunks.len()),
+            attempts: Vec::with_capacity(chunks.len()),
+            queue: VecDeque::with_capacity(chunks.len()),
+            resting: Vec::new(),
+            remote: 0,
+            here: 0,
+            open_items: items,
+            items,
+            failed_items: 0,
+            times: Vec::new(),
+            failures: Vec::new(),
+            no_lambda: None,
+            ended: None,
+            counts: Counts::default(),
+        };
+        for range in chunks {
+            let id = machine.piece(range.clone());
+            machine.queue.push_back(id);
+        }
+        machine
+    }
+
+    /// What to do at `now`. Asked again until it says to wait.
+    pub(crate) fn next(&mut self, now: Duration, window: &mut Window) -> Next {
+        if self.rules.deadline.is_some_and(|deadline| now >= deadline) && self.open_items > 0 {
+            self.stop(End::Deadline);
+        }
+        if self.open_items == 0 || self.ended.is_some() {
+            return Next::Finished;
+        }
+        self.wake(now);
+        if self.rules.caller != Caller::Alone && self.no_lambda.is_none() {
+            let room = self.room(now, window);
+            if room == Room::Now
+                && let Some((chunk, hedge)) = self.next_chunk(now)
+            {
+                window.sent(now);
+                self.remote += 1;
+                return self.start(chunk, Where::Remote, now, hedge);
+            }
+        }
+        if self.here_helps(now, window)
+            && let Some(chunk) = self.queue.pop_back()
+        {
+            self.here += 1;
+            return self.start(chunk, Where::Here, now, false);
+        }
+        Next::Wait(self.wait_until(now, window))
+    }
+
+    /// Takes in how an attempt ended.
+    pub(crate) fn ended(
+        &mut self,
+        id: AttemptId,
+        now: Duration,
+        ended: Ended,
+        window: &mut Window,
+    ) -> Verdict {
+        let Some(attempt) = self.attempts.get_mut(id).filter(|attempt| attempt.open) else {
+            return Verdict::Drop;
+        };
+        attempt.open = false;
+        let attempt = attempt.clone();
+        match attempt.place {
+            Where::Here => self.here = self.here.saturating_sub(1),
+            Where::Remote => {
+                self.remote = self.remote.saturating_sub(1);
+                tell(window, now, &ended);
+            }
+        }
+        let chunk = attempt.chunk;
+        let Some(piece) = self.pieces.get_mut(chunk) else { return Verdict::Drop };
+        piece.running = piece.running.saturating_sub(1);
+        if piece.settled || self.ended.is_some() {
+            self.counts.duplicates += usize::from(matches!(ended, Ended::Done { .. }));
+            return Verdict::Drop;
+        }
+        match ended {
+            Ended::Done { items, failed } => {
+                self.remember(now.saturating_sub(attempt.since), attempt.place);
+                self.counts.hedges_won += usize::from(attempt.hedge);
+                return self.done(chunk, items, failed);
+            }
+            Ended::Throttled { .. } => {
+                self.counts.throttles += 1;
+                self.again(chunk);
+            }
+            Ended::OutOfFiles => self.again(chunk),
+            Ended::Lost(message) => self.lost(chunk, now, TaskErrorKind::Unreachable, message),
+            Ended::Died { how, message } => self.died(chunk, now, how, message),
+            Ended::TooLarge(message) => self.too_large(chunk, message),
+            Ended::Foreign(message) => self.foreign(chunk, message),
+            Ended::NoLambda { kind, message } => self.without_lambda(chunk, kind, message),
+            Ended::Fatal { kind, message } => self.stop(End::Fatal { kind, message }),
+        }
+        Verdict::Drop
+    }
+
+    /// Ends the map: nothing is started any more.
+    pub(crate) fn stop(&mut self, end: End) {
+        self.ended.get_or_insert(end);
+    }
+
+    /// Why it ended before all was done.
+    pub(crate) fn end(&self) -> Option<&End> {
+        self.ended.as_ref()
+    }
+
+    /// Items that failed since the last call.
+    pub(crate) fn take_failures(&mut self) -> Vec<Failure> {
+        std::mem::take(&mut self.failures)
+    }
+
+    /// Chunks so far, split ones counted as their halves.
+    pub(crate) fn chunks(&self) -> usize {
+        self.pieces.len() - self.counts.splits
+    }
+
+    /// The chunk of an attempt, and whether it was tried before.
+    pub(crate) fn chunk_of(&self, attempt: AttemptId) -> (ChunkId, bool) {
+        self.attempts.get(attempt).map_or((0, false), |attempt| (attempt.chunk, attempt.again))
+    }
+
+    fn piece(&mut self, items: Range<usize>) -> ChunkId {
+        self.pieces.push(Piece {
+            items,
+            settled: false,
+            tries: 0,
+            deaths: 0,
+            timeouts: 0,
+            foreign: 0,
+            running: 0,
+            hedged: false,
+        });
+        self.pieces.len() - 1
+    }
+
+    fn room(&self, now: Duration, window: &Window) -> Room {
+        if self.remote >= self.rules.limit { Room::Later } else { window.room(now) }
+    }
+
+    fn start(&mut self, chunk: ChunkId, place: Where, now: Duration, hedge: bool) -> Next {
+        let attempt = self.attempts.len();
+        self.counts.attempts += 1;
+        self.counts.here += usize::from(place == Where::Here);
+        self.counts.hedges += usize::from(hedge);
+        let (mut items, mut again) = (0..0, hedge);
+        if let Some(piece) = self.pieces.get_mut(chunk) {
+            piece.running += 1;
+            piece.tries += u32::from(!hedge);
+            piece.hedged |= hedge;
+            again |= piece.tries > 1;
+            items = piece.items.clone();
+        }
+        self.attempts.push(Attempt { chunk, place, since: now, hedge, again, open: true });
+        Next::Start { attempt, items, place }
+    }
+
+    /// The first in the queue, else one that is worth a second invocation.
+    fn next_chunk(&mut self, now: Duration) -> Option<(ChunkId, bool)> {
+        match self.queue.pop_front() {
+            Some(chunk) => Some((chunk, false)),
+            None => self.slowest(now).map(|chunk| (chunk, true)),
+        }
+    }
+
+    /// A chunk that has run for so long that a second invocation of it may be first.
+    fn slowest(&self, now: Duration) -> Option<ChunkId> {
+        let hedge = self.rules.hedge.filter(|_| self.rules.idempotent)?;
+        let limit = self.slow_after(&hedge)?;
+        let slow = |attempt: &&Attempt| {
+            attempt.open
+                && attempt.place == Where::Remote
+                && now.saturating_sub(attempt.since) >= limit
+                && self.pieces.get(attempt.chunk).is_some_and(|piece| !piece.settled && !piece.hedged)
+        };
+        self.attempts.iter().filter(slow).min_by_key(|attempt| attempt.since).map(|attempt| attempt.chunk)
+    }
+
+    /// From when on a chunk is slow; none while there is too little to tell, or no budget left.
+    #[expect(clippy::cast_precision_loss, reason = "at most ten thousand chunks")]
+    fn slow_after(&self, hedge: &Hedge) -> Option<Duration> {
+        let chunks = self.chunks();
+        let spent = self.counts.hedges as f64 >= (hedge.budget * chunks as f64).max(1.0);
+        if chunks < 10 || self.times.len() * 2 < chunks || spent || hedge.budget == 0.0 {
+            return None;
+        }
+        let median = self.times.get(self.times.len() / 2)?;
+        Some(median.mul_f64(hedge.slower_than).max(hedge.at_least))
+    }
+
+    /// Whether this process should compute a chunk itself.
+    fn here_helps(&self, now: Duration, window: &Window) -> bool {
+        if self.here >= self.rules.cores {
+            return false;
+        }
+        match self.rules.caller {
+            Caller::Alone => true,
+            _ if self.no_lambda.is_some() => true,
+            Caller::Helps => self.room(now, window) != Room::Now,
+            Caller::WhenStuck => window.is_stuck(now),
+        }
+    }
+
+    fn wait_until(&self, now: Duration, window: &Window) -> Option<Duration> {
+        let mut times: Vec<Duration> = self.resting.iter().map(|(until, _)| *until).collect();
+        times.extend(self.rules.deadline);
+        if !self.queue.is_empty() {
+            match window.room(now) {
+                Room::At(then) => times.push(then),
+                // Another map's invocations fill the window: nothing of ours will end and wake this one.
+                Room::Later if self.remote == 0 => times.push(now + LOOK),
+                _ => {}
+            }
+        } else if let Some(limit) = self.rules.hedge.as_ref().and_then(|hedge| self.slow_after(hedge)) {
+            let open = self.attempts.iter().filter(|attempt| {
+                attempt.open && self.pieces.get(attempt.chunk).is_some_and(|piece| !piece.hedged)
+            });
+            times.extend(open.map(|attempt| attempt.since + limit).filter(|then| *then > now).min());
+        }
+        times.into_iter().min().map(|then| then.max(now + Duration::from_millis(1)))
+    }
+
+    /// Chunks that have waited long enough go to the front: they are the oldest.
+    fn wake(&mut self, now: Duration) {
+        let queue = &mut self.queue;
+        self.resting.retain(|(until, chunk)| {
+            let rests = *until > now;
+            if !rests {
+                queue.push_front(*chunk);
+            }
+            rests
+        });
+    }
+
+    fn remember(&mut self, took: Duration, place: Where) {
+        if place == Where::Remote {
+            let at = self.times.partition_point(|time| *time < took);
+            self.times.insert(at, took);
+        }
+    }
+
+    fn done(&mut self, chunk: ChunkId, items: usize, failed: usize) -> Verdict {
+        let Some(piece) = self.pieces.get_mut(chunk) else { return Verdict::Drop };
+        let items = items.min(piece.items.len());
+        if items == 0 && !piece.items.is_empty() {
+            // It stopped for want of time before the first: like a timeout.
+            self.died(
+                chunk,
+                Duration::ZERO,
+                Death::Timeout,
+                "no item was done in the time there was".to_owned(),
+            );
+            return Verdict::Drop;
+        }
+        piece.settled = true;
+        let (taken, rest) =
+            (piece.items.start..piece.items.start + items, piece.items.start + items..piece.items.end);
+        piece.items = taken.clone();
+        if !rest.is_empty() {
+            let id = self.piece(rest);
+            self.queue.push_front(id);
+        }
+        self.open_items -= taken.len();
+        self.failed_items += failed;
+        self.weigh();
+        Verdict::Take(taken)
+    }
+
+    /// Whether too many items have failed.
+    #[expect(clippy::cast_precision_loss, reason = "a share of the items")]
+    fn weigh(&mut self) {
+        let over = match self.rules.on_error {
+            OnError::FailFast => self.failed_items > 0,
+            OnError::Collect => false,
+            OnError::Tolerate(share) => self.failed_items as f64 > share * self.items as f64,
+        };
+        if over {
+            self.stop(End::Failed);
+        }
+    }
+
+    /// Back to the front of the queue, unless another attempt of it still runs.
+    fn again(&mut self, chunk: ChunkId) {
+        let Some(piece) = self.pieces.get_mut(chunk) else { return };
+        if piece.running == 0 {
+            piece.tries = piece.tries.saturating_sub(1);
+            self.queue.push_front(chunk);
+        } else {
+            piece.hedged = false;
+        }
+    }
+
+    fn lost(&mut self, chunk: ChunkId, now: Duration, kind: TaskErrorKind, message: String) {
+        let wait = self.backoff(chunk);
+        let Some(piece) = self.pieces.get(chunk) else { return };
+        if piece.running > 0 {
+            return;
+        }
+        if !self.rules.idempotent || piece.tries >= self.rules.attempts {
+            return self.fail(chunk, kind, message);
+        }
+        self.counts.retries += 1;
+        self.resting.push((now + wait, chunk));
+    }
+
+    fn died(&mut self, chunk: ChunkId, now: Duration, how: Death, message: String) {
+        if how == Death::Error {
+            return self.lost(chunk, now, TaskErrorKind::Crashed, message);
+        }
+        let kind = if how == Death::Timeout { TaskErrorKind::TimedOut } else { TaskErrorKind::Crashed };
+        let Some(piece) = self.pieces.get_mut(chunk) else { return };
+        piece.deaths += 1;
+        piece.timeouts += u32::from(how == Death::Timeout);
+        if !self.rules.idempotent {
+            return self.fail(chunk, kind, message);
+        }
+        let halves = piece.items.len() > 1 && !(how == Death::Timeout && piece.timeouts > 1);
+        if halves {
+            return self.split(chunk);
+        }
+        if how == Death::Timeout || piece.deaths >= DEATHS {
+            return self.fail(chunk, kind, message);
+        }
+        if piece.running == 0 {
+            self.counts.retries += 1;
+            self.queue.push_front(chunk);
+        }
+    }
+
+    fn too_large(&mut self, chunk: ChunkId, message: String) {
+        if self.pieces.get(chunk).is_some_and(|piece| piece.items.len() > 1) {
+            self.split(chunk);
+        } else {
+            self.fail(chunk, TaskErrorKind::TooLarge, message);
+        }
+    }
+
+    fn foreign(&mut self, chunk: ChunkId, message: String) {
+        let Some(piece) = self.pieces.get_mut(chunk) else { return };
+        piece.foreign += 1;
+        if piece.foreign > 1 || !self.rules.idempotent {
+            return self.stop(End::Fatal { kind: TaskErrorKind::BadOutput, message });
+        }
+        if piece.running == 0 {
+            self.counts.retries += 1;
+            self.queue.push_front(chunk);
+        }
+    }
+
+    fn without_lambda(&mut self, chunk: ChunkId, kind: TaskErrorKind, message: String) {
+        if self.rules.caller == Caller::WhenStuck && kind == TaskErrorKind::Denied {
+            return self.stop(End::Fatal { kind, message });
+        }
+        self.no_lambda.get_or_insert(message);
+        self.again(chunk);
+    }
+
+    /// Two halves in its place: one of them holds what kills a worker, and the other is done soon.
+    fn split(&mut self, chunk: ChunkId) {
+        let Some(piece) = self.pieces.get_mut(chunk) else { return };
+        piece.settled = true;
+        let (from, to, timeouts) = (piece.items.start, piece.items.end, piece.timeouts);
+        let middle = from + (to - from) / 2;
+        self.counts.splits += 1;
+        for half in [middle..to, from..middle] {
+            let id = self.piece(half);
+            if let Some(piece) = self.pieces.get_mut(id) {
+                piece.timeouts = timeouts;
+            }
+            self.queue.push_front(id);
+        }
+    }
+
+    fn fail(&mut self, chunk: ChunkId, kind: TaskErrorKind, message: String) {
+        let Some(piece) = self.pieces.get_mut(chunk) else { return };
+        piece.settled = true;
+        self.open_items -= piece.items.len();
+        self.failed_items += piece.items.len();
+        let attempts = piece.tries;
+        self.failures.push(Failure { items: piece.items.clone(), attempts, kind, message });
+        self.weigh();
+    }
+
+    /// Full jitter: somewhere between nothing and twice the last wait.
+    fn backoff(&mut self, chunk: ChunkId) -> Duration {
+        let tries = self.pieces.get(chunk).map_or(1, |piece| piece.tries);
+        let most = BACKOFF * 2_u32.saturating_pow(tries.min(8));
+        most.mul_f64(self.fraction())
+    }
+
+    /// `SplitMix64`, between 0 and 1.
+    fn fraction(&mut self) -> f64 {
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let high = u32::try_from((z ^ (z >> 31)) >> 32).unwrap_or(0);
+        f64::from(high) / f64::from(u32::MAX)
+    }
+}
+
+/// What an attempt's end says about the room there is.
+fn tell(window: &mut Window, now: Duration, ended: &Ended) {
+    match ended {
+        Ended::Throttled { cause: Throttle::Concurrency, retry_after } => window.full(now, *retry_after),
+        Ended::Throttled { cause: Throttle::Rate, retry_after } => window.too_fast(now, *retry_after),
+        Ended::OutOfFiles => window.out_of_files(),
+        Ended::Lost(_) | Ended::NoLambda { .. } | Ended::TooLarge(_) => window.gone(),
+        _ => window.answered(),
+    }
+}

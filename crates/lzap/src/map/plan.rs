@@ -1,0 +1,257 @@
+//! Whether a map goes to other Lambdas, and in which chunks: numbers in, ranges and a reason out.
+//!
+//! Pure. Costs are seconds; how they were measured is in `drive.rs`.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::options::Chunk;
+
+/// What one invocation costs beside its work, until measured.
+pub(crate) const OVERHEAD: Duration = Duration::from_millis(25);
+/// A chunk should take ten times the overhead: then nine tenths of the time is work. Below 100 ms, Lambda's limit of
+/// ten requests a second for each environment would count.
+const OVERHEADS: f64 = 10.0;
+const SHORTEST_CHUNK: f64 = 0.2;
+const LONGEST_CHUNK: f64 = 10.0;
+/// What a caller sends, in bytes a second: base64 and JSON included.
+const BANDWIDTH: f64 = 60e6;
+/// A payload's budget: 6 MB less what base64 and the envelope take.
+pub(crate) const INLINE_BYTES: usize = 4 * 1024 * 1024;
+/// More chunks than this are a job for another engine.
+pub(crate) const MOST_CHUNKS: usize = 10_000;
+
+/// What is known before the first invocation.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    /// Items still to do.
+    pub(crate) items: usize,
+    /// Seconds of one item; none when nothing was measured.
+    pub(crate) item_secs: Option<f64>,
+    /// Bytes of all items.
+    pub(crate) bytes: usize,
+    /// What this process can compute at once.
+    pub(crate) cores: usize,
+    /// One invocation's cost beside its work.
+    pub(crate) overhead: Duration,
+    /// The most invocations at once.
+    pub(crate) limit: usize,
+}
+
+/// Where the work is done, and why there.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Plan {
+    pub(crate) remote: bool,
+    pub(crate) chunks: Vec<Range<usize>>,
+    pub(crate) reason: String,
+}
+
+/// Whether the caller leaves the choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Either,
+    Remote,
+    Here,
+}
+
+/// Decides. `bytes_of` says how large a range of items is.
+pub(crate) fn plan(
+    facts: &Facts,
+    chunk: Chunk,
+    place: Place,
+    bytes_of: impl Fn(&Range<usize>) -> usize,
+) -> Plan {
+    let here = |reason: String| Plan {
+        remote: false,
+        chunks: even(facts.items, (facts.cores * 4).min(facts.items)),
+        reason,
+    };
+    if facts.items == 0 {
+        return here("there is nothing to do".to_owned());
+    }
+    if place == Place::Here {
+        return here("no Lambda is to be invoked".to_owned());
+    }
+    let work = facts.item_secs.map(|secs| secs * count(facts.items));
+    if let (Place::Either, Some(work)) = (place, work) {
+        let alone = work / count(facts.cores);
+        let away = 2.0 * facts.overhead.as_secs_f64() + count(facts.bytes) / BANDWIDTH;
+        if alone <= away {
+            return here(format!("{} of work here, and sending it would take {}", shown(alone), shown(away)));
+        }
+    }
+    let target = (OVERHEADS * facts.overhead.as_secs_f64()).clamp(SHORTEST_CHUNK, LONGEST_CHUNK);
+    let (sizes, why) = match (chunk, work) {
+        (Chunk::Items(size), _) => (by_count(facts.items, size.max(1)), "chunks as asked for".to_owned()),
+        (Chunk::Bytes(size), _) => {
+            (by_bytes(facts.items, size.max(1), &bytes_of), "chunks as asked for".to_owned())
+        }
+        (Chunk::Auto, Some(work)) => {
+            let chunks = ceil(work / target).clamp(1, facts.items);
+            let why = format!("{} of work, in chunks of about {}", shown(work), shown(work / count(chunks)));
+            (guided(facts.items, chunks, facts.limit), why)
+        }
+        (Chunk::Auto, None) => {
+            let chunks = facts.items.min(facts.limit);
+            (even(facts.items, chunks), "one chunk for each invocation that may run at once".to_owned())
+        }
+    };
+    let chunks = sizes.into_iter().flat_map(|range| fit(range, INLINE_BYTES, &bytes_of)).collect();
+    Plan { remote: true, chunks, reason: why }
+}
+
+/// `chunks` ranges whose lengths differ by one at most.
+fn even(items: usize, chunks: usize) -> Vec<Range<usize>> {
+    let chunks = chunks.max(1);
+    (0..chunks)
+        .map(|n| n * items / chunks..(n + 1) * items / chunks)
+        .filter(|range| !range.is_empty())
+        .collect()
+}
+
+fn by_count(items: usize, size: usize) -> Vec<Range<usize>> {
+    (0..items).step_by(size).map(|from| from..(from + size).min(items)).collect()
+}
+
+fn by_bytes(items: usize, size: usize, bytes_of: &impl Fn(&Range<usize>) -> usize) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
+    let mut from = 0;
+    for item in 0..items {
+        if item > from && bytes_of(&(from..item + 1)) > size {
+            ranges.push(from..item);
+            from = item;
+        }
+    }
+    if from < items {
+        ranges.push(from..items);
+    }
+    ranges
+}
+
+/// Equal chunks when all of them run at once. Else large ones first and small ones last, so that the end is short: each
+/// is its share of what is left, in two rounds, and never smaller than half of an equal one.
+fn guided(items: usize, chunks: usize, limit: usize) -> Vec<Range<usize>> {
+    if chunks <= limit {
+        return even(items, chunks);
+    }
+    let smallest = (items / chunks / 2).max(1);
+    let largest = (items / chunks * 2).max(1);
+    let mut ranges = Vec::with_capacity(chunks);
+    let mut from = 0;
+    while from < items {
+        let share = ((items - from) / (2 * limit)).clamp(smallest, largest);
+        ranges.push(from..(from + share).min(items));
+        from += share;
+    }
+    ranges
+}
+
+/// Halved until each half fits, or is one item.
+fn fit(range: Range<usize>, most: usize, bytes_of: &impl Fn(&Range<usize>) -> usize) -> Vec<Range<usize>> {
+    if range.len() <= 1 || bytes_of(&range) <= most {
+        return vec![range];
+    }
+    let middle = range.start + range.len() / 2;
+    let mut halves = fit(range.start..middle, most, bytes_of);
+    halves.extend(fit(middle..range.end, most, bytes_of));
+    halves
+}
+
+/// Seconds, for people.
+pub(crate) fn shown(secs: f64) -> String {
+    match secs {
+        s if s < 0.001 => format!("{:.0} µs", s * 1e6),
+        s if s < 1.0 => format!("{:.0} ms", s * 1e3),
+        s => format!("{s:.1} s"),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "numbers of items and bytes: 53 bits are enough for a plan")]
+fn count(n: usize) -> f64 {
+    n as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "positive, and saturating is right"
+)]
+fn ceil(n: f64) -> usize {
+    n.ceil() as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn facts() -> impl Strategy<Value = Facts> {
+        (0..5000_usize, prop::option::of(1e-7..5.0_f64), 0..100_usize, 1..8_usize, 1..1000_usize).prop_map(
+            |(items, item_secs, size, cores, limit)| Facts {
+                items,
+                item_secs,
+                bytes: items * size,
+                cores,
+                overhead: OVERHEAD,
+                limit,
+            },
+        )
+    }
+
+    fn chunk() -> impl Strategy<Value = Chunk> {
+        prop_oneof![
+            Just(Chunk::Auto),
+            (0..100_usize).prop_map(Chunk::Items),
+            (0..10_000_usize).prop_map(Chunk::Bytes),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_item_is_in_exactly_one_chunk_and_in_order(
+            facts in facts(),
+            chunk in chunk(),
+            place in prop_oneof![Just(Place::Either), Just(Place::Remote), Just(Place::Here)],
+            size in 1..3_000_000_usize,
+        ) {
+            let plan = plan(&facts, chunk, place, |range| range.len() * size);
+            let all: Vec<usize> = plan.chunks.iter().cloned().flatten().collect();
+            prop_assert_eq!(all, (0..facts.items).collect::<Vec<_>>());
+            prop_assert!(plan.chunks.iter().all(|range| !range.is_empty()));
+            if plan.remote {
+                let fits = |range: &Range<usize>| range.len() == 1 || range.len() * size <= INLINE_BYTES;
+                prop_assert!(plan.chunks.iter().all(fits));
+            }
+        }
+    }
+
+    fn decide(items: usize, item_secs: f64, bytes: usize) -> Plan {
+        let facts =
+            Facts { items, item_secs: Some(item_secs), bytes, cores: 2, overhead: OVERHEAD, limit: 900 };
+        plan(&facts, Chunk::Auto, Place::Either, |range| range.len() * bytes / items)
+    }
+
+    #[test]
+    fn what_is_cheaper_here_stays_here_and_says_why() {
+        let sums = decide(1000, 5e-6, 800_000);
+        assert!(!sums.remote);
+        assert_eq!(sums.reason, "2 ms of work here, and sending it would take 63 ms");
+    }
+
+    #[test]
+    fn what_costs_more_is_spread_over_as_many_as_it_is_worth() {
+        let spectra = decide(1000, 0.02, 800_000);
+        assert!(spectra.remote);
+        assert_eq!(spectra.chunks.len(), 80);
+        assert_eq!(spectra.reason, "20.0 s of work, in chunks of about 250 ms");
+    }
+
+    #[test]
+    fn with_more_chunks_than_room_the_last_ones_are_small() {
+        let facts =
+            Facts { items: 10_000, item_secs: Some(0.1), bytes: 0, cores: 1, overhead: OVERHEAD, limit: 10 };
+        let chunks = plan(&facts, Chunk::Auto, Place::Either, |_| 0).chunks;
+        assert_eq!(chunks[0].len() > chunks[chunks.len() - 2].len(), true);
+    }
+}

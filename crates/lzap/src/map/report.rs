@@ -1,0 +1,171 @@
+//! What a map did, and what it cost.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::ops::Range;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::machine::Counts;
+
+/// Dollars for one GB-second, by architecture: us-east-1, first tier.
+///
+/// AWS: <https://aws.amazon.com/lambda/pricing/> (read 2026-11).
+const GB_SECOND: (f64, f64) = (0.000_016_666_7, 0.000_013_333_4);
+/// Dollars for one request.
+const REQUEST: f64 = 0.000_000_2;
+
+/// What a map did. Serializable, so that a page or a log can show it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct MapReport {
+    /// Its id: the `job` of its workers' log lines (`lzap tail --job ID`).
+    pub job: String,
+    /// Whether other Lambdas were to be used.
+    pub remote: bool,
+    /// Why the work was planned so.
+    pub reason: String,
+    /// Items of the input.
+    pub items: usize,
+    /// Items with a result or an error.
+    pub done: usize,
+    /// Chunks, after all splitting.
+    pub chunks: usize,
+    /// Attempts of all chunks.
+    pub attempts: usize,
+    /// Attempts in this process.
+    pub here: usize,
+    /// Invocations that Lambda had no room for; they cost nothing.
+    pub throttles: usize,
+    /// Attempts after a lost connection or a dead worker.
+    pub retries: usize,
+    /// Chunks that were cut in two because they killed a worker, or were too large.
+    pub splits: usize,
+    /// Second invocations of slow chunks.
+    pub hedges: usize,
+    /// Of these, how many answered first.
+    pub hedges_won: usize,
+    /// Answers to chunks that were answered already.
+    pub duplicates: usize,
+    /// Workers that Lambda started for this map.
+    pub cold_starts: usize,
+    /// Different environments that answered.
+    pub workers: usize,
+    /// Bytes of all events sent.
+    pub bytes_up: usize,
+    /// Bytes of all answers.
+    pub bytes_down: usize,
+    /// Payloads that went through S3.
+    pub spilled: usize,
+    /// Seconds from the first item to the last result.
+    pub wall_secs: f64,
+    /// Seconds that the items took, all workers together: what one core would have needed.
+    pub work_secs: f64,
+    /// Milliseconds of chunks, as the caller saw them: half took less.
+    pub p50_ms: f64,
+    /// 95 % took less.
+    pub p95_ms: f64,
+    /// The slowest.
+    pub max_ms: f64,
+    /// What the workers are billed for: memory times time.
+    pub gb_seconds: f64,
+    /// The same and the requests, in dollars (us-east-1, without free tier; the caller's own time is not in it).
+    pub dollars: f64,
+    /// Why Lambda was given up for the rest, if it was.
+    pub gave_up: Option<String>,
+    /// One entry for each attempt that answered.
+    pub timeline: Vec<Span>,
+}
+
+/// One answered attempt.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Span {
+    /// The chunk.
+    pub chunk: usize,
+    /// Its items.
+    pub items: Range<usize>,
+    /// Which environment: `here` is the caller.
+    pub worker: String,
+    /// Milliseconds since the map began.
+    pub start_ms: f64,
+    /// The same.
+    pub end_ms: f64,
+    /// Milliseconds of work in it.
+    pub work_ms: f64,
+    /// The environment's first chunk.
+    pub cold: bool,
+    /// Not the chunk's first attempt.
+    pub retry: bool,
+    /// Whether its results were used.
+    pub used: bool,
+}
+
+impl MapReport {
+    /// How many times faster than one core doing everything: work by wall time.
+    pub fn speed_up(&self) -> f64 {
+        if self.wall_secs > 0.0 { self.work_secs / self.wall_secs } else { 1.0 }
+    }
+
+    pub(crate) fn answered(&mut self, span: Span, memory_mb: u32) {
+        self.cold_starts += usize::from(span.cold);
+        self.work_secs += if span.used { span.work_ms / 1e3 } else { 0.0 };
+        if span.worker != HERE {
+            // Lambda bills each begun millisecond.
+            let gb_seconds = span.work_ms.ceil() / 1e3 * f64::from(memory_mb) / 1024.0;
+            self.gb_seconds += gb_seconds;
+            self.dollars += gb_seconds * gb_second() + REQUEST;
+        }
+        self.timeline.push(span);
+    }
+
+    pub(crate) fn close(&mut self, wall: Duration, counts: Counts, chunks: usize) {
+        self.wall_secs = wall.as_secs_f64();
+        self.chunks = chunks;
+        (self.attempts, self.here, self.throttles) = (counts.attempts, counts.here, counts.throttles);
+        (self.retries, self.splits, self.duplicates) = (counts.retries, counts.splits, counts.duplicates);
+        (self.hedges, self.hedges_won) = (counts.hedges, counts.hedges_won);
+        let workers = self.timeline.iter().map(|span| span.worker.as_str()).filter(|worker| *worker != HERE);
+        self.workers = workers.collect::<BTreeSet<_>>().len();
+        let mut times: Vec<f64> = self.timeline.iter().map(|span| span.end_ms - span.start_ms).collect();
+        times.sort_by(f64::total_cmp);
+        let at = |percent: usize| times.get((times.len() * percent / 100).min(times.len().saturating_sub(1)));
+        (self.p50_ms, self.p95_ms) = (at(50).copied().unwrap_or(0.0), at(95).copied().unwrap_or(0.0));
+        self.max_ms = times.last().copied().unwrap_or(0.0);
+    }
+}
+
+/// The caller itself, as a worker.
+pub(crate) const HERE: &str = "here";
+
+fn gb_second() -> f64 {
+    if env::consts::ARCH == "aarch64" { GB_SECOND.1 } else { GB_SECOND.0 }
+}
+
+/// How far a map is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Items with a result or an error.
+    pub done: usize,
+    /// All items.
+    pub items: usize,
+    /// Items that failed.
+    pub failed: usize,
+    /// Invocations that Lambda had no room for.
+    pub throttles: usize,
+    /// Since the map began.
+    pub elapsed: Duration,
+    /// What the workers have cost so far.
+    pub dollars: f64,
+}
+
+impl Progress {
+    /// How long it will still take at this pace; none before the first result.
+    #[expect(clippy::cast_precision_loss, reason = "a share of the items")]
+    pub fn remaining(&self) -> Option<Duration> {
+        let share = self.items.saturating_sub(self.done) as f64 / self.done as f64;
+        (self.done > 0).then(|| self.elapsed.mul_f64(share))
+    }
+}

@@ -1,0 +1,534 @@
+//! From a map's settings to its results: write the items, try a few, plan, drive, collect.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::mpsc;
+
+use super::carry::{Answer, Job};
+use super::chunk::{self, ItemFailure, Joined, Work};
+use super::drive::{Drive, Sink, now};
+use super::machine::{End, Failure, Machine, Rules};
+use super::options::{Caller, Chunk, OnError, Options};
+use super::output::{Explanation, ItemError, MapError, MapOutput, MapStream};
+use super::plan::{self, Facts, Place, Plan};
+use super::report::{MapReport, Progress};
+use super::{Listener, Map};
+use crate::codec::{Encoded, compressible, read_items};
+use crate::engine::{Carrier, shared};
+use crate::task::context::{self, now_ms};
+use crate::task::error::TaskErrorKind;
+use crate::task::job::fresh_id;
+use crate::task::{Body, Task};
+
+/// How long the first items may take before the rest is planned, and how many they are at most.
+const PROBE: Duration = Duration::from_millis(20);
+const PROBED: usize = 32;
+
+impl<I, O> Map<I, O>
+where
+    I: Serialize + DeserializeOwned + Send + 'static,
+    O: Serialize + DeserializeOwned + Send + 'static,
+{
+    /// Runs it: the values, in the order of the items.
+    ///
+    /// Costs: one `lambda:Invoke` and the worker's time for each chunk; [`MapReport::dollars`] sums them up.
+    ///
+    /// # Errors
+    /// The first item that failed, or why the map could not be run.
+    pub async fn values(self) -> Result<Vec<O>, MapError> {
+        let output = self.run().await?;
+        let report = output.report.clone();
+        output.into_values().map_err(|error| MapError::of_item(error, report))
+    }
+
+    /// Runs it: a result for each item, and the report.
+    ///
+    /// # Errors
+    /// With [`OnError::FailFast`] the first item that failed, or the end of the time; else why the map could not be run,
+    /// or too many failures for [`OnError::Tolerate`].
+    pub async fn run(self) -> Result<MapOutput<O>, MapError> {
+        let mut prepared = self.prepare(None)?;
+        let mut sink = Collect::new(&prepared.job);
+        let listener = prepared.listener.take();
+        let (report, end) = prepared.go(&mut Told { sink: &mut sink, listener }).await;
+        let results = sink.results.into_iter().enumerate();
+        let results: Vec<_> = results
+            .map(|(index, result)| result.unwrap_or_else(|| Err(untried(index, end.as_ref()))))
+            .collect();
+        let tried =
+            |result: &Result<O, ItemError>| result.as_ref().err().filter(|error| error.attempts > 0).cloned();
+        conclude(end, prepared.options.on_error, results.iter().find_map(tried).as_ref(), &report)?;
+        Ok(MapOutput { results, report })
+    }
+
+    /// Runs it, and joins the values in the order of the items: within each worker first, so that one value travels
+    /// for each chunk, then here. The order is kept, the grouping isn't: `join` must not care about it (sums of floats
+    /// do, in their last digits).
+    ///
+    /// ```
+    /// #[lzap::task]
+    /// fn length(text: String) -> Result<u64, String> {
+    ///     Ok(text.len() as u64)
+    /// }
+    ///
+    /// #[lzap::task]
+    /// fn add(a: u64, b: u64) -> Result<u64, String> {
+    ///     Ok(a + b)
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), lzap::MapError> {
+    /// let texts = ["a", "bc", "def"].map(str::to_owned);
+    /// assert_eq!(length.map(texts).reduce(add).await?, Some(6));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`run`](Self::run); and when joining fails. Items that failed are left out with `Collect` and `Tolerate`.
+    pub async fn reduce(self, join: Task<(O, O), O>) -> Result<Option<O>, MapError> {
+        let mut prepared = self.prepare(Some(join))?;
+        let codec = prepared.job.items.codec;
+        let mut sink = Partial { parts: Vec::new(), read: None, failed: Vec::new(), codec };
+        let listener = prepared.listener.take();
+        let (report, end) = prepared.go(&mut Told { sink: &mut sink, listener }).await;
+        sink.failed.sort_by_key(|error| error.index);
+        conclude(end, prepared.options.on_error, sink.failed.first(), &report)?;
+        sink.parts.sort_by_key(|(start, _)| *start);
+        let mut joined: Option<O> = None;
+        for (_, part) in sink.parts {
+            joined = Some(match joined {
+                None => part,
+                Some(left) => join.guarded((left, part)).await.map_err(MapError::from)?,
+            });
+        }
+        Ok(joined)
+    }
+
+    /// Runs it in the background: each item's index and result as soon as it is there, in no order. An error ends it.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn stream(self) -> MapStream<O> {
+        let (sender, results) = mpsc::unbounded_channel();
+        let prepared = self.prepare(None);
+        let runner = tokio::spawn(async move {
+            let ended = match prepared {
+                Ok(mut prepared) => {
+                    let codec = prepared.job.items.codec;
+                    let mut sink = Forward { sender: sender.clone(), read: Vec::new(), codec };
+                    let listener = prepared.listener.take();
+                    let (report, end) = prepared.go(&mut Told { sink: &mut sink, listener }).await;
+                    conclude(end, prepared.options.on_error, None, &report)
+                }
+                Err(error) => Err(error),
+            };
+            if let Err(error) = ended {
+                // The receiver may be gone.
+                let _ = sender.send(Err(error));
+            }
+        });
+        MapStream { results, runner }
+    }
+
+    /// What it would do. Invokes nothing; with [`Chunk::Auto`] the first items are run here for up to 20 ms, to see what
+    /// they cost.
+    ///
+    /// # Errors
+    /// When the items can't be written, or the task isn't registered.
+    pub async fn explain(self) -> Result<Explanation, MapError> {
+        let mut prepared = self.prepare(None)?;
+        let mut sink = Collect::<O>::new(&prepared.job);
+        let mut report = prepared.report();
+        prepared.probe(&mut sink, &mut report).await;
+        let plan = prepared.plan();
+        Ok(Explanation {
+            remote: plan.remote,
+            reason: plan.reason,
+            items: prepared.job.items.len() - prepared.job.offset,
+            chunks: plan.chunks.iter().map(ExactSizeIterator::len).collect(),
+            bytes: prepared.job.items.bytes_of(&(0..prepared.job.items.len())),
+        })
+    }
+
+    /// Writes the items, and checks all that can be checked before anything is sent.
+    fn prepare(self, join: Option<Task<(O, O), O>>) -> Result<Prepared, MapError> {
+        let Self { task, items, options, listener } = self;
+        let shared = shared();
+        shared.check(task.name())?;
+        if let Some(join) = join {
+            shared.check(join.name())?;
+        }
+        let mut encoded = Encoded::new(options.codec);
+        for (index, item) in items.into_iter().enumerate() {
+            encoded.push(&item).map_err(|why| {
+                let why = format!("item {index} of task `{}` can't be written: {why}", task.name());
+                MapError { item: Some(index), ..MapError::new(TaskErrorKind::BadInput, why) }
+            })?;
+        }
+        let here = now();
+        let context = context::current();
+        let left = context.deadline_ms.map(|end| Duration::from_millis(end.saturating_sub(now_ms())));
+        let time = [left, options.time].into_iter().flatten().min();
+        let remote = matches!(shared.engine, Carrier::Remote(_));
+        // Under `cargo run`, asynchronous items wait side by side, as they would in other Lambdas.
+        let side_by_side = if remote || matches!(task.body, Body::Plain(_)) { 1 } else { chunk::cores() * 4 };
+        let job = Job {
+            id: fresh_id(),
+            shared,
+            task: Arc::new(task),
+            reduce: join.map(|join| Arc::new(join) as _),
+            lz4: compressible(encoded.slice(&(0..encoded.len()))),
+            items: encoded,
+            offset: 0,
+            spill: options.spill,
+            depth: context::next_depth()?,
+            deadline: time.map(|time| here + time),
+            cores: chunk::cores(),
+        };
+        Ok(Prepared {
+            job,
+            options,
+            listener,
+            idempotent: task.idempotent,
+            side_by_side,
+            began: here,
+            item_secs: None,
+        })
+    }
+}
+
+/// A map that is ready to run, its types forgotten.
+struct Prepared {
+    job: Job,
+    options: Options,
+    listener: Option<Listener>,
+    idempotent: bool,
+    side_by_side: usize,
+    began: Duration,
+    /// What an item costs, once some were run.
+    item_secs: Option<f64>,
+}
+
+impl Prepared {
+    /// Runs all of it; the sink has what came.
+    async fn go(&mut self, sink: &mut dyn Sink) -> (MapReport, Option<End>) {
+        let mut report = self.report();
+        if self.probe(sink, &mut report).await > 0 && self.options.on_error == OnError::FailFast {
+            return (report, Some(End::Failed));
+        }
+        let plan = self.plan();
+        (report.remote, report.reason) = (plan.remote, plan.reason);
+        if plan.chunks.len() > plan::MOST_CHUNKS {
+            let message = format!(
+                "{} chunks are more than the {} that one call may invoke: take larger chunks, or cut the input",
+                plan.chunks.len(),
+                plan::MOST_CHUNKS
+            );
+            return (report, Some(End::Fatal { kind: TaskErrorKind::TooLarge, message }));
+        }
+        let machine = Machine::new(self.rules(plan.remote), &plan.chunks);
+        let done = self.job.offset;
+        let mut drive = Drive {
+            job: &self.job,
+            machine,
+            report,
+            began: self.began,
+            items: self.job.items.len(),
+            done,
+            failed: 0,
+            max_cost: self.options.max_cost,
+        };
+        let end = drive.run(sink).await;
+        let (report, done) = (drive.report, drive.done);
+        if done > 0 {
+            self.job.shared.learned.learn(self.job.task.name(), report.work_secs / count(done));
+        }
+        (report, end)
+    }
+
+    fn report(&self) -> MapReport {
+        MapReport { job: self.job.id.clone(), items: self.job.items.len(), ..MapReport::default() }
+    }
+
+    fn is_remote(&self) -> bool {
+        matches!(self.job.shared.engine, Carrier::Remote(_)) && self.options.caller != Caller::Alone
+    }
+
+    /// Runs the first items here, when what they cost decides where the rest goes: how many of them failed.
+    async fn probe(&mut self, sink: &mut dyn Sink, report: &mut MapReport) -> usize {
+        self.item_secs = self.job.shared.learned.item_secs(self.job.task.name());
+        let asked = self.options.caller == Caller::Helps && self.options.chunk == Chunk::Auto;
+        if !asked || !self.is_remote() || self.job.items.len() == 0 {
+            return 0;
+        }
+        let items = self.job.items.len().min(PROBED);
+        let began = Instant::now();
+        let work = Work {
+            codec: self.job.items.codec,
+            bytes: self.job.items.slice(&(0..items)).to_vec(),
+            items,
+            until: Some(began + PROBE),
+            cores: 1,
+        };
+        // What is wrong here is wrong in every worker; the map itself finds it out, and says so.
+        let Ok((results, items)) = chunk::compute(&*self.job.task, self.job.reduce.as_deref(), work).await
+        else {
+            return 0;
+        };
+        let took = began.elapsed().as_secs_f64();
+        let answer =
+            Answer { results, items, work_ms: took * 1e3, cold: false, memory_mb: 0, worker: String::new() };
+        let Ok(failed) = sink.read(&answer) else { return 0 };
+        sink.take(0..items);
+        self.job.offset = items;
+        self.item_secs = (items > 0).then(|| took / count(items));
+        report.work_secs = took;
+        failed
+    }
+
+    fn plan(&self) -> Plan {
+        let rest = self.job.offset..self.job.items.len();
+        let place = match self.options.caller {
+            _ if !self.is_remote() => Place::Here,
+            Caller::WhenStuck => Place::Remote,
+            _ if self.options.chunk != Chunk::Auto => Place::Remote,
+            _ => Place::Either,
+        };
+        let learned = &self.job.shared.learned;
+        let facts = Facts {
+            items: rest.len(),
+            item_secs: self.item_secs,
+            bytes: self.job.items.bytes_of(&rest),
+            cores: self.job.cores.max(self.side_by_side),
+            overhead: Duration::from_secs_f64(learned.overhead_secs()),
+            limit: self.options.limit,
+        };
+        let shift = self.job.offset;
+        let bytes_of =
+            |range: &Range<usize>| self.job.items.bytes_of(&(range.start + shift..range.end + shift));
+        plan::plan(&facts, self.options.chunk, place, bytes_of)
+    }
+
+    fn rules(&self, remote: bool) -> Rules {
+        Rules {
+            limit: self.options.limit,
+            attempts: self.options.attempts,
+            idempotent: self.idempotent,
+            hedge: self.options.hedge,
+            on_error: self.options.on_error,
+            caller: if remote { self.options.caller } else { Caller::Alone },
+            cores: if remote { 1 } else { self.side_by_side },
+            deadline: self.job.deadline,
+            seed: now_ms(),
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a number of items")]
+fn count(items: usize) -> f64 {
+    items as f64
+}
+
+/// An item that was not reached.
+fn untried(index: usize, end: Option<&End>) -> ItemError {
+    let why = match end {
+        Some(End::Deadline) => "the time was over before it was done",
+        Some(End::Cost) => "the money was spent before it was done",
+        _ => "the map ended before it was done",
+    };
+    ItemError { index, attempts: 0, kind: TaskErrorKind::TimedOut, message: why.to_owned() }
+}
+
+/// Whether a map that ended like this has a result.
+fn conclude(
+    end: Option<End>,
+    on_error: OnError,
+    first: Option<&ItemError>,
+    report: &MapReport,
+) -> Result<(), MapError> {
+    let whole = on_error == OnError::FailFast;
+    let error = match end {
+        None => return Ok(()),
+        Some(End::Deadline | End::Cost) if !whole => return Ok(()),
+        Some(End::Deadline) => MapError::new(
+            TaskErrorKind::TimedOut,
+            format!(
+                "the time was over after {} of {} items: allow more with `.deadline(…)`, take what there is with                  `.on_error(OnError::Collect)`, or make it a job",
+                report.done, report.items
+            ),
+        ),
+        Some(End::Cost) => MapError::new(
+            TaskErrorKind::TimedOut,
+            format!(
+                "the workers had cost ${:.4} after {} of {} items",
+                report.dollars, report.done, report.items
+            ),
+        ),
+        Some(End::Fatal { kind, message }) => MapError::new(kind, message),
+        Some(End::Failed) => match first {
+            Some(error) => return Err(MapError::of_item(error.clone(), report.clone())),
+            None => MapError::new(TaskErrorKind::Failed, "too many items failed"),
+        },
+    };
+    Err(error.with_report(report.clone()))
+}
+
+/// A sink, and who wants to know how far it is.
+struct Told<'a, S> {
+    sink: &'a mut S,
+    listener: Option<Listener>,
+}
+
+impl<S: Sink> Sink for Told<'_, S> {
+    fn read(&mut self, answer: &Answer) -> Result<usize, String> {
+        self.sink.read(answer)
+    }
+
+    fn take(&mut self, items: Range<usize>) {
+        self.sink.take(items);
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.sink.fail(failure);
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        if let Some(listener) = &self.listener {
+            listener(progress);
+        }
+    }
+}
+
+/// A chunk's results, before it is known whether they count.
+type Read<O> = Vec<Result<O, ItemFailure>>;
+
+fn read_results<O: DeserializeOwned>(
+    codec: crate::Codec,
+    answer: &Answer,
+) -> Result<(Read<O>, usize), String> {
+    let results: Read<O> = read_items(codec, &answer.results, answer.items)?;
+    let failed = results.iter().filter(|result| result.is_err()).count();
+    Ok((results, failed))
+}
+
+fn item_error(index: usize, failure: ItemFailure) -> ItemError {
+    ItemError { index, attempts: 1, kind: failure.kind, message: failure.message }
+}
+
+fn failed_items(failure: &Failure) -> impl Iterator<Item = ItemError> {
+    failure.items.clone().map(|index| ItemError {
+        index,
+        attempts: failure.attempts,
+        kind: failure.kind,
+        message: failure.message.clone(),
+    })
+}
+
+/// Keeps every result in its place.
+struct Collect<O> {
+    results: Vec<Option<Result<O, ItemError>>>,
+    read: Read<O>,
+    codec: crate::Codec,
+}
+
+impl<O> Collect<O> {
+    fn new(job: &Job) -> Self {
+        let mut results = Vec::new();
+        results.resize_with(job.items.len(), || None);
+        Self { results, read: Vec::new(), codec: job.items.codec }
+    }
+
+    fn put(&mut self, index: usize, result: Result<O, ItemError>) {
+        if let Some(place) = self.results.get_mut(index) {
+            *place = Some(result);
+        }
+    }
+}
+
+impl<O: DeserializeOwned + Send> Sink for Collect<O> {
+    fn read(&mut self, answer: &Answer) -> Result<usize, String> {
+        let failed;
+        (self.read, failed) = read_results(self.codec, answer)?;
+        Ok(failed)
+    }
+
+    fn take(&mut self, items: Range<usize>) {
+        for (index, result) in items.zip(std::mem::take(&mut self.read)) {
+            self.put(index, result.map_err(|failure| item_error(index, failure)));
+        }
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        for error in failed_items(&failure) {
+            self.put(error.index, Err(error));
+        }
+    }
+
+    fn progress(&mut self, _: &Progress) {}
+}
+
+/// Keeps one value for each chunk.
+struct Partial<O> {
+    parts: Vec<(usize, O)>,
+    read: Option<(Option<O>, Vec<(usize, ItemFailure)>)>,
+    failed: Vec<ItemError>,
+    codec: crate::Codec,
+}
+
+impl<O: DeserializeOwned + Send> Sink for Partial<O> {
+    fn read(&mut self, answer: &Answer) -> Result<usize, String> {
+        let Joined { value, failed } =
+            postcard::from_bytes(&answer.results).map_err(|error| format!("is no joined value: {error}"))?;
+        let value = value.map(|bytes| read_items::<O>(self.codec, &bytes, 1)).transpose()?;
+        let count = failed.len();
+        self.read = Some((value.and_then(|mut values| values.pop()), failed));
+        Ok(count)
+    }
+
+    fn take(&mut self, items: Range<usize>) {
+        let Some((value, failed)) = self.read.take() else { return };
+        self.parts.extend(value.map(|value| (items.start, value)));
+        let failed = failed.into_iter().map(|(index, failure)| item_error(items.start + index, failure));
+        self.failed.extend(failed);
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.failed.extend(failed_items(&failure));
+    }
+
+    fn progress(&mut self, _: &Progress) {}
+}
+
+/// Hands every result on.
+struct Forward<O> {
+    sender: mpsc::UnboundedSender<Result<(usize, Result<O, ItemError>), MapError>>,
+    read: Read<O>,
+    codec: crate::Codec,
+}
+
+impl<O: DeserializeOwned + Send> Sink for Forward<O> {
+    fn read(&mut self, answer: &Answer) -> Result<usize, String> {
+        let failed;
+        (self.read, failed) = read_results(self.codec, answer)?;
+        Ok(failed)
+    }
+
+    fn take(&mut self, items: Range<usize>) {
+        for (index, result) in items.zip(std::mem::take(&mut self.read)) {
+            // The receiver may be gone; then the map is about to end.
+            let _ = self.sender.send(Ok((index, result.map_err(|failure| item_error(index, failure)))));
+        }
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        for error in failed_items(&failure) {
+            let _ = self.sender.send(Ok((error.index, Err(error))));
+        }
+    }
+
+    fn progress(&mut self, _: &Progress) {}
+}

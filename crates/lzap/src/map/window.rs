@@ -1,0 +1,205 @@
+//! How many invocations may be in flight: found out, not configured.
+//!
+//! Pure. It starts at a guess and grows with each answer until Lambda refuses one; then it is as large as what Lambda
+//! did take at that moment, and grows by one each round. That measures the room there is instead of halving towards
+//! it: after a burst into a full account, the window is right when the last refusal is in. Refusals that are about the
+//! rate of requests slow the launches down and leave the window alone.
+
+use std::time::Duration;
+
+/// The first guess: below the ten that a new account may have it costs some refusals, above it a few rounds.
+const START: f64 = 64.0;
+/// What 1,024 file descriptors leave for connections.
+pub(crate) const MOST: usize = 900;
+/// Refused this long with nothing in flight: somebody else has all the room.
+const STUCK: Duration = Duration::from_secs(2);
+/// How often a stuck window looks again.
+const LOOK: Duration = Duration::from_secs(1);
+/// Waits between refusals with nothing in flight.
+const PAUSE: Duration = Duration::from_millis(25);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// The slowest pace that refusals for the rate lead to, and the first step towards it.
+const SLOWEST: Duration = Duration::from_millis(250);
+const FIRST_PACE: Duration = Duration::from_millis(2);
+
+/// The room for invocations, as far as it is known. Times are since an epoch of the owner's choice.
+#[derive(Clone, Debug)]
+pub(crate) struct Window {
+    size: f64,
+    /// In flight, of all maps that share the window.
+    in_flight: usize,
+    /// Nothing was refused yet: it may grow fast.
+    slow_start: bool,
+    /// Refusals since the last answer, and when the first of them came.
+    refused: Option<(u32, Duration)>,
+    /// No launch before.
+    not_before: Duration,
+    /// Between two launches.
+    pace: Duration,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self {
+            size: START,
+            in_flight: 0,
+            slow_start: true,
+            refused: None,
+            not_before: Duration::ZERO,
+            pace: Duration::ZERO,
+        }
+    }
+}
+
+/// Whether something may be sent now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    Now,
+    /// Not before.
+    At(Duration),
+    /// When something in flight has ended.
+    Later,
+}
+
+impl Window {
+    /// Whether one more may be sent.
+    pub(crate) fn room(&self, now: Duration) -> Room {
+        if self.in_flight >= self.size() {
+            Room::Later
+        } else if now < self.not_before {
+            Room::At(self.not_before)
+        } else {
+            Room::Now
+        }
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        // At least one, at most MOST: a small positive number.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and 900")]
+        let size = self.size as usize;
+        size.clamp(1, MOST)
+    }
+
+    /// Refused for so long that only others can be in the way.
+    pub(crate) fn is_stuck(&self, now: Duration) -> bool {
+        self.in_flight == 0 && self.refused.is_some_and(|(_, since)| now.saturating_sub(since) >= STUCK)
+    }
+
+    pub(crate) fn sent(&mut self, now: Duration) {
+        self.in_flight += 1;
+        if !self.pace.is_zero() {
+            self.not_before = now + self.pace;
+        }
+    }
+
+    /// An invocation was taken, however it went on.
+    pub(crate) fn answered(&mut self) {
+        self.gone();
+        self.refused = None;
+        self.size = (self.size + if self.slow_start { 1.0 } else { 1.0 / self.size }).min(most());
+        self.pace = self.pace * 9 / 10;
+        if self.pace < FIRST_PACE {
+            self.pace = Duration::ZERO;
+        }
+    }
+
+    /// Nothing is known about the room: the connection broke, or nobody waits any more.
+    pub(crate) fn gone(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    /// Refused because all environments are at work. What is still in flight is what there was room for.
+    pub(crate) fn full(&mut self, now: Duration, retry_after: Option<Duration>) {
+        self.gone();
+        self.slow_start = false;
+        self.size = self.size.min(count(self.in_flight).max(1.0));
+        let (times, since) = self.refused.unwrap_or((0, now));
+        self.refused = Some((times + 1, since));
+        if let Some(wait) = retry_after.filter(|wait| !wait.is_zero()) {
+            self.not_before = self.not_before.max(now + wait);
+        } else if self.in_flight == 0 {
+            let pause = (PAUSE * 2_u32.saturating_pow(times.min(8))).min(LONGEST_PAUSE);
+            self.not_before = now + if self.is_stuck(now) { LOOK } else { pause };
+        }
+    }
+
+    /// Refused because requests come too fast.
+    pub(crate) fn too_fast(&mut self, now: Duration, retry_after: Option<Duration>) {
+        self.gone();
+        self.pace = (self.pace * 2).clamp(FIRST_PACE, SLOWEST);
+        let (times, since) = self.refused.unwrap_or((0, now));
+        self.refused = Some((times + 1, since));
+        let wait = retry_after.filter(|wait| !wait.is_zero()).unwrap_or(self.pace);
+        self.not_before = self.not_before.max(now + wait);
+    }
+
+    /// This process can't hold so many connections.
+    pub(crate) fn out_of_files(&mut self) {
+        self.gone();
+        self.slow_start = false;
+        self.size = (count(self.in_flight) / 2.0).max(1.0);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "at most 900")]
+fn count(in_flight: usize) -> f64 {
+    in_flight as f64
+}
+
+fn most() -> f64 {
+    count(MOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_burst_into_a_full_account_ends_at_what_there_is_room_for() {
+        let mut window = Window::default();
+        (0..64).for_each(|_| window.sent(Duration::ZERO));
+        (0..54).for_each(|_| window.full(MS, None));
+        assert_eq!((window.size(), window.room(MS)), (10, Room::Later));
+        // A round of answers makes room for one more, as a look whether there is more.
+        (0..11).for_each(|_| {
+            window.answered();
+            window.sent(MS);
+        });
+        assert_eq!(window.size(), 11);
+    }
+
+    #[test]
+    fn a_window_that_is_refused_alone_is_stuck_after_two_seconds_and_looks_once_a_second() {
+        let mut window = Window::default();
+        let (mut now, mut looks) = (Duration::ZERO, 0);
+        while now < Duration::from_secs(12) {
+            match window.room(now) {
+                Room::Now => {
+                    window.sent(now);
+                    window.full(now, None);
+                    looks += 1;
+                }
+                Room::At(then) => now = then,
+                Room::Later => unreachable!("nothing is in flight"),
+            }
+        }
+        assert!(window.is_stuck(now));
+        assert!((14..24).contains(&looks), "{looks}");
+        window.sent(now);
+        window.answered();
+        assert!(!window.is_stuck(now));
+    }
+
+    #[test]
+    fn a_refusal_for_the_rate_slows_down_and_keeps_the_window() {
+        let mut window = Window::default();
+        window.sent(Duration::ZERO);
+        window.too_fast(Duration::ZERO, None);
+        assert_eq!((window.size(), window.room(Duration::ZERO)), (64, Room::At(2 * MS)));
+        window.sent(2 * MS);
+        window.too_fast(2 * MS, Some(Duration::from_secs(3)));
+        assert_eq!(window.room(2 * MS), Room::At(Duration::from_secs(3) + 2 * MS));
+    }
+}

@@ -1,0 +1,186 @@
+//! Jobs: spawned tasks whose state and result can be read by id.
+//!
+//! A record is one small JSON object, `{app}/{stage}/jobs/{id}.json`, written when the job is queued, when it runs and
+//! when it ends. Under `cargo run` the records are in memory.
+
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use lzap_wire::job::{JobRecord, State, is_id};
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use super::context::now_ms;
+use super::error::{TaskError, TaskErrorKind};
+use crate::codec::json;
+use crate::engine::shared;
+
+/// A spawned task's handle: its id is all there is to keep.
+///
+/// ```
+/// # use std::time::Duration;
+/// #[lzap::task]
+/// async fn report(year: u32) -> Result<String, String> {
+///     Ok(format!("the report of {year}"))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), lzap::TaskError> {
+/// let id = report.job(2026).await?.id().to_owned();
+/// // Later, perhaps in another request:
+/// let job = lzap::Job::<String>::find(&id)?;
+/// assert_eq!(job.wait(Duration::from_secs(10)).await?, "the report of 2026");
+/// # Ok(())
+/// # }
+/// ```
+pub struct Job<O> {
+    id: String,
+    output: PhantomData<fn() -> O>,
+}
+
+/// What a job's record says.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum JobState<O> {
+    /// AWS has taken it.
+    Queued,
+    /// It runs, or its Lambda died and Lambda's next attempt is due.
+    Running,
+    /// Its result.
+    Done(O),
+    /// Why it failed; Lambda may still try it again, and then it is running.
+    Failed(TaskError),
+}
+
+/// The record of a job that nobody has begun.
+pub(crate) fn queued(job: &str, task: &str) -> JobRecord {
+    JobRecord::queued(job, task, now_ms())
+}
+
+/// The next attempt begins.
+pub(crate) fn started(record: JobRecord) -> JobRecord {
+    JobRecord {
+        state: State::Running,
+        attempt: record.attempt + 1,
+        started_ms: Some(now_ms()),
+        ended_ms: None,
+        error: None,
+        ..record
+    }
+}
+
+/// The attempt is over.
+pub(crate) fn ended(record: JobRecord, result: Result<&RawValue, &TaskError>) -> JobRecord {
+    let record = JobRecord { ended_ms: Some(now_ms()), ..record };
+    match result {
+        Ok(value) => {
+            JobRecord { state: State::Done, result: serde_json::from_str(value.get()).ok(), ..record }
+        }
+        Err(error) => JobRecord { state: State::Failed, error: Some(error.to_failure()), ..record },
+    }
+}
+
+impl<O> Clone for Job<O> {
+    fn clone(&self) -> Self {
+        Self { id: self.id.clone(), output: PhantomData }
+    }
+}
+
+impl<O> fmt::Debug for Job<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("id", &self.id).finish()
+    }
+}
+
+impl<O> Job<O> {
+    pub(crate) fn fresh() -> Self {
+        Self { id: fresh_id(), output: PhantomData }
+    }
+
+    /// The id: 32 hex digits. `lzap invoke --job ID` shows the job too.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// A job by its id, which may come from a client. Nothing is read yet.
+    ///
+    /// # Errors
+    /// When `id` is not 32 hex digits.
+    pub fn find(id: &str) -> Result<Self, TaskError> {
+        if is_id(id) {
+            return Ok(Self { id: id.to_owned(), output: PhantomData });
+        }
+        Err(TaskError::new(TaskErrorKind::BadInput, "a job's id has 32 hex digits"))
+    }
+
+    pub(crate) async fn queued(&self, task: &str) -> Result<(), TaskError> {
+        shared().jobs.write(&self.id, &queued(&self.id, task)).await
+    }
+
+    /// Nobody will run it; whoever has the id is told so, if the record can be written.
+    pub(crate) async fn never_started(&self, task: &str, error: &TaskError) {
+        let record = ended(queued(&self.id, task), Err(error));
+        if let Err(error) = shared().jobs.write(&self.id, &record).await {
+            tracing::warn!(job = self.id, %error, "the job's record says `queued`, and it will never run");
+        }
+    }
+}
+
+impl<O: DeserializeOwned> Job<O> {
+    /// What the job's record says now: one `s3:GetObject`.
+    ///
+    /// # Errors
+    /// When there is no such record (it never was, or is older than seven days), or its result is of another type.
+    pub async fn state(&self) -> Result<JobState<O>, TaskError> {
+        let record = shared().jobs.read(&self.id).await?;
+        let Some(record) = record else {
+            let why = format!("no job `{}`: it never was, or is older than seven days", self.id);
+            return Err(TaskError::new(TaskErrorKind::Storage, why));
+        };
+        Ok(match record.state {
+            State::Queued => JobState::Queued,
+            State::Running => JobState::Running,
+            State::Done => {
+                let output = serde_json::from_value(record.result.unwrap_or_default()).map_err(|error| {
+                    let why = json::place(&error);
+                    TaskError::new(TaskErrorKind::BadOutput, format!("the result of job `{}` {why}", self.id))
+                })?;
+                JobState::Done(output)
+            }
+            State::Failed => {
+                let unknown = || TaskError::new(TaskErrorKind::Failed, "the record doesn't say why");
+                JobState::Failed(record.error.map_or_else(unknown, TaskError::from))
+            }
+        })
+    }
+
+    /// Looks until the job is done, failed or `patience` is over; from ten times a second down to once.
+    ///
+    /// # Errors
+    /// The job's failure; [`TaskErrorKind::TimedOut`] when it still runs.
+    pub async fn wait(&self, patience: Duration) -> Result<O, TaskError> {
+        let until = tokio::time::Instant::now() + patience;
+        let mut pause = Duration::from_millis(100);
+        loop {
+            match self.state().await? {
+                JobState::Done(output) => return Ok(output),
+                JobState::Failed(error) => return Err(error),
+                JobState::Queued | JobState::Running => {}
+            }
+            if tokio::time::Instant::now() + pause > until {
+                let why = format!("job `{}` is not done after {patience:?}", self.id);
+                return Err(TaskError::new(TaskErrorKind::TimedOut, why));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 3 / 2).min(Duration::from_secs(1));
+        }
+    }
+}
+
+/// 128 random bits in hex. Each `RandomState` has keys of its own, from the system's generator.
+pub(crate) fn fresh_id() -> String {
+    let half = || RandomState::new().hash_one(now_ms());
+    format!("{:016x}{:016x}", half(), half())
+}

@@ -1,0 +1,349 @@
+//! A Lambda in this process, with a limit and with faults: for tests of apps that map.
+//!
+//! ```
+//! use lzap::testing::{Cloud, Fault};
+//!
+//! #[lzap::task]
+//! async fn double(n: u32) -> Result<u32, String> {
+//!     Ok(2 * n)
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), lzap::MapError> {
+//! // Four at once, and the first attempt of each chunk loses its worker.
+//! let cloud = Cloud::new().task(double).limit(4).fault(|attempt| match attempt.number {
+//!     1 => Some(Fault::Reset),
+//!     _ => None,
+//! });
+//! let map = double.map(0..100).chunk(lzap::Chunk::Items(10)).caller(lzap::Caller::WhenStuck);
+//! let values = cloud.run(map.values()).await?;
+//! assert_eq!(values, (0..100).map(|n| 2 * n).collect::<Vec<_>>());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Everything but the network is real: events are written and read as JSON, workers find their task by name, and the
+//! planning, sending and trying again is what runs in Lambda.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::engine::{self, Carrier, Death, Engine, Memory, Outcome, Shared, Store, Throttle};
+use crate::task::Task;
+use crate::task::context::{millis, now_ms};
+use crate::task::error::TaskErrorKind;
+use crate::task::head::Event;
+use crate::task::registry::Registry;
+use crate::worker;
+
+/// What goes wrong with one invocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Refused for want of room: 429, `ConcurrentInvocationLimitExceeded`.
+    Throttle,
+    /// Refused for its rate: 429, `CallerRateLimitExceeded`.
+    TooFast,
+    /// The worker's process dies: `Runtime.ExitError`.
+    Crash,
+    /// The worker runs out of time.
+    Timeout,
+    /// It takes so much longer.
+    Slow(Duration),
+    /// The connection breaks before anything runs.
+    Refuse,
+    /// It runs, and the connection breaks before the answer.
+    Reset,
+    /// AWS answers 500.
+    Unavailable,
+    /// The answer is not a worker's.
+    Garbage,
+    /// The answer is another chunk's.
+    Foreign,
+    /// The answer is too large.
+    TooLarge,
+    /// 403: the role lacks `lambda:InvokeFunction`.
+    Denied,
+    /// AWS takes it for a loop.
+    Recursion,
+    /// Another build answers.
+    OtherBuild,
+    /// No file descriptor is left for the connection.
+    OutOfFiles,
+}
+
+/// An invocation, as a fault's rule sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// The task.
+    pub task: String,
+    /// The chunk's place in its map; none for a single task.
+    pub chunk: Option<usize>,
+    /// Items in it.
+    pub items: usize,
+    /// Attempts of the same data so far, this one counted, throttled ones not.
+    pub number: u32,
+    /// Invocations of any data so far, this one counted.
+    pub total: usize,
+}
+
+type Rule = Box<dyn Fn(&Attempt) -> Option<Fault> + Send + Sync>;
+
+/// A Lambda in this process.
+#[must_use = "it does nothing until something runs in it"]
+pub struct Cloud {
+    registry: Registry,
+    faults: Faults,
+    bucket: Option<Memory>,
+}
+
+impl fmt::Debug for Cloud {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cloud").field("tasks", &self.registry).finish_non_exhaustive()
+    }
+}
+
+impl Default for Cloud {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Cloud {
+    /// One without tasks, with room for a thousand, without faults and without a bucket.
+    pub fn new() -> Self {
+        let faults = Faults {
+            limit: 1000,
+            latency: Duration::ZERO,
+            timeout: Duration::from_secs(900),
+            rule: Box::new(|_| None),
+            running: AtomicUsize::new(0),
+            total: AtomicUsize::new(0),
+            attempts: Mutex::default(),
+            shared: OnceLock::new(),
+        };
+        Self { registry: Registry::default(), faults, bucket: None }
+    }
+
+    /// Registers a task, as `App::task` does.
+    ///
+    /// # Panics
+    /// When there is one of that name.
+    pub fn task<I, O>(mut self, task: Task<I, O>) -> Self
+    where
+        I: Serialize + DeserializeOwned + Send + 'static,
+        O: Serialize + DeserializeOwned + Send + 'static,
+    {
+        assert_eq!(self.registry.add(Arc::new(task)), Ok(()), "two tasks have the same name");
+        self
+    }
+
+    /// Invocations that may run at once; more are throttled.
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.faults.limit = limit;
+        self
+    }
+
+    /// What an invocation takes beside its work.
+    pub fn latency(mut self, latency: Duration) -> Self {
+        self.faults.latency = latency;
+        self
+    }
+
+    /// How long a worker may run.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.faults.timeout = timeout;
+        self
+    }
+
+    /// What goes wrong, asked at each invocation.
+    pub fn fault(mut self, rule: impl Fn(&Attempt) -> Option<Fault> + Send + Sync + 'static) -> Self {
+        self.faults.rule = Box::new(rule);
+        self
+    }
+
+    /// With a bucket in memory. The second part shows the keys in it, whenever it is asked.
+    pub fn bucket(mut self) -> (Self, Keys) {
+        let memory = Memory::default();
+        self.bucket = Some(Arc::clone(&memory));
+        (self, Keys(memory))
+    }
+
+    /// Runs `future` as if its code ran in Lambda: its tasks and maps are invoked in this cloud.
+    pub async fn run<F: Future>(self, future: F) -> F::Output {
+        let faults = Arc::new(self.faults);
+        let store = self.bucket.map(Store::in_memory);
+        let shared = Arc::new(Shared {
+            engine: Carrier::Remote(Arc::clone(&faults) as _),
+            store,
+            ..Shared::here(Some(self.registry))
+        });
+        let _ = faults.shared.set(Arc::downgrade(&shared));
+        engine::scope(shared, future).await
+    }
+}
+
+/// The keys in a test's bucket.
+#[derive(Clone, Debug)]
+pub struct Keys(Memory);
+
+impl Keys {
+    /// All keys, sorted.
+    pub fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+}
+
+/// The engine behind a [`Cloud`].
+struct Faults {
+    limit: usize,
+    latency: Duration,
+    timeout: Duration,
+    rule: Rule,
+    running: AtomicUsize,
+    total: AtomicUsize,
+    attempts: Mutex<HashMap<String, u32>>,
+    shared: OnceLock<Weak<Shared>>,
+}
+
+impl fmt::Debug for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cloud")
+    }
+}
+
+impl Engine for Faults {
+    fn invoke(&self, event: Bytes) -> BoxFuture<'_, Outcome> {
+        Box::pin(self.one(event))
+    }
+
+    fn start(&self, event: Bytes) -> BoxFuture<'_, Outcome> {
+        Box::pin(async move {
+            match self.one(event).await {
+                // Lambda would try again; the caller is long gone.
+                Outcome::Died { how: Death::Error, .. } | Outcome::Answered(_) => {
+                    Outcome::Answered(Bytes::new())
+                }
+                other => other,
+            }
+        })
+    }
+}
+
+/// Makes room again, however an invocation ends.
+struct Running<'a>(&'a AtomicUsize);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Faults {
+    async fn one(&self, event: Bytes) -> Outcome {
+        let Ok(event) = Event::parse(&String::from_utf8_lossy(&event)) else {
+            return Outcome::Died { how: Death::Error, message: "not an event".to_owned(), request_id: None };
+        };
+        let running = Running(&self.running);
+        let full = self.running.fetch_add(1, Ordering::SeqCst) >= self.limit;
+        let total = self.total.fetch_add(1, Ordering::SeqCst) + 1;
+        if full {
+            return throttled(Throttle::Concurrency);
+        }
+        let attempt = self.attempt(&event, total);
+        let fault = (self.rule)(&attempt);
+        if let Some(outcome) = fault.and_then(before) {
+            return outcome;
+        }
+        let slow = if let Some(Fault::Slow(more)) = fault { more } else { Duration::ZERO };
+        tokio::time::sleep(self.latency + slow).await;
+        let outcome = self.work(event).await;
+        drop(running);
+        match fault {
+            Some(Fault::Reset) => Outcome::Lost("connection reset by peer".to_owned()),
+            Some(Fault::Foreign) => Outcome::Answered(renamed(outcome)),
+            _ => outcome,
+        }
+    }
+
+    fn attempt(&self, event: &Event, total: usize) -> Attempt {
+        let chunk = event.head.chunk.as_ref();
+        let data = chunk.map_or_else(|| event.data.get().to_owned(), |chunk| chunk.key.clone());
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = attempts.entry(data).or_default();
+        *number += 1;
+        Attempt {
+            task: event.head.task.clone(),
+            chunk: chunk.map(|chunk| chunk.index),
+            items: chunk.map_or(1, |chunk| chunk.items),
+            number: *number,
+            total,
+        }
+    }
+
+    async fn work(&self, event: Event) -> Outcome {
+        let Some(shared) = self.shared.get().and_then(Weak::upgrade) else {
+            return Outcome::Lost("the cloud is gone".to_owned());
+        };
+        let deadline = now_ms() + millis(self.timeout);
+        let answer = engine::scope(Arc::clone(&shared), worker::answer(&shared, event, deadline));
+        match tokio::time::timeout(self.timeout, answer).await {
+            Ok(Ok(reply)) => Outcome::Answered(Bytes::copy_from_slice(reply.get().as_bytes())),
+            Ok(Err(error)) => {
+                Outcome::Died { how: Death::Error, message: error.to_string(), request_id: None }
+            }
+            Err(_) => timed_out(),
+        }
+    }
+}
+
+fn throttled(cause: Throttle) -> Outcome {
+    Outcome::Throttled { cause, retry_after: None }
+}
+
+fn timed_out() -> Outcome {
+    let message = "Task timed out after 3.00 seconds".to_owned();
+    Outcome::Died { how: Death::Timeout, message, request_id: Some("request-1".to_owned()) }
+}
+
+/// Faults after which nothing runs.
+fn before(fault: Fault) -> Option<Outcome> {
+    let refused = |kind, message: &str| Outcome::Refused { kind, message: message.to_owned() };
+    Some(match fault {
+        Fault::Throttle => throttled(Throttle::Concurrency),
+        Fault::TooFast => throttled(Throttle::Rate),
+        Fault::Crash => Outcome::Died {
+            how: Death::Exit,
+            message: "Runtime exited with error: signal: killed".to_owned(),
+            request_id: Some("request-1".to_owned()),
+        },
+        Fault::Timeout => timed_out(),
+        Fault::Refuse => Outcome::Lost("connection refused".to_owned()),
+        Fault::Unavailable => Outcome::Unavailable("ServiceException".to_owned()),
+        Fault::Garbage => Outcome::Answered(Bytes::from_static(b"{\"statusCode\":200}")),
+        Fault::TooLarge => Outcome::TooLarge("Response payload size exceeded maximum".to_owned()),
+        Fault::Denied => refused(TaskErrorKind::Denied, "AccessDeniedException: lambda:InvokeFunction"),
+        Fault::Recursion => refused(TaskErrorKind::Recursion, "RecursiveInvocationException"),
+        Fault::OtherBuild => {
+            let error = crate::TaskError::new(TaskErrorKind::WrongBuild, "the caller is another build");
+            let reply = crate::task::head::Reply::error(crate::task::head::HeadKind::Chunk, &error);
+            Outcome::Answered(Bytes::copy_from_slice(reply.to_raw().get().as_bytes()))
+        }
+        Fault::OutOfFiles => Outcome::Lost("Too many open files (os error 24)".to_owned()),
+        Fault::Slow(_) | Fault::Reset | Fault::Foreign => return None,
+    })
+}
+
+/// The same answer, as if it were another chunk's.
+fn renamed(outcome: Outcome) -> Bytes {
+    let Outcome::Answered(answer) = outcome else { return Bytes::new() };
+    String::from_utf8_lossy(&answer).replacen("\"key\":\"", "\"key\":\"0", 1).into()
+}

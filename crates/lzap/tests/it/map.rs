@@ -1,0 +1,348 @@
+//! `map` against a Lambda in this process: right and ordered results, or the documented error, whatever goes wrong.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use lzap::testing::{Attempt, Cloud, Fault};
+use lzap::{Caller, Chunk, Codec, Hedge, Map, MapError, MapOutput, OnError, TaskErrorKind};
+
+#[lzap::task]
+async fn double(n: u64) -> Result<u64, String> {
+    match n {
+        13_000 => Err("thirteen".to_owned()),
+        13_001 => panic!("a panic on purpose"),
+        n => Ok(2 * n),
+    }
+}
+
+#[lzap::task]
+fn blow_up(n: usize) -> Result<String, String> {
+    Ok("x".repeat(n))
+}
+
+#[lzap::task]
+async fn nap(ms: u64) -> Result<u64, String> {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+    Ok(ms)
+}
+
+#[lzap::task(idempotent = false)]
+async fn charge(n: u64) -> Result<u64, String> {
+    Ok(n)
+}
+
+#[lzap::task]
+fn add(a: u64, b: u64) -> Result<u64, String> {
+    Ok(a + b)
+}
+
+const ITEMS: u64 = 200;
+
+fn cloud() -> Cloud {
+    Cloud::new().task(double).task(blow_up).task(nap).task(charge).task(add)
+}
+
+/// Chunks of ten, every one by an invocation.
+fn doubled() -> Map<u64, u64> {
+    double.map(0..ITEMS).chunk(Chunk::Items(10)).caller(Caller::WhenStuck)
+}
+
+fn assert_doubled(output: Result<MapOutput<u64>, MapError>) -> lzap::MapReport {
+    let output = output.expect("all done");
+    let report = output.report.clone();
+    assert_eq!(output.into_values().expect("every item"), (0..ITEMS).map(|n| 2 * n).collect::<Vec<_>>());
+    report
+}
+
+/// The first attempt of one chunk, or of each.
+fn once(fault: Fault) -> impl Fn(&Attempt) -> Option<Fault> + Send + Sync {
+    move |attempt| (attempt.number == 1).then_some(fault)
+}
+
+#[tokio::test]
+async fn results_are_right_and_in_order_after_any_fault_that_passes() {
+    for (fault, retries) in [
+        (Fault::Throttle, false),
+        (Fault::TooFast, false),
+        (Fault::Refuse, true),
+        (Fault::Reset, true),
+        (Fault::Unavailable, true),
+        (Fault::Garbage, true),
+        (Fault::Foreign, true),
+        (Fault::OutOfFiles, false),
+    ] {
+        let report = assert_doubled(cloud().fault(once(fault)).run(doubled().run()).await);
+        assert_eq!(report.retries > 0, retries, "{fault:?}: {report:?}");
+        assert_eq!((report.items, report.done, report.remote), (200, 200, true), "{fault:?}");
+        assert!(report.dollars > 0.0 && report.bytes_up > 0 && report.bytes_down > 0, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn throttles_never_fail_a_map() {
+    let report =
+        assert_doubled(cloud().limit(3).latency(Duration::from_millis(5)).run(doubled().run()).await);
+    assert!(report.throttles > 0, "{report:?}");
+    assert_eq!(report.chunks, 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_no_room_at_all_the_caller_does_it_and_says_so() {
+    for caller in [Caller::WhenStuck, Caller::Helps] {
+        let report = assert_doubled(cloud().limit(0).run(doubled().caller(caller).run()).await);
+        assert_eq!(report.here, 20, "{report:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_permission_or_in_a_loop_the_caller_finishes() {
+    for fault in [Fault::Denied, Fault::Recursion] {
+        let map = doubled().caller(Caller::Helps);
+        let report = assert_doubled(cloud().fault(move |_| Some(fault)).run(map.run()).await);
+        assert!(report.gave_up.is_some() && report.here > 0, "{fault:?}: {report:?}");
+    }
+    let error =
+        cloud().fault(|_| Some(Fault::Denied)).run(doubled().run()).await.expect_err("all by invocations");
+    assert_eq!(error.kind(), TaskErrorKind::Denied);
+}
+
+/// A poison item is found by halving, and only it fails.
+#[tokio::test]
+async fn a_chunk_that_kills_its_worker_is_halved_until_one_item_is_left() {
+    let kills = |attempt: &Attempt| (attempt.chunk == Some(7) || attempt.items < 10).then_some(Fault::Crash);
+    // Chunk 7 and whatever comes of it die; the rest is done.
+    let output =
+        cloud().fault(kills).run(doubled().on_error(OnError::Collect).run()).await.expect("collected");
+    let failed: Vec<_> = output.errors().map(|error| (error.index, error.kind)).collect();
+    assert_eq!(failed, (70..80).map(|n| (n, TaskErrorKind::Crashed)).collect::<Vec<_>>());
+    assert_eq!(output.report.splits, 9);
+    let message = output.errors().next().expect("one").message.clone();
+    assert!(message.contains("killed"), "{message}");
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_once_costs_a_split_and_nothing_else() {
+    let report = assert_doubled(cloud().fault(once_of_ten(Fault::Crash)).run(doubled().run()).await);
+    assert_eq!(report.splits, 20);
+    let report = assert_doubled(cloud().fault(once_of_ten(Fault::Timeout)).run(doubled().run()).await);
+    assert_eq!(report.splits, 20);
+    let report = assert_doubled(cloud().fault(once_of_ten(Fault::TooLarge)).run(doubled().run()).await);
+    assert_eq!(report.splits, 20);
+}
+
+fn once_of_ten(fault: Fault) -> impl Fn(&Attempt) -> Option<Fault> + Send + Sync {
+    move |attempt| (attempt.items == 10).then_some(fault)
+}
+
+#[tokio::test]
+async fn what_always_times_out_is_halved_once_and_then_fails() {
+    let output = cloud()
+        .fault(|attempt| {
+            (attempt.chunk.is_some_and(|chunk| chunk == 3 || chunk >= 20)).then_some(Fault::Timeout)
+        })
+        .run(doubled().on_error(OnError::Collect).run())
+        .await
+        .expect("collected");
+    let failed: Vec<_> = output.errors().map(|error| (error.index, error.kind)).collect();
+    assert_eq!(failed, (30..40).map(|n| (n, TaskErrorKind::TimedOut)).collect::<Vec<_>>());
+    assert_eq!(output.report.splits, 1);
+}
+
+#[tokio::test]
+async fn another_build_s_answer_ends_the_map_and_names_the_deploy() {
+    let error = cloud().fault(|_| Some(Fault::OtherBuild)).run(doubled().run()).await.expect_err("skew");
+    assert_eq!(error.kind(), TaskErrorKind::WrongBuild);
+    let error = cloud().fault(|_| Some(Fault::Garbage)).run(doubled().run()).await.expect_err("garbage");
+    assert_eq!(error.kind(), TaskErrorKind::BadOutput);
+    assert!(error.to_string().contains("another"), "{error}");
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_an_error_where_a_second_run_could_harm() {
+    let map = charge.map(0..20).chunk(Chunk::Items(10)).caller(Caller::WhenStuck);
+    let reset = |attempt: &Attempt| (attempt.chunk == Some(1)).then_some(Fault::Reset);
+    let output = cloud().fault(reset).run(map.on_error(OnError::Collect).run()).await.expect("collected");
+    assert_eq!(output.report.attempts, 2);
+    assert!(output.errors().all(|error| error.kind == TaskErrorKind::Unreachable && error.index >= 10));
+    assert_eq!(output.errors().count(), 10);
+    // What was never run is sent again all the same.
+    let map = charge.map(0..20).chunk(Chunk::Items(10)).caller(Caller::WhenStuck);
+    let values = cloud().fault(once(Fault::Throttle)).run(map.values()).await.expect("all");
+    assert_eq!(values, (0..20).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn an_item_s_own_error_is_never_tried_again() {
+    for (items, kind) in [([1, 13_000], TaskErrorKind::Failed), ([1, 13_001], TaskErrorKind::Panicked)] {
+        let map = || double.map(items).chunk(Chunk::Items(2)).caller(Caller::WhenStuck);
+        let error = cloud().run(map().values()).await.expect_err("fails fast");
+        assert_eq!((error.kind(), error.item()), (kind, Some(1)));
+        let output = cloud().run(map().on_error(OnError::Collect).run()).await.expect("collected");
+        assert_eq!(output.results[0], Ok(2));
+        assert_eq!(output.report.attempts, 1);
+        let error = cloud().run(map().on_error(OnError::Tolerate(0.4)).run()).await.expect_err("half failed");
+        assert_eq!(error.kind(), kind);
+        cloud().run(map().on_error(OnError::Tolerate(0.5)).run()).await.expect("half may fail");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_worker_gets_a_rival_and_the_first_answer_wins() {
+    let slow = |attempt: &Attempt| {
+        (attempt.chunk == Some(4) && attempt.number == 1).then_some(Fault::Slow(Duration::from_secs(600)))
+    };
+    let cloud = cloud().latency(Duration::from_millis(50)).fault(slow);
+    let report = assert_doubled(cloud.run(doubled().run()).await);
+    assert_eq!((report.hedges, report.hedges_won), (1, 1), "{report:?}");
+    let slow =
+        |attempt: &Attempt| (attempt.chunk == Some(4)).then_some(Fault::Slow(Duration::from_secs(600)));
+    let report = assert_doubled(self::cloud().fault(slow).run(doubled().hedge(None::<Hedge>).run()).await);
+    assert_eq!((report.hedges, report.attempts), (0, 20));
+}
+
+#[tokio::test]
+async fn when_the_time_is_over_the_error_says_how_far_it_came() {
+    let map = || nap.map([1, 1, 1, 60_000]).chunk(Chunk::Items(1)).caller(Caller::WhenStuck);
+    let map = || map().deadline(Duration::from_millis(300));
+    let error = cloud().run(map().values()).await.expect_err("too late");
+    assert_eq!(error.kind(), TaskErrorKind::TimedOut);
+    assert!(error.to_string().contains("after 3 of 4 items"), "{error}");
+    let output = cloud().run(map().on_error(OnError::Collect).run()).await.expect("a part");
+    assert!(!output.is_complete());
+    assert_eq!(output.results.iter().filter(|result| result.is_ok()).count(), 3);
+}
+
+#[tokio::test]
+async fn a_cost_cap_stops_launching() {
+    let map = doubled().concurrency(1).max_cost(1e-7).on_error(OnError::Collect);
+    let output = cloud().run(map.run()).await.expect("a part");
+    assert!(!output.is_complete() && output.report.attempts < 20, "{:?}", output.report);
+}
+
+#[tokio::test]
+async fn large_payloads_go_through_the_bucket_both_ways_and_leave_nothing_there() {
+    // Up: one item of 6 MB. Down: an answer of 9 MB.
+    let (cloud, keys) = cloud().bucket();
+    let big = noise(6 * 1024 * 1024);
+    let values = cloud
+        .task(echo)
+        .run(
+            echo.map([big.clone(), "small".to_owned()])
+                .chunk(Chunk::Items(1))
+                .caller(Caller::WhenStuck)
+                .run(),
+        )
+        .await
+        .expect("spilled");
+    assert_eq!(values.report.spilled, 2);
+    assert_eq!(values.into_values().expect("both"), [big, "small".to_owned()]);
+    assert_eq!(keys.all(), Vec::<String>::new());
+}
+
+#[lzap::task]
+async fn echo(text: String) -> Result<String, String> {
+    Ok(text)
+}
+
+/// Text that lz4 can't shrink.
+fn noise(bytes: usize) -> String {
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(b'!' + u8::try_from(state % 90).expect("below 90"))
+    };
+    (0..bytes).map(|_| next()).collect()
+}
+
+#[tokio::test]
+async fn without_a_bucket_large_answers_are_split_and_a_single_one_is_an_error() {
+    let error = cloud().task(echo).run(echo.map([noise(9_000_000)]).caller(Caller::WhenStuck).values()).await;
+    assert_eq!(error.expect_err("too large").kind(), TaskErrorKind::TooLarge);
+    let items = || (0..4).map(|_| noise(1_500_000));
+    let map = echo.map(items()).chunk(Chunk::Items(4)).caller(Caller::WhenStuck);
+    let values = cloud().task(echo).run(map.run()).await.expect("split");
+    assert!(values.report.chunks > 1);
+    assert_eq!(values.into_values().expect("all"), items().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn json_and_postcard_give_the_same() {
+    for codec in [Codec::Json, Codec::Postcard] {
+        assert_doubled(cloud().run(doubled().codec(codec).run()).await);
+    }
+}
+
+#[tokio::test]
+async fn nothing_to_do_and_little_to_do_invoke_nothing() {
+    let none = cloud().fault(|attempt| panic!("{attempt:?}")).run(double.map([]).run()).await.expect("empty");
+    assert_eq!((none.results.len(), none.report.attempts), (0, 0));
+    let few = cloud().fault(|attempt| panic!("{attempt:?}")).run(double.map(0..200).run()).await;
+    let report = assert_doubled(few);
+    assert!(!report.remote && report.reason.contains("of work here"), "{report:?}");
+}
+
+#[tokio::test]
+async fn more_chunks_than_one_call_may_invoke_are_refused_before_the_first() {
+    let map = double.map(0..10_001).chunk(Chunk::Items(1)).caller(Caller::WhenStuck);
+    let error = cloud().run(map.values()).await.expect_err("too many");
+    assert_eq!(error.kind(), TaskErrorKind::TooLarge);
+    assert!(error.to_string().contains("10001 chunks"), "{error}");
+}
+
+#[tokio::test]
+async fn values_are_joined_in_order_in_workers_and_here() {
+    let sum = cloud().run(doubled().reduce(add)).await.expect("joined");
+    assert_eq!(sum, Some((0..ITEMS).map(|n| 2 * n).sum()));
+    assert_eq!(cloud().run(double.map([]).reduce(add)).await.expect("nothing"), None);
+    let map = double.map([1, 13_000, 3]).chunk(Chunk::Items(3)).caller(Caller::WhenStuck);
+    assert_eq!(cloud().run(map.on_error(OnError::Collect).reduce(add)).await.expect("two"), Some(8));
+}
+
+#[tokio::test]
+async fn a_stream_gives_each_item_once() {
+    use futures_util::StreamExt as _;
+    let mut seen: Vec<usize> = cloud()
+        .fault(once(Fault::Reset))
+        .run(async { doubled().stream().map(|item| item.expect("no end").0).collect().await })
+        .await;
+    seen.sort_unstable();
+    assert_eq!(seen, (0..200).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_plan_is_told_without_invoking_anything() {
+    let map = doubled().caller(Caller::WhenStuck);
+    let plan = cloud().fault(|attempt| panic!("{attempt:?}")).run(map.explain()).await.expect("a plan");
+    assert_eq!(plan.chunks, vec![10; 20]);
+    assert!(plan.to_string().starts_with("200 items ("), "{plan}");
+}
+
+#[tokio::test]
+async fn progress_counts_up_to_all() {
+    let seen = Arc::new(AtomicUsize::new(0));
+    let last = Arc::clone(&seen);
+    let map = doubled().progress(move |progress| {
+        assert!(progress.done >= last.swap(progress.done, Ordering::SeqCst));
+    });
+    assert_doubled(cloud().run(map.run()).await);
+    assert_eq!(seen.load(Ordering::SeqCst), 200);
+}
+
+#[tokio::test]
+async fn an_unregistered_task_fails_before_anything_is_sent() {
+    let error = Cloud::new().task(add).run(doubled().values()).await.expect_err("unknown");
+    assert_eq!(error.kind(), TaskErrorKind::UnknownTask);
+    assert!(error.to_string().contains("there are: add"), "{error}");
+}
+
+#[tokio::test]
+async fn outside_of_a_cloud_it_runs_here_through_the_codec() {
+    let report = assert_doubled(double.map(0..ITEMS).run().await);
+    assert!(!report.remote);
+    assert_eq!(blow_up.map([1, 2]).values().await.expect("plain"), ["x", "xx"]);
+    let naps = nap.map(vec![20; 8]).run().await.expect("naps");
+    assert!(naps.report.speed_up() > 2.0, "side by side: {:?}", naps.report);
+}

@@ -1,0 +1,9 @@
+#[lzap::task]
+async fn count(text: String) -> usize {
+    text.len()
+}
+
+#[lzap::task]
+fn forget(_text: String) {}
+
+fn main() {}
