@@ -1,18 +1,8 @@
 //! STS: who calls, and what time it is there.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
-
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::DateTime;
-use aws_smithy_types::config_bag::ConfigBag;
-use aws_smithy_types::date_time::Format;
 use lzap_core::names::Place;
 
-use crate::clients::Clients;
+use crate::clients::{AnswerTime, Clients};
 use crate::error::{AwsError, Named};
 
 /// The caller's account, and the partition that its ARN names.
@@ -47,14 +37,14 @@ pub(crate) struct Greeting {
 /// Asks STS who calls, and compares the clocks. One `sts:GetCallerIdentity`.
 pub(crate) async fn greet(clients: &Clients) -> Greeting {
     const OPERATION: &str = "sts:GetCallerIdentity";
-    let clock = Clock::default();
-    let call = clients.sts().get_caller_identity().customize().interceptor(clock.clone());
+    let time = AnswerTime::default();
+    let call = clients.sts().get_caller_identity().customize().interceptor(time.clone());
     let caller = match call.send().await.named(OPERATION) {
         Ok(answer) => caller(clients, answer.account(), answer.arn().unwrap_or_default())
             .ok_or_else(|| AwsError::broken(OPERATION, "no account in the answer")),
         Err(error) => Err(clients.explain_credentials(error).await),
     };
-    Greeting { caller, ahead_secs: clock.ahead_secs() }
+    Greeting { caller, ahead_secs: time.ahead_secs() }
 }
 
 fn caller(clients: &Clients, account: Option<&str>, arn: &str) -> Option<Caller> {
@@ -66,36 +56,6 @@ fn caller(clients: &Clients, account: Option<&str>, arn: &str) -> Option<Caller>
         },
         arn: arn.to_owned(),
     })
-}
-
-/// Reads the `Date` of each answer.
-#[derive(Clone, Debug, Default)]
-struct Clock(Arc<Mutex<Option<i64>>>);
-
-impl Clock {
-    fn ahead_secs(&self) -> Option<i64> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Intercept for Clock {
-    fn name(&self) -> &'static str {
-        "Clock"
-    }
-
-    fn read_before_deserialization(
-        &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let date = context.response().headers().get("date");
-        if let Some(theirs) = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok()) {
-            let ours = DateTime::from(SystemTime::now());
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(ours.secs() - theirs.secs());
-        }
-        Ok(())
-    }
 }
 
 /// `aws-cn` of `arn:aws-cn:…`.

@@ -11,5 +11,5 @@ use proc_macro::TokenStream;
 /// Makes a task of a function: see `lzap::task`.
 #[proc_macro_attribute]
 pub fn task(arguments: TokenStream, function: TokenStream) -> TokenStream {
-    task::expand(arguments.into(), function.into()).unwrap_or_else(|error| error.into_compile_error()).into()
+    task::expand(arguments.into(), function.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }

@@ -60,7 +60,7 @@ fn inputs(function: &ItemFn) -> Result<Vec<&Type>> {
                 "a task owns its arguments, which arrive from another process: take `String` or `Vec<T>` by value",
             )),
             FnArg::Typed(typed) => Ok(&*typed.ty),
-            _ => Err(Error::new(
+            FnArg::Receiver(_) => Err(Error::new(
                 input.span(),
                 "a task can't be a method: make it a function, and the value an argument",
             )),

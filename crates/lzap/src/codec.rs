@@ -9,7 +9,9 @@ use std::fmt;
 #[cfg(feature = "map")]
 use std::ops::Range;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, de::Error as _};
+#[cfg(feature = "map")]
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// How items are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

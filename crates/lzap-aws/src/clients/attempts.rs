@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
@@ -100,14 +101,19 @@ impl Intercept for Attempts {
     }
 }
 
-/// When a call was answered, by the clock of whoever answered it.
+/// When a call was answered, by the clock of whoever answered it, and by this machine's. A refusal tells it too.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct AnswerTime(Arc<std::sync::OnceLock<i64>>);
+pub(crate) struct AnswerTime(Arc<std::sync::OnceLock<(i64, i64)>>);
 
 impl AnswerTime {
-    /// Seconds since 1970; `None` where the answer had no date.
+    /// Their seconds since 1970; `None` where nobody answered, or without a date.
     pub(crate) fn unix_secs(&self) -> Option<i64> {
-        self.0.get().copied()
+        self.0.get().map(|(theirs, _)| *theirs)
+    }
+
+    /// How many seconds this machine's clock is ahead of theirs.
+    pub(crate) fn ahead_secs(&self) -> Option<i64> {
+        self.0.get().map(|(theirs, ours)| ours - theirs)
     }
 }
 
@@ -126,7 +132,7 @@ impl Intercept for AnswerTime {
         let date = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
         if let Some(date) = date {
             // The first answer counts; a retry's is later, never earlier.
-            let _ = self.0.set(date.secs());
+            let _ = self.0.set((date.secs(), DateTime::from(SystemTime::now()).secs()));
         }
         Ok(())
     }

@@ -46,7 +46,11 @@ pub(crate) enum Outcome {
     /// The function's answer.
     Answered(Bytes),
     /// Refused before it ran: nothing happened.
-    Throttled { cause: Throttle, retry_after: Option<Duration> },
+    Throttled {
+        #[cfg_attr(not(feature = "map"), expect(dead_code, reason = "a single call waits either way"))]
+        cause: Throttle,
+        retry_after: Option<Duration>,
+    },
     /// The function died at it.
     Died { how: Death, message: String, request_id: Option<String> },
     /// The connection failed: it may have run.
@@ -102,6 +106,7 @@ pub(crate) struct Shared {
     pub(crate) engine: Carrier,
     pub(crate) jobs: Jobs,
     /// Where large payloads go; none without a bucket.
+    #[cfg(feature = "map")]
     pub(crate) store: Option<Store>,
     #[cfg(feature = "map")]
     pub(crate) learned: crate::map::Learned,
@@ -148,6 +153,7 @@ impl Shared {
             registry,
             engine: Carrier::Here,
             jobs: Jobs::default(),
+            #[cfg(feature = "map")]
             store: None,
             #[cfg(feature = "map")]
             learned: crate::map::Learned::default(),
@@ -160,6 +166,7 @@ impl Shared {
         Self {
             engine: Carrier::Remote(Arc::new(LambdaEngine::from_env())),
             jobs: store.clone().map_or_else(Jobs::nowhere, Jobs::kept_in),
+            #[cfg(feature = "map")]
             store,
             ..Self::here(Some(registry))
         }
