@@ -106,6 +106,8 @@ fn constant(function: &ItemFn, types: &[&Type], options: &Options, name: &str) -
         #[allow(non_upper_case_globals)]
         #vis const #ident: ::lzap::Task<#input, <#output as ::lzap::__private::TaskResult>::Output> = {
             #(#others)*
+            // A task's signature is what travels, not what its body happens to need.
+            #[allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps, clippy::unused_async)]
             #inner_sig #block
             #build
         };

@@ -123,7 +123,7 @@ impl Cloud {
         let faults = Faults {
             limit: 1000,
             latency: Duration::ZERO,
-            timeout: Duration::from_secs(900),
+            timeout: Duration::from_mins(15),
             rule: Box::new(|_| None),
             running: AtomicUsize::new(0),
             total: AtomicUsize::new(0),

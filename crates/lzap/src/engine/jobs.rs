@@ -38,7 +38,7 @@ impl Jobs {
             Self::Memory(records) => {
                 Ok(records.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned())
             }
-            Self::S3(store) => store.get(&key(id)).await?.map(|bytes| parse(&bytes)).transpose(),
+            Self::S3(store) => Box::pin(store.get(&key(id))).await?.map(|bytes| parse(&bytes)).transpose(),
             Self::Nowhere => Err(no_bucket()),
         }
     }
@@ -50,7 +50,8 @@ impl Jobs {
                 Ok(())
             }
             Self::S3(store) => {
-                store.put(&key(id), serde_json::to_vec(record).unwrap_or_default(), Keep::SevenDays).await
+                let bytes = serde_json::to_vec(record).unwrap_or_default();
+                Box::pin(store.put(&key(id), bytes, Keep::SevenDays)).await
             }
             Self::Nowhere => Err(no_bucket()),
         }

@@ -18,7 +18,7 @@ const FIRST: Duration = Duration::from_millis(100);
 /// The longest.
 const LONGEST: Duration = Duration::from_secs(2);
 /// How long throttles are waited for when nothing else sets an end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// What the way back takes.
 const MARGIN: Duration = Duration::from_millis(300);
 

@@ -69,7 +69,7 @@ impl MapError {
         Self { kind, message: message.into(), item: None, report: Box::default() }
     }
 
-    pub(crate) fn of_item(error: ItemError, report: MapReport) -> Self {
+    pub(crate) fn of_item(error: &ItemError, report: MapReport) -> Self {
         let message = format!("{error}");
         Self { kind: error.kind, message, item: Some(error.index), report: Box::new(report) }
     }
@@ -141,11 +141,14 @@ impl fmt::Display for Explanation {
     }
 }
 
+/// One item's index and result, or the end of the map.
+pub(crate) type Streamed<O> = Result<(usize, Result<O, ItemError>), MapError>;
+
 /// Results as they come: see [`Map::stream`](super::Map::stream).
 ///
 /// Dropping it ends the map; what is in flight can't be called back.
 pub struct MapStream<O> {
-    pub(crate) results: mpsc::UnboundedReceiver<Result<(usize, Result<O, ItemError>), MapError>>,
+    pub(crate) results: mpsc::UnboundedReceiver<Streamed<O>>,
     pub(crate) runner: JoinHandle<()>,
 }
 
@@ -156,7 +159,7 @@ impl<O> fmt::Debug for MapStream<O> {
 }
 
 impl<O> Stream for MapStream<O> {
-    type Item = Result<(usize, Result<O, ItemError>), MapError>;
+    type Item = Streamed<O>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.results.poll_recv(context)

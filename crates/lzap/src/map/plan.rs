@@ -252,6 +252,6 @@ mod tests {
         let facts =
             Facts { items: 10_000, item_secs: Some(0.1), bytes: 0, cores: 1, overhead: OVERHEAD, limit: 10 };
         let chunks = plan(&facts, Chunk::Auto, Place::Either, |_| 0).chunks;
-        assert_eq!(chunks[0].len() > chunks[chunks.len() - 2].len(), true);
+        assert!(chunks[0].len() > chunks[chunks.len() - 2].len());
     }
 }

@@ -12,7 +12,7 @@ use super::chunk::{self, ItemFailure, Joined, Work};
 use super::drive::{Drive, Sink, now};
 use super::machine::{End, Failure, Machine, Rules};
 use super::options::{Caller, Chunk, OnError, Options};
-use super::output::{Explanation, ItemError, MapError, MapOutput, MapStream};
+use super::output::{Explanation, ItemError, MapError, MapOutput, MapStream, Streamed};
 use super::plan::{self, Facts, Place, Plan};
 use super::report::{MapReport, Progress};
 use super::{Listener, Map};
@@ -41,7 +41,7 @@ where
     pub async fn values(self) -> Result<Vec<O>, MapError> {
         let output = self.run().await?;
         let report = output.report.clone();
-        output.into_values().map_err(|error| MapError::of_item(error, report))
+        output.into_values().map_err(|error| MapError::of_item(&error, report))
     }
 
     /// Runs it: a result for each item, and the report.
@@ -370,7 +370,7 @@ fn conclude(
         ),
         Some(End::Fatal { kind, message }) => MapError::new(kind, message),
         Some(End::Failed) => match first {
-            Some(error) => return Err(MapError::of_item(error.clone(), report.clone())),
+            Some(error) => return Err(MapError::of_item(error, report.clone())),
             None => MapError::new(TaskErrorKind::Failed, "too many items failed"),
         },
     };
@@ -471,10 +471,13 @@ impl<O: DeserializeOwned + Send> Sink for Collect<O> {
     fn progress(&mut self, _: &Progress) {}
 }
 
+/// A chunk's one value, and what failed in it.
+type ReadPart<O> = (Option<O>, Vec<(usize, ItemFailure)>);
+
 /// Keeps one value for each chunk.
 struct Partial<O> {
     parts: Vec<(usize, O)>,
-    read: Option<(Option<O>, Vec<(usize, ItemFailure)>)>,
+    read: Option<ReadPart<O>>,
     failed: Vec<ItemError>,
     codec: crate::Codec,
 }
@@ -505,7 +508,7 @@ impl<O: DeserializeOwned + Send> Sink for Partial<O> {
 
 /// Hands every result on.
 struct Forward<O> {
-    sender: mpsc::UnboundedSender<Result<(usize, Result<O, ItemError>), MapError>>,
+    sender: mpsc::UnboundedSender<Streamed<O>>,
     read: Read<O>,
     codec: crate::Codec,
 }

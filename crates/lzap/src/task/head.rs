@@ -36,7 +36,7 @@ pub(crate) struct Head {
     pub(crate) depth: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) deadline_ms: Option<u64>,
-    #[serde(default, skip_serializing_if = "Encoding::is_plain_json")]
+    #[serde(default, skip_serializing_if = "is_plain_json")]
     pub(crate) enc: Encoding,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) chunk: Option<ChunkHead>,
@@ -63,6 +63,11 @@ pub(crate) struct ChunkHead {
     /// The task that joins two results into one, within the chunk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reduce: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_plain_json(encoding: &Encoding) -> bool {
+    encoding.is_plain_json()
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

@@ -190,13 +190,12 @@ async fn an_item_s_own_error_is_never_tried_again() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_worker_gets_a_rival_and_the_first_answer_wins() {
     let slow = |attempt: &Attempt| {
-        (attempt.chunk == Some(4) && attempt.number == 1).then_some(Fault::Slow(Duration::from_secs(600)))
+        (attempt.chunk == Some(4) && attempt.number == 1).then_some(Fault::Slow(Duration::from_mins(10)))
     };
     let cloud = cloud().latency(Duration::from_millis(50)).fault(slow);
     let report = assert_doubled(cloud.run(doubled().run()).await);
     assert_eq!((report.hedges, report.hedges_won), (1, 1), "{report:?}");
-    let slow =
-        |attempt: &Attempt| (attempt.chunk == Some(4)).then_some(Fault::Slow(Duration::from_secs(600)));
+    let slow = |attempt: &Attempt| (attempt.chunk == Some(4)).then_some(Fault::Slow(Duration::from_mins(10)));
     let report = assert_doubled(self::cloud().fault(slow).run(doubled().hedge(None::<Hedge>).run()).await);
     assert_eq!((report.hedges, report.attempts), (0, 20));
 }

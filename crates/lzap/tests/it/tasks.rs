@@ -150,7 +150,7 @@ async fn a_job_s_result_is_found_by_its_id() {
 #[tokio::test(start_paused = true)]
 async fn a_job_that_fails_says_why_after_its_last_attempt() {
     let job = panics.job(()).await.expect("taken");
-    let error = job.wait(Duration::from_secs(60)).await.expect_err("panics");
+    let error = job.wait(Duration::from_mins(1)).await.expect_err("panics");
     assert_eq!(error.kind(), TaskErrorKind::Panicked);
 }
 
