@@ -179,8 +179,6 @@ const BESIDE: &[Grant] = &[
     ("lambda:GetPolicy", Resource::Function),
     ("logs:DescribeLogGroups", Resource::LogGroups),
     ("logs:ListTagsForResource", Resource::LogGroupTags),
-    ("logs:DescribeLogStreams", Resource::LogGroup),
-    ("logs:GetLogEvents", Resource::LogGroup),
     ("logs:FilterLogEvents", Resource::LogGroup),
     ("events:DescribeRule", Resource::Rule),
     ("events:ListTargetsByRule", Resource::Rule),

@@ -54,6 +54,9 @@ impl Parse for One {
 /// Names travel in events, in the names of rules and in logs.
 pub(crate) fn check(name: &str) -> std::result::Result<(), String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if name.starts_with("lzap-") {
+        return Err("names that begin with `lzap-` are lzap's own".to_owned());
+    }
     if name.is_empty() || name.len() > LONGEST || !name.chars().all(plain) {
         return Err(format!(
             "a task's name has 1 to {LONGEST} letters, digits, `_` and `-` (ASCII); give it another with \

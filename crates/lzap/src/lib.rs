@@ -106,14 +106,39 @@
 //!
 //! An app that has set a global subscriber before `run` keeps it, and its panic hook; the spans carry the same fields.
 //!
+//! # Tasks and maps
+//!
+//! With the feature `tasks`, a function can run in another Lambda; with `map`, on each item of a list in as many Lambdas
+//! as that is worth:
+//!
+//! ```
+//! #[lzap::task]
+//! fn square(n: u64) -> Result<u64, String> {
+//!     n.checked_mul(n).ok_or_else(|| format!("{n} is too large"))
+//! }
+//!
+//! # async fn example(router: axum::Router) -> Result<(), Box<dyn std::error::Error>> {
+//! let squares: Vec<u64> = square.map(1..=1000).values().await?;
+//! lzap::App::new(router).task(square).run().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Under `cargo run` and `cargo test` tasks run in the process, through the same serialization. The guide "From a loop to
+//! a thousand Lambdas" (`docs/map.md` in the repository) goes through it step by step; [`testing`] is a Lambda with faults
+//! for an app's own tests.
+//!
 //! # Features
 //!
 //! | feature | default | what it does | what it adds |
 //! |---|---|---|---|
 //! | `http` | yes | everything on this page | an app of one route, axum included: 2.3 MB static binary, 1.0 MB zip; 1 to 5 ms to start under AWS's emulator |
 //!
-//! Nothing here compiles C, does TLS or depends on the AWS SDK, so an app of pure Rust cross-compiles with `rustup
-//! target add` alone.
+//! | `tasks` | no | [`task`](macro@task), [`Task`], [`Job`]: typed tasks in other Lambdas | the AWS SDK for Lambda and S3, TLS |
+//! | `map` | no | [`Task::map`]: one task on many items; contains `tasks` | codecs |
+//!
+//! Nothing here compiles C, whatever the features, so an app of pure Rust cross-compiles with `rustup target add` alone.
+//! An app without tasks does no TLS and has no AWS SDK in it.
 
 #[cfg(not(feature = "http"))]
 compile_error!("the `lzap` crate needs its feature `http` (it is on by default)");
@@ -140,6 +165,8 @@ mod local;
 mod log;
 #[cfg(feature = "map")]
 mod map;
+#[cfg(feature = "map")]
+mod object;
 #[cfg(feature = "tasks")]
 mod task;
 #[cfg(feature = "map")]
@@ -162,6 +189,8 @@ pub use map::{
     Caller, Chunk, Explanation, Hedge, ItemError, Map, MapError, MapOutput, MapReport, MapStream, OnError,
     Progress, Span,
 };
+#[cfg(feature = "map")]
+pub use object::{Object, Rows};
 #[cfg(feature = "tasks")]
 pub use task::{
     Task,
@@ -175,6 +204,11 @@ pub use task::{
 pub mod __private {
     pub use crate::task::result::TaskResult;
 }
+
+/// The guide's blocks run.
+#[cfg(all(doctest, feature = "map"))]
+#[doc = include_str!("../../../docs/map.md")]
+struct Guide;
 
 /// The README's app compiles.
 #[cfg(doctest)]

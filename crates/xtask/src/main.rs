@@ -59,6 +59,10 @@ enum Bench {
     Deploy(bench::Options),
     /// Size, cold start and processor time of an app, by linker and allocator
     Linkers,
+    /// The reference app's sum on one core, beside pandas, polars and duckdb
+    Csv,
+    /// What a map costs beside its work, beside Lithops; and the simulator's figures for a thousand workers
+    Map,
 }
 
 fn main() -> ExitCode {
@@ -68,6 +72,8 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Bench { what: Bench::Deploy(options) } => bench::deploy(&options),
         Task::Bench { what: Bench::Linkers } => bench::linkers::run(),
+        Task::Bench { what: Bench::Csv } => bench::csv::run(),
+        Task::Bench { what: Bench::Map } => bench::map::run(),
         Task::Generate { check } => generate::run(check),
     };
     match result {

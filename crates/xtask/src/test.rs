@@ -122,15 +122,22 @@ fn features(_: &mut Tally) -> Result {
     Ok(())
 }
 
-/// An app must cross-compile with `rustup target add` alone, and pay for no AWS SDK that it doesn't use.
+/// An app must cross-compile with `rustup target add` alone, whatever features it takes, and pay for no AWS SDK that it
+/// doesn't use.
 fn pure(_: &mut Tally) -> Result {
+    only_rust(&[], &["aws-sdk-"])?;
+    only_rust(&["--all-features"], &[])
+}
+
+/// Nothing in the runtime's dependencies compiles C, and nothing's name begins with one of `unwanted`.
+fn only_rust(features: &[&str], unwanted: &[&str]) -> Result {
     let tree = ["tree", "--package", "lzap", "--edges", "normal,build", "--prefix", "none"];
     let targets = LAMBDA_TARGETS.iter().flat_map(|target| ["--target", target]);
-    let listed = output(cargo(&tree).args(targets))?;
+    let listed = output(cargo(&tree).args(features).args(targets))?;
     let compiles_c = |name: &str| ["cc", "cmake", "bindgen", "pkg-config"].contains(&name);
     for line in listed.lines() {
         let name = line.split_whitespace().next().unwrap_or_default();
-        if compiles_c(name) || name.ends_with("-sys") || name.starts_with("aws-sdk-") {
+        if compiles_c(name) || name.ends_with("-sys") || unwanted.iter().any(|start| name.starts_with(start)) {
             return Err(Failure::new(format!(
                 "`lzap` depends on {name}: `cargo tree -p lzap -i {name}` shows how"
             )));

@@ -106,7 +106,7 @@ impl Diagnostic for ApplyError {
         let (done, total, help) = match self {
             Self::Probe { .. } => {
                 return Some(Box::new(
-                    "mend the app so that it starts, then run `lzap update`; the version that was live still serves",
+                    "mend what the reason and the log name, then run `lzap update`; the version that was live still serves",
                 ));
             }
             Self::Stopped { done, total } => (*done, *total, None),

@@ -59,8 +59,23 @@ impl Basics {
     }
 }
 
+/// For a Lambda on a port of this machine.
+#[cfg(feature = "map")]
+pub(crate) fn local_lambda(url: &str) -> aws_sdk_lambda::Client {
+    let basics = Basics {
+        region: Region::from_static("eu-central-1"),
+        credentials: Credentials::new("test", "test", None, None, "test"),
+        ..Basics::from_env()
+    };
+    lambda_at(&basics, Some(url.to_owned()))
+}
+
 /// The Lambda client: no retries of its own, since its bucket of 500 tokens is empty after 100 throttles.
 pub(crate) fn lambda(basics: &Basics) -> aws_sdk_lambda::Client {
+    lambda_at(basics, endpoint("AWS_ENDPOINT_URL_LAMBDA"))
+}
+
+fn lambda_at(basics: &Basics, endpoint: Option<String>) -> aws_sdk_lambda::Client {
     let mut config = aws_sdk_lambda::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(basics.http.clone())
@@ -69,7 +84,7 @@ pub(crate) fn lambda(basics: &Basics) -> aws_sdk_lambda::Client {
         .timeout_config(basics.timeouts.clone())
         .retry_config(RetryConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-    config.set_endpoint_url(endpoint("AWS_ENDPOINT_URL_LAMBDA"));
+    config.set_endpoint_url(endpoint);
     aws_sdk_lambda::Client::from_conf(config.build())
 }
 

@@ -44,6 +44,13 @@ impl LambdaEngine {
         }
     }
 
+    /// At a port of this machine.
+    #[cfg(feature = "map")]
+    pub(crate) fn at(url: &str) -> Self {
+        let client = OnceLock::from(client::local_lambda(url));
+        Self { function: "test".to_owned(), qualifier: "1".to_owned(), client }
+    }
+
     fn client(&self) -> &Client {
         self.client.get_or_init(|| client::lambda(&client::Basics::from_env()))
     }

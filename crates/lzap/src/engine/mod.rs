@@ -3,8 +3,7 @@
 //! [`Engine`] is the seam: one event to another Lambda and what became of it. What is tried again, and how often, is
 //! decided by its callers: here for single tasks, in `map` for chunks.
 
-#[cfg(feature = "tasks")]
-mod client;
+pub(crate) mod client;
 mod jobs;
 mod lambda;
 mod retry;
@@ -110,6 +109,9 @@ pub(crate) struct Shared {
     pub(crate) store: Option<Store>,
     #[cfg(feature = "map")]
     pub(crate) learned: crate::map::Learned,
+    /// Where a map's objects are read.
+    #[cfg(feature = "map")]
+    pub(crate) source: crate::object::source::Source,
 }
 
 /// Where tasks run.
@@ -157,6 +159,8 @@ impl Shared {
             store: None,
             #[cfg(feature = "map")]
             learned: crate::map::Learned::default(),
+            #[cfg(feature = "map")]
+            source: crate::object::source::Source::default(),
         }
     }
 

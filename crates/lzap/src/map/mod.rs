@@ -13,6 +13,7 @@ mod output;
 mod plan;
 mod report;
 mod run;
+pub mod simulate;
 mod window;
 
 use std::collections::HashMap;

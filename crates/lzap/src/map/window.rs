@@ -7,8 +7,11 @@
 
 use std::time::Duration;
 
-/// The first guess: below the ten that a new account may have it costs some refusals, above it a few rounds.
-const START: f64 = 64.0;
+/// The first guess. A new account may have room for ten: then the refusals, which are free, say so within one round
+/// trip. Where there is more room, each smaller guess costs a round more: the simulator's figures are in the guide.
+const START: f64 = 100.0;
+/// How many more for each answer, until the first refusal.
+const GROWTH: f64 = 2.0;
 /// What 1,024 file descriptors leave for connections.
 pub(crate) const MOST: usize = 900;
 /// Refused this long with nothing in flight: somebody else has all the room.
@@ -96,7 +99,7 @@ impl Window {
     pub(crate) fn answered(&mut self) {
         self.gone();
         self.refused = None;
-        self.size = (self.size + if self.slow_start { 1.0 } else { 1.0 / self.size }).min(most());
+        self.size = (self.size + if self.slow_start { GROWTH } else { 1.0 / self.size }).min(most());
         self.pace = self.pace * 9 / 10;
         if self.pace < FIRST_PACE {
             self.pace = Duration::ZERO;
@@ -159,8 +162,8 @@ mod tests {
     #[test]
     fn a_burst_into_a_full_account_ends_at_what_there_is_room_for() {
         let mut window = Window::default();
-        (0..64).for_each(|_| window.sent(Duration::ZERO));
-        (0..54).for_each(|_| window.full(MS, None));
+        (0..100).for_each(|_| window.sent(Duration::ZERO));
+        (0..90).for_each(|_| window.full(MS, None));
         assert_eq!((window.size(), window.room(MS)), (10, Room::Later));
         // A round of answers makes room for one more, as a look whether there is more.
         (0..11).for_each(|_| {
@@ -197,7 +200,7 @@ mod tests {
         let mut window = Window::default();
         window.sent(Duration::ZERO);
         window.too_fast(Duration::ZERO, None);
-        assert_eq!((window.size(), window.room(Duration::ZERO)), (64, Room::At(2 * MS)));
+        assert_eq!((window.size(), window.room(Duration::ZERO)), (100, Room::At(2 * MS)));
         window.sent(2 * MS);
         window.too_fast(2 * MS, Some(Duration::from_secs(3)));
         assert_eq!(window.room(2 * MS), Room::At(Duration::from_secs(3) + 2 * MS));

@@ -7,9 +7,22 @@ use std::sync::Arc;
 use super::error::{TaskError, TaskErrorKind};
 use super::handler::Handler;
 
-/// The tasks that were given to [`App::task`](crate::App::task).
-#[derive(Clone, Default)]
+/// What lzap's own tasks begin with; the app's never do.
+const OWN: &str = "lzap-";
+
+/// The tasks that were given to [`App::task`](crate::App::task), and lzap's own.
+#[derive(Clone)]
 pub(crate) struct Registry(BTreeMap<&'static str, Arc<dyn Handler>>);
+
+impl Default for Registry {
+    fn default() -> Self {
+        let own: [Arc<dyn Handler>; _] = [
+            #[cfg(feature = "map")]
+            Arc::new(crate::object::ODD_QUOTES),
+        ];
+        Self(own.into_iter().map(|task| (task.name(), task)).collect())
+    }
+}
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,9 +40,9 @@ impl Registry {
         }
     }
 
-    /// Sorted.
+    /// The app's, sorted.
     pub(crate) fn names(&self) -> Vec<String> {
-        self.0.keys().map(|name| (*name).to_owned()).collect()
+        self.0.keys().filter(|name| !name.starts_with(OWN)).map(|name| (*name).to_owned()).collect()
     }
 
     /// The task called `name`; the error lists those that there are.

@@ -79,6 +79,36 @@ async fn results_are_right_and_in_order_after_any_fault_that_passes() {
     }
 }
 
+/// The same through the SDK, and AWS's own ways to say it.
+#[tokio::test]
+async fn over_http_the_same_faults_mean_the_same() {
+    for (fault, retries, splits) in [
+        (Fault::Throttle, false, false),
+        (Fault::TooFast, false, false),
+        (Fault::Reset, true, false),
+        (Fault::Unavailable, true, false),
+        (Fault::Garbage, true, false),
+        (Fault::Crash, false, true),
+        (Fault::Timeout, false, true),
+        (Fault::TooLarge, false, true),
+    ] {
+        let map = doubled().run();
+        let output = cloud().fault(once_of_ten(fault)).run_over_http(map).await.expect("a free port");
+        let report = assert_doubled(output);
+        assert_eq!((report.retries > 0, report.splits > 0), (retries, splits), "{fault:?}: {report:?}");
+    }
+    for (fault, kind) in
+        [(Fault::Denied, TaskErrorKind::Denied), (Fault::OtherBuild, TaskErrorKind::WrongBuild)]
+    {
+        let output =
+            cloud().fault(move |_| Some(fault)).run_over_http(doubled().run()).await.expect("a free port");
+        assert_eq!(output.expect_err("refused").kind(), kind);
+    }
+    let looped =
+        cloud().fault(|_| Some(Fault::Recursion)).run_over_http(doubled().run()).await.expect("a free port");
+    assert!(assert_doubled(looped).gave_up.is_some_and(|why| why.contains("put-function-recursion-config")));
+}
+
 #[tokio::test]
 async fn throttles_never_fail_a_map() {
     let report =
@@ -131,8 +161,9 @@ async fn a_worker_that_dies_once_costs_a_split_and_nothing_else() {
     assert_eq!(report.splits, 20);
 }
 
+/// The first attempt of each chunk of ten, so that its halves are well.
 fn once_of_ten(fault: Fault) -> impl Fn(&Attempt) -> Option<Fault> + Send + Sync {
-    move |attempt| (attempt.items == 10).then_some(fault)
+    move |attempt| (attempt.items == 10 && attempt.number == 1).then_some(fault)
 }
 
 #[tokio::test]
@@ -344,4 +375,40 @@ async fn outside_of_a_cloud_it_runs_here_through_the_codec() {
     assert_eq!(blow_up.map([1, 2]).values().await.expect("plain"), ["x", "xx"]);
     let naps = nap.map(vec![20; 8]).run().await.expect("naps");
     assert!(naps.report.speed_up() > 2.0, "side by side: {:?}", naps.report);
+}
+
+#[lzap::task]
+async fn count_records(rows: lzap::Rows) -> Result<usize, lzap::TaskError> {
+    let text = String::from_utf8_lossy(&rows.read().await?).into_owned();
+    let (mut records, mut inside) = (0, false);
+    for byte in text.bytes() {
+        inside ^= byte == b'"';
+        records += usize::from(byte == b'\n' && !inside);
+    }
+    Ok(records)
+}
+
+/// Rows longer than what is looked ahead, and quoted line breaks: none is cut, and none counted twice.
+#[tokio::test]
+async fn parts_of_an_object_respect_its_records() {
+    let mut csv = String::new();
+    for n in 0..300 {
+        let cell = if n == 150 { "x\n".repeat(100_000) } else { format!("line\nbreak \"\"{n}\"\"\n") };
+        csv += &format!("{n},\"{cell}\"\n");
+    }
+    let bytes = csv.len();
+    let (cloud, keys) = cloud().task(count_records).bucket();
+    keys.put("s3://data/table.csv", csv);
+    let counted = cloud.run(async {
+        let object = lzap::Object::open("s3://data/table.csv").await?;
+        assert_eq!(object.bytes(), bytes as u64);
+        let parts = object.split_csv(777).await?;
+        assert!(parts.len() > 250);
+        count_records.map(parts).chunk(Chunk::Items(20)).caller(Caller::WhenStuck).values().await
+    });
+    assert_eq!(counted.await.expect("counted").iter().sum::<usize>(), 300);
+    let missing = Cloud::new().bucket().0.run(lzap::Object::open("s3://data/none")).await;
+    assert_eq!(missing.expect_err("none").kind(), TaskErrorKind::Storage);
+    let wrong = Cloud::new().run(lzap::Object::open("data/none")).await;
+    assert_eq!(wrong.expect_err("no address").kind(), TaskErrorKind::BadInput);
 }

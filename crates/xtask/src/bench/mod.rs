@@ -8,9 +8,11 @@
 mod cargo_lambda;
 mod chalice;
 mod chart;
+pub(crate) mod csv;
 mod inventory;
 pub(crate) mod linkers;
 mod lzap;
+pub(crate) mod map;
 mod page;
 mod peer;
 mod sam;

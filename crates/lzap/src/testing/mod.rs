@@ -25,17 +25,23 @@
 //! Everything but the network is real: events are written and read as JSON, workers find their task by name, and the
 //! planning, sending and trying again is what runs in Lambda.
 
+mod http;
+
+pub use crate::map::simulate;
+
 use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::engine::{self, Carrier, Death, Engine, Memory, Outcome, Shared, Store, Throttle};
+use crate::engine::{self, Carrier, Death, Engine, LambdaEngine, Memory, Outcome, Shared, Store, Throttle};
+use crate::object::source::Source;
 use crate::task::Task;
 use crate::task::context::{millis, now_ms};
 use crate::task::error::TaskErrorKind;
@@ -93,6 +99,38 @@ pub struct Attempt {
     pub number: u32,
     /// Invocations of any data so far, this one counted.
     pub total: usize,
+}
+
+/// What writing and reading items costs: see [`measure_codec`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct CodecCost {
+    /// To the JSON value that travels: compression where it pays and base64 are in it.
+    pub encode: Duration,
+    /// Back to items.
+    pub decode: Duration,
+    /// Bytes of the value.
+    pub bytes: usize,
+}
+
+/// Writes items as one chunk's payload, and reads them again. For benchmarks.
+///
+/// # Errors
+/// When the items can't be written or read.
+pub fn measure_codec<T: Serialize + DeserializeOwned>(items: &[T], codec: crate::Codec) -> Result<CodecCost, String> {
+    use crate::codec::{Encoded, Encoding, compressible, from_value, pack, read_items, to_value};
+    let began = Instant::now();
+    let mut encoded = Encoded::new(codec);
+    items.iter().try_for_each(|item| encoded.push(item))?;
+    let bytes = encoded.slice(&(0..items.len()));
+    let encoding = Encoding { codec, lz4: compressible(bytes) };
+    let value = to_value(encoding, &pack(encoding, bytes));
+    let encode = began.elapsed();
+    let began = Instant::now();
+    let read: Vec<T> = read_items(codec, &from_value(encoding, &value)?, items.len())?;
+    let decode = began.elapsed();
+    drop(read);
+    Ok(CodecCost { encode, decode, bytes: value.len() })
 }
 
 type Rule = Box<dyn Fn(&Attempt) -> Option<Fault> + Send + Sync>;
@@ -180,22 +218,50 @@ impl Cloud {
     /// Runs `future` as if its code ran in Lambda: its tasks and maps are invoked in this cloud.
     pub async fn run<F: Future>(self, future: F) -> F::Output {
         let faults = Arc::new(self.faults);
-        let store = self.bucket.map(Store::in_memory);
-        let shared = Arc::new(Shared {
-            engine: Carrier::Remote(Arc::clone(&faults) as _),
-            store,
-            ..Shared::here(Some(self.registry))
-        });
-        let _ = faults.shared.set(Arc::downgrade(&shared));
+        let shared = shared(self.registry, self.bucket, Arc::clone(&faults) as _, &faults);
         engine::scope(shared, future).await
+    }
+
+    /// The same over HTTP on a port of this machine, through the AWS SDK.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub async fn run_over_http<F: Future>(self, future: F) -> io::Result<F::Output> {
+        let faults = Arc::new(self.faults);
+        let listening = http::listen(Arc::clone(&faults)).await?;
+        let engine = Arc::new(LambdaEngine::at(&listening.url));
+        let shared = shared(self.registry, self.bucket, engine, &faults);
+        Ok(engine::scope(shared, future).await)
     }
 }
 
-/// The keys in a test's bucket.
+/// What the caller's tasks share, and the workers' too.
+fn shared(
+    registry: Registry,
+    bucket: Option<Memory>,
+    engine: Arc<dyn Engine>,
+    workers: &Faults,
+) -> Arc<Shared> {
+    let source = bucket.clone().map(Source::in_memory).unwrap_or_default();
+    let store = bucket.map(Store::in_memory);
+    let shared = Shared { engine: Carrier::Remote(engine), store, source, ..Shared::here(Some(registry)) };
+    let shared = Arc::new(shared);
+    // Set once: each cloud runs one future.
+    let _ = workers.shared.set(Arc::downgrade(&shared));
+    shared
+}
+
+/// The keys in a test's bucket, and what it puts there.
 #[derive(Clone, Debug)]
 pub struct Keys(Memory);
 
 impl Keys {
+    /// Puts an object where [`Object::open`](crate::Object::open) finds it, by its `s3://` address.
+    pub fn put(&self, address: &str, bytes: impl Into<Bytes>) {
+        let mut objects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        objects.insert(address.to_owned(), bytes.into());
+    }
+
     /// All keys, sorted.
     pub fn all(&self) -> Vec<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()

@@ -1,0 +1,118 @@
+//! What a map costs beside its work. Prints one JSON object; `cargo xtask bench map` sets it beside peers.
+//!
+//! Of each figure the best of some rounds counts: other programs on the machine only ever add.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+use std::time::{Duration, Instant};
+
+use lzap::testing::simulate::{self, Job, Model};
+use lzap::testing::{Cloud, measure_codec};
+use lzap::{Caller, Chunk, Codec, OnError};
+use serde_json::{Value, json};
+
+const ROUNDS: usize = 5;
+/// How long a worker of the loopback stub takes.
+const WORK: Duration = Duration::from_millis(50);
+
+#[lzap::task]
+fn square(n: u64) -> Result<u64, String> {
+    Ok(n.wrapping_mul(n))
+}
+
+#[tokio::main]
+async fn main() {
+    let figures = json!({
+        "limit_100": throttled(100).await,
+        "limit_10": throttled(10).await,
+        "codec": codecs(),
+        "local": local().await,
+        "efficiency": efficiency(),
+    });
+    println!("{figures}");
+}
+
+/// 1,000 chunks of one item to a Lambda on loopback, each 50 ms, of which so many may run at once.
+async fn throttled(limit: usize) -> Value {
+    let mut best: Option<Value> = None;
+    for _ in 0..if limit < 50 { 2 } else { ROUNDS } {
+        let cloud = Cloud::new().task(square).limit(limit).latency(WORK);
+        let map = square.map(0..1000).chunk(Chunk::Items(1)).caller(Caller::WhenStuck).on_error(OnError::Collect);
+        let began = Instant::now();
+        let output = cloud.run_over_http(map.run()).await.expect("a free port").expect("a result");
+        let wall = began.elapsed().as_secs_f64();
+        let lost = output.errors().count();
+        let figures = json!({ "wall_secs": wall, "lost": lost, "throttles": output.report.throttles });
+        let better = best.as_ref().and_then(|best| best["wall_secs"].as_f64()).is_none_or(|best| wall < best);
+        if better || lost > 0 {
+            best = Some(figures);
+        }
+    }
+    best.unwrap_or_default()
+}
+
+/// 1,000 series of 100 numbers, as the reference app sends them.
+fn codecs() -> Value {
+    let mut state = 1_u64;
+    let mut fraction = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        f64::from(u32::try_from(state >> 32).expect("32 bits")) / f64::from(u32::MAX)
+    };
+    let random: Vec<Vec<f64>> = (0..1000).map(|_| (0..100).map(|_| fraction()).collect()).collect();
+    let mut level = 20.0;
+    let mut sensor = || {
+        level += (fraction() - 0.5) * 0.1;
+        (level * 100.0_f64).round() / 100.0
+    };
+    let smooth: Vec<Vec<f64>> = (0..1000).map(|_| (0..100).map(|_| sensor()).collect()).collect();
+    let cost = |items: &[Vec<f64>], codec| {
+        let costs = (0..ROUNDS * 4).map(|_| measure_codec(items, codec).expect("numbers"));
+        let best = costs.reduce(|best, one| if one.encode + one.decode < best.encode + best.decode { one } else { best });
+        let best = best.expect("some rounds");
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        json!({ "encode_ms": ms(best.encode), "decode_ms": ms(best.decode), "bytes": best.bytes })
+    };
+    json!({
+        "random": cost(&random, Codec::Postcard),
+        "sensor": cost(&smooth, Codec::Postcard),
+        "random_json": cost(&random, Codec::Json),
+    })
+}
+
+/// A map in this process: microseconds for each task beside the task, which does next to nothing.
+async fn local() -> Value {
+    let (mut items, mut chunks) = (f64::MAX, f64::MAX);
+    for _ in 0..ROUNDS * 4 {
+        let began = Instant::now();
+        drop(square.map(0..1000).values().await.expect("numbers"));
+        items = items.min(began.elapsed().as_secs_f64() * 1e6 / 1000.0);
+        let began = Instant::now();
+        drop(square.map(0..1024).chunk(Chunk::Items(16)).values().await.expect("numbers"));
+        chunks = chunks.min(began.elapsed().as_secs_f64() * 1e6 / 64.0);
+    }
+    json!({ "per_item_us": items, "per_chunk_us": chunks })
+}
+
+/// The simulator's answer: the share of the workers' time that is work, by workers and by seconds of one core.
+fn efficiency() -> Value {
+    let mut rows = Vec::new();
+    for work in [10, 100, 1_000, 10_000] {
+        for workers in [10_u32, 30, 100, 300, 900] {
+            let job = Job {
+                items: work * 10,
+                limit: usize::try_from(workers).expect("small"),
+                caller: Caller::WhenStuck,
+                ..Job::default()
+            };
+            let outcome = simulate::run(&Model::default(), &job, 1);
+            rows.push(json!({
+                "work_secs": work,
+                "workers": workers,
+                "speed_up": outcome.speed_up(),
+                "efficiency": outcome.speed_up() / f64::from(workers),
+                "wall_secs": outcome.wall,
+            }));
+        }
+    }
+    rows.into()
+}

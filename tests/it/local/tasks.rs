@@ -1,0 +1,119 @@
+//! Tasks and maps through the embedded cloud: other processes, real invocations, S3.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lzap_testkit::{LocalCloud, workspace};
+use serde_json::{Value, json};
+
+use super::{get, run, url_of};
+use crate::support::{REGION, Result};
+
+/// The app, deployed.
+struct App {
+    cloud: LocalCloud,
+    url: String,
+}
+
+fn folder() -> PathBuf {
+    workspace().join("tests/fixtures/map")
+}
+
+impl App {
+    fn deployed() -> Result<Self> {
+        let cloud = LocalCloud::idle()?;
+        let report = run(&cloud, &folder(), &["deploy", "local"])?;
+        Ok(Self { url: url_of(&report).to_owned(), cloud })
+    }
+
+    fn get(&self, path: &str) -> Result<Value> {
+        let text = get(&format!("{}{path}", self.url.trim_end_matches('/')))?.text();
+        serde_json::from_str(&text).map_err(|error| std::io::Error::other(format!("{path}: {error}: {text}")))
+    }
+
+    /// The keys in the bucket under the stage's prefix and `folder`.
+    fn objects(&self, folder: &str) -> Result<Vec<Value>> {
+        let buckets = self.cloud.aws(REGION, &[("s3", "list_buckets", json!({}))])?;
+        let bucket = buckets[0]["Buckets"][0]["Name"].clone();
+        let prefix = format!("map/local/{folder}");
+        let listed =
+            self.cloud.aws(REGION, &[("s3", "list_objects_v2", json!({"Bucket": bucket, "Prefix": prefix}))])?;
+        Ok(listed[0]["Contents"].as_array().cloned().unwrap_or_default())
+    }
+}
+
+#[test]
+fn a_task_runs_in_another_environment_and_its_failures_are_typed() -> Result {
+    let app = App::deployed()?;
+    assert_eq!(app.get("/call/Ada")?, json!({"text": "Hello, Ada", "elsewhere": true}));
+    assert_eq!(app.get("/call/nobody")?, json!({"kind": "failed", "message": "nobody is there"}));
+    assert_eq!(
+        app.get("/call/panic")?,
+        json!({"kind": "panicked", "message": "panicked: a panic on purpose"})
+    );
+    assert_eq!(app.get("/deep/3")?, 3);
+    assert!(app.get("/deep/9")?["message"].as_str().is_some_and(|text| text.contains("4 deep")));
+    let probe = app.cloud.lzap().run(&folder(), &["invoke", "local", "--raw", r#"{"lzap":{"v":1,"kind":"probe"}}"#])?;
+    let probe = probe.expect_success();
+    assert!(probe.stdout.contains(r#""tasks":["crash","deeper","greet","nap","noise"]"#), "{probe}");
+    let called = app.cloud.lzap().run(&folder(), &["invoke", "local", "greet", "--data", "\"you\""])?.expect_success();
+    assert!(called.stdout.contains("Hello, you"), "{called}");
+    Ok(())
+}
+
+#[test]
+fn a_job_runs_behind_the_answer_and_is_found_by_its_id() -> Result {
+    let app = App::deployed()?;
+    assert_eq!(app.get("/spawn/Ada")?, "taken");
+    let id = app.get("/job/Ada")?.as_str().unwrap_or_default().to_owned();
+    let wait = ["invoke", "local", "--job", &id, "--wait", "--output", "json"];
+    let done = app.cloud.lzap().run(&folder(), &wait)?.expect_success();
+    assert!(done.stdout.contains("Hello, Ada"), "{done}");
+    assert_eq!(app.get(&format!("/state/{id}"))?, json!({"done": "Hello, Ada"}));
+    assert_eq!(app.objects("jobs/")?.len(), 1);
+
+    let id = app.get("/job/nobody")?.as_str().unwrap_or_default().to_owned();
+    let mut state = Value::Null;
+    for _ in 0..100 {
+        state = app.get(&format!("/state/{id}"))?;
+        if state != json!("waiting") {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(state, json!({"failed": "nobody is there"}));
+    Ok(())
+}
+
+#[test]
+fn a_map_uses_as_many_environments_as_it_may() -> Result {
+    let app = App::deployed()?;
+    let answer = app.get("/naps?items=320&ms=20&chunk=10&limit=8")?;
+    assert_eq!(answer["right"], 320, "{answer:#}");
+    let report = &answer["report"];
+    let workers = report["workers"].as_u64().unwrap_or_default();
+    assert!((2..=8).contains(&workers) && report["attempts"] == 32, "{answer:#}");
+    assert!(answer["speed_up"].as_f64().is_some_and(|times| times > 2.0), "{answer:#}");
+    let job = report["job"].as_str().unwrap_or_default();
+    let log = ["tail", "local", "--since", "5m", "--no-follow", "--job", job];
+    let log = app.cloud.lzap().run(&folder(), &log)?.expect_success();
+    assert!(log.stdout.contains("chunk"), "{log}");
+    Ok(())
+}
+
+/// An item that kills its worker is found, and the others have their results.
+#[test]
+fn a_poison_item_fails_alone() -> Result {
+    let app = App::deployed()?;
+    let answer = app.get("/crashes")?;
+    assert_eq!(answer["failed"], json!([[13, "crashed"]]), "{answer:#}");
+    Ok(())
+}
+
+#[test]
+fn a_large_answer_goes_through_the_bucket_and_leaves_nothing_there() -> Result {
+    let app = App::deployed()?;
+    assert_eq!(app.get("/large/7000000")?, json!({"length": 7_000_000, "spilled": 1}));
+    assert_eq!(app.objects("spill/")?, Vec::<Value>::new());
+    Ok(())
+}
