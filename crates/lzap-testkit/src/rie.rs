@@ -1,5 +1,6 @@
 //! AWS's own Runtime Interface Emulator, from inside the `aws-sam-cli` wheel: needs no Docker.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -34,7 +35,7 @@ for name in wheel.namelist():
 #[derive(Debug)]
 pub struct Rie {
     url: String,
-    _process: Guarded,
+    process: Guarded,
 }
 
 impl Rie {
@@ -43,6 +44,14 @@ impl Rie {
     /// # Errors
     /// When the emulator can't be fetched or doesn't come up.
     pub fn start(bootstrap: &Path, name: &str) -> io::Result<Self> {
+        Self::run(&[bootstrap.as_os_str()], Path::new("/"), name)
+    }
+
+    /// The same for a function that is started by a command in a folder, as an interpreter's is.
+    ///
+    /// # Errors
+    /// As [`Rie::start`].
+    pub fn run(command: &[&OsStr], folder: &Path, name: &str) -> io::Result<Self> {
         let (port, runtime_api) = (crate::free_port()?, crate::free_port()?);
         let process = Guarded::spawn(
             Command::new(binary()?)
@@ -50,7 +59,8 @@ impl Rie {
                 .arg(format!("127.0.0.1:{port}"))
                 .arg("--runtime-api-address")
                 .arg(format!("127.0.0.1:{runtime_api}"))
-                .arg(bootstrap)
+                .args(command)
+                .current_dir(folder)
                 .env_clear()
                 .env("AWS_LAMBDA_FUNCTION_NAME", name)
                 .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
@@ -62,7 +72,12 @@ impl Rie {
         )?;
         let url = format!("http://127.0.0.1:{port}");
         wait_until_answers(&url, Duration::from_secs(20))?;
-        Ok(Self { url, _process: process })
+        Ok(Self { url, process })
+    }
+
+    /// The emulator's process; the function is its child.
+    pub fn id(&mut self) -> u32 {
+        self.process.child().id()
     }
 
     /// Invokes the function and returns what it answers.

@@ -37,7 +37,8 @@ async fn throttled(limit: usize) -> Value {
     let mut best: Option<Value> = None;
     for _ in 0..if limit < 50 { 2 } else { ROUNDS } {
         let cloud = Cloud::new().task(square).limit(limit).latency(WORK);
-        let map = square.map(0..1000).chunk(Chunk::Items(1)).caller(Caller::WhenStuck).on_error(OnError::Collect);
+        let map =
+            square.map(0..1000).chunk(Chunk::Items(1)).caller(Caller::WhenStuck).on_error(OnError::Collect);
         let began = Instant::now();
         let output = cloud.run_over_http(map.run()).await.expect("a free port").expect("a result");
         let wall = began.elapsed().as_secs_f64();
@@ -67,7 +68,8 @@ fn codecs() -> Value {
     let smooth: Vec<Vec<f64>> = (0..1000).map(|_| (0..100).map(|_| sensor()).collect()).collect();
     let cost = |items: &[Vec<f64>], codec| {
         let costs = (0..ROUNDS * 4).map(|_| measure_codec(items, codec).expect("numbers"));
-        let best = costs.reduce(|best, one| if one.encode + one.decode < best.encode + best.decode { one } else { best });
+        let best = costs
+            .reduce(|best, one| if one.encode + one.decode < best.encode + best.decode { one } else { best });
         let best = best.expect("some rounds");
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
         json!({ "encode_ms": ms(best.encode), "decode_ms": ms(best.decode), "bytes": best.bytes })

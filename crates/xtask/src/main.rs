@@ -61,6 +61,8 @@ enum Bench {
     Linkers,
     /// The reference app's sum on one core, beside pandas, polars and duckdb
     Csv,
+    /// Cold start, requests, memory and size, beside bare `lambda_http` and Zappa's handler
+    Runtime,
     /// What a map costs beside its work, beside Lithops; and the simulator's figures for a thousand workers
     Map,
 }
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         Task::Bench { what: Bench::Deploy(options) } => bench::deploy(&options),
         Task::Bench { what: Bench::Linkers } => bench::linkers::run(),
         Task::Bench { what: Bench::Csv } => bench::csv::run(),
+        Task::Bench { what: Bench::Runtime } => bench::runtime::run(),
         Task::Bench { what: Bench::Map } => bench::map::run(),
         Task::Generate { check } => generate::run(check),
     };

@@ -137,7 +137,8 @@ fn only_rust(features: &[&str], unwanted: &[&str]) -> Result {
     let compiles_c = |name: &str| ["cc", "cmake", "bindgen", "pkg-config"].contains(&name);
     for line in listed.lines() {
         let name = line.split_whitespace().next().unwrap_or_default();
-        if compiles_c(name) || name.ends_with("-sys") || unwanted.iter().any(|start| name.starts_with(start)) {
+        if compiles_c(name) || name.ends_with("-sys") || unwanted.iter().any(|start| name.starts_with(start))
+        {
             return Err(Failure::new(format!(
                 "`lzap` depends on {name}: `cargo tree -p lzap -i {name}` shows how"
             )));

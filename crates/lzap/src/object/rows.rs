@@ -117,9 +117,8 @@ mod tests {
     }
 
     fn table() -> impl Strategy<Value = String> {
-        prop::collection::vec(prop::collection::vec(cell(), 1..4), 0..12).prop_map(|rows| {
-            rows.iter().map(|cells| cells.join(",") + "\n").collect::<String>()
-        })
+        prop::collection::vec(prop::collection::vec(cell(), 1..4), 0..12)
+            .prop_map(|rows| rows.iter().map(|cells| cells.join(",") + "\n").collect::<String>())
     }
 
     proptest! {

@@ -60,7 +60,10 @@ impl Source {
         let part = request.range(format!("bytes={}-{}", range.start, range.end - 1)).send().await;
         let part = part.map_err(|error| failed("GetObject", bucket, key, &error))?;
         let body = part.body.collect().await.map_err(|error| {
-            TaskError::new(TaskErrorKind::Storage, format!("s3:GetObject of `s3://{bucket}/{key}` broke off: {error}"))
+            TaskError::new(
+                TaskErrorKind::Storage,
+                format!("s3:GetObject of `s3://{bucket}/{key}` broke off: {error}"),
+            )
         })?;
         Ok(body.into_bytes().into())
     }
@@ -88,5 +91,8 @@ where
         _ => "",
     };
     let what = DisplayErrorContext(error);
-    TaskError::new(TaskErrorKind::Storage, format!("s3:{operation} of `s3://{bucket}/{key}` failed: {what}{help}"))
+    TaskError::new(
+        TaskErrorKind::Storage,
+        format!("s3:{operation} of `s3://{bucket}/{key}` failed: {what}{help}"),
+    )
 }

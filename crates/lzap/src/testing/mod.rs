@@ -117,7 +117,10 @@ pub struct CodecCost {
 ///
 /// # Errors
 /// When the items can't be written or read.
-pub fn measure_codec<T: Serialize + DeserializeOwned>(items: &[T], codec: crate::Codec) -> Result<CodecCost, String> {
+pub fn measure_codec<T: Serialize + DeserializeOwned>(
+    items: &[T],
+    codec: crate::Codec,
+) -> Result<CodecCost, String> {
     use crate::codec::{Encoded, Encoding, compressible, from_value, pack, read_items, to_value};
     let began = Instant::now();
     let mut encoded = Encoded::new(codec);

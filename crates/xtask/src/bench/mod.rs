@@ -15,6 +15,7 @@ mod lzap;
 pub(crate) mod map;
 mod page;
 mod peer;
+pub(crate) mod runtime;
 mod sam;
 mod stand;
 mod zappa;

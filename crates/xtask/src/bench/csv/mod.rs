@@ -56,10 +56,11 @@ fn compiled() -> Result<PathBuf> {
     build.args(["bench", "--no-run", "--bench", "group_sum", "--message-format", "json"]);
     build.current_dir(workspace().join("examples/csv-group-sum")).env("CARGO_TARGET_DIR", apps_target());
     let said = quiet_output(&mut build)?;
-    let program = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find_map(|message| {
-        let ours = message["target"]["name"] == "group_sum";
-        message["executable"].as_str().filter(|_| ours).map(PathBuf::from)
-    });
+    let program =
+        said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find_map(|message| {
+            let ours = message["target"]["name"] == "group_sum";
+            message["executable"].as_str().filter(|_| ours).map(PathBuf::from)
+        });
     program.ok_or_else(|| Failure::new("cargo names no program for the benchmark"))
 }
 

@@ -25,7 +25,8 @@ pub(crate) fn run() -> Result {
     let ours: Value = last_line(&quiet_output(&mut cargo(&build))?)?;
     println!("==> Lithops, and the seed's path");
     let script = workspace().join("crates/xtask/src/bench/map/peers.py");
-    let theirs: Value = last_line(&quiet_output(python.command("python").arg(script).current_dir(target()))?)?;
+    let theirs: Value =
+        last_line(&quiet_output(python.command("python").arg(script).current_dir(target()))?)?;
     let docs = workspace().join("docs/benchmarks");
     fs::create_dir_all(&docs)?;
     let text = page::page(&ours, &theirs)?;

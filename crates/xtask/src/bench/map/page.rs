@@ -12,7 +12,10 @@ const CHUNKS: f64 = 64.0;
 /// docs/benchmarks/map.md.
 pub(super) fn page(ours: &Value, theirs: &Value) -> Result<String> {
     let number = |value: &Value, path: &str| {
-        value.pointer(path).and_then(Value::as_f64).ok_or_else(|| Failure::new(format!("no {path} in {value}")))
+        value
+            .pointer(path)
+            .and_then(Value::as_f64)
+            .ok_or_else(|| Failure::new(format!("no {path} in {value}")))
     };
     let item = number(ours, "/local/per_item_us")?;
     let chunk = number(ours, "/local/per_chunk_us")?;
@@ -77,7 +80,10 @@ pub(super) fn page(ours: &Value, theirs: &Value) -> Result<String> {
         let at = |field: &str| number(row, &format!("/{field}"));
         let (work, workers) = (at("work_secs")?, at("workers")?);
         let (wall, speed_up, efficiency) = (at("wall_secs")?, at("speed_up")?, at("efficiency")? * 100.0);
-        let _ = writeln!(text, "| {work:.0} s | {workers:.0} | {wall:.2} s | {speed_up:.0} | {efficiency:.0} % |");
+        let _ = writeln!(
+            text,
+            "| {work:.0} s | {workers:.0} | {wall:.2} s | {speed_up:.0} | {efficiency:.0} % |"
+        );
     }
     text += "\n## How to repeat it\n\n```console\n$ cargo xtask bench map\n```\n";
     Ok(text)

@@ -13,7 +13,8 @@ const RIGHT: f64 = 130.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 50.0;
 /// Dark enough on white, and told apart by dashes too.
-const LINES: [(&str, &str); 4] = [("#1b6ca8", ""), ("#b5541c", "7 4"), ("#3a7d44", "2 3"), ("#6d4c9f", "10 3 2 3")];
+const LINES: [(&str, &str); 4] =
+    [("#1b6ca8", ""), ("#b5541c", "7 4"), ("#3a7d44", "2 3"), ("#6d4c9f", "10 3 2 3")];
 
 /// The chart as SVG.
 pub(super) fn plot(rows: &Value) -> Result<String> {

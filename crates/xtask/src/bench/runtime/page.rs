@@ -1,0 +1,45 @@
+//! The page of figures.
+
+use std::fmt::Write as _;
+
+use super::{Figures, Form, REQUESTS, ROUNDS, STARTS};
+use crate::shell::{Failure, Result};
+
+/// docs/benchmarks/runtime.md.
+#[expect(clippy::cast_precision_loss, reason = "sizes for people")]
+pub(super) fn page(forms: &[Form]) -> Result<String> {
+    let measured = |form: &Form| form.best.ok_or_else(|| Failure::new("a form was not measured"));
+    let ours = measured(forms.first().ok_or_else(|| Failure::new("no forms"))?)?;
+    let zip = forms.first().and_then(|form| form.zip_bytes).unwrap_or(1) as f64;
+    let mut text = format!(
+        "# The runtime\n\n<!-- Written by `cargo xtask bench runtime`. -->\n\nThe same hello app under AWS's Runtime \
+         Interface Emulator, in one run on one machine. The forms take turns; the best of {ROUNDS} rounds counts, of {STARTS} \
+         starts and {REQUESTS} requests each. In brackets: the ratio to lzap's.\n\n\
+         | | cold, first answer | warm request | memory | zip |\n|---|---:|---:|---:|---:|\n"
+    );
+    for form in forms {
+        let Figures { cold, warm, resident_bytes } = measured(form)?;
+        let ms = |time: std::time::Duration| time.as_secs_f64() * 1e3;
+        let ratio =
+            |this: std::time::Duration, of: std::time::Duration| this.as_secs_f64() / of.as_secs_f64();
+        let size = form.zip_bytes.map_or_else(String::new, |bytes| {
+            format!("{:.2} MB ({:.1})", bytes as f64 / 1e6, bytes as f64 / zip)
+        });
+        let _ = writeln!(
+            text,
+            "| {} | {:.1} ms ({:.2}) | {:.2} ms ({:.2}) | {:.1} MB ({:.2}) | {size} |",
+            form.name,
+            ms(cold),
+            ratio(cold, ours.cold),
+            ms(warm),
+            ratio(warm, ours.warm),
+            resident_bytes as f64 / 1e6,
+            resident_bytes as f64 / ours.resident_bytes as f64,
+        );
+    }
+    text += "\n- **cold**: from the first event until its answer; the emulator starts the process with it.\n- **warm**: one of \
+             many requests, one after the other. The emulator itself is most of it: the last row is a function that does \
+             nothing.\n- **memory**: the most that was resident.\n\n## How to repeat it\n\n```console\n$ cargo xtask bench \
+             runtime\n```\n";
+    Ok(text)
+}
