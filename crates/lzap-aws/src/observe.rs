@@ -12,18 +12,19 @@ use lzap_core::observed::{
     Alias, Api, Bucket, BucketSetting, Function, LiveRule, LogGroup, Observed, Permission, Role, Version,
     is_ours,
 };
+use lzap_core::uses::Uses;
 
 use crate::clients::Clients;
 use crate::error::AwsError;
 use crate::retry::{FRESH, Progress, again};
-use crate::s3::BucketState;
+use crate::s3::{BucketState, Depth};
 use crate::{apigateway, events, iam, lambda, logs, s3};
 
 /// What an observation is for: some reads serve one purpose only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// A deploy, or a look: all settings that lzap manages.
-    Stage,
+    /// A deploy of an app that uses this, or a look: all settings that lzap manages.
+    Stage(Uses),
     /// A rollback: the function, its versions and its alias, and the URL.
     Versions,
     /// An undeploy: what exists and whose it is; not its settings.
@@ -66,8 +67,13 @@ impl Reader<'_> {
             Box::pin(self.bucket()),
         );
         let (of_function, role, apis, rule, mut bucket) = reads.await?;
-        if let Some(bucket) = bucket.as_mut().filter(|_| of_function.alias.is_none()) {
-            self.half_made(bucket).await?;
+        if let (Scope::Stage(uses), Some(bucket)) = (self.scope, &mut bucket) {
+            let known = of_function.function.as_ref().is_some_and(|it| Uses::of_tags(&it.tags).any());
+            if of_function.alias.is_none() {
+                bucket.missing = self.half_made().await?;
+            } else if uses.any() && !known {
+                bucket.missing = self.unexpiring().await?;
+            }
         }
         let FunctionReads { function, versions, alias, held, permissions, log_group } = of_function;
         let names = self.names.clone();
@@ -118,14 +124,14 @@ impl Reader<'_> {
 
     async fn permissions(self) -> Result<BTreeMap<String, Permission>, AwsError> {
         match self.scope {
-            Scope::Stage => lambda::get_policy(self.clients, self.names).await,
+            Scope::Stage(_) => lambda::get_policy(self.clients, self.names).await,
             Scope::Versions | Scope::Undeploy => Ok(BTreeMap::new()),
         }
     }
 
     async fn log_group(self) -> Result<Option<LogGroup>, AwsError> {
         match self.scope {
-            Scope::Stage | Scope::Undeploy => logs::describe_log_group(self.clients, self.names).await,
+            Scope::Stage(_) | Scope::Undeploy => logs::describe_log_group(self.clients, self.names).await,
             Scope::Versions => Ok(None),
         }
     }
@@ -139,7 +145,7 @@ impl Reader<'_> {
         let Some(role) = iam::get_role(clients, names).await? else {
             return Ok(None);
         };
-        if self.scope == Scope::Stage {
+        if matches!(self.scope, Scope::Stage(_)) {
             let policy = iam::get_role_policy(clients, names).await?;
             return Ok(Some(Role { policy, ..role }));
         }
@@ -152,7 +158,7 @@ impl Reader<'_> {
     async fn apis(self) -> Result<Vec<Api>, AwsError> {
         let apis = apigateway::list_apis(self.clients, self.names).await?;
         match self.scope {
-            Scope::Stage => apigateway::with_parts(self.clients, apis).await,
+            Scope::Stage(_) => apigateway::with_parts(self.clients, apis).await,
             Scope::Versions | Scope::Undeploy => Ok(apis),
         }
     }
@@ -174,7 +180,8 @@ impl Reader<'_> {
 
     async fn bucket(self) -> Result<Option<Bucket>, AwsError> {
         let Self { clients, names, scope } = self;
-        let Some(objects) = s3::list_objects(clients, names).await? else {
+        let depth = if scope == Scope::Undeploy { Depth::All } else { Depth::Own };
+        let Some(objects) = s3::list_objects(clients, names, depth).await? else {
             return Ok(None);
         };
         let mut bucket = Bucket {
@@ -189,7 +196,7 @@ impl Reader<'_> {
             bucket.empty = bucket.objects.is_empty() && s3::is_empty(clients, names).await?;
             return Ok(Some(bucket));
         }
-        if scope == Scope::Stage {
+        if matches!(scope, Scope::Stage(_)) {
             let state = s3::get_public_access_block(clients, names).await?;
             bucket.public_access_blocked = state == BucketState::Blocked;
         }
@@ -198,20 +205,25 @@ impl Reader<'_> {
 
     /// What a bucket that lzap made still lacks: as long as the stage has no alias, its deploy may have broken off before
     /// the bucket was finished.
-    async fn half_made(self, bucket: &mut Bucket) -> Result<(), AwsError> {
-        let Self { clients, names, scope } = self;
-        if scope != Scope::Stage {
-            return Ok(());
-        }
+    async fn half_made(self) -> Result<BTreeSet<BucketSetting>, AwsError> {
+        let Self { clients, names, .. } = self;
         let reads = try_join3(
             s3::is_managed(clients, names),
             s3::is_encrypted(clients, names),
-            s3::expires_uploads(clients, names),
+            s3::missing_rules(clients, names),
         );
-        let (managed, encrypted, expires_uploads) = reads.await?;
-        let settings = [(encrypted, BucketSetting::Encryption), (expires_uploads, BucketSetting::Lifecycle)];
-        let missing = settings.into_iter().filter(|(there, _)| managed && !there);
-        bucket.missing = missing.map(|(_, setting)| setting).collect();
-        Ok(())
+        let (managed, encrypted, mut missing) = reads.await?;
+        if !encrypted {
+            missing.insert(BucketSetting::Encryption);
+        }
+        Ok(if managed { missing } else { BTreeSet::new() })
+    }
+
+    /// Whether a bucket that lzap made still lacks the rules that only some apps need.
+    async fn unexpiring(self) -> Result<BTreeSet<BucketSetting>, AwsError> {
+        let Self { clients, names, .. } = self;
+        let reads = try_join(s3::is_managed(clients, names), s3::missing_rules(clients, names));
+        let (managed, missing) = reads.await?;
+        Ok(if managed { missing } else { BTreeSet::new() })
     }
 }

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::config::KeepWarm;
-use crate::names::{Names, TAG_APP, TAG_STAGE};
+use crate::names::{Names, TAG_APP, TAG_STAGE, TAG_USES};
 use crate::platform::Architecture;
 use crate::role::{self, RoleSetting};
 use crate::settings::Settings;
-use lzap_wire::env::{LZAP_APP, LZAP_STAGE};
+use crate::uses::Uses;
+use lzap_wire::env::{LZAP_APP, LZAP_BUCKET, LZAP_STAGE};
 use lzap_wire::envelope::{Kind, event};
 
 /// What a command wants of the cloud. Every command that writes is a plan towards one of these.
@@ -64,6 +65,8 @@ pub struct Stage {
     pub artifact: Artifact,
     /// The function's settings.
     pub function: FunctionConfig,
+    /// What the app uses that needs more than HTTP does.
+    pub uses: Uses,
     /// What the published version says about itself.
     pub version_description: String,
     /// The execution role, unless an existing one is used.
@@ -106,6 +109,14 @@ pub struct Artifact {
     pub code_sha256: String,
     /// Its size.
     pub bytes: u64,
+}
+
+impl Stage {
+    /// The function's tags: the stage's, and what the deploy has to know of it the next time.
+    pub(crate) fn function_tags(&self, live: Option<&BTreeMap<String, String>>) -> BTreeMap<String, String> {
+        let uses = self.uses.tag(live).map(|value| (TAG_USES.to_owned(), value));
+        self.tags.clone().into_iter().chain(uses).collect()
+    }
 }
 
 impl Artifact {
@@ -155,14 +166,23 @@ pub const RUNTIME: &str = "provided.al2023";
 /// The handler's name: unused by a binary, required by AWS.
 pub const HANDLER: &str = "bootstrap";
 
-/// The stage that `settings` and `artifact` describe.
-pub fn stage(settings: &Settings, names: Names, artifact: Artifact, version_description: String) -> Stage {
+/// The stage that `settings` and `artifact` describe, for an app that uses this.
+pub fn stage(
+    settings: &Settings,
+    names: Names,
+    artifact: Artifact,
+    version_description: String,
+    uses: Uses,
+) -> Stage {
     let mut tags = settings.tags.clone();
     tags.insert(TAG_APP.to_owned(), names.app.clone());
     tags.insert(TAG_STAGE.to_owned(), names.stage.clone());
     let mut environment = settings.environment.clone();
     environment.insert(LZAP_APP.to_owned(), names.app.clone());
     environment.insert(LZAP_STAGE.to_owned(), names.stage.clone());
+    if uses.any() {
+        environment.insert(LZAP_BUCKET.to_owned(), names.bucket());
+    }
     Stage {
         tags,
         artifact,
@@ -177,7 +197,8 @@ pub fn stage(settings: &Settings, names: Names, artifact: Artifact, version_desc
             environment,
         },
         version_description,
-        role: role(settings, &names),
+        uses,
+        role: role(settings, &names, uses),
         log_retention_days: settings.log_retention_days,
         keep_versions: settings.keep_versions,
         health_path: settings.health_path.clone(),
@@ -189,7 +210,7 @@ pub fn stage(settings: &Settings, names: Names, artifact: Artifact, version_desc
 }
 
 /// The role that lzap makes; none where `lzap.toml` names an existing one.
-fn role(settings: &Settings, names: &Names) -> Option<Role> {
+fn role(settings: &Settings, names: &Names, uses: Uses) -> Option<Role> {
     let RoleSetting::Made(made) = &settings.role else {
         return None;
     };
@@ -197,7 +218,7 @@ fn role(settings: &Settings, names: &Names) -> Option<Role> {
         path: made.path.clone(),
         permissions_boundary: made.permissions_boundary.clone(),
         trust_policy: role::trust_policy(),
-        policy: role::policy(names, &made.statements),
+        policy: role::policy(names, uses, &made.statements),
     })
 }
 

@@ -25,3 +25,4 @@ pub mod role;
 pub mod settings;
 pub mod simulate;
 pub mod step;
+pub mod uses;

@@ -11,6 +11,8 @@ pub const ALIAS: &str = "live";
 pub const TAG_APP: &str = "lzap:app";
 /// The tag that holds the stage's name.
 pub const TAG_STAGE: &str = "lzap:stage";
+/// The function's tag that tells what the app uses; see [`crate::uses`].
+pub const TAG_USES: &str = "lzap:uses";
 /// The tag of a bucket that lzap made.
 pub const TAG_MANAGED: &str = "lzap:managed";
 /// The statement that lets the HTTP API call the alias.
@@ -113,14 +115,20 @@ impl Names {
         format!("{}/{}/", self.app, self.stage)
     }
 
+    /// All objects of the bucket whose keys begin with `prefix`.
+    pub(crate) fn objects_arn(&self, prefix: &str) -> String {
+        format!("arn:{}:s3:::{}/{prefix}*", self.place.partition, self.bucket())
+    }
+
     /// The artifact's key, by the hex SHA-256 of its bytes.
     pub fn artifact_key(&self, sha256: &str) -> String {
         format!("{}{sha256}.zip", self.prefix())
     }
 
-    /// Whether a key is that of an artifact of this stage.
+    /// Whether a key is that of an artifact of this stage. What stands deeper is the app's own.
     pub fn is_artifact(&self, key: &str) -> bool {
-        key.strip_prefix(&self.prefix()).is_some_and(|name| name.strip_suffix(".zip").is_some())
+        let name = key.strip_prefix(&self.prefix()).and_then(|name| name.strip_suffix(".zip"));
+        name.is_some_and(|name| !name.contains('/'))
     }
 
     /// The lock that keeps deploys of this stage apart.

@@ -42,7 +42,7 @@ pub struct Bucket {
     pub public_access_blocked: bool,
     /// It carries lzap's tag, so lzap made it; read only for an undeploy.
     pub managed: bool,
-    /// What lzap made and did not finish; read only while the stage isn't deployed.
+    /// What lzap made and did not finish; read only while the stage isn't deployed, or what it uses is new.
     pub missing: BTreeSet<BucketSetting>,
     /// Nothing at all is in it; read only for an undeploy that finds none of the stage's objects.
     pub empty: bool,
@@ -55,8 +55,10 @@ pub struct Bucket {
 pub enum BucketSetting {
     /// Its own default encryption.
     Encryption,
-    /// The end of uploads that were never finished.
+    /// The end of uploads that were never finished. A bucket without it has no rules at all.
     Lifecycle,
+    /// The end of payloads and job records, by their tags.
+    Expiry,
 }
 
 /// An object in the bucket.
@@ -69,6 +71,14 @@ pub struct Object {
 }
 
 impl Bucket {
+    /// Those of `objects` that lzap itself puts: what stands deeper than they do is the app's, and comes and goes.
+    pub fn own_objects(names: &Names, objects: impl IntoIterator<Item = Object>) -> Vec<Object> {
+        let prefix = names.prefix();
+        let is_own =
+            |object: &Object| object.key.strip_prefix(&prefix).is_some_and(|name| !name.contains('/'));
+        objects.into_iter().filter(is_own).collect()
+    }
+
     /// Whether an object is there.
     pub fn has(&self, key: &str) -> bool {
         self.objects.iter().any(|object| object.key == key)

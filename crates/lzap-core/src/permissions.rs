@@ -92,6 +92,10 @@ steps! {
     Call::BlockPublicAccess => ["s3:PutBucketPublicAccessBlock" on Bucket];
     Call::EncryptBucket => ["s3:PutEncryptionConfiguration" on Bucket];
     Call::PutBucketLifecycle => ["s3:PutLifecycleConfiguration" on Bucket];
+    Call::AddBucketExpiry => [
+        "s3:GetLifecycleConfiguration" on Bucket,
+        "s3:PutLifecycleConfiguration" on Bucket
+    ];
     Call::TagBucket => ["s3:PutBucketTagging" on Bucket];
     Call::UploadArtifact(_) => ["s3:PutObject" on Objects];
     Call::DeleteObjects(_) => ["s3:DeleteObject" on Objects];

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::StatementTable;
 use crate::names::{Names, RoleName};
+use crate::uses::Uses;
 
 /// What `lzap.toml` says about the execution role.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,16 +123,17 @@ pub(crate) fn trust_policy() -> Value {
     })
 }
 
-/// The least that a function needs, to write to its own log group, and what the user adds. The `:*` stands for the
+/// The least that a function needs, to write to its own log group; what its tasks need; and what the user adds. The `:*` stands for the
 /// group's streams, whose names Lambda makes up.
 ///
 /// AWS: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html>
-pub(crate) fn policy(names: &Names, statements: &[Statement]) -> Value {
+pub(crate) fn policy(names: &Names, uses: Uses, statements: &[Statement]) -> Value {
     let logs = json!({
         "Effect": "Allow",
         "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
         "Resource": format!("{}:*", names.log_group_arn())
     });
-    let all: Vec<Value> = std::iter::once(logs).chain(statements.iter().map(Statement::document)).collect();
+    let own = std::iter::once(logs).chain(uses.statements(names));
+    let all: Vec<Value> = own.chain(statements.iter().map(Statement::document)).collect();
     json!({ "Version": "2012-10-17", "Statement": all })
 }

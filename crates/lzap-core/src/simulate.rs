@@ -42,6 +42,7 @@ impl World {
             | Call::BlockPublicAccess
             | Call::EncryptBucket
             | Call::PutBucketLifecycle
+            | Call::AddBucketExpiry
             | Call::TagBucket
             | Call::UploadArtifact(_)
             | Call::DeleteObjects(_)
@@ -83,7 +84,11 @@ impl World {
             self.cloud.bucket = Some(Bucket {
                 public_access_blocked: false,
                 managed: true,
-                missing: BTreeSet::from([BucketSetting::Encryption, BucketSetting::Lifecycle]),
+                missing: BTreeSet::from([
+                    BucketSetting::Encryption,
+                    BucketSetting::Lifecycle,
+                    BucketSetting::Expiry,
+                ]),
                 empty: true,
                 objects,
             });
@@ -99,6 +104,11 @@ impl World {
             }
             Call::PutBucketLifecycle => {
                 bucket.missing.remove(&BucketSetting::Lifecycle);
+                bucket.missing.remove(&BucketSetting::Expiry);
+            }
+            Call::AddBucketExpiry => {
+                assert!(!bucket.missing.contains(&BucketSetting::Lifecycle), "there are rules to add to");
+                bucket.missing.remove(&BucketSetting::Expiry);
             }
             Call::UploadArtifact(artifact) => {
                 assert!(bucket.public_access_blocked, "nothing goes into an open bucket");

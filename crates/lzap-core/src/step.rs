@@ -269,8 +269,11 @@ pub enum Call {
     BlockPublicAccess,
     /// `s3:PutBucketEncryption` with S3's own keys.
     EncryptBucket,
-    /// `s3:PutBucketLifecycleConfiguration`: unfinished uploads go after a week.
+    /// `s3:PutBucketLifecycleConfiguration`: unfinished uploads go after a week, payloads and job records by their tags.
     PutBucketLifecycle,
+    /// `s3:GetBucketLifecycleConfiguration`, then `s3:PutBucketLifecycleConfiguration` with what is there and the rules for
+    /// payloads and job records: rules that others made stay.
+    AddBucketExpiry,
     /// `s3:PutBucketTagging` with lzap's mark, for clouds that take no tags with a new bucket.
     TagBucket,
     /// `s3:PutObject`.

@@ -7,13 +7,14 @@ use lzap_core::config::KeepWarm;
 use lzap_core::desired::Ending;
 use lzap_core::desired::{self, Artifact, Desired, FunctionConfig, Rollback, Stage, Undeploy};
 use lzap_core::names::{Names, Place, RoleName, hex};
-use lzap_core::observed::{Api, AutoDeploy, Canary, Observed};
+use lzap_core::observed::{Api, AutoDeploy, BucketSetting, Canary, Observed};
 use lzap_core::plan::{PlanError, plan};
 use lzap_core::platform::Architecture;
 use lzap_core::role::{MadeRole, RoleSetting, Statement};
-use lzap_core::settings::{Overrides, resolve};
+use lzap_core::settings::{Overrides, Settings, resolve};
 use lzap_core::simulate::tags;
 use lzap_core::step::{Action, Call, Origin, Plan, Resource};
+use lzap_core::uses::Uses;
 use proptest::prelude::*;
 
 fn names() -> Names {
@@ -29,7 +30,11 @@ fn names() -> Names {
     }
 }
 
-fn stage(code: u8, edit: impl FnOnce(&mut lzap_core::settings::Settings)) -> Stage {
+fn stage(code: u8, edit: impl FnOnce(&mut Settings)) -> Stage {
+    stage_using(code, Uses::default(), edit)
+}
+
+fn stage_using(code: u8, uses: Uses, edit: impl FnOnce(&mut Settings)) -> Stage {
     let config = lzap_core::config::parse("[stage.dev]\n").expect("a stage without settings is fine");
     let overrides = Overrides { package: "shop".to_owned(), ..Overrides::default() };
     let mut settings = resolve(&config, &overrides).expect("the defaults resolve");
@@ -42,7 +47,7 @@ fn stage(code: u8, edit: impl FnOnce(&mut lzap_core::settings::Settings)) -> Sta
         bytes: 1000,
     };
     let names = Names { role: settings.role.name(), ..names() };
-    desired::stage(&settings, names, artifact, format!("commit{code} | me | now"))
+    desired::stage(&settings, names, artifact, format!("commit{code} | me | now"), uses)
 }
 
 fn deployed(stage: &Stage, from: &Observed) -> Observed {
@@ -86,8 +91,9 @@ prop_compose! {
         team in proptest::option::of("[a-c]"),
         variable in proptest::option::of("[a-c]"),
         role in any_role(),
+        (tasks, map) in any::<(bool, bool)>(),
     ) -> Stage {
-        stage(code, |settings| {
+        stage_using(code, Uses { tasks, map }, |settings| {
             settings.memory_mb = memory_mb;
             settings.architecture = if arm { Architecture::Arm64 } else { Architecture::X86_64 };
             settings.keep_warm = warm;
@@ -422,6 +428,46 @@ fn a_role_is_bounded_before_anything_else_of_it_changes() {
     let bounded = deployed(&wanted, &cloud);
     let back = plan(&Desired::Stage(Box::new(stage(1, |_| ()))), &bounded).expect("a plan");
     assert!(back.steps.iter().any(|step| step.call == Call::DeletePermissionsBoundary), "{:?}", back.steps);
+}
+
+const TASKS: Uses = Uses { tasks: true, map: false };
+
+#[test]
+fn an_app_that_uses_tasks_may_do_more_and_knows_the_bucket() {
+    let cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
+    let wanted = stage_using(2, TASKS, |_| ());
+    let policy = wanted.role.as_ref().expect("a role").policy.to_string();
+    for part in [
+        r#"["lambda:InvokeFunction"],"Resource":"arn:aws:lambda:eu-central-1:123456789012:function:shop-dev:*""#,
+        r#""s3:PutObjectTagging"],"Resource":"arn:aws:s3:::lzap-123456789012-eu-central-1/shop/dev/jobs/*""#,
+    ] {
+        assert!(policy.contains(part), "no {part} in {policy}");
+    }
+    assert!(!policy.contains("spill"), "{policy}");
+    assert_eq!(wanted.function.environment["LZAP_BUCKET"], "lzap-123456789012-eu-central-1");
+    let after = deployed(&wanted, &cloud);
+    assert_eq!(Uses::of_tags(&after.function.as_ref().expect("a function").tags), TASKS);
+    // And back: what isn't used any more is taken away.
+    let back = deployed(&stage(3, |_| ()), &after);
+    let function = back.function.as_ref().expect("a function");
+    assert!(!Uses::of_tags(&function.tags).any() && !function.config.environment.contains_key("LZAP_BUCKET"));
+    assert_eq!(back.role.and_then(|role| role.policy), cloud.role.and_then(|role| role.policy));
+}
+
+/// Only an app that needs them gets the rules of a bucket that has others; whoever made those, they stay.
+#[test]
+fn payloads_and_records_expire_where_an_app_keeps_them() {
+    let mut cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
+    cloud.bucket.as_mut().expect("a bucket").missing = [BucketSetting::Expiry].into();
+    let calls = |stage: Stage| -> Vec<Call> {
+        let plan = plan(&Desired::Stage(Box::new(stage)), &cloud).expect("a plan");
+        plan.steps.into_iter().map(|step| step.call).collect()
+    };
+    assert_eq!(calls(stage(1, |_| ())), []);
+    let tasks = calls(stage_using(1, TASKS, |_| ()));
+    let expiry = tasks.iter().position(|call| *call == Call::AddBucketExpiry).expect("the rules are added");
+    let tag = tasks.iter().position(|call| matches!(call, Call::TagFunction(_))).expect("a tag");
+    assert!(expiry < tag && !tasks.contains(&Call::PutBucketLifecycle), "{tasks:#?}");
 }
 
 #[test]

@@ -33,6 +33,7 @@ impl Site<'_> {
             | Call::BlockPublicAccess
             | Call::EncryptBucket
             | Call::PutBucketLifecycle
+            | Call::AddBucketExpiry
             | Call::TagBucket
             | Call::UploadArtifact(_)
             | Call::DeleteObjects(_)
@@ -129,6 +130,7 @@ impl Site<'_> {
             }
             Call::EncryptBucket => write!(FRESH, progress, s3::encrypt_bucket(clients, names)),
             Call::PutBucketLifecycle => write!(FRESH, progress, s3::put_lifecycle(clients, names)),
+            Call::AddBucketExpiry => write!(FRESH, progress, s3::add_expiry(clients, names)),
             Call::TagBucket => write!(FRESH, progress, s3::tag_bucket(clients, names)),
             Call::UploadArtifact(artifact) => {
                 write!(FRESH, progress, s3::put_object(clients, names, artifact, progress));

@@ -19,9 +19,22 @@ use crate::retry::Progress;
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>
 const DELETE_BATCH: usize = 1000;
 
+/// Which of the stage's objects are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Those that lzap puts: artifacts, the lock, the mark. An app may keep thousands below.
+    Own,
+    /// All that begin with the stage's prefix.
+    All,
+}
+
 /// `s3:ListObjectsV2`, all pages: what begins with the stage's prefix; `None` where there is no bucket.
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>
-pub(crate) async fn list_objects(clients: &Clients, names: &Names) -> Result<Option<Vec<Object>>, AwsError> {
+pub(crate) async fn list_objects(
+    clients: &Clients,
+    names: &Names,
+    depth: Depth,
+) -> Result<Option<Vec<Object>>, AwsError> {
     let mut objects = Vec::new();
     let mut token = None;
     loop {
@@ -30,6 +43,7 @@ pub(crate) async fn list_objects(clients: &Clients, names: &Names) -> Result<Opt
             .list_objects_v2()
             .bucket(names.bucket())
             .prefix(names.prefix())
+            .set_delimiter((depth == Depth::Own).then(|| "/".to_owned()))
             .expected_bucket_owner(&names.place.account)
             .set_continuation_token(token);
         let page = call.send().await.named("s3:ListObjectsV2").found();

@@ -8,6 +8,7 @@ use lzap_core::plan::plan;
 use lzap_core::release::Release;
 use lzap_core::settings::Settings;
 use lzap_core::step::Plan;
+use lzap_core::uses::Uses;
 use serde_json::{Value, json};
 
 use crate::cli::StatusArgs;
@@ -40,7 +41,8 @@ struct Status {
 impl Status {
     async fn read(context: &Context, settings: Settings) -> Result<Self, CliError> {
         let target = Target::connect(context, &settings).await?;
-        let observed = lzap_aws::observe(&target.clients, &target.names, Scope::Stage).await?;
+        let observed =
+            lzap_aws::observe(&target.clients, &target.names, Scope::Stage(Uses::default())).await?;
         let drift = drift(&settings, &target, &observed)?;
         Ok(Self { target, observed, drift })
     }
@@ -97,6 +99,9 @@ fn drift(settings: &Settings, target: &Target, observed: &Observed) -> Result<Pl
         code_sha256: live.code_sha256.clone(),
         bytes: 0,
     };
-    let stage = desired::stage(settings, target.names.clone(), artifact, live.description.clone());
+    let tags = observed.function.as_ref().map(|function| &function.tags);
+    let uses = tags.map(Uses::of_tags).unwrap_or_default();
+    let release = live.description.clone();
+    let stage = desired::stage(settings, target.names.clone(), artifact, release, uses);
     Ok(plan(&Desired::Stage(Box::new(stage)), observed)?)
 }

@@ -16,7 +16,7 @@ use crate::plan::{Builder, PlanError};
 use crate::step::{Action, Call, FieldChange, Plan, Resource, StepId};
 
 pub(super) fn plan(stage: &Stage, observed: &Observed) -> Result<Plan, PlanError> {
-    let mut deploy = Deploy { stage, observed, builder: Builder::default(), new_bucket: None };
+    let mut deploy = Deploy { stage, observed, builder: Builder::default(), new_bucket: None, expiry: None };
     deploy.refuse_other_canary()?;
     let artifact = deploy.bucket_and_artifact();
     let role = deploy.role();
@@ -45,6 +45,8 @@ struct Deploy<'a> {
     builder: Builder,
     /// The step that finishes a new bucket.
     new_bucket: Option<StepId>,
+    /// The step that lets the bucket's objects expire.
+    expiry: Option<StepId>,
 }
 
 impl Deploy<'_> {
@@ -57,15 +59,23 @@ impl Deploy<'_> {
             let field = FieldChange::new("public access", "possible", "blocked").drifted();
             calls.push((field, Call::BlockPublicAccess));
         }
-        calls.extend(bucket.missing.iter().map(|setting| match setting {
+        // Both at once, where the one that is called for is the one that makes all of them.
+        let has_any = !bucket.missing.contains(&BucketSetting::Lifecycle);
+        let missing = bucket.missing.iter().filter_map(|setting| match setting {
             BucketSetting::Encryption => {
-                (FieldChange::of("encryption", None, Some("AES256".to_owned())), Call::EncryptBucket)
+                Some((FieldChange::of("encryption", None, Some("AES256".to_owned())), Call::EncryptBucket))
             }
             BucketSetting::Lifecycle => {
                 let after = Some("kept for 7 days".to_owned());
-                (FieldChange::of("unfinished uploads", None, after), Call::PutBucketLifecycle)
+                Some((FieldChange::of("unfinished uploads", None, after), Call::PutBucketLifecycle))
             }
-        }));
+            BucketSetting::Expiry if self.stage.uses.any() && has_any => {
+                let after = Some("kept for 1 and 7 days".to_owned());
+                Some((FieldChange::of("payloads and job records", None, after), Call::AddBucketExpiry))
+            }
+            BucketSetting::Expiry => None,
+        });
+        calls.extend(missing);
         if calls.is_empty() {
             return self.artifact(None);
         }
@@ -73,6 +83,7 @@ impl Deploy<'_> {
         let change =
             self.builder.change_fields(Resource::Bucket, self.stage.names.bucket(), Action::Update, fields);
         let last = calls.into_iter().fold(None, |last, call| Some(self.builder.step(change, call, last)));
+        self.expiry = last;
         self.artifact(last)
     }
 

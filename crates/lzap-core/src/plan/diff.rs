@@ -26,7 +26,7 @@ pub(super) fn function_fields(
             format!("{} ({} bytes)", short(&stage.artifact.code_sha256), stage.artifact.bytes),
         ));
     }
-    fields.extend(missing_tags(&function.tags, &stage.tags));
+    fields.extend(missing_tags(&function.tags, &stage.function_tags(Some(&function.tags))));
     fields
 }
 

@@ -28,7 +28,7 @@ impl Deploy<'_> {
             let call = Call::CreateFunction {
                 config: stage.function.clone(),
                 artifact: stage.artifact.clone(),
-                tags: stage.tags.clone(),
+                tags: stage.function_tags(None),
             };
             return vec![self.builder.step(change, call, after)];
         };
@@ -52,7 +52,10 @@ impl Deploy<'_> {
             last = vec![self.builder.step(change, call, last)];
         }
         if tags_differ {
-            self.builder.step(change, Call::TagFunction(stage.tags.clone()), []);
+            // The tag says that the bucket has its rules.
+            let expiry = self.expiry;
+            let tags = stage.function_tags(Some(&function.tags));
+            self.builder.step(change, Call::TagFunction(tags), expiry);
         }
         last
     }
