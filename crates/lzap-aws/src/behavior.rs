@@ -113,7 +113,10 @@ async fn code_that_another_deploy_changed_is_not_published() {
 
 #[tokio::test(start_paused = true)]
 async fn a_permission_belongs_to_the_alias() {
-    let calls = vec![Call::AddPermission(Caller::KeepWarm), Call::RemovePermission("x".to_owned())];
+    let calls = vec![
+        Call::AddPermission(Caller::Rule("keep-warm".to_owned())),
+        Call::RemovePermission("x".to_owned()),
+    ];
     let (result, requests) = carry_out(calls, &[(201, "{}"), (204, "")]).await;
     assert!(result.is_ok(), "{result:?}");
     assert!(requests.iter().all(|request| request.contains("Qualifier=live")), "{requests:#?}");

@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::{try_join, try_join3, try_join5};
-use lzap_core::names::Names;
+use futures::future::{try_join, try_join_all, try_join3, try_join5};
+use lzap_core::names::{KEEP_WARM, Names};
 use lzap_core::observed::{
     Alias, Api, Bucket, BucketSetting, Function, LiveRule, LogGroup, Observed, Permission, Role, Version,
     is_ours,
@@ -63,10 +63,10 @@ impl Reader<'_> {
             Box::pin(self.function()),
             Box::pin(self.role()),
             Box::pin(self.apis()),
-            Box::pin(self.rule()),
+            Box::pin(self.rules()),
             Box::pin(self.bucket()),
         );
-        let (of_function, role, apis, rule, mut bucket) = reads.await?;
+        let (of_function, role, apis, rules, mut bucket) = reads.await?;
         if let (Scope::Stage(uses), Some(bucket)) = (self.scope, &mut bucket) {
             let known = of_function.function.as_ref().is_some_and(|it| Uses::of_tags(&it.tags).any());
             if of_function.alias.is_none() {
@@ -88,7 +88,7 @@ impl Reader<'_> {
             held,
             permissions,
             apis,
-            rule,
+            rules,
         })
     }
 
@@ -163,19 +163,29 @@ impl Reader<'_> {
         }
     }
 
-    /// The rule, which is ours when it calls our alias: only one that doesn't is asked for its tags.
-    async fn rule(self) -> Result<Option<LiveRule>, AwsError> {
+    /// The rules that have the stage's name. Others' may begin alike, so of each but keep-warm the tags are asked.
+    async fn rules(self) -> Result<BTreeMap<String, LiveRule>, AwsError> {
         let Self { clients, names, .. } = self;
         if self.scope == Scope::Versions {
-            return Ok(None);
+            return Ok(BTreeMap::new());
         }
-        let Some(rule) = events::describe_rule(clients, names).await? else {
-            return Ok(None);
-        };
-        let targets = events::list_targets(clients, names).await?;
+        let listed = events::list_rules(clients, names).await?.into_iter();
+        let whole = listed.map(|(name, rule)| Box::pin(self.rule(name, rule)));
+        Ok(try_join_all(whole).await?.into_iter().collect())
+    }
+
+    /// Keep-warm's rule is ours when it calls our alias: only one that doesn't is asked for its tags.
+    async fn rule(self, name: String, rule: LiveRule) -> Result<(String, LiveRule), AwsError> {
+        let Self { clients, names, .. } = self;
+        let tagged =
+            async || Ok::<_, AwsError>(is_ours(&events::rule_tags(clients, names, &name).await?, names));
+        if name != KEEP_WARM && !tagged().await? {
+            return Ok((name, rule));
+        }
+        let targets = events::list_targets(clients, names, &name).await?;
         let calls_us = targets.iter().any(|target| target.arn == names.alias_arn());
-        let ours = calls_us || is_ours(&events::rule_tags(clients, names).await?, names);
-        Ok(Some(LiveRule { targets, ours, ..rule }))
+        let ours = name != KEEP_WARM || calls_us || tagged().await?;
+        Ok((name, LiveRule { targets, ours, ..rule }))
     }
 
     async fn bucket(self) -> Result<Option<Bucket>, AwsError> {

@@ -13,7 +13,7 @@ use lzap_core::desired::{
     Artifact, Desired, FunctionConfig, HANDLER, RUNTIME, Role, Rollback, Rule, Stage, Undeploy,
 };
 use lzap_core::event::Event;
-use lzap_core::names::{Names, RoleName, TAG_APP, TAG_STAGE, hex};
+use lzap_core::names::{KEEP_WARM, Names, RoleName, TAG_APP, TAG_STAGE, hex};
 use lzap_core::plan::plan;
 use lzap_core::platform::Architecture;
 use lzap_core::step::{Call, Plan};
@@ -100,10 +100,14 @@ impl World {
             health_path: None,
             canary: None,
             adopt: false,
-            keep_warm: Some(Rule {
-                schedule: "rate(4 minutes)".to_owned(),
-                input: event(Kind::Warm).to_string(),
-            }),
+            rules: BTreeMap::from([(
+                KEEP_WARM.to_owned(),
+                Rule {
+                    schedule: "rate(4 minutes)".to_owned(),
+                    input: event(Kind::Warm).to_string(),
+                    task: None,
+                },
+            )]),
             names: names.clone(),
         }
     }

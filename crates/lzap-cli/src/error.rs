@@ -115,7 +115,7 @@ impl CliError {
             Self::Touch { log, .. } => log,
             Self::Apply(error) => match &**error {
                 ApplyError::Probe { log_tail, .. } => log_tail,
-                ApplyError::Step { .. } | ApplyError::Stopped { .. } => &[],
+                ApplyError::Step { .. } | ApplyError::Stopped { .. } | ApplyError::NoTask { .. } => &[],
             },
             _ => &[],
         }
@@ -132,7 +132,7 @@ impl CliError {
                 _ => Exit::Aws,
             },
             Self::Apply(error) => match **error {
-                ApplyError::Probe { .. } => Exit::Probe,
+                ApplyError::Probe { .. } | ApplyError::NoTask { .. } => Exit::Probe,
                 ApplyError::Step { .. } => Exit::Aws,
                 ApplyError::Stopped { .. } => Exit::Interrupted,
             },

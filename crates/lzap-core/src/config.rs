@@ -70,6 +70,10 @@ pub struct StageTable {
     /// `{ every_mins = N }`. Default: `true`.
     #[schemars(with = "Option<KeepWarmSchema>")]
     pub keep_warm: Option<Spanned<KeepWarm>>,
+    /// Tasks that run by themselves, each with `rate` or `cron`. A stage that has any has all of them: none are taken
+    /// over from `extends`. AWS: 1 minute at least between two runs. Default: none.
+    #[schemars(with = "Option<Vec<ScheduleTable>>")]
+    pub schedule: Option<Spanned<Vec<ScheduleTable>>>,
     /// Environment variables of the function. AWS: 4 KB in all. Default: none.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
@@ -115,6 +119,27 @@ pub struct StageTable {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
     pub tags: BTreeMap<Spanned<String>, Spanned<String>>,
+}
+
+/// `[[stage.NAME.schedule]]`: A task that runs by itself: which, when, and with what. Exactly one of `rate` and `cron`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleTable {
+    /// The task's name. A deploy ends before the new version gets traffic when that has no such task.
+    #[schemars(with = "String")]
+    pub task: Spanned<String>,
+    /// What the rule's name ends with: `{app}-{stage}-{name}`. AWS: 64 characters in all. Default: the task's name.
+    #[schemars(with = "Option<String>", regex(pattern = r"^[A-Za-z0-9_-]+$"))]
+    pub name: Option<Spanned<String>>,
+    /// How often: a whole number and `minutes`, `hours` or `days`. AWS: 1 minute at least.
+    #[schemars(with = "Option<String>", regex(pattern = r"^[1-9][0-9]* (minute|hour|day)s?$"))]
+    pub rate: Option<Spanned<String>>,
+    /// When, in UTC: minutes, hours, day of month, month, day of week, year; one of the two days is `?`.
+    #[schemars(with = "Option<String>", regex(pattern = r"^\S+ \S+ \S+ \S+ \S+ \S+$"))]
+    pub cron: Option<Spanned<String>>,
+    /// What the task gets, turned into JSON. AWS: 8192 bytes. Default: `null`.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub input: Option<Spanned<toml::Value>>,
 }
 
 /// `[[stage.NAME.role_statements]]`: A statement of the role's policy: what it allows on what.

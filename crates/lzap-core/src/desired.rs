@@ -1,18 +1,19 @@
 //! What a stage should look like: the settings, the names and the artifact, as AWS's own settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde_json::Value;
 
 use crate::config::KeepWarm;
-use crate::names::{Names, TAG_APP, TAG_STAGE, TAG_USES};
+use crate::names::{KEEP_WARM, Names, TAG_APP, TAG_STAGE, TAG_USES};
 use crate::platform::Architecture;
 use crate::role::{self, RoleSetting};
 use crate::settings::Settings;
 use crate::uses::Uses;
 use lzap_wire::env::{LZAP_APP, LZAP_BUCKET, LZAP_STAGE};
 use lzap_wire::envelope::{Kind, event};
+use lzap_wire::task::schedule_input;
 
 /// What a command wants of the cloud. Every command that writes is a plan towards one of these.
 #[derive(Clone, Debug)]
@@ -73,8 +74,8 @@ pub struct Stage {
     pub role: Option<Role>,
     /// Days that logs are kept.
     pub log_retention_days: u16,
-    /// The keep-warm rule, unless it is off.
-    pub keep_warm: Option<Rule>,
+    /// The rules that call the alias, by what their names end with: keep-warm, unless it is off, and the schedules.
+    pub rules: BTreeMap<String, Rule>,
     /// How many published versions are kept.
     pub keep_versions: u32,
     /// The path that a new version must answer before it gets traffic.
@@ -112,6 +113,11 @@ pub struct Artifact {
 }
 
 impl Stage {
+    /// The tasks that schedules ask for, each once.
+    pub(crate) fn scheduled_tasks(&self) -> BTreeSet<String> {
+        self.rules.values().filter_map(|rule| rule.task.clone()).collect()
+    }
+
     /// The function's tags: the stage's, and what the deploy has to know of it the next time.
     pub(crate) fn function_tags(&self, live: Option<&BTreeMap<String, String>>) -> BTreeMap<String, String> {
         let uses = self.uses.tag(live).map(|value| (TAG_USES.to_owned(), value));
@@ -159,6 +165,8 @@ pub struct Rule {
     pub schedule: String,
     /// The JSON text that the function gets.
     pub input: String,
+    /// The task that it asks for; none for keep-warm.
+    pub task: Option<String>,
 }
 
 /// The runtime that runs a binary named `bootstrap`.
@@ -204,7 +212,7 @@ pub fn stage(
         health_path: settings.health_path.clone(),
         canary: None,
         adopt: false,
-        keep_warm: keep_warm(settings.keep_warm),
+        rules: rules(settings),
         names,
     }
 }
@@ -230,7 +238,21 @@ fn keep_warm(setting: KeepWarm) -> Option<Rule> {
         return None;
     };
     let unit = if mins == 1 { "minute" } else { "minutes" };
-    Some(Rule { schedule: format!("rate({mins} {unit})"), input: event(Kind::Warm).to_string() })
+    let input = event(Kind::Warm).to_string();
+    Some(Rule { schedule: format!("rate({mins} {unit})"), input, task: None })
+}
+
+fn rules(settings: &Settings) -> BTreeMap<String, Rule> {
+    let schedules = settings.schedules.iter().map(|schedule| {
+        let rule = Rule {
+            schedule: schedule.expression.clone(),
+            input: schedule_input(&schedule.task, &schedule.input).to_string(),
+            task: Some(schedule.task.clone()),
+        };
+        (schedule.name.clone(), rule)
+    });
+    let keep_warm = keep_warm(settings.keep_warm).map(|rule| (KEEP_WARM.to_owned(), rule));
+    schedules.chain(keep_warm).collect()
 }
 
 #[cfg(test)]

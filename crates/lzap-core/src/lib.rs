@@ -22,6 +22,7 @@ pub mod plan;
 pub mod platform;
 pub mod release;
 pub mod role;
+pub mod schedule;
 pub mod settings;
 pub mod simulate;
 pub mod step;

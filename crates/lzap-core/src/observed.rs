@@ -31,8 +31,9 @@ pub struct Observed {
     /// The HTTP APIs with this stage's tags, oldest first. More than one is an accident; the oldest is the one. Where
     /// there is none, those that have its name and nobody's tags.
     pub apis: Vec<Api>,
-    /// The keep-warm rule.
-    pub rule: Option<LiveRule>,
+    /// The rules that have the stage's name, by what their names end with: keep-warm, the schedules, and perhaps what
+    /// isn't the stage's.
+    pub rules: BTreeMap<String, LiveRule>,
 }
 
 /// The bucket.
@@ -216,7 +217,7 @@ pub struct Route {
     pub target: String,
 }
 
-/// The keep-warm rule.
+/// A rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveRule {
     /// Its schedule.
@@ -225,7 +226,7 @@ pub struct LiveRule {
     pub enabled: bool,
     /// Its targets.
     pub targets: Vec<Target>,
-    /// It is this stage's: by its tags, or because it calls this stage's alias.
+    /// It is this stage's: by its tags, or because it has keep-warm's name and calls this stage's alias.
     pub ours: bool,
 }
 
@@ -254,7 +255,7 @@ impl Observed {
             held: BTreeSet::new(),
             permissions: BTreeMap::new(),
             apis: Vec::new(),
-            rule: None,
+            rules: BTreeMap::new(),
         }
     }
 
@@ -293,8 +294,9 @@ impl Observed {
         note(self.role.is_some(), format!("role {}", names.role()));
         let log_group = self.log_group.as_ref().is_some_and(|group| group.ours);
         note(log_group, format!("log group {}", names.log_group()));
-        let rule = self.rule.as_ref().is_some_and(|rule| rule.ours);
-        note(rule, format!("rule {}", names.keep_warm_rule()));
+        for (name, rule) in &self.rules {
+            note(rule.ours, format!("rule {}", names.rule(name)));
+        }
         for api in &self.apis {
             note(is_ours(&api.tags, names), format!("HTTP API {}", api.id));
         }

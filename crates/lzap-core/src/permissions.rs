@@ -45,8 +45,10 @@ pub enum Resource {
     LogGroupTags,
     /// The list of log groups.
     LogGroups,
-    /// The keep-warm rule.
+    /// The stage's rules: keep-warm, and the schedules that were ever configured.
     Rule,
+    /// The list of rules.
+    Rules,
     /// The list of HTTP APIs.
     Apis,
     /// A new HTTP API with the stage's tags.
@@ -151,9 +153,9 @@ steps! {
     Call::DeleteApi(_) => ["apigateway:DELETE" on Api];
     Call::PutRule { .. } => ["events:PutRule" on Rule, "events:TagResource" on Rule];
     Call::PutTarget { .. } => ["events:PutTargets" on Rule];
-    Call::TagRule(_) => ["events:TagResource" on Rule];
-    Call::RemoveTargets(_) => ["events:RemoveTargets" on Rule];
-    Call::DeleteRule => ["events:DeleteRule" on Rule];
+    Call::TagRule { .. } => ["events:TagResource" on Rule];
+    Call::RemoveTargets { .. } => ["events:RemoveTargets" on Rule];
+    Call::DeleteRule(_) => ["events:DeleteRule" on Rule];
 }
 
 /// What no step is: reading a stage, waiting, the log, the lock.
@@ -186,7 +188,7 @@ const BESIDE: &[Grant] = &[
     ("logs:DescribeLogStreams", Resource::LogGroup),
     ("logs:GetLogEvents", Resource::LogGroup),
     ("logs:FilterLogEvents", Resource::LogGroup),
-    ("events:DescribeRule", Resource::Rule),
+    ("events:ListRules", Resource::Rules),
     ("events:ListTargetsByRule", Resource::Rule),
     ("events:ListTagsForResource", Resource::Rule),
     ("apigateway:GET", Resource::Apis),
@@ -261,7 +263,9 @@ impl Resource {
             Self::LogGroup => json!(format!("{}:*", names.log_group_arn())),
             Self::LogGroupTags => json!(names.log_group_arn()),
             Self::LogGroups => json!(names.arn("logs", "log-group:*")),
-            Self::Rule => json!(names.keep_warm_rule_arn()),
+            Self::Rule => json!(names.rule_arn("*")),
+            // The reference names no resource; AWS's refusals name this one.
+            Self::Rules => json!(names.arn("events", "rule/*")),
             Self::Apis | Self::NewApi => api(""),
             Self::Api => api("/*"),
             Self::Integrations => api("/*/integrations"),

@@ -9,6 +9,7 @@ use toml::Spanned;
 use crate::config::{Config, ConfigError, DEFAULT_KEEP_WARM_MINS, KeepWarm, StageTable, nearest};
 use crate::platform::{Architecture, Include, Linker};
 use crate::role::{MadeRole, RoleSetting, Statement};
+use crate::schedule::Schedule;
 
 /// Published versions that are kept unless set.
 const DEFAULT_KEEP_VERSIONS: u32 = 10;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub ephemeral_storage_mb: u32,
     /// The keep-warm rule.
     pub keep_warm: KeepWarm,
+    /// The tasks that run by themselves.
+    pub schedules: Vec<Schedule>,
     /// The function's environment variables.
     pub environment: BTreeMap<String, String>,
     /// Days that logs are kept.
@@ -78,6 +81,7 @@ impl Settings {
             ("timeout_secs", self.timeout_secs.to_string()),
             ("ephemeral_storage_mb", self.ephemeral_storage_mb.to_string()),
             ("keep_warm", keep_warm_text(self.keep_warm)),
+            ("schedule", self.schedules.iter().map(Schedule::text).collect::<Vec<_>>().join("; ")),
             (
                 "environment",
                 self.environment.keys().map(|key| format!("{key}=…")).collect::<Vec<_>>().join(" "),
@@ -251,6 +255,12 @@ pub fn resolve(config: &Config, overrides: &Overrides) -> Result<Settings, Confi
         keep_warm: pick
             .value("keep_warm", |t| t.keep_warm.as_ref())
             .unwrap_or(KeepWarm::Every(DEFAULT_KEEP_WARM_MINS)),
+        schedules: pick
+            .value("schedule", |t| t.schedule.as_ref())
+            .unwrap_or_default()
+            .iter()
+            .map(Schedule::read)
+            .collect::<Result<_, _>>()?,
         environment: pick.table("environment", |t| &t.environment),
         log_retention_days: pick.value("log_retention_days", |t| t.log_retention_days.as_ref()).unwrap_or(30),
         include: includes(&pick.value("include", |t| t.include.as_ref()).unwrap_or_default())?,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::desired::FunctionConfig;
 use crate::history;
 use crate::names::{
-    API_PRINCIPAL, EVENTS_PRINCIPAL, POLICY, RoleName, STATEMENT_API, STATEMENT_KEEP_WARM, TARGET,
+    API_PRINCIPAL, EVENTS_PRINCIPAL, KEEP_WARM, POLICY, RoleName, STATEMENT_API, TARGET, rule_statement,
 };
 use crate::observed::{
     Alias, Api, AutoDeploy, Bucket, BucketSetting, Canary, Function, Integration, LiveRule, LogGroup, Object,
@@ -62,9 +62,9 @@ impl World {
             | Call::DeleteLogGroup => self.log_group(call),
             Call::PutRule { .. }
             | Call::PutTarget { .. }
-            | Call::TagRule(_)
-            | Call::RemoveTargets(_)
-            | Call::DeleteRule => self.rule(call),
+            | Call::TagRule { .. }
+            | Call::RemoveTargets { .. }
+            | Call::DeleteRule(_) => self.rule(call),
             Call::CreateApi { .. }
             | Call::CreateIntegration(_)
             | Call::UpdateIntegration { .. }
@@ -178,29 +178,36 @@ impl World {
     }
 
     fn rule(&mut self, call: &Call) {
+        let arn = self.cloud.names.alias_arn();
         match call {
-            Call::PutRule { schedule, .. } => {
-                let before = self.cloud.rule.take();
+            Call::PutRule { rule, schedule, .. } => {
+                let is_served = rule == KEEP_WARM || self.cloud.alias.is_some();
+                assert!(is_served, "a schedule comes after the version that has its task");
+                let before = self.cloud.rules.remove(rule);
                 let ours = before.as_ref().is_none_or(|rule| rule.ours);
                 let targets = before.map(|rule| rule.targets).unwrap_or_default();
-                self.cloud.rule = Some(LiveRule { schedule: schedule.clone(), enabled: true, targets, ours });
+                let live = LiveRule { schedule: schedule.clone(), enabled: true, targets, ours };
+                self.cloud.rules.insert(rule.clone(), live);
             }
-            Call::PutTarget { input } => {
-                let arn = self.cloud.names.alias_arn();
-                let rule = self.cloud.rule.as_mut().expect("the rule exists");
+            Call::PutTarget { rule, input } => {
+                let rule = self.live_rule(rule);
                 rule.targets.retain(|target| target.id != TARGET);
                 rule.targets.push(Target { id: TARGET.to_owned(), arn, input: input.clone() });
             }
-            Call::TagRule(_) => self.cloud.rule.as_mut().expect("the rule exists").ours = true,
-            Call::RemoveTargets(ids) => {
-                let rule = self.cloud.rule.as_mut().expect("the rule exists");
-                rule.targets.retain(|target| !ids.contains(&target.id));
+            Call::TagRule { rule, .. } => self.live_rule(rule).ours = true,
+            Call::RemoveTargets { rule, ids } => {
+                self.live_rule(rule).targets.retain(|target| !ids.contains(&target.id));
             }
-            _ => {
-                let rule = self.cloud.rule.take().expect("the rule exists");
-                assert!(rule.targets.is_empty(), "the targets go first");
+            Call::DeleteRule(rule) => {
+                assert!(self.live_rule(rule).targets.is_empty(), "the targets go first");
+                self.cloud.rules.remove(rule);
             }
+            _ => {}
         }
+    }
+
+    fn live_rule(&mut self, name: &str) -> &mut LiveRule {
+        self.cloud.rules.get_mut(name).expect("the rule exists")
     }
 
     fn api(&mut self, call: &Call) {
@@ -288,7 +295,7 @@ impl World {
             Call::DeleteFunction => {
                 let names = &self.cloud.names;
                 let api = self.cloud.apis.iter().any(|api| is_ours(&api.tags, names));
-                let rule = self.cloud.rule.as_ref().is_some_and(|rule| rule.ours);
+                let rule = self.cloud.rules.values().any(|rule| rule.ours);
                 assert!(!api && !rule, "callers go first");
                 self.cloud.function = None;
                 self.cloud.versions.clear();
@@ -301,7 +308,12 @@ impl World {
                 self.cloud.versions.retain(|version| version.number != *number);
             }
             Call::PublishVersion { description, .. } => self.publish(description),
-            Call::Probe { .. } => assert!(self.published.is_some(), "what is probed was published"),
+            Call::Probe { version: VersionRef::Published, .. } => {
+                assert!(self.published.is_some(), "what is probed was published");
+            }
+            Call::Probe { version: VersionRef::Known(number), .. } => {
+                assert!(self.cloud.version(number).is_some(), "what is probed exists");
+            }
             _ => self.alias(call),
         }
     }
@@ -367,11 +379,13 @@ impl World {
         assert!(self.cloud.alias.is_some(), "the alias comes before its policy");
         let names = &self.cloud.names;
         let (id, principal, source_arn) = match caller {
-            Caller::Api(api) => (STATEMENT_API, API_PRINCIPAL, names.api_source_arn(&Self::api_id(api))),
-            Caller::KeepWarm => (STATEMENT_KEEP_WARM, EVENTS_PRINCIPAL, names.keep_warm_rule_arn()),
+            Caller::Api(api) => {
+                (STATEMENT_API.to_owned(), API_PRINCIPAL, names.api_source_arn(&Self::api_id(api)))
+            }
+            Caller::Rule(rule) => (rule_statement(rule), EVENTS_PRINCIPAL, names.rule_arn(rule)),
         };
         let permission = Permission { principal: principal.to_owned(), source_arn };
-        self.cloud.permissions.insert(id.to_owned(), permission);
+        self.cloud.permissions.insert(id, permission);
     }
 }
 

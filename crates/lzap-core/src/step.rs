@@ -3,7 +3,7 @@
 //! A step is specific enough that carrying it out leaves nothing to decide. What AWS names only while the plan runs
 //! (the API's id, the version's number) is a typed reference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use serde_json::Value;
@@ -114,7 +114,7 @@ pub enum Resource {
     Api,
     /// A statement of the alias's resource policy.
     Permission,
-    /// The keep-warm rule.
+    /// The keep-warm rule, or a schedule's.
     Rule,
 }
 
@@ -256,8 +256,8 @@ pub struct Share {
 pub enum Caller {
     /// The HTTP API.
     Api(ApiRef),
-    /// The keep-warm rule.
-    KeepWarm,
+    /// The rule whose name ends so.
+    Rule(String),
 }
 
 /// One write to AWS, or the probe. Names stand in [`crate::names::Names`]; here is what they don't say.
@@ -271,8 +271,7 @@ pub enum Call {
     EncryptBucket,
     /// `s3:PutBucketLifecycleConfiguration`: unfinished uploads go after a week, payloads and job records by their tags.
     PutBucketLifecycle,
-    /// `s3:GetBucketLifecycleConfiguration`, then `s3:PutBucketLifecycleConfiguration` with what is there and the rules for
-    /// payloads and job records: rules that others made stay.
+    /// `s3:PutBucketLifecycleConfiguration` with the rules that are there, and those for payloads and job records.
     AddBucketExpiry,
     /// `s3:PutBucketTagging` with lzap's mark, for clouds that take no tags with a new bucket.
     TagBucket,
@@ -333,9 +332,13 @@ pub enum Call {
         /// The code that must be in `$LATEST`, else somebody else deployed meanwhile.
         code_sha256: String,
     },
-    /// `lambda:Invoke` of the published version with a probe, and with a request for `health_path` where there is one. A
-    /// wrong answer ends the plan before the switch.
+    /// `lambda:Invoke` of a version with a probe, and with a request for `health_path` where there is one. A wrong answer
+    /// ends the plan before the switch, and so does one that lacks a task.
     Probe {
+        /// The version: the published one; or the live one, when only a schedule is new.
+        version: VersionRef,
+        /// The tasks that it must have.
+        tasks: BTreeSet<String>,
         /// The path to request as the HTTP API would.
         health_path: Option<String>,
     },
@@ -408,6 +411,8 @@ pub enum Call {
     },
     /// `events:PutRule`, enabled.
     PutRule {
+        /// What its name ends with.
+        rule: String,
         /// Its schedule.
         schedule: String,
         /// Its tags; AWS takes them only when the rule is new.
@@ -415,15 +420,27 @@ pub enum Call {
     },
     /// `events:PutTargets`: the alias, with this input.
     PutTarget {
+        /// What the rule's name ends with.
+        rule: String,
         /// The constant input.
         input: String,
     },
-    /// `events:TagResource` on the rule.
-    TagRule(BTreeMap<String, String>),
+    /// `events:TagResource` on a rule.
+    TagRule {
+        /// What its name ends with.
+        rule: String,
+        /// The tags.
+        tags: BTreeMap<String, String>,
+    },
     /// `events:RemoveTargets`.
-    RemoveTargets(Vec<String>),
-    /// `events:DeleteRule`.
-    DeleteRule,
+    RemoveTargets {
+        /// What the rule's name ends with.
+        rule: String,
+        /// The targets' ids.
+        ids: Vec<String>,
+    },
+    /// `events:DeleteRule`: what its name ends with.
+    DeleteRule(String),
     /// `apigateway:DeleteApi`.
     DeleteApi(String),
     /// `lambda:DeleteFunction`: its versions, its alias and their policies go with it.
@@ -465,8 +482,8 @@ impl Call {
             Self::PublishVersion { .. } => "publishing",
             Self::Probe { .. } => "probing",
             Self::CreateAlias(_) | Self::UpdateAlias { .. } => "switching",
-            Self::DeleteRule
-            | Self::RemoveTargets(_)
+            Self::DeleteRule(_)
+            | Self::RemoveTargets { .. }
             | Self::DeleteApi(_)
             | Self::DeleteFunction
             | Self::DeleteVersion(_)

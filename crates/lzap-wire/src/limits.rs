@@ -40,6 +40,12 @@ pub const MANAGED_POLICY_CHARS: usize = 6_144;
 /// The name of an `EventBridge` rule.
 /// AWS: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html>
 pub const RULE_NAME_CHARS: usize = 64;
+/// A rule target's constant input.
+/// AWS: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Target.html>
+pub const RULE_INPUT_BYTES: usize = 8192;
+/// The schedules of a stage: each is a statement of some 350 to 450 bytes in the function's resource policy, which has
+/// 20 KB at most.
+pub const SCHEDULES: usize = 40;
 /// A function's or version's description.
 pub const DESCRIPTION_CHARS: usize = 256;
 /// How long an HTTP API waits for its integration; not raisable.

@@ -1,7 +1,7 @@
 //! From a step to its call: the only match over [`Call`].
 
 use lzap_core::history;
-use lzap_core::names::{API_PRINCIPAL, EVENTS_PRINCIPAL, STATEMENT_API, STATEMENT_KEEP_WARM};
+use lzap_core::names::{API_PRINCIPAL, EVENTS_PRINCIPAL, STATEMENT_API, rule_statement};
 use lzap_core::step::{Call, Caller};
 
 use super::error::StepError;
@@ -59,9 +59,9 @@ impl Site<'_> {
             Call::DeleteLogGroup => write!(BUSY, progress, logs::delete_log_group(clients, names)),
             Call::PutRule { .. }
             | Call::PutTarget { .. }
-            | Call::TagRule(_)
-            | Call::RemoveTargets(_)
-            | Call::DeleteRule => self.carry_out_rule(call, progress).await?,
+            | Call::TagRule { .. }
+            | Call::RemoveTargets { .. }
+            | Call::DeleteRule(_) => self.carry_out_rule(call, progress).await?,
             Call::CreateFunction { config, artifact, tags } => {
                 self.create_function(config, artifact, tags, progress).await?;
             }
@@ -75,8 +75,9 @@ impl Site<'_> {
             Call::PublishVersion { description, code_sha256 } => {
                 return Ok(Made::Version(self.publish(description, code_sha256, progress).await?));
             }
-            Call::Probe { health_path } => {
-                return self.probe(late, health_path.as_deref(), progress).await;
+            Call::Probe { version, tasks, health_path } => {
+                let version = late.probed(version)?;
+                return self.probe(&version, tasks, health_path.as_deref(), progress).await;
             }
             Call::CreateAlias(version) => {
                 let version = late.number(version)?.to_owned();
@@ -149,17 +150,19 @@ impl Site<'_> {
     async fn carry_out_rule(self, call: &Call, progress: Progress<'_>) -> Result<(), StepError> {
         let Self { clients, names, .. } = self;
         match call {
-            Call::PutRule { schedule, tags } => {
-                write!(BUSY, progress, events::put_rule(clients, names, schedule, tags));
+            Call::PutRule { rule, schedule, tags } => {
+                write!(BUSY, progress, events::put_rule(clients, names, rule, schedule, tags));
             }
-            Call::PutTarget { input } => {
-                write!(FRESH, progress, events::put_target(clients, names, input));
+            Call::PutTarget { rule, input } => {
+                write!(FRESH, progress, events::put_target(clients, names, rule, input));
             }
-            Call::TagRule(tags) => write!(FRESH, progress, events::tag_rule(clients, names, tags)),
-            Call::RemoveTargets(ids) => {
-                write!(BUSY, progress, events::remove_targets(clients, names, ids));
+            Call::TagRule { rule, tags } => {
+                write!(FRESH, progress, events::tag_rule(clients, names, rule, tags));
             }
-            Call::DeleteRule => write!(BUSY, progress, events::delete_rule(clients, names)),
+            Call::RemoveTargets { rule, ids } => {
+                write!(BUSY, progress, events::remove_targets(clients, names, rule, ids));
+            }
+            Call::DeleteRule(rule) => write!(BUSY, progress, events::delete_rule(clients, names, rule)),
             // `carry_out` has all the others.
             _ => {}
         }
@@ -255,9 +258,11 @@ impl Site<'_> {
     fn permission(self, caller: &Caller, late: &Late) -> Result<[String; 3], AwsError> {
         let names = self.names;
         let (statement, principal, source) = match caller {
-            Caller::Api(api) => (STATEMENT_API, API_PRINCIPAL, names.api_source_arn(late.api(api)?)),
-            Caller::KeepWarm => (STATEMENT_KEEP_WARM, EVENTS_PRINCIPAL, names.keep_warm_rule_arn()),
+            Caller::Api(api) => {
+                (STATEMENT_API.to_owned(), API_PRINCIPAL, names.api_source_arn(late.api(api)?))
+            }
+            Caller::Rule(rule) => (rule_statement(rule), EVENTS_PRINCIPAL, names.rule_arn(rule)),
         };
-        Ok([statement.to_owned(), principal.to_owned(), source])
+        Ok([statement, principal.to_owned(), source])
     }
 }

@@ -10,6 +10,7 @@ mod front;
 mod function;
 
 use crate::desired::Stage;
+use crate::names::Names;
 use crate::observed::{BucketSetting, LiveRule, Observed};
 use crate::plan::diff::{missing_tags, role_calls};
 use crate::plan::{Builder, PlanError};
@@ -26,8 +27,8 @@ pub(super) fn plan(stage: &Stage, observed: &Observed) -> Result<Plan, PlanError
     function.extend(role.ready.into_iter().chain(log_group));
     let alias = deploy.alias(function);
     let api = deploy.api();
-    deploy.permissions(&api, alias);
-    deploy.rule(alias);
+    let callable = deploy.rules(alias);
+    deploy.permissions(&api, alias, callable);
     deploy.sweep(alias);
     Ok(deploy.builder.finish())
 }
@@ -179,9 +180,16 @@ impl Deploy<'_> {
 }
 
 /// The targets go before the rule.
-pub(super) fn delete_rule(builder: &mut Builder, name: String, rule: &LiveRule) {
-    let change = builder.change(Resource::Rule, name, Action::Delete);
+pub(super) fn delete_rule(
+    builder: &mut Builder,
+    names: &Names,
+    name: &str,
+    rule: &LiveRule,
+    after: Option<StepId>,
+) {
+    let change = builder.change(Resource::Rule, names.rule(name), Action::Delete);
     let ids: Vec<String> = rule.targets.iter().map(|target| target.id.clone()).collect();
-    let removed = (!ids.is_empty()).then(|| builder.step(change, Call::RemoveTargets(ids), []));
-    builder.step(change, Call::DeleteRule, removed);
+    let remove = Call::RemoveTargets { rule: name.to_owned(), ids };
+    let removed = (!rule.targets.is_empty()).then(|| builder.step(change, remove, after));
+    builder.step(change, Call::DeleteRule(name.to_owned()), removed.or(after));
 }

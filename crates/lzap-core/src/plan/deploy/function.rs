@@ -163,7 +163,11 @@ impl Deploy<'_> {
             code_sha256: self.stage.artifact.code_sha256.clone(),
         };
         let published = self.builder.step(change, publish, after);
-        let probe = Call::Probe { health_path: self.stage.health_path.clone() };
+        let probe = Call::Probe {
+            version: VersionRef::Published,
+            tasks: self.stage.scheduled_tasks(),
+            health_path: self.stage.health_path.clone(),
+        };
         self.builder.step(change, probe, [published])
     }
 

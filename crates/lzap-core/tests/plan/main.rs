@@ -1,21 +1,26 @@
 //! Properties of the planner, over generated stages and clouds; no AWS, no network, no clock.
 
+mod schedules;
+mod uses;
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use lzap_core::config::KeepWarm;
 use lzap_core::desired::Ending;
 use lzap_core::desired::{self, Artifact, Desired, FunctionConfig, Rollback, Stage, Undeploy};
-use lzap_core::names::{Names, Place, RoleName, hex};
-use lzap_core::observed::{Api, AutoDeploy, BucketSetting, Canary, Observed};
+use lzap_core::names::{KEEP_WARM, Names, Place, RoleName, hex};
+use lzap_core::observed::{Api, AutoDeploy, Canary, Observed};
 use lzap_core::plan::{PlanError, plan};
 use lzap_core::platform::Architecture;
 use lzap_core::role::{MadeRole, RoleSetting, Statement};
+use lzap_core::schedule::{Schedule, rate};
 use lzap_core::settings::{Overrides, Settings, resolve};
 use lzap_core::simulate::tags;
 use lzap_core::step::{Action, Call, Origin, Plan, Resource};
 use lzap_core::uses::Uses;
 use proptest::prelude::*;
+use serde_json::json;
 
 fn names() -> Names {
     Names {
@@ -80,6 +85,15 @@ fn any_role() -> impl Strategy<Value = RoleSetting> {
     ]
 }
 
+fn hourly(name: &str, hours: u32, task: &str) -> Schedule {
+    Schedule {
+        name: name.to_owned(),
+        task: task.to_owned(),
+        expression: rate(&format!("{hours} hours")).expect("a rate"),
+        input: json!({"by": name}),
+    }
+}
+
 prop_compose! {
     fn any_stage()(
         code in 0..3_u8,
@@ -92,6 +106,7 @@ prop_compose! {
         variable in proptest::option::of("[a-c]"),
         role in any_role(),
         (tasks, map) in any::<(bool, bool)>(),
+        schedules in proptest::collection::btree_map("[a-c]", (1..3_u32, "[xy]"), 0..3),
     ) -> Stage {
         stage_using(code, Uses { tasks, map }, |settings| {
             settings.memory_mb = memory_mb;
@@ -99,6 +114,7 @@ prop_compose! {
             settings.keep_warm = warm;
             settings.log_retention_days = days;
             settings.keep_versions = keep;
+            settings.schedules = schedules.into_iter().map(|(name, (hours, task))| hourly(&name, hours, &task)).collect();
             settings.tags = team.map(|value| ("team".to_owned(), value)).into_iter().collect();
             settings.role = role;
             settings.environment = variable.map(|value| ("MODE".to_owned(), value)).into_iter().collect();
@@ -135,7 +151,7 @@ proptest! {
         prop_assert_eq!(whole.live().map(|v| (&v.config, &v.code_sha256)), resumed.live().map(|v| (&v.config, &v.code_sha256)));
         prop_assert_eq!(whole.apis.len(), resumed.apis.len());
         prop_assert_eq!(whole.permissions, resumed.permissions);
-        prop_assert_eq!(whole.rule, resumed.rule);
+        prop_assert_eq!(whole.rules, resumed.rules);
         prop_assert_eq!(whole.role, resumed.role);
     }
 
@@ -230,6 +246,10 @@ proptest! {
     }
 }
 
+fn calls(plan: &Plan) -> Vec<&Call> {
+    plan.steps.iter().map(|step| &step.call).collect()
+}
+
 #[test]
 fn a_first_deploy_creates_each_resource_once() {
     let plan =
@@ -321,7 +341,7 @@ fn drift_in_the_console_is_put_back() {
     let mut cloud = deployed(&wanted, &Observed::nothing(names()));
     cloud.function.as_mut().expect("a function").config =
         FunctionConfig { timeout_secs: 3, environment: BTreeMap::new(), ..wanted.function.clone() };
-    cloud.rule.as_mut().expect("a rule").enabled = false;
+    cloud.rules.get_mut(KEEP_WARM).expect("a rule").enabled = false;
     cloud.apis[0].default_stage = Some(AutoDeploy::Off);
     cloud.apis[0].integrations[0].uri = "arn:aws:lambda:eu-central-1:123456789012:function:other".to_owned();
     let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
@@ -352,7 +372,7 @@ fn what_carries_no_tags_is_refused_or_adopted() {
         ("function", |cloud| cloud.function.as_mut().expect("a function").tags.clear()),
         ("role", |cloud| cloud.role.as_mut().expect("a role").tags.clear()),
         ("log group", |cloud| cloud.log_group.as_mut().expect("a log group").ours = false),
-        ("rule", |cloud| cloud.rule.as_mut().expect("a rule").ours = false),
+        ("rule", |cloud| cloud.rules.get_mut(KEEP_WARM).expect("a rule").ours = false),
         ("HTTP API", |cloud| cloud.apis[0].tags.clear()),
     ];
     for (kind, untag) in untag {
@@ -370,7 +390,7 @@ fn what_carries_no_tags_is_refused_or_adopted() {
         assert!(again.is_empty(), "{kind}: {:#?}", again.changes);
         if let Ok(undeploy) = plan(&UNDEPLOY, &cloud) {
             let after = cloud.after(&undeploy, undeploy.steps.len());
-            let kept = [after.log_group.is_some(), after.rule.is_some(), !after.apis.is_empty()];
+            let kept = [after.log_group.is_some(), !after.rules.is_empty(), !after.apis.is_empty()];
             assert_eq!(kept.iter().filter(|kept| **kept).count(), 1, "{kind} is left alone");
         }
     }
@@ -428,46 +448,6 @@ fn a_role_is_bounded_before_anything_else_of_it_changes() {
     let bounded = deployed(&wanted, &cloud);
     let back = plan(&Desired::Stage(Box::new(stage(1, |_| ()))), &bounded).expect("a plan");
     assert!(back.steps.iter().any(|step| step.call == Call::DeletePermissionsBoundary), "{:?}", back.steps);
-}
-
-const TASKS: Uses = Uses { tasks: true, map: false };
-
-#[test]
-fn an_app_that_uses_tasks_may_do_more_and_knows_the_bucket() {
-    let cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
-    let wanted = stage_using(2, TASKS, |_| ());
-    let policy = wanted.role.as_ref().expect("a role").policy.to_string();
-    for part in [
-        r#"["lambda:InvokeFunction"],"Resource":"arn:aws:lambda:eu-central-1:123456789012:function:shop-dev:*""#,
-        r#""s3:PutObjectTagging"],"Resource":"arn:aws:s3:::lzap-123456789012-eu-central-1/shop/dev/jobs/*""#,
-    ] {
-        assert!(policy.contains(part), "no {part} in {policy}");
-    }
-    assert!(!policy.contains("spill"), "{policy}");
-    assert_eq!(wanted.function.environment["LZAP_BUCKET"], "lzap-123456789012-eu-central-1");
-    let after = deployed(&wanted, &cloud);
-    assert_eq!(Uses::of_tags(&after.function.as_ref().expect("a function").tags), TASKS);
-    // And back: what isn't used any more is taken away.
-    let back = deployed(&stage(3, |_| ()), &after);
-    let function = back.function.as_ref().expect("a function");
-    assert!(!Uses::of_tags(&function.tags).any() && !function.config.environment.contains_key("LZAP_BUCKET"));
-    assert_eq!(back.role.and_then(|role| role.policy), cloud.role.and_then(|role| role.policy));
-}
-
-/// Only an app that needs them gets the rules of a bucket that has others; whoever made those, they stay.
-#[test]
-fn payloads_and_records_expire_where_an_app_keeps_them() {
-    let mut cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
-    cloud.bucket.as_mut().expect("a bucket").missing = [BucketSetting::Expiry].into();
-    let calls = |stage: Stage| -> Vec<Call> {
-        let plan = plan(&Desired::Stage(Box::new(stage)), &cloud).expect("a plan");
-        plan.steps.into_iter().map(|step| step.call).collect()
-    };
-    assert_eq!(calls(stage(1, |_| ())), []);
-    let tasks = calls(stage_using(1, TASKS, |_| ()));
-    let expiry = tasks.iter().position(|call| *call == Call::AddBucketExpiry).expect("the rules are added");
-    let tag = tasks.iter().position(|call| matches!(call, Call::TagFunction(_))).expect("a tag");
-    assert!(expiry < tag && !tasks.contains(&Call::PutBucketLifecycle), "{tasks:#?}");
 }
 
 #[test]
