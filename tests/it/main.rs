@@ -20,6 +20,7 @@ mod moto;
 mod package;
 mod policy;
 mod rie;
+mod schedules;
 mod stub;
 mod support;
 mod tail;

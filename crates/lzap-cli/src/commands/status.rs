@@ -2,7 +2,7 @@
 
 use lzap_aws::Scope;
 use lzap_core::desired::{self, Artifact, Desired};
-use lzap_core::names::sha256_hex;
+use lzap_core::names::{KEEP_WARM, sha256_hex};
 use lzap_core::observed::Observed;
 use lzap_core::plan::plan;
 use lzap_core::release::Release;
@@ -63,9 +63,12 @@ impl Status {
         let by = release.author.as_deref().map(|author| format!(" by {author}")).unwrap_or_default();
         context.printer.data(format_args!(
             "stage     {place}\nurl       {url}\nversion   {}\ndeployed  {}\ncommit    {commit}{dirty}{by}\n\
-             artifact  sha256 {sha256}\ndrift     {}\n{}",
+             artifact  sha256 {sha256}\n{}drift     {}\n{}",
             live.number,
             release.time,
+            self.schedules()
+                .map(|(name, when, state)| format!("schedule  {name}  {when}{state}\n"))
+                .collect::<String>(),
             if self.drift.is_empty() { "none".to_owned() } else { View::of(&self.drift).summary() },
             View::of(&self.drift).changes("          "),
         ));
@@ -82,9 +85,22 @@ impl Status {
                     "time": release.time,
                 },
                 "artifact": {"sha256": sha256},
+                "schedules": self.schedules().map(|(name, when, state)| {
+                    json!({"name": name, "schedule": when, "enabled": state.is_empty()})
+                }).collect::<Value>(),
                 "drift": report::changes(&self.drift),
             }),
         )
+    }
+}
+
+impl Status {
+    /// Name, schedule and state of the rules that run a task.
+    fn schedules(&self) -> impl Iterator<Item = (&str, &str, &'static str)> {
+        let own = self.observed.rules.iter().filter(|(name, rule)| rule.ours && *name != KEEP_WARM);
+        own.map(|(name, rule)| {
+            (name.as_str(), rule.schedule.as_str(), if rule.enabled { "" } else { "  (disabled)" })
+        })
     }
 }
 
