@@ -15,6 +15,7 @@ mod doctor;
 mod errors;
 mod faults;
 mod init;
+mod invoke;
 mod local;
 mod moto;
 mod package;

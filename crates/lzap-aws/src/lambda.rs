@@ -6,6 +6,7 @@
 mod account;
 mod alias;
 mod function;
+mod invoke;
 mod policy;
 mod probe;
 mod read;
@@ -16,6 +17,7 @@ pub(crate) use function::{
     Published, State, create_function, delete_function, delete_version, get_state, publish_version,
     tag_function, update_code, update_configuration,
 };
+pub use invoke::{Invocation, Invoked, Wait, invoke};
 pub(crate) use policy::get_policy;
 pub(crate) use probe::{Question, Verdict, invoke_probe};
 pub(crate) use read::{get_function, list_aliases, list_versions};

@@ -14,4 +14,4 @@ pub(crate) use bucket::{
 };
 pub(crate) use lifecycle::{add_expiry, missing_rules, put_lifecycle};
 pub(crate) use lock::{InPlaceOf, delete_lock, get_lock, put_lock, put_mark};
-pub(crate) use object::{Depth, delete_objects, is_empty, list_objects, put_object};
+pub(crate) use object::{Depth, delete_objects, get_object, is_empty, list_objects, put_object};

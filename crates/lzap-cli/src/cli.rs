@@ -86,6 +86,8 @@ pub(crate) enum Command {
     Undeploy(UndeployArgs),
     /// Show who works on the stage, and take the lock away
     Unlock(StageArgs),
+    /// Call a task or send an event; print what it answers
+    Invoke(InvokeArgs),
     /// Follow the function's log
     Tail(TailArgs),
     /// Build and zip, without deploying
@@ -215,6 +217,47 @@ pub(crate) struct UndeployArgs {
     #[arg(long)]
     pub(crate) adopt: bool,
 }
+
+#[derive(Debug, Args)]
+#[command(after_help = INVOKE_EXAMPLES)]
+pub(crate) struct InvokeArgs {
+    /// The stage [default: as for every command]
+    #[arg(value_name = "STAGE")]
+    pub(crate) first: Option<String>,
+    /// The task; one name alone is the task's, but with --raw or --job the stage's
+    #[arg(value_name = "TASK")]
+    pub(crate) second: Option<String>,
+    /// What the task gets: JSON, @FILE, or - for stdin [default: null]
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["raw", "job"])]
+    pub(crate) data: Option<String>,
+    /// Send this event as it is, and print the answer as it is: JSON, @FILE, or - for stdin
+    #[arg(long, value_name = "EVENT", conflicts_with = "job")]
+    pub(crate) raw: Option<String>,
+    /// Print the state of the job with this id, and its result
+    #[arg(long, value_name = "ID", conflicts_with_all = ["spawn", "logs", "version"])]
+    pub(crate) job: Option<String>,
+    /// With --job: wait until it is done, or has failed
+    #[arg(long, requires = "job")]
+    pub(crate) wait: bool,
+    /// Don't wait for the answer; print the request's id
+    #[arg(long, conflicts_with = "logs")]
+    pub(crate) spawn: bool,
+    /// Show the end of the function's log as well
+    #[arg(long)]
+    pub(crate) logs: bool,
+    /// Ask this version, instead of the one that is live
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) version: Option<String>,
+}
+
+const INVOKE_EXAMPLES: &str = "\
+Examples:
+  lzap invoke cleanup                      call a task of the default stage
+  lzap invoke production cleanup --data '{\"days\": 30}'
+  lzap invoke dev import --data @rows.json --logs
+  lzap invoke dev report --spawn           don't wait for it
+  lzap invoke dev --job 0123…              how far a job is, and its result
+  lzap invoke dev --raw @event.json        any event, such as S3 would send";
 
 #[derive(Debug, Args)]
 #[command(after_help = TAIL_EXAMPLES)]

@@ -39,7 +39,7 @@ const TAIL_LINES: usize = 20;
 /// How much of an unexpected answer a person wants to see.
 const ANSWER_CHARS: usize = 200;
 /// On top of what the function itself may take: the way there and back.
-const MARGIN_SECS: u32 = 10;
+pub(super) const MARGIN_SECS: u32 = 10;
 
 /// What a version is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,7 +153,7 @@ fn healthy(value: Option<&Value>, path: &str) -> Result<(), String> {
 }
 
 /// `errorType: errorMessage`.
-fn function_error(value: Option<&Value>, payload: &[u8]) -> String {
+pub(super) fn function_error(value: Option<&Value>, payload: &[u8]) -> String {
     let field = |name| value.and_then(|value| value.get(name)).and_then(Value::as_str);
     match (field("errorType"), field("errorMessage")) {
         (Some(kind), Some(message)) => format!("{kind}: {message}"),
@@ -170,14 +170,18 @@ fn shortened(payload: &[u8]) -> String {
     }
 }
 
-/// The last lines of the log that Lambda sends along, base64-encoded, up to 4 KB.
-fn tail(encoded: &str) -> Vec<String> {
+/// The end of the log that Lambda sends along, base64-encoded, up to 4 KB.
+pub(super) fn log_lines(encoded: &str) -> Vec<String> {
     let text = STANDARD
         .decode(encoded)
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .unwrap_or_default();
-    let lines: Vec<String> =
-        text.lines().map(str::trim_end).filter(|l| !l.is_empty()).map(str::to_owned).collect();
+    text.lines().map(str::trim_end).filter(|l| !l.is_empty()).map(str::to_owned).collect()
+}
+
+/// Its last lines.
+fn tail(encoded: &str) -> Vec<String> {
+    let lines = log_lines(encoded);
     let surplus = lines.len().saturating_sub(TAIL_LINES);
     lines.into_iter().skip(surplus).collect()
 }

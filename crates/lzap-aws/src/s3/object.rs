@@ -103,6 +103,25 @@ pub(crate) async fn put_object(
     Ok(())
 }
 
+/// `s3:GetObject`; `None` where there is no such object, or no bucket.
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
+pub(crate) async fn get_object(
+    clients: &Clients,
+    names: &Names,
+    key: &str,
+) -> Result<Option<Vec<u8>>, AwsError> {
+    const OPERATION: &str = "s3:GetObject";
+    let call =
+        clients.s3().get_object().bucket(names.bucket()).key(key).expected_bucket_owner(&names.place.account);
+    let answer = call.send().await.named(OPERATION).found();
+    let Some(answer) = answer.map_err(|error| error.about_bucket(&names.bucket()))? else {
+        return Ok(None);
+    };
+    let body = answer.body.collect().await;
+    let body = body.map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
+    Ok(Some(body.into_bytes().to_vec()))
+}
+
 async fn read(path: &Path) -> Result<ByteStream, AwsError> {
     ByteStream::from_path(path).await.map_err(|error| AwsError::artifact(path, error.to_string()))
 }

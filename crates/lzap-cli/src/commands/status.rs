@@ -68,7 +68,8 @@ impl Status {
             release.time,
             self.schedules()
                 .map(|(name, when, state)| format!("schedule  {name}  {when}{state}\n"))
-                .collect::<String>(),
+                .collect::<Vec<_>>()
+                .concat(),
             if self.drift.is_empty() { "none".to_owned() } else { View::of(&self.drift).summary() },
             View::of(&self.drift).changes("          "),
         ));
