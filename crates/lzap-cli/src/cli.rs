@@ -291,7 +291,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub(crate) enum LocalCommand {
     /// Start it in the background
-    Start(PortArgs),
+    Start(StartArgs),
     /// Stop it; what is deployed stays
     Stop,
     /// Show whether it runs, where, and what is deployed
@@ -304,16 +304,19 @@ pub(crate) enum LocalCommand {
 }
 
 #[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct PortArgs {
+pub(crate) struct StartArgs {
     /// The port of its AWS endpoint; another one is taken when it is busy [default: 4510]
     #[arg(long, env = lzap_wire::env::LZAP_LOCAL_PORT, value_name = "PORT")]
     pub(crate) port: Option<u16>,
+    /// How many invocations run at once; those beyond are throttled, as AWS does it [default: 1000]
+    #[arg(long, env = lzap_wire::env::LZAP_LOCAL_CONCURRENCY, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) concurrency: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
-    pub(crate) port: PortArgs,
+    pub(crate) start: StartArgs,
     /// Leave the terminal's session
     #[arg(long)]
     pub(crate) detached: bool,

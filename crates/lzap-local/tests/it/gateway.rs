@@ -67,7 +67,7 @@ async fn deploy() -> Deployed {
     Deployed { cloud, lambda, function, api: id, port }
 }
 
-async fn create_function(iam: &aws_sdk_iam::Client, lambda: &aws_sdk_lambda::Client) -> String {
+pub(crate) async fn create_function(iam: &aws_sdk_iam::Client, lambda: &aws_sdk_lambda::Client) -> String {
     let role = iam.create_role().role_name("shop").assume_role_policy_document(TRUST).send().await;
     let role = role.expect("a role").role.expect("a role");
     let code = FunctionCode::builder().zip_file(Blob::new(zip())).build();

@@ -130,6 +130,10 @@ fn unknown(method: &Method, segments: &[&str]) -> ApiError {
     ApiError::not_implemented(&format!("{topic}{method} /{}", segments.join("/")))
 }
 
+/// When to try again after a throttle: the least that the header can say.
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors>
+const RETRY_AFTER_SECS: &str = "1";
+
 /// An error as AWS sends it.
 fn refusal(error: &ApiError) -> Response<Bytes> {
     let mut body = match error.code {
@@ -142,6 +146,10 @@ fn refusal(error: &ApiError) -> Response<Bytes> {
     }
     let mut headers = HeaderMap::new();
     headers.insert("x-amzn-errortype", http::HeaderValue::from_static(error.code));
+    if error.status == 429 {
+        // SDKs tell it as `retryAfterSeconds`.
+        headers.insert("retry-after", http::HeaderValue::from_static(RETRY_AFTER_SECS));
+    }
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response(status, Some(&body), headers)
 }

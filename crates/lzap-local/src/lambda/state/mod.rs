@@ -46,6 +46,8 @@ pub(crate) struct State {
     functions: BTreeMap<String, Function>,
     /// Grows with each change.
     revision: u64,
+    /// The account's limit of concurrent invocations; the process's setting, and not stored.
+    concurrency: u32,
 }
 
 /// The state as it is stored.
@@ -72,7 +74,13 @@ pub(crate) struct Described {
 impl State {
     /// An account without functions.
     pub(crate) fn new() -> Self {
-        Self { functions: BTreeMap::new(), revision: 0 }
+        Self { functions: BTreeMap::new(), revision: 0, concurrency: ACCOUNT_CONCURRENCY }
+    }
+
+    /// The same in an account with another limit of concurrent invocations.
+    #[must_use]
+    pub(crate) fn with_concurrency(self, concurrency: u32) -> Self {
+        Self { concurrency, ..self }
     }
 
     /// Reads what [`State::save`] wrote; every function is `Active` and settled again.
@@ -85,7 +93,7 @@ impl State {
             return Err(format!("its Lambda part has format {format:?}, this version reads {FORMAT}"));
         }
         let saved: Saved = serde_json::from_value(saved).map_err(|error| error.to_string())?;
-        let mut state = Self { functions: saved.functions, revision: saved.revision };
+        let mut state = Self { functions: saved.functions, revision: saved.revision, ..Self::new() };
         for function in state.functions.values_mut() {
             function.previous = None;
             for version in function.versions.values_mut().chain([&mut function.latest]) {
