@@ -270,6 +270,9 @@ pub(crate) struct TailArgs {
     /// Only what matches this CloudWatch filter pattern: words, "phrases", ?any, -none, { $.field = value }
     #[arg(long, value_name = "PATTERN", conflicts_with = "requests")]
     pub(crate) filter: Option<String>,
+    /// Only what the job with this id says, in whichever environments; each line with its chunk
+    #[arg(long, value_name = "ID", conflicts_with_all = ["filter", "requests"])]
+    pub(crate) job: Option<String>,
     /// One line for each request: status, time, memory, cold start
     #[arg(long)]
     pub(crate) requests: bool,
@@ -285,6 +288,7 @@ Examples:
   lzap tail --filter ERROR --no-follow     errors of the last seconds
   lzap tail --filter '{ $.status >= 500 }' requests that failed, by a field of the JSON line
   lzap tail --requests                     one line for each request
+  lzap tail --job 0123… --since 1h         what one job says, across all its chunks
   lzap tail | jq .message                  piped, each event is one JSON line
   lzap tail --output text | grep cart      unless text is asked for by name";
 

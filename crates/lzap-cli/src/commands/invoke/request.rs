@@ -2,12 +2,12 @@
 
 use std::io::Read;
 
-use lzap_wire::job::is_id;
 use lzap_wire::limits::{ASYNC_PAYLOAD_BYTES, SYNC_PAYLOAD_BYTES};
 use lzap_wire::task::{Mode, TaskEvent, TaskHead};
 use serde_json::Value;
 
 use crate::cli::InvokeArgs;
+use crate::commands::tail::job_id;
 use crate::error::CliError;
 
 /// What is asked for, and of which stage.
@@ -72,16 +72,6 @@ fn alone(args: &InvokeArgs) -> Result<Option<String>, CliError> {
             "with `--raw` or `--job` name the stage only",
         )),
     }
-}
-
-fn job_id(id: &str) -> Result<String, CliError> {
-    if is_id(id) {
-        return Ok(id.to_owned());
-    }
-    Err(usage(
-        &format!("`{id}` is not the id of a job"),
-        "an id is 32 hex digits, as the app got it when it sent the job",
-    ))
 }
 
 /// The argument itself, a file's text for `@FILE`, or stdin's for `-`.
