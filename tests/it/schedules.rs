@@ -208,3 +208,46 @@ fn rules_of_the_bucket_are_added_to_those_that_are_there() -> Result {
     assert_eq!(ids, ["mine", "lzap-keep-1d", "lzap-keep-7d"], "{rules:#}");
     Ok(())
 }
+
+const ASYNC: &str = "retries = 1\nmax_age_secs = 120\n";
+
+/// The settings for events that nobody waits for come, change, are put back, and go.
+fn events_that_nobody_waits_for<C: Cloud>(cloud: C) -> Result {
+    let table = |lines: &str| format!("[stage.{}.async]\n{lines}", C::STAGE);
+    let world = World(cloud);
+    let config = || -> Result<Value> {
+        let alias = json!({"FunctionName": format!("hello-{}", C::STAGE), "Qualifier": "live"});
+        Ok(world.0.aws(&[("lambda", "get_function_event_invoke_config", alias)])?.remove(0))
+    };
+    let first = world.deploy(&table(ASYNC))?;
+    assert!(first.contains(&"create async live".to_owned()), "{first:?}");
+    let seen = config()?;
+    assert_eq!(
+        (&seen["MaximumRetryAttempts"], &seen["MaximumEventAgeInSeconds"]),
+        (&json!(1), &json!(120)),
+        "{seen:#}"
+    );
+    assert_eq!(world.deploy(&table(ASYNC))?, Vec::<String>::new());
+    assert_eq!(world.deploy(&table("retries = 0\n"))?, ["update async live"]);
+    let by_hand = json!({
+        "FunctionName": format!("hello-{}", C::STAGE), "Qualifier": "live", "MaximumRetryAttempts": 2,
+    });
+    world.0.aws(&[("lambda", "put_function_event_invoke_config", by_hand)])?;
+    let status = world.run("status", &[], &table("retries = 0\n"))?.expect_success().json();
+    assert_eq!(status["drift"][0]["fields"][0]["field"], "retries", "{status:#}");
+    assert_eq!(world.deploy(&table("retries = 0\n"))?, ["update async live"]);
+    assert_eq!(world.deploy("")?, ["delete async live"]);
+    assert!(!config()?["error"].is_null());
+    assert_eq!(world.deploy("")?, Vec::<String>::new());
+    Ok(())
+}
+
+#[test]
+fn events_that_nobody_waits_for_in_moto() -> Result {
+    events_that_nobody_waits_for(MotoCloud::start()?)
+}
+
+#[test]
+fn events_that_nobody_waits_for_in_the_embedded_cloud() -> Result {
+    events_that_nobody_waits_for(LocalCloud::start()?)
+}

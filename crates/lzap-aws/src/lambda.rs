@@ -5,6 +5,7 @@
 
 mod account;
 mod alias;
+mod asynchronous;
 mod function;
 mod invoke;
 mod policy;
@@ -13,6 +14,7 @@ mod read;
 
 pub(crate) use account::account_limits;
 pub(crate) use alias::{AliasWrite, add_permission, create_alias, remove_permission, update_alias};
+pub(crate) use asynchronous::{delete_async, get_async, put_async};
 pub(crate) use function::{
     Published, State, create_function, delete_function, delete_version, get_state, publish_version,
     tag_function, update_code, update_configuration,

@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::{try_join, try_join_all, try_join3, try_join5};
+use futures::future::{try_join, try_join_all, try_join3, try_join4, try_join5};
+use lzap_core::asynchronous::{AsyncConfig, TAG_ASYNC};
 use lzap_core::names::{KEEP_WARM, Names};
 use lzap_core::observed::{
     Alias, Api, Bucket, BucketSetting, Function, LiveRule, LogGroup, Observed, Permission, Role, Version,
@@ -53,6 +54,7 @@ struct FunctionReads {
     alias: Option<Alias>,
     held: BTreeSet<String>,
     permissions: BTreeMap<String, Permission>,
+    asynchronous: Option<AsyncConfig>,
     log_group: Option<LogGroup>,
 }
 
@@ -75,7 +77,8 @@ impl Reader<'_> {
                 bucket.missing = self.unexpiring().await?;
             }
         }
-        let FunctionReads { function, versions, alias, held, permissions, log_group } = of_function;
+        let FunctionReads { function, versions, alias, held, permissions, asynchronous, log_group } =
+            of_function;
         let names = self.names.clone();
         Ok(Observed {
             names,
@@ -85,6 +88,7 @@ impl Reader<'_> {
             function,
             versions,
             alias,
+            asynchronous,
             held,
             permissions,
             apis,
@@ -101,12 +105,13 @@ impl Reader<'_> {
         let ours = function.as_ref().is_some_and(|function| is_ours(&function.tags, names));
         let of_function = async {
             if function.is_none() || self.scope == Scope::Undeploy {
-                return Ok((Vec::new(), (None, BTreeSet::new()), BTreeMap::new()));
+                return Ok((Vec::new(), (None, BTreeSet::new()), BTreeMap::new(), None));
             }
+            let tags = function.as_ref().map(|function| &function.tags);
             // What the function has is asked again where it isn't seen yet: what isn't listed would be swept up.
             let versions = again(FRESH, Progress::silent(), || lambda::list_versions(clients, names));
             let aliases = again(FRESH, Progress::silent(), || lambda::list_aliases(clients, names));
-            try_join3(versions, aliases, self.permissions()).await
+            try_join4(versions, aliases, self.permissions(), self.asynchronous(tags)).await
         };
         let of_log_group = async {
             Ok(match log_group {
@@ -118,8 +123,21 @@ impl Reader<'_> {
                 None => None,
             })
         };
-        let ((versions, (alias, held), permissions), log_group) = try_join(of_function, of_log_group).await?;
-        Ok(FunctionReads { function, versions, alias, held, permissions, log_group })
+        let ((versions, (alias, held), permissions, asynchronous), log_group) =
+            try_join(of_function, of_log_group).await?;
+        Ok(FunctionReads { function, versions, alias, held, permissions, asynchronous, log_group })
+    }
+
+    /// Only where a deploy has set it once, which the function's tag tells.
+    async fn asynchronous(
+        self,
+        tags: Option<&BTreeMap<String, String>>,
+    ) -> Result<Option<AsyncConfig>, AwsError> {
+        let is_set = tags.is_some_and(|tags| tags.contains_key(TAG_ASYNC));
+        match self.scope {
+            Scope::Stage(_) if is_set => lambda::get_async(self.clients, self.names).await,
+            _ => Ok(None),
+        }
     }
 
     async fn permissions(self) -> Result<BTreeMap<String, Permission>, AwsError> {

@@ -95,6 +95,7 @@ impl World {
                 ),
             }),
             uses: Uses::default(),
+            asynchronous: None,
             log_retention_days: 30,
             keep_versions: 10,
             health_path: None,

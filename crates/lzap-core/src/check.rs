@@ -1,5 +1,6 @@
 //! What AWS would refuse, found before anything is compiled or called.
 
+mod asynchronous;
 mod role;
 mod schedule;
 
@@ -33,6 +34,7 @@ pub fn check(config: &Config, settings: &Settings) -> Result<Vec<Warning>, Confi
     place.tags(settings)?;
     place.role(&settings.role)?;
     place.schedules(settings)?;
+    place.asynchronous(settings.asynchronous.as_ref())?;
     place.paths(settings)?;
     Ok(warnings(settings))
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::asynchronous::{AsyncConfig, TAG_ASYNC, TAG_SET};
 use crate::config::KeepWarm;
 use crate::names::{KEEP_WARM, Names, TAG_APP, TAG_STAGE, TAG_USES};
 use crate::platform::Architecture;
@@ -66,6 +67,8 @@ pub struct Stage {
     pub artifact: Artifact,
     /// The function's settings.
     pub function: FunctionConfig,
+    /// What becomes of events that nobody waits for, where it isn't AWS's own way.
+    pub asynchronous: Option<AsyncConfig>,
     /// What the app uses that needs more than HTTP does.
     pub uses: Uses,
     /// What the published version says about itself.
@@ -121,7 +124,8 @@ impl Stage {
     /// The function's tags: the stage's, and what the deploy has to know of it the next time.
     pub(crate) fn function_tags(&self, live: Option<&BTreeMap<String, String>>) -> BTreeMap<String, String> {
         let uses = self.uses.tag(live).map(|value| (TAG_USES.to_owned(), value));
-        self.tags.clone().into_iter().chain(uses).collect()
+        let asynchronous = self.asynchronous.as_ref().map(|_| (TAG_ASYNC.to_owned(), TAG_SET.to_owned()));
+        self.tags.clone().into_iter().chain(uses).chain(asynchronous).collect()
     }
 }
 
@@ -206,6 +210,7 @@ pub fn stage(
         },
         version_description,
         uses,
+        asynchronous: settings.asynchronous.clone(),
         role: role(settings, &names, uses),
         log_retention_days: settings.log_retention_days,
         keep_versions: settings.keep_versions,
@@ -226,7 +231,7 @@ fn role(settings: &Settings, names: &Names, uses: Uses) -> Option<Role> {
         path: made.path.clone(),
         permissions_boundary: made.permissions_boundary.clone(),
         trust_policy: role::trust_policy(),
-        policy: role::policy(names, uses, &made.statements),
+        policy: role::policy(names, uses, settings.asynchronous.as_ref(), &made.statements),
     })
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::asynchronous::AsyncConfig;
 use crate::desired::FunctionConfig;
 use crate::names::{Names, TAG_APP, TAG_STAGE};
 
@@ -24,6 +25,8 @@ pub struct Observed {
     pub versions: Vec<Version>,
     /// The alias `live`.
     pub alias: Option<Alias>,
+    /// What becomes of the alias's events that nobody waits for; read only where a deploy has set it once.
+    pub asynchronous: Option<AsyncConfig>,
     /// The versions that any alias holds, `live` or not: none of them may be deleted.
     pub held: BTreeSet<String>,
     /// The statements of the alias's resource policy, by id.
@@ -252,6 +255,7 @@ impl Observed {
             function: None,
             versions: Vec::new(),
             alias: None,
+            asynchronous: None,
             held: BTreeSet::new(),
             permissions: BTreeMap::new(),
             apis: Vec::new(),

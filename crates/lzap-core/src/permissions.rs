@@ -132,6 +132,8 @@ steps! {
     Call::Probe { .. } => ["lambda:InvokeFunction" on Version];
     Call::CreateAlias(_) => ["lambda:CreateAlias" on Function];
     Call::UpdateAlias { .. } => ["lambda:UpdateAlias" on Function];
+    Call::PutAsync(_) => ["lambda:PutFunctionEventInvokeConfig" on Function];
+    Call::DeleteAsync => ["lambda:DeleteFunctionEventInvokeConfig" on Function];
     Call::AddPermission(_) => ["lambda:AddPermission" on Function];
     Call::RemovePermission(_) => ["lambda:RemovePermission" on Function];
     Call::DeleteVersion(_) => ["lambda:DeleteFunction" on Function];
@@ -183,6 +185,7 @@ const BESIDE: &[Grant] = &[
     ("lambda:ListVersionsByFunction", Resource::Function),
     ("lambda:ListAliases", Resource::Function),
     ("lambda:GetPolicy", Resource::Function),
+    ("lambda:GetFunctionEventInvokeConfig", Resource::Function),
     ("logs:DescribeLogGroups", Resource::LogGroups),
     ("logs:ListTagsForResource", Resource::LogGroupTags),
     ("logs:DescribeLogStreams", Resource::LogGroup),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::asynchronous::TAG_ASYNC;
 use crate::desired::FunctionConfig;
 use crate::history;
 use crate::names::{
@@ -302,6 +303,7 @@ impl World {
                 self.cloud.alias = None;
                 self.cloud.held.clear();
                 self.cloud.permissions.clear();
+                self.cloud.asynchronous = None;
             }
             Call::DeleteVersion(number) => {
                 assert!(!self.cloud.held.contains(number), "no alias holds a version that is deleted");
@@ -314,6 +316,13 @@ impl World {
             Call::Probe { version: VersionRef::Known(number), .. } => {
                 assert!(self.cloud.version(number).is_some(), "what is probed exists");
             }
+            Call::PutAsync(config) => {
+                let tags = self.cloud.function.as_ref().map(|function| &function.tags);
+                assert!(tags.is_some_and(|tags| tags.contains_key(TAG_ASYNC)), "the tag comes first");
+                assert!(self.cloud.alias.is_some(), "the alias comes before its settings");
+                self.cloud.asynchronous = Some(config.clone());
+            }
+            Call::DeleteAsync => self.cloud.asynchronous = None,
             _ => self.alias(call),
         }
     }

@@ -3,11 +3,14 @@
 //! A step is specific enough that carrying it out leaves nothing to decide. What AWS names only while the plan runs
 //! (the API's id, the version's number) is a typed reference.
 
+mod verb;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use serde_json::Value;
 
+use crate::asynchronous::AsyncConfig;
 use crate::desired::{Artifact, FunctionConfig};
 
 /// What to do, in which order, and what a person is told about it.
@@ -110,6 +113,8 @@ pub enum Resource {
     Version,
     /// The alias that traffic goes through.
     Alias,
+    /// What becomes of the alias's events that nobody waits for.
+    Async,
     /// The HTTP API.
     Api,
     /// A statement of the alias's resource policy.
@@ -129,6 +134,7 @@ impl Resource {
             Self::Function => "function",
             Self::Version => "version",
             Self::Alias => "alias",
+            Self::Async => "async",
             Self::Api => "HTTP API",
             Self::Permission => "permission",
             Self::Rule => "rule",
@@ -357,6 +363,10 @@ pub enum Call {
         /// Which way.
         direction: Direction,
     },
+    /// `lambda:PutFunctionEventInvokeConfig` of the alias.
+    PutAsync(AsyncConfig),
+    /// `lambda:DeleteFunctionEventInvokeConfig` of the alias.
+    DeleteAsync,
     /// `lambda:DeleteFunction` of one version.
     DeleteVersion(String),
     /// `lambda:AddPermission` on the alias.
@@ -468,33 +478,4 @@ pub enum Direction {
     Back,
     /// Neither: only what a canary gets changes.
     Stay,
-}
-
-impl Call {
-    /// What a progress line says while it runs.
-    pub fn verb(&self) -> &'static str {
-        match self {
-            Self::UploadArtifact(_) => "uploading",
-            Self::CreateFunction { .. }
-            | Self::CreateApi { .. }
-            | Self::CreateRole { .. }
-            | Self::CreateBucket => "creating",
-            Self::PublishVersion { .. } => "publishing",
-            Self::Probe { .. } => "probing",
-            Self::CreateAlias(_) | Self::UpdateAlias { .. } => "switching",
-            Self::DeleteRule(_)
-            | Self::RemoveTargets { .. }
-            | Self::DeleteApi(_)
-            | Self::DeleteFunction
-            | Self::DeleteVersion(_)
-            | Self::DeleteRolePolicy(_)
-            | Self::DetachRolePolicy(_)
-            | Self::DeleteRole
-            | Self::DeleteLogGroup
-            | Self::DeleteObjects(_)
-            | Self::DeleteBucketIfEmpty
-            | Self::RemovePermission(_) => "deleting",
-            _ => "setting",
-        }
-    }
 }

@@ -365,3 +365,21 @@ fn mistakes_about_schedules_point_at_their_place() {
     let unknown = error("[[stage.dev.schedule]]\ntask = \"a\"\nevery = \"1 day\"\n");
     assert!(unknown.1.contains("rate"), "{unknown:?}");
 }
+
+#[test]
+fn events_that_nobody_waits_for_are_settable_key_by_key() {
+    let text = "[stage.base.async]\nretries = 0\non_failure = \"arn:aws:sqs:eu-central-1:123456789012:dead\"\n\
+                [stage.dev]\nextends = \"base\"\n[stage.dev.async]\nmax_age_secs = 60\n";
+    let config = settings(text, Some("dev")).expect("fine").asynchronous.expect("set");
+    assert_eq!((config.retries, config.max_age_secs), (0, 60));
+    assert!(config.on_failure.is_some_and(|arn| arn.ends_with(":dead")));
+    assert_eq!(settings("[stage.dev]\n", None).expect("fine").asynchronous, None);
+    for (line, message, at) in [
+        ("retries = 3", "async.retries = 3 is out of range", "3"),
+        ("max_age_secs = 59", "async.max_age_secs = 59 is out of range", "59"),
+        ("on_failure = \"dead\"", "async.on_failure = \"dead\" is not the ARN of a destination", "\"dead\""),
+    ] {
+        let (found, _, pointed) = error(&format!("[stage.dev.async]\n{line}\n"));
+        assert_eq!((found.as_str(), pointed.as_str()), (message, at));
+    }
+}

@@ -11,6 +11,12 @@ const MB: u64 = 1024 * 1024;
 pub const SYNC_PAYLOAD_BYTES: u64 = 6 * MB;
 /// Request of an asynchronous invoke.
 pub const ASYNC_PAYLOAD_BYTES: u64 = MB;
+/// How often a failed asynchronous event may be tried again.
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html>
+pub const ASYNC_RETRIES: u32 = 2;
+/// How long an asynchronous event may be kept.
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html>
+pub const ASYNC_MAX_AGE_SECS: RangeInclusive<u32> = 60..=21_600;
 /// A zip sent inside `CreateFunction` or `UpdateFunctionCode`.
 pub const INLINE_ZIP_BYTES: u64 = 50 * MB;
 /// A deployment package, unzipped, layers included.

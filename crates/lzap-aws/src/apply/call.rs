@@ -8,7 +8,7 @@ use super::error::StepError;
 use super::{Late, Made, Site};
 use crate::error::AwsError;
 use crate::lambda::{self, AliasWrite};
-use crate::retry::{BUSY, FRESH, Progress, THROTTLED, again};
+use crate::retry::{BUSY, FRESH, Progress, ROLE, THROTTLED, again};
 use crate::{apigateway, events, iam, logs, s3};
 
 /// The write, tried again as the policy says.
@@ -96,16 +96,8 @@ impl Site<'_> {
             Call::DeleteVersion(version) => {
                 write!(BUSY, progress, lambda::delete_version(clients, names, version));
             }
-            Call::AddPermission(caller) => {
-                let [statement, principal, source] = self.permission(caller, late)?;
-                write!(
-                    FRESH,
-                    progress,
-                    lambda::add_permission(clients, names, &statement, &principal, &source)
-                );
-            }
-            Call::RemovePermission(id) => {
-                write!(BUSY, progress, lambda::remove_permission(clients, names, id));
+            Call::PutAsync(_) | Call::DeleteAsync | Call::AddPermission(_) | Call::RemovePermission(_) => {
+                self.carry_out_alias(call, late, progress).await?
             }
             Call::DeleteFunction => write!(BUSY, progress, lambda::delete_function(clients, names)),
             Call::DeleteApi(id) => write!(BUSY, progress, apigateway::delete_api(clients, id)),
@@ -119,6 +111,37 @@ impl Site<'_> {
             | Call::TagApi { .. } => return self.carry_out_api(call, late, progress).await,
         }
         Ok(Made::Nothing)
+    }
+
+    /// The calls about who may call the alias, and what becomes of events that nobody waits for.
+    async fn carry_out_alias(
+        self,
+        call: &Call,
+        late: &Late,
+        progress: Progress<'_>,
+    ) -> Result<(), StepError> {
+        let Self { clients, names, .. } = self;
+        match call {
+            Call::PutAsync(config) => {
+                // The destination is checked against what the role may do.
+                write!(ROLE, progress, lambda::put_async(clients, names, config));
+            }
+            Call::DeleteAsync => write!(BUSY, progress, lambda::delete_async(clients, names)),
+            Call::AddPermission(caller) => {
+                let [statement, principal, source] = self.permission(caller, late)?;
+                write!(
+                    FRESH,
+                    progress,
+                    lambda::add_permission(clients, names, &statement, &principal, &source)
+                );
+            }
+            Call::RemovePermission(id) => {
+                write!(BUSY, progress, lambda::remove_permission(clients, names, id));
+            }
+            // `carry_out` has all the others.
+            _ => {}
+        }
+        Ok(())
     }
 
     /// The calls to S3.

@@ -17,7 +17,8 @@ use crate::plan::{Builder, PlanError};
 use crate::step::{Action, Call, FieldChange, Plan, Resource, StepId};
 
 pub(super) fn plan(stage: &Stage, observed: &Observed) -> Result<Plan, PlanError> {
-    let mut deploy = Deploy { stage, observed, builder: Builder::default(), new_bucket: None, expiry: None };
+    let mut deploy =
+        Deploy { stage, observed, builder: Builder::default(), new_bucket: None, expiry: None, tagged: None };
     deploy.refuse_other_canary()?;
     let artifact = deploy.bucket_and_artifact();
     let role = deploy.role();
@@ -29,6 +30,7 @@ pub(super) fn plan(stage: &Stage, observed: &Observed) -> Result<Plan, PlanError
     let api = deploy.api();
     let callable = deploy.rules(alias);
     deploy.permissions(&api, alias, callable);
+    deploy.asynchronous(alias);
     deploy.sweep(alias);
     Ok(deploy.builder.finish())
 }
@@ -48,6 +50,8 @@ struct Deploy<'a> {
     new_bucket: Option<StepId>,
     /// The step that lets the bucket's objects expire.
     expiry: Option<StepId>,
+    /// The step that tags the function.
+    tagged: Option<StepId>,
 }
 
 impl Deploy<'_> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::asynchronous::AsyncConfig;
 use crate::desired::{self, FunctionConfig, Rule, Stage};
 use crate::names::TARGET;
 use crate::observed::{Api, AutoDeploy, Function, LiveRule, Role, Version};
@@ -129,6 +130,17 @@ pub(super) fn rule_fields(
         }
     }
     (Action::Update, fields)
+}
+
+/// The settings for events that nobody waits for, which differ or are new.
+pub(super) fn async_fields(live: Option<&AsyncConfig>, wanted: &AsyncConfig) -> Vec<FieldChange> {
+    let before = live.map(AsyncConfig::rows);
+    let rows = wanted.rows().into_iter().enumerate();
+    let changes = rows.map(|(place, (field, after))| {
+        let before = before.as_ref().map(|rows| rows[place].1.clone());
+        FieldChange::of(field, before, Some(after))
+    });
+    changes.filter(|change| change.before != change.after).collect()
 }
 
 /// When a new schedule runs, for those who look at the plan.

@@ -6,6 +6,7 @@ mod uses;
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
+use lzap_core::asynchronous::AsyncConfig;
 use lzap_core::config::KeepWarm;
 use lzap_core::desired::Ending;
 use lzap_core::desired::{self, Artifact, Desired, FunctionConfig, Rollback, Stage, Undeploy};
@@ -106,6 +107,7 @@ prop_compose! {
         variable in proptest::option::of("[a-c]"),
         role in any_role(),
         (tasks, map) in any::<(bool, bool)>(),
+        retries in proptest::option::of(0..3_u32),
         schedules in proptest::collection::btree_map("[a-c]", (1..3_u32, "[xy]"), 0..3),
     ) -> Stage {
         stage_using(code, Uses { tasks, map }, |settings| {
@@ -114,6 +116,8 @@ prop_compose! {
             settings.keep_warm = warm;
             settings.log_retention_days = days;
             settings.keep_versions = keep;
+            settings.asynchronous =
+                retries.map(|retries| AsyncConfig { retries, max_age_secs: 60, on_failure: None });
             settings.schedules = schedules.into_iter().map(|(name, (hours, task))| hourly(&name, hours, &task)).collect();
             settings.tags = team.map(|value| ("team".to_owned(), value)).into_iter().collect();
             settings.role = role;
@@ -152,6 +156,7 @@ proptest! {
         prop_assert_eq!(whole.apis.len(), resumed.apis.len());
         prop_assert_eq!(whole.permissions, resumed.permissions);
         prop_assert_eq!(whole.rules, resumed.rules);
+        prop_assert_eq!(whole.asynchronous, resumed.asynchronous);
         prop_assert_eq!(whole.role, resumed.role);
     }
 

@@ -6,10 +6,12 @@ use std::time::Duration;
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::operation::invoke::InvokeError;
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::ThrottleReason;
+use aws_sdk_lambda::types::{
+    DestinationConfig, FunctionCode, InvocationType, OnFailure, Runtime, ThrottleReason,
+};
 
 use crate::cloud::{Cloud, code};
-use crate::gateway::create_function;
+use crate::gateway::{create_function, zip};
 
 const SLOW: &str = r#"{"rawPath":"/slow"}"#;
 
@@ -72,5 +74,48 @@ async fn a_reservation_has_its_own_reason_and_must_leave_a_hundred() {
     lambda.delete_function_concurrency().function_name("shop").send().await.expect("given back");
     let found = lambda.get_function_concurrency().function_name("shop").send().await.expect("it is there");
     assert_eq!(found.reserved_concurrent_executions(), None);
+    cloud.stop().await;
+}
+
+/// What is set for asynchronous events is kept, and a function that is given up on is told of to another.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_given_up_is_told_to_another_function() {
+    let (cloud, lambda) = deployed(10).await;
+    let get = || lambda.get_function_event_invoke_config().function_name("shop").send();
+    assert_eq!(code!(get().await), "ResourceNotFoundException");
+    let put = |retries: i32, arn: &str| {
+        let failure = OnFailure::builder().destination(arn).build();
+        let destination = DestinationConfig::builder().on_failure(failure).build();
+        let call = lambda.put_function_event_invoke_config().function_name("shop");
+        call.maximum_retry_attempts(retries).destination_config(destination).send()
+    };
+    let queue = put(0, "arn:aws:sqs:eu-central-1:000000000000:dead").await;
+    assert_eq!(code!(queue), "InvalidParameterValueException", "it has no queues, and says so");
+    assert_eq!(code!(put(3, "").await), "ValidationException");
+    let role = lambda.get_function_configuration().function_name("shop").send().await.expect("it is there");
+    let code = FunctionCode::builder().zip_file(Blob::new(zip())).build();
+    let told = lambda.create_function().function_name("told").set_role(role.role).code(code);
+    let told = told.runtime(Runtime::Providedal2023).handler("bootstrap").send().await.expect("a function");
+    put(0, told.function_arn().unwrap_or_default()).await.expect("set");
+    let found = get().await.expect("it is there");
+    assert_eq!((found.maximum_retry_attempts(), found.maximum_event_age_in_seconds()), (Some(0), None));
+
+    let fail = lambda.invoke().function_name("shop").invocation_type(InvocationType::Event);
+    fail.payload(Blob::new(r#"{"rawPath":"/fail"}"#)).send().await.expect("queued");
+    let logs = aws_sdk_cloudwatchlogs::Client::new(&cloud.config("eu-central-1").await);
+    let reports = async |group: &str| {
+        let found = logs.filter_log_events().log_group_name(group).filter_pattern("REPORT").send().await;
+        found.map(|found| found.events().len()).unwrap_or_default()
+    };
+    for _ in 0..100 {
+        if reports("/aws/lambda/told").await > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(reports("/aws/lambda/told").await > 0, "it was told");
+    assert_eq!(reports("/aws/lambda/shop").await, 1, "no attempt after the first");
+    lambda.delete_function_event_invoke_config().function_name("shop").send().await.expect("deleted");
+    assert_eq!(code!(get().await), "ResourceNotFoundException");
     cloud.stop().await;
 }

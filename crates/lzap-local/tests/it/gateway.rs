@@ -29,7 +29,7 @@ done
 "#;
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
-fn zip() -> Vec<u8> {
+pub(crate) fn zip() -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     zip.start_file("bootstrap", zip::write::SimpleFileOptions::default().unix_permissions(0o755))
         .expect("a file");

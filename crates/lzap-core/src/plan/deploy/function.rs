@@ -7,7 +7,7 @@ use crate::history;
 use crate::names::{ALIAS, sha256_hex};
 use crate::observed::{Alias, Function, Object, Version};
 use crate::plan::PlanError;
-use crate::plan::diff::{ARCHITECTURE, config_changes, function_fields, is_current};
+use crate::plan::diff::{ARCHITECTURE, async_fields, config_changes, function_fields, is_current};
 use crate::step::{Action, Call, Direction, FieldChange, Resource, Share, StepId, VersionRef};
 
 impl Deploy<'_> {
@@ -55,7 +55,7 @@ impl Deploy<'_> {
             // The tag says that the bucket has its rules.
             let expiry = self.expiry;
             let tags = stage.function_tags(Some(&function.tags));
-            self.builder.step(change, Call::TagFunction(tags), expiry);
+            self.tagged = Some(self.builder.step(change, Call::TagFunction(tags), expiry));
         }
         last
     }
@@ -176,6 +176,26 @@ impl Deploy<'_> {
         match self.observed.versions.last() {
             Some(last) if is_current(last, self.stage) => last.number.clone(),
             _ => "a new one".to_owned(),
+        }
+    }
+
+    /// What becomes of the alias's events that nobody waits for. The tag comes first: by it the settings are found again.
+    pub(super) fn asynchronous(&mut self, alias: Option<StepId>) {
+        let (wanted, live) = (&self.stage.asynchronous, &self.observed.asynchronous);
+        let after: Vec<StepId> = alias.into_iter().chain(self.tagged).collect();
+        match (wanted, live) {
+            (None, None) => {}
+            (Some(wanted), live) if live.as_ref() == Some(wanted) => {}
+            (None, Some(_)) => {
+                let change = self.builder.change(Resource::Async, ALIAS.to_owned(), Action::Delete);
+                self.builder.step(change, Call::DeleteAsync, after);
+            }
+            (Some(wanted), live) => {
+                let fields = async_fields(live.as_ref(), wanted);
+                let action = if live.is_some() { Action::Update } else { Action::Create };
+                let change = self.builder.change_fields(Resource::Async, ALIAS.to_owned(), action, fields);
+                self.builder.step(change, Call::PutAsync(wanted.clone()), after);
+            }
         }
     }
 

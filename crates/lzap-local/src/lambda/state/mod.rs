@@ -6,6 +6,7 @@
 //! `super::api` turns requests into these calls.
 
 mod aliases;
+mod event_invoke;
 mod extras;
 mod lifecycle;
 mod model;
@@ -26,7 +27,7 @@ use super::hex::hex;
 pub(crate) use aliases::AliasChange;
 pub(crate) use extras::ACCOUNT_CONCURRENCY;
 pub(crate) use lifecycle::{CodeChange, NewFunction, Publish, SettingsChange};
-pub(crate) use model::{Alias, Code, Function, LATEST, Settings, Version};
+pub(crate) use model::{Alias, Code, EventInvoke, Function, LATEST, Settings, Version};
 pub(crate) use names::{FunctionRef, check_length};
 pub(crate) use policies::{NewStatement, document};
 pub(crate) use resolve::{EnvironmentKey, Resolved};
