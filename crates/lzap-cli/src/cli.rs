@@ -24,6 +24,7 @@ Examples:
   lzap update production        ship the next version
   lzap deploy prod --canary 10% give a new version a tenth of the traffic
   lzap rollback production      go back to the version that was live before
+  lzap invoke production tidy   call a task of the app
   lzap tail production          follow its log
   lzap doctor                   what is missing on this machine or in the AWS account";
 

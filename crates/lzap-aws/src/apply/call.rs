@@ -97,7 +97,7 @@ impl Site<'_> {
                 write!(BUSY, progress, lambda::delete_version(clients, names, version));
             }
             Call::PutAsync(_) | Call::DeleteAsync | Call::AddPermission(_) | Call::RemovePermission(_) => {
-                self.carry_out_alias(call, late, progress).await?
+                self.carry_out_alias(call, late, progress).await?;
             }
             Call::DeleteFunction => write!(BUSY, progress, lambda::delete_function(clients, names)),
             Call::DeleteApi(id) => write!(BUSY, progress, apigateway::delete_api(clients, id)),

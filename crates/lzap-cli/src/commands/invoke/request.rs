@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use lzap_core::settings::LOCAL;
 use lzap_wire::limits::{ASYNC_PAYLOAD_BYTES, SYNC_PAYLOAD_BYTES};
 use lzap_wire::task::{Mode, TaskEvent, TaskHead};
 use serde_json::Value;
@@ -41,6 +42,9 @@ impl Request {
             return Ok(Self { stage: alone(args)?, what: What::Event(event) });
         }
         let (stage, task) = match (&args.first, &args.second) {
+            (Some(stage), None) if stage == LOCAL => {
+                return Err(usage("`local` is a stage", "name the task as well: `lzap invoke local TASK`"));
+            }
             (Some(task), None) => (None, task.clone()),
             (stage, Some(task)) => (stage.clone(), task.clone()),
             (None, None) => {
@@ -140,6 +144,7 @@ mod tests {
         assert_eq!(read(&["cleanup"]), Some((None, "cleanup".to_owned())));
         assert_eq!(read(&["dev", "cleanup"]), Some((Some("dev".to_owned()), "cleanup".to_owned())));
         assert_eq!(read(&[]), None);
+        assert_eq!(read(&["local"]), None, "every project has this stage, so it is meant");
         let raw = InvokeArgs { raw: Some("{}".to_owned()), ..args(&["dev"]) };
         assert!(
             matches!(Request::read(&raw), Ok(Request { stage: Some(stage), what: What::Event(_) }) if stage == "dev")
