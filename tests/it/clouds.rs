@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lzap_testkit::{LocalCloud, Lzap, Moto, Outcome};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{HOST, REGION, Result, hello, settings};
 
@@ -21,6 +21,9 @@ pub(crate) trait Cloud {
 
     /// Called before each deploy or update that publishes a version.
     fn expect_probe(&self) -> Result;
+
+    /// Called before a command that asks a version for its tasks.
+    fn expect_tasks(&self, tasks: &[&str]) -> Result;
 
     /// Looks at the cloud past lzap, by boto3.
     fn aws(&self, calls: &[(&str, &str, Value)]) -> Result<Vec<Value>>;
@@ -89,6 +92,11 @@ impl Cloud for MotoCloud {
         self.moto.queue_probe_answers(REGION, 1)
     }
 
+    fn expect_tasks(&self, tasks: &[&str]) -> Result {
+        let answer = json!({"lzap": {"v": 1, "kind": "probe", "runtime": "0.1.0", "tasks": tasks}});
+        self.moto.queue_answers(REGION, &[answer])
+    }
+
     fn aws(&self, calls: &[(&str, &str, Value)]) -> Result<Vec<Value>> {
         self.moto.aws(REGION, calls)
     }
@@ -105,6 +113,10 @@ impl Cloud for LocalCloud {
 
     fn expect_probe(&self) -> Result {
         // The function runs and answers by itself.
+        Ok(())
+    }
+
+    fn expect_tasks(&self, _: &[&str]) -> Result {
         Ok(())
     }
 

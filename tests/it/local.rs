@@ -5,7 +5,7 @@ mod versions;
 use std::path::Path;
 
 use hyper::Method;
-use lzap_testkit::{LocalCloud, Response, TempProject, csv, request, workspace};
+use lzap_testkit::{LocalCloud, Lzap, Response, TempProject, csv, request, workspace};
 use serde_json::{Value, json};
 
 use crate::commands::{inventory, life_of_a_stage};
@@ -99,6 +99,22 @@ fn the_cloud_stops_starts_and_is_reset() -> Result {
     run(&cloud, &home, &["local", "reset", "--yes"])?;
     run(&cloud, &home, &["local", "start"])?;
     assert_eq!(inventory(&cloud)?, Vec::<String>::new());
+    Ok(())
+}
+
+/// An account with less than AWS's thousand, to see what an app does when it is throttled.
+#[test]
+fn the_limit_of_concurrent_invocations_can_be_set() -> Result {
+    let cloud = LocalCloud::idle()?;
+    let home = cloud.lzap().home().to_owned();
+    let started = run(&cloud, &home, &["local", "start", "--concurrency", "3"])?;
+    assert_eq!(started["concurrency"], 3, "{started:#}");
+    let again = cloud.lzap().run(&home, &["local", "start", "--concurrency", "4"])?.expect_success();
+    assert!(again.stderr.contains("it runs 3 invocations at once, not 4"), "{again}");
+    run(&cloud, &home, &["local", "stop"])?;
+    let set = LocalCloud::on(Lzap::new()?.env("LZAP_LOCAL_CONCURRENCY", "5"));
+    run(&set, hello()?, &["deploy", "local"])?;
+    assert_eq!(set.status()?["concurrency"], 5, "whoever starts it");
     Ok(())
 }
 

@@ -100,6 +100,9 @@ fn a_life_needs_all_of_it_and_nothing_else() -> Result {
         "include = [\"Cargo.toml\"]\ntags = { team = \"web\" }",
     )?);
     needs.extend(world.needs(life, "update", &["--yes"], "memory_mb = 1024\nkeep_warm = false")?);
+    let settled = "memory_mb = 1024\nkeep_warm = false\n";
+    needs.extend(world.needs(life, "update", &[], &format!("{settled}[stage.dev.async]\nretries = 1"))?);
+    needs.extend(world.needs(life, "update", &["--yes"], settled)?);
     needs.extend(world.needs(life, "rollback", &[], "")?);
     needs.extend(world.needs(life, "undeploy", &["--yes"], "")?);
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use fs_err as fs;
-use lzap_testkit::{Lzap, Python, TempProject, target};
+use lzap_testkit::{Lzap, Python, TempProject, target, workspace};
 
 pub(crate) type Result<T = ()> = io::Result<T>;
 
@@ -49,6 +49,14 @@ pub(crate) fn new_app(name: &str) -> Result<TempProject> {
     drop(Lzap::new()?.run(project.path(), &["init", "--template", "hello", "--yes"])?.expect_success());
     Ok(project)
 }
+
+/// An app with tasks that speaks the envelopes by hand; see its own source.
+pub(crate) fn tasks() -> PathBuf {
+    workspace().join("tests/fixtures/tasks")
+}
+
+/// The tasks of that app.
+pub(crate) const TASKS: &[&str] = &["cleanup", "die", "echo", "fail", "nap"];
 
 /// A configuration file in a folder of its own.
 pub(crate) fn settings(text: &str) -> Result<TempProject> {

@@ -293,3 +293,30 @@ fn throttles_and_empty_pages_are_no_end() -> Result {
     assert_eq!(messages(&lines(&outcome)), ["at last"]);
     Ok(())
 }
+
+/// The lines of one job are found by its id, whichever environment wrote them; a chunk has its number.
+#[test]
+fn a_jobs_lines_are_found_across_environments() -> Result {
+    let cloud = LocalCloud::start()?;
+    let (mine, other) = ("0123456789abcdef0123456789abcdef", "ffffffffffffffffffffffffffffffff");
+    let group = "/aws/lambda/hello-local";
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
+    let mut calls = vec![("logs", "create_log_group", json!({"logGroupName": group}))];
+    for (stream, job, chunk) in [("a", mine, 1), ("b", mine, 2), ("b", other, 1)] {
+        let message = json!({"level": "INFO", "message": "summed", "job": job, "chunk": chunk}).to_string();
+        let events = json!([{"timestamp": now, "message": message}]);
+        let place = json!({"logGroupName": group, "logStreamName": stream});
+        let put = json!({"logGroupName": group, "logStreamName": stream, "logEvents": events});
+        calls.extend([("logs", "create_log_stream", place), ("logs", "put_log_events", put)]);
+    }
+    cloud.aws("us-east-1", &calls)?;
+    let tail = |options: &[&str]| tail(&cloud, options);
+    let found = tail(&["--job", mine])?.expect_success();
+    let chunks: Vec<Value> = lines(&found).iter().map(|line| line["fields"]["chunk"].clone()).collect();
+    assert_eq!(chunks, [json!(1), json!(2)], "{found}");
+    let text = tail(&["--job", mine, "--output", "text"])?.expect_success();
+    assert!(text.stdout.contains("#1       INFO  summed\n") && text.stdout.contains("#2 "), "{text}");
+    let wrong = tail(&["--job", "x\" || $.a = \"b"])?.expect_code(2);
+    assert!(wrong.stderr.contains("is not the id of a job"), "{wrong}");
+    Ok(())
+}

@@ -22,13 +22,14 @@ use futures::stream::FuturesUnordered;
 use lzap_core::event::Event;
 use lzap_core::names::Names;
 use lzap_core::step::{ApiRef, Call, IntegrationRef, Plan, Share, Step, StepId, VersionRef};
+use lzap_wire::limits::TIMEOUT_SECS;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::clients::Clients;
 use crate::error::AwsError;
-use crate::lambda::Published;
+use crate::lambda::{Published, State};
 use crate::retry::Progress;
 
 pub use error::ApplyError;
@@ -184,6 +185,18 @@ impl Late {
 
     fn published(&self) -> Result<&Published, AwsError> {
         self.published.as_ref().ok_or_else(|| too_early("lambda:PublishVersion"))
+    }
+
+    /// The version to probe. Of one that serves already nobody knows here how long it may take.
+    fn probed(&self, version: &VersionRef) -> Result<Published, AwsError> {
+        match version {
+            VersionRef::Published => self.published().cloned(),
+            VersionRef::Known(number) => Ok(Published {
+                number: number.clone(),
+                timeout_secs: *TIMEOUT_SECS.end(),
+                state: State::Settled,
+            }),
+        }
     }
 
     /// A canary's version and its share in percent.

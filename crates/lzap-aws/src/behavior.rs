@@ -2,7 +2,7 @@
 //!
 //! `docs/aws-behaviour.md` is the whole list, with the test for each line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use lzap_core::desired::{Artifact, FunctionConfig, HANDLER, RUNTIME};
@@ -113,7 +113,10 @@ async fn code_that_another_deploy_changed_is_not_published() {
 
 #[tokio::test(start_paused = true)]
 async fn a_permission_belongs_to_the_alias() {
-    let calls = vec![Call::AddPermission(Caller::KeepWarm), Call::RemovePermission("x".to_owned())];
+    let calls = vec![
+        Call::AddPermission(Caller::Rule("keep-warm".to_owned())),
+        Call::RemovePermission("x".to_owned()),
+    ];
     let (result, requests) = carry_out(calls, &[(201, "{}"), (204, "")]).await;
     assert!(result.is_ok(), "{result:?}");
     assert!(requests.iter().all(|request| request.contains("Qualifier=live")), "{requests:#?}");
@@ -124,8 +127,8 @@ async fn a_key_grant_of_a_role_that_was_made_again_is_told_with_what_mends_it() 
     let denied =
         r#"KMSAccessDeniedException|{"Message":"Lambda was unable to decrypt the environment variables"}"#;
     let version = (201, r#"{"Version":"1","Timeout":30,"State":"Active"}"#);
-    let (result, requests) =
-        carry_out(vec![publish(), Call::Probe { health_path: None }], &[version, (502, denied)]).await;
+    let probe = Call::Probe { version: VersionRef::Published, tasks: BTreeSet::new(), health_path: None };
+    let (result, requests) = carry_out(vec![publish(), probe], &[version, (502, denied)]).await;
     assert!(matches!(step_error(&result), AwsError::KmsDenied { .. }), "{result:?}");
     assert!(requests.len() > 3, "the grant of a new role takes a while: it is waited for");
     let help = miette::Diagnostic::help(step_error(&result)).map(|help| help.to_string());

@@ -1,34 +1,52 @@
-//! `EventBridge`: the keep-warm rule and its target.
+//! `EventBridge`: the keep-warm rule and the schedules, each with its target.
 //!
 //! AWS: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Operations.html>
 
 use std::collections::BTreeMap;
 
 use aws_sdk_eventbridge::types::{RuleState, Tag, Target};
-use lzap_core::names::{Names, TARGET};
+use lzap_core::names::{KEEP_WARM, Names, TARGET};
 use lzap_core::observed::{self, LiveRule};
 
 use crate::clients::Clients;
 use crate::error::{Absent, AwsError, Named};
 
-/// `events:DescribeRule`: the rule without its targets.
-pub(crate) async fn describe_rule(clients: &Clients, names: &Names) -> Result<Option<LiveRule>, AwsError> {
-    let call = clients.events().describe_rule().name(names.keep_warm_rule());
-    let rule = call.send().await.named("events:DescribeRule").found()?;
-    Ok(rule.map(|rule| LiveRule {
-        schedule: rule.schedule_expression().unwrap_or_default().to_owned(),
-        enabled: rule.state() == Some(&RuleState::Enabled),
-        targets: Vec::new(),
-        ours: false,
-    }))
+/// `events:ListRules`, all pages: the rules whose names begin with the stage's, without their targets, by what their names
+/// end with.
+/// AWS: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_ListRules.html>
+pub(crate) async fn list_rules(
+    clients: &Clients,
+    names: &Names,
+) -> Result<BTreeMap<String, LiveRule>, AwsError> {
+    let prefix = names.rule("");
+    let mut rules = BTreeMap::new();
+    let mut token = None;
+    loop {
+        let call = clients.events().list_rules().name_prefix(&prefix).set_next_token(token);
+        let page = call.send().await.named("events:ListRules")?;
+        rules.extend(page.rules().iter().filter_map(|rule| {
+            let live = LiveRule {
+                schedule: rule.schedule_expression().unwrap_or_default().to_owned(),
+                enabled: rule.state() == Some(&RuleState::Enabled),
+                targets: Vec::new(),
+                ours: false,
+            };
+            Some((rule.name()?.strip_prefix(&prefix)?.to_owned(), live))
+        }));
+        token = page.next_token().map(str::to_owned);
+        if token.is_none() {
+            return Ok(rules);
+        }
+    }
 }
 
 /// `events:ListTagsForResource` of the rule.
 pub(crate) async fn rule_tags(
     clients: &Clients,
     names: &Names,
+    rule: &str,
 ) -> Result<BTreeMap<String, String>, AwsError> {
-    let call = clients.events().list_tags_for_resource().resource_arn(names.keep_warm_rule_arn());
+    let call = clients.events().list_tags_for_resource().resource_arn(names.rule_arn(rule));
     let answer = call.send().await.named("events:ListTagsForResource").found()?;
     let tags = answer.and_then(|answer| answer.tags).unwrap_or_default();
     Ok(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
@@ -38,11 +56,12 @@ pub(crate) async fn rule_tags(
 pub(crate) async fn tag_rule(
     clients: &Clients,
     names: &Names,
+    rule: &str,
     tags: &BTreeMap<String, String>,
 ) -> Result<(), AwsError> {
     const OPERATION: &str = "events:TagResource";
     let tags = event_tags(OPERATION, tags)?;
-    let call = clients.events().tag_resource().resource_arn(names.keep_warm_rule_arn()).set_tags(Some(tags));
+    let call = clients.events().tag_resource().resource_arn(names.rule_arn(rule)).set_tags(Some(tags));
     call.send().await.named(OPERATION).map(drop)
 }
 
@@ -56,8 +75,9 @@ fn event_tags(operation: &'static str, tags: &BTreeMap<String, String>) -> Resul
 pub(crate) async fn list_targets(
     clients: &Clients,
     names: &Names,
+    rule: &str,
 ) -> Result<Vec<observed::Target>, AwsError> {
-    let call = clients.events().list_targets_by_rule().rule(names.keep_warm_rule());
+    let call = clients.events().list_targets_by_rule().rule(names.rule(rule));
     let answer = call.send().await.named("events:ListTargetsByRule").found()?;
     let targets = answer.and_then(|answer| answer.targets).unwrap_or_default();
     Ok(targets
@@ -74,6 +94,7 @@ pub(crate) async fn list_targets(
 pub(crate) async fn put_rule(
     clients: &Clients,
     names: &Names,
+    rule: &str,
     schedule: &str,
     tags: &BTreeMap<String, String>,
 ) -> Result<(), AwsError> {
@@ -82,20 +103,32 @@ pub(crate) async fn put_rule(
     let call = clients
         .events()
         .put_rule()
-        .name(names.keep_warm_rule())
-        .description(format!("lzap: keeps {} warm", names.function()))
+        .name(names.rule(rule))
+        .description(description(names, rule))
         .schedule_expression(schedule)
         .state(RuleState::Enabled)
         .set_tags((!tags.is_empty()).then_some(tags));
     call.send().await.named(OPERATION).map(drop)
 }
 
+fn description(names: &Names, rule: &str) -> String {
+    match rule {
+        KEEP_WARM => format!("lzap: keeps {} warm", names.function()),
+        schedule => format!("lzap: schedule {schedule} of {}", names.function()),
+    }
+}
+
 /// `events:PutTargets`: the alias, with a constant input.
-pub(crate) async fn put_target(clients: &Clients, names: &Names, input: &str) -> Result<(), AwsError> {
+pub(crate) async fn put_target(
+    clients: &Clients,
+    names: &Names,
+    rule: &str,
+    input: &str,
+) -> Result<(), AwsError> {
     const OPERATION: &str = "events:PutTargets";
     let target = Target::builder().id(TARGET).arn(names.alias_arn()).input(input).build();
     let target = target.map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
-    let call = clients.events().put_targets().rule(names.keep_warm_rule()).targets(target);
+    let call = clients.events().put_targets().rule(names.rule(rule)).targets(target);
     let answer = call.send().await.named(OPERATION)?;
     let failed = answer.failed_entries().first();
     let failed = failed.map(|entry| (entry.error_code(), entry.error_message()));
@@ -103,9 +136,14 @@ pub(crate) async fn put_target(clients: &Clients, names: &Names, input: &str) ->
 }
 
 /// `events:RemoveTargets`.
-pub(crate) async fn remove_targets(clients: &Clients, names: &Names, ids: &[String]) -> Result<(), AwsError> {
+pub(crate) async fn remove_targets(
+    clients: &Clients,
+    names: &Names,
+    rule: &str,
+    ids: &[String],
+) -> Result<(), AwsError> {
     const OPERATION: &str = "events:RemoveTargets";
-    let call = clients.events().remove_targets().rule(names.keep_warm_rule()).set_ids(Some(ids.to_vec()));
+    let call = clients.events().remove_targets().rule(names.rule(rule)).set_ids(Some(ids.to_vec()));
     let Some(answer) = call.send().await.named(OPERATION).found()? else {
         return Ok(());
     };
@@ -115,15 +153,8 @@ pub(crate) async fn remove_targets(clients: &Clients, names: &Names, ids: &[Stri
 }
 
 /// `events:DeleteRule`.
-pub(crate) async fn delete_rule(clients: &Clients, names: &Names) -> Result<(), AwsError> {
-    clients
-        .events()
-        .delete_rule()
-        .name(names.keep_warm_rule())
-        .send()
-        .await
-        .named("events:DeleteRule")
-        .or_gone()
+pub(crate) async fn delete_rule(clients: &Clients, names: &Names, rule: &str) -> Result<(), AwsError> {
+    clients.events().delete_rule().name(names.rule(rule)).send().await.named("events:DeleteRule").or_gone()
 }
 
 /// Both target operations answer 200 when entries failed; only the count tells.

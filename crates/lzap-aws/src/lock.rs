@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use lzap_core::lock::{Holder, RENEW_EVERY, Standing};
 use lzap_core::names::Names;
-use lzap_core::observed::Object;
+use lzap_core::observed::{Bucket, Object};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::clients::Clients;
 use crate::error::{AwsError, Kind};
 use crate::retry::{BUSY, Progress, again};
-use crate::s3::{self, InPlaceOf};
+use crate::s3::{self, Depth, InPlaceOf};
 
 /// Whether a process of this machine still runs: its id, and its start in the system's own units.
 pub type Lives = fn(u32, u64) -> bool;
@@ -160,11 +160,12 @@ impl Lock {
         if self.inherited {
             return Ok(false);
         }
-        let listed = Box::pin(s3::list_objects(&self.clients, &self.names)).await;
+        let listed = Box::pin(s3::list_objects(&self.clients, &self.names, Depth::Own)).await;
         let now = listed.map_err(|error| self.clients.explain(error))?.unwrap_or_default();
         let lock = self.names.lock_key();
         let others = |objects: &[Object]| -> Vec<Object> {
-            objects.iter().filter(|object| object.key != lock).cloned().collect()
+            let others = objects.iter().filter(|object| object.key != lock).cloned();
+            Bucket::own_objects(&self.names, others)
         };
         Ok(others(&now) == others(seen))
     }

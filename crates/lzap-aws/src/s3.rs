@@ -4,12 +4,14 @@
 //! AWS: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>
 
 mod bucket;
+mod lifecycle;
 mod lock;
 mod object;
 
 pub(crate) use bucket::{
-    BucketState, block_public_access, bucket, create_bucket, delete_bucket, encrypt_bucket, expires_uploads,
-    get_public_access_block, is_encrypted, is_managed, put_lifecycle, tag_bucket,
+    BucketState, block_public_access, bucket, create_bucket, delete_bucket, encrypt_bucket,
+    get_public_access_block, is_encrypted, is_managed, tag_bucket,
 };
+pub(crate) use lifecycle::{add_expiry, missing_rules, put_lifecycle};
 pub(crate) use lock::{InPlaceOf, delete_lock, get_lock, put_lock, put_mark};
-pub(crate) use object::{delete_objects, is_empty, list_objects, put_object};
+pub(crate) use object::{Depth, delete_objects, get_object, is_empty, list_objects, put_object};

@@ -13,10 +13,11 @@ use lzap_core::desired::{
     Artifact, Desired, FunctionConfig, HANDLER, RUNTIME, Role, Rollback, Rule, Stage, Undeploy,
 };
 use lzap_core::event::Event;
-use lzap_core::names::{Names, RoleName, TAG_APP, TAG_STAGE, hex};
+use lzap_core::names::{KEEP_WARM, Names, RoleName, TAG_APP, TAG_STAGE, hex};
 use lzap_core::plan::plan;
 use lzap_core::platform::Architecture;
 use lzap_core::step::{Call, Plan};
+use lzap_core::uses::Uses;
 use lzap_wire::envelope::{Kind, Reply, event};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -93,22 +94,28 @@ impl World {
                     &json!({ "Action": ["logs:PutLogEvents"], "Resource": format!("{}:*", names.log_group_arn()) }),
                 ),
             }),
+            uses: Uses::default(),
+            asynchronous: None,
             log_retention_days: 30,
             keep_versions: 10,
             health_path: None,
             canary: None,
             adopt: false,
-            keep_warm: Some(Rule {
-                schedule: "rate(4 minutes)".to_owned(),
-                input: event(Kind::Warm).to_string(),
-            }),
+            rules: BTreeMap::from([(
+                KEEP_WARM.to_owned(),
+                Rule {
+                    schedule: "rate(4 minutes)".to_owned(),
+                    input: event(Kind::Warm).to_string(),
+                    task: None,
+                },
+            )]),
             names: names.clone(),
         }
     }
 
     async fn plan(&self, desired: &Desired) -> Plan {
         let scope = match desired {
-            Desired::Stage(_) => Scope::Stage,
+            Desired::Stage(_) => Scope::Stage(Uses::default()),
             Desired::Version(_) | Desired::Canary(_) => Scope::Versions,
             Desired::Nothing(_) => Scope::Undeploy,
         };
@@ -206,7 +213,9 @@ async fn a_stage_lives_from_nothing_to_nothing() {
 
     let applied = world.converge(&Desired::Version(Rollback::Previous)).await;
     assert_eq!(applied.version(), Some("1"));
-    let observed = observe(&world.clients, &world.names, Scope::Stage).await.expect("the stage can be read");
+    let observed = observe(&world.clients, &world.names, Scope::Stage(Uses::default()))
+        .await
+        .expect("the stage can be read");
     assert_eq!(observed.alias.map(|alias| alias.version).as_deref(), Some("1"));
     assert!(last_log_lines(&world.clients, &world.names, 5).await.len() <= 5);
 
@@ -229,7 +238,9 @@ async fn a_version_that_does_not_answer_is_never_switched_to() {
     let (sender, _receiver) = mpsc::unbounded_channel();
     let error = world.apply(&plan, &sender).await.expect_err("the probe fails");
     assert!(error.to_string().contains("traffic was not switched"), "{error}");
-    let observed = observe(&world.clients, &world.names, Scope::Stage).await.expect("the stage can be read");
+    let observed = observe(&world.clients, &world.names, Scope::Stage(Uses::default()))
+        .await
+        .expect("the stage can be read");
     assert_eq!(observed.alias, None);
     world.converge(&Desired::Nothing(Undeploy::default())).await;
 }

@@ -24,6 +24,7 @@ Examples:
   lzap update production        ship the next version
   lzap deploy prod --canary 10% give a new version a tenth of the traffic
   lzap rollback production      go back to the version that was live before
+  lzap invoke production tidy   call a task of the app
   lzap tail production          follow its log
   lzap doctor                   what is missing on this machine or in the AWS account";
 
@@ -86,6 +87,8 @@ pub(crate) enum Command {
     Undeploy(UndeployArgs),
     /// Show who works on the stage, and take the lock away
     Unlock(StageArgs),
+    /// Call a task or send an event; print what it answers
+    Invoke(InvokeArgs),
     /// Follow the function's log
     Tail(TailArgs),
     /// Build and zip, without deploying
@@ -217,6 +220,47 @@ pub(crate) struct UndeployArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = INVOKE_EXAMPLES)]
+pub(crate) struct InvokeArgs {
+    /// The stage [default: as for every command]
+    #[arg(value_name = "STAGE")]
+    pub(crate) first: Option<String>,
+    /// The task; one name alone is the task's, but with --raw or --job the stage's
+    #[arg(value_name = "TASK")]
+    pub(crate) second: Option<String>,
+    /// What the task gets: JSON, @FILE, or - for stdin [default: null]
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["raw", "job"])]
+    pub(crate) data: Option<String>,
+    /// Send this event as it is, and print the answer as it is: JSON, @FILE, or - for stdin
+    #[arg(long, value_name = "EVENT", conflicts_with = "job")]
+    pub(crate) raw: Option<String>,
+    /// Print the state of the job with this id, and its result
+    #[arg(long, value_name = "ID", conflicts_with_all = ["spawn", "logs", "version"])]
+    pub(crate) job: Option<String>,
+    /// With --job: wait until it is done, or has failed
+    #[arg(long, requires = "job")]
+    pub(crate) wait: bool,
+    /// Don't wait for the answer; print the request's id
+    #[arg(long, conflicts_with = "logs")]
+    pub(crate) spawn: bool,
+    /// Show the end of the function's log as well
+    #[arg(long)]
+    pub(crate) logs: bool,
+    /// Ask this version, instead of the one that is live
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) version: Option<String>,
+}
+
+const INVOKE_EXAMPLES: &str = "\
+Examples:
+  lzap invoke cleanup                      call a task of the default stage
+  lzap invoke production cleanup --data '{\"days\": 30}'
+  lzap invoke dev import --data @rows.json --logs
+  lzap invoke dev report --spawn           don't wait for it
+  lzap invoke dev --job 0123…              how far a job is, and its result
+  lzap invoke dev --raw @event.json        any event, such as S3 would send";
+
+#[derive(Debug, Args)]
 #[command(after_help = TAIL_EXAMPLES)]
 pub(crate) struct TailArgs {
     #[command(flatten)]
@@ -227,6 +271,9 @@ pub(crate) struct TailArgs {
     /// Only what matches this CloudWatch filter pattern: words, "phrases", ?any, -none, { $.field = value }
     #[arg(long, value_name = "PATTERN", conflicts_with = "requests")]
     pub(crate) filter: Option<String>,
+    /// Only what the job with this id says, in whichever environments; each line with its chunk
+    #[arg(long, value_name = "ID", conflicts_with_all = ["filter", "requests"])]
+    pub(crate) job: Option<String>,
     /// One line for each request: status, time, memory, cold start
     #[arg(long)]
     pub(crate) requests: bool,
@@ -242,13 +289,14 @@ Examples:
   lzap tail --filter ERROR --no-follow     errors of the last seconds
   lzap tail --filter '{ $.status >= 500 }' requests that failed, by a field of the JSON line
   lzap tail --requests                     one line for each request
+  lzap tail --job 0123… --since 1h         what one job says, across all its chunks
   lzap tail | jq .message                  piped, each event is one JSON line
   lzap tail --output text | grep cart      unless text is asked for by name";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LocalCommand {
     /// Start it in the background
-    Start(PortArgs),
+    Start(StartArgs),
     /// Stop it; what is deployed stays
     Stop,
     /// Show whether it runs, where, and what is deployed
@@ -261,16 +309,19 @@ pub(crate) enum LocalCommand {
 }
 
 #[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct PortArgs {
+pub(crate) struct StartArgs {
     /// The port of its AWS endpoint; another one is taken when it is busy [default: 4510]
     #[arg(long, env = lzap_wire::env::LZAP_LOCAL_PORT, value_name = "PORT")]
     pub(crate) port: Option<u16>,
+    /// How many invocations run at once; those beyond are throttled, as AWS does it [default: 1000]
+    #[arg(long, env = lzap_wire::env::LZAP_LOCAL_CONCURRENCY, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) concurrency: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
-    pub(crate) port: PortArgs,
+    pub(crate) start: StartArgs,
     /// Leave the terminal's session
     #[arg(long)]
     pub(crate) detached: bool,

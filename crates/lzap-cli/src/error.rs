@@ -9,6 +9,7 @@ use lzap_core::names::Names;
 use lzap_core::plan::PlanError;
 use lzap_local::LocalError;
 
+use crate::commands::InvokeError;
 use crate::exit::Exit;
 
 /// Why a command ended without its result.
@@ -29,6 +30,9 @@ pub(crate) enum CliError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Local(#[from] LocalError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Invoke(#[from] InvokeError),
     /// Something in `lzap.toml`; shown with its line.
     #[error("{problem}")]
     #[diagnostic(code(lzap::config), help("{}", problem.help))]
@@ -113,9 +117,10 @@ impl CliError {
     pub(crate) fn log(&self) -> &[String] {
         match self {
             Self::Touch { log, .. } => log,
+            Self::Invoke(error) => &error.log,
             Self::Apply(error) => match &**error {
                 ApplyError::Probe { log_tail, .. } => log_tail,
-                ApplyError::Step { .. } | ApplyError::Stopped { .. } => &[],
+                ApplyError::Step { .. } | ApplyError::Stopped { .. } | ApplyError::NoTask { .. } => &[],
             },
             _ => &[],
         }
@@ -132,7 +137,7 @@ impl CliError {
                 _ => Exit::Aws,
             },
             Self::Apply(error) => match **error {
-                ApplyError::Probe { .. } => Exit::Probe,
+                ApplyError::Probe { .. } | ApplyError::NoTask { .. } => Exit::Probe,
                 ApplyError::Step { .. } => Exit::Aws,
                 ApplyError::Stopped { .. } => Exit::Interrupted,
             },
@@ -146,9 +151,12 @@ impl CliError {
             | Self::Usage { .. } => Exit::Usage,
             Self::Locked { .. } | Self::LockLost { .. } => Exit::Locked,
             Self::Interrupted { .. } => Exit::Interrupted,
-            Self::Local(_) | Self::Declined | Self::Touch { .. } | Self::Left { .. } | Self::Io { .. } => {
-                Exit::Failed
-            }
+            Self::Local(_)
+            | Self::Invoke(_)
+            | Self::Declined
+            | Self::Touch { .. }
+            | Self::Left { .. }
+            | Self::Io { .. } => Exit::Failed,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What AWS would refuse, found before anything is compiled or called.
 
+mod asynchronous;
 mod role;
+mod schedule;
 
 use std::ops::Range;
 
@@ -31,6 +33,8 @@ pub fn check(config: &Config, settings: &Settings) -> Result<Vec<Warning>, Confi
     place.environment(settings)?;
     place.tags(settings)?;
     place.role(&settings.role)?;
+    place.schedules(settings)?;
+    place.asynchronous(settings.asynchronous.as_ref())?;
     place.paths(settings)?;
     Ok(warnings(settings))
 }
@@ -67,7 +71,7 @@ impl Place<'_> {
         let stage_span = self.config.stage.keys().find(|k| k.get_ref() == &settings.stage).map(Spanned::span);
         name("app", &settings.app, app_span.clone())?;
         name("stage", &settings.stage, stage_span)?;
-        let rule = names::keep_warm_rule(&settings.app, &settings.stage);
+        let rule = names::rule(&settings.app, &settings.stage, names::KEEP_WARM);
         if rule.len() > limits::RULE_NAME_CHARS {
             return Err(ConfigError {
                 message: format!("the rule's name `{rule}` has {} characters", rule.len()),

@@ -70,6 +70,13 @@ pub struct StageTable {
     /// `{ every_mins = N }`. Default: `true`.
     #[schemars(with = "Option<KeepWarmSchema>")]
     pub keep_warm: Option<Spanned<KeepWarm>>,
+    /// Tasks that run by themselves, each with `rate` or `cron`. A stage that has any has all of them: none are taken
+    /// over from `extends`. AWS: 1 minute at least between two runs. Default: none.
+    #[schemars(with = "Option<Vec<ScheduleTable>>")]
+    pub schedule: Option<Spanned<Vec<ScheduleTable>>>,
+    /// What becomes of events that nobody waits for: schedules, `spawn` and `job`. Default: as AWS does it.
+    #[serde(rename = "async")]
+    pub asynchronous: Option<AsyncTable>,
     /// Environment variables of the function. AWS: 4 KB in all. Default: none.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
@@ -115,6 +122,43 @@ pub struct StageTable {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
     pub tags: BTreeMap<Spanned<String>, Spanned<String>>,
+}
+
+/// `[[stage.NAME.schedule]]`: A task that runs by itself: which, when, and with what. Exactly one of `rate` and `cron`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleTable {
+    /// The task's name. A deploy ends before the new version gets traffic when that has no such task.
+    #[schemars(with = "String")]
+    pub task: Spanned<String>,
+    /// What the rule's name ends with: `{app}-{stage}-{name}`. AWS: 64 characters in all. Default: the task's name.
+    #[schemars(with = "Option<String>", regex(pattern = r"^[A-Za-z0-9_-]+$"))]
+    pub name: Option<Spanned<String>>,
+    /// How often: a whole number and `minutes`, `hours` or `days`. AWS: 1 minute at least.
+    #[schemars(with = "Option<String>", regex(pattern = r"^[1-9][0-9]* (minute|hour|day)s?$"))]
+    pub rate: Option<Spanned<String>>,
+    /// When, in UTC: minutes, hours, day of month, month, day of week, year; one of the two days is `?`.
+    #[schemars(with = "Option<String>", regex(pattern = r"^\S+ \S+ \S+ \S+ \S+ \S+$"))]
+    pub cron: Option<Spanned<String>>,
+    /// What the task gets, turned into JSON. AWS: 8192 bytes. Default: `null`.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub input: Option<Spanned<toml::Value>>,
+}
+
+/// `[stage.NAME.async]`: What becomes of events that nobody waits for.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AsyncTable {
+    /// How often an event that failed is tried again. AWS: 0 to 2. Default: 2.
+    #[schemars(with = "Option<u32>", range(min = 0, max = 2))]
+    pub retries: Option<Spanned<u32>>,
+    /// Seconds that an event is kept while it can't be run. AWS: 60 to 21600. Default: 21600.
+    #[schemars(with = "Option<u32>", range(min = 60, max = 21600))]
+    pub max_age_secs: Option<Spanned<u32>>,
+    /// The ARN of what is told of an event that is given up: an SQS queue, an SNS topic, an `EventBridge` bus or a Lambda
+    /// function. Default: none.
+    #[schemars(with = "Option<String>", regex(pattern = r"^arn:aws[a-z-]*:(sqs|sns|events|lambda):.+$"))]
+    pub on_failure: Option<Spanned<String>>,
 }
 
 /// `[[stage.NAME.role_statements]]`: A statement of the role's policy: what it allows on what.

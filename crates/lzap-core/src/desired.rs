@@ -1,17 +1,20 @@
 //! What a stage should look like: the settings, the names and the artifact, as AWS's own settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::asynchronous::{AsyncConfig, TAG_ASYNC, TAG_SET};
 use crate::config::KeepWarm;
-use crate::names::{Names, TAG_APP, TAG_STAGE};
+use crate::names::{KEEP_WARM, Names, TAG_APP, TAG_STAGE, TAG_USES};
 use crate::platform::Architecture;
 use crate::role::{self, RoleSetting};
 use crate::settings::Settings;
-use lzap_wire::env::{LZAP_APP, LZAP_STAGE};
+use crate::uses::Uses;
+use lzap_wire::env::{LZAP_APP, LZAP_BUCKET, LZAP_STAGE};
 use lzap_wire::envelope::{Kind, event};
+use lzap_wire::task::schedule_input;
 
 /// What a command wants of the cloud. Every command that writes is a plan towards one of these.
 #[derive(Clone, Debug)]
@@ -64,14 +67,18 @@ pub struct Stage {
     pub artifact: Artifact,
     /// The function's settings.
     pub function: FunctionConfig,
+    /// What becomes of events that nobody waits for, where it isn't AWS's own way.
+    pub asynchronous: Option<AsyncConfig>,
+    /// What the app uses that needs more than HTTP does.
+    pub uses: Uses,
     /// What the published version says about itself.
     pub version_description: String,
     /// The execution role, unless an existing one is used.
     pub role: Option<Role>,
     /// Days that logs are kept.
     pub log_retention_days: u16,
-    /// The keep-warm rule, unless it is off.
-    pub keep_warm: Option<Rule>,
+    /// The rules that call the alias, by what their names end with: keep-warm, unless it is off, and the schedules.
+    pub rules: BTreeMap<String, Rule>,
     /// How many published versions are kept.
     pub keep_versions: u32,
     /// The path that a new version must answer before it gets traffic.
@@ -106,6 +113,20 @@ pub struct Artifact {
     pub code_sha256: String,
     /// Its size.
     pub bytes: u64,
+}
+
+impl Stage {
+    /// The tasks that schedules ask for, each once.
+    pub(crate) fn scheduled_tasks(&self) -> BTreeSet<String> {
+        self.rules.values().filter_map(|rule| rule.task.clone()).collect()
+    }
+
+    /// The function's tags: the stage's, and what the deploy has to know of it the next time.
+    pub(crate) fn function_tags(&self, live: Option<&BTreeMap<String, String>>) -> BTreeMap<String, String> {
+        let uses = self.uses.tag(live).map(|value| (TAG_USES.to_owned(), value));
+        let asynchronous = self.asynchronous.as_ref().map(|_| (TAG_ASYNC.to_owned(), TAG_SET.to_owned()));
+        self.tags.clone().into_iter().chain(uses).chain(asynchronous).collect()
+    }
 }
 
 impl Artifact {
@@ -148,6 +169,8 @@ pub struct Rule {
     pub schedule: String,
     /// The JSON text that the function gets.
     pub input: String,
+    /// The task that it asks for; none for keep-warm.
+    pub task: Option<String>,
 }
 
 /// The runtime that runs a binary named `bootstrap`.
@@ -155,14 +178,23 @@ pub const RUNTIME: &str = "provided.al2023";
 /// The handler's name: unused by a binary, required by AWS.
 pub const HANDLER: &str = "bootstrap";
 
-/// The stage that `settings` and `artifact` describe.
-pub fn stage(settings: &Settings, names: Names, artifact: Artifact, version_description: String) -> Stage {
+/// The stage that `settings` and `artifact` describe, for an app that uses this.
+pub fn stage(
+    settings: &Settings,
+    names: Names,
+    artifact: Artifact,
+    version_description: String,
+    uses: Uses,
+) -> Stage {
     let mut tags = settings.tags.clone();
     tags.insert(TAG_APP.to_owned(), names.app.clone());
     tags.insert(TAG_STAGE.to_owned(), names.stage.clone());
     let mut environment = settings.environment.clone();
     environment.insert(LZAP_APP.to_owned(), names.app.clone());
     environment.insert(LZAP_STAGE.to_owned(), names.stage.clone());
+    if uses.any() {
+        environment.insert(LZAP_BUCKET.to_owned(), names.bucket());
+    }
     Stage {
         tags,
         artifact,
@@ -177,19 +209,21 @@ pub fn stage(settings: &Settings, names: Names, artifact: Artifact, version_desc
             environment,
         },
         version_description,
-        role: role(settings, &names),
+        uses,
+        asynchronous: settings.asynchronous.clone(),
+        role: role(settings, &names, uses),
         log_retention_days: settings.log_retention_days,
         keep_versions: settings.keep_versions,
         health_path: settings.health_path.clone(),
         canary: None,
         adopt: false,
-        keep_warm: keep_warm(settings.keep_warm),
+        rules: rules(settings),
         names,
     }
 }
 
 /// The role that lzap makes; none where `lzap.toml` names an existing one.
-fn role(settings: &Settings, names: &Names) -> Option<Role> {
+fn role(settings: &Settings, names: &Names, uses: Uses) -> Option<Role> {
     let RoleSetting::Made(made) = &settings.role else {
         return None;
     };
@@ -197,7 +231,7 @@ fn role(settings: &Settings, names: &Names) -> Option<Role> {
         path: made.path.clone(),
         permissions_boundary: made.permissions_boundary.clone(),
         trust_policy: role::trust_policy(),
-        policy: role::policy(names, &made.statements),
+        policy: role::policy(names, uses, settings.asynchronous.as_ref(), &made.statements),
     })
 }
 
@@ -209,7 +243,21 @@ fn keep_warm(setting: KeepWarm) -> Option<Rule> {
         return None;
     };
     let unit = if mins == 1 { "minute" } else { "minutes" };
-    Some(Rule { schedule: format!("rate({mins} {unit})"), input: event(Kind::Warm).to_string() })
+    let input = event(Kind::Warm).to_string();
+    Some(Rule { schedule: format!("rate({mins} {unit})"), input, task: None })
+}
+
+fn rules(settings: &Settings) -> BTreeMap<String, Rule> {
+    let schedules = settings.schedules.iter().map(|schedule| {
+        let rule = Rule {
+            schedule: schedule.expression.clone(),
+            input: schedule_input(&schedule.task, &schedule.input).to_string(),
+            task: Some(schedule.task.clone()),
+        };
+        (schedule.name.clone(), rule)
+    });
+    let keep_warm = keep_warm(settings.keep_warm).map(|rule| (KEEP_WARM.to_owned(), rule));
+    schedules.chain(keep_warm).collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! [`desired`] → [`observed`] (filled in by `lzap-aws`) → [`plan`] → [`step`] (carried out by `lzap-aws`, which
 //! tells of it in [`event`]s). What all of this needs to be allowed is in [`permissions`].
 
+pub mod asynchronous;
 pub mod check;
 pub mod config;
 pub mod desired;
@@ -22,6 +23,8 @@ pub mod plan;
 pub mod platform;
 pub mod release;
 pub mod role;
+pub mod schedule;
 pub mod settings;
 pub mod simulate;
 pub mod step;
+pub mod uses;

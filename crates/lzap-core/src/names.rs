@@ -11,19 +11,23 @@ pub const ALIAS: &str = "live";
 pub const TAG_APP: &str = "lzap:app";
 /// The tag that holds the stage's name.
 pub const TAG_STAGE: &str = "lzap:stage";
+/// The function's tag that tells what the app uses; see [`crate::uses`].
+pub const TAG_USES: &str = "lzap:uses";
 /// The tag of a bucket that lzap made.
 pub const TAG_MANAGED: &str = "lzap:managed";
 /// The statement that lets the HTTP API call the alias.
 pub const STATEMENT_API: &str = "lzap-http-api";
-/// The statement that lets the keep-warm rule call the alias.
-pub const STATEMENT_KEEP_WARM: &str = "lzap-keep-warm";
+/// What the ids of the statements that let schedules call the alias begin with.
+const STATEMENT_SCHEDULE: &str = "lzap-schedule-";
+/// What the keep-warm rule's name ends with.
+pub const KEEP_WARM: &str = "keep-warm";
 /// Who calls on an API's behalf.
 pub const API_PRINCIPAL: &str = "apigateway.amazonaws.com";
 /// Who calls on a rule's behalf.
 pub const EVENTS_PRINCIPAL: &str = "events.amazonaws.com";
 /// The name of the role's inline policy.
 pub const POLICY: &str = "lzap";
-/// The id of the keep-warm rule's target.
+/// The id of a rule's target.
 pub const TARGET: &str = "live";
 
 /// The account and region that a stage lives in.
@@ -113,14 +117,20 @@ impl Names {
         format!("{}/{}/", self.app, self.stage)
     }
 
+    /// All objects of the bucket whose keys begin with `prefix`.
+    pub(crate) fn objects_arn(&self, prefix: &str) -> String {
+        format!("arn:{}:s3:::{}/{prefix}*", self.place.partition, self.bucket())
+    }
+
     /// The artifact's key, by the hex SHA-256 of its bytes.
     pub fn artifact_key(&self, sha256: &str) -> String {
         format!("{}{sha256}.zip", self.prefix())
     }
 
-    /// Whether a key is that of an artifact of this stage.
+    /// Whether a key is that of an artifact of this stage. What stands deeper is the app's own.
     pub fn is_artifact(&self, key: &str) -> bool {
-        key.strip_prefix(&self.prefix()).is_some_and(|name| name.strip_suffix(".zip").is_some())
+        let name = key.strip_prefix(&self.prefix()).and_then(|name| name.strip_suffix(".zip"));
+        name.is_some_and(|name| !name.contains('/'))
     }
 
     /// The lock that keeps deploys of this stage apart.
@@ -161,14 +171,14 @@ impl Names {
         format!("arn:{partition}:apigateway:{region}::/apis/{api_id}")
     }
 
-    /// The keep-warm rule.
-    pub fn keep_warm_rule(&self) -> String {
-        keep_warm_rule(&self.app, &self.stage)
+    /// The rule of this name: [`KEEP_WARM`], or a schedule's.
+    pub fn rule(&self, name: &str) -> String {
+        rule(&self.app, &self.stage, name)
     }
 
-    /// The keep-warm rule's ARN.
-    pub fn keep_warm_rule_arn(&self) -> String {
-        self.arn("events", &format!("rule/{}", self.keep_warm_rule()))
+    /// The rule's ARN.
+    pub fn rule_arn(&self, name: &str) -> String {
+        self.arn("events", &format!("rule/{}", self.rule(name)))
     }
 
     pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
@@ -182,9 +192,20 @@ pub fn function(app: &str, stage: &str) -> String {
     format!("{app}-{stage}")
 }
 
-/// The keep-warm rule's name.
-pub fn keep_warm_rule(app: &str, stage: &str) -> String {
-    format!("{app}-{stage}-keep-warm")
+/// A rule's name; all of a stage's begin alike.
+pub fn rule(app: &str, stage: &str, name: &str) -> String {
+    format!("{app}-{stage}-{name}")
+}
+
+/// The statement that lets the rule call the alias.
+pub fn rule_statement(name: &str) -> String {
+    if name == KEEP_WARM { format!("lzap-{KEEP_WARM}") } else { format!("{STATEMENT_SCHEDULE}{name}") }
+}
+
+/// The rule that a statement lets call the alias; `None` for a statement that isn't lzap's, or not for a rule.
+pub fn statement_rule(statement: &str) -> Option<&str> {
+    let is_keep_warm = statement.strip_prefix("lzap-").filter(|name| *name == KEEP_WARM);
+    is_keep_warm.or_else(|| statement.strip_prefix(STATEMENT_SCHEDULE))
 }
 
 /// The partition that a region belongs to: for when AWS isn't asked, which says it in every ARN.

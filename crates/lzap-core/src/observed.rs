@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::asynchronous::AsyncConfig;
 use crate::desired::FunctionConfig;
 use crate::names::{Names, TAG_APP, TAG_STAGE};
 
@@ -24,6 +25,8 @@ pub struct Observed {
     pub versions: Vec<Version>,
     /// The alias `live`.
     pub alias: Option<Alias>,
+    /// What becomes of the alias's events that nobody waits for; read only where a deploy has set it once.
+    pub asynchronous: Option<AsyncConfig>,
     /// The versions that any alias holds, `live` or not: none of them may be deleted.
     pub held: BTreeSet<String>,
     /// The statements of the alias's resource policy, by id.
@@ -31,8 +34,9 @@ pub struct Observed {
     /// The HTTP APIs with this stage's tags, oldest first. More than one is an accident; the oldest is the one. Where
     /// there is none, those that have its name and nobody's tags.
     pub apis: Vec<Api>,
-    /// The keep-warm rule.
-    pub rule: Option<LiveRule>,
+    /// The rules that have the stage's name, by what their names end with: keep-warm, the schedules, and perhaps what
+    /// isn't the stage's.
+    pub rules: BTreeMap<String, LiveRule>,
 }
 
 /// The bucket.
@@ -42,7 +46,7 @@ pub struct Bucket {
     pub public_access_blocked: bool,
     /// It carries lzap's tag, so lzap made it; read only for an undeploy.
     pub managed: bool,
-    /// What lzap made and did not finish; read only while the stage isn't deployed.
+    /// What lzap made and did not finish; read only while the stage isn't deployed, or what it uses is new.
     pub missing: BTreeSet<BucketSetting>,
     /// Nothing at all is in it; read only for an undeploy that finds none of the stage's objects.
     pub empty: bool,
@@ -55,8 +59,10 @@ pub struct Bucket {
 pub enum BucketSetting {
     /// Its own default encryption.
     Encryption,
-    /// The end of uploads that were never finished.
+    /// The end of uploads that were never finished. A bucket without it has no rules at all.
     Lifecycle,
+    /// The end of payloads and job records, by their tags.
+    Expiry,
 }
 
 /// An object in the bucket.
@@ -69,6 +75,14 @@ pub struct Object {
 }
 
 impl Bucket {
+    /// Those of `objects` that lzap itself puts: what stands deeper than they do is the app's, and comes and goes.
+    pub fn own_objects(names: &Names, objects: impl IntoIterator<Item = Object>) -> Vec<Object> {
+        let prefix = names.prefix();
+        let is_own =
+            |object: &Object| object.key.strip_prefix(&prefix).is_some_and(|name| !name.contains('/'));
+        objects.into_iter().filter(is_own).collect()
+    }
+
     /// Whether an object is there.
     pub fn has(&self, key: &str) -> bool {
         self.objects.iter().any(|object| object.key == key)
@@ -206,7 +220,7 @@ pub struct Route {
     pub target: String,
 }
 
-/// The keep-warm rule.
+/// A rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveRule {
     /// Its schedule.
@@ -215,7 +229,7 @@ pub struct LiveRule {
     pub enabled: bool,
     /// Its targets.
     pub targets: Vec<Target>,
-    /// It is this stage's: by its tags, or because it calls this stage's alias.
+    /// It is this stage's: by its tags, or because it has keep-warm's name and calls this stage's alias.
     pub ours: bool,
 }
 
@@ -241,10 +255,11 @@ impl Observed {
             function: None,
             versions: Vec::new(),
             alias: None,
+            asynchronous: None,
             held: BTreeSet::new(),
             permissions: BTreeMap::new(),
             apis: Vec::new(),
-            rule: None,
+            rules: BTreeMap::new(),
         }
     }
 
@@ -283,8 +298,9 @@ impl Observed {
         note(self.role.is_some(), format!("role {}", names.role()));
         let log_group = self.log_group.as_ref().is_some_and(|group| group.ours);
         note(log_group, format!("log group {}", names.log_group()));
-        let rule = self.rule.as_ref().is_some_and(|rule| rule.ours);
-        note(rule, format!("rule {}", names.keep_warm_rule()));
+        for (name, rule) in &self.rules {
+            note(rule.ours, format!("rule {}", names.rule(name)));
+        }
         for api in &self.apis {
             note(is_ours(&api.tags, names), format!("HTTP API {}", api.id));
         }

@@ -45,8 +45,10 @@ pub enum Resource {
     LogGroupTags,
     /// The list of log groups.
     LogGroups,
-    /// The keep-warm rule.
+    /// The stage's rules: keep-warm, and the schedules that were ever configured.
     Rule,
+    /// The list of rules.
+    Rules,
     /// The list of HTTP APIs.
     Apis,
     /// A new HTTP API with the stage's tags.
@@ -92,6 +94,10 @@ steps! {
     Call::BlockPublicAccess => ["s3:PutBucketPublicAccessBlock" on Bucket];
     Call::EncryptBucket => ["s3:PutEncryptionConfiguration" on Bucket];
     Call::PutBucketLifecycle => ["s3:PutLifecycleConfiguration" on Bucket];
+    Call::AddBucketExpiry => [
+        "s3:GetLifecycleConfiguration" on Bucket,
+        "s3:PutLifecycleConfiguration" on Bucket
+    ];
     Call::TagBucket => ["s3:PutBucketTagging" on Bucket];
     Call::UploadArtifact(_) => ["s3:PutObject" on Objects];
     Call::DeleteObjects(_) => ["s3:DeleteObject" on Objects];
@@ -126,6 +132,8 @@ steps! {
     Call::Probe { .. } => ["lambda:InvokeFunction" on Version];
     Call::CreateAlias(_) => ["lambda:CreateAlias" on Function];
     Call::UpdateAlias { .. } => ["lambda:UpdateAlias" on Function];
+    Call::PutAsync(_) => ["lambda:PutFunctionEventInvokeConfig" on Function];
+    Call::DeleteAsync => ["lambda:DeleteFunctionEventInvokeConfig" on Function];
     Call::AddPermission(_) => ["lambda:AddPermission" on Function];
     Call::RemovePermission(_) => ["lambda:RemovePermission" on Function];
     Call::DeleteVersion(_) => ["lambda:DeleteFunction" on Function];
@@ -147,9 +155,9 @@ steps! {
     Call::DeleteApi(_) => ["apigateway:DELETE" on Api];
     Call::PutRule { .. } => ["events:PutRule" on Rule, "events:TagResource" on Rule];
     Call::PutTarget { .. } => ["events:PutTargets" on Rule];
-    Call::TagRule(_) => ["events:TagResource" on Rule];
-    Call::RemoveTargets(_) => ["events:RemoveTargets" on Rule];
-    Call::DeleteRule => ["events:DeleteRule" on Rule];
+    Call::TagRule { .. } => ["events:TagResource" on Rule];
+    Call::RemoveTargets { .. } => ["events:RemoveTargets" on Rule];
+    Call::DeleteRule(_) => ["events:DeleteRule" on Rule];
 }
 
 /// What no step is: reading a stage, waiting, the log, the lock.
@@ -177,10 +185,11 @@ const BESIDE: &[Grant] = &[
     ("lambda:ListVersionsByFunction", Resource::Function),
     ("lambda:ListAliases", Resource::Function),
     ("lambda:GetPolicy", Resource::Function),
+    ("lambda:GetFunctionEventInvokeConfig", Resource::Function),
     ("logs:DescribeLogGroups", Resource::LogGroups),
     ("logs:ListTagsForResource", Resource::LogGroupTags),
     ("logs:FilterLogEvents", Resource::LogGroup),
-    ("events:DescribeRule", Resource::Rule),
+    ("events:ListRules", Resource::Rules),
     ("events:ListTargetsByRule", Resource::Rule),
     ("events:ListTagsForResource", Resource::Rule),
     ("apigateway:GET", Resource::Apis),
@@ -255,7 +264,9 @@ impl Resource {
             Self::LogGroup => json!(format!("{}:*", names.log_group_arn())),
             Self::LogGroupTags => json!(names.log_group_arn()),
             Self::LogGroups => json!(names.arn("logs", "log-group:*")),
-            Self::Rule => json!(names.keep_warm_rule_arn()),
+            Self::Rule => json!(names.rule_arn("*")),
+            // The reference names no resource; AWS's refusals name this one.
+            Self::Rules => json!(names.arn("events", "rule/*")),
             Self::Apis | Self::NewApi => api(""),
             Self::Api => api("/*"),
             Self::Integrations => api("/*/integrations"),

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::asynchronous::AsyncConfig;
 use crate::config::StatementTable;
 use crate::names::{Names, RoleName};
+use crate::uses::Uses;
 
 /// What `lzap.toml` says about the execution role.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,16 +124,23 @@ pub(crate) fn trust_policy() -> Value {
     })
 }
 
-/// The least that a function needs, to write to its own log group, and what the user adds. The `:*` stands for the
+/// The least that a function needs, to write to its own log group; what its tasks need; to tell of events that are given up; and what the user adds. The `:*` stands for the
 /// group's streams, whose names Lambda makes up.
 ///
 /// AWS: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html>
-pub(crate) fn policy(names: &Names, statements: &[Statement]) -> Value {
+pub(crate) fn policy(
+    names: &Names,
+    uses: Uses,
+    asynchronous: Option<&AsyncConfig>,
+    statements: &[Statement],
+) -> Value {
     let logs = json!({
         "Effect": "Allow",
         "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
         "Resource": format!("{}:*", names.log_group_arn())
     });
-    let all: Vec<Value> = std::iter::once(logs).chain(statements.iter().map(Statement::document)).collect();
+    let failures = asynchronous.and_then(AsyncConfig::statement);
+    let own = std::iter::once(logs).chain(uses.statements(names)).chain(failures);
+    let all: Vec<Value> = own.chain(statements.iter().map(Statement::document)).collect();
     json!({ "Version": "2012-10-17", "Statement": all })
 }

@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 
 use toml::Spanned;
 
+use crate::asynchronous::{AsyncConfig, DEFAULT_MAX_AGE_SECS, DEFAULT_RETRIES};
 use crate::config::{Config, ConfigError, DEFAULT_KEEP_WARM_MINS, KeepWarm, StageTable, nearest};
 use crate::platform::{Architecture, Include, Linker};
 use crate::role::{MadeRole, RoleSetting, Statement};
+use crate::schedule::Schedule;
 
 /// Published versions that are kept unless set.
 const DEFAULT_KEEP_VERSIONS: u32 = 10;
@@ -36,6 +38,10 @@ pub struct Settings {
     pub ephemeral_storage_mb: u32,
     /// The keep-warm rule.
     pub keep_warm: KeepWarm,
+    /// The tasks that run by themselves.
+    pub schedules: Vec<Schedule>,
+    /// What becomes of events that nobody waits for, where it isn't AWS's own way.
+    pub asynchronous: Option<AsyncConfig>,
     /// The function's environment variables.
     pub environment: BTreeMap<String, String>,
     /// Days that logs are kept.
@@ -78,6 +84,8 @@ impl Settings {
             ("timeout_secs", self.timeout_secs.to_string()),
             ("ephemeral_storage_mb", self.ephemeral_storage_mb.to_string()),
             ("keep_warm", keep_warm_text(self.keep_warm)),
+            ("async", self.asynchronous.as_ref().map(async_text).unwrap_or_default()),
+            ("schedule", self.schedules.iter().map(Schedule::text).collect::<Vec<_>>().join("; ")),
             (
                 "environment",
                 self.environment.keys().map(|key| format!("{key}=…")).collect::<Vec<_>>().join(" "),
@@ -107,6 +115,10 @@ impl Settings {
             .map(|(key, value)| (key, value, self.origins.get(key).cloned().unwrap_or(Origin::Default)))
             .collect()
     }
+}
+
+fn async_text(config: &AsyncConfig) -> String {
+    config.rows().map(|(key, value)| format!("{key} {value}")).join(", ")
 }
 
 fn keep_warm_text(keep_warm: KeepWarm) -> String {
@@ -251,6 +263,13 @@ pub fn resolve(config: &Config, overrides: &Overrides) -> Result<Settings, Confi
         keep_warm: pick
             .value("keep_warm", |t| t.keep_warm.as_ref())
             .unwrap_or(KeepWarm::Every(DEFAULT_KEEP_WARM_MINS)),
+        schedules: pick
+            .value("schedule", |t| t.schedule.as_ref())
+            .unwrap_or_default()
+            .iter()
+            .map(Schedule::read)
+            .collect::<Result<_, _>>()?,
+        asynchronous: asynchronous(&mut pick),
         environment: pick.table("environment", |t| &t.environment),
         log_retention_days: pick.value("log_retention_days", |t| t.log_retention_days.as_ref()).unwrap_or(30),
         include: includes(&pick.value("include", |t| t.include.as_ref()).unwrap_or_default())?,
@@ -354,6 +373,19 @@ impl Picker<'_> {
         }
         merged
     }
+}
+
+/// Each key by itself, as in every table; none where no key is set.
+fn asynchronous(pick: &mut Picker<'_>) -> Option<AsyncConfig> {
+    let retries = pick.value("async", |t| t.asynchronous.as_ref()?.retries.as_ref());
+    let max_age_secs = pick.value("async", |t| t.asynchronous.as_ref()?.max_age_secs.as_ref());
+    let on_failure = pick.value("async", |t| t.asynchronous.as_ref()?.on_failure.as_ref());
+    let is_set = retries.is_some() || max_age_secs.is_some() || on_failure.is_some();
+    is_set.then(|| AsyncConfig {
+        retries: retries.unwrap_or(DEFAULT_RETRIES),
+        max_age_secs: max_age_secs.unwrap_or(DEFAULT_MAX_AGE_SECS),
+        on_failure,
+    })
 }
 
 /// The execution role: an existing one excludes every key about the one that lzap would make.

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::asynchronous::TAG_ASYNC;
 use crate::desired::FunctionConfig;
 use crate::history;
 use crate::names::{
-    API_PRINCIPAL, EVENTS_PRINCIPAL, POLICY, RoleName, STATEMENT_API, STATEMENT_KEEP_WARM, TARGET,
+    API_PRINCIPAL, EVENTS_PRINCIPAL, KEEP_WARM, POLICY, RoleName, STATEMENT_API, TARGET, rule_statement,
 };
 use crate::observed::{
     Alias, Api, AutoDeploy, Bucket, BucketSetting, Canary, Function, Integration, LiveRule, LogGroup, Object,
@@ -42,6 +43,7 @@ impl World {
             | Call::BlockPublicAccess
             | Call::EncryptBucket
             | Call::PutBucketLifecycle
+            | Call::AddBucketExpiry
             | Call::TagBucket
             | Call::UploadArtifact(_)
             | Call::DeleteObjects(_)
@@ -61,9 +63,9 @@ impl World {
             | Call::DeleteLogGroup => self.log_group(call),
             Call::PutRule { .. }
             | Call::PutTarget { .. }
-            | Call::TagRule(_)
-            | Call::RemoveTargets(_)
-            | Call::DeleteRule => self.rule(call),
+            | Call::TagRule { .. }
+            | Call::RemoveTargets { .. }
+            | Call::DeleteRule(_) => self.rule(call),
             Call::CreateApi { .. }
             | Call::CreateIntegration(_)
             | Call::UpdateIntegration { .. }
@@ -83,7 +85,11 @@ impl World {
             self.cloud.bucket = Some(Bucket {
                 public_access_blocked: false,
                 managed: true,
-                missing: BTreeSet::from([BucketSetting::Encryption, BucketSetting::Lifecycle]),
+                missing: BTreeSet::from([
+                    BucketSetting::Encryption,
+                    BucketSetting::Lifecycle,
+                    BucketSetting::Expiry,
+                ]),
                 empty: true,
                 objects,
             });
@@ -99,6 +105,11 @@ impl World {
             }
             Call::PutBucketLifecycle => {
                 bucket.missing.remove(&BucketSetting::Lifecycle);
+                bucket.missing.remove(&BucketSetting::Expiry);
+            }
+            Call::AddBucketExpiry => {
+                assert!(!bucket.missing.contains(&BucketSetting::Lifecycle), "there are rules to add to");
+                bucket.missing.remove(&BucketSetting::Expiry);
             }
             Call::UploadArtifact(artifact) => {
                 assert!(bucket.public_access_blocked, "nothing goes into an open bucket");
@@ -168,29 +179,36 @@ impl World {
     }
 
     fn rule(&mut self, call: &Call) {
+        let arn = self.cloud.names.alias_arn();
         match call {
-            Call::PutRule { schedule, .. } => {
-                let before = self.cloud.rule.take();
+            Call::PutRule { rule, schedule, .. } => {
+                let is_served = rule == KEEP_WARM || self.cloud.alias.is_some();
+                assert!(is_served, "a schedule comes after the version that has its task");
+                let before = self.cloud.rules.remove(rule);
                 let ours = before.as_ref().is_none_or(|rule| rule.ours);
                 let targets = before.map(|rule| rule.targets).unwrap_or_default();
-                self.cloud.rule = Some(LiveRule { schedule: schedule.clone(), enabled: true, targets, ours });
+                let live = LiveRule { schedule: schedule.clone(), enabled: true, targets, ours };
+                self.cloud.rules.insert(rule.clone(), live);
             }
-            Call::PutTarget { input } => {
-                let arn = self.cloud.names.alias_arn();
-                let rule = self.cloud.rule.as_mut().expect("the rule exists");
+            Call::PutTarget { rule, input } => {
+                let rule = self.live_rule(rule);
                 rule.targets.retain(|target| target.id != TARGET);
                 rule.targets.push(Target { id: TARGET.to_owned(), arn, input: input.clone() });
             }
-            Call::TagRule(_) => self.cloud.rule.as_mut().expect("the rule exists").ours = true,
-            Call::RemoveTargets(ids) => {
-                let rule = self.cloud.rule.as_mut().expect("the rule exists");
-                rule.targets.retain(|target| !ids.contains(&target.id));
+            Call::TagRule { rule, .. } => self.live_rule(rule).ours = true,
+            Call::RemoveTargets { rule, ids } => {
+                self.live_rule(rule).targets.retain(|target| !ids.contains(&target.id));
             }
-            _ => {
-                let rule = self.cloud.rule.take().expect("the rule exists");
-                assert!(rule.targets.is_empty(), "the targets go first");
+            Call::DeleteRule(rule) => {
+                assert!(self.live_rule(rule).targets.is_empty(), "the targets go first");
+                self.cloud.rules.remove(rule);
             }
+            _ => {}
         }
+    }
+
+    fn live_rule(&mut self, name: &str) -> &mut LiveRule {
+        self.cloud.rules.get_mut(name).expect("the rule exists")
     }
 
     fn api(&mut self, call: &Call) {
@@ -278,20 +296,33 @@ impl World {
             Call::DeleteFunction => {
                 let names = &self.cloud.names;
                 let api = self.cloud.apis.iter().any(|api| is_ours(&api.tags, names));
-                let rule = self.cloud.rule.as_ref().is_some_and(|rule| rule.ours);
+                let rule = self.cloud.rules.values().any(|rule| rule.ours);
                 assert!(!api && !rule, "callers go first");
                 self.cloud.function = None;
                 self.cloud.versions.clear();
                 self.cloud.alias = None;
                 self.cloud.held.clear();
                 self.cloud.permissions.clear();
+                self.cloud.asynchronous = None;
             }
             Call::DeleteVersion(number) => {
                 assert!(!self.cloud.held.contains(number), "no alias holds a version that is deleted");
                 self.cloud.versions.retain(|version| version.number != *number);
             }
             Call::PublishVersion { description, .. } => self.publish(description),
-            Call::Probe { .. } => assert!(self.published.is_some(), "what is probed was published"),
+            Call::Probe { version: VersionRef::Published, .. } => {
+                assert!(self.published.is_some(), "what is probed was published");
+            }
+            Call::Probe { version: VersionRef::Known(number), .. } => {
+                assert!(self.cloud.version(number).is_some(), "what is probed exists");
+            }
+            Call::PutAsync(config) => {
+                let tags = self.cloud.function.as_ref().map(|function| &function.tags);
+                assert!(tags.is_some_and(|tags| tags.contains_key(TAG_ASYNC)), "the tag comes first");
+                assert!(self.cloud.alias.is_some(), "the alias comes before its settings");
+                self.cloud.asynchronous = Some(config.clone());
+            }
+            Call::DeleteAsync => self.cloud.asynchronous = None,
             _ => self.alias(call),
         }
     }
@@ -357,11 +388,13 @@ impl World {
         assert!(self.cloud.alias.is_some(), "the alias comes before its policy");
         let names = &self.cloud.names;
         let (id, principal, source_arn) = match caller {
-            Caller::Api(api) => (STATEMENT_API, API_PRINCIPAL, names.api_source_arn(&Self::api_id(api))),
-            Caller::KeepWarm => (STATEMENT_KEEP_WARM, EVENTS_PRINCIPAL, names.keep_warm_rule_arn()),
+            Caller::Api(api) => {
+                (STATEMENT_API.to_owned(), API_PRINCIPAL, names.api_source_arn(&Self::api_id(api)))
+            }
+            Caller::Rule(rule) => (rule_statement(rule), EVENTS_PRINCIPAL, names.rule_arn(rule)),
         };
         let permission = Permission { principal: principal.to_owned(), source_arn };
-        self.cloud.permissions.insert(id.to_owned(), permission);
+        self.cloud.permissions.insert(id, permission);
     }
 }
 

@@ -3,11 +3,14 @@
 //! A step is specific enough that carrying it out leaves nothing to decide. What AWS names only while the plan runs
 //! (the API's id, the version's number) is a typed reference.
 
-use std::collections::BTreeMap;
+mod verb;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use serde_json::Value;
 
+use crate::asynchronous::AsyncConfig;
 use crate::desired::{Artifact, FunctionConfig};
 
 /// What to do, in which order, and what a person is told about it.
@@ -110,11 +113,13 @@ pub enum Resource {
     Version,
     /// The alias that traffic goes through.
     Alias,
+    /// What becomes of the alias's events that nobody waits for.
+    Async,
     /// The HTTP API.
     Api,
     /// A statement of the alias's resource policy.
     Permission,
-    /// The keep-warm rule.
+    /// The keep-warm rule, or a schedule's.
     Rule,
 }
 
@@ -129,6 +134,7 @@ impl Resource {
             Self::Function => "function",
             Self::Version => "version",
             Self::Alias => "alias",
+            Self::Async => "async",
             Self::Api => "HTTP API",
             Self::Permission => "permission",
             Self::Rule => "rule",
@@ -256,8 +262,8 @@ pub struct Share {
 pub enum Caller {
     /// The HTTP API.
     Api(ApiRef),
-    /// The keep-warm rule.
-    KeepWarm,
+    /// The rule whose name ends so.
+    Rule(String),
 }
 
 /// One write to AWS, or the probe. Names stand in [`crate::names::Names`]; here is what they don't say.
@@ -269,8 +275,10 @@ pub enum Call {
     BlockPublicAccess,
     /// `s3:PutBucketEncryption` with S3's own keys.
     EncryptBucket,
-    /// `s3:PutBucketLifecycleConfiguration`: unfinished uploads go after a week.
+    /// `s3:PutBucketLifecycleConfiguration`: unfinished uploads go after a week, payloads and job records by their tags.
     PutBucketLifecycle,
+    /// `s3:PutBucketLifecycleConfiguration` with the rules that are there, and those for payloads and job records.
+    AddBucketExpiry,
     /// `s3:PutBucketTagging` with lzap's mark, for clouds that take no tags with a new bucket.
     TagBucket,
     /// `s3:PutObject`.
@@ -330,9 +338,13 @@ pub enum Call {
         /// The code that must be in `$LATEST`, else somebody else deployed meanwhile.
         code_sha256: String,
     },
-    /// `lambda:Invoke` of the published version with a probe, and with a request for `health_path` where there is one. A
-    /// wrong answer ends the plan before the switch.
+    /// `lambda:Invoke` of a version with a probe, and with a request for `health_path` where there is one. A wrong answer
+    /// ends the plan before the switch, and so does one that lacks a task.
     Probe {
+        /// The version: the published one; or the live one, when only a schedule is new.
+        version: VersionRef,
+        /// The tasks that it must have.
+        tasks: BTreeSet<String>,
         /// The path to request as the HTTP API would.
         health_path: Option<String>,
     },
@@ -351,6 +363,10 @@ pub enum Call {
         /// Which way.
         direction: Direction,
     },
+    /// `lambda:PutFunctionEventInvokeConfig` of the alias.
+    PutAsync(AsyncConfig),
+    /// `lambda:DeleteFunctionEventInvokeConfig` of the alias.
+    DeleteAsync,
     /// `lambda:DeleteFunction` of one version.
     DeleteVersion(String),
     /// `lambda:AddPermission` on the alias.
@@ -405,6 +421,8 @@ pub enum Call {
     },
     /// `events:PutRule`, enabled.
     PutRule {
+        /// What its name ends with.
+        rule: String,
         /// Its schedule.
         schedule: String,
         /// Its tags; AWS takes them only when the rule is new.
@@ -412,15 +430,27 @@ pub enum Call {
     },
     /// `events:PutTargets`: the alias, with this input.
     PutTarget {
+        /// What the rule's name ends with.
+        rule: String,
         /// The constant input.
         input: String,
     },
-    /// `events:TagResource` on the rule.
-    TagRule(BTreeMap<String, String>),
+    /// `events:TagResource` on a rule.
+    TagRule {
+        /// What its name ends with.
+        rule: String,
+        /// The tags.
+        tags: BTreeMap<String, String>,
+    },
     /// `events:RemoveTargets`.
-    RemoveTargets(Vec<String>),
-    /// `events:DeleteRule`.
-    DeleteRule,
+    RemoveTargets {
+        /// What the rule's name ends with.
+        rule: String,
+        /// The targets' ids.
+        ids: Vec<String>,
+    },
+    /// `events:DeleteRule`: what its name ends with.
+    DeleteRule(String),
     /// `apigateway:DeleteApi`.
     DeleteApi(String),
     /// `lambda:DeleteFunction`: its versions, its alias and their policies go with it.
@@ -448,33 +478,4 @@ pub enum Direction {
     Back,
     /// Neither: only what a canary gets changes.
     Stay,
-}
-
-impl Call {
-    /// What a progress line says while it runs.
-    pub fn verb(&self) -> &'static str {
-        match self {
-            Self::UploadArtifact(_) => "uploading",
-            Self::CreateFunction { .. }
-            | Self::CreateApi { .. }
-            | Self::CreateRole { .. }
-            | Self::CreateBucket => "creating",
-            Self::PublishVersion { .. } => "publishing",
-            Self::Probe { .. } => "probing",
-            Self::CreateAlias(_) | Self::UpdateAlias { .. } => "switching",
-            Self::DeleteRule
-            | Self::RemoveTargets(_)
-            | Self::DeleteApi(_)
-            | Self::DeleteFunction
-            | Self::DeleteVersion(_)
-            | Self::DeleteRolePolicy(_)
-            | Self::DetachRolePolicy(_)
-            | Self::DeleteRole
-            | Self::DeleteLogGroup
-            | Self::DeleteObjects(_)
-            | Self::DeleteBucketIfEmpty
-            | Self::RemovePermission(_) => "deleting",
-            _ => "setting",
-        }
-    }
 }

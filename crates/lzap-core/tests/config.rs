@@ -282,3 +282,104 @@ fn every_key_is_in_the_schema_with_a_description() {
         assert!(property["description"].as_str().is_some_and(|text| text.len() > 20), "{key}: {property}");
     }
 }
+
+#[test]
+fn a_schedule_is_a_task_and_a_time() {
+    let text = r#"
+        [stage.dev]
+        [[stage.dev.schedule]]
+        task = "cleanup"
+        rate = "1 hours"
+        input = { days = 30, since = 2026-01-02, deep = [{ x = 1.5 }] }
+        [[stage.dev.schedule]]
+        task = "cleanup"
+        name = "nightly"
+        cron = "0  3 * * ? *"
+    "#;
+    let schedules = settings(text, None).expect("fine").schedules;
+    let [first, second] = schedules.as_slice() else { panic!("two: {schedules:?}") };
+    assert_eq!((first.name.as_str(), first.expression.as_str()), ("cleanup", "rate(1 hour)"));
+    let input = serde_json::json!({"days": 30, "since": "2026-01-02", "deep": [{"x": 1.5}]});
+    assert_eq!(first.input, input);
+    assert_eq!((second.name.as_str(), second.expression.as_str()), ("nightly", "cron(0 3 * * ? *)"));
+    assert_eq!(second.input, serde_json::Value::Null);
+}
+
+/// A list isn't merged: who could say which of the other stage's schedules are meant?
+#[test]
+fn a_stage_that_has_schedules_has_all_of_them() {
+    let schedule = |stage: &str, task: &str| {
+        format!("[[stage.{stage}.schedule]]\ntask = \"{task}\"\nrate = \"1 day\"\n")
+    };
+    let base = schedule("base", "cleanup");
+    let tasks = |text: &str| -> Vec<String> {
+        let schedules = settings(text, Some("dev")).expect("fine").schedules;
+        schedules.into_iter().map(|schedule| schedule.task).collect()
+    };
+    assert_eq!(tasks(&format!("{base}[stage.dev]\nextends = \"base\"\n")), ["cleanup"]);
+    let own = format!("{base}[stage.dev]\nextends = \"base\"\n{}", schedule("dev", "report"));
+    assert_eq!(tasks(&own), ["report"]);
+    let none = format!("{base}[stage.dev]\nextends = \"base\"\nschedule = []\n");
+    assert_eq!(tasks(&none), Vec::<String>::new());
+}
+
+#[test]
+fn mistakes_about_schedules_point_at_their_place() {
+    let long = "a".repeat(60);
+    for (lines, message, at) in [
+        ("rate = \"1 week\"", "`1 week` is not a rate", "\"1 week\""),
+        ("cron = \"0 3 * * * *\"", "`0 3 * * * *` is not a cron", "\"0 3 * * * *\""),
+        ("", "the schedule of `cleanup` doesn't say when", "\"cleanup\""),
+        (
+            "rate = \"1 day\"\ncron = \"0 3 * * ? *\"",
+            "the schedule of `cleanup` has a `rate` and a `cron`",
+            "\"0 3 * * ? *\"",
+        ),
+        ("rate = \"1 day\"\nname = \"a.b\"", "`a.b` can't be the name of this schedule", "\"a.b\""),
+        (
+            "rate = \"1 day\"\nname = \"keep-warm\"",
+            "`keep-warm` can't be the name of this schedule",
+            "\"keep-warm\"",
+        ),
+        (
+            "rate = \"1 day\"\n[[stage.dev.schedule]]\ntask = \"other\"\nname = \"cleanup\"\nrate = \"1 day\"",
+            "`cleanup` can't be the name of this schedule",
+            "\"cleanup\"",
+        ),
+        (
+            &format!("rate = \"1 day\"\nname = \"{long}\""),
+            &format!("the rule's name `shop-dev-{long}` has 69 characters"),
+            &format!("\"{long}\""),
+        ),
+    ] {
+        let text = format!("[[stage.dev.schedule]]\ntask = \"cleanup\"\n{lines}\n");
+        let (found, _, pointed) = error(&text);
+        assert_eq!((found.as_str(), pointed.as_str()), (message, at), "{lines}");
+    }
+    let text = "x".repeat(8200);
+    let large = format!("[[stage.dev.schedule]]\ntask = \"cleanup\"\nrate = \"1 day\"\ninput = \"{text}\"\n");
+    let (message, _, at) = error(&large);
+    assert!(message.starts_with("the input has 8") && at.len() == 8202, "{message}");
+    let many = "[[stage.dev.schedule]]\ntask = \"a\"\nrate = \"1 day\"\n".repeat(41);
+    assert!(error(&many).0.contains("41 schedules are too many"));
+    let unknown = error("[[stage.dev.schedule]]\ntask = \"a\"\nevery = \"1 day\"\n");
+    assert!(unknown.1.contains("rate"), "{unknown:?}");
+}
+
+#[test]
+fn events_that_nobody_waits_for_are_settable_key_by_key() {
+    let text = "[stage.base.async]\nretries = 0\non_failure = \"arn:aws:sqs:eu-central-1:123456789012:dead\"\n\
+                [stage.dev]\nextends = \"base\"\n[stage.dev.async]\nmax_age_secs = 60\n";
+    let config = settings(text, Some("dev")).expect("fine").asynchronous.expect("set");
+    assert_eq!((config.retries, config.max_age_secs), (0, 60));
+    assert!(config.on_failure.is_some_and(|arn| arn.ends_with(":dead")));
+    assert_eq!(settings("[stage.dev]\n", None).expect("fine").asynchronous, None);
+    for (line, message, at) in [
+        ("retries = 3", "async.retries = 3 is out of range", "3"),
+        ("max_age_secs = 59", "async.max_age_secs = 59 is out of range", "59"),
+        ("on_failure = \"dead\"", "async.on_failure = \"dead\" is not the ARN of a destination", "\"dead\""),
+    ] {
+        let (found, _, pointed) = error(&format!("[stage.dev.async]\n{line}\n"));
+        assert_eq!((found.as_str(), pointed.as_str()), (message, at));
+    }
+}

@@ -46,6 +46,9 @@ pub struct CloudStatus {
     pub started: String,
     /// How many functions there are.
     pub functions: usize,
+    /// How many invocations run at once.
+    #[serde(default)]
+    pub concurrency: u32,
     /// The HTTP APIs.
     pub apis: Vec<ApiStatus>,
 }

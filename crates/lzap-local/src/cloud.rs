@@ -58,7 +58,11 @@ impl Cloud {
     ///
     /// # Errors
     /// When the state can't be read.
-    pub(crate) async fn open(dir: StateDir, port: u16) -> Result<Arc<Self>, LocalError> {
+    pub(crate) async fn open(
+        dir: StateDir,
+        port: u16,
+        concurrency: Option<u32>,
+    ) -> Result<Arc<Self>, LocalError> {
         set_account();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let saved = dir.load()?;
@@ -79,7 +83,8 @@ impl Cloud {
         }
         let ports =
             Ports { logs: logs.clone(), objects: s3.clone(), roles: iam.clone(), clock: clock.clone() };
-        let lambda = Lambda::start(lambda_config(&dir, port), ports, dir.part(&saved, "lambda")?).await?;
+        let config = LambdaConfig { concurrency, ..lambda_config(&dir, port) };
+        let lambda = Lambda::start(config, ports, dir.part(&saved, "lambda")?).await?;
         let apis = Arc::new(Apis::new(dir.part(&saved, "apigateway")?.unwrap_or_default()));
         let gateway = Arc::new(Gateway { apis, lambda: lambda.clone(), clock: clock.clone() });
         let started_ms = clock.now_ms();
@@ -136,6 +141,7 @@ impl Cloud {
             state_dir: self.dir.path().to_owned(),
             started: rfc3339(self.started_ms),
             functions: self.lambda.functions(),
+            concurrency: self.lambda.concurrency(),
             apis: self.gateway.apis.list(),
         }
     }
@@ -223,5 +229,6 @@ fn lambda_config(dir: &StateDir, port: u16) -> LambdaConfig {
         endpoint: endpoint(port),
         host_architecture,
         idle_expiry: IDLE_EXPIRY,
+        concurrency: None,
     }
 }

@@ -26,6 +26,9 @@ pub struct ServeOptions {
     pub state_dir: PathBuf,
     /// The endpoint's port, 0 for any; without one, the last one. Where it is taken, 4510, or any that is free.
     pub port: Option<u16>,
+    /// How many invocations run at once; those beyond are throttled. AWS's thousand unless set, or as many as this
+    /// machine can carry.
+    pub concurrency: Option<u32>,
 }
 
 /// Takes this process out of its terminal's session, for a cloud in the background: Ctrl-C in the terminal doesn't
@@ -48,7 +51,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), LocalError> {
     remove(&dir.server_file())?;
     let listener = listen(&dir, options.port).await?;
     let port = listener.local_addr().map_err(listen_error(0))?.port();
-    let cloud = Cloud::open(dir.clone(), port).await?;
+    let cloud = Cloud::open(dir.clone(), port, options.concurrency).await?;
     let keeper = tokio::spawn(cloud.clone().keep());
     let signals = tokio::spawn(stop_on_signals(cloud.stop.clone()));
     announce(&dir, port)?;

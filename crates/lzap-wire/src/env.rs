@@ -26,6 +26,9 @@ pub const LZAP_LOCAL_PORT: &str = "LZAP_LOCAL_PORT";
 /// The folder of the embedded cloud's state. Two folders are two clouds. Read by the tool.
 pub const LZAP_STATE_DIR: &str = "LZAP_STATE_DIR";
 
+/// How many invocations the embedded cloud runs at once; 1000 unless set, as on AWS. More are throttled. Read by the tool.
+pub const LZAP_LOCAL_CONCURRENCY: &str = "LZAP_LOCAL_CONCURRENCY";
+
 /// For lzap's own tests: a factor for every wait between two attempts, and for how long attempts go on; 1 unless set.
 /// With 0.01 a minute of patience takes 0.6 s. Read by the tool.
 pub const LZAP_TEST_TIME_SCALE: &str = "LZAP_TEST_TIME_SCALE";

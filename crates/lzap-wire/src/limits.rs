@@ -11,6 +11,12 @@ const MB: u64 = 1024 * 1024;
 pub const SYNC_PAYLOAD_BYTES: u64 = 6 * MB;
 /// Request of an asynchronous invoke.
 pub const ASYNC_PAYLOAD_BYTES: u64 = MB;
+/// How often a failed asynchronous event may be tried again.
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html>
+pub const ASYNC_RETRIES: u32 = 2;
+/// How long an asynchronous event may be kept.
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html>
+pub const ASYNC_MAX_AGE_SECS: RangeInclusive<u32> = 60..=21_600;
 /// A zip sent inside `CreateFunction` or `UpdateFunctionCode`.
 pub const INLINE_ZIP_BYTES: u64 = 50 * MB;
 /// A deployment package, unzipped, layers included.
@@ -40,6 +46,12 @@ pub const MANAGED_POLICY_CHARS: usize = 6_144;
 /// The name of an `EventBridge` rule.
 /// AWS: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html>
 pub const RULE_NAME_CHARS: usize = 64;
+/// A rule target's constant input.
+/// AWS: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Target.html>
+pub const RULE_INPUT_BYTES: usize = 8192;
+/// The schedules of a stage: each is a statement of some 350 to 450 bytes in the function's resource policy, which has
+/// 20 KB at most.
+pub const SCHEDULES: usize = 40;
 /// A function's or version's description.
 pub const DESCRIPTION_CHARS: usize = 256;
 /// How long an HTTP API waits for its integration; not raisable.

@@ -173,6 +173,10 @@ impl Asked<'_> {
     }
 
     fn events(&self, operation: &str) -> Vec<Need> {
+        // The reference names no resource for the list; AWS's own refusals do.
+        if operation == "ListRules" {
+            return vec![need("events:ListRules", &format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/*"))];
+        }
         let name = if self.has("Rule") { self.member("Rule") } else { self.member("Name") };
         let rule = match self.member("ResourceARN") {
             "" => format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}"),

@@ -1,14 +1,14 @@
 //! From a step to its call: the only match over [`Call`].
 
 use lzap_core::history;
-use lzap_core::names::{API_PRINCIPAL, EVENTS_PRINCIPAL, STATEMENT_API, STATEMENT_KEEP_WARM};
+use lzap_core::names::{API_PRINCIPAL, EVENTS_PRINCIPAL, STATEMENT_API, rule_statement};
 use lzap_core::step::{Call, Caller};
 
 use super::error::StepError;
 use super::{Late, Made, Site};
 use crate::error::AwsError;
 use crate::lambda::{self, AliasWrite};
-use crate::retry::{BUSY, FRESH, Progress, THROTTLED, again};
+use crate::retry::{BUSY, FRESH, Progress, ROLE, THROTTLED, again};
 use crate::{apigateway, events, iam, logs, s3};
 
 /// The write, tried again as the policy says.
@@ -33,6 +33,7 @@ impl Site<'_> {
             | Call::BlockPublicAccess
             | Call::EncryptBucket
             | Call::PutBucketLifecycle
+            | Call::AddBucketExpiry
             | Call::TagBucket
             | Call::UploadArtifact(_)
             | Call::DeleteObjects(_)
@@ -58,9 +59,9 @@ impl Site<'_> {
             Call::DeleteLogGroup => write!(BUSY, progress, logs::delete_log_group(clients, names)),
             Call::PutRule { .. }
             | Call::PutTarget { .. }
-            | Call::TagRule(_)
-            | Call::RemoveTargets(_)
-            | Call::DeleteRule => self.carry_out_rule(call, progress).await?,
+            | Call::TagRule { .. }
+            | Call::RemoveTargets { .. }
+            | Call::DeleteRule(_) => self.carry_out_rule(call, progress).await?,
             Call::CreateFunction { config, artifact, tags } => {
                 self.create_function(config, artifact, tags, progress).await?;
             }
@@ -74,8 +75,9 @@ impl Site<'_> {
             Call::PublishVersion { description, code_sha256 } => {
                 return Ok(Made::Version(self.publish(description, code_sha256, progress).await?));
             }
-            Call::Probe { health_path } => {
-                return self.probe(late, health_path.as_deref(), progress).await;
+            Call::Probe { version, tasks, health_path } => {
+                let version = late.probed(version)?;
+                return self.probe(&version, tasks, health_path.as_deref(), progress).await;
             }
             Call::CreateAlias(version) => {
                 let version = late.number(version)?.to_owned();
@@ -94,16 +96,8 @@ impl Site<'_> {
             Call::DeleteVersion(version) => {
                 write!(BUSY, progress, lambda::delete_version(clients, names, version));
             }
-            Call::AddPermission(caller) => {
-                let [statement, principal, source] = self.permission(caller, late)?;
-                write!(
-                    FRESH,
-                    progress,
-                    lambda::add_permission(clients, names, &statement, &principal, &source)
-                );
-            }
-            Call::RemovePermission(id) => {
-                write!(BUSY, progress, lambda::remove_permission(clients, names, id));
+            Call::PutAsync(_) | Call::DeleteAsync | Call::AddPermission(_) | Call::RemovePermission(_) => {
+                self.carry_out_alias(call, late, progress).await?;
             }
             Call::DeleteFunction => write!(BUSY, progress, lambda::delete_function(clients, names)),
             Call::DeleteApi(id) => write!(BUSY, progress, apigateway::delete_api(clients, id)),
@@ -119,6 +113,37 @@ impl Site<'_> {
         Ok(Made::Nothing)
     }
 
+    /// The calls about who may call the alias, and what becomes of events that nobody waits for.
+    async fn carry_out_alias(
+        self,
+        call: &Call,
+        late: &Late,
+        progress: Progress<'_>,
+    ) -> Result<(), StepError> {
+        let Self { clients, names, .. } = self;
+        match call {
+            Call::PutAsync(config) => {
+                // The destination is checked against what the role may do.
+                write!(ROLE, progress, lambda::put_async(clients, names, config));
+            }
+            Call::DeleteAsync => write!(BUSY, progress, lambda::delete_async(clients, names)),
+            Call::AddPermission(caller) => {
+                let [statement, principal, source] = self.permission(caller, late)?;
+                write!(
+                    FRESH,
+                    progress,
+                    lambda::add_permission(clients, names, &statement, &principal, &source)
+                );
+            }
+            Call::RemovePermission(id) => {
+                write!(BUSY, progress, lambda::remove_permission(clients, names, id));
+            }
+            // `carry_out` has all the others.
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// The calls to S3.
     async fn carry_out_bucket(self, call: &Call, progress: Progress<'_>) -> Result<(), StepError> {
         let Self { clients, names, .. } = self;
@@ -129,6 +154,7 @@ impl Site<'_> {
             }
             Call::EncryptBucket => write!(FRESH, progress, s3::encrypt_bucket(clients, names)),
             Call::PutBucketLifecycle => write!(FRESH, progress, s3::put_lifecycle(clients, names)),
+            Call::AddBucketExpiry => write!(FRESH, progress, s3::add_expiry(clients, names)),
             Call::TagBucket => write!(FRESH, progress, s3::tag_bucket(clients, names)),
             Call::UploadArtifact(artifact) => {
                 write!(FRESH, progress, s3::put_object(clients, names, artifact, progress));
@@ -147,17 +173,19 @@ impl Site<'_> {
     async fn carry_out_rule(self, call: &Call, progress: Progress<'_>) -> Result<(), StepError> {
         let Self { clients, names, .. } = self;
         match call {
-            Call::PutRule { schedule, tags } => {
-                write!(BUSY, progress, events::put_rule(clients, names, schedule, tags));
+            Call::PutRule { rule, schedule, tags } => {
+                write!(BUSY, progress, events::put_rule(clients, names, rule, schedule, tags));
             }
-            Call::PutTarget { input } => {
-                write!(FRESH, progress, events::put_target(clients, names, input));
+            Call::PutTarget { rule, input } => {
+                write!(FRESH, progress, events::put_target(clients, names, rule, input));
             }
-            Call::TagRule(tags) => write!(FRESH, progress, events::tag_rule(clients, names, tags)),
-            Call::RemoveTargets(ids) => {
-                write!(BUSY, progress, events::remove_targets(clients, names, ids));
+            Call::TagRule { rule, tags } => {
+                write!(FRESH, progress, events::tag_rule(clients, names, rule, tags));
             }
-            Call::DeleteRule => write!(BUSY, progress, events::delete_rule(clients, names)),
+            Call::RemoveTargets { rule, ids } => {
+                write!(BUSY, progress, events::remove_targets(clients, names, rule, ids));
+            }
+            Call::DeleteRule(rule) => write!(BUSY, progress, events::delete_rule(clients, names, rule)),
             // `carry_out` has all the others.
             _ => {}
         }
@@ -253,9 +281,11 @@ impl Site<'_> {
     fn permission(self, caller: &Caller, late: &Late) -> Result<[String; 3], AwsError> {
         let names = self.names;
         let (statement, principal, source) = match caller {
-            Caller::Api(api) => (STATEMENT_API, API_PRINCIPAL, names.api_source_arn(late.api(api)?)),
-            Caller::KeepWarm => (STATEMENT_KEEP_WARM, EVENTS_PRINCIPAL, names.keep_warm_rule_arn()),
+            Caller::Api(api) => {
+                (STATEMENT_API.to_owned(), API_PRINCIPAL, names.api_source_arn(late.api(api)?))
+            }
+            Caller::Rule(rule) => (rule_statement(rule), EVENTS_PRINCIPAL, names.rule_arn(rule)),
         };
-        Ok([statement.to_owned(), principal.to_owned(), source])
+        Ok([statement, principal.to_owned(), source])
     }
 }

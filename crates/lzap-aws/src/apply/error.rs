@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use lzap_core::config::nearest;
 use miette::Diagnostic;
 
 use crate::clients::Clients;
@@ -36,6 +37,15 @@ pub enum ApplyError {
         /// The last lines of its log.
         log_tail: Vec<String>,
     },
+    /// The version lacks a task that a schedule asks for; nothing that calls it was changed.
+    NoTask {
+        /// The version.
+        version: String,
+        /// The task.
+        task: String,
+        /// The tasks that it has.
+        known: Vec<String>,
+    },
 }
 
 /// Why a step failed.
@@ -45,6 +55,8 @@ pub(super) enum StepError {
     Aws(AwsError),
     /// The version is no good.
     Probe { version: String, reason: String, log_tail: Vec<String> },
+    /// The version lacks a task.
+    NoTask { version: String, task: String, known: Vec<String> },
 }
 
 impl From<AwsError> for StepError {
@@ -57,7 +69,7 @@ impl StepError {
     pub(super) fn explained(self, clients: &Clients) -> Self {
         match self {
             Self::Aws(error) => Self::Aws(clients.explain(error)),
-            probe @ Self::Probe { .. } => probe,
+            probe @ (Self::Probe { .. } | Self::NoTask { .. }) => probe,
         }
     }
 }
@@ -67,6 +79,7 @@ impl ApplyError {
         match error {
             StepError::Aws(source) => Self::Step { done, total, source },
             StepError::Probe { version, reason, log_tail } => Self::Probe { version, reason, log_tail },
+            StepError::NoTask { version, task, known } => Self::NoTask { version, task, known },
         }
     }
 }
@@ -80,6 +93,12 @@ impl fmt::Display for ApplyError {
             Self::Probe { version, reason, .. } => {
                 write!(f, "version {version} failed its probe; traffic was not switched: {reason}")
             }
+            Self::NoTask { version, task, .. } => {
+                write!(
+                    f,
+                    "version {version} has no task `{task}`, which a schedule asks for; traffic was not switched"
+                )
+            }
         }
     }
 }
@@ -88,7 +107,7 @@ impl Error for ApplyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Step { source, .. } => source.source(),
-            Self::Stopped { .. } | Self::Probe { .. } => None,
+            Self::Stopped { .. } | Self::Probe { .. } | Self::NoTask { .. } => None,
         }
     }
 }
@@ -99,6 +118,7 @@ impl Diagnostic for ApplyError {
             Self::Step { source, .. } => source.code(),
             Self::Stopped { .. } => Some(Box::new("lzap::interrupted")),
             Self::Probe { .. } => Some(Box::new("lzap::aws::probe")),
+            Self::NoTask { .. } => Some(Box::new("lzap::aws::no_task")),
         }
     }
 
@@ -109,6 +129,7 @@ impl Diagnostic for ApplyError {
                     "mend what the reason and the log name, then run `lzap update`; the version that was live still serves",
                 ));
             }
+            Self::NoTask { task, known, .. } => return Some(Box::new(known_tasks(task, known))),
             Self::Stopped { done, total } => (*done, *total, None),
             Self::Step { done, total, source } => (*done, *total, source.help()),
         };
@@ -116,4 +137,19 @@ impl Diagnostic for ApplyError {
         let steps = if total == 1 { "step" } else { "steps" };
         Some(Box::new(format!("{help}{done} of {total} {steps} done; the same command goes on from there")))
     }
+}
+
+/// Which tasks there are, and which of them was probably meant.
+fn known_tasks(task: &str, known: &[String]) -> String {
+    if known.is_empty() {
+        return format!(
+            "the app registers no task: turn on the feature `tasks` of `lzap`, and add `.task({task})` to its `App`"
+        );
+    }
+    let near = nearest(task, known.iter().map(String::as_str));
+    let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+    format!(
+        "{near}the app registers: {}; name one of them in lzap.toml, or add `.task({task})`",
+        known.join(", ")
+    )
 }

@@ -1,11 +1,11 @@
 //! Lambda's steps: each waits until its write has taken effect, since the next write would be refused before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lzap_core::desired::{Artifact, FunctionConfig};
 
 use super::error::StepError;
-use super::{Late, Made, Site};
+use super::{Made, Site};
 use crate::error::AwsError;
 use crate::lambda::{self, Published, Question, State, Verdict};
 use crate::retry::{BUSY, Progress, ROLE, SETTLED, again};
@@ -58,18 +58,26 @@ impl Site<'_> {
         Ok(published)
     }
 
-    /// Whether the new version starts; and whether it answers a request, where the stage names one.
+    /// Whether a version starts and has the tasks; and whether it answers a request, where the stage names one.
     pub(super) async fn probe(
         self,
-        late: &Late,
+        version: &Published,
+        tasks: &BTreeSet<String>,
         health_path: Option<&str>,
         progress: Progress<'_>,
     ) -> Result<Made, StepError> {
-        let published = late.published()?;
+        let number = || version.number.clone();
         for question in [Some(Question::Start), health_path.map(Question::Health)].into_iter().flatten() {
-            let invoke = || lambda::invoke_probe(self.clients, self.names, published, question);
-            if let Verdict::Refuses { reason, log_tail } = again(ROLE, progress, invoke).await? {
-                return Err(StepError::Probe { version: published.number.clone(), reason, log_tail });
+            let invoke = || lambda::invoke_probe(self.clients, self.names, version, question);
+            let known = match again(ROLE, progress, invoke).await? {
+                Verdict::Answers { tasks } => tasks,
+                Verdict::Refuses { reason, log_tail } => {
+                    return Err(StepError::Probe { version: number(), reason, log_tail });
+                }
+            };
+            let missing = tasks.iter().find(|task| !known.contains(task));
+            if let Some(task) = missing.filter(|_| question == Question::Start) {
+                return Err(StepError::NoTask { version: number(), task: task.clone(), known });
             }
         }
         Ok(Made::Nothing)

@@ -168,7 +168,11 @@ async fn what_exists_is_an_error_unless_our_own_request_was_answered_into_the_vo
 async fn targets_that_failed_are_an_error_although_the_answer_is_200() {
     let answer = r#"{"FailedEntryCount":1,"FailedEntries":[{"TargetId":"live",
         "ErrorCode":"LimitExceededException","ErrorMessage":"too many targets"}]}"#;
-    for call in [Call::PutTarget { input: "{}".to_owned() }, Call::RemoveTargets(vec!["live".to_owned()])] {
+    let rule = || "keep-warm".to_owned();
+    for call in [
+        Call::PutTarget { rule: rule(), input: "{}".to_owned() },
+        Call::RemoveTargets { rule: rule(), ids: vec!["live".to_owned()] },
+    ] {
         let outcome = carry_out(vec![call], &[(200, answer)]).await;
         assert!(matches!(outcome.error(), AwsError::Quota { .. }), "{:?}", outcome.error());
     }

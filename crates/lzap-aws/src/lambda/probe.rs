@@ -21,7 +21,10 @@ use crate::error::{AwsError, Named};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The version answers as the runtime crate does.
-    Answers,
+    Answers {
+        /// The tasks that it has; only the runtime crate tells.
+        tasks: Vec<String>,
+    },
     /// It doesn't.
     Refuses {
         /// Why, in one line.
@@ -36,7 +39,7 @@ const TAIL_LINES: usize = 20;
 /// How much of an unexpected answer a person wants to see.
 const ANSWER_CHARS: usize = 200;
 /// On top of what the function itself may take: the way there and back.
-const MARGIN_SECS: u32 = 10;
+pub(super) const MARGIN_SECS: u32 = 10;
 
 /// What a version is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,38 +122,38 @@ pub(crate) async fn invoke_probe(
 fn verdict(answer: &InvokeOutput, question: Question<'_>) -> Verdict {
     let payload = answer.payload().map(Blob::as_ref).unwrap_or_default();
     let value: Option<Value> = serde_json::from_slice(payload).ok();
-    let fault = match (answer.function_error(), question) {
-        (Some(_), _) => Some(function_error(value.as_ref(), payload)),
-        (None, Question::Start) => not_a_probes_reply(value.as_ref(), payload),
-        (None, Question::Health(path)) => not_healthy(value.as_ref(), path),
+    let outcome = match (answer.function_error(), question) {
+        (Some(_), _) => Err(function_error(value.as_ref(), payload)),
+        (None, Question::Start) => probes_reply(value.as_ref(), payload),
+        (None, Question::Health(path)) => healthy(value.as_ref(), path).map(|()| Vec::new()),
     };
-    match fault {
-        None => Verdict::Answers,
-        Some(reason) => {
+    match outcome {
+        Ok(tasks) => Verdict::Answers { tasks },
+        Err(reason) => {
             Verdict::Refuses { reason, log_tail: answer.log_result().map(tail).unwrap_or_default() }
         }
     }
 }
 
-fn not_a_probes_reply(value: Option<&Value>, payload: &[u8]) -> Option<String> {
-    let reply = value.and_then(Reply::parse);
-    if reply.is_some_and(|reply| reply.kind == Kind::Probe) {
-        return None;
-    }
-    Some(format!("it does not answer a probe as the lzap runtime does, but with: {}", shortened(payload)))
+/// The tasks that the version has.
+fn probes_reply(value: Option<&Value>, payload: &[u8]) -> Result<Vec<String>, String> {
+    let reply = value.and_then(Reply::parse).filter(|reply| reply.kind == Kind::Probe);
+    reply.map(|reply| reply.tasks).ok_or_else(|| {
+        format!("it does not answer a probe as the lzap runtime does, but with: {}", shortened(payload))
+    })
 }
 
-fn not_healthy(value: Option<&Value>, path: &str) -> Option<String> {
+fn healthy(value: Option<&Value>, path: &str) -> Result<(), String> {
     let status = value.and_then(|value| value.get("statusCode")).and_then(Value::as_u64);
     match status {
-        Some(200..=399) => None,
-        Some(status) => Some(format!("GET {path} answered {status}")),
-        None => Some(format!("GET {path} was answered without a status")),
+        Some(200..=399) => Ok(()),
+        Some(status) => Err(format!("GET {path} answered {status}")),
+        None => Err(format!("GET {path} was answered without a status")),
     }
 }
 
 /// `errorType: errorMessage`.
-fn function_error(value: Option<&Value>, payload: &[u8]) -> String {
+pub(super) fn function_error(value: Option<&Value>, payload: &[u8]) -> String {
     let field = |name| value.and_then(|value| value.get(name)).and_then(Value::as_str);
     match (field("errorType"), field("errorMessage")) {
         (Some(kind), Some(message)) => format!("{kind}: {message}"),
@@ -167,14 +170,18 @@ fn shortened(payload: &[u8]) -> String {
     }
 }
 
-/// The last lines of the log that Lambda sends along, base64-encoded, up to 4 KB.
-fn tail(encoded: &str) -> Vec<String> {
+/// The end of the log that Lambda sends along, base64-encoded, up to 4 KB.
+pub(super) fn log_lines(encoded: &str) -> Vec<String> {
     let text = STANDARD
         .decode(encoded)
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .unwrap_or_default();
-    let lines: Vec<String> =
-        text.lines().map(str::trim_end).filter(|l| !l.is_empty()).map(str::to_owned).collect();
+    text.lines().map(str::trim_end).filter(|l| !l.is_empty()).map(str::to_owned).collect()
+}
+
+/// Its last lines.
+fn tail(encoded: &str) -> Vec<String> {
+    let lines = log_lines(encoded);
     let surplus = lines.len().saturating_sub(TAIL_LINES);
     lines.into_iter().skip(surplus).collect()
 }
@@ -190,25 +197,26 @@ mod tests {
     fn reason(answer: &InvokeOutput) -> String {
         match verdict(answer, Question::Start) {
             Verdict::Refuses { reason, .. } => reason,
-            Verdict::Answers => String::new(),
+            Verdict::Answers { .. } => String::new(),
         }
     }
 
     #[test]
     fn only_a_probe_reply_of_the_runtime_is_an_answer() {
         let reply = Reply::ok(Kind::Probe, "0.1.0").to_value().to_string();
-        assert_eq!(verdict(&answered(&reply).build(), Question::Start), Verdict::Answers);
+        let none = Verdict::Answers { tasks: Vec::new() };
+        assert_eq!(verdict(&answered(&reply).build(), Question::Start), none);
+        let tasks = Reply::ok(Kind::Probe, "0.1.0").with_tasks(["cleanup"]).to_value().to_string();
+        let one = Verdict::Answers { tasks: vec!["cleanup".to_owned()] };
+        assert_eq!(verdict(&answered(&tasks).build(), Question::Start), one);
         let echo = answered(&event(Kind::Probe).to_string()).build();
         assert!(reason(&echo).contains("does not answer a probe"), "an echo is no reply");
         let warm = answered(&Reply::ok(Kind::Warm, "0.1.0").to_value().to_string()).build();
         assert!(reason(&warm).contains("does not answer a probe"));
         assert!(reason(&answered("").build()).contains("does not answer a probe"));
         let failed = answered(&reply).function_error("Unhandled").build();
-        assert_ne!(
-            verdict(&failed, Question::Start),
-            Verdict::Answers,
-            "a function error is none, whatever the payload"
-        );
+        let verdict = verdict(&failed, Question::Start);
+        assert_ne!(verdict, none, "a function error is none, whatever the payload");
     }
 
     #[test]
@@ -221,7 +229,7 @@ mod tests {
             ("{}", false),
         ] {
             let verdict = verdict(&answered(payload).build(), Question::Health("/health?deep=1"));
-            assert_eq!(verdict == Verdict::Answers, healthy, "{payload}: {verdict:?}");
+            assert_eq!(matches!(verdict, Verdict::Answers { .. }), healthy, "{payload}: {verdict:?}");
         }
         let event = http_event("/health?deep=1");
         assert_eq!((&event["rawPath"], &event["rawQueryString"]), (&json!("/health"), &json!("deep=1")));

@@ -1,10 +1,9 @@
 //! The bucket itself.
 
 use aws_sdk_s3::types::{
-    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint,
-    CreateBucketConfiguration, ExpirationStatus, LifecycleRule, LifecycleRuleFilter,
-    PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
-    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging,
+    BucketLocationConstraint, CreateBucketConfiguration, PublicAccessBlockConfiguration,
+    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
+    ServerSideEncryptionRule, Tag, Tagging,
 };
 use lzap_core::doctor::Bucket;
 use lzap_core::names::{Names, Place, RoleName, TAG_MANAGED};
@@ -27,9 +26,6 @@ pub(crate) enum BucketState {
 ///
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>
 const DEFAULT_REGION: &str = "us-east-1";
-
-/// Days after which S3 forgets an upload that was never finished.
-const UNFINISHED_DAYS: i32 = 7;
 
 /// `s3:GetPublicAccessBlock`, which also tells whether the bucket exists.
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetPublicAccessBlock.html>
@@ -99,26 +95,18 @@ pub(crate) async fn is_encrypted(clients: &Clients, names: &Names) -> Result<boo
         .bucket(names.bucket())
         .expected_bucket_owner(&names.place.account);
     let answer = call.send().await.named("s3:GetBucketEncryption");
-    there(answer, "ServerSideEncryptionConfigurationNotFoundError", names)
+    Ok(there(answer, "ServerSideEncryptionConfigurationNotFoundError", names)?.is_some())
 }
 
-/// `s3:GetBucketLifecycleConfiguration`: whether there is any.
-/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLifecycleConfiguration.html>
-pub(crate) async fn expires_uploads(clients: &Clients, names: &Names) -> Result<bool, AwsError> {
-    let call = clients
-        .s3()
-        .get_bucket_lifecycle_configuration()
-        .bucket(names.bucket())
-        .expected_bucket_owner(&names.place.account);
-    let answer = call.send().await.named("s3:GetBucketLifecycleConfiguration");
-    there(answer, "NoSuchLifecycleConfiguration", names)
-}
-
-/// Whether a setting is there: S3 has an error code of its own for each that isn't.
-fn there<T>(answer: Result<T, AwsError>, missing: &str, names: &Names) -> Result<bool, AwsError> {
+/// A setting, where it is there: S3 has an error code of its own for each that isn't.
+pub(super) fn there<T>(
+    answer: Result<T, AwsError>,
+    missing: &str,
+    names: &Names,
+) -> Result<Option<T>, AwsError> {
     match answer {
-        Ok(_) => Ok(true),
-        Err(error) if code(&error) == Some(missing) => Ok(false),
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if code(&error) == Some(missing) => Ok(None),
         Err(error) => Err(error.about_bucket(&names.bucket())),
     }
 }
@@ -184,32 +172,6 @@ pub(crate) async fn encrypt_bucket(clients: &Clients, names: &Names) -> Result<(
         .bucket(names.bucket())
         .expected_bucket_owner(&names.place.account)
         .server_side_encryption_configuration(configuration);
-    call.send().await.named(OPERATION).map(drop)
-}
-
-/// `s3:PutBucketLifecycleConfiguration`: unfinished uploads go after a week; they cost money and can't be seen.
-/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html>
-pub(crate) async fn put_lifecycle(clients: &Clients, names: &Names) -> Result<(), AwsError> {
-    const OPERATION: &str = "s3:PutBucketLifecycleConfiguration";
-    let rule = LifecycleRule::builder()
-        .id("lzap-unfinished-uploads")
-        .status(ExpirationStatus::Enabled)
-        .filter(LifecycleRuleFilter::builder().prefix("").build())
-        .abort_incomplete_multipart_upload(
-            AbortIncompleteMultipartUpload::builder().days_after_initiation(UNFINISHED_DAYS).build(),
-        )
-        .build()
-        .map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
-    let configuration = BucketLifecycleConfiguration::builder()
-        .rules(rule)
-        .build()
-        .map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
-    let call = clients
-        .s3()
-        .put_bucket_lifecycle_configuration()
-        .bucket(names.bucket())
-        .expected_bucket_owner(&names.place.account)
-        .lifecycle_configuration(configuration);
     call.send().await.named(OPERATION).map(drop)
 }
 

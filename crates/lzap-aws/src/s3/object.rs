@@ -19,9 +19,22 @@ use crate::retry::Progress;
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>
 const DELETE_BATCH: usize = 1000;
 
+/// Which of the stage's objects are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Those that lzap puts: artifacts, the lock, the mark. An app may keep thousands below.
+    Own,
+    /// All that begin with the stage's prefix.
+    All,
+}
+
 /// `s3:ListObjectsV2`, all pages: what begins with the stage's prefix; `None` where there is no bucket.
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>
-pub(crate) async fn list_objects(clients: &Clients, names: &Names) -> Result<Option<Vec<Object>>, AwsError> {
+pub(crate) async fn list_objects(
+    clients: &Clients,
+    names: &Names,
+    depth: Depth,
+) -> Result<Option<Vec<Object>>, AwsError> {
     let mut objects = Vec::new();
     let mut token = None;
     loop {
@@ -30,6 +43,7 @@ pub(crate) async fn list_objects(clients: &Clients, names: &Names) -> Result<Opt
             .list_objects_v2()
             .bucket(names.bucket())
             .prefix(names.prefix())
+            .set_delimiter((depth == Depth::Own).then(|| "/".to_owned()))
             .expected_bucket_owner(&names.place.account)
             .set_continuation_token(token);
         let page = call.send().await.named("s3:ListObjectsV2").found();
@@ -87,6 +101,25 @@ pub(crate) async fn put_object(
     outcome.map_err(|error| error.about_bucket(&names.bucket()))?;
     progress.tell(|step| Event::Uploaded { step, bytes: artifact.bytes });
     Ok(())
+}
+
+/// `s3:GetObject`; `None` where there is no such object, or no bucket.
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
+pub(crate) async fn get_object(
+    clients: &Clients,
+    names: &Names,
+    key: &str,
+) -> Result<Option<Vec<u8>>, AwsError> {
+    const OPERATION: &str = "s3:GetObject";
+    let call =
+        clients.s3().get_object().bucket(names.bucket()).key(key).expected_bucket_owner(&names.place.account);
+    let answer = call.send().await.named(OPERATION).found();
+    let Some(answer) = answer.map_err(|error| error.about_bucket(&names.bucket()))? else {
+        return Ok(None);
+    };
+    let body = answer.body.collect().await;
+    let body = body.map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
+    Ok(Some(body.into_bytes().to_vec()))
 }
 
 async fn read(path: &Path) -> Result<ByteStream, AwsError> {

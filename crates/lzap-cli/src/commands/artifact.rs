@@ -9,6 +9,7 @@ use lzap_build::{elf, git};
 use lzap_core::desired;
 use lzap_core::release::Release;
 use lzap_core::settings::Settings;
+use lzap_core::uses::Uses;
 use tokio::sync::Notify;
 
 use crate::context::Loaded;
@@ -46,6 +47,12 @@ pub(crate) fn project(loaded: &Loaded, settings: &Settings) -> Result<Project, C
         return Err(CliError::NoRuntime { package: project.package.clone(), lines: lines_to_add(&project) });
     }
     Ok(project)
+}
+
+/// What the project uses of the runtime crate, by the features that are on.
+pub(crate) fn uses(project: &Project) -> Uses {
+    let features = project.lzap.iter().flat_map(|lzap| &lzap.features);
+    Uses::of_features(features.map(String::as_str))
 }
 
 /// Builds and zips the project for the stage. Tells `compiling` when there really is something to compile.

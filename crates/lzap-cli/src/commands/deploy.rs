@@ -83,10 +83,17 @@ struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
+    /// What has to be read of the stage.
+    fn scope(&self) -> Scope {
+        Scope::Stage(artifact::uses(self.project))
+    }
+
     /// The plan to deploy `artifact`.
     fn plan(&self, artifact: Artifact, observed: &Observed) -> Result<Plan, CliError> {
         let release = artifact::release(self.project).render();
-        let mut stage = desired::stage(self.settings, self.target.names.clone(), artifact, release);
+        let names = self.target.names.clone();
+        let uses = artifact::uses(self.project);
+        let mut stage = desired::stage(self.settings, names, artifact, release, uses);
         stage.adopt = self.args.adopt;
         stage.canary = self.args.canary;
         Ok(plan(&Desired::Stage(Box::new(stage)), observed)?)
@@ -108,7 +115,7 @@ async fn converge(
     wanted: &Wanted<'_>,
     mode: Mode,
 ) -> Result<Converged, CliError> {
-    let mut observed = session.observe_alone(Scope::Stage).await?;
+    let mut observed = session.observe_alone(wanted.scope()).await?;
     if mode == Mode::Update && !observed.is_deployed() {
         return Err(CliError::not_deployed(&wanted.target.names));
     }
@@ -121,7 +128,7 @@ async fn converge(
     let applying = Instant::now();
     let writes = !plan.is_empty() || session.inherits();
     if writes && !session.is_locked() && !session.lock(&plan, &observed, &progress).await? {
-        observed = session.observe(Scope::Stage).await?;
+        observed = session.observe(wanted.scope()).await?;
         plan = wanted.plan(built.desired(), &observed)?;
         overtaken(context, &plan)?;
     }
@@ -192,7 +199,7 @@ async fn early(
     }
     show_early(context, &part);
     if !session.lock(&draft, observed, progress).await? {
-        *observed = session.observe(Scope::Stage).await?;
+        *observed = session.observe(wanted.scope()).await?;
         draft = wanted.plan(Artifact::pending(), observed)?;
         consent(context, &draft)?;
         part = draft.early();

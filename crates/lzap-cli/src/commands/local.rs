@@ -6,7 +6,7 @@ use std::process::Command;
 use lzap_local::{CloudStatus, ServeOptions, default_state_dir};
 use serde_json::json;
 
-use crate::cli::{LocalCommand, PortArgs};
+use crate::cli::{LocalCommand, StartArgs};
 use crate::context::{Context, absolute};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -22,7 +22,8 @@ pub(crate) async fn run(context: &Context, command: LocalCommand) -> Result<Exit
             if args.detached {
                 lzap_local::detach();
             }
-            lzap_local::serve(ServeOptions { state_dir: state_dir(), port: args.port.port }).await?;
+            let StartArgs { port, concurrency } = args.start;
+            lzap_local::serve(ServeOptions { state_dir: state_dir(), port, concurrency }).await?;
             Ok(Exit::Done)
         }
     }
@@ -57,12 +58,26 @@ fn server() -> Result<Command, CliError> {
     Ok(command)
 }
 
-async fn start(context: &Context, args: PortArgs) -> Result<Exit, CliError> {
+async fn start(context: &Context, args: StartArgs) -> Result<Exit, CliError> {
     let mut command = server()?;
     if let Some(port) = args.port {
         command.arg("--port").arg(port.to_string());
     }
+    if let Some(concurrency) = args.concurrency {
+        command.arg("--concurrency").arg(concurrency.to_string());
+    }
     let started = lzap_local::start(&state_dir(), args.port, command).await?;
+    if let Some(wanted) = args.concurrency.filter(|wanted| *wanted != started.status.concurrency) {
+        context.printer.warning(format_args!(
+            "it runs {} invocations at once, not {wanted}: {}",
+            started.status.concurrency,
+            if started.already_running {
+                "`lzap local stop` it first"
+            } else {
+                "that is what this machine carries"
+            }
+        ));
+    }
     let verb = if started.already_running { "Running" } else { "Started" };
     context.printer.status(verb, format_args!("the embedded cloud on {}", started.status.endpoint));
     show(context, &started.status);
@@ -90,13 +105,14 @@ async fn status(context: &Context) -> Result<Exit, CliError> {
 
 fn show(context: &Context, status: &CloudStatus) {
     context.printer.data(format_args!(
-        "endpoint  {}\nregion    {}\naccount   {}\nprocess   {}\nstate     {}\nstarted   {}\nfunctions {}\n",
+        "endpoint  {}\nregion    {}\naccount   {}\nprocess   {}\nstate     {}\nstarted   {}\nlimit     {} invocations at once\nfunctions {}\n",
         status.endpoint,
         status.region,
         status.account,
         status.pid,
         status.state_dir.display(),
         status.started,
+        status.concurrency,
         status.functions,
     ));
     for api in &status.apis {
@@ -113,6 +129,7 @@ fn show(context: &Context, status: &CloudStatus) {
         "pid": status.pid,
         "state_dir": status.state_dir,
         "started": status.started,
+        "concurrency": status.concurrency,
         "functions": status.functions,
         "apis": apis,
     }));

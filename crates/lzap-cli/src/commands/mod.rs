@@ -8,6 +8,7 @@ mod deploy;
 mod doctor;
 mod history;
 mod init;
+mod invoke;
 pub(crate) mod local;
 mod package;
 mod plan;
@@ -18,6 +19,8 @@ mod status;
 mod tail;
 mod undeploy;
 mod unlock;
+
+pub(crate) use invoke::InvokeError;
 
 use std::time::Duration;
 
@@ -120,6 +123,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
         Command::Rollback(args) => rollback::run(context, &args).await,
         Command::Undeploy(args) => undeploy::run(context, &args).await,
         Command::Unlock(args) => unlock::run(context, &args).await,
+        Command::Invoke(args) => Box::pin(invoke::run(context, &args)).await,
         Command::Tail(args) => tail::run(context, &args).await,
         Command::Doctor(args) => Box::pin(doctor::run(context, &args)).await,
         Command::Package(args) => package::run(context, &args).await,

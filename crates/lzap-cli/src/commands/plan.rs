@@ -43,9 +43,10 @@ async fn planned(
     let progress = Progress::new(context.printer);
     let built = artifact::build(context.printer, &progress, &project, settings, &Notify::new()).await?;
     let release = artifact::release(&project).render();
-    let mut stage = desired::stage(settings, target.names.clone(), built.desired(), release);
+    let uses = artifact::uses(&project);
+    let mut stage = desired::stage(settings, target.names.clone(), built.desired(), release, uses);
     stage.adopt = adopt;
-    let observed = lzap_aws::observe(&target.clients, &target.names, Scope::Stage).await?;
+    let observed = lzap_aws::observe(&target.clients, &target.names, Scope::Stage(uses)).await?;
     let plan = plan(&Desired::Stage(Box::new(stage)), &observed)?;
     Ok((target, plan))
 }

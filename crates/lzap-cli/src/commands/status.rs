@@ -2,12 +2,13 @@
 
 use lzap_aws::Scope;
 use lzap_core::desired::{self, Artifact, Desired};
-use lzap_core::names::sha256_hex;
+use lzap_core::names::{KEEP_WARM, sha256_hex};
 use lzap_core::observed::Observed;
 use lzap_core::plan::plan;
 use lzap_core::release::Release;
 use lzap_core::settings::Settings;
 use lzap_core::step::Plan;
+use lzap_core::uses::Uses;
 use serde_json::{Value, json};
 
 use crate::cli::StatusArgs;
@@ -40,7 +41,8 @@ struct Status {
 impl Status {
     async fn read(context: &Context, settings: Settings) -> Result<Self, CliError> {
         let target = Target::connect(context, &settings).await?;
-        let observed = lzap_aws::observe(&target.clients, &target.names, Scope::Stage).await?;
+        let observed =
+            lzap_aws::observe(&target.clients, &target.names, Scope::Stage(Uses::default())).await?;
         let drift = drift(&settings, &target, &observed)?;
         Ok(Self { target, observed, drift })
     }
@@ -61,9 +63,13 @@ impl Status {
         let by = release.author.as_deref().map(|author| format!(" by {author}")).unwrap_or_default();
         context.printer.data(format_args!(
             "stage     {place}\nurl       {url}\nversion   {}\ndeployed  {}\ncommit    {commit}{dirty}{by}\n\
-             artifact  sha256 {sha256}\ndrift     {}\n{}",
+             artifact  sha256 {sha256}\n{}drift     {}\n{}",
             live.number,
             release.time,
+            self.schedules()
+                .map(|(name, when, state)| format!("schedule  {name}  {when}{state}\n"))
+                .collect::<Vec<_>>()
+                .concat(),
             if self.drift.is_empty() { "none".to_owned() } else { View::of(&self.drift).summary() },
             View::of(&self.drift).changes("          "),
         ));
@@ -80,9 +86,22 @@ impl Status {
                     "time": release.time,
                 },
                 "artifact": {"sha256": sha256},
+                "schedules": self.schedules().map(|(name, when, state)| {
+                    json!({"name": name, "schedule": when, "enabled": state.is_empty()})
+                }).collect::<Value>(),
                 "drift": report::changes(&self.drift),
             }),
         )
+    }
+}
+
+impl Status {
+    /// Name, schedule and state of the rules that run a task.
+    fn schedules(&self) -> impl Iterator<Item = (&str, &str, &'static str)> {
+        let own = self.observed.rules.iter().filter(|(name, rule)| rule.ours && *name != KEEP_WARM);
+        own.map(|(name, rule)| {
+            (name.as_str(), rule.schedule.as_str(), if rule.enabled { "" } else { "  (disabled)" })
+        })
     }
 }
 
@@ -97,6 +116,9 @@ fn drift(settings: &Settings, target: &Target, observed: &Observed) -> Result<Pl
         code_sha256: live.code_sha256.clone(),
         bytes: 0,
     };
-    let stage = desired::stage(settings, target.names.clone(), artifact, live.description.clone());
+    let tags = observed.function.as_ref().map(|function| &function.tags);
+    let uses = tags.map(Uses::of_tags).unwrap_or_default();
+    let release = live.description.clone();
+    let stage = desired::stage(settings, target.names.clone(), artifact, release, uses);
     Ok(plan(&Desired::Stage(Box::new(stage)), observed)?)
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lzap_core::logs::pattern::{self, pattern};
 use lzap_core::logs::window::Window;
+use lzap_wire::job::is_id;
 
 use follow::Follower;
 
@@ -34,6 +35,9 @@ fn pattern_of(context: &Context, args: &TailArgs) -> Result<String, CliError> {
     if args.requests {
         return Ok(pattern::REQUESTS.to_owned());
     }
+    if let Some(id) = &args.job {
+        return Ok(pattern::of_job(&job_id(id)?));
+    }
     let typed = args.filter.as_deref().unwrap_or_default();
     let pattern = pattern(typed).map_err(|error| not_a_pattern(typed, &error.to_string()))?;
     if let Some(warning) = pattern.warning {
@@ -43,6 +47,17 @@ fn pattern_of(context: &Context, args: &TailArgs) -> Result<String, CliError> {
         context.printer.status("Filtering", format_args!("by the pattern {}", pattern.text));
     }
     Ok(pattern.text)
+}
+
+/// It becomes part of a pattern, so it must be an id and nothing else.
+pub(super) fn job_id(id: &str) -> Result<String, CliError> {
+    if is_id(id) {
+        return Ok(id.to_owned());
+    }
+    Err(CliError::Usage {
+        problem: format!("`{id}` is not the id of a job"),
+        help: "an id is 32 hex digits, as the app got it when it sent the job".to_owned(),
+    })
 }
 
 fn not_a_pattern(typed: &str, why: &str) -> CliError {
@@ -55,7 +70,11 @@ fn not_a_pattern(typed: &str, why: &str) -> CliError {
 }
 
 fn view(context: &Context, args: &TailArgs) -> LogView {
-    let what = if args.requests { What::Requests } else { What::Events };
+    let what = match (args.requests, &args.job) {
+        (true, _) => What::Requests,
+        (false, Some(_)) => What::Job,
+        (false, None) => What::Events,
+    };
     if context.printer.streams_text() {
         LogView::text(what, TimeZone::system(), context.printer.verbose > 0)
     } else {

@@ -32,6 +32,8 @@ enum Form {
 pub(crate) enum What {
     /// Each event.
     Events,
+    /// Each event of one job, told apart by its chunks.
+    Job,
     /// Each request.
     Requests,
 }
@@ -46,6 +48,7 @@ impl LogView {
     pub(crate) fn text(what: What, zone: TimeZone, verbose: bool) -> Self {
         match what {
             What::Events => Self::new(what, Form::Lines(Lines::new(zone, verbose))),
+            What::Job => Self::new(what, Form::Lines(Lines::new(zone, verbose).by_chunk())),
             What::Requests => Self::new(what, Form::Table(Table::new(zone))),
         }
     }

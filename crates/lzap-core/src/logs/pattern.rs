@@ -45,6 +45,12 @@ pub enum PatternError {
 /// report, as text or as JSON.
 pub const REQUESTS: &str = r#"?"lzap::access" ?"REPORT RequestId" ?"platform.report""#;
 
+/// The pattern that finds the lines of one job: the runtime crate puts the job's id into each of them. `id` is 32 hex
+/// digits, so there is nothing to escape.
+pub fn of_job(id: &str) -> String {
+    format!("{{ $.job = \"{id}\" }}")
+}
+
 /// Reads what the user typed: terms, `"phrases"`, `?any`, `-none`, or a JSON (`{…}`), column (`[…]`) or regular
 /// expression (`%…%`) pattern as a whole.
 ///

@@ -10,13 +10,15 @@ mod front;
 mod function;
 
 use crate::desired::Stage;
+use crate::names::Names;
 use crate::observed::{BucketSetting, LiveRule, Observed};
 use crate::plan::diff::{missing_tags, role_calls};
 use crate::plan::{Builder, PlanError};
 use crate::step::{Action, Call, FieldChange, Plan, Resource, StepId};
 
 pub(super) fn plan(stage: &Stage, observed: &Observed) -> Result<Plan, PlanError> {
-    let mut deploy = Deploy { stage, observed, builder: Builder::default(), new_bucket: None };
+    let mut deploy =
+        Deploy { stage, observed, builder: Builder::default(), new_bucket: None, expiry: None, tagged: None };
     deploy.refuse_other_canary()?;
     let artifact = deploy.bucket_and_artifact();
     let role = deploy.role();
@@ -26,8 +28,9 @@ pub(super) fn plan(stage: &Stage, observed: &Observed) -> Result<Plan, PlanError
     function.extend(role.ready.into_iter().chain(log_group));
     let alias = deploy.alias(function);
     let api = deploy.api();
-    deploy.permissions(&api, alias);
-    deploy.rule(alias);
+    let callable = deploy.rules(alias);
+    deploy.permissions(&api, alias, callable);
+    deploy.asynchronous(alias);
     deploy.sweep(alias);
     Ok(deploy.builder.finish())
 }
@@ -45,6 +48,10 @@ struct Deploy<'a> {
     builder: Builder,
     /// The step that finishes a new bucket.
     new_bucket: Option<StepId>,
+    /// The step that lets the bucket's objects expire.
+    expiry: Option<StepId>,
+    /// The step that tags the function.
+    tagged: Option<StepId>,
 }
 
 impl Deploy<'_> {
@@ -57,15 +64,23 @@ impl Deploy<'_> {
             let field = FieldChange::new("public access", "possible", "blocked").drifted();
             calls.push((field, Call::BlockPublicAccess));
         }
-        calls.extend(bucket.missing.iter().map(|setting| match setting {
+        // Both at once, where the one that is called for is the one that makes all of them.
+        let has_any = !bucket.missing.contains(&BucketSetting::Lifecycle);
+        let missing = bucket.missing.iter().filter_map(|setting| match setting {
             BucketSetting::Encryption => {
-                (FieldChange::of("encryption", None, Some("AES256".to_owned())), Call::EncryptBucket)
+                Some((FieldChange::of("encryption", None, Some("AES256".to_owned())), Call::EncryptBucket))
             }
             BucketSetting::Lifecycle => {
                 let after = Some("kept for 7 days".to_owned());
-                (FieldChange::of("unfinished uploads", None, after), Call::PutBucketLifecycle)
+                Some((FieldChange::of("unfinished uploads", None, after), Call::PutBucketLifecycle))
             }
-        }));
+            BucketSetting::Expiry if self.stage.uses.any() && has_any => {
+                let after = Some("kept for 1 and 7 days".to_owned());
+                Some((FieldChange::of("payloads and job records", None, after), Call::AddBucketExpiry))
+            }
+            BucketSetting::Expiry => None,
+        });
+        calls.extend(missing);
         if calls.is_empty() {
             return self.artifact(None);
         }
@@ -73,6 +88,7 @@ impl Deploy<'_> {
         let change =
             self.builder.change_fields(Resource::Bucket, self.stage.names.bucket(), Action::Update, fields);
         let last = calls.into_iter().fold(None, |last, call| Some(self.builder.step(change, call, last)));
+        self.expiry = last;
         self.artifact(last)
     }
 
@@ -168,9 +184,16 @@ impl Deploy<'_> {
 }
 
 /// The targets go before the rule.
-pub(super) fn delete_rule(builder: &mut Builder, name: String, rule: &LiveRule) {
-    let change = builder.change(Resource::Rule, name, Action::Delete);
+pub(super) fn delete_rule(
+    builder: &mut Builder,
+    names: &Names,
+    name: &str,
+    rule: &LiveRule,
+    after: Option<StepId>,
+) {
+    let change = builder.change(Resource::Rule, names.rule(name), Action::Delete);
     let ids: Vec<String> = rule.targets.iter().map(|target| target.id.clone()).collect();
-    let removed = (!ids.is_empty()).then(|| builder.step(change, Call::RemoveTargets(ids), []));
-    builder.step(change, Call::DeleteRule, removed);
+    let remove = Call::RemoveTargets { rule: name.to_owned(), ids };
+    let removed = (!rule.targets.is_empty()).then(|| builder.step(change, remove, after));
+    builder.step(change, Call::DeleteRule(name.to_owned()), removed.or(after));
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::desired::{self, FunctionConfig, Stage};
+use crate::asynchronous::AsyncConfig;
+use crate::desired::{self, FunctionConfig, Rule, Stage};
+use crate::names::TARGET;
 use crate::observed::{Api, AutoDeploy, Function, LiveRule, Role, Version};
 use crate::step::{Action, ApiRef, Call, FieldChange, IntegrationRef};
 
@@ -26,7 +28,7 @@ pub(super) fn function_fields(
             format!("{} ({} bytes)", short(&stage.artifact.code_sha256), stage.artifact.bytes),
         ));
     }
-    fields.extend(missing_tags(&function.tags, &stage.tags));
+    fields.extend(missing_tags(&function.tags, &stage.function_tags(Some(&function.tags))));
     fields
 }
 
@@ -100,25 +102,50 @@ pub(super) fn role_calls(live: &Role, wanted: &desired::Role) -> (Vec<Call>, Vec
 
 pub(super) fn rule_fields(
     live: Option<&LiveRule>,
-    schedule: &str,
-    target_differs: bool,
+    wanted: &Rule,
+    alias_arn: &str,
 ) -> (Action, Vec<FieldChange>) {
     let Some(live) = live else {
-        return (Action::Create, Vec::new());
+        return (Action::Create, wanted.task.iter().map(|_| new_schedule(wanted)).collect());
     };
     let mut fields = Vec::new();
-    if live.schedule != schedule {
-        fields.push(FieldChange::new("schedule", &live.schedule, schedule));
+    if live.schedule != wanted.schedule {
+        fields.push(FieldChange::new("schedule", &live.schedule, &wanted.schedule));
     }
     if !live.enabled {
         fields.push(FieldChange::new("state", "disabled", "enabled").drifted());
     }
-    if target_differs {
-        let before = live.targets.first().map(|target| target.arn.clone());
-        let after = Some("the alias, with a warm ping".to_owned());
-        fields.push(FieldChange::of("target", before, after));
+    let target = live.targets.iter().find(|target| target.id == TARGET).or(live.targets.first());
+    match target {
+        Some(target) if target.id == TARGET && target.arn == alias_arn => {
+            if target.input != wanted.input {
+                fields.push(FieldChange::new("input", &target.input, &wanted.input));
+            }
+        }
+        other => {
+            let asked =
+                wanted.task.as_ref().map_or("a warm ping".to_owned(), |task| format!("task `{task}`"));
+            let before = other.map(|target| target.arn.clone());
+            fields.push(FieldChange::of("target", before, Some(format!("the alias, with {asked}"))));
+        }
     }
     (Action::Update, fields)
+}
+
+/// The settings for events that nobody waits for, which differ or are new.
+pub(super) fn async_fields(live: Option<&AsyncConfig>, wanted: &AsyncConfig) -> Vec<FieldChange> {
+    let before = live.map(AsyncConfig::rows);
+    let rows = wanted.rows().into_iter().enumerate();
+    let changes = rows.map(|(place, (field, after))| {
+        let before = before.as_ref().map(|rows| rows[place].1.clone());
+        FieldChange::of(field, before, Some(after))
+    });
+    changes.filter(|change| change.before != change.after).collect()
+}
+
+/// When a new schedule runs, for those who look at the plan.
+fn new_schedule(wanted: &Rule) -> FieldChange {
+    FieldChange::of("schedule", None, Some(wanted.schedule.clone()))
 }
 
 /// The calls that bring an API in line, the integration before the route that needs it.

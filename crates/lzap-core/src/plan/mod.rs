@@ -29,7 +29,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Result<Plan, PlanError> {
             refuse_moved_role(stage, observed)?;
             if !stage.adopt {
                 refuse_foreign(observed)?;
-                refuse_foreign_parts(observed, stage.keep_warm.is_some())?;
+                refuse_foreign_parts(observed, stage)?;
             }
             deploy::plan(stage, observed)
         }
@@ -164,13 +164,14 @@ fn refuse_foreign(observed: &Observed) -> Result<(), PlanError> {
 }
 
 /// What a deploy would change beside them. An undeploy leaves these where they are.
-fn refuse_foreign_parts(observed: &Observed, keep_warm: bool) -> Result<(), PlanError> {
+fn refuse_foreign_parts(observed: &Observed, stage: &Stage) -> Result<(), PlanError> {
     let names = &observed.names;
     if observed.log_group.as_ref().is_some_and(|group| !group.ours) {
         return Err(not_ours(observed, "log group", names.log_group()));
     }
-    if keep_warm && observed.rule.as_ref().is_some_and(|rule| !rule.ours) {
-        return Err(not_ours(observed, "rule", names.keep_warm_rule()));
+    let mut rules = observed.rules.iter();
+    if let Some((name, _)) = rules.find(|(name, rule)| !rule.ours && stage.rules.contains_key(*name)) {
+        return Err(not_ours(observed, "rule", names.rule(name)));
     }
     match observed.api() {
         Some(api) if !is_ours(&api.tags, names) => {

@@ -1,6 +1,7 @@
 //! The plan of an undeploy: what calls goes before what is called, the bucket last.
 
 use crate::desired::Undeploy;
+use crate::names::KEEP_WARM;
 use crate::observed::{Observed, Role, is_ours};
 use crate::plan::Builder;
 use crate::plan::deploy::delete_rule;
@@ -9,8 +10,11 @@ use crate::step::{Action, Call, Plan, Resource, StepId};
 pub(super) fn plan(undeploy: Undeploy, observed: &Observed) -> Plan {
     let names = &observed.names;
     let mut builder = Builder::default();
-    if let Some(rule) = observed.rule.as_ref().filter(|rule| rule.ours || undeploy.adopt) {
-        delete_rule(&mut builder, names.keep_warm_rule(), rule);
+    for (name, rule) in &observed.rules {
+        // Others' rules may begin with the stage's name: only the one name is nobody else's.
+        if rule.ours || (undeploy.adopt && name == KEEP_WARM) {
+            delete_rule(&mut builder, names, name, rule, None);
+        }
     }
     for api in observed.apis.iter().filter(|api| is_ours(&api.tags, names) || undeploy.adopt) {
         let change = builder.change(Resource::Api, api.id.clone(), Action::Delete);

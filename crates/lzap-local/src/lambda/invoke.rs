@@ -4,6 +4,8 @@
 //! memory: those that are still queued when the cloud stops are lost.
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
 
+mod later;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,10 +23,6 @@ use super::state::{FunctionRef, Resolved};
 use super::worker::{Cause, Environment, Failure, Report, Settled, Spec, end, init_report, report, start};
 use super::{Caller, Inner, InvocationKind, Invoked};
 
-/// Retries of a failed asynchronous invocation, and the wait before each. AWS waits one minute, then two.
-const ASYNC_WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
-/// How long an asynchronous invocation is tried again when it is throttled. On AWS six hours.
-const ASYNC_PATIENCE: Duration = Duration::from_mins(1);
 /// How long the answer is held back for the worker to ask for more; after that it works on behind the answer.
 const SETTLE: Duration = Duration::from_millis(200);
 /// How long a function may take to start.
@@ -213,32 +211,6 @@ impl Inner {
         if self.state().is_current(&key, self.now_ms()) {
             environment.freeze();
             self.pool.put(&key, environment);
-        }
-    }
-
-    /// Runs an asynchronous invocation: at least once, twice more when the function fails.
-    async fn run_later(self: Arc<Self>, call: Call, request_id: Uuid) {
-        let given_up = Instant::now() + ASYNC_PATIENCE;
-        let mut waits = ASYNC_WAITS.iter().copied();
-        loop {
-            let attempt = match self.resolve(&call.reference, request_id) {
-                Ok(resolved) => self.run(&call, resolved, request_id).await,
-                Err(error) => Err(error),
-            };
-            let wait = match attempt {
-                Ok(Outcome { result: Ok(_), .. }) => return,
-                Ok(_) => waits.next(),
-                Err(error) if error.status == 404 => None,
-                Err(_) => (Instant::now() < given_up).then_some(ASYNC_WAITS[0]),
-            };
-            let Some(wait) = wait else {
-                tracing::warn!(%request_id, "an asynchronous invocation is given up");
-                return;
-            };
-            tokio::select! {
-                () = self.host.stop.cancelled() => return,
-                () = tokio::time::sleep(wait) => {}
-            }
         }
     }
 }

@@ -52,6 +52,8 @@ pub(crate) struct LambdaConfig {
     pub(crate) host_architecture: &'static str,
     /// How long a warm environment may wait for its next invocation.
     pub(crate) idle_expiry: Duration,
+    /// The account's limit of concurrent invocations, unless it is AWS's.
+    pub(crate) concurrency: Option<u32>,
 }
 
 /// The service; clones share it.
@@ -65,7 +67,7 @@ pub(crate) struct Inner {
     code: CodeStore,
     pool: Arc<Pool<Environment>>,
     host: Host,
-    /// Processes at work at once.
+    /// Processes at work at once: the account's limit, or what this host can carry.
     concurrency: u32,
 }
 
@@ -138,7 +140,9 @@ impl Lambda {
         let unreadable = |why| LocalError::StateUnreadable { path: config.state_dir.clone(), why };
         let state = saved.map_or_else(|| Ok(State::new()), State::restore).map_err(unreadable)?;
         let (code, folder) = prepare(&root, state.code_in_use()).await?;
-        let concurrency = concurrency();
+        let limit = config.concurrency.unwrap_or(state::ACCOUNT_CONCURRENCY);
+        let concurrency = carried().min(limit);
+        let state = state.with_concurrency(limit);
         let (endpoint, architecture) = (config.endpoint.clone(), config.host_architecture);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let inner = Arc::new(Inner {
@@ -185,6 +189,11 @@ impl Lambda {
     /// Grows with each change of the control state.
     pub(crate) fn revision(&self) -> u64 {
         self.0.state().revision()
+    }
+
+    /// How many invocations run at once.
+    pub(crate) fn concurrency(&self) -> u32 {
+        self.0.concurrency
     }
 
     /// How many functions there are.
@@ -259,7 +268,7 @@ async fn expire(inner: Weak<Inner>, expiry: Duration) {
 }
 
 /// How many workers this host can carry: AWS's thousand, less where open files are short (each worker takes six).
-fn concurrency() -> u32 {
+fn carried() -> u32 {
     const SPARE: u64 = 256;
     const EACH: u64 = 6;
     let wanted = u64::from(state::ACCOUNT_CONCURRENCY) * EACH + SPARE;

@@ -17,8 +17,13 @@ pub(crate) struct Cloud {
 
 impl Cloud {
     pub(crate) async fn start() -> Self {
+        Self::limited(None).await
+    }
+
+    /// One that runs no more than this many invocations at once.
+    pub(crate) async fn limited(concurrency: Option<u32>) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let running = run(dir.path());
+        let running = run(dir.path(), concurrency);
         let cloud = Self { dir, running };
         cloud.wait().await;
         cloud
@@ -27,7 +32,7 @@ impl Cloud {
     /// Stops the cloud and starts another one on the same folder.
     pub(crate) async fn restart(&mut self) {
         assert!(stop(self.dir.path()).await.expect("it can be stopped"));
-        self.running = run(self.dir.path());
+        self.running = run(self.dir.path(), None);
         self.wait().await;
     }
 
@@ -56,8 +61,8 @@ impl Cloud {
     }
 }
 
-fn run(dir: &Path) -> JoinHandle<Result<(), LocalError>> {
-    tokio::spawn(serve(ServeOptions { state_dir: dir.to_owned(), port: Some(0) }))
+fn run(dir: &Path, concurrency: Option<u32>) -> JoinHandle<Result<(), LocalError>> {
+    tokio::spawn(serve(ServeOptions { state_dir: dir.to_owned(), port: Some(0), concurrency }))
 }
 
 pub(crate) async fn config(endpoint: &str, region: &'static str) -> SdkConfig {

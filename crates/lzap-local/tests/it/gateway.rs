@@ -29,7 +29,7 @@ done
 "#;
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
-fn zip() -> Vec<u8> {
+pub(crate) fn zip() -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     zip.start_file("bootstrap", zip::write::SimpleFileOptions::default().unix_permissions(0o755))
         .expect("a file");
@@ -67,7 +67,7 @@ async fn deploy() -> Deployed {
     Deployed { cloud, lambda, function, api: id, port }
 }
 
-async fn create_function(iam: &aws_sdk_iam::Client, lambda: &aws_sdk_lambda::Client) -> String {
+pub(crate) async fn create_function(iam: &aws_sdk_iam::Client, lambda: &aws_sdk_lambda::Client) -> String {
     let role = iam.create_role().role_name("shop").assume_role_policy_document(TRUST).send().await;
     let role = role.expect("a role").role.expect("a role");
     let code = FunctionCode::builder().zip_file(Blob::new(zip())).build();

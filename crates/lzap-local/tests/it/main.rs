@@ -1,6 +1,7 @@
 //! The embedded cloud, asked by the real SDK clients.
 
 mod cloud;
+mod concurrency;
 mod control;
 mod gateway;
 mod process;

@@ -22,13 +22,20 @@ const INDENT: usize = 28;
 pub(super) struct Lines {
     clock: Clock,
     verbose: bool,
+    /// The lines are one job's: what tells them apart is the chunk, and not the request.
+    by_chunk: bool,
     /// Stream and message of the event before.
     above: Option<(String, String)>,
 }
 
 impl Lines {
     pub(super) fn new(zone: TimeZone, verbose: bool) -> Self {
-        Self { clock: Clock::new(zone), verbose, above: None }
+        Self { clock: Clock::new(zone), verbose, by_chunk: false, above: None }
+    }
+
+    /// The same for the lines of one job.
+    pub(super) fn by_chunk(self) -> Self {
+        Self { by_chunk: true, ..self }
     }
 
     pub(super) fn render(&mut self, event: &LogEvent, line: &Line, request_id: Option<&str>) -> Vec<String> {
@@ -41,7 +48,8 @@ impl Lines {
         }
         let Some((label, style, text)) = self.parts(line) else { return Vec::new() };
         let (day, time) = self.clock.at(event.timestamp_ms);
-        let id = short(request_id.unwrap_or_default());
+        let chunk = chunk(line).filter(|_| self.by_chunk);
+        let id = chunk.unwrap_or_else(|| short(request_id.unwrap_or_default()));
         let mut rows = text.lines();
         let first = rows.next().unwrap_or_default();
         let head = format!("{DIM}{time} {id:<8}{DIM:#} {style}{label:<5}{style:#} {first}");
@@ -58,10 +66,20 @@ impl Lines {
             Line::Platform(text) => Some(platform(text)),
             Line::Said(record) => {
                 let (label, style) = record.level.map_or(("", Style::new()), level);
-                Some((label, style, said(record, self.verbose)))
+                let told = |key: &str| self.by_chunk && TOLD_BY_CHUNK.contains(&key);
+                Some((label, style, said(record, self.verbose, &told)))
             }
         }
     }
+}
+
+/// What the place of the request's id, or the command itself, says already.
+const TOLD_BY_CHUNK: [&str; 2] = ["job", "chunk"];
+
+/// `#12` for a line of a job's twelfth chunk.
+fn chunk(line: &Line) -> Option<String> {
+    let Line::Said(record) = line else { return None };
+    record.fields.get("chunk").and_then(Value::as_u64).map(|chunk| format!("#{chunk}"))
 }
 
 fn level(level: Level) -> (&'static str, Style) {
@@ -100,7 +118,7 @@ fn platform(text: &str) -> (&'static str, Style, String) {
     }
 }
 
-fn said(record: &Record, verbose: bool) -> String {
+fn said(record: &Record, verbose: bool, told: &dyn Fn(&str) -> bool) -> String {
     if let Some(access) = record.access() {
         let style = status_style(access.status);
         let what = clean(&format!("{} {}", access.method, access.path));
@@ -117,7 +135,7 @@ fn said(record: &Record, verbose: bool) -> String {
     }
     let mut text = format!("{target}{}", clean(&record.message));
     let mut below = String::new();
-    for (key, value) in record.fields.iter().filter(|(key, _)| *key != "coldStart") {
+    for (key, value) in record.fields.iter().filter(|(key, _)| *key != "coldStart" && !told(key)) {
         let key = clean(key);
         // Writing to a `String` can't fail.
         match value {
@@ -193,7 +211,10 @@ mod tests {
     const ID: &str = "0a1b2c3d-0000-4000-8000-0123456789ab";
 
     fn rows(messages: &[&str]) -> Vec<String> {
-        let mut lines = Lines::new(TimeZone::UTC, false);
+        rows_of(Lines::new(TimeZone::UTC, false), messages)
+    }
+
+    fn rows_of(mut lines: Lines, messages: &[&str]) -> Vec<String> {
         lines.clock.day = Date::constant(1970, 1, 1);
         let render = |(at, message): (usize, &&str)| {
             let event = LogEvent {
@@ -233,6 +254,21 @@ mod tests {
                 "01:00:00.003 0a1b2c3d INFO  GET /cart 200 in 0.31 ms",
                 "01:00:00.005 0a1b2c3d done  2.31 ms, billed 5 ms, 18 of 512 MB, cold start 2.40 ms",
             ]
+        );
+    }
+
+    #[test]
+    fn the_lines_of_a_job_are_told_apart_by_their_chunks() {
+        let shown = rows_of(
+            Lines::new(TimeZone::UTC, false).by_chunk(),
+            &[
+                r#"{"level":"INFO","message":"summed","job":"0123","chunk":12,"rows":7}"#,
+                r#"{"level":"WARN","message":"throttled","job":"0123"}"#,
+            ],
+        );
+        assert_eq!(
+            shown,
+            ["01:00:00.000 #12      INFO  summed rows=7", "01:00:00.001 0a1b2c3d WARN  throttled"]
         );
     }
 

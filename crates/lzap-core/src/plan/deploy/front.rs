@@ -1,13 +1,13 @@
-//! What calls the function: the HTTP API and the keep-warm rule, and that they may.
+//! What calls the function: the HTTP API, the keep-warm rule and the schedules, and that they may.
 
 use std::collections::BTreeMap;
 
 use super::{Deploy, delete_rule};
 use crate::desired::Rule;
-use crate::names::{API_PRINCIPAL, EVENTS_PRINCIPAL, STATEMENT_API, STATEMENT_KEEP_WARM, TARGET};
+use crate::names::{API_PRINCIPAL, EVENTS_PRINCIPAL, STATEMENT_API, TARGET, rule_statement, statement_rule};
 use crate::observed::{Api, LiveRule, Permission, is_ours};
 use crate::plan::diff::{api_calls, missing_tags, rule_fields};
-use crate::step::{Action, ApiRef, Call, Caller, FieldChange, IntegrationRef, Resource, StepId};
+use crate::step::{Action, ApiRef, Call, Caller, FieldChange, IntegrationRef, Resource, StepId, VersionRef};
 
 impl Deploy<'_> {
     /// The API, its integration, its one route and its one stage.
@@ -65,7 +65,7 @@ impl Deploy<'_> {
         }
     }
 
-    pub(super) fn permissions(&mut self, api: &ApiRef, alias: Option<StepId>) {
+    pub(super) fn permissions(&mut self, api: &ApiRef, alias: Option<StepId>, callable: Option<StepId>) {
         let names = &self.stage.names;
         let source = match api {
             ApiRef::Known(id) => Some(names.api_source_arn(id)),
@@ -76,15 +76,17 @@ impl Deploy<'_> {
         let after: Vec<StepId> = alias.into_iter().chain(created).collect();
         let wanted = source.map(|source_arn| Permission { principal: API_PRINCIPAL.to_owned(), source_arn });
         self.permission(STATEMENT_API, wanted.as_ref(), Caller::Api(api.clone()), &after);
-        let after: Vec<StepId> = alias.into_iter().collect();
-        if self.stage.keep_warm.is_some() {
-            let source_arn = names.keep_warm_rule_arn();
+        let after: Vec<StepId> = callable.into_iter().chain(alias).collect();
+        for name in self.stage.rules.keys() {
+            let source_arn = names.rule_arn(name);
             let wanted = Permission { principal: EVENTS_PRINCIPAL.to_owned(), source_arn };
-            self.permission(STATEMENT_KEEP_WARM, Some(&wanted), Caller::KeepWarm, &after);
-        } else if self.observed.permissions.contains_key(STATEMENT_KEEP_WARM) {
-            let change =
-                self.builder.change(Resource::Permission, STATEMENT_KEEP_WARM.to_owned(), Action::Delete);
-            self.builder.step(change, Call::RemovePermission(STATEMENT_KEEP_WARM.to_owned()), after);
+            self.permission(&rule_statement(name), Some(&wanted), Caller::Rule(name.clone()), &after);
+        }
+        let is_stale =
+            |id: &&String| statement_rule(id).is_some_and(|name| !self.stage.rules.contains_key(name));
+        for stale in self.observed.permissions.keys().filter(is_stale) {
+            let change = self.builder.change(Resource::Permission, stale.clone(), Action::Delete);
+            self.builder.step(change, Call::RemovePermission(stale.clone()), after.iter().copied());
         }
     }
 
@@ -106,15 +108,29 @@ impl Deploy<'_> {
         }
     }
 
-    pub(super) fn rule(&mut self, alias: Option<StepId>) {
-        match (&self.stage.keep_warm, &self.observed.rule) {
-            (None, None) => {}
-            (None, Some(rule)) => delete_rule(&mut self.builder, self.stage.names.keep_warm_rule(), rule),
-            (Some(wanted), live) => self.wanted_rule(wanted, live.as_ref(), alias),
+    /// The rules. What a schedule asks for must be there before it is asked for: answers the step that looked, where only
+    /// schedules are new, and no version is published and probed anyway.
+    pub(super) fn rules(&mut self, alias: Option<StepId>) -> Option<StepId> {
+        let mut looked = None;
+        for (name, wanted) in &self.stage.rules {
+            let live = self.observed.rules.get(name);
+            looked = looked.or(self.wanted_rule((name, wanted), live, alias, looked));
         }
+        let unwanted = self.observed.rules.iter();
+        for (name, rule) in unwanted.filter(|(name, rule)| rule.ours && !self.stage.rules.contains_key(*name))
+        {
+            delete_rule(&mut self.builder, &self.stage.names, name, rule, alias);
+        }
+        looked
     }
 
-    fn wanted_rule(&mut self, wanted: &Rule, live: Option<&LiveRule>, alias: Option<StepId>) {
+    fn wanted_rule(
+        &mut self,
+        (name, wanted): (&String, &Rule),
+        live: Option<&LiveRule>,
+        alias: Option<StepId>,
+        looked: Option<StepId>,
+    ) -> Option<StepId> {
         let arn = self.stage.names.alias_arn();
         let rule_differs = live.is_none_or(|r| !r.enabled || r.schedule != wanted.schedule);
         let calls = |rule: &LiveRule| {
@@ -123,24 +139,44 @@ impl Deploy<'_> {
         let target_differs = !live.is_some_and(calls);
         let retags = live.is_some_and(|rule| self.retags(rule.ours));
         if !rule_differs && !target_differs && !retags {
-            return;
+            return None;
         }
-        let (action, mut fields) = rule_fields(live, &wanted.schedule, target_differs);
+        let (action, mut fields) = rule_fields(live, wanted, &arn);
         if retags {
             fields.push(FieldChange::of("tags", None, Some("this stage's".to_owned())));
         }
-        let name = self.stage.names.keep_warm_rule();
-        let change = self.builder.change_fields(Resource::Rule, name, action, fields);
+        let change = self.builder.change_fields(Resource::Rule, self.stage.names.rule(name), action, fields);
         if retags {
-            self.builder.step(change, Call::TagRule(self.stage.tags.clone()), []);
+            let tags = self.stage.tags.clone();
+            self.builder.step(change, Call::TagRule { rule: name.clone(), tags }, []);
         }
+        let asks = wanted.task.is_some() && target_differs;
+        let looked = looked.or_else(|| asks.then(|| self.look(change)).flatten());
+        let ready: Vec<StepId> = looked.into_iter().chain(alias).collect();
+        // Keep-warm's rule may be made before there is anything to call; a schedule's comes with its task.
+        let early: &[StepId] = if wanted.task.is_some() { &ready } else { &[] };
         let put = rule_differs.then(|| {
             let tags = if live.is_none() { self.stage.tags.clone() } else { BTreeMap::default() };
-            self.builder.step(change, Call::PutRule { schedule: wanted.schedule.clone(), tags }, [])
+            let call = Call::PutRule { rule: name.clone(), schedule: wanted.schedule.clone(), tags };
+            self.builder.step(change, call, early.iter().copied())
         });
         if target_differs {
-            let after: Vec<StepId> = put.into_iter().chain(alias).collect();
-            self.builder.step(change, Call::PutTarget { input: wanted.input.clone() }, after);
+            let after: Vec<StepId> = put.into_iter().chain(ready).collect();
+            let call = Call::PutTarget { rule: name.clone(), input: wanted.input.clone() };
+            self.builder.step(change, call, after);
         }
+        looked
+    }
+
+    /// Asks the live version for its tasks, unless the plan asks a new one.
+    fn look(&mut self, change: usize) -> Option<StepId> {
+        let probes = self.builder.plan.steps.iter().any(|step| matches!(step.call, Call::Probe { .. }));
+        let live = self.observed.alias.as_ref().filter(|_| !probes)?;
+        let call = Call::Probe {
+            version: VersionRef::Known(live.version.clone()),
+            tasks: self.stage.scheduled_tasks(),
+            health_path: None,
+        };
+        Some(self.builder.step(change, call, []))
     }
 }

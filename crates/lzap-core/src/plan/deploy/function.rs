@@ -7,7 +7,7 @@ use crate::history;
 use crate::names::{ALIAS, sha256_hex};
 use crate::observed::{Alias, Function, Object, Version};
 use crate::plan::PlanError;
-use crate::plan::diff::{ARCHITECTURE, config_changes, function_fields, is_current};
+use crate::plan::diff::{ARCHITECTURE, async_fields, config_changes, function_fields, is_current};
 use crate::step::{Action, Call, Direction, FieldChange, Resource, Share, StepId, VersionRef};
 
 impl Deploy<'_> {
@@ -28,7 +28,7 @@ impl Deploy<'_> {
             let call = Call::CreateFunction {
                 config: stage.function.clone(),
                 artifact: stage.artifact.clone(),
-                tags: stage.tags.clone(),
+                tags: stage.function_tags(None),
             };
             return vec![self.builder.step(change, call, after)];
         };
@@ -52,7 +52,10 @@ impl Deploy<'_> {
             last = vec![self.builder.step(change, call, last)];
         }
         if tags_differ {
-            self.builder.step(change, Call::TagFunction(stage.tags.clone()), []);
+            // The tag says that the bucket has its rules.
+            let expiry = self.expiry;
+            let tags = stage.function_tags(Some(&function.tags));
+            self.tagged = Some(self.builder.step(change, Call::TagFunction(tags), expiry));
         }
         last
     }
@@ -160,7 +163,11 @@ impl Deploy<'_> {
             code_sha256: self.stage.artifact.code_sha256.clone(),
         };
         let published = self.builder.step(change, publish, after);
-        let probe = Call::Probe { health_path: self.stage.health_path.clone() };
+        let probe = Call::Probe {
+            version: VersionRef::Published,
+            tasks: self.stage.scheduled_tasks(),
+            health_path: self.stage.health_path.clone(),
+        };
         self.builder.step(change, probe, [published])
     }
 
@@ -169,6 +176,26 @@ impl Deploy<'_> {
         match self.observed.versions.last() {
             Some(last) if is_current(last, self.stage) => last.number.clone(),
             _ => "a new one".to_owned(),
+        }
+    }
+
+    /// What becomes of the alias's events that nobody waits for. The tag comes first: by it the settings are found again.
+    pub(super) fn asynchronous(&mut self, alias: Option<StepId>) {
+        let (wanted, live) = (&self.stage.asynchronous, &self.observed.asynchronous);
+        let after: Vec<StepId> = alias.into_iter().chain(self.tagged).collect();
+        match (wanted, live) {
+            (None, None) => {}
+            (Some(wanted), live) if live.as_ref() == Some(wanted) => {}
+            (None, Some(_)) => {
+                let change = self.builder.change(Resource::Async, ALIAS.to_owned(), Action::Delete);
+                self.builder.step(change, Call::DeleteAsync, after);
+            }
+            (Some(wanted), live) => {
+                let fields = async_fields(live.as_ref(), wanted);
+                let action = if live.is_some() { Action::Update } else { Action::Create };
+                let change = self.builder.change_fields(Resource::Async, ALIAS.to_owned(), action, fields);
+                self.builder.step(change, Call::PutAsync(wanted.clone()), after);
+            }
         }
     }
 

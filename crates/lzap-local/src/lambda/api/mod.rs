@@ -1,11 +1,12 @@
 //! Lambda's REST-JSON API: a request becomes an operation of the machine, its answer JSON.
 //!
-//! [`handle`] routes by method and path, as the service model does; [`functions`], [`aliases`], [`permissions`] and
-//! [`extras`] hold one function per operation, [`invoke`] the one that runs code. [`render`] writes AWS's shapes,
+//! [`handle`] routes by method and path, as the service model does; [`functions`], [`aliases`], [`permissions`],
+//! [`event_invoke`] and [`extras`] hold one function per operation, [`invoke`] the one that runs code. [`render`] writes AWS's shapes,
 //! [`request`] reads them. What AWS has and this doesn't is answered with 501 and its name.
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_Operations.html>
 
 mod aliases;
+mod event_invoke;
 mod extras;
 mod functions;
 mod invoke;
@@ -84,6 +85,11 @@ async fn route(call: &Call<'_>, method: &Method, segments: &[&str]) -> Result<Re
             extras::reserve(call, method, name)
         }
         ("GET", ["2019-09-30", "functions", name, "concurrency"]) => extras::reserved(call, name),
+        ("PUT", ["2019-09-25", "functions", name, "event-invoke-config"]) => event_invoke::put(call, name),
+        ("GET", ["2019-09-25", "functions", name, "event-invoke-config"]) => event_invoke::get(call, name),
+        ("DELETE", ["2019-09-25", "functions", name, "event-invoke-config"]) => {
+            event_invoke::delete(call, name)
+        }
         (_, ["2015-03-31", "functions", name, rest @ ..]) => function(call, method, name, rest).await,
         _ => Err(unknown(method, segments)),
     }
@@ -130,6 +136,10 @@ fn unknown(method: &Method, segments: &[&str]) -> ApiError {
     ApiError::not_implemented(&format!("{topic}{method} /{}", segments.join("/")))
 }
 
+/// When to try again after a throttle: the least that the header can say.
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors>
+const RETRY_AFTER_SECS: &str = "1";
+
 /// An error as AWS sends it.
 fn refusal(error: &ApiError) -> Response<Bytes> {
     let mut body = match error.code {
@@ -142,6 +152,10 @@ fn refusal(error: &ApiError) -> Response<Bytes> {
     }
     let mut headers = HeaderMap::new();
     headers.insert("x-amzn-errortype", http::HeaderValue::from_static(error.code));
+    if error.status == 429 {
+        // SDKs tell it as `retryAfterSeconds`.
+        headers.insert("retry-after", http::HeaderValue::from_static(RETRY_AFTER_SECS));
+    }
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response(status, Some(&body), headers)
 }

@@ -74,6 +74,7 @@ impl State {
         let function = self.function_mut(reference)?;
         function.aliases.remove(name);
         function.policies.remove(name);
+        function.event_invoke.remove(name);
         self.revision += 1;
         Ok(())
     }

@@ -40,7 +40,7 @@ impl State {
     pub(crate) fn reserve(&mut self, reference: &FunctionRef, wanted: Option<u32>) -> Result<(), ApiError> {
         let function = self.function(reference)?;
         let others: u32 = self.reserved_in(function.region()) - function.reserved_concurrency.unwrap_or(0);
-        let limit = ACCOUNT_CONCURRENCY - UNRESERVED_MINIMUM;
+        let limit = self.concurrency.saturating_sub(UNRESERVED_MINIMUM);
         if wanted.is_some_and(|wanted| others.saturating_add(wanted) > limit) {
             return Err(ApiError::invalid(format!(
                 "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution \

@@ -280,6 +280,7 @@ fn blank(name: String, arn: String, latest: Version, tags: BTreeMap<String, Stri
         policies: BTreeMap::new(),
         tags,
         reserved_concurrency: None,
+        event_invoke: BTreeMap::new(),
     }
 }
 

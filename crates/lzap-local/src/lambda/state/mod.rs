@@ -6,6 +6,7 @@
 //! `super::api` turns requests into these calls.
 
 mod aliases;
+mod event_invoke;
 mod extras;
 mod lifecycle;
 mod model;
@@ -26,7 +27,7 @@ use super::hex::hex;
 pub(crate) use aliases::AliasChange;
 pub(crate) use extras::ACCOUNT_CONCURRENCY;
 pub(crate) use lifecycle::{CodeChange, NewFunction, Publish, SettingsChange};
-pub(crate) use model::{Alias, Code, Function, LATEST, Settings, Version};
+pub(crate) use model::{Alias, Code, EventInvoke, Function, LATEST, Settings, Version};
 pub(crate) use names::{FunctionRef, check_length};
 pub(crate) use policies::{NewStatement, document};
 pub(crate) use resolve::{EnvironmentKey, Resolved};
@@ -46,6 +47,8 @@ pub(crate) struct State {
     functions: BTreeMap<String, Function>,
     /// Grows with each change.
     revision: u64,
+    /// The account's limit of concurrent invocations; the process's setting, and not stored.
+    concurrency: u32,
 }
 
 /// The state as it is stored.
@@ -72,7 +75,13 @@ pub(crate) struct Described {
 impl State {
     /// An account without functions.
     pub(crate) fn new() -> Self {
-        Self { functions: BTreeMap::new(), revision: 0 }
+        Self { functions: BTreeMap::new(), revision: 0, concurrency: ACCOUNT_CONCURRENCY }
+    }
+
+    /// The same in an account with another limit of concurrent invocations.
+    #[must_use]
+    pub(crate) fn with_concurrency(self, concurrency: u32) -> Self {
+        Self { concurrency, ..self }
     }
 
     /// Reads what [`State::save`] wrote; every function is `Active` and settled again.
@@ -85,7 +94,7 @@ impl State {
             return Err(format!("its Lambda part has format {format:?}, this version reads {FORMAT}"));
         }
         let saved: Saved = serde_json::from_value(saved).map_err(|error| error.to_string())?;
-        let mut state = Self { functions: saved.functions, revision: saved.revision };
+        let mut state = Self { functions: saved.functions, revision: saved.revision, ..Self::new() };
         for function in state.functions.values_mut() {
             function.previous = None;
             for version in function.versions.values_mut().chain([&mut function.latest]) {

@@ -97,6 +97,19 @@ pub(crate) struct Function {
     pub(crate) policies: BTreeMap<String, Policy>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) reserved_concurrency: Option<u32>,
+    /// Settings for asynchronous invocations, by qualifier.
+    #[serde(default)]
+    pub(crate) event_invoke: BTreeMap<String, EventInvoke>,
+}
+
+/// What becomes of an asynchronous invocation; what isn't set is as always.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EventInvoke {
+    pub(crate) retries: Option<u32>,
+    pub(crate) max_age_secs: Option<u32>,
+    /// The function that is told of one that is given up.
+    pub(crate) on_failure: Option<String>,
+    pub(crate) modified_ms: i64,
 }
 
 impl Function {

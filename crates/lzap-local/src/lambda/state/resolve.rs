@@ -49,7 +49,7 @@ impl State {
             ));
         }
         let region = function.region().to_owned();
-        let limit = super::ACCOUNT_CONCURRENCY.saturating_sub(self.reserved_in(&region));
+        let limit = self.concurrency.saturating_sub(self.reserved_in(&region));
         Ok(Resolved {
             key: key(function, version),
             name: function.name.clone(),

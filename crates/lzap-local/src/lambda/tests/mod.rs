@@ -168,6 +168,7 @@ pub(super) async fn start_in(
     let lines = Lines::default();
     let rest = Arc::new(Rest { lines: Arc::clone(&lines) });
     let config = LambdaConfig {
+        concurrency: None,
         account: "000000000000".to_owned(),
         state_dir: folder.path().to_owned(),
         endpoint: "http://127.0.0.1:4510".to_owned(),

@@ -36,8 +36,9 @@ async fn a_warm_environment_is_used_again_and_frozen_between() {
     let cloud = Cloud::with_function(json!({})).await;
     let first = cloud.invoke("shop", &json!({ "do": "context" })).await.body;
     let pid = &first["pid"];
-    let status = fs_err::read_to_string(format!("/proc/{pid}/status")).expect("it still exists");
-    assert!(status.contains("State:\tT (stopped)"), "{status}");
+    let file = format!("/proc/{pid}/status");
+    let is_frozen = || fs_err::read_to_string(&file).is_ok_and(|it| it.contains("State:\tT (stopped)"));
+    assert!(eventually(is_frozen).await, "{:?}", fs_err::read_to_string(&file));
     let second = cloud.invoke("shop", &json!({ "do": "context" })).await;
     assert_eq!((&second.body["pid"], &second.body["served"]), (pid, &json!(2)));
     assert!(!second.log().contains("Init Duration"));

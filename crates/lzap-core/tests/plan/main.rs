@@ -1,20 +1,27 @@
 //! Properties of the planner, over generated stages and clouds; no AWS, no network, no clock.
 
+mod schedules;
+mod uses;
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
+use lzap_core::asynchronous::AsyncConfig;
 use lzap_core::config::KeepWarm;
 use lzap_core::desired::Ending;
 use lzap_core::desired::{self, Artifact, Desired, FunctionConfig, Rollback, Stage, Undeploy};
-use lzap_core::names::{Names, Place, RoleName, hex};
+use lzap_core::names::{KEEP_WARM, Names, Place, RoleName, hex};
 use lzap_core::observed::{Api, AutoDeploy, Canary, Observed};
 use lzap_core::plan::{PlanError, plan};
 use lzap_core::platform::Architecture;
 use lzap_core::role::{MadeRole, RoleSetting, Statement};
-use lzap_core::settings::{Overrides, resolve};
+use lzap_core::schedule::{Schedule, rate};
+use lzap_core::settings::{Overrides, Settings, resolve};
 use lzap_core::simulate::tags;
 use lzap_core::step::{Action, Call, Origin, Plan, Resource};
+use lzap_core::uses::Uses;
 use proptest::prelude::*;
+use serde_json::json;
 
 fn names() -> Names {
     Names {
@@ -29,7 +36,11 @@ fn names() -> Names {
     }
 }
 
-fn stage(code: u8, edit: impl FnOnce(&mut lzap_core::settings::Settings)) -> Stage {
+fn stage(code: u8, edit: impl FnOnce(&mut Settings)) -> Stage {
+    stage_using(code, Uses::default(), edit)
+}
+
+fn stage_using(code: u8, uses: Uses, edit: impl FnOnce(&mut Settings)) -> Stage {
     let config = lzap_core::config::parse("[stage.dev]\n").expect("a stage without settings is fine");
     let overrides = Overrides { package: "shop".to_owned(), ..Overrides::default() };
     let mut settings = resolve(&config, &overrides).expect("the defaults resolve");
@@ -42,7 +53,7 @@ fn stage(code: u8, edit: impl FnOnce(&mut lzap_core::settings::Settings)) -> Sta
         bytes: 1000,
     };
     let names = Names { role: settings.role.name(), ..names() };
-    desired::stage(&settings, names, artifact, format!("commit{code} | me | now"))
+    desired::stage(&settings, names, artifact, format!("commit{code} | me | now"), uses)
 }
 
 fn deployed(stage: &Stage, from: &Observed) -> Observed {
@@ -75,6 +86,15 @@ fn any_role() -> impl Strategy<Value = RoleSetting> {
     ]
 }
 
+fn hourly(name: &str, hours: u32, task: &str) -> Schedule {
+    Schedule {
+        name: name.to_owned(),
+        task: task.to_owned(),
+        expression: rate(&format!("{hours} hours")).expect("a rate"),
+        input: json!({"by": name}),
+    }
+}
+
 prop_compose! {
     fn any_stage()(
         code in 0..3_u8,
@@ -86,13 +106,19 @@ prop_compose! {
         team in proptest::option::of("[a-c]"),
         variable in proptest::option::of("[a-c]"),
         role in any_role(),
+        (tasks, map) in any::<(bool, bool)>(),
+        retries in proptest::option::of(0..3_u32),
+        schedules in proptest::collection::btree_map("[a-c]", (1..3_u32, "[xy]"), 0..3),
     ) -> Stage {
-        stage(code, |settings| {
+        stage_using(code, Uses { tasks, map }, |settings| {
             settings.memory_mb = memory_mb;
             settings.architecture = if arm { Architecture::Arm64 } else { Architecture::X86_64 };
             settings.keep_warm = warm;
             settings.log_retention_days = days;
             settings.keep_versions = keep;
+            settings.asynchronous =
+                retries.map(|retries| AsyncConfig { retries, max_age_secs: 60, on_failure: None });
+            settings.schedules = schedules.into_iter().map(|(name, (hours, task))| hourly(&name, hours, &task)).collect();
             settings.tags = team.map(|value| ("team".to_owned(), value)).into_iter().collect();
             settings.role = role;
             settings.environment = variable.map(|value| ("MODE".to_owned(), value)).into_iter().collect();
@@ -129,7 +155,8 @@ proptest! {
         prop_assert_eq!(whole.live().map(|v| (&v.config, &v.code_sha256)), resumed.live().map(|v| (&v.config, &v.code_sha256)));
         prop_assert_eq!(whole.apis.len(), resumed.apis.len());
         prop_assert_eq!(whole.permissions, resumed.permissions);
-        prop_assert_eq!(whole.rule, resumed.rule);
+        prop_assert_eq!(whole.rules, resumed.rules);
+        prop_assert_eq!(whole.asynchronous, resumed.asynchronous);
         prop_assert_eq!(whole.role, resumed.role);
     }
 
@@ -224,6 +251,10 @@ proptest! {
     }
 }
 
+fn calls(plan: &Plan) -> Vec<&Call> {
+    plan.steps.iter().map(|step| &step.call).collect()
+}
+
 #[test]
 fn a_first_deploy_creates_each_resource_once() {
     let plan =
@@ -315,7 +346,7 @@ fn drift_in_the_console_is_put_back() {
     let mut cloud = deployed(&wanted, &Observed::nothing(names()));
     cloud.function.as_mut().expect("a function").config =
         FunctionConfig { timeout_secs: 3, environment: BTreeMap::new(), ..wanted.function.clone() };
-    cloud.rule.as_mut().expect("a rule").enabled = false;
+    cloud.rules.get_mut(KEEP_WARM).expect("a rule").enabled = false;
     cloud.apis[0].default_stage = Some(AutoDeploy::Off);
     cloud.apis[0].integrations[0].uri = "arn:aws:lambda:eu-central-1:123456789012:function:other".to_owned();
     let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
@@ -346,7 +377,7 @@ fn what_carries_no_tags_is_refused_or_adopted() {
         ("function", |cloud| cloud.function.as_mut().expect("a function").tags.clear()),
         ("role", |cloud| cloud.role.as_mut().expect("a role").tags.clear()),
         ("log group", |cloud| cloud.log_group.as_mut().expect("a log group").ours = false),
-        ("rule", |cloud| cloud.rule.as_mut().expect("a rule").ours = false),
+        ("rule", |cloud| cloud.rules.get_mut(KEEP_WARM).expect("a rule").ours = false),
         ("HTTP API", |cloud| cloud.apis[0].tags.clear()),
     ];
     for (kind, untag) in untag {
@@ -364,7 +395,7 @@ fn what_carries_no_tags_is_refused_or_adopted() {
         assert!(again.is_empty(), "{kind}: {:#?}", again.changes);
         if let Ok(undeploy) = plan(&UNDEPLOY, &cloud) {
             let after = cloud.after(&undeploy, undeploy.steps.len());
-            let kept = [after.log_group.is_some(), after.rule.is_some(), !after.apis.is_empty()];
+            let kept = [after.log_group.is_some(), !after.rules.is_empty(), !after.apis.is_empty()];
             assert_eq!(kept.iter().filter(|kept| **kept).count(), 1, "{kind} is left alone");
         }
     }

@@ -1,0 +1,24 @@
+//! Jobs: what the bucket keeps about them. The runtime crate writes, the tool only reads.
+
+use lzap_core::names::Names;
+use lzap_wire::job::{self, JobRecord};
+
+use crate::clients::Clients;
+use crate::error::AwsError;
+use crate::s3;
+
+/// The record of the job with this id; `None` where there is none (any more). One `s3:GetObject`.
+///
+/// # Errors
+/// The read was refused, nobody answered, or what is there is no record.
+pub async fn read_job(clients: &Clients, names: &Names, id: &str) -> Result<Option<JobRecord>, AwsError> {
+    let Some(key) = job::key(&names.app, &names.stage, id) else {
+        return Ok(None);
+    };
+    let found = Box::pin(s3::get_object(clients, names, &key)).await;
+    let Some(bytes) = found.map_err(|error| clients.explain(error))? else {
+        return Ok(None);
+    };
+    let record = serde_json::from_slice(&bytes);
+    record.map(Some).map_err(|error| AwsError::broken("s3:GetObject", format!("no job's record: {error}")))
+}

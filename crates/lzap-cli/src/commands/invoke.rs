@@ -1,0 +1,165 @@
+//! `lzap invoke`: a task is called, an event is sent, a job is looked at; what came of it is on stdout.
+
+mod failure;
+mod request;
+
+use std::time::Duration;
+
+use lzap_aws::{Invocation, Invoked, Wait, invoke, read_job};
+use lzap_core::names::ALIAS;
+use lzap_wire::envelope::{Kind, Reply, event};
+use lzap_wire::job::{JobRecord, State};
+use lzap_wire::task::{Failure, FailureCode, TaskReply};
+use serde_json::{Value, json};
+
+use crate::cli::InvokeArgs;
+use crate::context::{Context, Target};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::ui::report;
+
+pub(crate) use failure::InvokeError;
+use request::{Request, What};
+
+/// How often a job is looked at while it is waited for.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+pub(crate) async fn run(context: &Context, args: &InvokeArgs) -> Result<Exit, CliError> {
+    let Request { stage, what } = Request::read(args)?;
+    let settings = context.load(stage.as_deref())?.settings(context, stage.as_deref())?;
+    let target = Target::connect(context, &settings).await?;
+    let call = Call { context, target: &target, args };
+    let document = match &what {
+        What::Job(id) => call.job(id).await?,
+        What::Task { task, payload } if args.spawn => call.queue(Some(task), payload).await?,
+        What::Task { task, payload } => call.task(task, payload).await?,
+        What::Event(payload) if args.spawn => call.queue(None, payload).await?,
+        What::Event(payload) => call.event(payload).await?,
+    };
+    context.printer.json(&report::with(report::place(&target.names), document));
+    Ok(Exit::Done)
+}
+
+/// A call to a stage.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    context: &'a Context,
+    target: &'a Target,
+    args: &'a InvokeArgs,
+}
+
+impl Call<'_> {
+    /// Calls a task, and answers its result.
+    async fn task(self, task: &str, payload: &str) -> Result<Value, CliError> {
+        let invoked = self.answered(payload).await?;
+        let reply = serde_json::from_slice(&invoked.payload).ok().as_ref().and_then(TaskReply::parse);
+        let reply = reply.ok_or_else(|| InvokeError::no_reply(task, &invoked))?;
+        match reply.outcome() {
+            Ok(result) => {
+                self.context.printer.data(format_args!("{result:#}\n"));
+                Ok(self.document(&invoked, json!({"task": task, "result": result})))
+            }
+            Err(failure) => {
+                let known = self.known_tasks(&failure).await;
+                Err(InvokeError::task(task, &failure, &known, invoked.log).into())
+            }
+        }
+    }
+
+    /// Sends an event, and answers the answer.
+    async fn event(self, payload: &str) -> Result<Value, CliError> {
+        let invoked = self.answered(payload).await?;
+        let text = String::from_utf8_lossy(&invoked.payload).into_owned();
+        self.context.printer.data(format_args!("{text}\n"));
+        let payload = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Ok(self.document(&invoked, json!({"payload": payload})))
+    }
+
+    /// Sends an event that nobody waits for.
+    async fn queue(self, task: Option<&str>, payload: &str) -> Result<Value, CliError> {
+        let invoked = self.invoke(payload, Wait::Queued).await?;
+        self.context.printer.data(format_args!("{}\n", invoked.request_id));
+        Ok(json!({"task": task, "request_id": invoked.request_id}))
+    }
+
+    /// The record of a job, once it is done if that is waited for. One that failed is an error, as its task's is.
+    async fn job(self, id: &str) -> Result<Value, CliError> {
+        let Target { clients, names } = self.target;
+        let record = loop {
+            let record = read_job(clients, names, id).await?;
+            let record = record.ok_or_else(|| InvokeError::no_job(id))?;
+            if !self.args.wait || record.state.is_final() {
+                break record;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        };
+        if record.state == State::Failed {
+            return Err(InvokeError::job(&record).into());
+        }
+        self.context.printer.status("Job", format_args!("{id} of task `{}`: {}", record.task, told(&record)));
+        match (&record.state, &record.result) {
+            (State::Done, result) => {
+                let result = result.clone().unwrap_or(Value::Null);
+                self.context.printer.data(format_args!("{result:#}\n"));
+            }
+            (state, _) => self.context.printer.data(format_args!("{}\n", state.as_str())),
+        }
+        Ok(json!({
+            "job": record.job,
+            "task": record.task,
+            "state": record.state.as_str(),
+            "attempt": record.attempt,
+            "queued_ms": record.queued_ms,
+            "started_ms": record.started_ms,
+            "ended_ms": record.ended_ms,
+            "result": record.result,
+        }))
+    }
+
+    /// The answer of a function that didn't fail; the end of its log is shown where that was asked for.
+    async fn answered(self, payload: &str) -> Result<Invoked, CliError> {
+        let invoked = self.invoke(payload, Wait::Answer).await?;
+        if let Some(reason) = &invoked.function_error {
+            return Err(InvokeError::function(reason, invoked.log).into());
+        }
+        if self.args.logs {
+            self.context.printer.talk(&format!("{}\n", invoked.log.join("\n")));
+        }
+        Ok(invoked)
+    }
+
+    async fn invoke(self, payload: &str, wait: Wait) -> Result<Invoked, CliError> {
+        let Target { clients, names } = self.target;
+        let version = self.args.version.as_deref();
+        let invocation = Invocation { qualifier: version.unwrap_or(ALIAS), payload, wait };
+        match (invoke(clients, names, invocation).await?, version) {
+            (Some(invoked), _) => Ok(invoked),
+            (None, None) => Err(CliError::not_deployed(names)),
+            (None, Some(version)) => Err(InvokeError::no_version(version, &names.stage).into()),
+        }
+    }
+
+    /// The tasks that there are, for one who asked for one that isn't.
+    async fn known_tasks(self, failure: &Failure) -> Vec<String> {
+        if failure.code != FailureCode::UnknownTask {
+            return Vec::new();
+        }
+        let probed = self.invoke(&event(Kind::Probe).to_string(), Wait::Answer).await.ok();
+        let reply = probed.and_then(|it| serde_json::from_slice(&it.payload).ok());
+        reply.as_ref().and_then(Reply::parse).map(|reply| reply.tasks).unwrap_or_default()
+    }
+
+    fn document(self, invoked: &Invoked, fields: Value) -> Value {
+        let common = json!({"version": invoked.version, "request_id": invoked.request_id});
+        let log = if self.args.logs { json!({"log": invoked.log}) } else { json!({}) };
+        report::with(report::with(fields, common), log)
+    }
+}
+
+/// `done in 1.2 s, at the second attempt`.
+fn told(record: &JobRecord) -> String {
+    let took = record.started_ms.zip(record.ended_ms).map(|(began, ended)| ended.saturating_sub(began));
+    let took = took.map(|ms| format!(" in {ms} ms")).unwrap_or_default();
+    let attempt = if record.attempt > 1 { format!(", attempt {}", record.attempt) } else { String::new() };
+    format!("{}{took}{attempt}", record.state.as_str())
+}

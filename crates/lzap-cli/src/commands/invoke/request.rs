@@ -1,0 +1,172 @@
+//! From the arguments to what is asked for; everything wrong with it is told before anything is called.
+
+use std::io::Read;
+
+use lzap_core::settings::LOCAL;
+use lzap_wire::limits::{ASYNC_PAYLOAD_BYTES, SYNC_PAYLOAD_BYTES};
+use lzap_wire::task::{Mode, TaskEvent, TaskHead};
+use serde_json::Value;
+
+use crate::cli::InvokeArgs;
+use crate::commands::tail::job_id;
+use crate::error::CliError;
+
+/// What is asked for, and of which stage.
+pub(super) struct Request {
+    pub(super) stage: Option<String>,
+    pub(super) what: What,
+}
+
+/// What is asked for.
+#[derive(Debug)]
+pub(super) enum What {
+    /// A task is called: its name, and its event as JSON text.
+    Task { task: String, payload: String },
+    /// An event is sent as it is.
+    Event(String),
+    /// A job is looked at.
+    Job(String),
+}
+
+impl Request {
+    /// # Errors
+    /// No task is named, the data is no JSON, a file can't be read, the event is too large, an id isn't one.
+    pub(super) fn read(args: &InvokeArgs) -> Result<Self, CliError> {
+        if let Some(id) = &args.job {
+            return Ok(Self { stage: alone(args)?, what: What::Job(job_id(id)?) });
+        }
+        if let Some(raw) = &args.raw {
+            let event = text("--raw", raw)?;
+            json("--raw", &event)?;
+            fits(&event, args.spawn)?;
+            return Ok(Self { stage: alone(args)?, what: What::Event(event) });
+        }
+        let (stage, task) = match (&args.first, &args.second) {
+            (Some(stage), None) if stage == LOCAL => {
+                return Err(usage("`local` is a stage", "name the task as well: `lzap invoke local TASK`"));
+            }
+            (Some(task), None) => (None, task.clone()),
+            (stage, Some(task)) => (stage.clone(), task.clone()),
+            (None, None) => {
+                return Err(usage(
+                    "no task is named",
+                    "type `lzap invoke [STAGE] TASK`, or `--raw`, or `--job`",
+                ));
+            }
+        };
+        let data = match &args.data {
+            Some(data) => json("--data", &text("--data", data)?)?,
+            None => Value::Null,
+        };
+        let mode = if args.spawn { Mode::Spawn } else { Mode::Call };
+        let event = TaskEvent::new(TaskHead::new(task.as_str()).mode(mode), data);
+        let payload = serde_json::to_string(&event)
+            .map_err(|error| usage("the data can't be sent", &error.to_string()))?;
+        fits(&payload, args.spawn)?;
+        Ok(Self { stage, what: What::Task { task, payload } })
+    }
+}
+
+/// The stage, where there is no task to name.
+fn alone(args: &InvokeArgs) -> Result<Option<String>, CliError> {
+    match &args.second {
+        None => Ok(args.first.clone()),
+        Some(more) => Err(usage(
+            &format!("`{more}` is one name too many"),
+            "with `--raw` or `--job` name the stage only",
+        )),
+    }
+}
+
+/// The argument itself, a file's text for `@FILE`, or stdin's for `-`.
+fn text(option: &str, argument: &str) -> Result<String, CliError> {
+    let failed = |what: String| move |source| CliError::Io { what, source };
+    if argument == "-" {
+        let mut text = String::new();
+        let read = std::io::stdin().read_to_string(&mut text);
+        return read.map(|_| text).map_err(failed(format!("could not read stdin for `{option}`")));
+    }
+    match argument.strip_prefix('@') {
+        Some(path) => fs_err::read_to_string(path).map_err(failed(format!("could not read `{option}`"))),
+        None => Ok(argument.to_owned()),
+    }
+}
+
+fn json(option: &str, text: &str) -> Result<Value, CliError> {
+    serde_json::from_str(text).map_err(|error| {
+        usage(
+            &format!("`{option}` is not JSON: {error}"),
+            "write `'{\"days\": 30}'`; a text needs its own quotes: `'\"text\"'`; a file is `@FILE`, stdin is `-`",
+        )
+    })
+}
+
+fn fits(payload: &str, queued: bool) -> Result<(), CliError> {
+    let (limit, what) =
+        if queued { (ASYNC_PAYLOAD_BYTES, "event that is queued") } else { (SYNC_PAYLOAD_BYTES, "event") };
+    if payload.len() as u64 <= limit {
+        return Ok(());
+    }
+    Err(usage(
+        &format!("the event has {} bytes", payload.len()),
+        &format!("AWS allows {limit} for an {what}: put the data into a bucket, and send where it is"),
+    ))
+}
+
+fn usage(problem: &str, help: &str) -> CliError {
+    CliError::Usage { problem: problem.to_owned(), help: help.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(names: &[&str]) -> InvokeArgs {
+        InvokeArgs {
+            first: names.first().map(|&name| name.to_owned()),
+            second: names.get(1).map(|&name| name.to_owned()),
+            data: None,
+            raw: None,
+            job: None,
+            wait: false,
+            spawn: false,
+            logs: false,
+            version: None,
+        }
+    }
+
+    #[test]
+    fn one_name_is_the_task_and_two_are_stage_and_task() {
+        let read = |names: &[&str]| match Request::read(&args(names)) {
+            Ok(Request { stage, what: What::Task { task, .. } }) => Some((stage, task)),
+            _ => None,
+        };
+        assert_eq!(read(&["cleanup"]), Some((None, "cleanup".to_owned())));
+        assert_eq!(read(&["dev", "cleanup"]), Some((Some("dev".to_owned()), "cleanup".to_owned())));
+        assert_eq!(read(&[]), None);
+        assert_eq!(read(&["local"]), None, "every project has this stage, so it is meant");
+        let raw = InvokeArgs { raw: Some("{}".to_owned()), ..args(&["dev"]) };
+        assert!(
+            matches!(Request::read(&raw), Ok(Request { stage: Some(stage), what: What::Event(_) }) if stage == "dev")
+        );
+        let many = InvokeArgs { raw: Some("{}".to_owned()), ..args(&["dev", "cleanup"]) };
+        assert!(Request::read(&many).is_err());
+    }
+
+    #[test]
+    fn what_can_not_be_sent_is_told_before_anything_is_called() {
+        let large = |bytes: usize| Some(format!("\"{}\"", "x".repeat(bytes)));
+        for (wrong, part) in [
+            (InvokeArgs { data: Some("{days: 1}".to_owned()), ..args(&["a"]) }, "`--data` is not JSON"),
+            (InvokeArgs { data: Some("@/nowhere".to_owned()), ..args(&["a"]) }, "could not read `--data`"),
+            (InvokeArgs { data: large(6 << 20), ..args(&["a"]) }, "the event has 6291"),
+            (InvokeArgs { data: large(1 << 20), spawn: true, ..args(&["a"]) }, "the event has 1048"),
+            (InvokeArgs { job: Some("../lock".to_owned()), ..args(&[]) }, "is not the id of a job"),
+        ] {
+            let error = Request::read(&wrong).err().expect(part).to_string();
+            assert!(error.contains(part), "{error}");
+        }
+        let fine = InvokeArgs { data: large(1 << 20), ..args(&["a"]) };
+        assert!(Request::read(&fine).is_ok(), "a call takes six times as much");
+    }
+}

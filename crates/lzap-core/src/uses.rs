@@ -1,0 +1,103 @@
+//! Which parts of the runtime crate an app uses that need something in the cloud: more permissions, the bucket.
+//!
+//! Told by the features of the `lzap` dependency, as cargo resolved them. What the last deploy found stands in a tag of
+//! the function, so that `lzap status` needs no build, and that what is no longer used is taken back.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::names::{Names, TAG_USES};
+
+/// What an app uses of the runtime crate, beside HTTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uses {
+    /// Tasks, and jobs whose state and result are kept.
+    pub tasks: bool,
+    /// `map`, whose payloads may be too large for an invocation.
+    pub map: bool,
+}
+
+const TASKS: &str = "tasks";
+const MAP: &str = "map";
+/// The tag's value on a function that used something once, and no longer does.
+const NOTHING: &str = "none";
+
+impl Uses {
+    /// What these features of the `lzap` dependency stand for.
+    pub fn of_features<'a>(features: impl IntoIterator<Item = &'a str>) -> Self {
+        features.into_iter().fold(Self::default(), |uses, feature| Self {
+            tasks: uses.tasks || feature == TASKS,
+            map: uses.map || feature == MAP,
+        })
+    }
+
+    /// What the last deploy found, by the function's tags.
+    pub fn of_tags(tags: &BTreeMap<String, String>) -> Self {
+        Self::of_features(tags.get(TAG_USES).into_iter().flat_map(|value| value.split(' ')))
+    }
+
+    /// Whether there is anything.
+    pub fn any(self) -> bool {
+        self.tasks || self.map
+    }
+
+    /// The tag's value, for a function with these `tags`; none for one that never used anything.
+    pub(crate) fn tag(self, live: Option<&BTreeMap<String, String>>) -> Option<String> {
+        let words: Vec<&str> =
+            [(self.tasks, TASKS), (self.map, MAP)].into_iter().filter(|(on, _)| *on).map(|it| it.1).collect();
+        match words.as_slice() {
+            [] => live.filter(|tags| tags.contains_key(TAG_USES)).map(|_| NOTHING.to_owned()),
+            words => Some(words.join(" ")),
+        }
+    }
+
+    /// What the function may do beside writing its log: invoke its own versions, keep job records, spill payloads.
+    ///
+    /// A version invokes itself, so that caller and callee are of one build: never the unqualified function.
+    /// AWS: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html>,
+    /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>
+    pub(crate) fn statements(self, names: &Names) -> Vec<Value> {
+        let allow = |actions: &[&str], resource: String| json!({ "Effect": "Allow", "Action": actions, "Resource": resource });
+        let mut statements = Vec::new();
+        if self.any() {
+            let own = format!("{}:*", names.function_arn());
+            statements.push(allow(&["lambda:InvokeFunction"], own));
+        }
+        if self.tasks {
+            let actions = ["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"];
+            let prefix = lzap_wire::job::prefix(&names.app, &names.stage);
+            statements.push(allow(&actions, names.objects_arn(&prefix)));
+        }
+        if self.map {
+            let actions = ["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"];
+            let prefix = lzap_wire::job::spill_prefix(&names.app, &names.stage);
+            statements.push(allow(&actions, names.objects_arn(&prefix)));
+        }
+        statements
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_tells_what_the_features_told() {
+        for (features, tag) in [
+            (vec!["http"], None),
+            (vec!["tasks", "http"], Some("tasks")),
+            (vec!["map"], Some("map")),
+            (vec!["map", "tasks"], Some("tasks map")),
+        ] {
+            let uses = Uses::of_features(features);
+            assert_eq!(uses.tag(None).as_deref(), tag);
+            let tags: BTreeMap<_, _> =
+                tag.map(|tag| (TAG_USES.to_owned(), tag.to_owned())).into_iter().collect();
+            assert_eq!(Uses::of_tags(&tags), uses);
+            let after = Uses::default().tag(Some(&tags));
+            assert_eq!(after.as_deref(), tag.map(|_| "none"), "what was used once is taken back");
+        }
+        assert!(!Uses::of_tags(&BTreeMap::from([(TAG_USES.to_owned(), "none".to_owned())])).any());
+    }
+}

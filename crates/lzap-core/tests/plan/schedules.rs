@@ -1,0 +1,95 @@
+//! Schedules: only what changed is touched, nothing foreign ever, and no task is asked for before it was seen.
+
+use std::collections::BTreeMap;
+
+use lzap_core::desired::{Desired, Undeploy};
+use lzap_core::names::KEEP_WARM;
+use lzap_core::observed::{LiveRule, Observed};
+use lzap_core::plan::{PlanError, plan};
+use lzap_core::schedule::Schedule;
+use lzap_core::step::{Call, Plan, VersionRef};
+
+use crate::{calls, deployed, hourly, names, stage};
+
+/// What is called when a plan goes from one set of schedules to another, the code staying as it is.
+fn rescheduled(before: &[Schedule], after: &[Schedule]) -> Plan {
+    let with = |schedules: &[Schedule]| stage(1, |settings| settings.schedules = schedules.to_vec());
+    let cloud = deployed(&with(before), &Observed::nothing(names()));
+    plan(&Desired::Stage(Box::new(with(after))), &cloud).expect("a plan")
+}
+
+#[test]
+fn only_the_schedules_that_changed_are_touched() {
+    let (a, b) = (hourly("a", 1, "x"), hourly("b", 1, "y"));
+    let slower = rescheduled(&[a.clone(), b.clone()], &[a.clone(), hourly("b", 2, "y")]);
+    assert!(
+        matches!(calls(&slower).as_slice(), [Call::PutRule { rule, schedule, .. }] if rule == "b" && schedule == "rate(2 hours)"),
+        "{slower:#?}"
+    );
+    assert!(!slower.is_destructive());
+    let fewer = rescheduled(&[a.clone(), b.clone()], std::slice::from_ref(&a));
+    let statement = "lzap-schedule-b".to_owned();
+    assert!(
+        matches!(calls(&fewer).as_slice(), [Call::RemoveTargets { rule, .. }, Call::DeleteRule(gone), Call::RemovePermission(id)]
+            if rule == "b" && gone == "b" && *id == statement),
+        "{fewer:#?}"
+    );
+    assert!(fewer.is_destructive());
+    assert!(rescheduled(&[a.clone(), b.clone()], &[b, a]).is_empty(), "their order means nothing");
+}
+
+/// Without a new version nobody would ask the live one whether it has the task.
+#[test]
+fn a_schedule_comes_after_its_task_was_seen() {
+    let new = rescheduled(&[], &[hourly("a", 1, "x")]);
+    let asked = calls(&new);
+    let [Call::Probe { version: VersionRef::Known(version), tasks, .. }, rest @ ..] = asked.as_slice() else {
+        panic!("the live version is asked first: {new:#?}")
+    };
+    assert_eq!((version.as_str(), tasks.iter().map(String::as_str).collect::<Vec<_>>()), ("1", vec!["x"]));
+    assert_eq!(rest.len(), 3, "rule, target and permission");
+    let waits = |step: &lzap_core::step::Step| step.after.contains(&0) || step.after.contains(&1);
+    assert!(new.steps.iter().skip(1).all(waits), "{new:#?}");
+    let first = stage(1, |settings| settings.schedules = vec![hourly("a", 1, "x"), hourly("b", 1, "y")]);
+    let first = plan(&Desired::Stage(Box::new(first)), &Observed::nothing(names())).expect("a plan");
+    let probes: Vec<_> =
+        calls(&first).into_iter().filter(|call| matches!(call, Call::Probe { .. })).collect();
+    assert!(
+        matches!(probes.as_slice(), [Call::Probe { version: VersionRef::Published, tasks, .. }] if tasks.len() == 2),
+        "{probes:#?}"
+    );
+    let early = first.early();
+    let schedules = |call: &&Call| matches!(call, Call::PutRule { rule, .. } if rule != KEEP_WARM);
+    assert_eq!(calls(&early).into_iter().filter(schedules).count(), 0, "{early:#?}");
+}
+
+/// A rule whose name begins with the stage's may be another stage's, or a person's.
+#[test]
+fn foreign_rules_are_never_touched() {
+    let scheduled = stage(1, |settings| settings.schedules = vec![hourly("a", 1, "x")]);
+    let mut cloud = deployed(&scheduled, &Observed::nothing(names()));
+    let theirs = LiveRule { ours: false, ..cloud.rules["a"].clone() };
+    cloud.rules.insert("2-keep-warm".to_owned(), theirs.clone());
+    assert!(plan(&Desired::Stage(Box::new(scheduled)), &cloud).expect("a plan").is_empty());
+    for adopt in [false, true] {
+        let undeploy = Desired::Nothing(Undeploy { keep_logs: false, adopt });
+        let gone = plan(&undeploy, &cloud).expect("a plan");
+        let after = cloud.after(&gone, gone.steps.len());
+        assert_eq!(after.rules, BTreeMap::from([("2-keep-warm".to_owned(), theirs.clone())]));
+    }
+    let wanted = stage(1, |settings| settings.schedules = vec![hourly("2-keep-warm", 1, "x")]);
+    let refused = plan(&Desired::Stage(Box::new(wanted)), &cloud);
+    assert!(matches!(refused, Err(PlanError::NotOurs { resource: "rule", .. })), "{refused:?}");
+}
+
+#[test]
+fn a_schedule_that_was_changed_by_hand_is_put_back() {
+    let wanted = stage(1, |settings| settings.schedules = vec![hourly("a", 1, "x")]);
+    let mut cloud = deployed(&wanted, &Observed::nothing(names()));
+    let rule = cloud.rules.get_mut("a").expect("a rule");
+    rule.enabled = false;
+    rule.targets[0].input = "{}".to_owned();
+    let back = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
+    let fields: Vec<&str> = back.changes[0].fields.iter().map(|field| field.field.as_str()).collect();
+    assert_eq!((back.changes.len(), fields), (1, vec!["state", "input"]));
+}

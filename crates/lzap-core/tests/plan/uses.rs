@@ -1,0 +1,49 @@
+//! What an app uses beside HTTP: more permissions, the bucket, its rules.
+
+use lzap_core::desired::{Desired, Stage};
+use lzap_core::observed::{BucketSetting, Observed};
+use lzap_core::plan::plan;
+use lzap_core::step::Call;
+use lzap_core::uses::Uses;
+
+use crate::{deployed, names, stage, stage_using};
+
+const TASKS: Uses = Uses { tasks: true, map: false };
+
+#[test]
+fn an_app_that_uses_tasks_may_do_more_and_knows_the_bucket() {
+    let cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
+    let wanted = stage_using(2, TASKS, |_| ());
+    let policy = wanted.role.as_ref().expect("a role").policy.to_string();
+    for part in [
+        r#"["lambda:InvokeFunction"],"Resource":"arn:aws:lambda:eu-central-1:123456789012:function:shop-dev:*""#,
+        r#""s3:PutObjectTagging"],"Resource":"arn:aws:s3:::lzap-123456789012-eu-central-1/shop/dev/jobs/*""#,
+    ] {
+        assert!(policy.contains(part), "no {part} in {policy}");
+    }
+    assert!(!policy.contains("spill"), "{policy}");
+    assert_eq!(wanted.function.environment["LZAP_BUCKET"], "lzap-123456789012-eu-central-1");
+    let after = deployed(&wanted, &cloud);
+    assert_eq!(Uses::of_tags(&after.function.as_ref().expect("a function").tags), TASKS);
+    // And back: what isn't used any more is taken away.
+    let back = deployed(&stage(3, |_| ()), &after);
+    let function = back.function.as_ref().expect("a function");
+    assert!(!Uses::of_tags(&function.tags).any() && !function.config.environment.contains_key("LZAP_BUCKET"));
+    assert_eq!(back.role.and_then(|role| role.policy), cloud.role.and_then(|role| role.policy));
+}
+
+/// Only an app that needs them gets the rules of a bucket that has others; whoever made those, they stay.
+#[test]
+fn payloads_and_records_expire_where_an_app_keeps_them() {
+    let mut cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
+    cloud.bucket.as_mut().expect("a bucket").missing = [BucketSetting::Expiry].into();
+    let calls = |stage: Stage| -> Vec<Call> {
+        let plan = plan(&Desired::Stage(Box::new(stage)), &cloud).expect("a plan");
+        plan.steps.into_iter().map(|step| step.call).collect()
+    };
+    assert_eq!(calls(stage(1, |_| ())), []);
+    let tasks = calls(stage_using(1, TASKS, |_| ()));
+    let expiry = tasks.iter().position(|call| *call == Call::AddBucketExpiry).expect("the rules are added");
+    let tag = tasks.iter().position(|call| matches!(call, Call::TagFunction(_))).expect("a tag");
+    assert!(expiry < tag && !tasks.contains(&Call::PutBucketLifecycle), "{tasks:#?}");
+}

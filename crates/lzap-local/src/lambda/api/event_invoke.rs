@@ -1,0 +1,76 @@
+//! Settings for asynchronous invocations.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Reply;
+use super::request::Call;
+use crate::lambda::error::ApiError;
+use crate::lambda::state::{EventInvoke, FunctionRef};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Body {
+    maximum_retry_attempts: Option<u32>,
+    maximum_event_age_in_seconds: Option<u32>,
+    destination_config: Value,
+}
+
+/// `PutFunctionEventInvokeConfig`
+pub(super) fn put(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
+    let reference = call.reference(name)?;
+    let body: Body = call.json()?;
+    let wanted = EventInvoke {
+        retries: body.maximum_retry_attempts,
+        max_age_secs: body.maximum_event_age_in_seconds,
+        on_failure: destination(&body.destination_config)?,
+        modified_ms: call.inner.now_ms(),
+    };
+    call.inner.state().put_event_invoke(&reference, wanted.clone())?;
+    Ok(Reply::ok(render(&reference, &wanted)))
+}
+
+/// `GetFunctionEventInvokeConfig`
+pub(super) fn get(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
+    let reference = call.reference(name)?;
+    let state = call.inner.state();
+    Ok(Reply::ok(render(&reference, state.get_event_invoke(&reference)?)))
+}
+
+/// `DeleteFunctionEventInvokeConfig`
+pub(super) fn delete(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
+    call.inner.state().delete_event_invoke(&call.reference(name)?)?;
+    Ok(Reply::empty())
+}
+
+/// A function that is told of failures; what else AWS takes, this cloud doesn't have.
+fn destination(config: &Value) -> Result<Option<String>, ApiError> {
+    let arn = |way: &str| config.pointer(&format!("/{way}/Destination")).and_then(Value::as_str);
+    let refuse = |what: &str| Err(ApiError::invalid(format!("the embedded cloud does not implement {what}")));
+    if arn("OnSuccess").is_some_and(|arn| !arn.is_empty()) {
+        return refuse("DestinationConfig.OnSuccess");
+    }
+    match arn("OnFailure").filter(|arn| !arn.is_empty()) {
+        Some(arn) if arn.split(':').nth(2) != Some("lambda") => {
+            refuse("destinations of failures other than Lambda functions")
+        }
+        found => Ok(found.map(str::to_owned)),
+    }
+}
+
+fn render(reference: &FunctionRef, config: &EventInvoke) -> Value {
+    let failure = config.on_failure.as_ref().map_or_else(|| json!({}), |arn| json!({ "Destination": arn }));
+    let qualifier = reference.qualifier.as_deref().unwrap_or("$LATEST");
+    let mut body = json!({
+        "LastModified": config.modified_ms / 1000,
+        "FunctionArn": format!("{}:{qualifier}", reference.arn),
+        "DestinationConfig": { "OnSuccess": {}, "OnFailure": failure },
+    });
+    if let Some(retries) = config.retries {
+        body["MaximumRetryAttempts"] = json!(retries);
+    }
+    if let Some(age) = config.max_age_secs {
+        body["MaximumEventAgeInSeconds"] = json!(age);
+    }
+    body
+}
