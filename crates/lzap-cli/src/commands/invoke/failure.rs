@@ -107,9 +107,9 @@ fn help(task: &str, code: FailureCode, known: &[String]) -> String {
         FailureCode::BadInput => "the data isn't what the task takes: write another `--data`".to_owned(),
         FailureCode::WrongBuild => "the sender was of another build: send it again".to_owned(),
         FailureCode::TooDeep => "too many tasks wait for one another: let one `spawn` the next".to_owned(),
-        FailureCode::Failed | FailureCode::Panicked | FailureCode::Other => {
-            "the task's own code decided so; the log has more: `lzap tail --since 5m`".to_owned()
-        }
+        FailureCode::TimedOut => "raise `timeout_secs`, or make it a job: `--spawn`".to_owned(),
+        FailureCode::TooLarge => "pass the key of an S3 object instead of the data itself".to_owned(),
+        _ => "the task's own code decided so; the log has more: `lzap tail --since 5m`".to_owned(),
     }
 }
 
