@@ -189,11 +189,12 @@ pub(super) fn delete_rule(
     names: &Names,
     name: &str,
     rule: &LiveRule,
-    after: Option<StepId>,
+    after: &[StepId],
 ) {
     let change = builder.change(Resource::Rule, names.rule(name), Action::Delete);
     let ids: Vec<String> = rule.targets.iter().map(|target| target.id.clone()).collect();
     let remove = Call::RemoveTargets { rule: name.to_owned(), ids };
-    let removed = (!rule.targets.is_empty()).then(|| builder.step(change, remove, after));
-    builder.step(change, Call::DeleteRule(name.to_owned()), removed.or(after));
+    let removed = (!rule.targets.is_empty()).then(|| builder.step(change, remove, after.iter().copied()));
+    let after = removed.map_or_else(|| after.to_vec(), |removed| vec![removed]);
+    builder.step(change, Call::DeleteRule(name.to_owned()), after);
 }

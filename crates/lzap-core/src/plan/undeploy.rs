@@ -13,7 +13,7 @@ pub(super) fn plan(undeploy: Undeploy, observed: &Observed) -> Plan {
     for (name, rule) in &observed.rules {
         // Others' rules may begin with the stage's name: only the one name is nobody else's.
         if rule.ours || (undeploy.adopt && name == KEEP_WARM) {
-            delete_rule(&mut builder, names, name, rule, None);
+            delete_rule(&mut builder, names, name, rule, &[]);
         }
     }
     for api in observed.apis.iter().filter(|api| is_ours(&api.tags, names) || undeploy.adopt) {

@@ -50,6 +50,11 @@ fn a_schedule_comes_after_its_task_was_seen() {
     assert_eq!(rest.len(), 3, "rule, target and permission");
     let waits = |step: &lzap_core::step::Step| step.after.contains(&0) || step.after.contains(&1);
     assert!(new.steps.iter().skip(1).all(waits), "{new:#?}");
+    // One instead of another: the old one is there until the new one's task was seen.
+    let other = rescheduled(&[hourly("a", 1, "x")], &[hourly("b", 1, "y")]);
+    let looked = other.steps.iter().position(|step| matches!(step.call, Call::Probe { .. }));
+    let removed = other.steps.iter().find(|step| matches!(step.call, Call::RemoveTargets { .. }));
+    assert_eq!(removed.map(|step| step.after.clone()), looked.map(|step| vec![step]), "{other:#?}");
     let first = stage(1, |settings| settings.schedules = vec![hourly("a", 1, "x"), hourly("b", 1, "y")]);
     let first = plan(&Desired::Stage(Box::new(first)), &Observed::nothing(names())).expect("a plan");
     let probes: Vec<_> =

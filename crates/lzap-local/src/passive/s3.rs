@@ -18,7 +18,7 @@ use super::blobs::Blobs;
 use super::forward;
 use super::s3_request::{
     Target, bodiless, has, home, insert, is_bucket_name, is_create_bucket, location, name_keys, prepare,
-    query_is_plain,
+    query_is_plain, tagging_body,
 };
 use crate::answer::{self, Answer};
 use crate::error::LocalError;
@@ -102,7 +102,14 @@ impl S3 {
         }
         let method = request.method().clone();
         let query = request.uri().query().unwrap_or_default().to_owned();
+        let tagging =
+            request.headers().get("x-amz-tagging").and_then(|tags| tagging_body(tags.to_str().ok()?));
+        let path = request.uri().path().to_owned();
         let answer = name_keys(&method, &query, target, forward(&self.service, HOST, request).await);
+        let is_put = method == Method::PUT && !target.key.is_empty() && query_is_plain(&query);
+        if let Some(body) = tagging.filter(|_| is_put && answer.status().is_success()) {
+            self.put(&format!("{path}?tagging"), &body).await;
+        }
         match (method, target.key.is_empty()) {
             (Method::GET, true) if answer.status().is_success() && has(&query, "location") => {
                 location(&self.region_of(&target.bucket))
@@ -159,9 +166,13 @@ impl S3 {
 
     /// A setting that a new bucket has from its first moment on.
     async fn set(&self, target: &Target, setting: &str, body: &str) {
+        self.put(&format!("/{}?{setting}", target.bucket), body).await;
+    }
+
+    async fn put(&self, path: &str, body: &str) {
         let mut request = Request::new(Bytes::copy_from_slice(body.as_bytes()));
         *request.method_mut() = Method::PUT;
-        if let Ok(uri) = format!("/{}?{setting}", target.bucket).parse() {
+        if let Ok(uri) = path.parse() {
             *request.uri_mut() = uri;
             forward(&self.service, HOST, request).await;
         }

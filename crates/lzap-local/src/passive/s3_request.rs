@@ -34,6 +34,17 @@ impl Target {
     }
 }
 
+/// The tags that `PutObject` puts in a header (`a=1&b=2`), as `PutObjectTagging` takes them; none where there are none.
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>
+pub(crate) fn tagging_body(header: &str) -> Option<String> {
+    let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let tag = |(key, value): (String, String)| {
+        format!("<Tag><Key>{}</Key><Value>{}</Value></Tag>", escaped(&key), escaped(&value))
+    };
+    let tags: Vec<String> = percent::pairs(header).map(tag).collect();
+    (!tags.is_empty()).then(|| format!("<Tagging><TagSet>{}</TagSet></Tagging>", tags.concat()))
+}
+
 /// The request as the service behind understands it: no chunks, no signature; checksums compared.
 pub(crate) fn prepare(request: Request<Bytes>, target: &Target) -> Result<Request<Bytes>, Box<Answer>> {
     let (mut parts, mut body) = request.into_parts();

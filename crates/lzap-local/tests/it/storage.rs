@@ -183,3 +183,16 @@ async fn lists_come_in_pages_and_many_objects_go_at_once() {
     client.delete_bucket().bucket("shop").send().await.expect("an empty bucket goes");
     cloud.stop().await;
 }
+
+/// A header of `PutObject`, not a call of its own: what lets an object expire is there with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_has_the_tags_that_it_was_put_with() {
+    let (cloud, client) = with_bucket().await;
+    let put = client.put_object().bucket("shop").key("jobs/a b.json").body(ByteStream::from_static(b"{}"));
+    put.tagging("lzap%3Akeep=7d&who=a%26b").send().await.expect("an object");
+    let tags = client.get_object_tagging().bucket("shop").key("jobs/a b.json").send().await.expect("tags");
+    let mut found: Vec<(&str, &str)> = tags.tag_set().iter().map(|tag| (tag.key(), tag.value())).collect();
+    found.sort_unstable();
+    assert_eq!(found, [("lzap:keep", "7d"), ("who", "a&b")]);
+    cloud.stop().await;
+}

@@ -116,10 +116,12 @@ impl Deploy<'_> {
             let live = self.observed.rules.get(name);
             looked = looked.or(self.wanted_rule((name, wanted), live, alias, looked));
         }
+        // What is no longer wanted goes only when what is wanted instead was found to be possible.
+        let after: Vec<StepId> = looked.into_iter().chain(alias).collect();
         let unwanted = self.observed.rules.iter();
         for (name, rule) in unwanted.filter(|(name, rule)| rule.ours && !self.stage.rules.contains_key(*name))
         {
-            delete_rule(&mut self.builder, &self.stage.names, name, rule, alias);
+            delete_rule(&mut self.builder, &self.stage.names, name, rule, &after);
         }
         looked
     }
