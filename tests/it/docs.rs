@@ -5,11 +5,16 @@ use lzap_testkit::{LocalCloud, TempProject, workspace};
 
 use crate::support::Result;
 
-/// The commands and the output of the first `console` block.
-fn transcript() -> Result<(Vec<String>, Vec<String>)> {
-    let readme = fs::read_to_string(workspace().join("README.md"))?;
-    let block =
-        readme.split("```console\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap_or_default();
+/// The first block of a page that begins with these words after its fence.
+fn block(page: &str, kind: &str) -> Result<String> {
+    let page = fs::read_to_string(workspace().join(page))?;
+    let after = page.split(&format!("```{kind}\n")).nth(1).and_then(|rest| rest.split("```").next());
+    Ok(after.unwrap_or_default().to_owned())
+}
+
+/// The commands and the output of a page's first `console` block.
+fn transcript(page: &str) -> Result<(Vec<String>, Vec<String>)> {
+    let block = block(page, "console")?;
     let (commands, output): (Vec<&str>, Vec<&str>) = block.lines().partition(|line| line.starts_with("$ "));
     let commands = commands.iter().map(|line| line.trim_start_matches("$ ").to_owned()).collect();
     Ok((commands, output.iter().map(|line| (*line).to_owned()).collect()))
@@ -41,13 +46,29 @@ fn matches(shown: &[String], printed: &[String]) -> bool {
 
 #[test]
 fn the_readmes_transcript_is_true() -> Result {
-    let (commands, output) = transcript()?;
-    assert!(commands.len() >= 4, "{commands:?}");
+    repeat("README.md", &TempProject::empty("readme")?)
+}
+
+/// The guide's app, made of its blocks, does what the guide shows.
+#[test]
+fn the_guide_to_maps_is_true() -> Result {
+    let page = "docs/map.md";
+    let lzap = format!("lzap = {{ path = {:?}, features = [\"map\"] }}", workspace().join("crates/lzap"));
+    let manifest = block(page, "toml")?;
+    let line = manifest.lines().find(|line| line.starts_with("lzap = ")).unwrap_or_default();
+    let manifest = manifest.replace(line, &lzap);
+    let files = [("Cargo.toml", manifest.as_str()), ("src/main.rs", &block(page, "rust,no_run")?)];
+    repeat(page, &TempProject::with_files("primes", &files)?)
+}
+
+/// Types a page's transcript again, in `folder`, and compares.
+fn repeat(page: &str, folder: &TempProject) -> Result {
+    let (commands, output) = transcript(page)?;
+    assert!(commands.len() >= 3, "{commands:?}");
     let cloud = LocalCloud::idle()?;
-    let folder = TempProject::empty("readme")?;
     // The port is another where 4511 is taken, and curl draws its progress where there is no terminal.
-    let url = "curl -s \"$(lzap local status | sed -n 's/^HTTP API *\\([^ ]*\\).*/\\1/p')\"";
-    let script = commands.join("\n").replace("curl http://localhost:4511", url);
+    let url = "$(lzap local status | sed -n 's/^HTTP API *\\([^ ]*\\).*/\\1/p')";
+    let script = commands.join("\n").replace("curl ", "curl -s ").replace("http://localhost:4511", url);
     let printed = cloud.lzap().run_script(folder.path(), &script)?;
     let lines = |text: &mut dyn Iterator<Item = String>| -> Vec<String> {
         text.map(|line| if line.trim() == "..." { "...".to_owned() } else { redacted(&line) })
@@ -56,7 +77,7 @@ fn the_readmes_transcript_is_true() -> Result {
     };
     let shown = lines(&mut output.into_iter());
     let happened = lines(&mut printed.lines().map(str::to_owned));
-    assert!(matches(&shown, &happened), "the README shows\n{shown:#?}\nbut this happened\n{printed}");
+    assert!(matches(&shown, &happened), "{page} shows\n{shown:#?}\nbut this happened\n{printed}");
     Ok(())
 }
 

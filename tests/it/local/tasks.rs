@@ -36,8 +36,9 @@ impl App {
         let buckets = self.cloud.aws(REGION, &[("s3", "list_buckets", json!({}))])?;
         let bucket = buckets[0]["Buckets"][0]["Name"].clone();
         let prefix = format!("map/local/{folder}");
-        let listed =
-            self.cloud.aws(REGION, &[("s3", "list_objects_v2", json!({"Bucket": bucket, "Prefix": prefix}))])?;
+        let listed = self
+            .cloud
+            .aws(REGION, &[("s3", "list_objects_v2", json!({"Bucket": bucket, "Prefix": prefix}))])?;
         Ok(listed[0]["Contents"].as_array().cloned().unwrap_or_default())
     }
 }
@@ -53,10 +54,14 @@ fn a_task_runs_in_another_environment_and_its_failures_are_typed() -> Result {
     );
     assert_eq!(app.get("/deep/3")?, 3);
     assert!(app.get("/deep/9")?["message"].as_str().is_some_and(|text| text.contains("4 deep")));
-    let probe = app.cloud.lzap().run(&folder(), &["invoke", "local", "--raw", r#"{"lzap":{"v":1,"kind":"probe"}}"#])?;
+    let probe = app
+        .cloud
+        .lzap()
+        .run(&folder(), &["invoke", "local", "--raw", r#"{"lzap":{"v":1,"kind":"probe"}}"#])?;
     let probe = probe.expect_success();
     assert!(probe.stdout.contains(r#""tasks":["crash","deeper","greet","nap","noise"]"#), "{probe}");
-    let called = app.cloud.lzap().run(&folder(), &["invoke", "local", "greet", "--data", "\"you\""])?.expect_success();
+    let called =
+        app.cloud.lzap().run(&folder(), &["invoke", "local", "greet", "--data", "\"you\""])?.expect_success();
     assert!(called.stdout.contains("Hello, you"), "{called}");
     Ok(())
 }

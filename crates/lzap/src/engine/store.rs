@@ -109,7 +109,7 @@ impl Store {
         };
         let object = match client.get_object().bucket(&self.bucket).key(self.key(key)).send().await {
             Ok(object) => object,
-            Err(error) if error.as_service_error().is_some_and(|e| e.code() == Some("NoSuchKey")) => {
+            Err(error) if error.as_service_error().and_then(|error| error.code()).is_some_and(is_missing) => {
                 return Ok(None);
             }
             Err(error) => return Err(self.failed("GetObject", key, &error)),
@@ -159,6 +159,13 @@ impl Store {
 
 fn connected(client: &OnceLock<Client>) -> &Client {
     client.get_or_init(|| client::s3(&client::Basics::from_env()))
+}
+
+/// Who may not list a bucket is told 403 of what isn't there, and the role may not: it would see other stages' keys.
+///
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
+fn is_missing(code: &str) -> bool {
+    matches!(code, "NoSuchKey" | "AccessDenied")
 }
 
 #[cfg(feature = "map")]

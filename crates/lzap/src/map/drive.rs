@@ -45,6 +45,20 @@ pub(crate) fn now() -> Duration {
 /// An attempt on its way.
 type Flying<'a> = BoxFuture<'a, (AttemptId, Carried)>;
 
+/// How many invocations of a map are in flight. What still is when the map ends, or is dropped by whoever waited for it,
+/// can't be called back; the window that all maps share must not wait for it.
+struct Aloft {
+    window: Arc<Mutex<Window>>,
+    count: usize,
+}
+
+impl Drop for Aloft {
+    fn drop(&mut self) {
+        let mut window = locked(&self.window);
+        (0..self.count).for_each(|_| window.gone());
+    }
+}
+
 /// One map, while it runs.
 pub(crate) struct Drive<'a> {
     pub(crate) job: &'a Job,
@@ -62,12 +76,14 @@ impl Drive<'_> {
     pub(crate) async fn run(&mut self, sink: &mut dyn Sink) -> Option<End> {
         let window = Arc::clone(&self.job.shared.learned.window);
         let job = self.job;
+        let mut aloft = Aloft { window: Arc::clone(&window), count: 0 };
         let mut flying: FuturesUnordered<Flying<'_>> = FuturesUnordered::new();
         loop {
             let next = self.machine.next(now(), &mut locked(&window));
             match next {
                 Next::Finished => break,
                 Next::Start { attempt, items, place } => {
+                    aloft.count += usize::from(place == Where::Remote);
                     let (chunk, _) = self.machine.chunk_of(attempt);
                     flying.push(Box::pin(async move { (attempt, job.carry(chunk, items, place).await) }));
                 }
@@ -82,6 +98,7 @@ impl Drive<'_> {
                     tokio::select! {
                         biased;
                         Some((attempt, carried)) = flying.next(), if !flying.is_empty() => {
+                            aloft.count -= usize::from(carried.place == Where::Remote);
                             self.landed(attempt, carried, sink, &window);
                         }
                         () = sleep => {}
@@ -89,9 +106,7 @@ impl Drive<'_> {
                 }
             }
         }
-        // What is still in flight can't be called back; nobody waits for it any more.
-        (0..flying.len()).for_each(|_| locked(&window).gone());
-        drop(flying);
+        drop((flying, aloft));
         let wall = now().saturating_sub(self.began);
         self.report.done = self.done;
         self.report.close(wall, self.machine.counts, self.machine.chunks());

@@ -136,7 +136,10 @@ impl<O: DeserializeOwned> Job<O> {
     pub async fn state(&self) -> Result<JobState<O>, TaskError> {
         let record = shared().jobs.read(&self.id).await?;
         let Some(record) = record else {
-            let why = format!("no job `{}`: it never was, or is older than seven days", self.id);
+            let why = format!(
+                "no job `{}`: it never was, is older than seven days, or the function's role may not read it",
+                self.id
+            );
             return Err(TaskError::new(TaskErrorKind::Storage, why));
         };
         Ok(match record.state {

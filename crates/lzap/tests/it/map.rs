@@ -412,3 +412,19 @@ async fn parts_of_an_object_respect_its_records() {
     let wrong = Cloud::new().run(lzap::Object::open("data/none")).await;
     assert_eq!(wrong.expect_err("no address").kind(), TaskErrorKind::BadInput);
 }
+
+/// Who waits for a map may go away; the next map has all the room again.
+#[tokio::test]
+async fn a_map_that_nobody_waits_for_any_more_takes_no_room_from_the_next() {
+    let cloud = cloud().limit(1000);
+    let values = cloud.run(async {
+        for _ in 0..3 {
+            let map = nap.map(vec![60_000; 60]).chunk(Chunk::Items(1)).caller(Caller::WhenStuck);
+            let ended = tokio::time::timeout(Duration::from_millis(50), map.values()).await;
+            assert!(ended.is_err(), "it sleeps for a minute");
+        }
+        let map = nap.map(vec![1; 60]).chunk(Chunk::Items(1)).caller(Caller::WhenStuck);
+        tokio::time::timeout(Duration::from_secs(10), map.values()).await.expect("there is room")
+    });
+    assert_eq!(values.await.expect("all").len(), 60);
+}
