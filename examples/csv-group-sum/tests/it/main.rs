@@ -4,4 +4,7 @@ mod common;
 mod mistakes;
 mod page;
 mod properties;
+mod report;
+mod source;
+mod spread;
 mod sums;
