@@ -1,5 +1,6 @@
 //! The app as its clients see it: requests to the router, and what comes back.
 
+mod browser;
 mod common;
 mod mistakes;
 mod page;
