@@ -10,13 +10,14 @@ use sha2::{Digest as _, Sha256};
 
 /// A name that two processes share only when they run the same code.
 ///
-/// A published version never changes, so its number is enough, and costs nothing. Elsewhere it is a hash of the
-/// program, taken once.
+/// A published version never changes, so its number is enough, and costs nothing. For `$LATEST` it is a hash of the
+/// program, taken once. Outside of Lambda there is only this process (and in a debug build, hashing takes seconds).
 pub(crate) fn id() -> &'static str {
     static ID: OnceLock<String> = OnceLock::new();
     ID.get_or_init(|| match env::var("AWS_LAMBDA_FUNCTION_VERSION") {
         Ok(version) if version.parse::<u64>().is_ok() => format!("version-{version}"),
-        _ => hash_of_program().unwrap_or_else(|_| format!("lzap-{}", env!("CARGO_PKG_VERSION"))),
+        Err(_) => format!("process-{}", std::process::id()),
+        Ok(_) => hash_of_program().unwrap_or_else(|_| format!("lzap-{}", env!("CARGO_PKG_VERSION"))),
     })
 }
 

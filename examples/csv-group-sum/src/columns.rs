@@ -141,6 +141,7 @@ mod tests {
         let params = Params {
             id_column: id.to_owned(),
             value_columns: values.map(split),
+            ..Params::default()
         };
         Columns::find(&split(header), &params).map_err(|error| error.to_string())
     }

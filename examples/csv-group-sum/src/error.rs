@@ -11,13 +11,26 @@ use axum::response::{IntoResponse, Response};
 
 use crate::answer::MAX_ANSWER_BYTES;
 use crate::http::MAX_BODY_BYTES;
+use crate::params;
+use crate::source::{MAX_SOURCE_BYTES, VARIABLE};
+use crate::table::Column;
 
 /// What is wrong with a request. `Display` is the sentence that the client gets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// A key in the query, or a field of the form, that means nothing here.
-    #[error("There is no parameter {0}: the parameters are \"id_column\" and \"value_column\".")]
+    #[error("There is no parameter {0}: the parameters are {names}.", names = params::NAMES.join(", "))]
     UnknownParameter(Text),
+    /// A parameter whose value means nothing.
+    #[error("The parameter \"{name}\" must be {expected}, and it is {value}.")]
+    MalformedParameter {
+        /// Its name.
+        name: &'static str,
+        /// What would be right.
+        expected: &'static str,
+        /// What is there.
+        value: Text,
+    },
     /// A parameter that is given twice.
     #[error("The parameter {0} is given more than once.")]
     RepeatedParameter(Text),
@@ -109,6 +122,39 @@ pub enum Error {
         /// The id.
         id: Text,
     },
+    /// A source where no folder of sources is set.
+    #[error(
+        "The parameter \"source\" is off here: the environment variable {VARIABLE} would say what may be read."
+    )]
+    SourceOff,
+    /// A source outside of that folder.
+    #[error("The source {0} may not be read: it does not lie where {VARIABLE} says.")]
+    SourceForbidden(Text),
+    /// A source that S3 does not give.
+    #[error("The source could not be read: {0}.")]
+    SourceUnreadable(String),
+    /// A source that would take too much memory.
+    #[error("The source is too large: it has {0} bytes, and the limit is {MAX_SOURCE_BYTES}.")]
+    SourceTooLarge(u64),
+    /// Two CSVs.
+    #[error("The request has a \"source\" and a body: one of them is too many.")]
+    SourceAndBody,
+    /// More work than there is time for.
+    #[error(
+        "The time was over after {done} of {items} items: ask for less of each, or for more invocations at once."
+    )]
+    TimeOver {
+        /// Items that were done.
+        done: usize,
+        /// All items.
+        items: usize,
+    },
+    /// More invocations than one map may have, or a series that Lambda can't carry.
+    #[error("The items could not be spread like this: {0}.")]
+    Unspreadable(String),
+    /// Other Lambdas could not do their part.
+    #[error("The items could not be summed in other Lambdas: {0}.")]
+    Map(String),
     /// More bytes than a Lambda event can carry.
     #[error(
         "The body is too large: the limit is {MAX_BODY_BYTES} bytes, which is what fits into the 6 MB of a Lambda event \
@@ -139,12 +185,25 @@ pub enum Error {
 }
 
 impl Error {
+    /// The first sum of its column that overflows.
+    pub fn sum_too_large(column: &Column, id: &str) -> Self {
+        Self::SumTooLarge {
+            column: Text::new(&column.name),
+            id: Text::new(id),
+        }
+    }
+
     /// The status that goes with the sentence.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::BodyTooLarge | Self::AnswerTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge | Self::AnswerTooLarge(_) | Self::SourceTooLarge(_) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::SourceOff | Self::SourceForbidden(_) => StatusCode::FORBIDDEN,
+            Self::TimeOver { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Self::Map(_) | Self::SourceUnreadable(_) => StatusCode::BAD_GATEWAY,
             _ => StatusCode::BAD_REQUEST,
         }
     }

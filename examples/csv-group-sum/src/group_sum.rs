@@ -3,27 +3,42 @@
 //! Three steps: [`collect`] the groups, [`sum`] each, and put the sums where [`crate::answer`] expects them. An *item*
 //! of work is the values of one id in one column, in the order of the rows; items know nothing of each other.
 //!
-//! **The seam.** Here [`sum`] is a plain function called in a loop. The parallel form makes it a task and maps it over
-//! the same items in other processes; [`collect`] and everything around this module stay as they are. Because an item is
-//! never split, and is summed from its first value to its last in plain 64-bit floats, both forms give the same answer
-//! bit for bit, wherever and in whatever order the items run.
+//! **The seam.** Here [`sum`] is a plain function called in a loop. The parallel form, [`crate::spread`], maps a task
+//! around it over the same items in other Lambdas. Because an item is never split, and is summed from its first value to
+//! its last in plain 64-bit floats, both forms give the same answer bit for bit, wherever and in whatever order the items
+//! run.
 
-use crate::error::{Error, Text};
+use crate::error::Error;
 use crate::table::{Column, Table};
 
-/// The sums of each column of a table, by index of the id.
-pub type Sums = Vec<Vec<f64>>;
+/// What is answered about a table.
+#[derive(Debug, Default, PartialEq)]
+pub struct Results {
+    /// The sums of each column, by index of the id.
+    pub sums: Vec<Vec<f64>>,
+    /// Further columns.
+    pub extras: Vec<Extra>,
+}
+
+/// A column of the answer that the input does not have.
+#[derive(Debug, PartialEq)]
+pub struct Extra {
+    /// Its name.
+    pub name: String,
+    /// Its cells, by index of the id.
+    pub values: Vec<Option<f64>>,
+}
 
 /// Sums every column of `table` by id. An id without values in a column has the sum 0 there.
 ///
 /// # Errors
 /// A sum is too large for a 64-bit float.
-pub fn group_sum(table: &Table) -> Result<Sums, Error> {
-    table
-        .columns
-        .iter()
-        .map(|column| sum_column(table, column))
-        .collect()
+pub fn group_sum(table: &Table) -> Result<Results, Error> {
+    let sums = table.columns.iter().map(|column| sum_column(table, column));
+    Ok(Results {
+        sums: sums.collect::<Result<_, _>>()?,
+        extras: Vec::new(),
+    })
 }
 
 fn sum_column(table: &Table, column: &Column) -> Result<Vec<f64>, Error> {
@@ -31,10 +46,7 @@ fn sum_column(table: &Table, column: &Column) -> Result<Vec<f64>, Error> {
     let sums: Vec<f64> = groups.items().map(sum).collect();
     match sums.iter().position(|sum| !sum.is_finite()) {
         None => Ok(sums),
-        Some(id) => Err(Error::SumTooLarge {
-            column: Text::new(&column.name),
-            id: Text::new(&table.ids[id]),
-        }),
+        Some(id) => Err(Error::sum_too_large(column, &table.ids[id])),
     }
 }
 

@@ -1,16 +1,19 @@
 //! The routes, and how a CSV comes out of a request: as the body itself, or as the file of a form.
 
+use std::time::Instant;
+
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, Uri, header};
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use http_body_util::BodyExt as _;
 
 use crate::error::{Error, Text};
-use crate::{Params, page, sum_csv};
+use crate::source::Sources;
+use crate::{Params, answer, group_sum, page, report, spread, table};
 
 /// The largest body that is taken, here and on Lambda alike: as base64 it is 6,000,000 bytes, which leaves 291,456 of the
 /// event's 6 MB (of 1024 × 1024 bytes) for headers and the rest.
@@ -22,33 +25,115 @@ pub const MAX_BODY_BYTES: usize = 4_500_000;
 /// connection closes would see a broken pipe instead of the answer.
 const MAX_READ_BYTES: usize = 64_000_000;
 
-/// The app.
+/// The app, which reads the sources that its environment allows.
 pub fn router() -> Router {
+    router_with(Sources::from_env())
+}
+
+/// The app.
+pub fn router_with(sources: Sources) -> Router {
     let root = get(page::show).put(sum).post(sum).fallback(method_not_allowed);
     // `read_body` has a limit of its own, with a sentence to it.
     Router::new()
         .route("/", root)
         .fallback(not_found)
         .layer(DefaultBodyLimit::disable())
+        .with_state(sources)
 }
 
 /// Answers a CSV with its sums.
-async fn sum(request: Request) -> Result<impl IntoResponse, Error> {
+async fn sum(State(sources): State<Sources>, request: Request) -> Result<Response, Error> {
+    let wants_json = accepts_json(request.headers());
+    let (params, csv) = read(request, &sources).await?;
+    let mut timing = Timing::begin();
+    let table = table::parse(&csv, &params)?;
+    timing.lap("read");
+    let (results, report) = if params.asks_for_a_map() {
+        let (results, report) = spread::map(&table, &params).await?;
+        timing.lap("map");
+        (results, Some(report))
+    } else {
+        // A few milliseconds of work, and a Lambda environment has one request at a time: no thread is needed.
+        let results = group_sum::group_sum(&table)?;
+        timing.lap("sum");
+        (results, None)
+    };
+    let answer = answer::write(&table, &results)?;
+    timing.lap("write");
+    let mut response = if params.report || wants_json {
+        typed("application/json", report::json(&answer, report.clone())?)
+    } else {
+        typed("text/csv; charset=utf-8", answer)
+    };
+    let map = report.map(|report| (report::HEADER, report::summary(&report)));
+    for (name, value) in [("server-timing", timing.header())].into_iter().chain(map) {
+        let value = HeaderValue::try_from(value).expect("words and numbers");
+        response.headers_mut().insert(name, value);
+    }
+    Ok(response)
+}
+
+fn typed(content_type: &'static str, body: Vec<u8>) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, content_type),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, body).into_response()
+}
+
+/// Whether a client names JSON among what it takes. One that takes anything gets a CSV.
+fn accepts_json(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).into_iter();
+    let mut types = accepted
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    types.any(|entry| media_type(entry).eq_ignore_ascii_case("application/json"))
+}
+
+/// Where the time goes, as browsers show it.
+struct Timing {
+    since: Instant,
+    laps: Vec<String>,
+}
+
+impl Timing {
+    fn begin() -> Self {
+        Self {
+            since: Instant::now(),
+            laps: Vec::new(),
+        }
+    }
+
+    /// Ends a step that began where the last one ended.
+    fn lap(&mut self, step: &str) {
+        let now = Instant::now();
+        let ms = (now - std::mem::replace(&mut self.since, now)).as_secs_f64() * 1e3;
+        self.laps.push(format!("{step};dur={ms:.3}"));
+    }
+
+    fn header(&self) -> String {
+        self.laps.join(", ")
+    }
+}
+
+/// What is asked, and of which CSV.
+async fn read(request: Request, sources: &Sources) -> Result<(Params, Bytes), Error> {
     let (parts, body) = request.into_parts();
     let mut pairs = query_pairs(&parts.uri);
     let body = read_body(body).await?;
-    let csv = if is_form(&parts.headers) {
+    let file = if is_form(&parts.headers) {
         read_form(parts, body, &mut pairs).await?
     } else {
-        body
+        Some(body)
     };
-    // A few milliseconds of work, and a Lambda environment has one request at a time: no thread is needed.
-    let answer = sum_csv(&csv, &Params::from_pairs(pairs)?)?;
-    let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    Ok((headers, answer))
+    let params = Params::from_pairs(pairs)?;
+    // A form without a file, and one whose file was not chosen, are both without a body.
+    let csv = match (&params.source, file) {
+        (None, file) => file.ok_or(Error::FormWithoutFile)?,
+        (Some(_), Some(file)) if !file.is_empty() => return Err(Error::SourceAndBody),
+        (Some(address), _) => sources.read(address).await?,
+    };
+    Ok((params, csv))
 }
 
 fn query_pairs(uri: &Uri) -> Vec<(String, String)> {
@@ -81,12 +166,20 @@ fn is_form(headers: &HeaderMap) -> bool {
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    let media_type = content_type.split(';').next().unwrap_or_default();
-    media_type.trim().eq_ignore_ascii_case("multipart/form-data")
+    media_type(content_type).eq_ignore_ascii_case("multipart/form-data")
+}
+
+/// A media type without its parameters.
+fn media_type(text: &str) -> &str {
+    text.split(';').next().unwrap_or_default().trim()
 }
 
 /// The field `file` of a form; its other fields are parameters.
-async fn read_form(parts: Parts, body: Bytes, pairs: &mut Vec<(String, String)>) -> Result<Bytes, Error> {
+async fn read_form(
+    parts: Parts,
+    body: Bytes,
+    pairs: &mut Vec<(String, String)>,
+) -> Result<Option<Bytes>, Error> {
     let request = Request::from_parts(parts, Body::from(body));
     let mut form = Multipart::from_request(request, &())
         .await
@@ -101,7 +194,7 @@ async fn read_form(parts: Parts, body: Bytes, pairs: &mut Vec<(String, String)>)
             return Err(Error::RepeatedParameter(Text::new("file")));
         }
     }
-    file.ok_or(Error::FormWithoutFile)
+    Ok(file)
 }
 
 async fn method_not_allowed(method: Method) -> Error {

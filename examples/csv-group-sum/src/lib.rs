@@ -9,20 +9,23 @@
 //! a,1,1.5
 //! ```
 //!
-//! A request goes through these modules in this order; all but the first and the last are pure functions over bytes:
+//! A request goes through these modules in this order; most are pure functions over bytes:
 //!
 //! | module | what it does |
 //! |---|---|
 //! | [`http`] | routes, body limit, form uploads |
-//! | [`params`] | the query: which column is the id, which columns are summed |
+//! | [`params`] | the query: which column is the id, which columns are summed, and how |
+//! | [`source`] | a CSV in S3, when the query names one |
 //! | [`table`] | CSV bytes → ids and columns of numbers (over [`rows`], [`columns`] and [`number`]) |
-//! | [`group_sum`] | ids and columns → sums; **the seam for a parallel form is here** |
+//! | [`group_sum`] | ids and columns → sums, here and in one pass; or … |
+//! | [`spread`] | … ids and columns → sums, one item for each id and column, in other Lambdas (over [`series`]) |
 //! | [`answer`] | sums → CSV bytes |
+//! | [`report`] | what the sums took → headers and JSON |
 //! | [`error`] | everything that can be wrong with a request, each as one sentence with its status |
 //! | [`page`] | the page of `GET /` |
 //!
-//! Nothing here knows that it may run on Lambda, apart from the two size limits, which are Lambda's: that is the job of
-//! the `lzap` crate, called in `main.rs`.
+//! Only [`series`], [`spread`] and [`source`] use the `lzap` crate: for a task, its map, and an object in S3. The rest doesn't know that it may run on
+//! Lambda, apart from the two size limits, which are Lambda's.
 
 pub mod answer;
 pub mod columns;
@@ -32,19 +35,24 @@ pub mod http;
 pub mod number;
 pub mod page;
 pub mod params;
+pub mod report;
 pub mod rows;
+pub mod series;
+pub mod source;
+pub mod spread;
 pub mod table;
 
 pub use error::Error;
 pub use http::router;
 pub use params::Params;
+pub use series::{summarize, summarize_after_a_wait};
 
-/// The whole calculation, from the bytes of a CSV to the bytes of the answer.
+/// The plain calculation, from the bytes of a CSV to the bytes of the answer: nothing but sums, in one pass, here.
 ///
 /// # Errors
 /// Whatever [`table::parse`], [`group_sum::group_sum`] and [`answer::write`] find wrong with the CSV.
 pub fn sum_csv(csv: &[u8], params: &Params) -> Result<Vec<u8>, Error> {
     let table = table::parse(csv, params)?;
-    let sums = group_sum::group_sum(&table)?;
-    answer::write(&table, &sums)
+    let results = group_sum::group_sum(&table)?;
+    answer::write(&table, &results)
 }

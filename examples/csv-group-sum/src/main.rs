@@ -4,5 +4,9 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lzap::Error> {
-    lzap::App::new(csv_group_sum::router()).run().await
+    lzap::App::new(csv_group_sum::router())
+        .task(csv_group_sum::summarize)
+        .task(csv_group_sum::summarize_after_a_wait)
+        .run()
+        .await
 }

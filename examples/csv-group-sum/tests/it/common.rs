@@ -2,9 +2,11 @@
 
 use std::io;
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use futures_util::stream;
+use lzap::testing::Cloud;
 use tower::ServiceExt as _;
 
 /// An answer, read to its end.
@@ -26,10 +28,12 @@ impl Answer {
 
 /// Sends a request to the app.
 pub(crate) async fn send(request: Request<Body>) -> Answer {
-    let response = csv_group_sum::router()
-        .oneshot(request)
-        .await
-        .expect("a router does not fail");
+    send_to(csv_group_sum::router(), request).await
+}
+
+/// Sends a request to an app.
+pub(crate) async fn send_to(app: Router, request: Request<Body>) -> Answer {
+    let response = app.oneshot(request).await.expect("a router does not fail");
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.expect("the body is in memory");
     let body = String::from_utf8(body.to_vec()).expect("every answer is UTF-8");
@@ -44,6 +48,18 @@ pub(crate) async fn send(request: Request<Body>) -> Answer {
 pub(crate) async fn put(query: &str, csv: impl Into<Body>) -> Answer {
     let request = Request::put(format!("/?{query}")).body(csv.into());
     send(request.expect("a valid request")).await
+}
+
+/// As [`put`], in a Lambda whose tasks are invoked in `cloud`.
+pub(crate) async fn put_in(cloud: Cloud, query: &str, csv: impl Into<Body>) -> Answer {
+    cloud.run(put(query, csv)).await
+}
+
+/// A Lambda with the app's tasks.
+pub(crate) fn cloud() -> Cloud {
+    Cloud::new()
+        .task(csv_group_sum::summarize)
+        .task(csv_group_sum::summarize_after_a_wait)
 }
 
 /// A generator of random numbers (`SplitMix64`): the same seed gives the same numbers everywhere.

@@ -1,7 +1,11 @@
 //! The app as its clients see it: requests to the router, and what comes back.
 
+mod browser;
 mod common;
 mod mistakes;
 mod page;
 mod properties;
+mod report;
+mod source;
+mod spread;
 mod sums;

@@ -142,8 +142,8 @@ async fn columns_that_are_ambiguous_or_asked_for_twice() {
 
 #[tokio::test]
 async fn parameters_that_mean_nothing() {
-    let sentence =
-        "There is no parameter \"value_colum\": the parameters are \"id_column\" and \"value_column\".";
+    let sentence = "There is no parameter \"value_colum\": the parameters are chunksize, compression, concurrency, feature, \
+                    id_column, invoke_lambda, report, source, value_column, work_ms.";
     assert_bad("value_colum=v", "id,v\n", sentence).await;
     assert_bad(
         "id_column=a&id_column=b",
@@ -153,6 +153,50 @@ async fn parameters_that_mean_nothing() {
     .await;
     let sentence = "The parameter \"value_column\" has an empty name in its list \",v\".";
     assert_bad("value_column=,v", "id,v\n", sentence).await;
+}
+
+#[tokio::test]
+async fn parameters_that_are_malformed() {
+    let cases = [
+        (
+            "chunksize=0",
+            "\"chunksize\" must be a whole number from 1 on, and it is \"0\"",
+        ),
+        (
+            "chunksize=-5",
+            "\"chunksize\" must be a whole number from 1 on, and it is \"-5\"",
+        ),
+        (
+            "chunksize=2.5",
+            "\"chunksize\" must be a whole number from 1 on, and it is \"2.5\"",
+        ),
+        (
+            "concurrency=many",
+            "\"concurrency\" must be a whole number from 1 on, and it is \"many\"",
+        ),
+        (
+            "work_ms=1001",
+            "\"work_ms\" must be a whole number from 0 to 1000, and it is \"1001\"",
+        ),
+        (
+            "invoke_lambda=yes",
+            "\"invoke_lambda\" must be \"true\" or \"false\", and it is \"yes\"",
+        ),
+        (
+            "compression=zlib",
+            "\"compression\" must be \"true\" or \"false\", and it is \"zlib\"",
+        ),
+        (
+            "feature=spectrum",
+            "\"feature\" must be \"bootstrap\", and it is \"spectrum\"",
+        ),
+        ("report=yes", "\"report\" must be \"json\", and it is \"yes\""),
+    ];
+    for (query, sentence) in cases {
+        assert_bad(query, "id,v\n1,2\n", &format!("The parameter {sentence}.")).await;
+    }
+    let twice = "The parameter \"work_ms\" is given more than once.";
+    assert_bad("work_ms=1&work_ms=", "id,v\n1,2\n", twice).await;
 }
 
 #[tokio::test]

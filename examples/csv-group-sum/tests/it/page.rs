@@ -30,3 +30,30 @@ async fn a_question_mark_changes_nothing_about_the_page() {
     let head = send(Request::head("/").body(Body::empty()).expect("a valid request")).await;
     assert_eq!((head.status, head.body.as_str()), (StatusCode::OK, ""));
 }
+
+#[tokio::test]
+async fn the_page_has_a_field_for_each_parameter_and_a_place_for_the_timeline() {
+    let page = send(Request::get("/").body(Body::empty()).expect("a valid request"))
+        .await
+        .body;
+    for name in csv_group_sum::params::NAMES
+        .iter()
+        .filter(|name| **name != "report")
+    {
+        let field = format!("id=\"{name}\" name=\"{name}\"");
+        assert!(page.contains(&field), "{field}");
+        let label = format!("for=\"{name}\"");
+        assert!(page.contains(&label), "{label}");
+        let sent = format!("'{name}'");
+        assert!(page.contains(&sent), "{sent}");
+    }
+    for part in [
+        "id=\"chart\"",
+        "id=\"legend\"",
+        "id=\"spans\"",
+        "id=\"facts\"",
+        "accept: 'application/json'",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+}

@@ -148,6 +148,15 @@ async fn a_form_without_a_script_works_too() {
     let file = ("file", Some("data.csv"), "key,v,w\r\na,1,2\r\nb,3,4\r\n");
     let fields = [file, ("id_column", None, "key"), ("value_column", None, "")];
     assert_eq!(send(form(&fields)).await.body, "key,v,w\na,1,2\nb,3,4\n");
+    // A form sends its empty fields, and what its selections stand on.
+    let fields = [
+        file,
+        ("id_column", None, "key"),
+        ("chunksize", None, ""),
+        ("invoke_lambda", None, "true"),
+        ("feature", None, ""),
+    ];
+    assert_eq!(send(form(&fields)).await.body, "key,v,w\na,1,2\nb,3,4\n");
     let fields = [("id_column", None, "key"), ("value_column", None, "w"), file];
     assert_eq!(send(form(&fields)).await.body, "key,w\na,2\nb,4\n");
 }
@@ -169,7 +178,8 @@ async fn a_form_with_mistakes_is_told() {
         ),
         (
             &[("file", None, "id\n"), ("chunk", None, "5")],
-            "There is no parameter \"chunk\": the parameters are \"id_column\" and \"value_column\".\n",
+            "There is no parameter \"chunk\": the parameters are chunksize, compression, concurrency, feature, \
+             id_column, invoke_lambda, report, source, value_column, work_ms.\n",
         ),
     ];
     for (fields, sentence) in cases {

@@ -1,0 +1,81 @@
+//! CSVs that lie in S3: `source=s3://bucket/key` instead of a body.
+//!
+//! Whoever can call the app can have it read what its role can read. So nothing is read unless the environment variable
+//! [`VARIABLE`] names the folder in which all sources lie.
+
+use std::env;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use lzap::Object;
+
+use crate::error::{Error, Text};
+
+/// The environment variable with the folder of all sources: `s3://bucket/folder/`.
+pub const VARIABLE: &str = "CSV_SOURCES";
+
+/// The largest object that is read. It stands in memory beside its numbers.
+pub const MAX_SOURCE_BYTES: u64 = 200_000_000;
+
+/// What may be read.
+#[derive(Clone, Debug, Default)]
+pub struct Sources(Option<Arc<str>>);
+
+impl Sources {
+    /// What [`VARIABLE`] says.
+    pub fn from_env() -> Self {
+        let folder = env::var(VARIABLE).unwrap_or_default();
+        if folder.trim().is_empty() {
+            Self::default()
+        } else {
+            Self::below(&folder)
+        }
+    }
+
+    /// What lies in a folder, or in a bucket.
+    pub fn below(folder: &str) -> Self {
+        let folder = folder.trim().trim_end_matches('/');
+        Self(Some(format!("{folder}/").into()))
+    }
+
+    /// Reads the object at an address.
+    ///
+    /// # Errors
+    /// It may not or can not be read, or is too large.
+    pub async fn read(&self, address: &str) -> Result<Bytes, Error> {
+        let folder = self.0.as_deref().ok_or(Error::SourceOff)?;
+        if !address.starts_with(folder) {
+            return Err(Error::SourceForbidden(Text::new(address)));
+        }
+        let unreadable = |why: lzap::TaskError| Error::SourceUnreadable(why.to_string());
+        let object = Object::open(address).await.map_err(unreadable)?;
+        if object.bytes() > MAX_SOURCE_BYTES {
+            return Err(Error::SourceTooLarge(object.bytes()));
+        }
+        Ok(object.read().await.map_err(unreadable)?.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_lies_elsewhere_is_not_even_looked_for() {
+        let off = Sources::default().read("s3://data/a.csv").await;
+        assert_eq!(off, Err(Error::SourceOff));
+        for (folder, address) in [
+            ("s3://data", "s3://data-of-others/a.csv"),
+            ("s3://data/csv", "s3://data/a.csv"),
+            ("s3://data/csv/", "s3://data/csv.old/a.csv"),
+            ("s3://data", "/etc/passwd"),
+        ] {
+            let found = Sources::below(folder).read(address).await;
+            assert_eq!(
+                found,
+                Err(Error::SourceForbidden(Text::new(address))),
+                "{folder} {address}"
+            );
+        }
+    }
+}
