@@ -103,11 +103,11 @@ fn constant(function: &ItemFn, types: &[&Type], options: &Options, name: &str) -
     let build = if options.not_idempotent { quote!(#build.__not_idempotent()) } else { build };
     quote! {
         #(#documented)*
-        #[allow(non_upper_case_globals)]
+        #[allow(non_upper_case_globals, reason = "it is called as the function was")]
         #vis const #ident: ::lzap::Task<#input, <#output as ::lzap::__private::TaskResult>::Output> = {
             #(#others)*
-            // A task's signature is what travels, not what its body happens to need.
-            #[allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps, clippy::unused_async)]
+            #[allow(clippy::needless_pass_by_value, reason = "its arguments come from another process")]
+            #[allow(clippy::unnecessary_wraps, clippy::unused_async, reason = "each task has the same shape")]
             #inner_sig #block
             #build
         };

@@ -16,10 +16,6 @@ pub const LZAP_STAGE: &str = "LZAP_STAGE";
 /// uses tasks or `map`.
 pub const LZAP_BUCKET: &str = "LZAP_BUCKET";
 
-/// The name of the function that works on the chunks of a `map`, where it isn't the app's own. Set on the function by a
-/// deploy of a stage with workers of their own.
-pub const LZAP_WORKERS: &str = "LZAP_WORKERS";
-
 /// The port of the embedded cloud; 4510 unless set, another when it is taken. Read by the tool.
 pub const LZAP_LOCAL_PORT: &str = "LZAP_LOCAL_PORT";
 

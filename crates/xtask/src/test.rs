@@ -149,7 +149,8 @@ fn only_rust(features: &[&str], unwanted: &[&str]) -> Result {
 
 fn docs(_: &mut Tally) -> Result {
     call(
-        cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"),
+        cargo(&["doc", "--workspace", "--no-deps", "--features", "lzap/map", "--locked", "--quiet"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
     )
 }
 

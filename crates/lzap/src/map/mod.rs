@@ -14,6 +14,7 @@ mod plan;
 mod report;
 mod run;
 pub mod simulate;
+mod sinks;
 mod window;
 
 use std::collections::HashMap;

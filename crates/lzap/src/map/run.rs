@@ -8,15 +8,16 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::mpsc;
 
 use super::carry::{Answer, Job};
-use super::chunk::{self, ItemFailure, Joined, Work};
+use super::chunk::{self, Work};
 use super::drive::{Drive, Sink, now};
-use super::machine::{End, Failure, Machine, Rules};
+use super::machine::{End, Machine, Rules};
 use super::options::{Caller, Chunk, OnError, Options};
-use super::output::{Explanation, ItemError, MapError, MapOutput, MapStream, Streamed};
+use super::output::{Explanation, ItemError, MapError, MapOutput, MapStream};
 use super::plan::{self, Facts, Place, Plan};
-use super::report::{MapReport, Progress};
+use super::report::MapReport;
+use super::sinks::{Collect, Forward, Partial, Told};
 use super::{Listener, Map};
-use crate::codec::{Encoded, compressible, read_items};
+use crate::codec::{Encoded, compressible};
 use crate::engine::{Carrier, shared};
 use crate::task::context::{self, now_ms};
 use crate::task::error::TaskErrorKind;
@@ -375,163 +376,4 @@ fn conclude(
         },
     };
     Err(error.with_report(report.clone()))
-}
-
-/// A sink, and who wants to know how far it is.
-struct Told<'a, S> {
-    sink: &'a mut S,
-    listener: Option<Listener>,
-}
-
-impl<S: Sink> Sink for Told<'_, S> {
-    fn read(&mut self, answer: &Answer) -> Result<usize, String> {
-        self.sink.read(answer)
-    }
-
-    fn take(&mut self, items: Range<usize>) {
-        self.sink.take(items);
-    }
-
-    fn fail(&mut self, failure: Failure) {
-        self.sink.fail(failure);
-    }
-
-    fn progress(&mut self, progress: &Progress) {
-        if let Some(listener) = &self.listener {
-            listener(progress);
-        }
-    }
-}
-
-/// A chunk's results, before it is known whether they count.
-type Read<O> = Vec<Result<O, ItemFailure>>;
-
-fn read_results<O: DeserializeOwned>(
-    codec: crate::Codec,
-    answer: &Answer,
-) -> Result<(Read<O>, usize), String> {
-    let results: Read<O> = read_items(codec, &answer.results, answer.items)?;
-    let failed = results.iter().filter(|result| result.is_err()).count();
-    Ok((results, failed))
-}
-
-fn item_error(index: usize, failure: ItemFailure) -> ItemError {
-    ItemError { index, attempts: 1, kind: failure.kind, message: failure.message }
-}
-
-fn failed_items(failure: &Failure) -> impl Iterator<Item = ItemError> {
-    failure.items.clone().map(|index| ItemError {
-        index,
-        attempts: failure.attempts,
-        kind: failure.kind,
-        message: failure.message.clone(),
-    })
-}
-
-/// Keeps every result in its place.
-struct Collect<O> {
-    results: Vec<Option<Result<O, ItemError>>>,
-    read: Read<O>,
-    codec: crate::Codec,
-}
-
-impl<O> Collect<O> {
-    fn new(job: &Job) -> Self {
-        let mut results = Vec::new();
-        results.resize_with(job.items.len(), || None);
-        Self { results, read: Vec::new(), codec: job.items.codec }
-    }
-
-    fn put(&mut self, index: usize, result: Result<O, ItemError>) {
-        if let Some(place) = self.results.get_mut(index) {
-            *place = Some(result);
-        }
-    }
-}
-
-impl<O: DeserializeOwned + Send> Sink for Collect<O> {
-    fn read(&mut self, answer: &Answer) -> Result<usize, String> {
-        let failed;
-        (self.read, failed) = read_results(self.codec, answer)?;
-        Ok(failed)
-    }
-
-    fn take(&mut self, items: Range<usize>) {
-        for (index, result) in items.zip(std::mem::take(&mut self.read)) {
-            self.put(index, result.map_err(|failure| item_error(index, failure)));
-        }
-    }
-
-    fn fail(&mut self, failure: Failure) {
-        for error in failed_items(&failure) {
-            self.put(error.index, Err(error));
-        }
-    }
-
-    fn progress(&mut self, _: &Progress) {}
-}
-
-/// A chunk's one value, and what failed in it.
-type ReadPart<O> = (Option<O>, Vec<(usize, ItemFailure)>);
-
-/// Keeps one value for each chunk.
-struct Partial<O> {
-    parts: Vec<(usize, O)>,
-    read: Option<ReadPart<O>>,
-    failed: Vec<ItemError>,
-    codec: crate::Codec,
-}
-
-impl<O: DeserializeOwned + Send> Sink for Partial<O> {
-    fn read(&mut self, answer: &Answer) -> Result<usize, String> {
-        let Joined { value, failed } =
-            postcard::from_bytes(&answer.results).map_err(|error| format!("is no joined value: {error}"))?;
-        let value = value.map(|bytes| read_items::<O>(self.codec, &bytes, 1)).transpose()?;
-        let count = failed.len();
-        self.read = Some((value.and_then(|mut values| values.pop()), failed));
-        Ok(count)
-    }
-
-    fn take(&mut self, items: Range<usize>) {
-        let Some((value, failed)) = self.read.take() else { return };
-        self.parts.extend(value.map(|value| (items.start, value)));
-        let failed = failed.into_iter().map(|(index, failure)| item_error(items.start + index, failure));
-        self.failed.extend(failed);
-    }
-
-    fn fail(&mut self, failure: Failure) {
-        self.failed.extend(failed_items(&failure));
-    }
-
-    fn progress(&mut self, _: &Progress) {}
-}
-
-/// Hands every result on.
-struct Forward<O> {
-    sender: mpsc::UnboundedSender<Streamed<O>>,
-    read: Read<O>,
-    codec: crate::Codec,
-}
-
-impl<O: DeserializeOwned + Send> Sink for Forward<O> {
-    fn read(&mut self, answer: &Answer) -> Result<usize, String> {
-        let failed;
-        (self.read, failed) = read_results(self.codec, answer)?;
-        Ok(failed)
-    }
-
-    fn take(&mut self, items: Range<usize>) {
-        for (index, result) in items.zip(std::mem::take(&mut self.read)) {
-            // The receiver may be gone; then the map is about to end.
-            let _ = self.sender.send(Ok((index, result.map_err(|failure| item_error(index, failure)))));
-        }
-    }
-
-    fn fail(&mut self, failure: Failure) {
-        for error in failed_items(&failure) {
-            let _ = self.sender.send(Ok((error.index, Err(error))));
-        }
-    }
-
-    fn progress(&mut self, _: &Progress) {}
 }

@@ -122,7 +122,7 @@ impl Object {
 pub(crate) const ODD_QUOTES: Task<Rows, bool> = Task::__asynchronous("lzap-odd-quotes", |rows: Rows| {
     Box::pin(async move {
         let bytes = rows.get(rows.start, rows.end).await?;
-        Ok(bytes.iter().filter(|byte| **byte == b'"').count() % 2 == 1)
+        Ok(bytes.iter().fold(false, |odd, byte| odd ^ (*byte == b'"')))
     })
 });
 

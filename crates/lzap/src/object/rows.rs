@@ -81,7 +81,7 @@ mod tests {
                     (true, false) => Quotes::Outside,
                     (true, true) => Quotes::Inside,
                 };
-                inside ^= text[start..end].iter().filter(|byte| **byte == b'"').count() % 2 == 1;
+                inside ^= text[start..end].iter().fold(false, |odd, byte| odd ^ (*byte == b'"'));
                 let from = start.saturating_sub(1);
                 let scan = Scan::new(quotes, start == 0);
                 let mut to = end;

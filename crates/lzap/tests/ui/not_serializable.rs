@@ -4,7 +4,7 @@ struct Connection(Mutex<u8>);
 
 #[lzap::task]
 async fn query(connection: Connection) -> Result<u8, String> {
-    Ok(*connection.0.lock().unwrap())
+    connection.0.lock().map(|number| *number).map_err(|error| error.to_string())
 }
 
 fn main() {

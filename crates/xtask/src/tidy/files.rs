@@ -70,8 +70,8 @@ fn forbidden(file: &File, line: &str, hosts: &[String]) -> Option<String> {
     if file.is_rust() && code.contains(concat!(".unwrap", "()")) {
         return Some(concat!("`.unwrap", "()`: say in an `expect` why it can't fail, or use `?`").to_owned());
     }
-    if file.is_rust() && [concat!("#[al", "low"), concat!("#![al", "low")].iter().any(|it| code.contains(it))
-    {
+    let silenced = [concat!("#[al", "low"), concat!("#![al", "low")].iter().any(|it| code.contains(it));
+    if file.is_rust() && silenced && !code.contains("reason = ") {
         return Some("a silenced lint without a reason: use `#[expect(…, reason = \"…\")]`".to_owned());
     }
     let machine =

@@ -88,6 +88,8 @@ fn check_package(package: &Package) -> Vec<String> {
         let of_tests = dependency.kind == DependencyKind::Development;
         let used = dependency.name.as_str();
         match (internal, of_tests) {
+            // A crate's own tests may want features that its users choose.
+            (true, true) if used == name => false,
             (true, true) => !layer.internal.contains(&used) && !FOR_TESTS.contains(&used),
             (true, false) => !layer.internal.contains(&used),
             (false, true) => false,
