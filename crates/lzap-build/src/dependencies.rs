@@ -36,6 +36,29 @@ pub(crate) fn read(metadata: &Metadata, root: &PackageId) -> Found {
     }
 }
 
+/// Whether a package really has the dependency `name` with its features. Cargo's metadata lists optional ones too that
+/// only a weak feature (`ring?/alloc`) names: `rustls` without a provider seems to have `ring`.
+fn is_wanted(node: &Node, package: &Package, name: &str) -> bool {
+    let mut entries = package.dependencies.iter().filter(|dependency| dependency.name == name).peekable();
+    if entries.peek().is_none() {
+        return true;
+    }
+    let enabled: Vec<&str> = node.features.iter().map(|feature| feature.as_str()).collect();
+    entries.any(|entry| {
+        let key = entry.rename.as_deref().unwrap_or(name);
+        !entry.optional || enabled.iter().any(|feature| turns_on(feature, &package.features, key))
+    })
+}
+
+/// Whether an enabled feature is the dependency's own, or asks for it.
+fn turns_on(feature: &str, features: &BTreeMap<String, Vec<String>>, dependency: &str) -> bool {
+    let asks = |part: &str| {
+        let part = part.strip_prefix("dep:").unwrap_or(part);
+        part == dependency || part.split_once('/').is_some_and(|(name, _)| name == dependency)
+    };
+    feature == dependency || features.get(feature).is_some_and(|parts| parts.iter().any(|part| asks(part)))
+}
+
 struct Graph<'m> {
     packages: HashMap<&'m PackageId, &'m Package>,
     nodes: HashMap<&'m PackageId, &'m Node>,
@@ -56,7 +79,13 @@ impl<'m> Graph<'m> {
 
     fn deps(&self, id: &PackageId, kind: DependencyKind) -> impl Iterator<Item = &'m PackageId> {
         let deps: &'m [NodeDep] = self.nodes.get(id).map_or(&[], |node| &node.deps);
-        deps.iter().filter(move |dep| dep.dep_kinds.iter().any(|it| it.kind == kind)).map(|dep| &dep.pkg)
+        let (node, package) = (self.nodes.get(id).copied(), self.packages.get(id).copied());
+        let of_kind = move |dep: &&NodeDep| dep.dep_kinds.iter().any(|it| it.kind == kind);
+        let wanted = move |dep: &&NodeDep| match (node, package) {
+            (Some(node), Some(package)) => is_wanted(node, package, self.name(&dep.pkg)),
+            _ => true,
+        };
+        deps.iter().filter(of_kind).filter(wanted).map(|dep| &dep.pkg)
     }
 
     fn normal(&self, id: &PackageId) -> impl Iterator<Item = &'m PackageId> {
@@ -114,5 +143,31 @@ impl<'m> Graph<'m> {
 
     fn is_macro(&self, id: &PackageId) -> bool {
         self.packages.get(id).is_some_and(|it| it.targets.iter().any(cargo_metadata::Target::is_proc_macro))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_weak_feature_asks_for_nothing() {
+        let parts = |parts: &[&str]| parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>();
+        let features = BTreeMap::from([
+            ("alloc".to_owned(), parts(&["ring?/alloc"])),
+            ("provider".to_owned(), parts(&["dep:ring"])),
+            ("strong".to_owned(), parts(&["ring/std"])),
+            ("plain".to_owned(), parts(&["ring"])),
+        ]);
+        for (feature, on) in [
+            ("alloc", false),
+            ("provider", true),
+            ("strong", true),
+            ("plain", true),
+            ("ring", true),
+            ("std", false),
+        ] {
+            assert_eq!(turns_on(feature, &features, "ring"), on, "{feature}");
+        }
     }
 }

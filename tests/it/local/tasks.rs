@@ -66,6 +66,15 @@ fn a_task_runs_in_another_environment_and_its_failures_are_typed() -> Result {
     Ok(())
 }
 
+/// The SDK and TLS come in, and still nothing that compiles C: no toolchain but Rust's is needed.
+#[test]
+fn an_app_with_tasks_is_linked_without_c() -> Result {
+    let cloud = LocalCloud::idle()?;
+    let packaged = cloud.lzap().run(&folder(), &["package", "local"])?.expect_success();
+    assert!(packaged.stderr.contains("rust-lld"), "{packaged}");
+    Ok(())
+}
+
 #[test]
 fn a_job_runs_behind_the_answer_and_is_found_by_its_id() -> Result {
     let app = App::deployed()?;
