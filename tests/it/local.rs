@@ -1,5 +1,6 @@
 //! The command set against the embedded cloud, where the deployed code really runs.
 
+mod parallel;
 mod tasks;
 mod versions;
 

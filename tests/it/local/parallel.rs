@@ -1,0 +1,41 @@
+//! The reference app's items in other Lambdas: as right as in one pass, and many times as fast.
+
+use std::collections::HashSet;
+
+use hyper::Method;
+use lzap_testkit::{LocalCloud, csv, request, workspace};
+use serde_json::Value;
+
+use super::{run, url_of};
+use crate::support::Result;
+
+/// What the seed of lzap promised: a sum that takes its time, and Lambdas as additional cores.
+#[test]
+fn a_thousand_slow_series_are_seven_times_as_fast_in_eight_lambdas() -> Result {
+    let cloud = LocalCloud::idle()?;
+    let app = workspace().join("examples/csv-group-sum");
+    let deployed = run(&cloud, &app, &["deploy", "local"])?;
+    let url = format!("{}/?value_column=value", url_of(&deployed).trim_end_matches('/'));
+    let table = csv::sample(100_000, 1_000, 4);
+
+    let spread = format!("{url}&work_ms=20&invoke_lambda=true&chunksize=25&concurrency=8&report=json");
+    let answer = request(&Method::PUT, &spread, "text/csv", table.clone())?;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let answer: Value = serde_json::from_str(&answer.text())?;
+    let sums = answer["csv"].as_str().unwrap_or_default();
+    assert_eq!(csv::check(&table, "value", sums), Ok(1_000));
+    let in_one_pass = request(&Method::PUT, &url, "text/csv", table)?;
+    assert_eq!(sums, in_one_pass.text(), "bit for bit");
+
+    let report = &answer["report"];
+    let number = |name: &str| report[name].as_f64().unwrap_or_default();
+    let speed_up = number("work_secs") / number("wall_secs");
+    assert!(speed_up >= 7.0, "{speed_up:.2} times as fast: {report:#}");
+    assert!(number("work_secs") >= 20.0, "each item waited: {report:#}");
+    let spans = report["timeline"].as_array().cloned().unwrap_or_default();
+    let used: Vec<&Value> = spans.iter().filter(|span| span["used"] == true).collect();
+    let workers: HashSet<&str> = used.iter().filter_map(|span| span["worker"].as_str()).collect();
+    assert_eq!((used.len(), workers.len()), (40, 8), "chunks and workers: {report:#}");
+    assert!(!workers.contains("here"), "the caller only waited: {report:#}");
+    Ok(())
+}
