@@ -1,5 +1,6 @@
 //! Megabytes a second that one core sums, without HTTP. `cargo bench` prints the best of many runs for a few shapes of
-//! CSV; run in any other way (as `cargo test --benches` does) each shape is summed once.
+//! CSV; with `--file PATH`, the seconds that this file takes. Run in any other way (as `cargo test --benches` does)
+//! each shape is summed once.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -68,7 +69,27 @@ fn best(csv: &str, params: &Params, runs: usize) -> Duration {
     (0..runs).map(run).min().unwrap_or_default()
 }
 
+/// `--file PATH`: seconds of the best of three passes over a file that is read before, summing the column `value`.
+fn of_file(path: &str) {
+    let csv = std::fs::read(path).expect("a readable file");
+    let params = Params {
+        value_columns: Some(vec!["value".to_owned()]),
+        ..Params::default()
+    };
+    let pass = |_| {
+        let start = Instant::now();
+        black_box(sum_csv(black_box(&csv), &params).expect("a valid CSV"));
+        start.elapsed()
+    };
+    let best = (0..3).map(pass).min().unwrap_or_default();
+    println!("{}", best.as_secs_f64());
+}
+
 fn main() {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--file").skip(1);
+    if let Some(path) = arguments.next() {
+        return of_file(&path);
+    }
     let runs = if std::env::args().any(|arg| arg == "--bench") {
         RUNS
     } else {
