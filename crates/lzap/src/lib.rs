@@ -68,7 +68,7 @@
 //! - **HTTP**: API Gateway HTTP APIs (payload 2.0 and 1.0) and REST APIs, function URLs, and application load
 //!   balancers. Responses keep their bytes: UTF-8 travels as text, everything else as base64.
 //! - **lzap's own**: keep-warm pings and deploy probes are answered before your code, and reach neither your router
-//!   nor your access log.
+//!   nor your access log. With the feature `tasks`, so do the events that name a task.
 //! - **Anything else** fails the invocation with an error that names the event's source. Your code doesn't see it.
 //!
 //! # Panics and errors
