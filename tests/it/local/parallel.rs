@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use hyper::Method;
 use lzap_testkit::{LocalCloud, csv, request, workspace};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{run, url_of};
 use crate::support::Result;
@@ -43,5 +43,27 @@ fn a_thousand_slow_series_are_seven_times_as_fast_in_eight_lambdas() -> Result {
     let workers: HashSet<&str> = used.iter().filter_map(|span| span["worker"].as_str()).collect();
     assert_eq!((used.len(), workers.len()), (40, 8), "chunks and workers: {report:#}");
     assert!(!workers.contains("here"), "the caller only waited: {report:#}");
+    Ok(())
+}
+
+/// A CSV that was never in a request.
+#[test]
+fn a_csv_in_s3_is_summed_where_the_stage_allows_it() -> Result {
+    let cloud = LocalCloud::idle()?;
+    let app = workspace().join("examples/csv-group-sum");
+    let deployed = run(&cloud, &app, &["deploy", "local"])?;
+    let url = url_of(&deployed).trim_end_matches('/');
+    let put = |bucket: &str| json!({"Bucket": bucket, "Key": "a.csv", "Body": "id,v\na,1\nb,2\na,4\n"});
+    for bucket in ["csv-sources", "csv-secrets"] {
+        cloud.aws(
+            "us-east-1",
+            &[("s3", "create_bucket", json!({"Bucket": bucket})), ("s3", "put_object", put(bucket))],
+        )?;
+    }
+    let ask = |query: &str| request(&Method::PUT, &format!("{url}/?{query}"), "text/csv", "");
+    let answer = ask("source=s3://csv-sources/a.csv")?;
+    assert_eq!((answer.status.as_u16(), answer.text().as_str()), (200, "id,v\na,5\nb,2\n"));
+    assert_eq!(ask("source=s3://csv-secrets/a.csv")?.status, 403);
+    assert_eq!(ask("source=s3://csv-sources/none.csv")?.status, 502);
     Ok(())
 }
