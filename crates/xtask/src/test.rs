@@ -147,11 +147,14 @@ fn only_rust(features: &[&str], unwanted: &[&str]) -> Result {
     Ok(())
 }
 
+/// The runtime by itself, since only so its features can be chosen.
 fn docs(_: &mut Tally) -> Result {
-    call(
-        cargo(&["doc", "--workspace", "--no-deps", "--features", "lzap/map", "--locked", "--quiet"])
-            .env("RUSTDOCFLAGS", "-D warnings"),
-    )
+    let document = |which: &[&str]| {
+        let mut command = cargo(&["doc", "--no-deps", "--locked", "--quiet"]);
+        call(command.args(which).env("RUSTDOCFLAGS", "-D warnings"))
+    };
+    document(&["--package", "lzap", "--all-features"])?;
+    document(&["--workspace", "--exclude", "lzap"])
 }
 
 fn unit(tally: &mut Tally) -> Result {
