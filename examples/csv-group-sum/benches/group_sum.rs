@@ -86,7 +86,9 @@ fn of_file(path: &str) {
 }
 
 fn main() {
-    let mut arguments = std::env::args().skip_while(|argument| argument != "--file").skip(1);
+    let mut arguments = std::env::args()
+        .skip_while(|argument| argument != "--file")
+        .skip(1);
     if let Some(path) = arguments.next() {
         return of_file(&path);
     }
