@@ -5,7 +5,9 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::fmt::Write as _;
+use std::fs::File;
 use std::hint::black_box;
+use std::io::Read as _;
 use std::time::{Duration, Instant};
 
 use csv_group_sum::{Params, sum_csv};
@@ -71,7 +73,9 @@ fn best(csv: &str, params: &Params, runs: usize) -> Duration {
 
 /// `--file PATH`: seconds of the best of three passes over a file that is read before, summing the column `value`.
 fn of_file(path: &str) {
-    let csv = std::fs::read(path).expect("a readable file");
+    let mut csv = Vec::new();
+    let read = File::open(path).and_then(|mut file| file.read_to_end(&mut csv));
+    read.expect("a readable file");
     let params = Params {
         value_columns: Some(vec!["value".to_owned()]),
         ..Params::default()
