@@ -224,10 +224,15 @@ const SAMPLE: usize = 64 * 1024;
 #[cfg(feature = "map")]
 const SMALL: usize = 1024;
 
-/// Whether these bytes are worth compressing, by a sample from their middle.
+/// How to send these bytes: compressed where a sample from their middle shrinks, but never JSON, which is for reading.
+#[cfg(feature = "map")]
+pub(crate) fn encoding_for(codec: Codec, bytes: &[u8]) -> Encoding {
+    Encoding { codec, lz4: codec != Codec::Json && compressible(bytes) }
+}
+
 #[cfg(feature = "map")]
 #[expect(clippy::cast_precision_loss, reason = "a ratio of sizes below 64 KiB")]
-pub(crate) fn compressible(bytes: &[u8]) -> bool {
+fn compressible(bytes: &[u8]) -> bool {
     if bytes.len() < SMALL {
         return false;
     }
@@ -345,6 +350,8 @@ mod tests {
 
     #[test]
     fn only_what_shrinks_is_compressed() {
+        assert!(!encoding_for(Codec::Json, &[7; 4096]).lz4, "for people who read payloads");
+        assert!(encoding_for(Codec::Postcard, &[7; 4096]).lz4);
         assert!(compressible(&[7; 4096]));
         assert!(!compressible(&[7; 100]));
         let mut state = 1_u64;

@@ -29,7 +29,7 @@ pub(crate) struct Job {
     pub(crate) items: Encoded,
     /// The first item that is still to do; ranges of the machine count from here.
     pub(crate) offset: usize,
-    pub(crate) lz4: bool,
+    pub(crate) encoding: Encoding,
     pub(crate) spill: bool,
     pub(crate) depth: u32,
     pub(crate) deadline: Option<Duration>,
@@ -128,7 +128,7 @@ impl Job {
             key: key.clone(),
             reduce: self.reduce.as_ref().map(|task| task.name().to_owned()),
         };
-        let encoding = Encoding { codec: self.items.codec, lz4: self.lz4 };
+        let encoding = self.encoding;
         let mut head = Head::chunk(self.task.name(), self.depth, chunk);
         head.enc = encoding;
         head.job = Some(self.id.clone());

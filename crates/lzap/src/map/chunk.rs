@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use crate::Codec;
-use crate::codec::{Encoding, codec_write, compressible, from_value, pack, read_items, to_value, unpack};
+use crate::codec::{codec_write, encoding_for, from_value, pack, read_items, to_value, unpack};
 use crate::engine::{Keep, Shared};
 use crate::task::context;
 use crate::task::error::{TaskError, TaskErrorKind};
@@ -226,7 +226,7 @@ pub(crate) async fn answer(shared: &Shared, task: &dyn Handler, event: &Event) -
     let work = Work { codec: head.enc.codec, bytes, items: chunk.items, until, cores: cores() };
     let reduce = chunk.reduce.as_deref().map(|name| shared.find(name)).transpose()?;
     let (results, items) = compute(task, reduce.as_deref(), work).await?;
-    let enc = Encoding { codec: head.enc.codec, lz4: compressible(&results) };
+    let enc = encoding_for(head.enc.codec, &results);
     let took = began.elapsed();
     tracing::info!(
         target: "lzap::map",

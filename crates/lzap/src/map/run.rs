@@ -17,7 +17,7 @@ use super::plan::{self, Facts, Place, Plan};
 use super::report::MapReport;
 use super::sinks::{Collect, Forward, Partial, Told};
 use super::{Listener, Map};
-use crate::codec::{Encoded, compressible};
+use crate::codec::{Encoded, encoding_for};
 use crate::engine::{Carrier, shared};
 use crate::task::context::{self, now_ms};
 use crate::task::error::TaskErrorKind;
@@ -182,7 +182,7 @@ where
             shared,
             task: Arc::new(task),
             reduce: join.map(|join| Arc::new(join) as _),
-            lz4: compressible(encoded.slice(&(0..encoded.len()))),
+            encoding: encoding_for(encoded.codec, encoded.slice(&(0..encoded.len()))),
             items: encoded,
             offset: 0,
             spill: options.spill,
@@ -311,7 +311,13 @@ impl Prepared {
         let shift = self.job.offset;
         let bytes_of =
             |range: &Range<usize>| self.job.items.bytes_of(&(range.start + shift..range.end + shift));
-        plan::plan(&facts, self.options.chunk, place, bytes_of)
+        let plan = plan::plan(&facts, self.options.chunk, place, bytes_of);
+        match self.job.shared.engine {
+            Carrier::Here if facts.items > 0 => {
+                Plan { reason: "this process is not in Lambda".to_owned(), ..plan }
+            }
+            _ => plan,
+        }
     }
 
     fn rules(&self, remote: bool) -> Rules {

@@ -121,12 +121,12 @@ pub fn measure_codec<T: Serialize + DeserializeOwned>(
     items: &[T],
     codec: crate::Codec,
 ) -> Result<CodecCost, String> {
-    use crate::codec::{Encoded, Encoding, compressible, from_value, pack, read_items, to_value};
+    use crate::codec::{Encoded, encoding_for, from_value, pack, read_items, to_value};
     let began = Instant::now();
     let mut encoded = Encoded::new(codec);
     items.iter().try_for_each(|item| encoded.push(item))?;
     let bytes = encoded.slice(&(0..items.len()));
-    let encoding = Encoding { codec, lz4: compressible(bytes) };
+    let encoding = encoding_for(codec, bytes);
     let value = to_value(encoding, &pack(encoding, bytes));
     let encode = began.elapsed();
     let began = Instant::now();
