@@ -146,14 +146,25 @@ fn cannot_start(command: &Command, error: &std::io::Error) -> Failure {
 /// The tool as this checkout builds it, with one target folder for all the apps that it builds. It is built once: a
 /// task sees the same tool from its begin to its end.
 pub(crate) fn lzap() -> Result<Command> {
-    static BUILT: OnceLock<()> = OnceLock::new();
-    if BUILT.get().is_none() {
-        call(&mut cargo(&["build", "--quiet", "--package", "lzap-cli", "--bin", "lzap"]))?;
-        BUILT.get_or_init(|| ());
-    }
+    build_lzap(&["--package", "lzap-cli"])?;
     let mut command = Command::new(lzap_path());
     command.current_dir(workspace()).env("CARGO_TARGET_DIR", apps_target()).env("RUSTUP_AUTO_INSTALL", "0");
     Ok(command)
+}
+
+/// Builds the tool as the tests do, beside which it stands: for other packages cargo chooses other features of the AWS
+/// SDK, and compiles all of it again.
+pub(crate) fn build_lzap_as_tests_do() -> Result {
+    build_lzap(&["--workspace", "--tests"])
+}
+
+fn build_lzap(packages: &[&str]) -> Result {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    if BUILT.get().is_none() {
+        call(cargo(&["build", "--quiet", "--bin", "lzap"]).args(packages))?;
+        BUILT.get_or_init(|| ());
+    }
+    Ok(())
 }
 
 /// Where `cargo build` puts the tool.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use fs_err as fs;
 use lzap_testkit::{Moto, Python, apps_target, workspace};
 
-use crate::shell::{Failure, Result, Tally, call, cargo, output, run_tests};
+use crate::shell::{Failure, Result, Tally, build_lzap_as_tests_do, call, cargo, output, run_tests};
 use crate::{generate, tidy};
 
 struct Stage {
@@ -28,7 +28,7 @@ const STAGES: &[Stage] = &[
     Stage { name: "pure", about: "no C and no AWS SDK in an app's dependencies", run: pure },
     Stage { name: "docs", about: "the API documentation has no warnings", run: docs },
     Stage { name: "unit", about: "unit, crate and documentation tests", run: unit },
-    Stage { name: "generated", about: "the reference pages are current", run: |_| generate::run(true) },
+    Stage { name: "generated", about: "the reference pages are current", run: generated },
     Stage { name: "apps", about: "examples and templates: format, lints, tests", run: apps },
     Stage { name: "cli", about: "commands and errors as a user meets them", run: cli },
     Stage {
@@ -184,6 +184,11 @@ fn add_targets() -> Result {
         call(&mut rustup(&["target", "add", target]))?;
     }
     Ok(())
+}
+
+fn generated(_: &mut Tally) -> Result {
+    build_lzap_as_tests_do()?;
+    generate::run(true)
 }
 
 fn cli(tally: &mut Tally) -> Result {
