@@ -8,9 +8,10 @@ mod page;
 mod plot;
 
 use fs_err as fs;
-use lzap_testkit::{Python, target, workspace};
+use lzap_testkit::workspace;
 use serde_json::Value;
 
+use super::peer::Peer;
 use crate::shell::{Result, cargo, quiet_output};
 
 const PEERS: &str = "lithops==3.8.0\n";
@@ -18,15 +19,14 @@ const PEERS: &str = "lithops==3.8.0\n";
 /// Measures, prints the page and writes it to the docs.
 pub(crate) fn run() -> Result {
     println!("==> installing Lithops, compiling the benchmark");
-    let python = Python::with_requirements(&target().join("venv-lithops"), PEERS)?;
+    let lithops = Peer::new("lithops", PEERS)?;
     let build = ["bench", "--package", "lzap", "--features", "map", "--bench", "map"];
     quiet_output(cargo(&build).arg("--no-run"))?;
     println!("==> lzap");
     let ours: Value = last_line(&quiet_output(&mut cargo(&build))?)?;
     println!("==> Lithops, and the seed's path");
     let script = workspace().join("crates/xtask/src/bench/map/peers.py");
-    let theirs: Value =
-        last_line(&quiet_output(python.command("python").arg(script).current_dir(target()))?)?;
+    let theirs: Value = last_line(&quiet_output(lithops.command("python", &[]).arg(script))?)?;
     let docs = workspace().join("docs/benchmarks");
     fs::create_dir_all(&docs)?;
     let text = page::page(&ours, &theirs)?;

@@ -85,8 +85,8 @@ def main():
     figures = {
         "version": lithops.__version__,
         "forked_items_secs": lithops_seconds(1, square, list(range(1000))),
-        "forked_chunks_secs": lithops_seconds(1, squares, [[chunk] for chunk in chunks]),
-        "default_chunks_secs": lithops_seconds(2, squares, [[chunk] for chunk in chunks]),
+        "forked_chunks_secs": lithops_seconds(1, squares, chunks),
+        "default_chunks_secs": lithops_seconds(2, squares, chunks),
         "seed_plain_secs": seed_seconds(10, False),
         "seed_compressed_secs": seed_seconds(10, True),
     }
