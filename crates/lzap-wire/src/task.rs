@@ -104,13 +104,14 @@ impl TaskHead {
 /// use serde_json::{Value, json};
 ///
 /// let event = TaskEvent::new(TaskHead::new("cleanup").mode(Mode::Spawn), json!({"days": 30}));
-/// let text = serde_json::to_string(&event).unwrap();
+/// let text = serde_json::to_string(&event)?;
 /// assert_eq!(
 ///     text,
 ///     r#"{"lzap":{"v":1,"kind":"task","task":"cleanup","mode":"spawn"},"data":{"days":30}}"#
 /// );
-/// let read: TaskEvent = serde_json::from_str(&text).unwrap();
+/// let read: TaskEvent = serde_json::from_str(&text)?;
 /// assert_eq!(read, event);
+/// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskEvent<T = Value> {
@@ -213,16 +214,18 @@ pub const TASK_FAILED: &str = "lzap::TaskFailed";
 ///
 /// let done = TaskReply::ok("0.1.0", json!({"removed": 7}));
 /// assert_eq!(
-///     serde_json::to_string(&done).unwrap(),
+///     serde_json::to_string(&done)?,
 ///     r#"{"lzap":{"v":1,"kind":"task","runtime":"0.1.0"},"data":{"removed":7}}"#
 /// );
 /// let failure = Failure { code: FailureCode::BadInput, message: "missing field `days`".to_owned() };
 /// let failed = TaskReply::<Value>::failed("0.1.0", failure.clone());
 /// assert_eq!(
-///     serde_json::to_string(&failed).unwrap(),
+///     serde_json::to_string(&failed)?,
 ///     r#"{"lzap":{"v":1,"kind":"task","runtime":"0.1.0","error":{"code":"bad_input","message":"missing field `days`"}}}"#
 /// );
-/// assert_eq!(TaskReply::parse(&serde_json::to_value(&failed).unwrap()).unwrap().outcome(), Err(failure));
+/// let read = TaskReply::parse(&serde_json::to_value(&failed)?);
+/// assert_eq!(read.map(TaskReply::outcome), Some(Err(failure)));
+/// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskReply<T = Value> {

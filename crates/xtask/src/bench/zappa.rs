@@ -10,7 +10,7 @@ use crate::shell::Result;
 
 const REQUIREMENTS: &str = "zappa==0.63.0\nflask==3.1.2\nsetuptools==80.9.0\n";
 
-const APP: &str = "from flask import Flask
+pub(super) const APP: &str = "from flask import Flask
 
 app = Flask(__name__)
 

@@ -5,20 +5,10 @@ use lzap_testkit::{Python, target};
 use serde_json::json;
 
 use super::Form;
-use crate::bench::peer::Peer;
+use crate::bench::{peer::Peer, zappa::APP};
 use crate::shell::{Failure, Result, quiet_output};
 
 const REQUIREMENTS: &str = "zappa==0.63.0\nflask==3.1.2\nsetuptools==80.9.0\nawslambdaric==3.1.1\n";
-
-const APP: &str = "from flask import Flask
-
-app = Flask(__name__)
-
-
-@app.route('/')
-def hello():
-    return 'Hello'
-";
 
 const UNZIP: &str = "import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])";
 
