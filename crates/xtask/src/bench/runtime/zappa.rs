@@ -17,6 +17,8 @@ pub(super) fn form() -> Result<Form> {
     let peer = Peer::new("zappa-runtime", REQUIREMENTS)?;
     let settings = json!({"dev": {
         "app_function": "app.app",
+        // What Lambda's Python brings along, its runtime's own client included.
+        "exclude": ["boto3", "dateutil", "botocore", "s3transfer", "concurrent", "awslambdaric", "snapshot_restore_py"],
         "aws_region": super::super::REGION,
         "project_name": "hello",
         "runtime": format!("python{}", peer.python_version()?),
