@@ -18,11 +18,11 @@ fn run(cloud: &LocalCloud, folder: &Path, args: &[&str]) -> Result<Value> {
     Ok(cloud.lzap().run(folder, &args)?.expect_success().json())
 }
 
-fn get(url: &str) -> Result<Response> {
+pub(crate) fn get(url: &str) -> Result<Response> {
     request(&Method::GET, url, "text/plain", "")
 }
 
-fn url_of(report: &Value) -> &str {
+pub(crate) fn url_of(report: &Value) -> &str {
     report["url"].as_str().unwrap_or_default()
 }
 

@@ -25,3 +25,4 @@ mod schedules;
 mod stub;
 mod support;
 mod tail;
+mod workers;

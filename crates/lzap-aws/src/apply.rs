@@ -19,6 +19,7 @@ use std::collections::BTreeSet;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use lzap_core::desired::FunctionConfig;
 use lzap_core::event::Event;
 use lzap_core::names::Names;
 use lzap_core::step::{ApiRef, Call, IntegrationRef, Plan, Share, Step, StepId, VersionRef};
@@ -145,6 +146,8 @@ enum Made {
     Integration(String),
     /// The version.
     Version(Published),
+    /// The version of the workers.
+    Workers(Published),
     /// The alias points to this version now.
     Switched(String),
 }
@@ -155,6 +158,7 @@ struct Late {
     api: Option<(String, String)>,
     integration: Option<String>,
     published: Option<Published>,
+    workers: Option<Published>,
     switched: Option<String>,
 }
 
@@ -165,6 +169,7 @@ impl Late {
             Made::Api(id, endpoint) => self.api = Some((id, endpoint)),
             Made::Integration(id) => self.integration = Some(id),
             Made::Version(version) => self.published = Some(version),
+            Made::Workers(version) => self.workers = Some(version),
             Made::Switched(version) => self.switched = Some(version),
         }
     }
@@ -181,6 +186,18 @@ impl Late {
             (IntegrationRef::Known(id), _) | (IntegrationRef::Created, Some(id)) => Ok(id),
             (IntegrationRef::Created, None) => Err(too_early("apigateway:CreateIntegration")),
         }
+    }
+
+    /// The settings, with the number of the workers that were published meanwhile.
+    fn named(&self, config: &FunctionConfig) -> Result<FunctionConfig, AwsError> {
+        let workers = match (&config.workers, &self.workers) {
+            (Some(VersionRef::Published), Some(published)) => {
+                Some(VersionRef::Known(published.number.clone()))
+            }
+            (Some(VersionRef::Published), None) => return Err(too_early("lambda:PublishVersion")),
+            (known, _) => known.clone(),
+        };
+        Ok(FunctionConfig { workers, ..config.clone() })
     }
 
     fn published(&self) -> Result<&Published, AwsError> {

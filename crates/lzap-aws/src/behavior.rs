@@ -55,6 +55,7 @@ fn config() -> FunctionConfig {
         timeout_secs: 30,
         ephemeral_storage_mb: 512,
         environment: BTreeMap::new(),
+        workers: None,
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) use alias::{AliasWrite, add_permission, create_alias, remove_permissi
 pub(crate) use asynchronous::{delete_async, get_async, put_async};
 pub(crate) use function::{
     Published, State, create_function, delete_function, delete_version, get_state, publish_version,
-    tag_function, update_code, update_configuration,
+    set_concurrency, tag_function, update_code, update_configuration,
 };
 pub use invoke::{Invocation, Invoked, Wait, invoke};
 pub(crate) use policy::get_policy;

@@ -13,20 +13,35 @@ use lzap_core::observed::LogGroup;
 use crate::clients::Clients;
 use crate::error::{Absent, AwsError, Kind, Named};
 
-/// `logs:DescribeLogGroups`. Answers are sorted by name, so a group that is its own prefix comes first.
-pub(crate) async fn describe_log_group(
+/// `logs:DescribeLogGroups`: that of the function, and that of its workers, whose name begins alike. Answers are sorted by
+/// name, so a group that is its own prefix comes first; what comes after it may be on another page.
+pub(crate) async fn describe_log_groups(
     clients: &Clients,
     names: &Names,
-) -> Result<Option<LogGroup>, AwsError> {
-    let name = names.log_group();
-    let call = clients.logs().describe_log_groups().log_group_name_prefix(&name);
-    let answer = call.send().await.named("logs:DescribeLogGroups").found()?;
-    let groups = answer.and_then(|answer| answer.log_groups).unwrap_or_default();
-    let group = groups.into_iter().find(|group| group.log_group_name() == Some(&name));
-    Ok(group.map(|group| LogGroup {
+) -> Result<[Option<LogGroup>; 2], AwsError> {
+    let [own, workers] = [names.log_group(), names.workers().log_group()];
+    let (groups, is_all) = log_groups(clients, &own).await?;
+    let mut found = [&own, &workers].map(|name| groups.get(name).cloned());
+    if found[1].is_none() && !is_all {
+        found[1] = log_groups(clients, &workers).await?.0.get(&workers).cloned();
+    }
+    Ok(found)
+}
+
+/// The first groups whose names begin so, and whether these are all.
+async fn log_groups(clients: &Clients, prefix: &str) -> Result<(BTreeMap<String, LogGroup>, bool), AwsError> {
+    let call = clients.logs().describe_log_groups().log_group_name_prefix(prefix);
+    let Some(answer) = call.send().await.named("logs:DescribeLogGroups").found()? else {
+        return Ok((BTreeMap::new(), true));
+    };
+    let group = |group: &aws_sdk_cloudwatchlogs::types::LogGroup| LogGroup {
         retention_days: group.retention_in_days().and_then(|days| u16::try_from(days).ok()),
         ours: false,
-    }))
+    };
+    let named =
+        |it: &aws_sdk_cloudwatchlogs::types::LogGroup| Some((it.log_group_name()?.to_owned(), group(it)));
+    let groups = answer.log_groups().iter().filter_map(named).collect();
+    Ok((groups, answer.next_token().is_none()))
 }
 
 /// `logs:ListTagsForResource` of the log group.

@@ -2,7 +2,8 @@
 //!
 //! First what tells whether a thing exists; then, of what does, the parts. A stage that exists and is unchanged takes 15
 //! reads: 4 of Lambda, 2 of IAM, 1 of Logs, 4 of API Gateway, 2 of `EventBridge`, 2 of S3. What doesn't exist is `None`,
-//! never an error. Each schedule takes 2 more, settings for asynchronous events 1, and tasks 2, once.
+//! never an error. Each schedule takes 2 more, workers 2, settings for asynchronous events 1, and tasks 2,
+//! once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,7 @@ use lzap_core::asynchronous::{AsyncConfig, TAG_ASYNC};
 use lzap_core::names::{KEEP_WARM, Names};
 use lzap_core::observed::{
     Alias, Api, Bucket, BucketSetting, Function, LiveRule, LogGroup, Observed, Permission, Role, Version,
-    is_ours,
+    Workers, is_ours,
 };
 use lzap_core::uses::Uses;
 
@@ -56,6 +57,7 @@ struct FunctionReads {
     permissions: BTreeMap<String, Permission>,
     asynchronous: Option<AsyncConfig>,
     log_group: Option<LogGroup>,
+    workers: Workers,
 }
 
 impl Reader<'_> {
@@ -77,7 +79,7 @@ impl Reader<'_> {
                 bucket.missing = self.unexpiring().await?;
             }
         }
-        let FunctionReads { function, versions, alias, held, permissions, asynchronous, log_group } =
+        let FunctionReads { function, versions, alias, held, permissions, asynchronous, log_group, workers } =
             of_function;
         let names = self.names.clone();
         Ok(Observed {
@@ -87,6 +89,7 @@ impl Reader<'_> {
             log_group,
             function,
             versions,
+            workers,
             alias,
             asynchronous,
             held,
@@ -96,13 +99,11 @@ impl Reader<'_> {
         })
     }
 
-    /// The function and its log group, whose owner is known by the function: only a log group without one is asked for
-    /// its tags.
+    /// The function and its log group; and its workers, where there are any.
     async fn function(self) -> Result<FunctionReads, AwsError> {
         let Self { clients, names, .. } = self;
-        let (function, log_group) =
-            try_join(Box::pin(lambda::get_function(clients, names)), self.log_group()).await?;
-        let ours = function.as_ref().is_some_and(|function| is_ours(&function.tags, names));
+        let (function, [log_group, of_workers]) =
+            try_join(Box::pin(lambda::get_function(clients, names)), self.log_groups()).await?;
         let of_function = async {
             if function.is_none() || self.scope == Scope::Undeploy {
                 return Ok((Vec::new(), (None, BTreeSet::new()), BTreeMap::new(), None));
@@ -113,19 +114,47 @@ impl Reader<'_> {
             let aliases = again(FRESH, Progress::silent(), || lambda::list_aliases(clients, names));
             try_join4(versions, aliases, self.permissions(), self.asynchronous(tags)).await
         };
-        let of_log_group = async {
-            Ok(match log_group {
-                Some(group) if !ours => {
-                    let tags = logs::log_group_tags(clients, names).await?;
-                    Some(LogGroup { ours: is_ours(&tags, names), ..group })
-                }
-                Some(group) => Some(LogGroup { ours, ..group }),
-                None => None,
-            })
+        let ((versions, (alias, held), permissions, asynchronous), log_group, workers) = try_join3(
+            of_function,
+            self.owned(log_group, function.as_ref()),
+            Box::pin(self.workers(function.as_ref(), of_workers)),
+        )
+        .await?;
+        Ok(FunctionReads { function, versions, alias, held, permissions, asynchronous, log_group, workers })
+    }
+
+    /// A log group's owner is known by its function: only one without a function of ours is asked for its tags.
+    async fn owned(
+        self,
+        group: Option<LogGroup>,
+        function: Option<&Function>,
+    ) -> Result<Option<LogGroup>, AwsError> {
+        let Some(group) = group else { return Ok(None) };
+        if function.is_some_and(|function| is_ours(&function.tags, self.names)) {
+            return Ok(Some(LogGroup { ours: true, ..group }));
+        }
+        let tags = logs::log_group_tags(self.clients, self.names).await?;
+        Ok(Some(LogGroup { ours: is_ours(&tags, self.names), ..group }))
+    }
+
+    /// Looked for where the app's tag tells of them, or their log group is there, which is made before them.
+    async fn workers(self, app: Option<&Function>, log_group: Option<LogGroup>) -> Result<Workers, AwsError> {
+        let is_tagged = app.is_some_and(|app| Uses::of_tags(&app.tags).workers);
+        if self.scope == Scope::Versions || !(is_tagged || log_group.is_some()) {
+            return Ok(Workers::default());
+        }
+        let names = &self.names.workers();
+        let function = lambda::get_function(self.clients, names).await?;
+        let versions = async {
+            if function.is_none() || self.scope == Scope::Undeploy {
+                return Ok(Vec::new());
+            }
+            again(FRESH, Progress::silent(), || lambda::list_versions(self.clients, names)).await
         };
-        let ((versions, (alias, held), permissions, asynchronous), log_group) =
-            try_join(of_function, of_log_group).await?;
-        Ok(FunctionReads { function, versions, alias, held, permissions, asynchronous, log_group })
+        let of_workers = Reader { names, ..self };
+        let (versions, log_group) =
+            try_join(versions, of_workers.owned(log_group, function.as_ref())).await?;
+        Ok(Workers { function, versions, log_group })
     }
 
     /// Only where a deploy has set it once, which the function's tag tells.
@@ -147,10 +176,11 @@ impl Reader<'_> {
         }
     }
 
-    async fn log_group(self) -> Result<Option<LogGroup>, AwsError> {
+    /// That of the function, and that of its workers.
+    async fn log_groups(self) -> Result<[Option<LogGroup>; 2], AwsError> {
         match self.scope {
-            Scope::Stage(_) | Scope::Undeploy => logs::describe_log_group(self.clients, self.names).await,
-            Scope::Versions => Ok(None),
+            Scope::Stage(_) | Scope::Undeploy => logs::describe_log_groups(self.clients, self.names).await,
+            Scope::Versions => Ok([None, None]),
         }
     }
 

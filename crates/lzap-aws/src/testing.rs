@@ -9,7 +9,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::test_util::infallible_client_fn;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
-use lzap_core::names::{Names, Place, RoleName};
+use lzap_core::names::{Names, Part, Place, RoleName};
 
 use crate::clients::Clients;
 
@@ -66,5 +66,6 @@ pub(crate) fn names() -> Names {
             region: "eu-central-1".to_owned(),
         },
         role: RoleName::default(),
+        part: Part::App,
     }
 }

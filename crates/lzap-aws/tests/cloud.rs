@@ -13,7 +13,7 @@ use lzap_core::desired::{
     Artifact, Desired, FunctionConfig, HANDLER, RUNTIME, Role, Rollback, Rule, Stage, Undeploy,
 };
 use lzap_core::event::Event;
-use lzap_core::names::{KEEP_WARM, Names, RoleName, TAG_APP, TAG_STAGE, hex};
+use lzap_core::names::{KEEP_WARM, Names, Part, RoleName, TAG_APP, TAG_STAGE, hex};
 use lzap_core::plan::plan;
 use lzap_core::platform::Architecture;
 use lzap_core::step::{Call, Plan};
@@ -49,7 +49,13 @@ impl World {
         let cloud = Cloud::Local { endpoint: endpoint.clone(), region: region.to_owned() };
         let clients = Clients::connect(&cloud).await.expect("the clients need no network");
         let place = identity(&clients).await.expect("the cloud says who calls");
-        let names = Names { app: app.to_owned(), stage: "test".to_owned(), place, role: RoleName::default() };
+        let names = Names {
+            app: app.to_owned(),
+            stage: "test".to_owned(),
+            place,
+            role: RoleName::default(),
+            part: Part::App,
+        };
         Some(Self { endpoint, clients, names, folder: tempfile::tempdir().expect("a folder") })
     }
 
@@ -82,7 +88,9 @@ impl World {
                 timeout_secs: 10,
                 ephemeral_storage_mb: 512,
                 environment: BTreeMap::from([("GREETING".to_owned(), "hello".to_owned())]),
+                workers: None,
             },
+            workers: None,
             version_description: format!("version {comment}"),
             role: Some(Role {
                 path: "/".to_owned(),

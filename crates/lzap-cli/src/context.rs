@@ -6,7 +6,7 @@ use lzap_aws::{Clients, Cloud};
 use lzap_build::project::{Project, Selection};
 use lzap_core::check::{Warning, check};
 use lzap_core::config::{Config, ConfigError, FILE_NAME, parse};
-use lzap_core::names::{Names, Place};
+use lzap_core::names::{Names, Part, Place};
 use lzap_core::platform::Architecture;
 use lzap_core::settings::{LOCAL, Overrides, Settings, resolve};
 
@@ -147,7 +147,7 @@ impl Loaded {
 /// What a stage's things are called at a place.
 pub(crate) fn names(settings: &Settings, place: Place) -> Names {
     let (app, stage) = (settings.app.clone(), settings.stage.clone());
-    Names { app, stage, place, role: settings.role.name() }
+    Names { app, stage, place, role: settings.role.name(), part: Part::App }
 }
 
 /// The cloud of a stage, and what the stage's things are called there.

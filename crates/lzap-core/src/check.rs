@@ -102,6 +102,18 @@ impl Place<'_> {
             "MB",
             storage,
         )?;
+        if let Some(memory_mb) = settings.workers.and_then(|workers| workers.memory_mb) {
+            let span = self.span(|t| t.workers.as_ref()?.memory_mb.as_ref());
+            range("workers.memory_mb", memory_mb, limits::MEMORY_MB, "MB", span)?;
+        }
+        if settings.workers.and_then(|workers| workers.concurrency) == Some(0) {
+            return Err(ConfigError {
+                message: "workers.concurrency = 0 lets no worker run".to_owned(),
+                help: "write 1 at least, or leave it out: then as many run as the account has free"
+                    .to_owned(),
+                span: self.span(|t| t.workers.as_ref()?.concurrency.as_ref()),
+            });
+        }
         if settings.keep_versions == 0 {
             return Err(ConfigError {
                 message: "keep_versions = 0 keeps nothing to go back to".to_owned(),

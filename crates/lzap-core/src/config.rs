@@ -77,6 +77,8 @@ pub struct StageTable {
     /// What becomes of events that nobody waits for: schedules, `spawn` and `job`. Default: as AWS does it.
     #[serde(rename = "async")]
     pub asynchronous: Option<AsyncTable>,
+    /// A second function of the same artifact, for the chunks of maps. Default: none, the function invokes itself.
+    pub workers: Option<WorkersTable>,
     /// Environment variables of the function. AWS: 4 KB in all. Default: none.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
@@ -159,6 +161,19 @@ pub struct AsyncTable {
     /// function. Default: none.
     #[schemars(with = "Option<String>", regex(pattern = r"^arn:aws[a-z-]*:(sqs|sns|events|lambda):.+$"))]
     pub on_failure: Option<Spanned<String>>,
+}
+
+/// `[stage.NAME.workers]`: A second function of the same artifact, which only the chunks of maps go to.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WorkersTable {
+    /// Memory of a worker in MB; a full processor comes with 1769. AWS: 128 to 10240. Default: the stage's.
+    #[schemars(with = "Option<u32>", range(min = 128, max = 10240))]
+    pub memory_mb: Option<Spanned<u32>>,
+    /// Workers that run at once, at most and reserved for them: the account's other functions go without. AWS: all but 100
+    /// of the account's limit. Default: none reserved, as many as the account has free.
+    #[schemars(with = "Option<u32>", range(min = 1))]
+    pub concurrency: Option<Spanned<u32>>,
 }
 
 /// `[[stage.NAME.role_statements]]`: A statement of the role's policy: what it allows on what.

@@ -11,6 +11,7 @@ use crate::names::{KEEP_WARM, Names, TAG_APP, TAG_STAGE, TAG_USES};
 use crate::platform::Architecture;
 use crate::role::{self, RoleSetting};
 use crate::settings::Settings;
+use crate::step::VersionRef;
 use crate::uses::Uses;
 use lzap_wire::env::{LZAP_APP, LZAP_BUCKET, LZAP_STAGE};
 use lzap_wire::envelope::{Kind, event};
@@ -67,6 +68,8 @@ pub struct Stage {
     pub artifact: Artifact,
     /// The function's settings.
     pub function: FunctionConfig,
+    /// The function that the chunks of maps go to, unless that is the same one.
+    pub workers: Option<Workers>,
     /// What becomes of events that nobody waits for, where it isn't AWS's own way.
     pub asynchronous: Option<AsyncConfig>,
     /// What the app uses that needs more than HTTP does.
@@ -87,6 +90,15 @@ pub struct Stage {
     pub canary: Option<u8>,
     /// What has the stage's names but not its tags is taken over.
     pub adopt: bool,
+}
+
+/// The function that only the chunks of maps go to: the same artifact with settings of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workers {
+    /// Its settings.
+    pub function: FunctionConfig,
+    /// How many of it may run at once, reserved for it.
+    pub concurrency: Option<u32>,
 }
 
 /// The execution role that lzap makes.
@@ -160,6 +172,9 @@ pub struct FunctionConfig {
     pub ephemeral_storage_mb: u32,
     /// Environment variables.
     pub environment: BTreeMap<String, String>,
+    /// The version of the workers that its maps go to. A version keeps the one that it was deployed with, so that both
+    /// are of one artifact, after a rollback too.
+    pub workers: Option<VersionRef>,
 }
 
 /// An `EventBridge` rule that calls the alias with a constant input.
@@ -195,19 +210,30 @@ pub fn stage(
     if uses.any() {
         environment.insert(LZAP_BUCKET.to_owned(), names.bucket());
     }
+    let function = FunctionConfig {
+        role_arn: names.role_arn(),
+        runtime: RUNTIME.to_owned(),
+        handler: HANDLER.to_owned(),
+        architecture: settings.architecture,
+        memory_mb: settings.memory_mb,
+        timeout_secs: settings.timeout_secs,
+        ephemeral_storage_mb: settings.ephemeral_storage_mb,
+        environment,
+        workers: None,
+    };
+    let workers = settings.workers.filter(|_| uses.map).map(|workers| Workers {
+        function: FunctionConfig {
+            memory_mb: workers.memory_mb.unwrap_or(settings.memory_mb),
+            ..function.clone()
+        },
+        concurrency: workers.concurrency,
+    });
+    let uses = Uses { workers: workers.is_some(), ..uses };
     Stage {
         tags,
         artifact,
-        function: FunctionConfig {
-            role_arn: names.role_arn(),
-            runtime: RUNTIME.to_owned(),
-            handler: HANDLER.to_owned(),
-            architecture: settings.architecture,
-            memory_mb: settings.memory_mb,
-            timeout_secs: settings.timeout_secs,
-            ephemeral_storage_mb: settings.ephemeral_storage_mb,
-            environment,
-        },
+        function,
+        workers,
         version_description,
         uses,
         asynchronous: settings.asynchronous.clone(),

@@ -59,6 +59,16 @@ impl Default for RoleName {
     }
 }
 
+/// Which of a stage's two functions is meant; they share everything but the function itself and its log group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// The app: what serves requests.
+    #[default]
+    App,
+    /// The workers: the same artifact, for a map's chunks alone.
+    Workers,
+}
+
 /// The names of one stage's resources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
@@ -70,12 +80,24 @@ pub struct Names {
     pub place: Place,
     /// The role that the function runs as.
     pub role: RoleName,
+    /// The function that is meant.
+    pub part: Part,
 }
 
 impl Names {
-    /// The function: `{app}-{stage}`.
+    /// The function: `{app}-{stage}`, or `{app}-{stage}-workers`.
     pub fn function(&self) -> String {
-        function(&self.app, &self.stage)
+        let app = function(&self.app, &self.stage);
+        match self.part {
+            Part::App => app,
+            Part::Workers => format!("{app}-workers"),
+        }
+    }
+
+    /// The names where the function is that of the workers.
+    #[must_use]
+    pub fn workers(&self) -> Self {
+        Self { part: Part::Workers, ..self.clone() }
     }
 
     /// The function's ARN, without a qualifier.

@@ -23,6 +23,8 @@ pub struct Observed {
     pub function: Option<Function>,
     /// The published versions, oldest first.
     pub versions: Vec<Version>,
+    /// The function that the chunks of maps go to, and what is its own.
+    pub workers: Workers,
     /// The alias `live`.
     pub alias: Option<Alias>,
     /// What becomes of the alias's events that nobody waits for; read only where a deploy has set it once.
@@ -126,6 +128,19 @@ pub struct Function {
     pub code_sha256: String,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// How many of it may run at once, reserved for it.
+    pub concurrency: Option<u32>,
+}
+
+/// The function that only the chunks of maps go to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Workers {
+    /// Itself, as `$LATEST` has it.
+    pub function: Option<Function>,
+    /// Its published versions, oldest first.
+    pub versions: Vec<Version>,
+    /// Its log group.
+    pub log_group: Option<LogGroup>,
 }
 
 /// A published version.
@@ -254,6 +269,7 @@ impl Observed {
             log_group: None,
             function: None,
             versions: Vec::new(),
+            workers: Workers::default(),
             alias: None,
             asynchronous: None,
             held: BTreeSet::new(),
@@ -295,9 +311,13 @@ impl Observed {
             }
         };
         note(self.function.is_some(), format!("function {}", names.function()));
+        let workers = self.workers.function.as_ref().is_some_and(|function| is_ours(&function.tags, names));
+        note(workers, format!("function {}", names.workers().function()));
         note(self.role.is_some(), format!("role {}", names.role()));
         let log_group = self.log_group.as_ref().is_some_and(|group| group.ours);
         note(log_group, format!("log group {}", names.log_group()));
+        let log_group = self.workers.log_group.as_ref().is_some_and(|group| group.ours);
+        note(log_group, format!("log group {}", names.workers().log_group()));
         for (name, rule) in &self.rules {
             note(rule.ours, format!("rule {}", names.rule(name)));
         }

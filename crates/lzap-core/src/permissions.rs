@@ -35,8 +35,10 @@ pub enum Resource {
     NoBoundary,
     /// The role that the function runs as, handed to Lambda and to nobody else.
     PassedRole,
-    /// The function, its versions and its alias.
+    /// The function, its versions and its alias; the workers, where there are any.
     Function,
+    /// The workers, where there are any.
+    Workers,
     /// A version of the function.
     Version,
     /// The log group, as all but the tagging operations name it.
@@ -80,6 +82,7 @@ macro_rules! steps {
         /// What AWS checks when `call` is carried out.
         pub fn of(call: &Call) -> &'static [Grant] {
             match call {
+                Call::OfWorkers(call) => of(call),
                 $($call => &[$(($action, Resource::$resource)),+],)+
             }
         }
@@ -128,6 +131,8 @@ steps! {
     ];
     Call::UpdateFunctionCode { .. } => ["lambda:UpdateFunctionCode" on Function, "s3:GetObject" on Objects];
     Call::TagFunction(_) => ["lambda:TagResource" on Function];
+    Call::PutConcurrency(_) => ["lambda:PutFunctionConcurrency" on Workers];
+    Call::DeleteConcurrency => ["lambda:DeleteFunctionConcurrency" on Workers];
     Call::PublishVersion { .. } => ["lambda:PublishVersion" on Function];
     Call::Probe { .. } => ["lambda:InvokeFunction" on Version];
     Call::CreateAlias(_) => ["lambda:CreateAlias" on Function];
@@ -201,11 +206,13 @@ const BESIDE: &[Grant] = &[
 /// The policy that the identity needs which deploys this stage, updates it, looks at it, rolls it back and deletes it.
 ///
 /// `boundary` bounds the role that lzap makes: then only a role with it may be made and changed. Of an existing role
-/// nothing is needed but to pass it on.
-pub fn policy(names: &Names, boundary: Option<&str>) -> Value {
+/// nothing is needed but to pass it on. With `workers`, what is allowed on the function is allowed on theirs.
+pub fn policy(names: &Names, boundary: Option<&str>, workers: bool) -> Value {
     let mut needed: BTreeMap<Resource, BTreeSet<&str>> = BTreeMap::new();
     for (action, resource) in STEPS.iter().copied().flatten().chain(BESIDE) {
-        if let Some(resource) = resource.with(names, boundary) {
+        if let Some(resource) =
+            resource.with(names, boundary).filter(|it| workers || *it != Resource::Workers)
+        {
             needed.entry(resource).or_default().insert(action);
         }
     }
@@ -216,7 +223,7 @@ pub fn policy(names: &Names, boundary: Option<&str>) -> Value {
             statement.insert("Sid".to_owned(), json!(format!("{resource:?}")));
             statement.insert("Effect".to_owned(), json!("Allow"));
             statement.insert("Action".to_owned(), json!(actions));
-            statement.insert("Resource".to_owned(), resource.arns(names));
+            statement.insert("Resource".to_owned(), resource.arns(names, workers));
             if let Some(condition) = resource.condition(names, boundary) {
                 statement.insert("Condition".to_owned(), condition);
             }
@@ -248,21 +255,28 @@ impl Resource {
     }
 
     /// Its ARN, or the pattern of those that AWS makes up.
-    fn arns(self, names: &Names) -> Value {
+    fn arns(self, names: &Names, workers: bool) -> Value {
         let Place { partition, region, .. } = &names.place;
         let bucket = || format!("arn:{partition}:s3:::{}", names.bucket());
         let api = |path: &str| json!(format!("arn:{partition}:apigateway:{region}::/apis{path}"));
+        let functions = || if workers { vec![names.clone(), names.workers()] } else { vec![names.clone()] };
+        // One ARN as it is, several as a list.
+        let each = |arn: fn(&Names) -> Vec<String>| {
+            let all: Vec<String> = functions().iter().flat_map(arn).collect();
+            if let [one] = all.as_slice() { json!(one) } else { json!(all) }
+        };
         match self {
             Self::Bucket => json!(bucket()),
             Self::Objects => json!(format!("{}/{}*", bucket(), names.prefix())),
             Self::Role | Self::BoundedRole | Self::Boundary | Self::NoBoundary | Self::PassedRole => {
                 json!(names.role_arn())
             }
-            Self::Function => json!([names.function_arn(), format!("{}:*", names.function_arn())]),
-            Self::Version => json!(format!("{}:*", names.function_arn())),
+            Self::Function => each(|names| vec![names.function_arn(), format!("{}:*", names.function_arn())]),
+            Self::Workers => json!(names.workers().function_arn()),
+            Self::Version => each(|names| vec![format!("{}:*", names.function_arn())]),
             // AWS: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_LogGroup.html>
-            Self::LogGroup => json!(format!("{}:*", names.log_group_arn())),
-            Self::LogGroupTags => json!(names.log_group_arn()),
+            Self::LogGroup => each(|names| vec![format!("{}:*", names.log_group_arn())]),
+            Self::LogGroupTags => each(|names| vec![names.log_group_arn()]),
             Self::LogGroups => json!(names.arn("logs", "log-group:*")),
             Self::Rule => json!(names.rule_arn("*")),
             // The reference names no resource; AWS's refusals name this one.

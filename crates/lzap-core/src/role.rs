@@ -137,7 +137,7 @@ pub(crate) fn policy(
     let logs = json!({
         "Effect": "Allow",
         "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-        "Resource": format!("{}:*", names.log_group_arn())
+        "Resource": uses.of_each(names, |names| format!("{}:*", names.log_group_arn()))
     });
     let failures = asynchronous.and_then(AsyncConfig::statement);
     let own = std::iter::once(logs).chain(uses.statements(names)).chain(failures);

@@ -42,6 +42,8 @@ pub struct Settings {
     pub schedules: Vec<Schedule>,
     /// What becomes of events that nobody waits for, where it isn't AWS's own way.
     pub asynchronous: Option<AsyncConfig>,
+    /// The second function, for the chunks of maps.
+    pub workers: Option<Workers>,
     /// The function's environment variables.
     pub environment: BTreeMap<String, String>,
     /// Days that logs are kept.
@@ -66,6 +68,15 @@ pub struct Settings {
     pub origins: BTreeMap<&'static str, Origin>,
 }
 
+/// What `lzap.toml` says about the function that the chunks of maps go to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Workers {
+    /// Memory in MB; the stage's unless set.
+    pub memory_mb: Option<u32>,
+    /// How many may run at once, reserved for them.
+    pub concurrency: Option<u32>,
+}
+
 impl Settings {
     /// Whether the stage is the embedded cloud.
     pub fn is_local(&self) -> bool {
@@ -84,6 +95,7 @@ impl Settings {
             ("timeout_secs", self.timeout_secs.to_string()),
             ("ephemeral_storage_mb", self.ephemeral_storage_mb.to_string()),
             ("keep_warm", keep_warm_text(self.keep_warm)),
+            ("workers", self.workers.map(workers_text).unwrap_or_default()),
             ("async", self.asynchronous.as_ref().map(async_text).unwrap_or_default()),
             ("schedule", self.schedules.iter().map(Schedule::text).collect::<Vec<_>>().join("; ")),
             (
@@ -119,6 +131,12 @@ impl Settings {
 
 fn async_text(config: &AsyncConfig) -> String {
     config.rows().map(|(key, value)| format!("{key} {value}")).join(", ")
+}
+
+fn workers_text(workers: Workers) -> String {
+    let memory = workers.memory_mb.map_or_else(|| "the stage's memory".to_owned(), |mb| format!("{mb} MB"));
+    let concurrency = workers.concurrency.map(|n| format!(", {n} at once")).unwrap_or_default();
+    format!("{memory}{concurrency}")
 }
 
 fn keep_warm_text(keep_warm: KeepWarm) -> String {
@@ -270,6 +288,7 @@ pub fn resolve(config: &Config, overrides: &Overrides) -> Result<Settings, Confi
             .map(Schedule::read)
             .collect::<Result<_, _>>()?,
         asynchronous: asynchronous(&mut pick),
+        workers: workers(&mut pick),
         environment: pick.table("environment", |t| &t.environment),
         log_retention_days: pick.value("log_retention_days", |t| t.log_retention_days.as_ref()).unwrap_or(30),
         include: includes(&pick.value("include", |t| t.include.as_ref()).unwrap_or_default())?,
@@ -385,6 +404,16 @@ fn asynchronous(pick: &mut Picker<'_>) -> Option<AsyncConfig> {
         retries: retries.unwrap_or(DEFAULT_RETRIES),
         max_age_secs: max_age_secs.unwrap_or(DEFAULT_MAX_AGE_SECS),
         on_failure,
+    })
+}
+
+/// Each key by itself; a table without keys is enough to have workers.
+fn workers(pick: &mut Picker<'_>) -> Option<Workers> {
+    let (name, _) = pick.tables.iter().find(|(_, table)| table.workers.is_some())?;
+    pick.origins.insert("workers", Origin::File(format!("[stage.{name}]")));
+    Some(Workers {
+        memory_mb: pick.value("workers", |t| t.workers.as_ref()?.memory_mb.as_ref()),
+        concurrency: pick.value("workers", |t| t.workers.as_ref()?.concurrency.as_ref()),
     })
 }
 

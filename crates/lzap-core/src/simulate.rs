@@ -21,7 +21,7 @@ impl Observed {
     /// When a step presupposes what isn't there: a plan that the planner must not make.
     #[must_use]
     pub fn after(&self, plan: &Plan, steps: usize) -> Self {
-        let mut world = World { cloud: self.clone(), published: None };
+        let mut world = World { cloud: self.clone(), published: None, published_workers: None };
         for step in plan.steps.iter().take(steps) {
             world.apply(&step.call);
         }
@@ -32,6 +32,7 @@ impl Observed {
 struct World {
     cloud: Observed,
     published: Option<String>,
+    published_workers: Option<String>,
 }
 
 const NEW_ID: &str = "new0000000";
@@ -75,8 +76,59 @@ impl World {
             | Call::UpdateStage(_)
             | Call::TagApi { .. }
             | Call::DeleteApi(_) => self.api(call),
+            Call::OfWorkers(call) => self.workers(call),
             _ => self.function(call),
         }
+    }
+
+    /// What a call to the workers does.
+    fn workers(&mut self, call: &Call) {
+        if let Call::DeleteFunction = call {
+            let calls = |version: &Version| version.config.workers.is_some();
+            assert!(!self.cloud.live().is_some_and(calls), "who calls the workers goes first");
+            self.cloud.workers.function = None;
+            self.cloud.workers.versions.clear();
+            return;
+        }
+        if let Call::DeleteVersion(number) = call {
+            let called = Some(VersionRef::Known(number.clone()));
+            let held = |version: &&Version| self.cloud.held.contains(&version.number);
+            let mut callers = self.cloud.versions.iter().filter(held);
+            assert!(callers.all(|caller| caller.config.workers != called), "a caller serves");
+            self.cloud.workers.versions.retain(|version| version.number != *number);
+            return;
+        }
+        self.swap_parts();
+        match call {
+            Call::CreateLogGroup { .. }
+            | Call::PutRetention(_)
+            | Call::TagLogGroup(_)
+            | Call::DeleteLogGroup => self.log_group(call),
+            Call::PutConcurrency(n) => self.latest().concurrency = Some(*n),
+            Call::DeleteConcurrency => self.latest().concurrency = None,
+            _ => self.function(call),
+        }
+        self.swap_parts();
+    }
+
+    /// Puts what is the workers' own where that of the app stands, and back.
+    fn swap_parts(&mut self) {
+        let Observed { function, versions, log_group, workers, .. } = &mut self.cloud;
+        std::mem::swap(function, &mut workers.function);
+        std::mem::swap(versions, &mut workers.versions);
+        std::mem::swap(log_group, &mut workers.log_group);
+        std::mem::swap(&mut self.published, &mut self.published_workers);
+    }
+
+    /// The settings as they are kept: the workers by the number of their version.
+    fn resolved(&self, config: &FunctionConfig) -> FunctionConfig {
+        let workers = config.workers.clone().map(|version| match version {
+            VersionRef::Published => {
+                VersionRef::Known(self.published_workers.clone().expect("the workers were published"))
+            }
+            known @ VersionRef::Known(_) => known,
+        });
+        FunctionConfig { workers, ..config.clone() }
     }
 
     fn bucket(&mut self, call: &Call) {
@@ -155,7 +207,10 @@ impl World {
                 });
             }
             Call::DeleteRole => {
-                assert!(self.cloud.function.is_none(), "the role goes after the function");
+                let functions = [&self.cloud.function, &self.cloud.workers.function];
+                let role_arn = self.cloud.names.role_arn();
+                let has_it = |function: &Function| function.config.role_arn == role_arn;
+                assert!(!functions.into_iter().flatten().any(has_it), "the role goes after its functions");
                 let role = self.cloud.role.take().expect("the role exists");
                 assert!(role.inline.is_empty() && role.attached.is_empty(), "the role's policies go first");
             }
@@ -277,15 +332,17 @@ impl World {
                 let uploaded = self.cloud.bucket.as_ref().is_some_and(|bucket| bucket.has(&key));
                 assert!(uploaded, "the code comes before the function");
                 self.cloud.function = Some(Function {
-                    config: config.clone(),
+                    config: self.resolved(config),
                     code_sha256: artifact.code_sha256.clone(),
                     tags: tags.clone(),
+                    concurrency: None,
                 });
             }
             Call::UpdateFunctionConfiguration(config) => {
+                let config = self.resolved(config);
                 let latest = self.latest();
                 let architecture = latest.config.architecture;
-                latest.config = FunctionConfig { architecture, ..config.clone() };
+                latest.config = FunctionConfig { architecture, ..config };
             }
             Call::UpdateFunctionCode { artifact, config } => {
                 let latest = self.latest();

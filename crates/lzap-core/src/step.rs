@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::asynchronous::AsyncConfig;
 use crate::desired::{Artifact, FunctionConfig};
+use crate::names::Part;
 
 /// What to do, in which order, and what a person is told about it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -109,6 +110,8 @@ pub enum Resource {
     LogGroup,
     /// The function.
     Function,
+    /// The function that the chunks of maps go to.
+    Workers,
     /// A published version of the function.
     Version,
     /// The alias that traffic goes through.
@@ -132,6 +135,7 @@ impl Resource {
             Self::Role => "role",
             Self::LogGroup => "log group",
             Self::Function => "function",
+            Self::Workers => "workers",
             Self::Version => "version",
             Self::Alias => "alias",
             Self::Async => "async",
@@ -240,7 +244,7 @@ pub enum IntegrationRef {
 }
 
 /// A version: known, or published by an earlier step of the same plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum VersionRef {
     /// This one.
     Known(String),
@@ -331,6 +335,12 @@ pub enum Call {
     },
     /// `lambda:TagResource`.
     TagFunction(BTreeMap<String, String>),
+    /// `lambda:PutFunctionConcurrency`: so many may run at once, and are reserved for it.
+    PutConcurrency(u32),
+    /// `lambda:DeleteFunctionConcurrency`.
+    DeleteConcurrency,
+    /// One of these calls, to the workers instead: their function, its versions, its log group.
+    OfWorkers(Box<Self>),
     /// `lambda:PublishVersion`, then until the version is `Active`.
     PublishVersion {
         /// What the version says about itself.
@@ -467,6 +477,17 @@ pub enum Call {
     DeleteObjects(Vec<String>),
     /// `s3:DeleteBucket`; one that other stages use is not empty, which is fine.
     DeleteBucketIfEmpty,
+}
+
+impl Call {
+    /// The same call, to this one of the stage's functions.
+    #[must_use]
+    pub fn of(self, part: Part) -> Self {
+        match part {
+            Part::App => self,
+            Part::Workers => Self::OfWorkers(Box::new(self)),
+        }
+    }
 }
 
 /// Which way an alias moves: on to a newer deploy, or back.

@@ -16,10 +16,13 @@ pub struct Uses {
     pub tasks: bool,
     /// `map`, whose payloads may be too large for an invocation.
     pub map: bool,
+    /// `map`, and its chunks go to a function of their own.
+    pub workers: bool,
 }
 
 const TASKS: &str = "tasks";
 const MAP: &str = "map";
+const WORKERS: &str = "workers";
 /// The tag's value on a function that used something once, and no longer does.
 const NOTHING: &str = "none";
 
@@ -29,12 +32,14 @@ impl Uses {
         features.into_iter().fold(Self::default(), |uses, feature| Self {
             tasks: uses.tasks || feature == TASKS,
             map: uses.map || feature == MAP,
+            ..uses
         })
     }
 
     /// What the last deploy found, by the function's tags.
     pub fn of_tags(tags: &BTreeMap<String, String>) -> Self {
-        Self::of_features(tags.get(TAG_USES).into_iter().flat_map(|value| value.split(' ')))
+        let words = || tags.get(TAG_USES).into_iter().flat_map(|value| value.split(' '));
+        Self { workers: words().any(|word| word == WORKERS), ..Self::of_features(words()) }
     }
 
     /// Whether there is anything.
@@ -44,37 +49,45 @@ impl Uses {
 
     /// The tag's value, for a function with these `tags`; none for one that never used anything.
     pub(crate) fn tag(self, live: Option<&BTreeMap<String, String>>) -> Option<String> {
-        let words: Vec<&str> =
-            [(self.tasks, TASKS), (self.map, MAP)].into_iter().filter(|(on, _)| *on).map(|it| it.1).collect();
+        let all = [(self.tasks, TASKS), (self.map, MAP), (self.workers, WORKERS)];
+        let words: Vec<&str> = all.into_iter().filter(|(on, _)| *on).map(|(_, word)| word).collect();
         match words.as_slice() {
             [] => live.filter(|tags| tags.contains_key(TAG_USES)).map(|_| NOTHING.to_owned()),
             words => Some(words.join(" ")),
         }
     }
 
-    /// What the function may do beside writing its log: invoke its own versions, keep job records, spill payloads.
+    /// What the function may do beside writing its log: invoke its own versions and those of its workers, keep job
+    /// records, spill payloads.
     ///
     /// A version invokes itself, so that caller and callee are of one build: never the unqualified function.
     /// AWS: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html>,
     /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>
     pub(crate) fn statements(self, names: &Names) -> Vec<Value> {
-        let allow = |actions: &[&str], resource: String| json!({ "Effect": "Allow", "Action": actions, "Resource": resource });
+        let allow = |actions: &[&str], resource: Value| json!({ "Effect": "Allow", "Action": actions, "Resource": resource });
         let mut statements = Vec::new();
         if self.any() {
-            let own = format!("{}:*", names.function_arn());
-            statements.push(allow(&["lambda:InvokeFunction"], own));
+            statements.push(allow(
+                &["lambda:InvokeFunction"],
+                self.of_each(names, |names| format!("{}:*", names.function_arn())),
+            ));
         }
         if self.tasks {
             let actions = ["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"];
             let prefix = lzap_wire::job::prefix(&names.app, &names.stage);
-            statements.push(allow(&actions, names.objects_arn(&prefix)));
+            statements.push(allow(&actions, json!(names.objects_arn(&prefix))));
         }
         if self.map {
             let actions = ["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"];
             let prefix = lzap_wire::job::spill_prefix(&names.app, &names.stage);
-            statements.push(allow(&actions, names.objects_arn(&prefix)));
+            statements.push(allow(&actions, json!(names.objects_arn(&prefix))));
         }
         statements
+    }
+
+    /// An ARN of the function, and beside it that of the workers, where there are any: as a policy has them.
+    pub(crate) fn of_each(self, names: &Names, arn: impl Fn(&Names) -> String) -> Value {
+        if self.workers { json!([arn(names), arn(&names.workers())]) } else { json!(arn(names)) }
     }
 }
 

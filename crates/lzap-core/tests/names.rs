@@ -1,6 +1,6 @@
 //! Names keep within AWS's limits, and two stages never share one.
 
-use lzap_core::names::{Names, Place, RoleName, partition, role};
+use lzap_core::names::{Names, Part, Place, RoleName, partition, role};
 use proptest::prelude::*;
 
 proptest! {
@@ -27,6 +27,7 @@ fn arns_carry_the_partition() {
             region: "cn-north-1".to_owned(),
         },
         role: RoleName::default(),
+        part: Part::App,
     };
     assert_eq!(names.alias_arn(), "arn:aws-cn:lambda:cn-north-1:1:function:shop-dev:live");
     assert_eq!(names.role_arn(), "arn:aws-cn:iam::1:role/shop-dev-cn-north-1-lzap");

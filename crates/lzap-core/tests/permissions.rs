@@ -1,6 +1,6 @@
 //! The deploying identity's policy: as narrow as AWS allows, small enough, and the same for every clone.
 
-use lzap_core::names::{Names, Place, RoleName};
+use lzap_core::names::{Names, Part, Place, RoleName};
 use lzap_core::permissions::github::{self, Repository};
 use lzap_core::permissions::{policy, size};
 use lzap_core::platform::Architecture;
@@ -15,7 +15,7 @@ fn names(app: &str, partition: &str, region: &str) -> Names {
         account: "123456789012".to_owned(),
         region: region.to_owned(),
     };
-    Names { app: app.to_owned(), stage: "dev".to_owned(), place, role: RoleName::default() }
+    Names { app: app.to_owned(), stage: "dev".to_owned(), place, role: RoleName::default(), part: Part::App }
 }
 
 fn shop() -> Names {
@@ -36,14 +36,17 @@ fn actions(policy: &Value) -> Vec<&str> {
 
 #[test]
 fn a_policy_fits_even_with_the_longest_names() {
-    let long = names(&"a".repeat(50), "aws-us-gov", "us-gov-east-1");
-    let chars = size(&policy(&long, Some(BOUNDARY)));
-    assert!(chars <= MANAGED_POLICY_CHARS, "{chars} characters");
+    // Beyond this, `lzap policy` says that it takes two.
+    for (longest, workers) in [(50, false), (36, true)] {
+        let long = names(&"a".repeat(longest), "aws-us-gov", "us-gov-east-1");
+        let chars = size(&policy(&long, Some(BOUNDARY), workers));
+        assert!(chars <= MANAGED_POLICY_CHARS, "{chars} characters");
+    }
 }
 
 #[test]
 fn no_action_is_a_wildcard_and_no_resource_is_everything() {
-    let policy = policy(&shop(), None);
+    let policy = policy(&shop(), None, false);
     for action in actions(&policy) {
         assert!(!action.contains('*'), "{action}");
     }
@@ -55,7 +58,7 @@ fn no_action_is_a_wildcard_and_no_resource_is_everything() {
 
 #[test]
 fn every_arn_carries_the_partition() {
-    let china = policy(&names("shop", "aws-cn", "cn-north-1"), None).to_string();
+    let china = policy(&names("shop", "aws-cn", "cn-north-1"), None, false).to_string();
     assert!(!china.contains("arn:aws:"), "{china}");
     assert!(china.contains("arn:aws-cn:s3:::lzap-123456789012-cn-north-1/shop/dev/*"), "{china}");
 }
@@ -64,7 +67,7 @@ fn every_arn_carries_the_partition() {
 fn of_an_existing_role_it_is_enough_to_pass_it_on() {
     let arn = "arn:aws:iam::123456789012:role/team/shop";
     let existing = Names { role: RoleName::Existing(arn.to_owned()), ..shop() };
-    let policy = policy(&existing, None);
+    let policy = policy(&existing, None, false);
     let iam: Vec<&str> = actions(&policy).into_iter().filter(|action| action.starts_with("iam:")).collect();
     assert_eq!(iam, ["iam:PassRole"]);
     let passed = statement(&policy, "PassedRole").expect("the role is passed on");
@@ -75,7 +78,7 @@ fn of_an_existing_role_it_is_enough_to_pass_it_on() {
 #[test]
 fn with_a_boundary_no_role_can_be_made_or_widened_without_it() {
     let names = Names { role: RoleName::Made { path: "/team/".to_owned() }, ..shop() };
-    let with = policy(&names, Some(BOUNDARY));
+    let with = policy(&names, Some(BOUNDARY), false);
     let bounded = statement(&with, "BoundedRole").expect("a statement of its own");
     assert_eq!(
         bounded["Action"],
@@ -84,7 +87,7 @@ fn with_a_boundary_no_role_can_be_made_or_widened_without_it() {
     assert_eq!(bounded["Resource"], "arn:aws:iam::123456789012:role/team/shop-dev-eu-central-1-lzap");
     assert_eq!(bounded["Condition"], json!({"StringEquals": {"iam:PermissionsBoundary": BOUNDARY}}));
     assert!(!actions(&with).contains(&"iam:DeleteRolePermissionsBoundary"));
-    let without = policy(&names, None);
+    let without = policy(&names, None, false);
     assert!(statement(&without, "BoundedRole").is_none());
     assert!(actions(&without).contains(&"iam:DeleteRolePermissionsBoundary"));
     assert!(!actions(&without).contains(&"iam:PutRolePermissionsBoundary"));

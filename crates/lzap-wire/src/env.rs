@@ -16,6 +16,10 @@ pub const LZAP_STAGE: &str = "LZAP_STAGE";
 /// uses tasks or `map`.
 pub const LZAP_BUCKET: &str = "LZAP_BUCKET";
 
+/// Where a map's chunks go, as `FUNCTION:VERSION`; to the function itself unless set. Set on the function by a deploy of a
+/// stage that has `[stage.NAME.workers]`.
+pub const LZAP_WORKERS: &str = "LZAP_WORKERS";
+
 /// The port of the embedded cloud; 4510 unless set, another when it is taken. Read by the tool.
 pub const LZAP_LOCAL_PORT: &str = "LZAP_LOCAL_PORT";
 

@@ -49,7 +49,7 @@ fn find(shared: &Shared, head: &Head) -> Result<Arc<dyn Handler>, TaskError> {
         let why = format!("the task is called {} deep, and {MAX_DEPTH} are allowed", head.depth);
         return Err(TaskError::new(TaskErrorKind::TooDeep, why));
     }
-    if let Some(wanted) = head.build.as_deref().filter(|wanted| *wanted != build::id()) {
+    if let Some(wanted) = head.build.as_deref().filter(|wanted| !build::fits(wanted)) {
         let why = format!(
             "the caller is build `{wanted}` and this is `{}`: a deploy happened in between; try again",
             build::id()

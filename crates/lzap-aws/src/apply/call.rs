@@ -63,15 +63,24 @@ impl Site<'_> {
             | Call::RemoveTargets { .. }
             | Call::DeleteRule(_) => self.carry_out_rule(call, progress).await?,
             Call::CreateFunction { config, artifact, tags } => {
-                self.create_function(config, artifact, tags, progress).await?;
+                self.create_function(&late.named(config)?, artifact, tags, progress).await?;
             }
-            Call::UpdateFunctionConfiguration(config) => self.update_configuration(config, progress).await?,
+            Call::UpdateFunctionConfiguration(config) => {
+                self.update_configuration(&late.named(config)?, progress).await?;
+            }
             Call::UpdateFunctionCode { artifact, config } => {
                 self.update_code(config, artifact, progress).await?;
             }
             Call::TagFunction(tags) => {
                 write!(BUSY, progress, lambda::tag_function(clients, names, tags));
             }
+            Call::PutConcurrency(n) => {
+                write!(BUSY, progress, lambda::set_concurrency(clients, names, Some(*n)));
+            }
+            Call::DeleteConcurrency => {
+                write!(BUSY, progress, lambda::set_concurrency(clients, names, None));
+            }
+            Call::OfWorkers(call) => return self.carry_out_workers(call, late, progress).await,
             Call::PublishVersion { description, code_sha256 } => {
                 return Ok(Made::Version(self.publish(description, code_sha256, progress).await?));
             }
@@ -111,6 +120,22 @@ impl Site<'_> {
             | Call::TagApi { .. } => return self.carry_out_api(call, late, progress).await,
         }
         Ok(Made::Nothing)
+    }
+
+    /// A call to the workers: the same, under their names.
+    async fn carry_out_workers(
+        self,
+        call: &Call,
+        late: &Late,
+        progress: Progress<'_>,
+    ) -> Result<Made, StepError> {
+        let names = self.names.workers();
+        let late = Late { published: late.workers.clone(), ..Late::default() };
+        let workers = Site { names: &names, ..self };
+        Ok(match Box::pin(workers.carry_out(call, &late, progress)).await? {
+            Made::Version(version) => Made::Workers(version),
+            made => made,
+        })
     }
 
     /// The calls about who may call the alias, and what becomes of events that nobody waits for.

@@ -77,6 +77,7 @@ fn config() -> FunctionConfig {
         timeout_secs: 30,
         ephemeral_storage_mb: 512,
         environment: BTreeMap::from([("TOKEN".to_owned(), "hunter22".to_owned())]),
+        workers: None,
     }
 }
 

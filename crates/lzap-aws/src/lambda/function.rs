@@ -9,6 +9,8 @@ use aws_sdk_lambda::types::{
 use lzap_core::desired::{Artifact, FunctionConfig};
 use lzap_core::names::Names;
 use lzap_core::platform::Architecture;
+use lzap_core::step::VersionRef;
+use lzap_wire::env::LZAP_WORKERS;
 use lzap_wire::limits::DESCRIPTION_CHARS;
 
 use crate::clients::{Attempts, Clients};
@@ -111,7 +113,7 @@ pub(crate) async fn create_function(
         .memory_size(config.memory_mb.cast_signed())
         .timeout(config.timeout_secs.cast_signed())
         .ephemeral_storage(storage(OPERATION, config)?)
-        .environment(environment(config))
+        .environment(environment(names, config))
         .set_tags(Some(tags.clone().into_iter().collect()));
     let outcome = call.customize().interceptor(attempts.clone()).send().await.named(OPERATION);
     let outcome = outcome.map_err(|error| error.hiding(config.environment.values()));
@@ -136,7 +138,7 @@ pub(crate) async fn update_configuration(
         .memory_size(config.memory_mb.cast_signed())
         .timeout(config.timeout_secs.cast_signed())
         .ephemeral_storage(storage(OPERATION, config)?)
-        .environment(environment(config));
+        .environment(environment(names, config));
     let answer =
         call.send().await.named(OPERATION).map_err(|error| error.hiding(config.environment.values()))?;
     Ok(state_of!(answer))
@@ -172,6 +174,29 @@ pub(crate) async fn tag_function(
         .resource(names.function_arn())
         .set_tags(Some(tags.clone().into_iter().collect()));
     call.send().await.named("lambda:TagResource").map(drop)
+}
+
+/// `lambda:PutFunctionConcurrency`; with `None`, `lambda:DeleteFunctionConcurrency`. Lambda refuses what would leave the
+/// account's other functions fewer than 100.
+///
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html>
+pub(crate) async fn set_concurrency(
+    clients: &Clients,
+    names: &Names,
+    reserved: Option<u32>,
+) -> Result<(), AwsError> {
+    let lambda = clients.lambda();
+    match reserved {
+        Some(n) => {
+            let call = lambda.put_function_concurrency().function_name(names.function());
+            let call = call.reserved_concurrent_executions(n.cast_signed());
+            call.send().await.named("lambda:PutFunctionConcurrency").map(drop)
+        }
+        None => {
+            let call = lambda.delete_function_concurrency().function_name(names.function());
+            call.send().await.named("lambda:DeleteFunctionConcurrency").or_gone()
+        }
+    }
 }
 
 /// `lambda:PublishVersion`. Lambda refuses when `$LATEST` holds other code, and answers with the newest version when
@@ -218,8 +243,16 @@ fn architecture(config: &FunctionConfig) -> LambdaArchitecture {
     }
 }
 
-fn environment(config: &FunctionConfig) -> Environment {
-    Environment::builder().set_variables(Some(config.environment.clone().into_iter().collect())).build()
+/// The variables of `lzap.toml`, and whom the function's maps call.
+fn environment(names: &Names, config: &FunctionConfig) -> Environment {
+    let workers = match &config.workers {
+        Some(VersionRef::Known(number)) => Some(format!("{}:{number}", names.workers().function())),
+        // Carrying out a plan puts the number in.
+        Some(VersionRef::Published) | None => None,
+    };
+    let workers = workers.map(|called| (LZAP_WORKERS.to_owned(), called));
+    let variables = config.environment.clone().into_iter().chain(workers).collect();
+    Environment::builder().set_variables(Some(variables)).build()
 }
 
 fn storage(operation: &'static str, config: &FunctionConfig) -> Result<EphemeralStorage, AwsError> {

@@ -1,6 +1,6 @@
 //! What a function looks like.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_lambda::types::{
     AliasRoutingConfiguration, Architecture as LambdaArchitecture, EphemeralStorage, FunctionConfiguration,
@@ -9,6 +9,8 @@ use lzap_core::desired::FunctionConfig;
 use lzap_core::names::{ALIAS, Names};
 use lzap_core::observed::{Alias, Canary, Function, Version};
 use lzap_core::platform::Architecture;
+use lzap_core::step::VersionRef;
+use lzap_wire::env::LZAP_WORKERS;
 
 use crate::clients::Clients;
 use crate::error::{Absent, AwsError, Named};
@@ -32,6 +34,7 @@ pub(crate) async fn get_function(clients: &Clients, names: &Names) -> Result<Opt
     Ok(Some(Function {
         code_sha256: configuration.code_sha256().unwrap_or_default().to_owned(),
         config: config(&configuration),
+        concurrency: positive(answer.concurrency.and_then(|it| it.reserved_concurrent_executions)),
         tags: answer.tags.unwrap_or_default().into_iter().collect(),
     }))
 }
@@ -105,6 +108,9 @@ fn version(configuration: &FunctionConfiguration) -> Version {
 /// The settings that lzap manages. What is left out has Lambda's default, as in answers of older functions.
 fn config(configuration: &FunctionConfiguration) -> FunctionConfig {
     let environment = configuration.environment().and_then(|environment| environment.variables());
+    let mut environment: BTreeMap<String, String> =
+        environment.cloned().unwrap_or_default().into_iter().collect();
+    let workers = environment.remove(LZAP_WORKERS);
     let storage = configuration.ephemeral_storage().map(EphemeralStorage::size);
     FunctionConfig {
         role_arn: configuration.role().unwrap_or_default().to_owned(),
@@ -117,7 +123,11 @@ fn config(configuration: &FunctionConfiguration) -> FunctionConfig {
         memory_mb: positive(configuration.memory_size()).unwrap_or(0),
         timeout_secs: positive(configuration.timeout()).unwrap_or(0),
         ephemeral_storage_mb: positive(storage).unwrap_or(EPHEMERAL_STORAGE_MB),
-        environment: environment.cloned().unwrap_or_default().into_iter().collect(),
+        environment,
+        workers: workers.map(|called| {
+            let number = called.rsplit_once(':').map_or(called.as_str(), |(_, number)| number);
+            VersionRef::Known(number.to_owned())
+        }),
     }
 }
 

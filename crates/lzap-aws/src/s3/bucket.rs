@@ -6,7 +6,7 @@ use aws_sdk_s3::types::{
     ServerSideEncryptionRule, Tag, Tagging,
 };
 use lzap_core::doctor::Bucket;
-use lzap_core::names::{Names, Place, RoleName, TAG_MANAGED};
+use lzap_core::names::{Names, Part, Place, RoleName, TAG_MANAGED};
 
 use crate::clients::{Attempts, Clients};
 use crate::error::{Absent, AwsError, Kind, Named};
@@ -65,8 +65,13 @@ pub(crate) async fn get_public_access_block(
 /// The name belongs to another account; a read was refused, or nobody answered.
 pub(crate) async fn bucket(clients: &Clients, place: &Place) -> Result<Bucket, AwsError> {
     // The bucket's name has nothing of an app in it.
-    let names =
-        Names { app: String::new(), stage: String::new(), place: place.clone(), role: RoleName::default() };
+    let names = Names {
+        app: String::new(),
+        stage: String::new(),
+        place: place.clone(),
+        role: RoleName::default(),
+        part: Part::App,
+    };
     let explain = |error| clients.explain(error);
     let name = names.bucket();
     if get_public_access_block(clients, &names).await.map_err(explain)? == BucketState::Missing {

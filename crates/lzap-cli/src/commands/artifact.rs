@@ -49,6 +49,16 @@ pub(crate) fn project(loaded: &Loaded, settings: &Settings) -> Result<Project, C
     Ok(project)
 }
 
+/// Says what of the settings does nothing for this project.
+pub(crate) fn warn_of_idle_settings(printer: Printer, settings: &Settings, project: &Project) {
+    if settings.workers.is_some() && !uses(project).map {
+        printer.warning(format_args!(
+            "[stage.{}.workers] does nothing: only maps go there, and the app's `lzap` lacks the feature `map`",
+            settings.stage
+        ));
+    }
+}
+
 /// What the project uses of the runtime crate, by the features that are on.
 pub(crate) fn uses(project: &Project) -> Uses {
     let features = project.lzap.iter().flat_map(|lzap| &lzap.features);

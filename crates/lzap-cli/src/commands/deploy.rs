@@ -55,6 +55,7 @@ async fn deploy(
 ) -> Result<Value, CliError> {
     let started = Instant::now();
     let project = artifact::project(loaded, settings)?;
+    artifact::warn_of_idle_settings(context.printer, settings, &project);
     let target = Target::connect(context, settings).await?;
     let wanted = Wanted { settings, project: &project, target: &target, args };
     let mut session = Session::new(context, &target, mode.name(), args.wait.wait);

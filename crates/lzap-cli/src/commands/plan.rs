@@ -39,6 +39,7 @@ async fn planned(
     adopt: bool,
 ) -> Result<(Target, Plan), CliError> {
     let project = artifact::project(loaded, settings)?;
+    artifact::warn_of_idle_settings(context.printer, settings, &project);
     let target = Target::connect(context, settings).await?;
     let progress = Progress::new(context.printer);
     let built = artifact::build(context.printer, &progress, &project, settings, &Notify::new()).await?;

@@ -22,7 +22,7 @@ pub(crate) async fn run(context: &Context, args: &PolicyArgs) -> Result<Exit, Cl
     let stage = args.stage.stage.as_deref();
     let settings = context.load(stage)?.settings(context, stage)?;
     let names = names(&settings, place(&settings, args.account.as_deref()).await?);
-    let policy = policy(&names, settings.role.permissions_boundary());
+    let policy = policy(&names, settings.role.permissions_boundary(), settings.workers.is_some());
     warn_of_size(context, &policy);
     let Some(repository) = &args.github else {
         context.printer.data(format_args!("{policy:#}\n"));

@@ -63,9 +63,10 @@ impl Status {
         let by = release.author.as_deref().map(|author| format!(" by {author}")).unwrap_or_default();
         context.printer.data(format_args!(
             "stage     {place}\nurl       {url}\nversion   {}\ndeployed  {}\ncommit    {commit}{dirty}{by}\n\
-             artifact  sha256 {sha256}\n{}drift     {}\n{}",
+             artifact  sha256 {sha256}\n{}{}drift     {}\n{}",
             live.number,
             release.time,
+            self.workers().map(|workers| format!("workers   {workers}\n")).unwrap_or_default(),
             self.schedules()
                 .map(|(name, when, state)| format!("schedule  {name}  {when}{state}\n"))
                 .collect::<Vec<_>>()
@@ -86,6 +87,11 @@ impl Status {
                     "time": release.time,
                 },
                 "artifact": {"sha256": sha256},
+                "workers": self.observed.workers.function.as_ref().map(|workers| json!({
+                    "name": names.workers().function(),
+                    "memory_mb": workers.config.memory_mb,
+                    "concurrency": workers.concurrency,
+                })),
                 "schedules": self.schedules().map(|(name, when, state)| {
                     json!({"name": name, "schedule": when, "enabled": state.is_empty()})
                 }).collect::<Value>(),
@@ -96,6 +102,14 @@ impl Status {
 }
 
 impl Status {
+    /// What the chunks of maps run on, where it isn't the function itself.
+    fn workers(&self) -> Option<String> {
+        let workers = self.observed.workers.function.as_ref()?;
+        let at_once = workers.concurrency.map(|n| format!(", {n} at once")).unwrap_or_default();
+        let (name, memory) = (self.target.names.workers().function(), workers.config.memory_mb);
+        Some(format!("{name} ({memory} MB{at_once})"))
+    }
+
     /// Name, schedule and state of the rules that run a task.
     fn schedules(&self) -> impl Iterator<Item = (&str, &str, &'static str)> {
         let own = self.observed.rules.iter().filter(|(name, rule)| rule.ours && *name != KEEP_WARM);

@@ -1,6 +1,7 @@
 //! `lzap tail`: the function's log, as it is written. One call a second while it follows.
 
 mod follow;
+mod source;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -9,6 +10,7 @@ use lzap_core::logs::window::Window;
 use lzap_wire::job::is_id;
 
 use follow::Follower;
+use source::Source;
 
 use crate::cli::TailArgs;
 use crate::context::{Context, Target};
@@ -22,8 +24,12 @@ pub(crate) async fn run(context: &Context, args: &TailArgs) -> Result<Exit, CliE
     let stage = args.stage.stage.as_deref();
     let settings = context.load(stage)?.settings(context, stage)?;
     let target = Target::connect(context, &settings).await?;
+    let Target { clients, names } = target;
+    let workers = settings.workers.map(|_| names.workers());
     let window = Window::new(args.since.start_ms(now_ms()));
-    let mut follower = Follower::new(context.printer, target, pattern, window, view(context, args));
+    let sources = [Some(names), workers].into_iter().flatten();
+    let sources = sources.map(|names| Source::new(names, window.clone())).collect();
+    let mut follower = Follower::new(context.printer, clients, pattern, sources, view(context, args));
     tokio::select! {
         exit = follower.rounds(!args.no_follow) => exit,
         () = printer::reader_gone() => Ok(Exit::Done),

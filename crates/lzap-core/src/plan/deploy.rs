@@ -4,28 +4,33 @@
 //! `$LATEST`, which nobody calls; a version is published from it and probed; then the alias moves. What no version needs
 //! any more goes last.
 //!
-//! Here are the bucket, the role and the log group; `function` plans what is called, `front` what calls it.
+//! Here are the bucket, the role and the log group; `function` plans what is called, `front` what calls it, `workers`
+//! what the app calls itself.
 
 mod front;
 mod function;
+mod workers;
 
 use crate::desired::Stage;
-use crate::names::Names;
+use crate::names::{Names, Part};
 use crate::observed::{BucketSetting, LiveRule, Observed};
 use crate::plan::diff::{missing_tags, role_calls};
 use crate::plan::{Builder, PlanError};
 use crate::step::{Action, Call, FieldChange, Plan, Resource, StepId};
 
 pub(super) fn plan(stage: &Stage, observed: &Observed) -> Result<Plan, PlanError> {
+    let stage = &workers::with_workers(stage, observed);
     let mut deploy =
         Deploy { stage, observed, builder: Builder::default(), new_bucket: None, expiry: None, tagged: None };
     deploy.refuse_other_canary()?;
     let artifact = deploy.bucket_and_artifact();
     let role = deploy.role();
-    let log_group = deploy.log_group();
-    let mut function = deploy.function(artifact.into_iter().chain(role.made).collect());
-    // What the function may do, and where it logs, counts only when it runs.
-    function.extend(role.ready.into_iter().chain(log_group));
+    let log_group = deploy.log_group(Part::App);
+    let makeable: Vec<StepId> = artifact.into_iter().chain(role.made).collect();
+    let workers = deploy.workers(makeable.clone());
+    let mut function = deploy.function(makeable.into_iter().chain(workers.published).collect());
+    // What the function may do, where it logs, and whom it calls, counts only when it runs.
+    function.extend(role.ready.into_iter().chain(log_group).chain(workers.ready));
     let alias = deploy.alias(function);
     let api = deploy.api();
     let callable = deploy.rules(alias);
@@ -108,7 +113,8 @@ impl Deploy<'_> {
     fn artifact(&mut self, bucket: Option<StepId>) -> Option<StepId> {
         let artifact = &self.stage.artifact;
         let name = self.stage.names.artifact_key(&artifact.sha256);
-        if self.has_code() || self.observed.bucket.as_ref().is_some_and(|bucket| bucket.has(&name)) {
+        let has_code = self.has_code() && !self.workers_lack_code();
+        if has_code || self.observed.bucket.as_ref().is_some_and(|bucket| bucket.has(&name)) {
             return bucket;
         }
         let change = self.builder.change(Resource::Artifact, name, Action::Create);
@@ -145,14 +151,19 @@ impl Deploy<'_> {
         RoleSteps { made: ready, ready }
     }
 
-    fn log_group(&mut self) -> Option<StepId> {
+    fn log_group(&mut self, part: Part) -> Option<StepId> {
         let days = self.stage.log_retention_days;
-        let name = self.stage.names.log_group();
-        let Some(group) = &self.observed.log_group else {
+        let names = &self.stage.names;
+        let (name, group) = match part {
+            Part::App => (names.log_group(), &self.observed.log_group),
+            Part::Workers => (names.workers().log_group(), &self.observed.workers.log_group),
+        };
+        let tags = self.stage.tags.clone();
+        let put_retention = Call::PutRetention(days).of(part);
+        let Some(group) = group else {
             let change = self.builder.change(Resource::LogGroup, name, Action::Create);
-            let tags = self.stage.tags.clone();
-            let create = self.builder.step(change, Call::CreateLogGroup { tags }, []);
-            return Some(self.builder.step(change, Call::PutRetention(days), [create]));
+            let create = self.builder.step(change, Call::CreateLogGroup { tags }.of(part), []);
+            return Some(self.builder.step(change, put_retention, [create]));
         };
         let mut fields = Vec::new();
         let retags = self.retags(group.ours);
@@ -167,12 +178,11 @@ impl Deploy<'_> {
             return None;
         }
         let change = self.builder.change_fields(Resource::LogGroup, name, Action::Update, fields);
-        let tagged =
-            retags.then(|| self.builder.step(change, Call::TagLogGroup(self.stage.tags.clone()), []));
+        let tagged = retags.then(|| self.builder.step(change, Call::TagLogGroup(tags).of(part), []));
         if group.retention_days == Some(days) {
             return tagged;
         }
-        Some(self.builder.step(change, Call::PutRetention(days), tagged))
+        Some(self.builder.step(change, put_retention, tagged))
     }
 
     /// Whether a resource whose tags AWS tells only by another call gets its tags anew: it is taken over, or the

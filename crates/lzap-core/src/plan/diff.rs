@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::asynchronous::AsyncConfig;
-use crate::desired::{self, FunctionConfig, Rule, Stage};
+use crate::desired::{self, Artifact, FunctionConfig, Rule, Stage};
 use crate::names::TARGET;
 use crate::observed::{Api, AutoDeploy, Function, LiveRule, Role, Version};
-use crate::step::{Action, ApiRef, Call, FieldChange, IntegrationRef};
+use crate::step::{Action, ApiRef, Call, FieldChange, IntegrationRef, VersionRef};
 
 pub(super) const ARCHITECTURE: &str = "architecture";
 
@@ -20,16 +20,16 @@ pub(super) fn function_fields(
     stage: &Stage,
     mut fields: Vec<FieldChange>,
 ) -> Vec<FieldChange> {
-    if function.code_sha256 != stage.artifact.code_sha256 {
-        let short = |sha: &str| sha.chars().take(8).collect::<String>();
-        fields.push(FieldChange::new(
-            "code",
-            short(&function.code_sha256),
-            format!("{} ({} bytes)", short(&stage.artifact.code_sha256), stage.artifact.bytes),
-        ));
-    }
+    fields.extend(code_field(&function.code_sha256, &stage.artifact));
     fields.extend(missing_tags(&function.tags, &stage.function_tags(Some(&function.tags))));
     fields
+}
+
+/// The code, where it is another than that of `artifact`.
+pub(super) fn code_field(live: &str, artifact: &Artifact) -> Option<FieldChange> {
+    let short = |sha: &str| sha.chars().take(8).collect::<String>();
+    let wanted = format!("{} ({} bytes)", short(&artifact.code_sha256), artifact.bytes);
+    (live != artifact.code_sha256).then(|| FieldChange::new("code", short(live), wanted))
 }
 
 /// The tags that are missing or have another value. Further ones are somebody else's, and stay.
@@ -65,6 +65,10 @@ pub(super) fn config_changes(live: &FunctionConfig, wanted: &FunctionConfig) -> 
         .filter(|(_, before, after)| before != after)
         .map(|(field, before, after)| FieldChange::new(field, before, after))
         .collect();
+    if live.workers != wanted.workers {
+        let (before, after) = (live.workers.as_ref().map(version), wanted.workers.as_ref().map(version));
+        changes.push(FieldChange::of("workers", before, after));
+    }
     let keys: BTreeSet<&String> = live.environment.keys().chain(wanted.environment.keys()).collect();
     for key in keys {
         let (before, after) = (live.environment.get(key), wanted.environment.get(key));
@@ -74,6 +78,13 @@ pub(super) fn config_changes(live: &FunctionConfig, wanted: &FunctionConfig) -> 
         }
     }
     changes
+}
+
+fn version(version: &VersionRef) -> String {
+    match version {
+        VersionRef::Known(number) => format!("version {number}"),
+        VersionRef::Published => "a new version".to_owned(),
+    }
 }
 
 /// The calls that bring a role in line, in their order: the boundary first, since an account may want it in place

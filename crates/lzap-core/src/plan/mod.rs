@@ -169,6 +169,10 @@ fn refuse_foreign_parts(observed: &Observed, stage: &Stage) -> Result<(), PlanEr
     if observed.log_group.as_ref().is_some_and(|group| !group.ours) {
         return Err(not_ours(observed, "log group", names.log_group()));
     }
+    let workers = observed.workers.function.as_ref().filter(|_| stage.workers.is_some());
+    if workers.is_some_and(|live| !is_ours(&live.tags, names)) {
+        return Err(not_ours(observed, "function", names.workers().function()));
+    }
     let mut rules = observed.rules.iter();
     if let Some((name, _)) = rules.find(|(name, rule)| !rule.ours && stage.rules.contains_key(*name)) {
         return Err(not_ours(observed, "rule", names.rule(name)));

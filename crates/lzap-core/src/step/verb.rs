@@ -27,6 +27,7 @@ impl Call {
             | Self::DeleteObjects(_)
             | Self::DeleteBucketIfEmpty
             | Self::RemovePermission(_) => "deleting",
+            Self::OfWorkers(call) => call.verb(),
             _ => "setting",
         }
     }

@@ -2,6 +2,7 @@
 
 mod schedules;
 mod uses;
+mod workers;
 
 use std::collections::BTreeMap;
 
@@ -10,13 +11,13 @@ use lzap_core::asynchronous::AsyncConfig;
 use lzap_core::config::KeepWarm;
 use lzap_core::desired::Ending;
 use lzap_core::desired::{self, Artifact, Desired, FunctionConfig, Rollback, Stage, Undeploy};
-use lzap_core::names::{KEEP_WARM, Names, Place, RoleName, hex};
+use lzap_core::names::{KEEP_WARM, Names, Part, Place, RoleName, hex};
 use lzap_core::observed::{Api, AutoDeploy, Canary, Observed};
 use lzap_core::plan::{PlanError, plan};
 use lzap_core::platform::Architecture;
 use lzap_core::role::{MadeRole, RoleSetting, Statement};
 use lzap_core::schedule::{Schedule, rate};
-use lzap_core::settings::{Overrides, Settings, resolve};
+use lzap_core::settings::{Overrides, Settings, Workers, resolve};
 use lzap_core::simulate::tags;
 use lzap_core::step::{Action, Call, Origin, Plan, Resource};
 use lzap_core::uses::Uses;
@@ -33,6 +34,7 @@ fn names() -> Names {
             region: "eu-central-1".to_owned(),
         },
         role: RoleName::default(),
+        part: Part::App,
     }
 }
 
@@ -107,10 +109,11 @@ prop_compose! {
         variable in proptest::option::of("[a-c]"),
         role in any_role(),
         (tasks, map) in any::<(bool, bool)>(),
+        workers in proptest::option::of((proptest::option::of(128..131_u32), proptest::option::of(1..3_u32))),
         retries in proptest::option::of(0..3_u32),
         schedules in proptest::collection::btree_map("[a-c]", (1..3_u32, "[xy]"), 0..3),
     ) -> Stage {
-        stage_using(code, Uses { tasks, map }, |settings| {
+        stage_using(code, Uses { tasks, map, workers: false }, |settings| {
             settings.memory_mb = memory_mb;
             settings.architecture = if arm { Architecture::Arm64 } else { Architecture::X86_64 };
             settings.keep_warm = warm;
@@ -121,6 +124,7 @@ prop_compose! {
             settings.schedules = schedules.into_iter().map(|(name, (hours, task))| hourly(&name, hours, &task)).collect();
             settings.tags = team.map(|value| ("team".to_owned(), value)).into_iter().collect();
             settings.role = role;
+            settings.workers = workers.map(|(memory_mb, concurrency)| Workers { memory_mb, concurrency });
             settings.environment = variable.map(|value| ("MODE".to_owned(), value)).into_iter().collect();
         })
     }
@@ -158,6 +162,7 @@ proptest! {
         prop_assert_eq!(whole.rules, resumed.rules);
         prop_assert_eq!(whole.asynchronous, resumed.asynchronous);
         prop_assert_eq!(whole.role, resumed.role);
+        prop_assert_eq!(whole.workers.log_group, resumed.workers.log_group);
     }
 
     #[test]
@@ -185,6 +190,7 @@ proptest! {
         for held in &after.held {
             prop_assert!(after.version(held).is_some(), "an alias holds version {held}, which is gone");
         }
+        workers::calls_only_what_is_there(&after);
         let zips = after.bucket.map(|bucket| bucket.objects).unwrap_or_default();
         prop_assert!(zips.len() <= after.versions.len(), "a zip that no version has: {zips:?}");
     }

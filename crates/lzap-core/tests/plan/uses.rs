@@ -8,7 +8,7 @@ use lzap_core::uses::Uses;
 
 use crate::{deployed, names, stage, stage_using};
 
-const TASKS: Uses = Uses { tasks: true, map: false };
+const TASKS: Uses = Uses { tasks: true, map: false, workers: false };
 
 #[test]
 fn an_app_that_uses_tasks_may_do_more_and_knows_the_bucket() {

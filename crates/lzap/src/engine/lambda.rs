@@ -4,7 +4,7 @@
 
 use std::env;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_sdk_lambda::Client;
@@ -20,11 +20,11 @@ use serde::Deserialize;
 use super::{Death, Engine, Outcome, Throttle, client};
 use crate::task::error::TaskErrorKind;
 
-/// This function, invoked by itself: the same version, so that no deploy mixes two.
+/// A version of a function: this very one, invoked by itself, so that no deploy mixes two; or that of its workers.
 pub(crate) struct LambdaEngine {
     function: String,
     qualifier: String,
-    client: OnceLock<Client>,
+    client: Arc<OnceLock<Client>>,
 }
 
 impl fmt::Debug for LambdaEngine {
@@ -40,15 +40,23 @@ impl LambdaEngine {
         Self {
             function: text("AWS_LAMBDA_FUNCTION_NAME"),
             qualifier: text("AWS_LAMBDA_FUNCTION_VERSION"),
-            client: OnceLock::new(),
+            client: Arc::default(),
         }
+    }
+
+    /// The same connections, to `FUNCTION:VERSION`.
+    #[cfg(feature = "map")]
+    pub(crate) fn to(&self, called: &str) -> Option<Self> {
+        let (function, qualifier) = called.rsplit_once(':')?;
+        let client = Arc::clone(&self.client);
+        Some(Self { function: function.to_owned(), qualifier: qualifier.to_owned(), client })
     }
 
     /// At a port of this machine.
     #[cfg(feature = "map")]
     pub(crate) fn at(url: &str) -> Self {
         let client = OnceLock::from(client::local_lambda(url));
-        Self { function: "test".to_owned(), qualifier: "1".to_owned(), client }
+        Self { function: "test".to_owned(), qualifier: "1".to_owned(), client: Arc::new(client) }
     }
 
     fn client(&self) -> &Client {

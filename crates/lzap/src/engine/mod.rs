@@ -8,6 +8,8 @@ mod jobs;
 mod lambda;
 mod retry;
 mod store;
+#[cfg(feature = "map")]
+mod workers;
 
 use std::env;
 use std::fmt;
@@ -18,6 +20,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use lzap_wire::env::AWS_LAMBDA_RUNTIME_API;
 
+#[cfg(feature = "map")]
+use crate::build;
 use crate::task::error::{TaskError, TaskErrorKind};
 use crate::task::handler::Handler;
 use crate::task::head::Event;
@@ -29,6 +33,8 @@ pub(crate) use lambda::LambdaEngine;
 pub(crate) use store::Store;
 #[cfg(feature = "map")]
 pub(crate) use store::{Keep, Memory};
+#[cfg(feature = "map")]
+pub(crate) use workers::Workers;
 
 /// Carries one invocation.
 pub(crate) trait Engine: Send + Sync + fmt::Debug {
@@ -103,6 +109,9 @@ pub(crate) struct Shared {
     /// None in a test that runs tasks without an app: there, the caller's own task is the one that runs.
     pub(crate) registry: Option<Registry>,
     pub(crate) engine: Carrier,
+    /// Where a map's chunks go, when not where tasks do.
+    #[cfg(feature = "map")]
+    pub(crate) workers: Option<Carrier>,
     pub(crate) jobs: Jobs,
     /// Where large payloads go; none without a bucket.
     #[cfg(feature = "map")]
@@ -154,6 +163,8 @@ impl Shared {
         Self {
             registry,
             engine: Carrier::Here,
+            #[cfg(feature = "map")]
+            workers: None,
             jobs: Jobs::default(),
             #[cfg(feature = "map")]
             store: None,
@@ -167,13 +178,24 @@ impl Shared {
     /// An app without tasks builds no client and reads no credentials.
     pub(crate) fn in_lambda(registry: Registry) -> Self {
         let store = Store::from_env();
+        let own = Arc::new(LambdaEngine::from_env());
         Self {
-            engine: Carrier::Remote(Arc::new(LambdaEngine::from_env())),
+            #[cfg(feature = "map")]
+            workers: build::workers()
+                .and_then(|called| own.to(called))
+                .map(|workers| Carrier::Remote(Arc::new(Workers::new(Arc::new(workers), own.clone())))),
+            engine: Carrier::Remote(own),
             jobs: store.clone().map_or_else(Jobs::nowhere, Jobs::kept_in),
             #[cfg(feature = "map")]
             store,
             ..Self::here(Some(registry))
         }
+    }
+
+    /// Where a map's chunks go.
+    #[cfg(feature = "map")]
+    pub(crate) fn chunks(&self) -> &Carrier {
+        self.workers.as_ref().unwrap_or(&self.engine)
     }
 
     /// The registered task of that name.

@@ -79,7 +79,7 @@ impl Job {
             bytes_down: 0,
             spilled: 0,
         };
-        let result = match (&self.shared.engine, place) {
+        let result = match (self.shared.chunks(), place) {
             (Carrier::Remote(engine), Where::Remote) => self.send(&**engine, chunk, &mut carried).await,
             _ => self.compute(&carried.items).await,
         };
@@ -132,7 +132,7 @@ impl Job {
         let mut head = Head::chunk(self.task.name(), self.depth, chunk);
         head.enc = encoding;
         head.job = Some(self.id.clone());
-        head.build = Some(build::id().to_owned());
+        head.build = Some(build::of_chunks().to_owned());
         head.deadline_ms =
             self.deadline.map(|end| context::now_ms() + context::millis(end.saturating_sub(now())));
         let packed = pack(encoding, bytes);

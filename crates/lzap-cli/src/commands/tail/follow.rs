@@ -3,11 +3,10 @@
 use std::io;
 use std::time::Duration;
 
-use lzap_aws::{AwsError, LogQuery, filter_log_events};
-use lzap_core::logs::window::Window;
+use lzap_aws::{AwsError, Clients};
 
+use super::source::{Source, merged};
 use super::{not_a_pattern, now_ms};
-use crate::context::Target;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::ui::log_view::LogView;
@@ -26,12 +25,13 @@ enum Group {
     Found,
 }
 
-/// Reads a log round by round, and prints what is new.
+/// Reads a stage's logs round by round, and prints what is new.
 pub(super) struct Follower {
     printer: Printer,
-    target: Target,
+    clients: Clients,
     pattern: String,
-    window: Window,
+    /// The app's, and beside it perhaps that of its workers.
+    sources: Vec<Source>,
     view: LogView,
     group: Group,
 }
@@ -45,12 +45,12 @@ enum Stop {
 impl Follower {
     pub(super) fn new(
         printer: Printer,
-        target: Target,
+        clients: Clients,
         pattern: String,
-        window: Window,
+        sources: Vec<Source>,
         view: LogView,
     ) -> Self {
-        Self { printer, target, pattern, window, view, group: Group::Unknown }
+        Self { printer, clients, pattern, sources, view, group: Group::Unknown }
     }
 
     /// To the end of what is there, or for ever.
@@ -72,22 +72,27 @@ impl Follower {
 
     /// Everything that is there now and was not shown yet.
     async fn round(&mut self, follow: bool) -> Result<(), Stop> {
-        let from_ms = self.window.begin_round(now_ms());
-        let mut token: Option<String> = None;
-        loop {
-            let query = LogQuery { from_ms, pattern: &self.pattern, token: token.as_deref() };
-            let Target { clients, names } = &self.target;
-            let page = filter_log_events(clients, names, query).await.map_err(Stop::Aws)?;
-            self.tell(if page.is_some() { Group::Found } else { Group::Missing }, follow);
-            let Some(page) = page else { return Ok(()) };
-            let lines = self.view.show(self.window.take(page.events));
+        self.sources.iter_mut().for_each(|source| source.begin_round(now_ms()));
+        while self.sources.iter().any(Source::wants_page) {
+            for place in 0..self.sources.len() {
+                self.pages(place, follow).await.map_err(Stop::Aws)?;
+            }
+            let lines = self.view.show(merged(&mut self.sources));
             print(&lines).map_err(Stop::Output)?;
-            token = page.next;
-            if token.is_none() {
-                self.window.end_round();
-                return Ok(());
+        }
+        Ok(())
+    }
+
+    /// Reads a group until it has something to show, or ends.
+    async fn pages(&mut self, place: usize, follow: bool) -> Result<(), AwsError> {
+        while self.sources[place].wants_page() {
+            let exists = self.sources[place].read_page(&self.clients, &self.pattern).await?;
+            // That the workers' group isn't there says only that the workers were not deployed yet.
+            if place == 0 {
+                self.tell(if exists { Group::Found } else { Group::Missing }, follow);
             }
         }
+        Ok(())
     }
 
     /// Says once what becomes of the log group.
@@ -95,8 +100,8 @@ impl Follower {
         if std::mem::replace(&mut self.group, group) == group {
             return;
         }
-        let name = self.target.names.log_group();
-        let stage = &self.target.names.stage;
+        let names = &self.sources[0].names;
+        let (name, stage) = (names.log_group(), &names.stage);
         match (group, follow) {
             (Group::Missing, true) => self
                 .printer

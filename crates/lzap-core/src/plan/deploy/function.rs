@@ -215,6 +215,7 @@ impl Deploy<'_> {
             let change = self.builder.change(Resource::Artifact, self.stage.names.prefix(), Action::Delete);
             self.builder.step(change, Call::DeleteObjects(keys), alias);
         }
+        self.sweep_workers(&kept, alias);
     }
 
     fn kept_versions(&self) -> BTreeSet<String> {

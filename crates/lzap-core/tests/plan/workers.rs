@@ -1,0 +1,139 @@
+//! The workers: what goes where first, which version calls which, and what is left when they go.
+
+use lzap_core::desired::{Desired, Rollback, Stage};
+use lzap_core::names::Part;
+use lzap_core::observed::Observed;
+use lzap_core::plan::{PlanError, plan};
+use lzap_core::settings::{Settings, Workers};
+use lzap_core::step::{Call, Plan, VersionRef};
+use lzap_core::uses::Uses;
+
+use crate::{UNDEPLOY, deployed, names, stage_using};
+
+const MAP: Uses = Uses { tasks: true, map: true, workers: false };
+
+/// Fails when a version of the app that is kept calls a version of the workers that is gone.
+pub(crate) fn calls_only_what_is_there(cloud: &Observed) {
+    let called = cloud.versions.iter().filter_map(|version| version.config.workers.as_ref());
+    for version in called {
+        let found = |it: &lzap_core::observed::Version| VersionRef::Known(it.number.clone()) == *version;
+        let gone = cloud.workers.function.is_none();
+        assert!(gone || cloud.workers.versions.iter().any(found), "{version:?} is called, and gone");
+    }
+}
+
+fn with(code: u8, workers: Option<Workers>, edit: impl FnOnce(&mut Settings)) -> Stage {
+    stage_using(code, MAP, |settings| {
+        settings.workers = workers;
+        edit(settings);
+    })
+}
+
+fn big(code: u8) -> Stage {
+    with(code, Some(Workers { memory_mb: Some(1769), concurrency: Some(50) }), |_| ())
+}
+
+fn planned(stage: Stage, cloud: &Observed) -> Plan {
+    plan(&Desired::Stage(Box::new(stage)), cloud).expect("a plan")
+}
+
+fn place(plan: &Plan, wanted: impl Fn(&Call) -> bool) -> usize {
+    plan.steps.iter().position(|step| wanted(&step.call)).expect("the step is there")
+}
+
+fn of_workers(wanted: impl Fn(&Call) -> bool) -> impl Fn(&Call) -> bool {
+    move |call| matches!(call, Call::OfWorkers(call) if wanted(call))
+}
+
+#[test]
+fn the_workers_answer_before_the_app_that_calls_them_goes_live() {
+    let plan = planned(big(1), &Observed::nothing(names()));
+    let published = place(&plan, of_workers(|call| matches!(call, Call::PublishVersion { .. })));
+    let probed = place(&plan, of_workers(|call| matches!(call, Call::Probe { .. })));
+    let app = place(&plan, |call| matches!(call, Call::CreateFunction { .. }));
+    let release = place(&plan, |call| matches!(call, Call::PublishVersion { .. }));
+    assert!(plan.steps[app].after.contains(&published), "the app names their version");
+    assert!(plan.steps[release].after.contains(&probed), "nothing goes live before they answered");
+    let reserved = place(&plan, |call| *call == Call::PutConcurrency(50).of(Part::Workers));
+    assert!(plan.steps[release].after.contains(&reserved));
+    let cloud = deployed(&big(1), &Observed::nothing(names()));
+    let workers = cloud.workers.function.as_ref().expect("the workers");
+    assert_eq!((workers.config.memory_mb, workers.concurrency), (1769, Some(50)));
+    let app = cloud.live().expect("a live version");
+    assert_eq!((app.config.memory_mb, &app.config.workers), (512, &Some(VersionRef::Known("1".to_owned()))));
+    let policy = cloud.role.expect("a role").policy.expect("a policy").to_string();
+    for arn in ["function:shop-dev-workers:*", "log-group:/aws/lambda/shop-dev-workers:*"] {
+        assert!(policy.contains(arn), "no {arn} in {policy}");
+    }
+}
+
+/// New code is a new version of both, and the old pair stays for a rollback; other settings of the workers alone are too.
+#[test]
+fn each_version_of_the_app_keeps_its_workers() {
+    let first = deployed(&big(1), &Observed::nothing(names()));
+    let second = deployed(&big(2), &first);
+    let calls = |cloud: &Observed| cloud.live().and_then(|live| live.config.workers.clone());
+    assert_eq!(calls(&second), Some(VersionRef::Known("2".to_owned())));
+    let back = plan(&Desired::Version(Rollback::Previous), &second).expect("a plan");
+    let back = second.after(&back, back.steps.len());
+    assert_eq!(calls(&back), Some(VersionRef::Known("1".to_owned())));
+    calls_only_what_is_there(&back);
+    let more = with(2, Some(Workers { memory_mb: Some(3538), concurrency: Some(50) }), |_| ());
+    let plan = planned(more.clone(), &second);
+    assert!(!plan.steps.iter().any(|step| matches!(step.call, Call::UploadArtifact(_))), "{plan:#?}");
+    assert_eq!(calls(&deployed(&more, &second)), Some(VersionRef::Known("3".to_owned())));
+}
+
+#[test]
+fn what_is_reserved_changes_without_a_new_version() {
+    let cloud = deployed(&big(1), &Observed::nothing(names()));
+    for (concurrency, call) in [(Some(7), Call::PutConcurrency(7)), (None, Call::DeleteConcurrency)] {
+        let stage = with(1, Some(Workers { memory_mb: Some(1769), concurrency }), |_| ());
+        let calls: Vec<Call> = planned(stage, &cloud).steps.into_iter().map(|step| step.call).collect();
+        assert_eq!(calls, [call.of(Part::Workers)]);
+    }
+}
+
+#[test]
+fn workers_that_are_no_longer_wanted_go_once_nothing_live_calls_them() {
+    let cloud = deployed(&big(1), &Observed::nothing(names()));
+    let without = with(1, None, |_| ());
+    let plan = planned(without.clone(), &cloud);
+    assert!(plan.is_destructive(), "it asks first");
+    let switch = place(&plan, |call| matches!(call, Call::UpdateAlias { .. }));
+    let deleted = place(&plan, of_workers(|call| *call == Call::DeleteFunction));
+    assert!(plan.steps[deleted].after.contains(&switch));
+    let after = deployed(&without, &cloud);
+    assert_eq!(after.workers, lzap_core::observed::Workers::default());
+    assert!(!Uses::of_tags(&after.function.expect("a function").tags).workers);
+}
+
+#[test]
+fn an_app_without_maps_has_no_workers() {
+    let stage =
+        stage_using(1, Uses { map: false, ..MAP }, |settings| settings.workers = Some(Workers::default()));
+    assert_eq!(deployed(&stage, &Observed::nothing(names())).workers.function, None);
+}
+
+#[test]
+fn an_undeploy_takes_the_workers_after_the_app_and_before_the_role() {
+    let cloud = deployed(&big(1), &Observed::nothing(names()));
+    let gone = plan(&UNDEPLOY, &cloud).expect("a plan");
+    let app = place(&gone, |call| *call == Call::DeleteFunction);
+    let workers = place(&gone, of_workers(|call| *call == Call::DeleteFunction));
+    let role = place(&gone, |call| *call == Call::DeleteRole);
+    assert!(gone.steps[workers].after.contains(&app) && gone.steps[role].after.contains(&workers));
+    assert_eq!(cloud.after(&gone, gone.steps.len()).remains(), Vec::<String>::new());
+}
+
+#[test]
+fn workers_of_another_stage_are_left_alone() {
+    let mut cloud = deployed(&big(1), &Observed::nothing(names()));
+    let theirs = cloud.workers.function.as_mut().expect("the workers");
+    theirs.tags.clear();
+    "arn:aws:iam::123456789012:role/theirs".clone_into(&mut theirs.config.role_arn);
+    let refused = plan(&Desired::Stage(Box::new(big(1))), &cloud);
+    assert!(matches!(refused, Err(PlanError::NotOurs { .. })), "{refused:?}");
+    let gone = plan(&UNDEPLOY, &cloud).expect("a plan");
+    assert!(cloud.after(&gone, gone.steps.len()).workers.function.is_some());
+}
