@@ -145,6 +145,39 @@ fn break_the_integration(world: &World) -> Result {
     Ok(())
 }
 
+/// What the workers need is in the policy of a stage that has some, and in no other.
+#[test]
+fn workers_need_what_the_policy_with_them_allows() -> Result {
+    let world = World::start()?;
+    let (few, more) = ("[stage.dev.workers]\nconcurrency = 4", "[stage.dev.workers]\nmemory_mb = 256");
+    let folder = workspace().join("tests/fixtures/map");
+    let policy = world.policy(few)?;
+    let mut needs = Vec::new();
+    for (command, options, extra) in [
+        ("deploy", &[][..], few),
+        ("deploy", &[][..], more),
+        ("status", &[][..], more),
+        ("deploy", &["--yes"][..], ""),
+        ("deploy", &[][..], few),
+        ("undeploy", &["--yes"][..], few),
+    ] {
+        drop(world.proxy.take());
+        // The workers are probed as the app is.
+        world.cloud.expect_probe()?;
+        world.cloud.expect_probe()?;
+        drop(world.cloud.run_in(&folder, command, options, extra)?.expect_success());
+        world.cloud.moto.queue_answers(REGION, &[])?;
+        needs.extend(needs::of(&world.proxy.take(), Life { path: "/", boundary: None })?);
+    }
+    let used = used(&policy, &needs);
+    for action in ["lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency"] {
+        assert!(used.contains(&("Workers".to_owned(), action.to_owned())), "{action}: {used:#?}");
+    }
+    let without = world.policy("")?.to_string();
+    assert!(!without.contains("workers") && !without.contains("Concurrency"), "{without}");
+    Ok(())
+}
+
 /// With an existing role IAM is never called, and all that is needed of it is to pass it on.
 #[test]
 fn with_an_existing_role_iam_is_left_alone() -> Result {

@@ -50,6 +50,20 @@ pub(crate) fn new_app(name: &str) -> Result<TempProject> {
     Ok(project)
 }
 
+/// A copy of the app that maps, outside of any repository, for tests that change its settings.
+pub(crate) fn new_mapping_app() -> Result<TempProject> {
+    let folder = workspace().join("tests/fixtures/map");
+    let read = |file: &str| fs::read_to_string(folder.join(file));
+    let crates = workspace().join("crates").display().to_string();
+    let manifest = read("Cargo.toml")?.replace("../../../crates", &crates);
+    let files = [
+        ("Cargo.toml", manifest),
+        ("Cargo.lock", read("Cargo.lock")?),
+        ("src/main.rs", read("src/main.rs")?),
+    ];
+    TempProject::with_files("map", &files.each_ref().map(|(name, text)| (*name, text.as_str())))
+}
+
 /// An app with tasks that speaks the envelopes by hand; see its own source.
 pub(crate) fn tasks() -> PathBuf {
     workspace().join("tests/fixtures/tasks")

@@ -3,6 +3,7 @@
 //! A step is specific enough that carrying it out leaves nothing to decide. What AWS names only while the plan runs
 //! (the API's id, the version's number) is a typed reference.
 
+mod reference;
 mod verb;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,8 @@ use serde_json::Value;
 use crate::asynchronous::AsyncConfig;
 use crate::desired::{Artifact, FunctionConfig};
 use crate::names::Part;
+
+pub use reference::{ApiRef, Caller, IntegrationRef, Share, VersionRef};
 
 /// What to do, in which order, and what a person is told about it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -223,51 +226,6 @@ pub struct Step {
     pub call: Call,
     /// The steps that must have ended before; each is smaller than this one's own id.
     pub after: Vec<StepId>,
-}
-
-/// An API: known, or made by an earlier step of the same plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ApiRef {
-    /// This one.
-    Known(String),
-    /// The one that [`Call::CreateApi`] makes.
-    Created,
-}
-
-/// An integration: known, or made by an earlier step of the same plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum IntegrationRef {
-    /// This one.
-    Known(String),
-    /// The one that [`Call::CreateIntegration`] makes.
-    Created,
-}
-
-/// A version: known, or published by an earlier step of the same plan.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum VersionRef {
-    /// This one.
-    Known(String),
-    /// The one that [`Call::PublishVersion`] answers with.
-    Published,
-}
-
-/// A version that gets a share of the traffic.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Share {
-    /// The version.
-    pub version: VersionRef,
-    /// Its share in percent, 1 to 99.
-    pub percent: u8,
-}
-
-/// Who may call the alias.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Caller {
-    /// The HTTP API.
-    Api(ApiRef),
-    /// The rule whose name ends so.
-    Rule(String),
 }
 
 /// One write to AWS, or the probe. Names stand in [`crate::names::Names`]; here is what they don't say.

@@ -8,7 +8,7 @@ use lzap_testkit::{
 };
 use serde_json::Value;
 
-use crate::support::{HOST, REGION, Result, new_app};
+use crate::support::{HOST, REGION, Result};
 
 /// The `lzap.toml`s of an app's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,15 +18,18 @@ pub(super) enum Config {
     Code,
     /// Every other setting that has a call of its own.
     Settings,
+    /// A second function.
+    Workers,
 }
 
-const CONFIGS: [(Config, &str); 3] = [
+const CONFIGS: [(Config, &str); 4] = [
     (Config::First, ""),
     (Config::Code, "include = [\"src/main.rs\"]"),
     (
         Config::Settings,
         "memory_mb = 1024\nlog_retention_days = 7\nkeep_warm = { every_mins = 10 }\nenvironment = { GREETING = \"hi\" }",
     ),
+    (Config::Workers, "[stage.dev.workers]\nconcurrency = 4"),
 ];
 
 /// A command, and the commands before it.
@@ -36,18 +39,35 @@ pub(super) struct Flow {
     before: &'static [(&'static str, Config)],
     pub(super) command: &'static str,
     config: Config,
+    /// Reads are disturbed too; without, only what no other flow disturbs.
+    reads: bool,
 }
 
 const DEPLOYED: &[(&str, Config)] = &[("deploy", Config::First)];
 const UPDATED: &[(&str, Config)] = &[("deploy", Config::First), ("update", Config::Settings)];
+const MANNED: &[(&str, Config)] = &[("deploy", Config::Workers)];
 
-pub(super) const FLOWS: [Flow; 5] = [
-    Flow { name: "first deploy", before: &[], command: "deploy", config: Config::First },
-    Flow { name: "code update", before: DEPLOYED, command: "update", config: Config::Code },
-    Flow { name: "config update", before: DEPLOYED, command: "update", config: Config::Settings },
-    Flow { name: "rollback", before: UPDATED, command: "rollback", config: Config::Settings },
-    Flow { name: "undeploy", before: UPDATED, command: "undeploy", config: Config::Settings },
+pub(super) const FLOWS: [Flow; 7] = [
+    Flow { name: "first deploy", before: &[], command: "deploy", config: Config::First, reads: true },
+    Flow { name: "code update", before: DEPLOYED, command: "update", config: Config::Code, reads: true },
+    Flow {
+        name: "config update",
+        before: DEPLOYED,
+        command: "update",
+        config: Config::Settings,
+        reads: true,
+    },
+    Flow { name: "rollback", before: UPDATED, command: "rollback", config: Config::Settings, reads: true },
+    Flow { name: "undeploy", before: UPDATED, command: "undeploy", config: Config::Settings, reads: true },
+    Flow { name: "workers come", before: DEPLOYED, command: "deploy", config: Config::Workers, reads: false },
+    Flow { name: "workers go", before: MANNED, command: "deploy", config: Config::First, reads: false },
 ];
+
+/// Whether an operation changes nothing.
+fn is_read(operation: &str) -> bool {
+    let name = operation.split(':').next_back().unwrap_or_default();
+    ["Get", "List", "Describe", "Head"].iter().any(|read| name.starts_with(read))
+}
 
 /// An app whose build is remembered, and its configurations: all that a thousand deploys have in common.
 #[derive(Debug)]
@@ -58,18 +78,14 @@ pub(super) struct Workshop {
 }
 
 impl Workshop {
-    pub(super) fn new(app: &str) -> Result<Self> {
+    pub(super) fn new(app: TempProject) -> Result<Self> {
         let configs = CONFIGS.iter().map(|(config, extra)| {
             let stage = format!("[stage.dev]\nregion = \"{REGION}\"\narchitecture = \"{HOST}\"\n{extra}\n");
             let text = format!("app = \"hello\"\n\n{stage}");
             Ok((*config, TempProject::with_files("settings", &[("lzap.toml", &text)])?))
         });
         // Outside of any repository: a version's description would tell of the checkout's state.
-        Ok(Self {
-            app: new_app(app)?,
-            cargo: RememberedCargo::new()?,
-            configs: configs.collect::<Result<_>>()?,
-        })
+        Ok(Self { app, cargo: RememberedCargo::new()?, configs: configs.collect::<Result<_>>()? })
     }
 
     /// Starts a command against the cloud at `endpoint`.
@@ -132,7 +148,7 @@ impl Prepared {
             *nth += 1;
             Point { operation: checked.operation, kind: call.kind(), nth: *nth }
         });
-        let points = points.collect();
+        let points = points.filter(|point: &Point| flow.reads || !is_read(&point.operation)).collect();
         let done = undisturbed.dump()?;
         drop(workshop.run(undisturbed.url(), "undeploy", flow.config)?.expect_success());
         assert_eq!(

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::flows::{FLOWS, Point, Prepared, Workshop};
 use super::harm::{ACCIDENTS, Harm, refusals};
-use crate::support::{REGION, Result};
+use crate::support::{REGION, Result, new_mapping_app};
 
 /// More than any case takes: a probe that is sent again wants another answer.
 const PROBES: usize = 40;
@@ -73,7 +73,7 @@ impl Table {
         let nothing = empty.dump()?;
         let set = std::env::var("LZAP_FAULTS_SEED").ok().and_then(|seed| seed.parse().ok());
         Ok(Self {
-            workshop: Workshop::new("hello-faults")?,
+            workshop: Workshop::new(new_mapping_app()?)?,
             empty,
             nothing,
             all: std::env::var("LZAP_FAULTS").is_ok_and(|which| which == "all"),

@@ -4,7 +4,7 @@ use lzap_testkit::Account;
 use serde_json::{Value, json};
 
 use super::flows::{Config, Workshop};
-use crate::support::{REGION, Result};
+use crate::support::{REGION, Result, new_app};
 
 const TIMES: usize = 20;
 /// Exit code: another deploy holds the lock.
@@ -12,7 +12,7 @@ const LOCKED: i32 = 6;
 
 #[test]
 fn two_first_deploys_at_once_make_one_stage() -> Result {
-    let workshop = Workshop::new("hello-twins")?;
+    let workshop = Workshop::new(new_app("hello-twins")?)?;
     let empty = Account::empty(REGION, 10)?;
     // The build is remembered from here on, so that the two meet at AWS and not at cargo.
     let alone = empty.copy()?;

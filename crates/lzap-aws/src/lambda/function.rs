@@ -186,17 +186,13 @@ pub(crate) async fn set_concurrency(
     reserved: Option<u32>,
 ) -> Result<(), AwsError> {
     let lambda = clients.lambda();
-    match reserved {
-        Some(n) => {
-            let call = lambda.put_function_concurrency().function_name(names.function());
-            let call = call.reserved_concurrent_executions(n.cast_signed());
-            call.send().await.named("lambda:PutFunctionConcurrency").map(drop)
-        }
-        None => {
-            let call = lambda.delete_function_concurrency().function_name(names.function());
-            call.send().await.named("lambda:DeleteFunctionConcurrency").or_gone()
-        }
-    }
+    let Some(n) = reserved else {
+        let call = lambda.delete_function_concurrency().function_name(names.function());
+        return call.send().await.named("lambda:DeleteFunctionConcurrency").or_gone();
+    };
+    let call = lambda.put_function_concurrency().function_name(names.function());
+    let call = call.reserved_concurrent_executions(n.cast_signed());
+    call.send().await.named("lambda:PutFunctionConcurrency").map(drop)
 }
 
 /// `lambda:PublishVersion`. Lambda refuses when `$LATEST` holds other code, and answers with the newest version when

@@ -63,7 +63,7 @@ async fn until_interrupted(context: Context, command: Command) -> Result<Exit, C
     // Ctrl-C is how a follower ends: there is nothing to resume, and nothing to say.
     let follows = matches!(&command, Command::Tail(_));
     // A task of its own: what blocks in it (cargo's metadata, a question) doesn't keep a signal waiting.
-    let mut task = tokio::spawn(async move { dispatch(&context, command).await });
+    let mut task = tokio::spawn(async move { Box::pin(dispatch(&context, command)).await });
     let finished = |result: Result<_, tokio::task::JoinError>| {
         result.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     };

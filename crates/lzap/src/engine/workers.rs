@@ -13,21 +13,21 @@ use crate::task::error::TaskErrorKind;
 /// whose workers were taken away) or may not be invoked (a role of the user's own).
 #[derive(Debug)]
 pub(crate) struct Workers {
-    workers: Arc<dyn Engine>,
+    theirs: Arc<dyn Engine>,
     own: Arc<dyn Engine>,
     given_up: AtomicBool,
 }
 
 impl Workers {
-    pub(crate) fn new(workers: Arc<dyn Engine>, own: Arc<dyn Engine>) -> Self {
-        Self { workers, own, given_up: AtomicBool::new(false) }
+    pub(crate) fn new(theirs: Arc<dyn Engine>, own: Arc<dyn Engine>) -> Self {
+        Self { theirs, own, given_up: AtomicBool::new(false) }
     }
 
     async fn chunk(&self, event: Bytes) -> Outcome {
         if self.given_up.load(Ordering::Relaxed) {
             return self.own.invoke(event).await;
         }
-        match self.workers.invoke(event.clone()).await {
+        match self.theirs.invoke(event.clone()).await {
             Outcome::Refused { kind: TaskErrorKind::Unreachable | TaskErrorKind::Denied, message } => {
                 if !self.given_up.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
