@@ -98,6 +98,17 @@ fn workers_come_change_and_go_in_the_embedded_cloud() -> Result {
     workers_come_change_and_go(LocalCloud::idle()?)
 }
 
+/// AWS keeps 100 of an account's concurrency for functions that reserve nothing. What was made stays, and is finished.
+#[test]
+fn a_reservation_that_the_account_cannot_hold_says_so() -> Result {
+    let world = World(LocalCloud::idle()?);
+    let refused = world.run("deploy", &[], "[workers]\nconcurrency = 901\n")?.expect_code(5).json();
+    assert_eq!(refused["error"]["code"], "lzap::aws::concurrency", "{refused:#}");
+    let (_, rest) = world.deploy("[workers]\nconcurrency = 900\n")?;
+    assert!(rest.contains(&"update workers hello-local-workers".to_owned()), "{rest:?}");
+    Ok(())
+}
+
 /// Chunks are computed by the workers, `tail` shows both logs, and a version whose workers are gone still maps.
 #[test]
 fn maps_go_to_the_workers_as_long_as_they_are_there() -> Result {

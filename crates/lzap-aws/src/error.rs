@@ -170,6 +170,18 @@ pub enum AwsError {
         /// What was answered.
         source: Box<Cause>,
     },
+    /// The account hasn't so much concurrency left to reserve.
+    #[error("the account can't reserve so much concurrency for the workers")]
+    #[diagnostic(
+        code(lzap::aws::concurrency),
+        help(
+            "write a smaller `concurrency` into [stage.NAME.workers], or leave it out; `lzap doctor` shows the account's limit, of which 100 stay for functions without a reservation"
+        )
+    )]
+    NothingToReserve {
+        /// What was answered.
+        source: Box<Cause>,
+    },
     /// A change of a function went wrong inside Lambda.
     #[error("{what} failed")]
     #[diagnostic(code(lzap::aws::failed), help("mend what the cause names, then run the command again"))]
@@ -236,6 +248,7 @@ impl AwsError {
             Kind::RoleNotReady => Self::RoleNotReady { source },
             Kind::KmsDenied => Self::KmsDenied { source },
             Kind::Overtaken => Self::Overtaken { source },
+            Kind::NothingToReserve => Self::NothingToReserve { source },
             Kind::Unreachable => Self::Unreachable { endpoint: "AWS".to_owned(), advice: ADVICE_AWS, source },
             Kind::Broken => Self::Broken { source },
             Kind::NotFound | Kind::Exists | Kind::Conflict | Kind::Unmet | Kind::Unsettled | Kind::Other => {
@@ -260,6 +273,7 @@ impl AwsError {
             | Self::KmsDenied { source }
             | Self::BucketTaken { source, .. }
             | Self::Overtaken { source }
+            | Self::NothingToReserve { source }
             | Self::Failed { source, .. }
             | Self::NotSettled { source, .. }
             | Self::Refused { source }

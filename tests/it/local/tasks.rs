@@ -115,6 +115,24 @@ fn a_map_uses_as_many_environments_as_it_may() -> Result {
     Ok(())
 }
 
+/// A map runs to its end on the version that began it, whatever is deployed meanwhile.
+#[test]
+fn a_deploy_in_the_middle_of_a_map_disturbs_nobody() -> Result {
+    let app = App::deployed()?;
+    let url = format!("{}/naps?items=160&ms=100&chunk=4&limit=4", app.url.trim_end_matches('/'));
+    let map = std::thread::spawn(move || get(&url).map(|answer| answer.text()));
+    let settings = crate::support::settings("[stage.local]\nmemory_mb = 1024\n")?;
+    let config = settings.path().join("lzap.toml").display().to_string();
+    let began = std::time::Instant::now();
+    let update = run(&app.cloud, &folder(), &["update", "local", "--config", &config])?;
+    assert_eq!(update["function"]["version"], "2", "{update:#}");
+    assert!(!map.is_finished(), "the deploy took {:?}, and the map was over before it", began.elapsed());
+    let answer = map.join().expect("no panic")?;
+    let answer: Value = serde_json::from_str(&answer)?;
+    assert_eq!((&answer["right"], &answer["report"]["retries"]), (&json!(160), &json!(0)), "{answer:#}");
+    Ok(())
+}
+
 /// An item that kills its worker is found, and the others have their results.
 #[test]
 fn a_poison_item_fails_alone() -> Result {

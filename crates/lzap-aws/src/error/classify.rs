@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     KmsDenied,
     /// The code isn't the one that was uploaded.
     Overtaken,
+    /// The account hasn't so much concurrency left to reserve.
+    NothingToReserve,
     /// Nobody answered.
     Unreachable,
     /// The condition of a write doesn't hold.
@@ -130,6 +132,7 @@ fn by_status(status: u16) -> Kind {
 /// - So is code that isn't the published one (`PublishVersion` with `CodeSha256`).
 /// - Lambda's `ResourceConflictException` means "exists already" or "a change is under way".
 /// - API Gateway's `ConflictException` likewise.
+/// - And so is a reservation that would leave the account's other functions too little.
 /// - A signature that doesn't match is a wrong secret, or a wrong clock.
 fn told_by_message(code: &str, message: &str) -> Option<Kind> {
     match code {
@@ -138,6 +141,9 @@ fn told_by_message(code: &str, message: &str) -> Option<Kind> {
         }
         "InvalidParameterValueException" if message.contains("different from current CodeSHA256") => {
             Some(Kind::Overtaken)
+        }
+        "InvalidParameterValueException" if message.contains("UnreservedConcurrentExecution") => {
+            Some(Kind::NothingToReserve)
         }
         "ResourceConflictException" if message.contains("already exist") => Some(Kind::Exists),
         "ConflictException" if message.contains("concurrent modification") => Some(Kind::Conflict),
@@ -169,6 +175,12 @@ mod tests {
                 "CodeSHA256 (YQ==) is different from current CodeSHA256 in $LATEST (Yg==). Please try again with \
                  the CodeSHA256 in $LATEST.",
                 Kind::Overtaken,
+            ),
+            (
+                "InvalidParameterValueException",
+                "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution \
+                 below its minimum value of [100].",
+                Kind::NothingToReserve,
             ),
             ("ResourceConflictException", "Function already exist: shop-dev", Kind::Exists),
             (
