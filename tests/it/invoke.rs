@@ -41,6 +41,18 @@ impl App {
     }
 }
 
+/// What was called can't be called off, and typed again it is called again: neither is hidden.
+#[test]
+fn ctrl_c_says_that_the_task_runs_on() -> Result {
+    let app = App::deployed()?;
+    let waiting = app.0.lzap().spawn(&tasks(), &["invoke", "local", "nap", "--data", "{\"ms\": 15000}"])?;
+    std::thread::sleep(Duration::from_secs(2));
+    waiting.interrupt()?;
+    let ended = waiting.finish(Duration::from_secs(10))?.expect_code(130);
+    assert!(ended.stderr.contains("runs to its end"), "{ended}");
+    Ok(())
+}
+
 #[test]
 fn a_task_is_called_and_its_result_is_on_stdout() -> Result {
     let app = App::deployed()?;

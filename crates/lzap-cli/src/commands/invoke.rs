@@ -40,6 +40,15 @@ pub(crate) async fn run(context: &Context, args: &InvokeArgs) -> Result<Exit, Cl
     Ok(Exit::Done)
 }
 
+/// What is said after Ctrl-C: a function that was called can't be called off.
+pub(super) fn after_interrupt(args: &InvokeArgs) -> String {
+    if args.job.is_some() {
+        return "the job goes on: type the command again to look at it".to_owned();
+    }
+    "what was called runs to its end, and `lzap tail` shows its log; the same command calls it once more"
+        .to_owned()
+}
+
 /// A call to a stage.
 #[derive(Clone, Copy)]
 struct Call<'a> {

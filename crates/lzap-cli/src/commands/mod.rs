@@ -62,6 +62,10 @@ async fn until_interrupted(context: Context, command: Command) -> Result<Exit, C
     let (interrupts, printer) = (context.interrupts.clone(), context.printer);
     // Ctrl-C is how a follower ends: there is nothing to resume, and nothing to say.
     let follows = matches!(&command, Command::Tail(_));
+    let resume = match &command {
+        Command::Invoke(args) => Some(invoke::after_interrupt(args)),
+        _ => None,
+    };
     // A task of its own: what blocks in it (cargo's metadata, a question) doesn't keep a signal waiting.
     let mut task = tokio::spawn(async move { Box::pin(dispatch(&context, command)).await });
     let finished = |result: Result<_, tokio::task::JoinError>| {
@@ -81,7 +85,7 @@ async fn until_interrupted(context: Context, command: Command) -> Result<Exit, C
     task.abort();
     // Dropping the task ends its cargo and clears its progress line.
     let _ = tokio::time::timeout(Duration::from_secs(2), task).await;
-    if follows { Ok(Exit::Interrupted) } else { Err(CliError::Interrupted { resume: None }) }
+    if follows { Ok(Exit::Interrupted) } else { Err(CliError::Interrupted { resume }) }
 }
 
 /// The stages that a command works on, one after the other; a stage that fails ends the row.
