@@ -33,6 +33,11 @@ pub(super) fn with_workers(stage: &Stage, observed: &Observed) -> Stage {
     Stage { function: FunctionConfig { workers, ..stage.function.clone() }, ..stage.clone() }
 }
 
+/// The call that makes what is reserved what it should be.
+fn reservation(live: Option<u32>, wanted: Option<u32>) -> Option<Call> {
+    (live != wanted).then(|| wanted.map_or(Call::DeleteConcurrency, Call::PutConcurrency))
+}
+
 impl Deploy<'_> {
     fn publishes_workers(&self) -> bool {
         self.stage.function.workers == Some(VersionRef::Published)
@@ -52,48 +57,45 @@ impl Deploy<'_> {
         let stage = self.stage;
         let Some(wanted) = &stage.workers else { return WorkersSteps::default() };
         let log_group = self.log_group(Part::Workers);
+        if let Some(live) = &self.observed.workers.function {
+            return self.changed_workers(wanted, live, after);
+        }
         let name = stage.names.workers().function();
-        let Some(live) = &self.observed.workers.function else {
-            let change = self.builder.change(Resource::Workers, name, Action::Create);
-            let create = Call::CreateFunction {
-                config: wanted.function.clone(),
-                artifact: stage.artifact.clone(),
-                tags: stage.tags.clone(),
-            };
-            // By its log group the function is found again, whatever becomes of this deploy.
-            let created = self.of_workers(change, create, after.into_iter().chain(log_group).collect());
-            return self.publish_workers(change, vec![created], wanted.concurrency);
+        let change = self.builder.change(Resource::Workers, name, Action::Create);
+        let create = Call::CreateFunction {
+            config: wanted.function.clone(),
+            artifact: stage.artifact.clone(),
+            tags: stage.tags.clone(),
         };
-        self.changed_workers(wanted, live, name, after)
+        // By its log group the function is found again, whatever becomes of this deploy.
+        let created = vec![self.of_workers(change, create, after.into_iter().chain(log_group).collect())];
+        let mut steps = self.publish_workers(change, created.clone());
+        steps
+            .ready
+            .extend(reservation(None, wanted.concurrency).map(|call| self.of_workers(change, call, created)));
+        steps
     }
 
-    fn changed_workers(
-        &mut self,
-        wanted: &Workers,
-        live: &Function,
-        name: String,
-        after: Vec<StepId>,
-    ) -> WorkersSteps {
+    fn changed_workers(&mut self, wanted: &Workers, live: &Function, after: Vec<StepId>) -> WorkersSteps {
         let stage = self.stage;
         let publishes = self.publishes_workers();
+        let reserves = reservation(live.concurrency, wanted.concurrency);
+        let tags = missing_tags(&live.tags, &stage.tags);
         // What only `$LATEST` has and no version needs is nobody's concern.
         let config = if publishes { config_changes(&live.config, &wanted.function) } else { Vec::new() };
         let settings_differ = config.iter().any(|field| field.field != ARCHITECTURE);
-        let tags = missing_tags(&live.tags, &stage.tags);
         let tags_differ = !tags.is_empty();
-        let at_once = |n: Option<u32>| n.map(|n| n.to_string());
-        let concurrency_differs = live.concurrency != wanted.concurrency;
-        let concurrency =
-            FieldChange::of("concurrency", at_once(live.concurrency), at_once(wanted.concurrency));
-        let code = code_field(&live.code_sha256, &stage.artifact).filter(|_| publishes);
-        let lacks_code = self.workers_lack_code();
         let mut fields = config;
-        fields.extend(code);
-        fields.extend(concurrency_differs.then_some(concurrency));
+        fields.extend(code_field(&live.code_sha256, &stage.artifact).filter(|_| publishes));
+        fields.extend(reserves.as_ref().map(|_| {
+            let at_once = |n: Option<u32>| n.map(|n| n.to_string());
+            FieldChange::of("concurrency", at_once(live.concurrency), at_once(wanted.concurrency))
+        }));
         fields.extend(tags);
         if fields.is_empty() && !publishes {
             return WorkersSteps::default();
         }
+        let name = stage.names.workers().function();
         let change = self.builder.change_fields(Resource::Workers, name, Action::Update, fields);
         if tags_differ {
             self.of_workers(change, Call::TagFunction(stage.tags.clone()), Vec::new());
@@ -103,44 +105,25 @@ impl Deploy<'_> {
             let call = Call::UpdateFunctionConfiguration(wanted.function.clone());
             last = vec![self.of_workers(change, call, last)];
         }
-        if lacks_code {
+        if self.workers_lack_code() {
             let (artifact, config) = (stage.artifact.clone(), wanted.function.clone());
             last = vec![self.of_workers(change, Call::UpdateFunctionCode { artifact, config }, last)];
         }
-        if publishes {
-            let concurrency = wanted.concurrency.filter(|_| concurrency_differs);
-            let steps = self.publish_workers(change, last, concurrency);
-            if concurrency_differs && wanted.concurrency.is_none() {
-                self.of_workers(change, Call::DeleteConcurrency, Vec::new());
-            }
-            return steps;
-        }
-        if concurrency_differs {
-            let call = wanted.concurrency.map_or(Call::DeleteConcurrency, Call::PutConcurrency);
-            self.of_workers(change, call, Vec::new());
-        }
-        WorkersSteps::default()
+        let mut steps =
+            if publishes { self.publish_workers(change, last.clone()) } else { WorkersSteps::default() };
+        steps.ready.extend(reserves.map(|call| self.of_workers(change, call, last)));
+        steps
     }
 
-    fn publish_workers(
-        &mut self,
-        change: usize,
-        after: Vec<StepId>,
-        concurrency: Option<u32>,
-    ) -> WorkersSteps {
-        let stage = self.stage;
+    fn publish_workers(&mut self, change: usize, after: Vec<StepId>) -> WorkersSteps {
         let publish = Call::PublishVersion {
-            description: stage.version_description.clone(),
-            code_sha256: stage.artifact.code_sha256.clone(),
+            description: self.stage.version_description.clone(),
+            code_sha256: self.stage.artifact.code_sha256.clone(),
         };
-        let reserved = concurrency.map(|n| self.of_workers(change, Call::PutConcurrency(n), after.clone()));
         let published = self.of_workers(change, publish, after);
         let probe = Call::Probe { version: VersionRef::Published, tasks: BTreeSet::new(), health_path: None };
         let probed = self.of_workers(change, probe, vec![published]);
-        WorkersSteps {
-            published: Some(published),
-            ready: [Some(probed), reserved].into_iter().flatten().collect(),
-        }
+        WorkersSteps { published: Some(published), ready: vec![probed] }
     }
 
     fn of_workers(&mut self, change: usize, call: Call, after: Vec<StepId>) -> StepId {
