@@ -179,7 +179,7 @@ impl Job {
         if chunk.key != key {
             return Err(foreign("is another chunk's"));
         }
-        let encoding = Encoding { codec: self.items.codec, lz4: chunk.enc.lz4 };
+        let encoding = Encoding { codec: self.items.codec, deflate: chunk.enc.deflate };
         let results = match (&chunk.spilled, &self.shared.store) {
             (None, _) => from_value(encoding, reply.data.get()).map_err(|why| foreign(&why))?,
             (Some(_), None) => return Err(foreign("is in S3, and `LZAP_BUCKET` is not set")),

@@ -275,7 +275,7 @@ async fn echo(text: String) -> Result<String, String> {
     Ok(text)
 }
 
-/// Text that lz4 can't shrink.
+/// Text that isn't worth compressing.
 fn noise(bytes: usize) -> String {
     let mut state = 88_172_645_463_325_252_u64;
     let mut next = || {

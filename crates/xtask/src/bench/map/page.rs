@@ -42,7 +42,7 @@ pub(super) fn page(ours: &Value, theirs: &Value) -> Result<String> {
         fresh_chunk / chunk
     );
     text += "\n## Bytes\n\n1,000 series of 100 numbers as one payload, to the JSON that travels and back; base64 and, \
-             where a sample shrinks, lz4 are in it.\n\n| | there | back | bytes |\n|---|---:|---:|---:|\n";
+             where a sample shrinks, deflate are in it.\n\n| | there | back | bytes |\n|---|---:|---:|---:|\n";
     for (key, name) in [
         ("random", "postcard, random numbers"),
         ("sensor", "postcard, a sensor's (two decimals)"),
