@@ -143,7 +143,8 @@ impl Drive<'_> {
                 retry,
                 used: matches!(verdict, Verdict::Take(_)),
             };
-            if place == Where::Remote {
+            // What a start costs, the next invocations don't.
+            if place == Where::Remote && !answer.cold {
                 let overhead = now().saturating_sub(started).as_secs_f64() - answer.work_ms / 1e3;
                 self.job.shared.learned.overhead(overhead.max(0.0));
             }

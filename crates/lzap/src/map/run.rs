@@ -306,7 +306,7 @@ impl Prepared {
             bytes: self.job.items.bytes_of(&rest),
             cores: self.job.cores.max(self.side_by_side),
             overhead: Duration::from_secs_f64(learned.overhead_secs()),
-            limit: self.options.limit,
+            limit: self.options.limit.min(learned.room()),
         };
         let shift = self.job.offset;
         let bytes_of =
