@@ -29,6 +29,8 @@ pub(crate) struct Job {
     pub(crate) items: Encoded,
     /// The first item that is still to do; ranges of the machine count from here.
     pub(crate) offset: usize,
+    /// Chunks before the machine's first: one when some items were tried here, which is then chunk 0.
+    pub(crate) tried: usize,
     pub(crate) encoding: Encoding,
     pub(crate) spill: bool,
     pub(crate) depth: u32,

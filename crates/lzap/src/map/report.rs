@@ -30,7 +30,7 @@ pub struct MapReport {
     pub items: usize,
     /// Items with a result or an error.
     pub done: usize,
-    /// Chunks, after all splitting.
+    /// Chunks, after all splitting. The items that the caller tries first, to see what one costs, are one of them.
     pub chunks: usize,
     /// Attempts of all chunks.
     pub attempts: usize,
@@ -82,7 +82,7 @@ pub struct MapReport {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Span {
-    /// The chunk.
+    /// The chunk, counted from 0; the items that the caller tries first, if it does, are 0.
     pub chunk: usize,
     /// Its items.
     pub items: Range<usize>,

@@ -9,12 +9,12 @@ use tokio::sync::mpsc;
 
 use super::carry::{Answer, Job};
 use super::chunk::{self, Work};
-use super::drive::{Drive, Sink, now};
-use super::machine::{End, Machine, Rules};
+use super::drive::{Drive, Sink, ms, now};
+use super::machine::{Counts, End, Machine, Rules};
 use super::options::{Caller, Chunk, OnError, Options};
 use super::output::{Explanation, ItemError, MapError, MapOutput, MapStream};
 use super::plan::{self, Facts, Place, Plan};
-use super::report::MapReport;
+use super::report::{HERE, MapReport, Span};
 use super::sinks::{Collect, Forward, Partial, Told};
 use super::{Listener, Map};
 use crate::codec::{Encoded, encoding_for};
@@ -185,6 +185,7 @@ where
             encoding: encoding_for(encoded.codec, encoded.slice(&(0..encoded.len()))),
             items: encoded,
             offset: 0,
+            tried: 0,
             spill: options.spill,
             depth: context::next_depth()?,
             deadline: time.map(|time| here + time),
@@ -219,6 +220,10 @@ impl Prepared {
     async fn go(&mut self, sink: &mut dyn Sink) -> (MapReport, Option<End>) {
         let mut report = self.report();
         if self.probe(sink, &mut report).await > 0 && self.options.on_error == OnError::FailFast {
+            let tried = self.job.tried;
+            report.done = self.job.offset;
+            let counts = Counts { attempts: tried, here: tried, ..Counts::default() };
+            report.close(now().saturating_sub(self.began), counts, tried);
             return (report, Some(End::Failed));
         }
         let plan = self.plan();
@@ -267,7 +272,7 @@ impl Prepared {
             return 0;
         }
         let items = self.job.items.len().min(PROBED);
-        let began = Instant::now();
+        let (started, began) = (now(), Instant::now());
         let work = Work {
             codec: self.job.items.codec,
             bytes: self.job.items.slice(&(0..items)).to_vec(),
@@ -284,10 +289,24 @@ impl Prepared {
         let answer =
             Answer { results, items, work_ms: took * 1e3, cold: false, memory_mb: 0, worker: String::new() };
         let Ok(failed) = sink.read(&answer) else { return 0 };
+        if items == 0 {
+            return 0;
+        }
         sink.take(0..items);
-        self.job.offset = items;
-        self.item_secs = (items > 0).then(|| took / count(items));
-        report.work_secs = took;
+        (self.job.offset, self.job.tried) = (items, 1);
+        self.item_secs = Some(took / count(items));
+        let span = Span {
+            chunk: 0,
+            items: 0..items,
+            worker: HERE.to_owned(),
+            start_ms: ms(started.saturating_sub(self.began)),
+            end_ms: ms(now().saturating_sub(self.began)),
+            work_ms: answer.work_ms,
+            cold: false,
+            retry: false,
+            used: true,
+        };
+        report.answered(span, answer.memory_mb);
         failed
     }
 

@@ -314,6 +314,36 @@ async fn nothing_to_do_and_little_to_do_invoke_nothing() {
     assert!(!report.remote && report.reason.contains("of work here"), "{report:?}");
 }
 
+/// Every item is in one bar of the timeline: the first ones, which the caller tries, too.
+#[tokio::test]
+async fn the_items_that_are_tried_first_are_in_the_timeline() {
+    let here = cloud().run(double.map(0..200).run()).await.expect("all done").report;
+    let spread = cloud().run(nap.map(vec![5; 100]).hedge(None).run()).await.expect("all done").report;
+    assert!(!here.remote && spread.remote, "{here:?} {spread:?}");
+    for (report, items) in [(here, 200), (spread, 100)] {
+        let first = &report.timeline[0];
+        assert_eq!((first.chunk, first.items.start, first.worker.as_str()), (0, 0, "here"), "{report:?}");
+        assert!(first.used && first.items.end <= 32 && first.end_ms >= first.start_ms, "{first:?}");
+        let used = || report.timeline.iter().filter(|span| span.used);
+        let mut seen: Vec<usize> = used().flat_map(|span| span.items.clone()).collect();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..items).collect::<Vec<_>>());
+        let chunks: std::collections::BTreeSet<usize> = used().map(|span| span.chunk).collect();
+        assert_eq!((chunks.len(), used().count()), (report.chunks, report.chunks), "{report:?}");
+        let here = report.timeline.iter().filter(|span| span.worker == "here").count();
+        assert_eq!((report.timeline.len(), here), (report.attempts, report.here), "{report:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_item_that_fails_when_it_is_tried_leaves_a_report() {
+    let error = cloud().run(double.map([13_000]).values()).await.expect_err("thirteen");
+    let report = error.report();
+    assert_eq!((error.item(), report.done, report.chunks, report.attempts), (Some(0), 1, 1, 1));
+    assert_eq!(report.timeline.len(), 1);
+    assert!(report.wall_secs > 0.0);
+}
+
 #[tokio::test]
 async fn more_chunks_than_one_call_may_invoke_are_refused_before_the_first() {
     let map = double.map(0..10_001).chunk(Chunk::Items(1)).caller(Caller::WhenStuck);
