@@ -142,17 +142,17 @@ impl Drive<'_> {
                 worker: if place == Where::Here { HERE.to_owned() } else { answer.worker.clone() },
                 start_ms: ms(started.saturating_sub(self.began)),
                 end_ms: ms(now().saturating_sub(self.began)),
-                work_ms: answer.work_ms,
+                work_ms: answer.busy_ms,
                 cold: answer.cold,
                 retry,
                 used: matches!(verdict, Verdict::Take(_)),
             };
             // What a start costs, the next invocations don't.
             if place == Where::Remote && !answer.cold {
-                let overhead = now().saturating_sub(started).as_secs_f64() - answer.work_ms / 1e3;
+                let overhead = now().saturating_sub(started).as_secs_f64() - answer.took_ms / 1e3;
                 self.job.shared.learned.overhead(overhead.max(0.0));
             }
-            self.report.answered(span, answer.memory_mb);
+            self.report.answered(span, answer.took_ms, answer.memory_mb);
         }
         if let Verdict::Take(items) = verdict {
             self.done += items.len();

@@ -34,7 +34,7 @@ pub(crate) struct Facts {
     pub(crate) item_secs: Option<f64>,
     /// Bytes of all items.
     pub(crate) bytes: usize,
-    /// What this process can compute at once.
+    /// Items that one process computes at once: this one, and each worker.
     pub(crate) cores: usize,
     /// One invocation's cost beside its work.
     pub(crate) overhead: Duration,
@@ -77,21 +77,23 @@ pub(crate) fn plan(
         return here("no Lambda is to be invoked".to_owned());
     }
     let work = facts.item_secs.map(|secs| secs * count(facts.items));
-    if let (Place::Either, Some(work)) = (place, work) {
-        let alone = work / count(facts.cores);
+    // What one process would need.
+    let alone = work.map(|work| work / count(facts.cores));
+    if let (Place::Either, Some(alone)) = (place, alone) {
         let away = 2.0 * facts.overhead.as_secs_f64() + count(facts.bytes) / BANDWIDTH;
         if alone <= away {
             return here(format!("{} of work here, and sending it would take {}", shown(alone), shown(away)));
         }
     }
-    let (sizes, why) = match (chunk, work) {
+    let (sizes, why) = match (chunk, alone) {
         (Chunk::Items(size), _) => (by_count(facts.items, size.max(1)), "chunks as asked for".to_owned()),
         (Chunk::Bytes(size), _) => {
             (by_bytes(facts.items, size.max(1), &bytes_of), "chunks as asked for".to_owned())
         }
-        (Chunk::Auto, Some(work)) => {
-            let chunks = soonest(work, facts);
-            let why = format!("{} of work, in chunks of about {}", shown(work), shown(work / count(chunks)));
+        (Chunk::Auto, Some(alone)) => {
+            let chunks = soonest(alone, facts);
+            let each = shown(alone / count(chunks));
+            let why = format!("{} of work, in chunks of about {each}", shown(work.unwrap_or(alone)));
             (guided(facts, chunks), why)
         }
         (Chunk::Auto, None) => {
@@ -105,13 +107,13 @@ pub(crate) fn plan(
 
 /// How many chunks end soonest. Each one more has to be sent, and takes its overhead from one of the workers; with each
 /// one less, the last one ends later. So beside what doesn't change, the time is
-/// `chunks × (send + overhead / workers) + tail × work / chunks`, and this is where that is least. More workers never make
+/// `chunks × (send + overhead / workers) + tail × alone / chunks`, and this is where that is least. More workers never make
 /// it fewer.
-fn soonest(work: f64, facts: &Facts) -> usize {
+fn soonest(alone: f64, facts: &Facts) -> usize {
     let overhead = facts.overhead.as_secs_f64();
     let each = SEND + overhead / count(facts.limit);
-    let best = (TAIL * work / each).sqrt();
-    ceil(best.min(work / shortest(facts))).clamp(1, facts.items.min(MOST_CHUNKS))
+    let best = (TAIL * alone / each).sqrt();
+    ceil(best.min(alone / shortest(facts))).clamp(1, facts.items.min(MOST_CHUNKS))
 }
 
 /// Seconds that a chunk takes at least.
@@ -155,7 +157,7 @@ fn guided(facts: &Facts, chunks: usize) -> Vec<Range<usize>> {
     if chunks <= limit {
         return even(items, chunks);
     }
-    let shortest = facts.item_secs.map_or(1, |secs| ceil(shortest(facts) / secs));
+    let shortest = facts.item_secs.map_or(1, |secs| ceil(shortest(facts) * count(facts.cores) / secs));
     let smallest = (items / chunks / 2).max(shortest).clamp(1, items);
     let largest = (items / chunks * 2).max(smallest);
     let mut ranges = Vec::with_capacity(chunks);
@@ -289,7 +291,7 @@ mod tests {
     fn what_costs_more_is_spread_over_as_many_as_it_is_worth() {
         let spectra = decide(1000, 0.02, 800_000);
         assert!(spectra.remote);
-        assert_eq!(spectra.chunks.len(), 267);
+        assert_eq!(spectra.chunks.len(), 134);
         assert_eq!(spectra.reason, "20.0 s of work, in chunks of about 75 ms");
     }
 

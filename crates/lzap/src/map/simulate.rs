@@ -127,7 +127,7 @@ pub fn run(model: &Model, job: &Job, seed: u64) -> Outcome {
         items: job.items,
         item_secs: Some(model.item),
         bytes: 0,
-        cores: 2,
+        cores: 1,
         overhead: Duration::from_secs_f64(model.overhead),
         limit: job.limit.min(model.concurrency),
     };

@@ -408,6 +408,25 @@ async fn outside_of_a_cloud_it_runs_here_through_the_codec() {
 }
 
 #[lzap::task]
+fn dwell(ms: u64) -> Result<u64, String> {
+    std::thread::sleep(Duration::from_millis(ms));
+    Ok(ms)
+}
+
+/// A plain task has all cores; what each of them did is work, here and in a worker.
+#[tokio::test]
+async fn the_work_of_all_cores_counts() {
+    let here = dwell.map(vec![5; 40]).run().await.expect("all done").report;
+    let cloud = cloud().task(dwell);
+    let map = dwell.map(vec![5; 40]).chunk(Chunk::Items(20)).caller(Caller::WhenStuck);
+    let spread = cloud.run(map.run()).await.expect("all done").report;
+    for report in [here, spread] {
+        // A nap is never shorter than it was to be.
+        assert!(report.work_secs >= 0.2, "{report:?}");
+    }
+}
+
+#[lzap::task]
 async fn count_records(rows: lzap::Rows) -> Result<usize, lzap::TaskError> {
     let text = String::from_utf8_lossy(&rows.read().await?).into_owned();
     let (mut records, mut inside) = (0, false);
