@@ -44,11 +44,11 @@ impl LambdaEngine {
         }
     }
 
-    /// At a port of this machine.
+    /// At a port of this machine, as if this process were of that version.
     #[cfg(feature = "map")]
-    pub(crate) fn at(url: &str) -> Self {
+    pub(crate) fn at(url: &str, version: &str) -> Self {
         let client = OnceLock::from(client::local_lambda(url));
-        Self { function: "test".to_owned(), qualifier: "1".to_owned(), client }
+        Self { function: "test".to_owned(), qualifier: version.to_owned(), client }
     }
 
     fn client(&self) -> &Client {

@@ -1,5 +1,7 @@
 //! `map` against a Lambda in this process: right and ordered results, or the documented error, whatever goes wrong.
 
+mod builds;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -178,15 +180,6 @@ async fn what_always_times_out_is_halved_once_and_then_fails() {
     let failed: Vec<_> = output.errors().map(|error| (error.index, error.kind)).collect();
     assert_eq!(failed, (30..40).map(|n| (n, TaskErrorKind::TimedOut)).collect::<Vec<_>>());
     assert_eq!(output.report.splits, 1);
-}
-
-#[tokio::test]
-async fn another_build_s_answer_ends_the_map_and_names_the_deploy() {
-    let error = cloud().fault(|_| Some(Fault::OtherBuild)).run(doubled().run()).await.expect_err("skew");
-    assert_eq!(error.kind(), TaskErrorKind::WrongBuild);
-    let error = cloud().fault(|_| Some(Fault::Garbage)).run(doubled().run()).await.expect_err("garbage");
-    assert_eq!(error.kind(), TaskErrorKind::BadOutput);
-    assert!(error.to_string().contains("another"), "{error}");
 }
 
 #[tokio::test]
