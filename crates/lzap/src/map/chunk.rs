@@ -78,9 +78,10 @@ pub(crate) struct Joined {
     pub(crate) failed: Vec<(usize, ItemFailure)>,
 }
 
-/// How many threads this process can run at once.
+/// How many threads this process can run at once. Asked once: the answer is in files.
 pub(crate) fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get))
 }
 
 /// With so much memory comes one full processor.

@@ -15,9 +15,12 @@ const OVERHEADS: f64 = 3.0;
 const REQUEST: f64 = 0.1;
 /// What the caller itself takes to send one.
 const SEND: f64 = 0.000_125;
-/// How much later than the others the last chunk ends, in chunks: on a host that is five times slower, or by a rival
-/// that was sent when that showed. Found with the simulator: half and twice as much differ by a few percent.
-const TAIL: f64 = 6.0;
+/// How much later than the others the last chunk ends, in chunks: it may have begun last, and the more run beside it,
+/// the surer one of them is on a slow host, or waits for the rival that was sent when that showed. A host in a hundred
+/// is slow, by five times: a guess, of which half and twice as much cost a few percent in the simulator.
+const LAST: f64 = 1.0;
+const SLOW_HOSTS: f64 = 0.01;
+const SLOWER: f64 = 5.0;
 /// What a caller sends, in bytes a second: base64 and JSON included.
 const BANDWIDTH: f64 = 60e6;
 /// A payload's budget: 6 MB less what base64 and the envelope take.
@@ -112,7 +115,8 @@ pub(crate) fn plan(
 fn soonest(alone: f64, facts: &Facts) -> usize {
     let overhead = facts.overhead.as_secs_f64();
     let each = SEND + overhead / count(facts.limit);
-    let best = (TAIL * alone / each).sqrt();
+    let tail = LAST + SLOWER * (1.0 - (1.0 - SLOW_HOSTS).powf(count(facts.limit)));
+    let best = (tail * alone / each).sqrt();
     ceil(best.min(alone / shortest(facts))).clamp(1, facts.items.min(MOST_CHUNKS))
 }
 

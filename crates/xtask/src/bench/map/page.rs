@@ -73,7 +73,7 @@ pub(super) fn page(ours: &Value, theirs: &Value) -> Result<String> {
     }
     text += "\n## On a thousand workers\n\nIn the simulator: AWS's model of scaling (new environments every ten seconds), \
              cold starts of 150 ms, 25 ms for each invocation, one in a hundred on a host five times slower, items of \
-             100 ms that differ by a fifth; around the same planning that runs in Lambda. Not measured on AWS.\n\n\
+             100 ms that differ by a fifth; around the same planning that runs in Lambda; the mean of ten runs. Not measured on AWS.\n\n\
              ![The share of the workers' time that is work, by workers](map.svg)\n\n\
              | work | workers | wall | speed-up | efficiency |\n|---:|---:|---:|---:|---:|\n";
     for row in ours["efficiency"].as_array().into_iter().flatten() {
