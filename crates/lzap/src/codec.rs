@@ -1,4 +1,4 @@
-//! How items become bytes, and bytes a payload: JSON or postcard, lz4 where it pays, base64 in JSON.
+//! How items become bytes, and bytes a payload: JSON or postcard, deflate where it pays, base64 in JSON.
 //!
 //! Pure. Items are written once, into one buffer with their ends beside it, so that any range of them is a chunk
 //! without writing anything again.
@@ -7,8 +7,14 @@
 use std::borrow::Cow;
 use std::fmt;
 #[cfg(feature = "map")]
+use std::iter;
+#[cfg(feature = "map")]
 use std::ops::Range;
 
+#[cfg(feature = "map")]
+use miniz_oxide::deflate::compress_to_vec;
+#[cfg(feature = "map")]
+use miniz_oxide::inflate::decompress_slice_iter_to_slice;
 #[cfg(feature = "map")]
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -17,8 +23,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Codec {
-    /// [postcard](https://docs.rs/postcard), compressed with lz4 where a sample shrinks: small and fast. It doesn't
-    /// describe itself: types with `#[serde(flatten)]`, `#[serde(untagged)]` or `serde_json::Value` need [`Json`].
+    /// [postcard](https://docs.rs/postcard), compressed with deflate (its fastest level) where a sample shrinks: small and
+    /// fast. It doesn't describe itself: types with `#[serde(flatten)]`, `#[serde(untagged)]` or `serde_json::Value` need
+    /// [`Json`].
     ///
     /// [`Json`]: Self::Json
     #[cfg(feature = "map")]
@@ -31,23 +38,23 @@ pub enum Codec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Encoding {
     pub(crate) codec: Codec,
-    pub(crate) lz4: bool,
+    pub(crate) deflate: bool,
 }
 
 impl Default for Encoding {
     fn default() -> Self {
-        Self { codec: Codec::Json, lz4: false }
+        Self { codec: Codec::Json, deflate: false }
     }
 }
 
 impl Encoding {
     const NAMES: &[(&'static str, Self)] = &[
-        ("json", Self { codec: Codec::Json, lz4: false }),
-        ("json+lz4", Self { codec: Codec::Json, lz4: true }),
+        ("json", Self { codec: Codec::Json, deflate: false }),
+        ("json+deflate", Self { codec: Codec::Json, deflate: true }),
         #[cfg(feature = "map")]
-        ("postcard", Self { codec: Codec::Postcard, lz4: false }),
+        ("postcard", Self { codec: Codec::Postcard, deflate: false }),
         #[cfg(feature = "map")]
-        ("postcard+lz4", Self { codec: Codec::Postcard, lz4: true }),
+        ("postcard+deflate", Self { codec: Codec::Postcard, deflate: true }),
     ];
 
     pub(crate) fn is_plain_json(self) -> bool {
@@ -217,28 +224,35 @@ pub(crate) fn read_items<T: DeserializeOwned>(
 /// What shrinks to less than this share of itself is compressed.
 #[cfg(feature = "map")]
 const WORTH_IT: f64 = 0.8;
-/// How much of the bytes is tried.
+/// How much of the bytes is tried: enough to see what repeats from item to item, and a sixth of a millisecond when
+/// nothing does.
 #[cfg(feature = "map")]
-const SAMPLE: usize = 64 * 1024;
+const SAMPLE: usize = 16 * 1024;
 /// Below this, compression saves no packet.
 #[cfg(feature = "map")]
 const SMALL: usize = 1024;
+/// Deflate's fastest: the next one takes twice the time for a tenth of the bytes.
+#[cfg(feature = "map")]
+const LEVEL: u8 = 1;
+/// What one byte of deflate can become: no match is longer than 258 bytes, and two of them take two bits at least.
+#[cfg(feature = "map")]
+const MOST_FROM_ONE: usize = 1032;
 
 /// How to send these bytes: compressed where a sample from their middle shrinks, but never JSON, which is for reading.
 #[cfg(feature = "map")]
 pub(crate) fn encoding_for(codec: Codec, bytes: &[u8]) -> Encoding {
-    Encoding { codec, lz4: codec != Codec::Json && compressible(bytes) }
+    Encoding { codec, deflate: codec != Codec::Json && compressible(bytes) }
 }
 
 #[cfg(feature = "map")]
-#[expect(clippy::cast_precision_loss, reason = "a ratio of sizes below 64 KiB")]
+#[expect(clippy::cast_precision_loss, reason = "a ratio of sizes below 16 KiB")]
 fn compressible(bytes: &[u8]) -> bool {
     if bytes.len() < SMALL {
         return false;
     }
     let from = (bytes.len().saturating_sub(SAMPLE)) / 2;
     let sample = bytes.get(from..(from + SAMPLE).min(bytes.len())).unwrap_or(bytes);
-    (lz4_flex::compress(sample).len() as f64) < WORTH_IT * sample.len() as f64
+    (compress_to_vec(sample, LEVEL).len() as f64) < WORTH_IT * sample.len() as f64
 }
 
 /// What [`pack`] gave, as the JSON value that travels: an array for plain JSON lines, else a base64 string.
@@ -286,21 +300,33 @@ pub(crate) fn from_value(encoding: Encoding, value: &str) -> Result<Vec<u8>, Unr
 /// Compressed, if it is to be: what lies in S3 as it is, and in an event as base64.
 #[cfg(feature = "map")]
 pub(crate) fn pack(encoding: Encoding, bytes: &[u8]) -> Cow<'_, [u8]> {
-    if encoding.lz4 { lz4_flex::compress_prepend_size(bytes).into() } else { bytes.into() }
+    if !encoding.deflate {
+        return bytes.into();
+    }
+    let mut packed = compress_to_vec(bytes, LEVEL);
+    // At the end, where it moves nothing. What is longer is no payload: `unpack` would refuse it.
+    packed.extend(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
+    packed.into()
 }
 
 /// The other way.
 #[cfg(feature = "map")]
 pub(crate) fn unpack(encoding: Encoding, bytes: Vec<u8>) -> Result<Vec<u8>, Unreadable> {
-    if !encoding.lz4 {
+    if !encoding.deflate {
         return Ok(bytes);
     }
-    let (size, packed) = lz4_flex::block::uncompressed_size(&bytes)
-        .map_err(|error| format!("the data is not lz4: {error}"))?;
-    if size > UNPACKED {
-        return Err(format!("the data would unpack to {size} bytes, and {UNPACKED} are allowed"));
+    let (packed, size) = bytes.split_last_chunk().ok_or("the data is too short for deflate")?;
+    let size = u32::from_le_bytes(*size) as usize;
+    let most = UNPACKED.min(packed.len().saturating_mul(MOST_FROM_ONE));
+    if size > most {
+        return Err(format!("the data would unpack to {size} bytes, and {most} are allowed"));
     }
-    lz4_flex::decompress(packed, size).map_err(|error| format!("the data is not lz4: {error}"))
+    let mut unpacked = vec![0; size];
+    match decompress_slice_iter_to_slice(&mut unpacked, iter::once(packed), false, true) {
+        Ok(written) if written == size => Ok(unpacked),
+        Ok(written) => Err(format!("the data unpacks to {written} bytes, and {size} were announced")),
+        Err(status) => Err(format!("the data is not deflate: {status:?}")),
+    }
 }
 
 #[cfg(all(test, feature = "map"))]
@@ -312,6 +338,8 @@ mod tests {
     fn encodings() -> impl Strategy<Value = Encoding> {
         prop_oneof![Just(0), Just(1), Just(2), Just(3)].prop_map(|n: usize| Encoding::NAMES[n].1)
     }
+
+    const DEFLATED: Encoding = Encoding { codec: Codec::Postcard, deflate: true };
 
     proptest! {
         #[test]
@@ -346,12 +374,41 @@ mod tests {
             let _ = unpack(encoding, noise.clone());
             let _ = from_value(encoding, &String::from_utf8_lossy(&noise));
         }
+
+        /// Noise alone ends at the announced size; so here it has a size that it might have.
+        #[test]
+        fn what_is_no_deflate_is_an_error_and_never_a_panic(
+            noise in prop::collection::vec(any::<u8>(), 1..400),
+            size in 0..2000_u32,
+        ) {
+            let packed = [noise.as_slice(), &size.to_le_bytes()].concat();
+            if let Ok(bytes) = unpack(DEFLATED, packed) {
+                prop_assert_eq!(bytes.len(), size as usize);
+            }
+        }
+
+        #[test]
+        fn a_damaged_payload_is_an_error_or_other_bytes_and_never_a_panic(
+            words in prop::collection::vec(0..50_u64, 1..500),
+            at in any::<prop::sample::Index>(),
+            bits in 1..=u8::MAX,
+        ) {
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            let mut packed = pack(DEFLATED, &bytes).into_owned();
+            let at = at.index(packed.len());
+            packed[at] ^= bits;
+            let cut = packed[..at].to_vec();
+            if let Ok(other) = unpack(DEFLATED, packed) {
+                prop_assert_eq!(other.len(), bytes.len());
+            }
+            prop_assert!(unpack(DEFLATED, cut).is_err());
+        }
     }
 
     #[test]
     fn only_what_shrinks_is_compressed() {
-        assert!(!encoding_for(Codec::Json, &[7; 4096]).lz4, "for people who read payloads");
-        assert!(encoding_for(Codec::Postcard, &[7; 4096]).lz4);
+        assert!(!encoding_for(Codec::Json, &[7; 4096]).deflate, "for people who read payloads");
+        assert!(encoding_for(Codec::Postcard, &[7; 4096]).deflate);
         assert!(compressible(&[7; 4096]));
         assert!(!compressible(&[7; 100]));
         let mut state = 1_u64;
@@ -363,6 +420,53 @@ mod tests {
         };
         let noise: Vec<u8> = (0..4096).map(|_| next()).collect();
         assert!(!compressible(&noise));
+    }
+
+    #[test]
+    fn a_payload_that_announces_more_than_it_can_hold_takes_no_memory() {
+        let bomb = [&[0_u8; 100][..], &u32::MAX.to_le_bytes()].concat();
+        let why = unpack(DEFLATED, bomb).expect_err("a hundred bytes are not four gigabytes");
+        assert_eq!(why, "the data would unpack to 4294967295 bytes, and 103200 are allowed");
+        let mut liar = pack(DEFLATED, &[7; 100]).into_owned();
+        let at = liar.len() - 4;
+        for size in [99_u32, 101] {
+            liar[at..].copy_from_slice(&size.to_le_bytes());
+            unpack(DEFLATED, liar.clone()).expect_err("it unpacks to 100 bytes");
+        }
+        // The most that deflate can do is within what is allowed.
+        let zeros = vec![0; 2_000_000];
+        let packed = pack(DEFLATED, &zeros);
+        assert!(packed.len() * 200 < zeros.len(), "{} bytes", packed.len());
+        assert_eq!(unpack(DEFLATED, packed.into_owned()), Ok(zeros));
+    }
+
+    /// The bars of the design, in bytes; their times are in `docs/benchmarks/map.md`.
+    #[test]
+    fn numbers_of_a_sensor_shrink_and_random_ones_travel_as_they_are() {
+        let mut state = 1_u64;
+        let mut fraction = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            f64::from(u32::try_from(state >> 32).expect("32 bits")) / f64::from(u32::MAX)
+        };
+        let random: Vec<f64> = (0..100_000).map(|_| fraction()).collect();
+        let mut level = 20.0;
+        let mut sensor = || {
+            level += (fraction() - 0.5) * 0.1;
+            (level * 100.0_f64).round() / 100.0
+        };
+        let smooth: Vec<f64> = (0..100_000).map(|_| sensor()).collect();
+        let travels = |numbers: &[f64]| {
+            let mut encoded = Encoded::new(Codec::Postcard);
+            for series in numbers.chunks(100) {
+                encoded.push(&series).expect("writable");
+            }
+            let bytes = encoded.slice(&(0..encoded.len()));
+            let encoding = encoding_for(Codec::Postcard, bytes);
+            (encoding.deflate, to_value(encoding, &pack(encoding, bytes)).len())
+        };
+        let ((packed, size), (packed_smooth, size_smooth)) = (travels(&random), travels(&smooth));
+        assert!(!packed && size <= 1_080_000, "{size} bytes");
+        assert!(packed_smooth && size_smooth <= 280_000, "{size_smooth} bytes");
     }
 
     #[test]

@@ -52,11 +52,11 @@ impl LambdaEngine {
         Some(Self { function: function.to_owned(), qualifier: qualifier.to_owned(), client })
     }
 
-    /// At a port of this machine.
+    /// At a port of this machine, as if this process were of that version.
     #[cfg(feature = "map")]
-    pub(crate) fn at(url: &str) -> Self {
+    pub(crate) fn at(url: &str, version: &str) -> Self {
         let client = OnceLock::from(client::local_lambda(url));
-        Self { function: "test".to_owned(), qualifier: "1".to_owned(), client: Arc::new(client) }
+        Self { function: "test".to_owned(), qualifier: version.to_owned(), client: Arc::new(client) }
     }
 
     fn client(&self) -> &Client {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use super::chunk::{self, Way, Work};
+use super::chunk::{self, Computed, Way, Work};
 use super::drive::now;
 use super::machine::{ChunkId, Ended, Where};
 use super::plan::INLINE_BYTES;
@@ -29,6 +29,8 @@ pub(crate) struct Job {
     pub(crate) items: Encoded,
     /// The first item that is still to do; ranges of the machine count from here.
     pub(crate) offset: usize,
+    /// Chunks before the machine's first: one when some items were tried here, which is then chunk 0.
+    pub(crate) tried: usize,
     pub(crate) encoding: Encoding,
     pub(crate) spill: bool,
     pub(crate) depth: u32,
@@ -47,10 +49,30 @@ impl fmt::Debug for Job {
 pub(crate) struct Answer {
     pub(crate) results: Vec<u8>,
     pub(crate) items: usize,
-    pub(crate) work_ms: f64,
+    /// How long it took where it was computed.
+    pub(crate) took_ms: f64,
+    /// What all cores together worked.
+    pub(crate) busy_ms: f64,
     pub(crate) cold: bool,
     pub(crate) memory_mb: u32,
     pub(crate) worker: String,
+}
+
+impl Answer {
+    /// Of this process.
+    pub(crate) fn here(computed: Computed, took: Duration) -> Self {
+        let Computed { results, items, beside } = computed;
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        Self {
+            results,
+            items,
+            took_ms: ms(took),
+            busy_ms: ms(took + beside),
+            cold: false,
+            memory_mb: 0,
+            worker: String::new(),
+        }
+    }
 }
 
 /// An attempt that is over: an answer, or how else it ended.
@@ -103,15 +125,7 @@ impl Job {
         };
         let invocation = Invocation { depth: self.depth, ..context::current() };
         let computed = invocation.scope(chunk::compute(&*self.task, self.reduce.as_deref(), work)).await;
-        let (results, items) = computed.map_err(|error| from_error(&error))?;
-        Ok(Answer {
-            results,
-            items,
-            work_ms: began.elapsed().as_secs_f64() * 1e3,
-            cold: false,
-            memory_mb: 0,
-            worker: String::new(),
-        })
+        Ok(Answer::here(computed.map_err(|error| from_error(&error))?, began.elapsed()))
     }
 
     async fn send(
@@ -179,7 +193,7 @@ impl Job {
         if chunk.key != key {
             return Err(foreign("is another chunk's"));
         }
-        let encoding = Encoding { codec: self.items.codec, lz4: chunk.enc.lz4 };
+        let encoding = Encoding { codec: self.items.codec, deflate: chunk.enc.deflate };
         let results = match (&chunk.spilled, &self.shared.store) {
             (None, _) => from_value(encoding, reply.data.get()).map_err(|why| foreign(&why))?,
             (Some(_), None) => return Err(foreign("is in S3, and `LZAP_BUCKET` is not set")),
@@ -196,7 +210,8 @@ impl Job {
         Ok(Answer {
             results,
             items: chunk.done,
-            work_ms: chunk.ms,
+            took_ms: chunk.ms,
+            busy_ms: chunk.busy_ms,
             cold: chunk.cold,
             memory_mb: chunk.memory_mb,
             worker: chunk.worker,

@@ -43,6 +43,23 @@ pub(crate) struct Done {
     /// A [`Result`] for each item, from the first on.
     pub(crate) results: Result<Vec<u8>, TaskError>,
     pub(crate) items: usize,
+    /// What other cores worked meanwhile: beside the time that it took.
+    pub(crate) beside: Duration,
+}
+
+impl Done {
+    fn failed(kind: TaskErrorKind, why: String) -> Self {
+        Self { results: Err(TaskError::new(kind, why)), items: 0, beside: Duration::ZERO }
+    }
+}
+
+/// A chunk's results as they travel: each of them, or one that they are joined to.
+#[derive(Debug)]
+pub(crate) struct Computed {
+    pub(crate) results: Vec<u8>,
+    pub(crate) items: usize,
+    /// As in [`Done`].
+    pub(crate) beside: Duration,
 }
 
 /// Why one item failed, as it travels.
@@ -61,9 +78,27 @@ pub(crate) struct Joined {
     pub(crate) failed: Vec<(usize, ItemFailure)>,
 }
 
-/// How many threads this process can run at once.
+/// How many threads this process can run at once. Asked once: the answer is in files.
 pub(crate) fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get))
+}
+
+/// With so much memory comes one full processor.
+///
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html> (read 2026-11).
+const MB_PER_PROCESSOR: usize = 1769;
+
+/// How much of a plain task's work this process does at once: its cores, as far as they are full ones. Lambda shows two
+/// where the memory is worth half of one.
+pub(crate) fn processors() -> usize {
+    let worth = memory_mb().map_or(usize::MAX, |mb| (mb as usize / MB_PER_PROCESSOR).max(1));
+    cores().min(worth)
+}
+
+/// The memory that Lambda gives this process.
+fn memory_mb() -> Option<u32> {
+    env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok().and_then(|mb| mb.parse().ok())
 }
 
 /// Runs a task on each item.
@@ -77,20 +112,17 @@ where
         Ok(inputs) => inputs,
         Err(why) => {
             let why = format!("the items of task `{}` can't be read: {why}", task.name());
-            return Done { results: Err(TaskError::new(TaskErrorKind::BadInput, why)), items: 0 };
+            return Done::failed(TaskErrorKind::BadInput, why);
         }
     };
-    let results = match task.body {
-        Body::Asynchronous(_) => in_turn(task, inputs, until).await,
+    let (results, beside) = match task.body {
+        Body::Asynchronous(_) => (in_turn(task, inputs, until).await, Duration::ZERO),
         Body::Plain(function) => {
             let span = tracing::Span::current();
             let compute = move || span.in_scope(|| on_cores(function, inputs, until, cores));
             match tokio::task::spawn_blocking(compute).await {
-                Ok(results) => results,
-                Err(error) => {
-                    let error = TaskError::new(TaskErrorKind::Crashed, error.to_string());
-                    return Done { results: Err(error), items: 0 };
-                }
+                Ok(done) => done,
+                Err(error) => return Done::failed(TaskErrorKind::Crashed, error.to_string()),
             }
         }
     };
@@ -98,10 +130,10 @@ where
     for result in &results {
         if let Err(why) = codec_write(codec, &mut out, result) {
             let why = format!("the output of task `{}` can't be written: {why}", task.name());
-            return Done { results: Err(TaskError::new(TaskErrorKind::BadOutput, why)), items: 0 };
+            return Done::failed(TaskErrorKind::BadOutput, why);
         }
     }
-    Done { results: Ok(out), items: results.len() }
+    Done { results: Ok(out), items: results.len(), beside }
 }
 
 fn failure(error: &TaskError) -> ItemFailure {
@@ -127,35 +159,48 @@ async fn in_turn<I: Send + 'static, O: Send + 'static>(
     results
 }
 
-/// Items are taken one by one, in order, by as many threads as there are cores; so what is done is a beginning.
+/// Items are taken one by one, in order, by as many threads as there are cores; so what is done is a beginning. And what
+/// the threads worked beside the first.
 fn on_cores<I: Send, O: Send>(
     function: fn(I) -> Result<O, BoxError>,
     inputs: Vec<I>,
     until: Option<Instant>,
     cores: usize,
-) -> Vec<Result<O, ItemFailure>> {
+) -> (Vec<Result<O, ItemFailure>>, Duration) {
     let run = |input| guarded_plain(function, input).map_err(|error| failure(&error));
     let threads = cores.min(inputs.len());
     if threads <= 1 {
-        return inputs.into_iter().map_while(|input| (!is_over(until)).then(|| run(input))).collect();
+        let results = inputs.into_iter().map_while(|input| (!is_over(until)).then(|| run(input)));
+        return (results.collect(), Duration::ZERO);
     }
+    let began = Instant::now();
     let next = Mutex::new(inputs.into_iter().enumerate());
     let take = || next.lock().unwrap_or_else(PoisonError::into_inner).next();
     let work = || {
-        let mut mine = Vec::new();
+        let (began, mut mine) = (Instant::now(), Vec::new());
         while !is_over(until)
             && let Some((index, input)) = take()
         {
             mine.push((index, run(input)));
         }
-        mine
+        (mine, began.elapsed())
     };
-    let mut all: Vec<_> = thread::scope(|scope| {
+    let parts: Vec<_> = thread::scope(|scope| {
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().filter_map(|thread| thread.join().ok()).flatten().collect()
+        threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
     });
+    let busy = parts.iter().map(|(_, busy)| *busy).sum();
+    let beside = beside(busy, began.elapsed(), processors());
+    let mut all: Vec<_> = parts.into_iter().flat_map(|(mine, _)| mine).collect();
     all.sort_unstable_by_key(|(index, _)| *index);
-    all.into_iter().map(|(_, result)| result).collect()
+    (all.into_iter().map(|(_, result)| result).collect(), beside)
+}
+
+/// Of the time that all threads were busy, what goes beyond the time that passed. Threads that share a processor are not
+/// faster together: no more counts than there are of them.
+fn beside(busy: Duration, passed: Duration, processors: usize) -> Duration {
+    let most = passed.saturating_mul(u32::try_from(processors).unwrap_or(u32::MAX));
+    busy.min(most).saturating_sub(passed)
 }
 
 /// Joins results pair by pair, with a task of two arguments; failed ones are left out and listed.
@@ -198,18 +243,19 @@ where
     Ok(Joined { value: joined.map(write).transpose()?, failed })
 }
 
-/// Runs a chunk and joins its results, if they are to be joined: the bytes of the answer, and the items done.
+/// Runs a chunk and joins its results, if they are to be joined.
 pub(crate) async fn compute(
     task: &dyn Handler,
     reduce: Option<&dyn Handler>,
     work: Work,
-) -> Result<(Vec<u8>, usize), TaskError> {
+) -> Result<Computed, TaskError> {
     let codec = work.codec;
-    let Done { results, items } = task.many(work).await;
-    let Some(reduce) = reduce else { return Ok((results?, items)) };
+    let Done { results, items, beside } = task.many(work).await;
+    let Some(reduce) = reduce else { return Ok(Computed { results: results?, items, beside }) };
     let joined = reduce.join(codec, results?, items).await?;
-    let bytes = postcard::to_allocvec(&joined);
-    Ok((bytes.map_err(|error| TaskError::new(TaskErrorKind::BadOutput, error.to_string()))?, items))
+    let results = postcard::to_allocvec(&joined)
+        .map_err(|error| TaskError::new(TaskErrorKind::BadOutput, error.to_string()))?;
+    Ok(Computed { results, items, beside })
 }
 
 /// Answers a chunk's event in a worker.
@@ -225,7 +271,7 @@ pub(crate) async fn answer(shared: &Shared, task: &dyn Handler, event: &Event) -
     let until = left.map(|ms| began + Duration::from_millis(ms));
     let work = Work { codec: head.enc.codec, bytes, items: chunk.items, until, cores: cores() };
     let reduce = chunk.reduce.as_deref().map(|name| shared.find(name)).transpose()?;
-    let (results, items) = compute(task, reduce.as_deref(), work).await?;
+    let Computed { results, items, beside } = compute(task, reduce.as_deref(), work).await?;
     let enc = encoding_for(head.enc.codec, &results);
     let took = began.elapsed();
     tracing::info!(
@@ -240,11 +286,9 @@ pub(crate) async fn answer(shared: &Shared, task: &dyn Handler, event: &Event) -
         key: chunk.key.clone(),
         done: items,
         ms: took.as_secs_f64() * 1e3,
+        busy_ms: (took + beside).as_secs_f64() * 1e3,
         cold,
-        memory_mb: env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-            .ok()
-            .and_then(|mb| mb.parse().ok())
-            .unwrap_or(0),
+        memory_mb: memory_mb().unwrap_or(0),
         worker: worker().to_owned(),
         enc,
         spilled: None,
@@ -321,4 +365,32 @@ fn worker() -> &'static str {
         Ok(stream) => stream.chars().rev().take(8).collect::<Vec<_>>().into_iter().rev().collect(),
         Err(_) => std::process::id().to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_counts_is_no_more_than_the_processors_could_do() {
+        let secs = Duration::from_secs;
+        assert_eq!(beside(secs(8), secs(4), 2), secs(4), "both worked all the time");
+        assert_eq!(beside(secs(5), secs(4), 2), secs(1), "one of them had little to do");
+        assert_eq!(beside(secs(8), secs(4), 1), Duration::ZERO, "they shared one");
+        assert_eq!(beside(secs(3), secs(4), 2), Duration::ZERO, "they began late");
+    }
+
+    #[test]
+    fn threads_are_busy_side_by_side() {
+        let nap = |()| -> Result<(), BoxError> {
+            thread::sleep(Duration::from_millis(5));
+            Ok(())
+        };
+        let began = Instant::now();
+        let (results, beside) = on_cores(nap, vec![(); 8], None, processors());
+        assert_eq!(results.len(), 8);
+        // Whatever else the machine does, a nap is never shorter than it was to be.
+        let busy = began.elapsed() + beside;
+        assert!(busy >= Duration::from_millis(40), "{busy:?}");
+    }
 }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::Learned;
 use super::carry::{Answer, Carried, Job};
-use super::machine::{AttemptId, End, Ended, Failure, Machine, Next, Verdict, Where};
+use super::machine::{AttemptId, Counts, End, Ended, Failure, Machine, Next, Verdict, Where};
 use super::report::{HERE, MapReport, Progress, Span};
 use super::window::Window;
 
@@ -84,7 +84,7 @@ impl Drive<'_> {
                 Next::Finished => break,
                 Next::Start { attempt, items, place } => {
                     aloft.count += usize::from(place == Where::Remote);
-                    let (chunk, _) = self.machine.chunk_of(attempt);
+                    let chunk = self.machine.chunk_of(attempt).0 + job.tried;
                     flying.push(Box::pin(async move { (attempt, job.carry(chunk, items, place).await) }));
                 }
                 Next::Wait(until) => {
@@ -109,7 +109,10 @@ impl Drive<'_> {
         drop((flying, aloft));
         let wall = now().saturating_sub(self.began);
         self.report.done = self.done;
-        self.report.close(wall, self.machine.counts, self.machine.chunks());
+        let Counts { attempts, here, .. } = self.machine.counts;
+        let tried = self.job.tried;
+        let counts = Counts { attempts: attempts + tried, here: here + tried, ..self.machine.counts };
+        self.report.close(wall, counts, self.machine.chunks() + tried);
         self.report.gave_up = self.machine.no_lambda.take();
         self.machine.end().cloned()
     }
@@ -130,6 +133,7 @@ impl Drive<'_> {
         };
         let failed = if let Ended::Done { failed, .. } = ended { failed } else { 0 };
         let (chunk, retry) = self.machine.chunk_of(attempt);
+        let chunk = chunk + self.job.tried;
         let verdict = self.machine.ended(attempt, now(), ended, &mut locked(window));
         if let Some(answer) = answer {
             let span = Span {
@@ -138,16 +142,17 @@ impl Drive<'_> {
                 worker: if place == Where::Here { HERE.to_owned() } else { answer.worker.clone() },
                 start_ms: ms(started.saturating_sub(self.began)),
                 end_ms: ms(now().saturating_sub(self.began)),
-                work_ms: answer.work_ms,
+                work_ms: answer.busy_ms,
                 cold: answer.cold,
                 retry,
                 used: matches!(verdict, Verdict::Take(_)),
             };
-            if place == Where::Remote {
-                let overhead = now().saturating_sub(started).as_secs_f64() - answer.work_ms / 1e3;
+            // What a start costs, the next invocations don't.
+            if place == Where::Remote && !answer.cold {
+                let overhead = now().saturating_sub(started).as_secs_f64() - answer.took_ms / 1e3;
                 self.job.shared.learned.overhead(overhead.max(0.0));
             }
-            self.report.answered(span, answer.memory_mb);
+            self.report.answered(span, answer.took_ms, answer.memory_mb);
         }
         if let Verdict::Take(items) = verdict {
             self.done += items.len();
@@ -181,7 +186,8 @@ impl Drive<'_> {
     }
 }
 
-fn ms(time: Duration) -> f64 {
+/// Milliseconds, as a report has them.
+pub(super) fn ms(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 

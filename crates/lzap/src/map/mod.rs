@@ -64,6 +64,11 @@ impl Learned {
         *self.overhead_secs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many invocations there may be room for.
+    fn room(&self) -> usize {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner).most()
+    }
+
     fn learn(&self, task: &'static str, secs: f64) {
         self.item_secs.lock().unwrap_or_else(PoisonError::into_inner).insert(task, secs);
     }

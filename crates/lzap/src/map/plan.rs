@@ -9,11 +9,18 @@ use super::options::Chunk;
 
 /// What one invocation costs beside its work, until measured.
 pub(crate) const OVERHEAD: Duration = Duration::from_millis(25);
-/// A chunk should take ten times the overhead: then nine tenths of the time is work. Below 100 ms, Lambda's limit of
-/// ten requests a second for each environment would count.
-const OVERHEADS: f64 = 10.0;
-const SHORTEST_CHUNK: f64 = 0.2;
-const LONGEST_CHUNK: f64 = 10.0;
+/// A chunk takes three overheads at least: then three quarters of the time are work. And with its overhead a tenth of a
+/// second: Lambda takes ten requests a second for each environment.
+const OVERHEADS: f64 = 3.0;
+const REQUEST: f64 = 0.1;
+/// What the caller itself takes to send one.
+const SEND: f64 = 0.000_125;
+/// How much later than the others the last chunk ends, in chunks: it may have begun last, and the more run beside it,
+/// the surer one of them is on a slow host, or waits for the rival that was sent when that showed. A host in a hundred
+/// is slow, by five times: a guess, of which half and twice as much cost a few percent in the simulator.
+const LAST: f64 = 1.0;
+const SLOW_HOSTS: f64 = 0.01;
+const SLOWER: f64 = 5.0;
 /// What a caller sends, in bytes a second: base64 and JSON included.
 const BANDWIDTH: f64 = 60e6;
 /// A payload's budget: 6 MB less what base64 and the envelope take.
@@ -30,7 +37,7 @@ pub(crate) struct Facts {
     pub(crate) item_secs: Option<f64>,
     /// Bytes of all items.
     pub(crate) bytes: usize,
-    /// What this process can compute at once.
+    /// Items that one process computes at once: this one, and each worker.
     pub(crate) cores: usize,
     /// One invocation's cost beside its work.
     pub(crate) overhead: Duration,
@@ -73,23 +80,24 @@ pub(crate) fn plan(
         return here("no Lambda is to be invoked".to_owned());
     }
     let work = facts.item_secs.map(|secs| secs * count(facts.items));
-    if let (Place::Either, Some(work)) = (place, work) {
-        let alone = work / count(facts.cores);
+    // What one process would need.
+    let alone = work.map(|work| work / count(facts.cores));
+    if let (Place::Either, Some(alone)) = (place, alone) {
         let away = 2.0 * facts.overhead.as_secs_f64() + count(facts.bytes) / BANDWIDTH;
         if alone <= away {
             return here(format!("{} of work here, and sending it would take {}", shown(alone), shown(away)));
         }
     }
-    let target = (OVERHEADS * facts.overhead.as_secs_f64()).clamp(SHORTEST_CHUNK, LONGEST_CHUNK);
-    let (sizes, why) = match (chunk, work) {
+    let (sizes, why) = match (chunk, alone) {
         (Chunk::Items(size), _) => (by_count(facts.items, size.max(1)), "chunks as asked for".to_owned()),
         (Chunk::Bytes(size), _) => {
             (by_bytes(facts.items, size.max(1), &bytes_of), "chunks as asked for".to_owned())
         }
-        (Chunk::Auto, Some(work)) => {
-            let chunks = ceil(work / target).clamp(1, facts.items);
-            let why = format!("{} of work, in chunks of about {}", shown(work), shown(work / count(chunks)));
-            (guided(facts.items, chunks, facts.limit), why)
+        (Chunk::Auto, Some(alone)) => {
+            let chunks = soonest(alone, facts);
+            let each = shown(alone / count(chunks));
+            let why = format!("{} of work, in chunks of about {each}", shown(work.unwrap_or(alone)));
+            (guided(facts, chunks), why)
         }
         (Chunk::Auto, None) => {
             let chunks = facts.items.min(facts.limit);
@@ -98,6 +106,24 @@ pub(crate) fn plan(
     };
     let chunks = sizes.into_iter().flat_map(|range| fit(range, INLINE_BYTES, &bytes_of)).collect();
     Plan { remote: true, chunks, reason: why }
+}
+
+/// How many chunks end soonest. Each one more has to be sent, and takes its overhead from one of the workers; with each
+/// one less, the last one ends later. So beside what doesn't change, the time is
+/// `chunks × (send + overhead / workers) + tail × alone / chunks`, and this is where that is least. More workers never make
+/// it fewer.
+fn soonest(alone: f64, facts: &Facts) -> usize {
+    let overhead = facts.overhead.as_secs_f64();
+    let each = SEND + overhead / count(facts.limit);
+    let tail = LAST + SLOWER * (1.0 - (1.0 - SLOW_HOSTS).powf(count(facts.limit)));
+    let best = (tail * alone / each).sqrt();
+    ceil(best.min(alone / shortest(facts))).clamp(1, facts.items.min(MOST_CHUNKS))
+}
+
+/// Seconds that a chunk takes at least.
+fn shortest(facts: &Facts) -> f64 {
+    let overhead = facts.overhead.as_secs_f64();
+    (OVERHEADS * overhead).max(REQUEST - overhead)
 }
 
 /// `chunks` ranges whose lengths differ by one at most.
@@ -129,13 +155,15 @@ fn by_bytes(items: usize, size: usize, bytes_of: &impl Fn(&Range<usize>) -> usiz
 }
 
 /// Equal chunks when all of them run at once. Else large ones first and small ones last, so that the end is short: each
-/// is its share of what is left, in two rounds, and never smaller than half of an equal one.
-fn guided(items: usize, chunks: usize, limit: usize) -> Vec<Range<usize>> {
+/// is its share of what is left, in two rounds, and never smaller than half of an equal one, or than the shortest.
+fn guided(facts: &Facts, chunks: usize) -> Vec<Range<usize>> {
+    let (items, limit) = (facts.items, facts.limit);
     if chunks <= limit {
         return even(items, chunks);
     }
-    let smallest = (items / chunks / 2).max(1);
-    let largest = (items / chunks * 2).max(1);
+    let shortest = facts.item_secs.map_or(1, |secs| ceil(shortest(facts) * count(facts.cores) / secs));
+    let smallest = (items / chunks / 2).max(shortest).clamp(1, items);
+    let largest = (items / chunks * 2).max(smallest);
     let mut ranges = Vec::with_capacity(chunks);
     let mut from = 0;
     while from < items {
@@ -143,7 +171,7 @@ fn guided(items: usize, chunks: usize, limit: usize) -> Vec<Range<usize>> {
         ranges.push(from..(from + share).min(items));
         from += share;
     }
-    ranges
+    if ranges.len() > MOST_CHUNKS { even(items, chunks) } else { ranges }
 }
 
 /// Halved until each half fits, or is one item.
@@ -226,6 +254,30 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn chunks_are_long_enough_few_enough_and_no_fewer_with_more_workers(
+            facts in (1..200_000_usize, 1e-3..5.0_f64, 1..900_usize, 0.0..0.5_f64).prop_map(
+                |(items, item_secs, limit, overhead)| Facts {
+                    items,
+                    item_secs: Some(item_secs),
+                    bytes: 0,
+                    cores: 1,
+                    overhead: Duration::from_secs_f64(overhead),
+                    limit,
+                },
+            ),
+        ) {
+            let work = facts.item_secs.unwrap_or(0.0) * count(facts.items);
+            let chunks = soonest(work, &facts);
+            let most = soonest(work, &Facts { limit: 900, ..facts.clone() });
+            prop_assert!(chunks <= most);
+            prop_assert!(chunks == 1 || work / count(chunks - 1) >= shortest(&facts));
+            let plan = plan(&facts, Chunk::Auto, Place::Remote, |_| 0);
+            prop_assert!(plan.chunks.len() <= MOST_CHUNKS, "{}", plan.chunks.len());
+        }
+    }
+
     fn decide(items: usize, item_secs: f64, bytes: usize) -> Plan {
         let facts =
             Facts { items, item_secs: Some(item_secs), bytes, cores: 2, overhead: OVERHEAD, limit: 900 };
@@ -243,8 +295,15 @@ mod tests {
     fn what_costs_more_is_spread_over_as_many_as_it_is_worth() {
         let spectra = decide(1000, 0.02, 800_000);
         assert!(spectra.remote);
-        assert_eq!(spectra.chunks.len(), 80);
-        assert_eq!(spectra.reason, "20.0 s of work, in chunks of about 250 ms");
+        assert_eq!(spectra.chunks.len(), 134);
+        assert_eq!(spectra.reason, "20.0 s of work, in chunks of about 75 ms");
+    }
+
+    /// What used to be refused: a quarter of a second each would be 40,000 chunks.
+    #[test]
+    fn hours_of_work_are_cut_into_as_many_chunks_as_one_call_may_invoke() {
+        let hours = decide(1_000_000, 0.01, 0);
+        assert!((5_000..=MOST_CHUNKS).contains(&hours.chunks.len()), "{}", hours.chunks.len());
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub struct MapReport {
     pub items: usize,
     /// Items with a result or an error.
     pub done: usize,
-    /// Chunks, after all splitting.
+    /// Chunks, after all splitting. The items that the caller tries first, to see what one costs, are one of them.
     pub chunks: usize,
     /// Attempts of all chunks.
     pub attempts: usize,
@@ -60,7 +60,7 @@ pub struct MapReport {
     pub spilled: usize,
     /// Seconds from the first item to the last result.
     pub wall_secs: f64,
-    /// Seconds that the items took, all workers together: what one core would have needed.
+    /// Seconds that the items took, all cores of all workers together: what one core would have needed.
     pub work_secs: f64,
     /// Milliseconds of chunks, as the caller saw them: half took less.
     pub p50_ms: f64,
@@ -82,7 +82,7 @@ pub struct MapReport {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Span {
-    /// The chunk.
+    /// The chunk, counted from 0; the items that the caller tries first, if it does, are 0.
     pub chunk: usize,
     /// Its items.
     pub items: Range<usize>,
@@ -92,7 +92,7 @@ pub struct Span {
     pub start_ms: f64,
     /// The same.
     pub end_ms: f64,
-    /// Milliseconds of work in it.
+    /// Milliseconds of work in it, of all cores together: more than it took, where a plain task had several.
     pub work_ms: f64,
     /// The environment's first chunk.
     pub cold: bool,
@@ -108,12 +108,13 @@ impl MapReport {
         if self.wall_secs > 0.0 { self.work_secs / self.wall_secs } else { 1.0 }
     }
 
-    pub(crate) fn answered(&mut self, span: Span, memory_mb: u32) {
+    /// One more answer, which took its environment so long.
+    pub(crate) fn answered(&mut self, span: Span, took_ms: f64, memory_mb: u32) {
         self.cold_starts += usize::from(span.cold);
         self.work_secs += if span.used { span.work_ms / 1e3 } else { 0.0 };
         if span.worker != HERE {
-            // Lambda bills each begun millisecond.
-            let gb_seconds = span.work_ms.ceil() / 1e3 * f64::from(memory_mb) / 1024.0;
+            // Lambda bills each begun millisecond that passes, however many cores work in it.
+            let gb_seconds = took_ms.ceil() / 1e3 * f64::from(memory_mb) / 1024.0;
             self.gb_seconds += gb_seconds;
             self.dollars += gb_seconds * gb_second() + REQUEST;
         }
@@ -167,5 +168,31 @@ impl Progress {
     pub fn remaining(&self) -> Option<Duration> {
         let share = self.items.saturating_sub(self.done) as f64 / self.done as f64;
         (self.done > 0).then(|| self.elapsed.mul_f64(share))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_billed_and_work_is_what_the_cores_did() {
+        let span = Span {
+            chunk: 0,
+            items: 0..10,
+            worker: "a".to_owned(),
+            start_ms: 0.0,
+            end_ms: 1100.0,
+            work_ms: 2000.0,
+            cold: false,
+            retry: false,
+            used: true,
+        };
+        let mut report = MapReport::default();
+        report.answered(span, 999.5, 2048);
+        report.close(Duration::from_secs(1), Counts::default(), 1);
+        let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
+        assert!(near(report.gb_seconds, 2.0), "{report:?}");
+        assert!(near(report.work_secs, 2.0) && near(report.speed_up(), 2.0), "{report:?}");
     }
 }

@@ -9,12 +9,12 @@ use tokio::sync::mpsc;
 
 use super::carry::{Answer, Job};
 use super::chunk::{self, Work};
-use super::drive::{Drive, Sink, now};
-use super::machine::{End, Machine, Rules};
+use super::drive::{Drive, Sink, ms, now};
+use super::machine::{Counts, End, Machine, Rules};
 use super::options::{Caller, Chunk, OnError, Options};
 use super::output::{Explanation, ItemError, MapError, MapOutput, MapStream};
 use super::plan::{self, Facts, Place, Plan};
-use super::report::MapReport;
+use super::report::{HERE, MapReport, Span};
 use super::sinks::{Collect, Forward, Partial, Told};
 use super::{Listener, Map};
 use crate::codec::{Encoded, encoding_for};
@@ -176,7 +176,9 @@ where
         let time = [left, options.time].into_iter().flatten().min();
         let remote = matches!(shared.engine, Carrier::Remote(_));
         // Under `cargo run`, asynchronous items wait side by side, as they would in other Lambdas.
-        let side_by_side = if remote || matches!(task.body, Body::Plain(_)) { 1 } else { chunk::cores() * 4 };
+        let plain = matches!(task.body, Body::Plain(_));
+        let side_by_side = if remote || plain { 1 } else { chunk::cores() * 4 };
+        let at_once = if plain { chunk::processors() } else { side_by_side };
         let job = Job {
             id: fresh_id(),
             shared,
@@ -185,6 +187,7 @@ where
             encoding: encoding_for(encoded.codec, encoded.slice(&(0..encoded.len()))),
             items: encoded,
             offset: 0,
+            tried: 0,
             spill: options.spill,
             depth: context::next_depth()?,
             deadline: time.map(|time| here + time),
@@ -196,6 +199,7 @@ where
             listener,
             idempotent: task.idempotent,
             side_by_side,
+            at_once,
             began: here,
             item_secs: None,
         })
@@ -208,7 +212,10 @@ struct Prepared {
     options: Options,
     listener: Option<Listener>,
     idempotent: bool,
+    /// Chunks that this process computes at once when no Lambda does.
     side_by_side: usize,
+    /// Items that one process computes at once.
+    at_once: usize,
     began: Duration,
     /// What an item costs, once some were run.
     item_secs: Option<f64>,
@@ -219,6 +226,10 @@ impl Prepared {
     async fn go(&mut self, sink: &mut dyn Sink) -> (MapReport, Option<End>) {
         let mut report = self.report();
         if self.probe(sink, &mut report).await > 0 && self.options.on_error == OnError::FailFast {
+            let tried = self.job.tried;
+            report.done = self.job.offset;
+            let counts = Counts { attempts: tried, here: tried, ..Counts::default() };
+            report.close(now().saturating_sub(self.began), counts, tried);
             return (report, Some(End::Failed));
         }
         let plan = self.plan();
@@ -267,7 +278,7 @@ impl Prepared {
             return 0;
         }
         let items = self.job.items.len().min(PROBED);
-        let began = Instant::now();
+        let (started, began) = (now(), Instant::now());
         let work = Work {
             codec: self.job.items.codec,
             bytes: self.job.items.slice(&(0..items)).to_vec(),
@@ -276,18 +287,30 @@ impl Prepared {
             cores: 1,
         };
         // What is wrong here is wrong in every worker; the map itself finds it out, and says so.
-        let Ok((results, items)) = chunk::compute(&*self.job.task, self.job.reduce.as_deref(), work).await
-        else {
+        let Ok(computed) = chunk::compute(&*self.job.task, self.job.reduce.as_deref(), work).await else {
             return 0;
         };
-        let took = began.elapsed().as_secs_f64();
-        let answer =
-            Answer { results, items, work_ms: took * 1e3, cold: false, memory_mb: 0, worker: String::new() };
+        let (took, items) = (began.elapsed(), computed.items);
+        let answer = Answer::here(computed, took);
         let Ok(failed) = sink.read(&answer) else { return 0 };
+        if items == 0 {
+            return 0;
+        }
         sink.take(0..items);
-        self.job.offset = items;
-        self.item_secs = (items > 0).then(|| took / count(items));
-        report.work_secs = took;
+        (self.job.offset, self.job.tried) = (items, 1);
+        self.item_secs = Some(took.as_secs_f64() / count(items));
+        let span = Span {
+            chunk: 0,
+            items: 0..items,
+            worker: HERE.to_owned(),
+            start_ms: ms(started.saturating_sub(self.began)),
+            end_ms: ms(now().saturating_sub(self.began)),
+            work_ms: answer.busy_ms,
+            cold: false,
+            retry: false,
+            used: true,
+        };
+        report.answered(span, answer.took_ms, answer.memory_mb);
         failed
     }
 
@@ -304,9 +327,9 @@ impl Prepared {
             items: rest.len(),
             item_secs: self.item_secs,
             bytes: self.job.items.bytes_of(&rest),
-            cores: self.job.cores.max(self.side_by_side),
+            cores: self.at_once,
             overhead: Duration::from_secs_f64(learned.overhead_secs()),
-            limit: self.options.limit,
+            limit: self.options.limit.min(learned.room()),
         };
         let shift = self.job.offset;
         let bytes_of =

@@ -1,7 +1,7 @@
 //! How many invocations may be in flight: found out, not configured.
 //!
-//! Pure. It starts at a guess and grows with each answer until Lambda refuses one; then it is as large as what Lambda
-//! did take at that moment, and grows by one each round. That measures the room there is instead of halving towards
+//! Pure. It starts at a guess and grows, with each answer and with each round trip without a refusal, until Lambda refuses
+//! one; then it is as large as what Lambda did take at that moment, and grows by one each round. That measures the room there is instead of halving towards
 //! it: after a burst into a full account, the window is right when the last refusal is in. Refusals that are about the
 //! rate of requests slow the launches down and leave the window alone.
 
@@ -11,7 +11,10 @@ use std::time::Duration;
 /// trip. Where there is more room, each smaller guess costs a round more: the simulator's figures are in the guide.
 const START: f64 = 100.0;
 /// How many more for each answer, until the first refusal.
-const GROWTH: f64 = 2.0;
+const GROWTH: f64 = 1.0;
+/// Refusals come within one round trip, answers only when the work is done. A full window of which nothing was refused
+/// for so long was taken, and is doubled: so a map of long chunks doesn't wait for its first answers to grow.
+const QUIET: Duration = Duration::from_millis(50);
 /// What 1,024 file descriptors leave for connections.
 pub(crate) const MOST: usize = 900;
 /// Refused this long with nothing in flight: somebody else has all the room.
@@ -33,6 +36,8 @@ pub(crate) struct Window {
     in_flight: usize,
     /// Nothing was refused yet: it may grow fast.
     slow_start: bool,
+    /// When it was full for the first time at this size.
+    filled: Option<Duration>,
     /// Refusals since the last answer, and when the first of them came.
     refused: Option<(u32, Duration)>,
     /// No launch before.
@@ -47,6 +52,7 @@ impl Default for Window {
             size: START,
             in_flight: 0,
             slow_start: true,
+            filled: None,
             refused: None,
             not_before: Duration::ZERO,
             pace: Duration::ZERO,
@@ -68,7 +74,7 @@ impl Window {
     /// Whether one more may be sent.
     pub(crate) fn room(&self, now: Duration) -> Room {
         if self.in_flight >= self.size() {
-            Room::Later
+            self.doubles().map_or(Room::Later, Room::At)
         } else if now < self.not_before {
             Room::At(self.not_before)
         } else {
@@ -83,13 +89,35 @@ impl Window {
         size.clamp(1, MOST)
     }
 
+    /// How large it may become, as far as that is known: twice what Lambda last took, once it has refused something.
+    pub(crate) fn most(&self) -> usize {
+        if self.slow_start { MOST } else { (2 * self.size()).min(MOST) }
+    }
+
     /// Refused for so long that only others can be in the way.
     pub(crate) fn is_stuck(&self, now: Duration) -> bool {
         self.in_flight == 0 && self.refused.is_some_and(|(_, since)| now.saturating_sub(since) >= STUCK)
     }
 
+    /// When a full window is to be doubled, unless something is refused before.
+    fn doubles(&self) -> Option<Duration> {
+        let may = self.slow_start && self.size < most();
+        self.filled.filter(|_| may).map(|filled| filled + QUIET)
+    }
+
+    /// Doubles a window of which nothing was refused.
+    pub(crate) fn look(&mut self, now: Duration) {
+        if self.in_flight >= self.size() && self.doubles().is_some_and(|then| now >= then) {
+            self.size = (self.size * 2.0).min(most());
+            self.filled = None;
+        }
+    }
+
     pub(crate) fn sent(&mut self, now: Duration) {
         self.in_flight += 1;
+        if self.in_flight >= self.size() {
+            self.filled.get_or_insert(now);
+        }
         if !self.pace.is_zero() {
             self.not_before = now + self.pace;
         }
@@ -171,6 +199,39 @@ mod tests {
             window.sent(MS);
         });
         assert_eq!(window.size(), 11);
+    }
+
+    #[test]
+    fn a_full_window_of_which_nothing_is_refused_is_doubled_without_an_answer() {
+        let mut window = Window::default();
+        let fill = |window: &mut Window, now| {
+            window.look(now);
+            while window.room(now) == Room::Now {
+                window.sent(now);
+            }
+            (window.size(), window.room(now))
+        };
+        assert_eq!(fill(&mut window, Duration::ZERO), (100, Room::At(QUIET)));
+        assert_eq!(fill(&mut window, QUIET * 9 / 10), (100, Room::At(QUIET)));
+        assert_eq!(fill(&mut window, QUIET), (200, Room::At(2 * QUIET)));
+        assert_eq!(fill(&mut window, 3 * QUIET), (400, Room::At(4 * QUIET)));
+        assert_eq!(window.most(), MOST);
+        // There is room for 250: what is in flight says so, and from now on answers do.
+        (0..150).for_each(|_| window.full(4 * QUIET, None));
+        assert_eq!(fill(&mut window, 9 * QUIET), (250, Room::Later));
+        assert_eq!(window.most(), 500);
+    }
+
+    #[test]
+    fn it_never_grows_beyond_what_a_process_has_connections_for() {
+        let mut window = Window::default();
+        for round in 0..20 {
+            window.look(round * QUIET);
+            while window.room(round * QUIET) == Room::Now {
+                window.sent(round * QUIET);
+            }
+        }
+        assert_eq!((window.size(), window.room(20 * QUIET)), (MOST, Room::Later));
     }
 
     #[test]

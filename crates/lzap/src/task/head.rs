@@ -183,7 +183,10 @@ pub(crate) struct ChunkReply {
     pub(crate) key: String,
     /// How many items, from the first on, have a result.
     pub(crate) done: usize,
+    /// How long it took: what is billed.
     pub(crate) ms: f64,
+    /// What all cores together worked.
+    pub(crate) busy_ms: f64,
     pub(crate) cold: bool,
     pub(crate) memory_mb: u32,
     /// Which environment it was, so that a timeline has one row for each.

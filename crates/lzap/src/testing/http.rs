@@ -11,13 +11,13 @@ use axum::extract::State;
 use axum::routing::post;
 use bytes::Bytes;
 use futures_util::stream;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode, Uri};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::Faults;
-use crate::engine::{Death, Engine as _, Outcome, Throttle};
+use super::{Faults, LATEST};
+use crate::engine::{Death, Outcome, Throttle};
 use crate::task::error::TaskErrorKind;
 
 /// A cloud that listens; it stops when it is dropped.
@@ -45,9 +45,15 @@ pub(super) async fn listen(cloud: Arc<Faults>) -> io::Result<Listening> {
     Ok(Listening { url, server })
 }
 
-async fn invoke(State(cloud): State<Arc<Faults>>, headers: HeaderMap, event: Bytes) -> Response<Body> {
+async fn invoke(
+    State(cloud): State<Arc<Faults>>,
+    uri: Uri,
+    headers: HeaderMap,
+    event: Bytes,
+) -> Response<Body> {
     let later = headers.get("x-amz-invocation-type").is_some_and(|kind| kind == "Event");
-    let outcome = if later { cloud.start(event).await } else { cloud.invoke(event).await };
+    let version = version(&uri);
+    let outcome = if later { cloud.later(event, version).await } else { cloud.one(event, version).await };
     let status = if later { StatusCode::ACCEPTED } else { StatusCode::OK };
     match outcome {
         Outcome::Answered(answer) => respond(status, &[], answer.into()),
@@ -81,6 +87,13 @@ async fn invoke(State(cloud): State<Arc<Faults>>, headers: HeaderMap, event: Byt
             error(403, "AccessDeniedException", &json!({ "Message": message }))
         }
     }
+}
+
+/// Who names no version gets `$LATEST`.
+fn version(uri: &Uri) -> &str {
+    let mut parameters = uri.query().unwrap_or_default().split('&');
+    let named = parameters.find_map(|parameter| parameter.strip_prefix("Qualifier="));
+    named.filter(|version| *version != "%24LATEST").unwrap_or(LATEST)
 }
 
 fn error(status: u16, kind: &str, body: &Value) -> Response<Body> {

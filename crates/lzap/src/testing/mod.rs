@@ -165,6 +165,8 @@ impl Cloud {
             limit: 1000,
             latency: Duration::ZERO,
             timeout: Duration::from_mins(15),
+            version: PUBLISHED,
+            deployed_at: usize::MAX,
             rule: Box::new(|_| None),
             running: AtomicUsize::new(0),
             total: AtomicUsize::new(0),
@@ -205,6 +207,19 @@ impl Cloud {
         self
     }
 
+    /// From that invocation on, counted from 1, `$LATEST` is another build: a deploy in the middle. The version that the
+    /// caller runs as stays what it is, as published ones do.
+    pub fn deploy_at(mut self, invocation: usize) -> Self {
+        self.faults.deployed_at = invocation;
+        self
+    }
+
+    /// The caller runs as `$LATEST`, and not as a published version, which is what `lzap deploy` makes.
+    pub fn unpublished(mut self) -> Self {
+        self.faults.version = LATEST;
+        self
+    }
+
     /// What goes wrong, asked at each invocation.
     pub fn fault(mut self, rule: impl Fn(&Attempt) -> Option<Fault> + Send + Sync + 'static) -> Self {
         self.faults.rule = Box::new(rule);
@@ -232,7 +247,7 @@ impl Cloud {
     pub async fn run_over_http<F: Future>(self, future: F) -> io::Result<F::Output> {
         let faults = Arc::new(self.faults);
         let listening = http::listen(Arc::clone(&faults)).await?;
-        let engine = Arc::new(LambdaEngine::at(&listening.url));
+        let engine = Arc::new(LambdaEngine::at(&listening.url, faults.version));
         let shared = shared(self.registry, self.bucket, engine, &faults);
         Ok(engine::scope(shared, future).await)
     }
@@ -271,11 +286,18 @@ impl Keys {
     }
 }
 
+/// What a caller's own version may be.
+const PUBLISHED: &str = "1";
+const LATEST: &str = "$LATEST";
+
 /// The engine behind a [`Cloud`].
 struct Faults {
     limit: usize,
     latency: Duration,
     timeout: Duration,
+    /// The caller's.
+    version: &'static str,
+    deployed_at: usize,
     rule: Rule,
     running: AtomicUsize,
     total: AtomicUsize,
@@ -291,19 +313,11 @@ impl fmt::Debug for Faults {
 
 impl Engine for Faults {
     fn invoke(&self, event: Bytes) -> BoxFuture<'_, Outcome> {
-        Box::pin(self.one(event))
+        Box::pin(self.one(event, self.version))
     }
 
     fn start(&self, event: Bytes) -> BoxFuture<'_, Outcome> {
-        Box::pin(async move {
-            match self.one(event).await {
-                // Lambda would try again; the caller is long gone.
-                Outcome::Died { how: Death::Error, .. } | Outcome::Answered(_) => {
-                    Outcome::Answered(Bytes::new())
-                }
-                other => other,
-            }
-        })
+        Box::pin(self.later(event, self.version))
     }
 }
 
@@ -317,8 +331,18 @@ impl Drop for Running<'_> {
 }
 
 impl Faults {
-    async fn one(&self, event: Bytes) -> Outcome {
-        let Ok(event) = Event::parse(&String::from_utf8_lossy(&event)) else {
+    /// An invocation that nobody waits for.
+    async fn later(&self, event: Bytes, version: &str) -> Outcome {
+        match self.one(event, version).await {
+            // Lambda would try again; the caller is long gone.
+            Outcome::Died { how: Death::Error, .. } | Outcome::Answered(_) => Outcome::Answered(Bytes::new()),
+            other => other,
+        }
+    }
+
+    /// An invocation of one version.
+    async fn one(&self, event: Bytes, version: &str) -> Outcome {
+        let Ok(mut event) = Event::parse(&String::from_utf8_lossy(&event)) else {
             return Outcome::Died { how: Death::Error, message: "not an event".to_owned(), request_id: None };
         };
         let running = Running(&self.running);
@@ -328,6 +352,12 @@ impl Faults {
             return throttled(Throttle::Concurrency);
         }
         let attempt = self.attempt(&event, total);
+        // All builds are this process; so it is the caller's that gets another name, and the worker that finds it out.
+        if let Some(build) =
+            event.head.build.as_mut().filter(|_| version == LATEST && total >= self.deployed_at)
+        {
+            build.push_str("-before-the-deploy");
+        }
         let fault = (self.rule)(&attempt);
         if let Some(outcome) = fault.and_then(before) {
             return outcome;

@@ -1,5 +1,7 @@
 //! `map` against a Lambda in this process: right and ordered results, or the documented error, whatever goes wrong.
 
+mod builds;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -181,15 +183,6 @@ async fn what_always_times_out_is_halved_once_and_then_fails() {
 }
 
 #[tokio::test]
-async fn another_build_s_answer_ends_the_map_and_names_the_deploy() {
-    let error = cloud().fault(|_| Some(Fault::OtherBuild)).run(doubled().run()).await.expect_err("skew");
-    assert_eq!(error.kind(), TaskErrorKind::WrongBuild);
-    let error = cloud().fault(|_| Some(Fault::Garbage)).run(doubled().run()).await.expect_err("garbage");
-    assert_eq!(error.kind(), TaskErrorKind::BadOutput);
-    assert!(error.to_string().contains("another"), "{error}");
-}
-
-#[tokio::test]
 async fn a_lost_answer_is_an_error_where_a_second_run_could_harm() {
     let map = charge.map(0..20).chunk(Chunk::Items(10)).caller(Caller::WhenStuck);
     let reset = |attempt: &Attempt| (attempt.chunk == Some(1)).then_some(Fault::Reset);
@@ -275,7 +268,7 @@ async fn echo(text: String) -> Result<String, String> {
     Ok(text)
 }
 
-/// Text that lz4 can't shrink.
+/// Text that isn't worth compressing.
 fn noise(bytes: usize) -> String {
     let mut state = 88_172_645_463_325_252_u64;
     let mut next = || {
@@ -312,6 +305,36 @@ async fn nothing_to_do_and_little_to_do_invoke_nothing() {
     let few = cloud().fault(|attempt| panic!("{attempt:?}")).run(double.map(0..200).run()).await;
     let report = assert_doubled(few);
     assert!(!report.remote && report.reason.contains("of work here"), "{report:?}");
+}
+
+/// Every item is in one bar of the timeline: the first ones, which the caller tries, too.
+#[tokio::test]
+async fn the_items_that_are_tried_first_are_in_the_timeline() {
+    let here = cloud().run(double.map(0..200).run()).await.expect("all done").report;
+    let spread = cloud().run(nap.map(vec![5; 100]).hedge(None).run()).await.expect("all done").report;
+    assert!(!here.remote && spread.remote, "{here:?} {spread:?}");
+    for (report, items) in [(here, 200), (spread, 100)] {
+        let first = &report.timeline[0];
+        assert_eq!((first.chunk, first.items.start, first.worker.as_str()), (0, 0, "here"), "{report:?}");
+        assert!(first.used && first.items.end <= 32 && first.end_ms >= first.start_ms, "{first:?}");
+        let used = || report.timeline.iter().filter(|span| span.used);
+        let mut seen: Vec<usize> = used().flat_map(|span| span.items.clone()).collect();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..items).collect::<Vec<_>>());
+        let chunks: std::collections::BTreeSet<usize> = used().map(|span| span.chunk).collect();
+        assert_eq!((chunks.len(), used().count()), (report.chunks, report.chunks), "{report:?}");
+        let here = report.timeline.iter().filter(|span| span.worker == "here").count();
+        assert_eq!((report.timeline.len(), here), (report.attempts, report.here), "{report:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_item_that_fails_when_it_is_tried_leaves_a_report() {
+    let error = cloud().run(double.map([13_000]).values()).await.expect_err("thirteen");
+    let report = error.report();
+    assert_eq!((error.item(), report.done, report.chunks, report.attempts), (Some(0), 1, 1, 1));
+    assert_eq!(report.timeline.len(), 1);
+    assert!(report.wall_secs > 0.0);
 }
 
 #[tokio::test]
@@ -375,6 +398,25 @@ async fn outside_of_a_cloud_it_runs_here_through_the_codec() {
     assert_eq!(blow_up.map([1, 2]).values().await.expect("plain"), ["x", "xx"]);
     let naps = nap.map(vec![20; 8]).run().await.expect("naps");
     assert!(naps.report.speed_up() > 2.0, "side by side: {:?}", naps.report);
+}
+
+#[lzap::task]
+fn dwell(ms: u64) -> Result<u64, String> {
+    std::thread::sleep(Duration::from_millis(ms));
+    Ok(ms)
+}
+
+/// A plain task has all cores; what each of them did is work, here and in a worker.
+#[tokio::test]
+async fn the_work_of_all_cores_counts() {
+    let here = dwell.map(vec![5; 40]).run().await.expect("all done").report;
+    let cloud = cloud().task(dwell);
+    let map = dwell.map(vec![5; 40]).chunk(Chunk::Items(20)).caller(Caller::WhenStuck);
+    let spread = cloud.run(map.run()).await.expect("all done").report;
+    for report in [here, spread] {
+        // A nap is never shorter than it was to be.
+        assert!(report.work_secs >= 0.2, "{report:?}");
+    }
 }
 
 #[lzap::task]

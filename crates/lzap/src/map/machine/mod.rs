@@ -20,6 +20,10 @@ const DEATHS: u32 = 2;
 /// How often a map that shares its window looks whether another has made room.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// So many times the median is slow once nineteen of twenty chunks are done: then it is what the map waits for, there is
+/// room for a rival, and there are enough others to tell.
+const SLOW_AT_THE_END: f64 = 2.0;
+
 /// The rules of one map.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
@@ -226,6 +230,7 @@ impl Machine {
             return Next::Finished;
         }
         self.wake(now);
+        window.look(now);
         if self.rules.caller != Caller::Alone && self.no_lambda.is_none() {
             let room = self.room(now, window);
             if room == Room::Now
@@ -383,7 +388,12 @@ impl Machine {
             return None;
         }
         let median = self.times.get(self.times.len() / 2)?;
-        Some(median.mul_f64(hedge.slower_than).max(hedge.at_least))
+        let (times, least) = if self.times.len() * 20 >= chunks * 19 {
+            (hedge.slower_than.min(SLOW_AT_THE_END), hedge.at_least / 10)
+        } else {
+            (hedge.slower_than, hedge.at_least)
+        };
+        Some(median.mul_f64(times).max(least))
     }
 
     /// Whether this process should compute a chunk itself.

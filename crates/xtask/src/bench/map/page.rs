@@ -42,7 +42,7 @@ pub(super) fn page(ours: &Value, theirs: &Value) -> Result<String> {
         fresh_chunk / chunk
     );
     text += "\n## Bytes\n\n1,000 series of 100 numbers as one payload, to the JSON that travels and back; base64 and, \
-             where a sample shrinks, lz4 are in it.\n\n| | there | back | bytes |\n|---|---:|---:|---:|\n";
+             where a sample shrinks, deflate are in it.\n\n| | there | back | bytes |\n|---|---:|---:|---:|\n";
     for (key, name) in [
         ("random", "postcard, random numbers"),
         ("sensor", "postcard, a sensor's (two decimals)"),
@@ -73,7 +73,7 @@ pub(super) fn page(ours: &Value, theirs: &Value) -> Result<String> {
     }
     text += "\n## On a thousand workers\n\nIn the simulator: AWS's model of scaling (new environments every ten seconds), \
              cold starts of 150 ms, 25 ms for each invocation, one in a hundred on a host five times slower, items of \
-             100 ms that differ by a fifth; around the same planning that runs in Lambda. Not measured on AWS.\n\n\
+             100 ms that differ by a fifth; around the same planning that runs in Lambda; the mean of ten runs. Not measured on AWS.\n\n\
              ![The share of the workers' time that is work, by workers](map.svg)\n\n\
              | work | workers | wall | speed-up | efficiency |\n|---:|---:|---:|---:|---:|\n";
     for row in ours["efficiency"].as_array().into_iter().flatten() {
