@@ -42,6 +42,8 @@ pub(crate) struct Window {
     refused: Option<(u32, Duration)>,
     /// No launch before.
     not_before: Duration,
+    /// It doesn't grow before.
+    not_larger_before: Duration,
     /// Between two launches.
     pace: Duration,
 }
@@ -55,6 +57,7 @@ impl Default for Window {
             filled: None,
             refused: None,
             not_before: Duration::ZERO,
+            not_larger_before: Duration::ZERO,
             pace: Duration::ZERO,
         }
     }
@@ -124,10 +127,12 @@ impl Window {
     }
 
     /// An invocation was taken, however it went on.
-    pub(crate) fn answered(&mut self) {
+    pub(crate) fn answered(&mut self, now: Duration) {
         self.gone();
         self.refused = None;
-        self.size = (self.size + if self.slow_start { GROWTH } else { 1.0 / self.size }).min(most());
+        if now >= self.not_larger_before {
+            self.size = (self.size + if self.slow_start { GROWTH } else { 1.0 / self.size }).min(most());
+        }
         self.pace = self.pace * 9 / 10;
         if self.pace < FIRST_PACE {
             self.pace = Duration::ZERO;
@@ -139,18 +144,20 @@ impl Window {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
 
-    /// Refused because all environments are at work. What is still in flight is what there was room for.
+    /// Refused because all environments are at work. What is still in flight is what there was room for: each that ends
+    /// leaves its place to the next, and when Lambda says to wait, it is with asking for more than that.
     pub(crate) fn full(&mut self, now: Duration, retry_after: Option<Duration>) {
         self.gone();
         self.slow_start = false;
         self.size = self.size.min(count(self.in_flight).max(1.0));
         let (times, since) = self.refused.unwrap_or((0, now));
         self.refused = Some((times + 1, since));
-        if let Some(wait) = retry_after.filter(|wait| !wait.is_zero()) {
-            self.not_before = self.not_before.max(now + wait);
-        } else if self.in_flight == 0 {
+        let wait = retry_after.unwrap_or_default();
+        self.not_larger_before = self.not_larger_before.max(now + wait);
+        if self.in_flight == 0 {
             let pause = (PAUSE * 2_u32.saturating_pow(times.min(8))).min(LONGEST_PAUSE);
-            self.not_before = now + if self.is_stuck(now) { LOOK } else { pause };
+            let pause = if self.is_stuck(now) { LOOK } else { pause };
+            self.not_before = self.not_before.max(now + pause.max(wait));
         }
     }
 
@@ -195,7 +202,7 @@ mod tests {
         assert_eq!((window.size(), window.room(MS)), (10, Room::Later));
         // A round of answers makes room for one more, as a look whether there is more.
         (0..11).for_each(|_| {
-            window.answered();
+            window.answered(MS);
             window.sent(MS);
         });
         assert_eq!(window.size(), 11);
@@ -234,6 +241,27 @@ mod tests {
         assert_eq!((window.size(), window.room(20 * QUIET)), (MOST, Room::Later));
     }
 
+    /// With a pause for each look, a map of short chunks would wait for most of its time.
+    #[test]
+    fn told_to_wait_it_goes_on_with_the_room_that_it_has() {
+        let second = Duration::from_secs(1);
+        let mut window = Window::default();
+        (0..8).for_each(|_| window.sent(Duration::ZERO));
+        (0..4).for_each(|_| window.full(MS, Some(second)));
+        for round in 1..10 {
+            window.answered(round * 100 * MS);
+            assert_eq!(window.room(round * 100 * MS), Room::Now, "a place that was left is free");
+            window.sent(round * 100 * MS);
+            assert_eq!((window.size(), window.room(round * 100 * MS)), (4, Room::Later));
+        }
+        // Then it looks for more; and where nobody leaves a place, it waits.
+        (0..4).for_each(|_| window.answered(2 * second));
+        assert_eq!((window.size(), window.room(2 * second)), (4, Room::Now));
+        window.sent(2 * second);
+        window.full(2 * second, Some(second));
+        assert_eq!(window.room(2 * second), Room::At(3 * second));
+    }
+
     #[test]
     fn a_window_that_is_refused_alone_is_stuck_after_two_seconds_and_looks_once_a_second() {
         let mut window = Window::default();
@@ -252,7 +280,7 @@ mod tests {
         assert!(window.is_stuck(now));
         assert!((14..24).contains(&looks), "{looks}");
         window.sent(now);
-        window.answered();
+        window.answered(now);
         assert!(!window.is_stuck(now));
     }
 

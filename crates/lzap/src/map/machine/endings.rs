@@ -179,6 +179,6 @@ pub(super) fn tell(window: &mut Window, now: Duration, ended: &Ended) {
         Ended::Throttled { cause: Throttle::Rate, retry_after } => window.too_fast(now, *retry_after),
         Ended::OutOfFiles => window.out_of_files(),
         Ended::Lost(_) | Ended::NoLambda { .. } | Ended::TooLarge(_) => window.gone(),
-        _ => window.answered(),
+        _ => window.answered(now),
     }
 }
