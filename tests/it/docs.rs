@@ -1,15 +1,21 @@
 //! What the README shows is what happens: its transcript is typed again, line by line.
 
 use fs_err as fs;
-use lzap_testkit::{LocalCloud, TempProject, workspace};
+use lzap_testkit::{LocalCloud, Lzap, TempProject, workspace};
 
 use crate::support::Result;
 
-/// The first block of a page that begins with these words after its fence.
-fn block(page: &str, kind: &str) -> Result<String> {
+/// The blocks of a page that begin with these words after their fence.
+fn blocks(page: &str, kind: &str) -> Result<Vec<String>> {
     let page = fs::read_to_string(workspace().join(page))?;
-    let after = page.split(&format!("```{kind}\n")).nth(1).and_then(|rest| rest.split("```").next());
-    Ok(after.unwrap_or_default().to_owned())
+    let fence = format!("```{kind}\n");
+    let after = page.split(&fence).skip(1);
+    Ok(after.map(|rest| rest.split("```").next().unwrap_or_default().to_owned()).collect())
+}
+
+/// The first of them.
+fn block(page: &str, kind: &str) -> Result<String> {
+    Ok(blocks(page, kind)?.into_iter().next().unwrap_or_default())
 }
 
 /// The commands and the output of a page's first `console` block.
@@ -59,6 +65,18 @@ fn the_guide_to_maps_is_true() -> Result {
     let manifest = manifest.replace(line, &lzap);
     let files = [("Cargo.toml", manifest.as_str()), ("src/main.rs", &block(page, "rust,no_run")?)];
     repeat(page, &TempProject::with_files("primes", &files)?)
+}
+
+/// Its settings are settings: the second of its TOML blocks, after the app's own manifest.
+#[test]
+fn the_guides_settings_mean_what_it_says() -> Result {
+    let settings = blocks("docs/map.md", "toml")?.pop().unwrap_or_default();
+    let project =
+        TempProject::with_files("settings", &[("lzap.toml", &format!("app = \"primes\"\n{settings}"))])?;
+    let args = ["config", "--resolved", "production", "--output", "json"];
+    let resolved = Lzap::new()?.run(project.path(), &args)?.expect_success().json().to_string();
+    assert!(resolved.contains("1769 MB, 200 at once"), "{resolved}");
+    Ok(())
 }
 
 /// Types a page's transcript again, in `folder`, and compares.
