@@ -21,7 +21,7 @@ pub const MAX_ANSWER_BYTES: usize = 6_200_000;
 /// # Errors
 /// The answer is larger than Lambda could return. (It can be larger than the CSV it comes from: a row `a,,,` is short,
 /// its sums `a,0,0,0` are not.)
-pub fn write(table: &Table, results: &Results) -> Result<Vec<u8>, Error> {
+pub fn write<N>(table: &Table<N>, results: &Results) -> Result<Vec<u8>, Error> {
     checked(to_csv(table, results))
 }
 
@@ -38,13 +38,13 @@ pub fn checked(answer: Vec<u8>) -> Result<Vec<u8>, Error> {
     }
 }
 
-fn to_csv(table: &Table, results: &Results) -> Vec<u8> {
+fn to_csv<N>(table: &Table<N>, results: &Results) -> Vec<u8> {
     let mut out = Writer::from_writer(Vec::new());
     write_rows(table, results, &mut out).expect("a Vec takes every byte");
     out.into_inner().expect("a Vec takes every byte")
 }
 
-fn write_rows(table: &Table, results: &Results, out: &mut Writer<Vec<u8>>) -> csv::Result<()> {
+fn write_rows<N>(table: &Table<N>, results: &Results, out: &mut Writer<Vec<u8>>) -> csv::Result<()> {
     /// Ends the row whose fields were written one by one.
     const END: Option<&[u8]> = None;
     out.write_field(&table.id_name)?;
@@ -85,10 +85,10 @@ mod tests {
     use crate::group_sum::Extra;
     use crate::table::Column;
 
-    fn table(id_name: &str, ids: &[&str], columns: &[&str]) -> Table {
+    fn table(id_name: &str, ids: &[&str], columns: &[&str]) -> Table<()> {
         let column = |name: &&str| Column {
             name: (*name).into(),
-            values: Vec::new(),
+            numbers: (),
         };
         Table {
             id_name: id_name.into(),
@@ -104,7 +104,7 @@ mod tests {
         }
     }
 
-    fn text(table: &Table, results: &Results) -> String {
+    fn text(table: &Table<()>, results: &Results) -> String {
         String::from_utf8(write(table, results).expect("a small answer")).expect("UTF-8")
     }
 

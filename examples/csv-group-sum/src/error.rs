@@ -13,7 +13,6 @@ use crate::answer::MAX_ANSWER_BYTES;
 use crate::http::MAX_BODY_BYTES;
 use crate::params;
 use crate::source::{MAX_SOURCE_BYTES, VARIABLE};
-use crate::table::Column;
 
 /// What is wrong with a request. `Display` is the sentence that the client gets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -186,9 +185,9 @@ pub enum Error {
 
 impl Error {
     /// The first sum of its column that overflows.
-    pub fn sum_too_large(column: &Column, id: &str) -> Self {
+    pub fn sum_too_large(column: &str, id: &str) -> Self {
         Self::SumTooLarge {
-            column: Text::new(&column.name),
+            column: Text::new(column),
             id: Text::new(id),
         }
     }

@@ -1,15 +1,27 @@
-//! Sums each column by id.
+//! Sums each column by id, here and in one pass.
 //!
-//! Three steps: [`collect`] the groups, [`sum`] each, and put the sums where [`crate::answer`] expects them. An *item*
-//! of work is the values of one id in one column, in the order of the rows; items know nothing of each other.
+//! A number is added to its sum as soon as it is read, so that no number is kept: a large CSV takes no more memory than
+//! its ids do.
 //!
-//! **The seam.** Here [`sum`] is a plain function called in a loop. The parallel form, [`crate::spread`], maps a task
-//! around it over the same items in other Lambdas. Because an item is never split, and is summed from its first value to
-//! its last in plain 64-bit floats, both forms give the same answer bit for bit, wherever and in whatever order the items
-//! run.
+//! The parallel form is [`crate::spread`]. Both add the values of an id in a column in the order of the rows, in plain
+//! 64-bit floats and from 0 on, so that both give the same answer bit for bit.
 
 use crate::error::Error;
-use crate::table::{Column, Table};
+use crate::table::{Column, Numbers, Table};
+
+/// The sums of a column so far, by index of the id.
+#[derive(Debug, Default)]
+pub struct Sums(Vec<f64>);
+
+impl Numbers for Sums {
+    #[inline]
+    fn add(&mut self, id: usize, number: f64) {
+        if id >= self.0.len() {
+            self.0.resize(id + 1, 0.0);
+        }
+        self.0[id] += number;
+    }
+}
 
 /// What is answered about a table.
 #[derive(Debug, Default, PartialEq)]
@@ -29,110 +41,74 @@ pub struct Extra {
     pub values: Vec<Option<f64>>,
 }
 
-/// Sums every column of `table` by id. An id without values in a column has the sum 0 there.
+/// The sums of every column of `table`. An id without values in a column has the sum 0 there.
 ///
 /// # Errors
 /// A sum is too large for a 64-bit float.
-pub fn group_sum(table: &Table) -> Result<Results, Error> {
-    let sums = table.columns.iter().map(|column| sum_column(table, column));
+pub fn group_sum(table: &Table<Sums>) -> Result<Results, Error> {
+    let sums = table.columns.iter().map(|column| sums_of(column, &table.ids));
     Ok(Results {
         sums: sums.collect::<Result<_, _>>()?,
         extras: Vec::new(),
     })
 }
 
-fn sum_column(table: &Table, column: &Column) -> Result<Vec<f64>, Error> {
-    let groups = collect(column, table.ids.len());
-    let sums: Vec<f64> = groups.items().map(sum).collect();
+fn sums_of(column: &Column<Sums>, ids: &[String]) -> Result<Vec<f64>, Error> {
+    let mut sums = column.numbers.0.clone();
+    sums.resize(ids.len(), 0.0);
+    // A sum that has overflown stays so, whatever is added to it.
     match sums.iter().position(|sum| !sum.is_finite()) {
         None => Ok(sums),
-        Some(id) => Err(Error::sum_too_large(column, &table.ids[id])),
+        Some(id) => Err(Error::sum_too_large(&column.name, &ids[id])),
     }
-}
-
-/// The sum of one item.
-pub fn sum(values: &[f64]) -> f64 {
-    // From 0, and not `Iterator::sum`, which starts at -0.0 and would print it for an empty item.
-    values.iter().fold(0.0, |sum, value| sum + value)
-}
-
-/// The values of a column, grouped by id.
-#[derive(Debug)]
-pub struct Groups {
-    /// All values; those of one id stand together, in the order of the rows.
-    values: Vec<f64>,
-    /// Where each id's values end.
-    ends: Vec<usize>,
-}
-
-impl Groups {
-    /// The items: one per id, in order of the ids.
-    pub fn items(&self) -> impl Iterator<Item = &[f64]> {
-        let starts = std::iter::once(&0).chain(&self.ends);
-        starts
-            .zip(&self.ends)
-            .map(|(&start, &end)| &self.values[start..end])
-    }
-}
-
-/// Groups a column's values by id: a counting sort, which keeps the order of the rows.
-pub fn collect(column: &Column, ids: usize) -> Groups {
-    let mut ends = vec![0; ids];
-    for value in &column.values {
-        ends[value.id] += 1;
-    }
-    let mut total = 0;
-    for end in &mut ends {
-        // Where the group starts, for now; placing its values moves this to where it ends.
-        total += std::mem::replace(end, total);
-    }
-    let mut values = vec![0.0; column.values.len()];
-    for value in &column.values {
-        values[ends[value.id]] = value.number;
-        ends[value.id] += 1;
-    }
-    Groups { values, ends }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::Value;
 
-    fn column(values: &[(usize, f64)]) -> Column {
-        let values = values.iter().map(|&(id, number)| Value { id, number }).collect();
-        Column {
-            name: "value".into(),
-            values,
+    fn table(ids: &[&str], columns: &[&[(usize, f64)]]) -> Table<Sums> {
+        let column = |numbers: &&[(usize, f64)]| {
+            let mut sums = Sums::default();
+            for &(id, number) in *numbers {
+                sums.add(id, number);
+            }
+            Column {
+                name: "value".into(),
+                numbers: sums,
+            }
+        };
+        Table {
+            id_name: "id".into(),
+            ids: ids.iter().map(|&id| id.into()).collect(),
+            columns: columns.iter().map(column).collect(),
         }
     }
 
     #[test]
-    fn an_item_is_the_values_of_one_id_in_the_order_of_the_rows() {
-        let groups = collect(&column(&[(2, 1.0), (0, 2.0), (2, 3.0), (0, 4.0), (2, 5.0)]), 4);
-        let items: Vec<&[f64]> = groups.items().collect();
-        assert_eq!(items, [&[2.0, 4.0][..], &[], &[1.0, 3.0, 5.0], &[]]);
-        assert_eq!(collect(&column(&[]), 0).items().count(), 0);
+    fn each_id_has_a_sum_in_each_column() {
+        let numbers = [(2, 1.0), (0, 2.0), (2, 3.0), (0, 4.0), (2, 5.0)];
+        let results = group_sum(&table(&["a", "b", "c", "d"], &[&numbers, &[]])).expect("small sums");
+        assert_eq!(results.sums, [[6.0, 0.0, 9.0, 0.0], [0.0; 4]]);
+        assert_eq!(results.extras, []);
     }
 
     #[test]
-    fn an_item_is_summed_from_its_first_value_to_its_last() {
-        assert_eq!(sum(&[1e16, 1.0, 1.0, -1e16]).to_bits(), 0.0_f64.to_bits());
-        assert_eq!(sum(&[1.0, 1.0, 1e16, -1e16]).to_bits(), 2.0_f64.to_bits());
-        assert_eq!(sum(&[]).to_bits(), 0.0_f64.to_bits());
-        assert_eq!(sum(&[-0.0]).to_bits(), 0.0_f64.to_bits());
+    fn a_sum_runs_from_the_first_number_to_the_last() {
+        let sum = |numbers: &[f64]| {
+            let numbers: Vec<_> = numbers.iter().map(|&number| (0, number)).collect();
+            group_sum(&table(&["a"], &[&numbers])).expect("a small sum").sums[0][0].to_bits()
+        };
+        assert_eq!(sum(&[1e16, 1.0, 1.0, -1e16]), 0.0_f64.to_bits());
+        assert_eq!(sum(&[1.0, 1.0, 1e16, -1e16]), 2.0_f64.to_bits());
+        assert_eq!(sum(&[]), 0.0_f64.to_bits());
+        assert_eq!(sum(&[-0.0]), 0.0_f64.to_bits());
     }
 
     #[test]
     fn a_sum_that_overflows_is_told() {
-        let ids = vec!["a".into(), "b".into()];
-        let columns = vec![column(&[(0, 1.0), (1, 1e308), (1, 1e308)])];
-        let error = group_sum(&Table {
-            id_name: "id".into(),
-            ids,
-            columns,
-        })
-        .expect_err("an overflow");
+        let numbers = [(0, 1.0), (1, 1e308), (1, 1e308), (1, -1e308)];
+        let error = group_sum(&table(&["a", "b"], &[&numbers])).expect_err("an overflow");
         assert_eq!(
             error.to_string(),
             "The sum of column \"value\" for id \"b\" is too large for a 64-bit float."

@@ -46,19 +46,19 @@ async fn sum(State(sources): State<Sources>, request: Request) -> Result<Respons
     let wants_json = accepts_json(request.headers());
     let (params, csv) = read(request, &sources).await?;
     let mut timing = Timing::begin();
-    let table = table::parse(&csv, &params)?;
-    timing.lap("read");
-    let (results, report) = if params.asks_for_a_map() {
+    let (answer, report) = if params.asks_for_a_map() {
+        let table = table::parse(&csv, &params)?;
+        timing.lap("read");
         let (results, report) = spread::map(&table, &params).await?;
         timing.lap("map");
-        (results, Some(report))
+        (answer::write(&table, &results)?, Some(report))
     } else {
         // A few milliseconds of work, and a Lambda environment has one request at a time: no thread is needed.
+        let table = table::parse(&csv, &params)?;
         let results = group_sum::group_sum(&table)?;
         timing.lap("sum");
-        (results, None)
+        (answer::write(&table, &results)?, None)
     };
-    let answer = answer::write(&table, &results)?;
     timing.lap("write");
     let mut response = if params.report || wants_json {
         typed("application/json", report::json(&answer, report.clone())?)

@@ -16,9 +16,9 @@
 //! | [`http`] | routes, body limit, form uploads |
 //! | [`params`] | the query: which column is the id, which columns are summed, and how |
 //! | [`source`] | a CSV in S3, when the query names one |
-//! | [`table`] | CSV bytes → ids and columns of numbers (over [`rows`], [`columns`] and [`number`]) |
-//! | [`group_sum`] | ids and columns → sums, here and in one pass; or … |
-//! | [`spread`] | … ids and columns → sums, one item for each id and column, in other Lambdas (over [`series`]) |
+//! | [`table`] | CSV bytes → ids and columns of numbers (over [`rows`], [`columns`] and [`number`]; rows over [`marks`] and [`unquoted`]) |
+//! | [`group_sum`] | each number is added to its sum as it is read: here and in one pass; or … |
+//! | [`spread`] | … the numbers are kept, and summed in other Lambdas, one item for each id and column (over [`series`]) |
 //! | [`answer`] | sums → CSV bytes |
 //! | [`report`] | what the sums took → headers and JSON |
 //! | [`error`] | everything that can be wrong with a request, each as one sentence with its status |
@@ -32,6 +32,7 @@ pub mod columns;
 pub mod error;
 pub mod group_sum;
 pub mod http;
+pub mod marks;
 pub mod number;
 pub mod page;
 pub mod params;
@@ -41,6 +42,7 @@ pub mod series;
 pub mod source;
 pub mod spread;
 pub mod table;
+pub mod unquoted;
 
 pub use error::Error;
 pub use http::router;

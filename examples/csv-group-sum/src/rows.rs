@@ -1,14 +1,17 @@
 //! The rows of a CSV, one after the other, and what can be wrong with one.
 //!
-//! The `csv` crate does the reading: quoted cells, newlines in them, CRLF; blank lines are skipped. It is lenient about
-//! what is broken, so the rest is here: every row has as many cells as the header, quotes are closed, text is UTF-8, and
-//! each complaint knows its row, line and column.
+//! The cells of most rows are what stands between two [`Marks`], or between two quotes. A row with anything else, such as
+//! a quote within quotes, is read by `csv-core` ([`Unquoted`]). Either way a row ends at LF, CR or CRLF, and blank lines
+//! are skipped. Both are lenient about what is broken, so the rest is here: every row has as many cells as the header,
+//! quotes are closed, text is UTF-8, and each complaint knows its row, line and column.
 //!
 //! What the cells mean is not known here; [`crate::table`] reads them.
 
-use csv::{ByteRecord, Reader, ReaderBuilder};
+use std::ops::Range;
 
 use crate::error::{Error, Place, Text};
+use crate::marks::Marks;
+use crate::unquoted::Unquoted;
 
 /// What some spreadsheets put before the first byte.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -16,10 +19,17 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// Reads a CSV row by row; the current row is read cell by cell.
 pub struct Rows<'a> {
     csv: &'a [u8],
-    reader: Reader<&'a [u8]>,
+    /// The marks from the next row on.
+    marks: Marks<'a>,
     header: Vec<String>,
-    /// The current row; the header before the first [`Rows::advance`].
-    record: ByteRecord,
+    /// Where the next row starts, blank lines before it included.
+    next: usize,
+    /// Where the current row starts; the header before the first [`Rows::advance`].
+    start: usize,
+    /// Its cells: in `unquoted`, or else in `csv`.
+    cells: Vec<Range<usize>>,
+    is_unquoted: bool,
+    unquoted: Unquoted,
     /// The number of the current row, counted from 1 below the header.
     row: usize,
 }
@@ -34,22 +44,22 @@ impl<'a> Rows<'a> {
             return Err(Error::EmptyBody);
         }
         let csv = csv.strip_prefix(BYTE_ORDER_MARK).unwrap_or(csv);
-        // `flexible`: the length of each row is checked here, where the sentence about it is written.
-        let reader = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .from_reader(csv);
         let mut rows = Self {
             csv,
-            reader,
+            marks: Marks::new(csv, 0),
             header: Vec::new(),
-            record: ByteRecord::new(),
+            next: 0,
+            start: 0,
+            cells: Vec::new(),
+            is_unquoted: false,
+            unquoted: Unquoted::default(),
             row: 0,
         };
-        if !rows.read()? {
+        // By `csv-core`, which knows the byte order mark, too: some files have two.
+        if !rows.read_unquoted()? {
             return Err(Error::NoHeader);
         }
-        rows.header = rows.record.iter().map(text).collect();
+        rows.header = rows.cells().map(text).collect();
         // Once for the whole text is many times faster than cell by cell.
         if str::from_utf8(csv).is_ok() {
             Ok(rows)
@@ -67,12 +77,13 @@ impl<'a> Rows<'a> {
     ///
     /// # Errors
     /// The row has too few or too many cells, one of them is not UTF-8, or a quote is left open.
+    #[inline]
     pub fn advance(&mut self) -> Result<bool, Error> {
         self.row += 1;
         if !self.read()? {
             return Ok(false);
         }
-        if self.record.len() != self.header.len() {
+        if self.cells.len() != self.header.len() {
             return Err(self.ragged());
         }
         Ok(true)
@@ -81,7 +92,12 @@ impl<'a> Rows<'a> {
     /// A cell of the current row: valid UTF-8, and every column of the header has one.
     #[inline]
     pub fn cell(&self, column: usize) -> &[u8] {
-        &self.record[column]
+        let text = if self.is_unquoted {
+            self.unquoted.text()
+        } else {
+            self.csv
+        };
+        &text[self.cells[column].clone()]
     }
 
     /// Where a cell of the current row is.
@@ -89,41 +105,82 @@ impl<'a> Rows<'a> {
         let name = self.header.get(column).cloned().unwrap_or_default();
         Place {
             row: self.row,
-            line: line_at(self.csv, self.start()),
+            line: line_at(self.csv, self.start),
             column,
             name,
         }
     }
 
+    fn cells(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.cells.len()).map(|column| self.cell(column))
+    }
+
+    /// Reads the next row; `false` after the last one.
+    #[inline]
     fn read(&mut self) -> Result<bool, Error> {
-        // Reading from memory cannot fail, and rows of any length are fine with this reader.
-        let found = self
-            .reader
-            .read_byte_record(&mut self.record)
-            .map_err(|_| Error::BodyUnreadable)?;
-        let at_end = usize::try_from(self.reader.position().byte()).is_ok_and(|read| read >= self.csv.len());
-        if found && at_end && ends_in_quotes(&self.csv[self.start()..]) {
-            return Err(self.unclosed());
+        self.is_unquoted = false;
+        self.cells.clear();
+        self.start = self.next;
+        // Where the current cell starts, and how many bytes of it follow its content: the quote, where it has one.
+        let (mut cell, mut quote) = (self.start, 0);
+        while let Some(mark) = self.marks.next() {
+            let byte = self.csv[mark];
+            match byte {
+                b',' => {
+                    self.cells.push(cell..mark - quote);
+                    (cell, quote) = (mark + 1, 0);
+                }
+                b'"' if mark == cell && self.skip_quoted() => (cell, quote) = (mark + 1, 1),
+                b'"' => return self.read_unquoted(),
+                // A blank line, or the second half of a CRLF.
+                _ if mark == self.start => {
+                    self.start += 1;
+                    cell = self.start;
+                }
+                _ => {
+                    self.cells.push(cell..mark - quote);
+                    self.next = mark + 1;
+                    return Ok(true);
+                }
+            }
+        }
+        // The last row, where no line end follows it.
+        self.next = self.csv.len();
+        let found = self.start < self.next;
+        if found {
+            self.cells.push(cell..self.next - quote);
         }
         Ok(found)
     }
 
-    /// The byte at which the current row starts.
-    fn start(&self) -> usize {
-        // The reader notes a position before it skips blank lines and the second half of a CRLF.
-        let noted = self.record.position().map_or(0, csv::Position::byte);
-        let noted = usize::try_from(noted).unwrap_or(usize::MAX).min(self.csv.len());
-        let skipped = self.csv[noted..]
+    /// Skips the rest of a quoted cell; `false` when there is more to it than a quote before and one behind.
+    fn skip_quoted(&mut self) -> bool {
+        let end = self.marks.find(|&mark| self.csv[mark] == b'"');
+        end.is_some_and(|end| matches!(self.csv.get(end + 1), None | Some(b',' | b'\r' | b'\n')))
+    }
+
+    /// Reads the next row with `csv-core`.
+    #[inline(never)]
+    fn read_unquoted(&mut self) -> Result<bool, Error> {
+        let rest = &self.csv[self.next..];
+        let blank = rest
             .iter()
             .take_while(|byte| matches!(byte, b'\r' | b'\n'))
             .count();
-        noted + skipped
+        self.start = self.next + blank;
+        self.is_unquoted = true;
+        self.next += self.unquoted.read(rest, &mut self.cells);
+        self.marks = Marks::new(self.csv, self.next);
+        if self.next == self.csv.len() && ends_in_quotes(&self.csv[self.start..]) {
+            return Err(self.unclosed());
+        }
+        Ok(!self.cells.is_empty())
     }
 
     /// Looks for the first cell that is not UTF-8, in a text that is known to have one.
     fn not_utf8(mut self) -> Error {
         loop {
-            let bad = self.record.iter().position(|cell| str::from_utf8(cell).is_err());
+            let bad = self.cells().position(|cell| str::from_utf8(cell).is_err());
             match (bad, self.row) {
                 (Some(column), 0) => return Error::HeaderNotUtf8(column + 1),
                 (Some(column), _) => return Error::NotUtf8(self.place(column)),
@@ -143,15 +200,15 @@ impl<'a> Rows<'a> {
             0 => Error::UnclosedHeader,
             row => Error::UnclosedQuote {
                 row,
-                line: line_at(self.csv, self.start()),
+                line: line_at(self.csv, self.start),
             },
         }
     }
 
     fn ragged(&self) -> Error {
-        let (cells, expected) = (self.record.len(), self.header.len());
+        let (cells, expected) = (self.cells.len(), self.header.len());
         let place = self.place(cells.min(expected));
-        match self.record.get(expected) {
+        match self.cells().nth(expected) {
             None => Error::TooFewCells {
                 place,
                 cells,
@@ -281,6 +338,70 @@ mod tests {
             "id,note\n1,\"\"",
         ] {
             assert!(read(fine.as_bytes()).is_ok(), "{fine:?}");
+        }
+    }
+
+    /// Where each row after the header starts, and its cells.
+    type Found = Vec<(usize, Vec<Vec<u8>>)>;
+
+    /// As the `csv` crate reads them.
+    fn expected(csv: &[u8]) -> Found {
+        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(csv);
+        let found = |record: csv::ByteRecord| {
+            let noted = record.position().expect("a record that was read").byte();
+            let noted = usize::try_from(noted).expect("a short text");
+            // It notes a position before it skips blank lines and the second half of a CRLF.
+            let ends = csv[noted..].iter().take_while(|byte| b"\r\n".contains(byte));
+            (noted + ends.count(), record.iter().map(<[u8]>::to_vec).collect())
+        };
+        let records = reader.byte_records();
+        records
+            .map(|record| found(record.expect("a text in memory")))
+            .collect()
+    }
+
+    /// As they are read here, and whether the last one has an open quote.
+    fn found(csv: &[u8]) -> (Found, bool) {
+        let (mut rows, mut all) = (Rows::new(csv).expect("a header"), Vec::new());
+        loop {
+            let read = rows.read();
+            if read == Ok(false) {
+                return (all, false);
+            }
+            all.push((rows.start, rows.cells().map(<[u8]>::to_vec).collect()));
+            if read.is_err() {
+                return (all, true);
+            }
+        }
+    }
+
+    #[test]
+    fn any_text_is_read_as_the_csv_crate_reads_it() {
+        /// From hardly any quotes to many, around the lengths of a block of marks.
+        const ALPHABETS: [&[u8]; 5] = [
+            b"0123456789abcdefghijklmnop,,,,,,\n\r",
+            b"0123456789abcdefghijklmnop,,,,,,\n\n\"",
+            b"0123456789,,,\n\r\"",
+            b"ab,\n\"\"",
+            b"a,\r\n\"",
+        ];
+        const HEADER: &[u8] = b"id,value\n";
+        let mut state = 1_u64;
+        let mut random = |limit: usize| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).expect("31 bits") % limit
+        };
+        for case in 0..5_000 {
+            let alphabet = ALPHABETS[case % ALPHABETS.len()];
+            let mut csv = HEADER.to_vec();
+            csv.extend((0..random(300)).map(|_| alphabet[random(alphabet.len())]));
+            let (rows, is_open) = found(&csv);
+            let shown = String::from_utf8_lossy(&csv);
+            assert_eq!(rows, expected(&csv), "{shown:?}");
+            let last = rows.last().map_or(HEADER.len(), |(start, _)| *start);
+            assert_eq!(is_open, ends_in_quotes(&csv[last..]), "{shown:?}");
         }
     }
 }

@@ -10,8 +10,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::group_sum::sum;
-
 /// How many samples the bootstrap draws: enough for two digits of the standard error, and a lot of work.
 const RESAMPLES: u32 = 10_000;
 
@@ -84,6 +82,12 @@ pub async fn summarize_after_a_wait(series: Series) -> Result<Summary, Infallibl
     Ok(summary(&series))
 }
 
+/// The sum of an item.
+fn sum(values: &[f64]) -> f64 {
+    // From 0, and not `Iterator::sum`, which starts at -0.0 and would print it for an empty item.
+    values.iter().fold(0.0, |sum, value| sum + value)
+}
+
 fn summary(Series { values, work }: &Series) -> Summary {
     Summary {
         sum: Some(sum(values)).filter(|sum| sum.is_finite()),
@@ -148,6 +152,14 @@ mod tests {
         assert_eq!(summary_of(&[1.0, 2.5], None).sum, Some(3.5));
         assert_eq!(summary_of(&[], None).sum, Some(0.0));
         assert_eq!(summary_of(&[1e308, 1e308], None).sum, None);
+    }
+
+    #[test]
+    fn an_item_is_summed_from_its_first_value_to_its_last() {
+        assert_eq!(sum(&[1e16, 1.0, 1.0, -1e16]).to_bits(), 0.0_f64.to_bits());
+        assert_eq!(sum(&[1.0, 1.0, 1e16, -1e16]).to_bits(), 2.0_f64.to_bits());
+        assert_eq!(sum(&[]).to_bits(), 0.0_f64.to_bits());
+        assert_eq!(sum(&[-0.0]).to_bits(), 0.0_f64.to_bits());
     }
 
     #[test]

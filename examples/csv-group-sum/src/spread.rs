@@ -1,24 +1,38 @@
 //! The sums in other Lambdas: the parallel form of [`crate::group_sum`].
 //!
-//! The same items, made by the same [`collect`], are mapped over a task instead of being summed in a loop. How many
-//! Lambdas that takes, in which chunks, and what is done when one fails is `lzap`'s; the order of the items, and so the
-//! answer, is the same whatever it does.
+//! An *item* of work is the values of one id in one column, in the order of the rows; items know nothing of each other.
+//! They are mapped over a task, which adds the values of an item from the first to the last. Because an item is never
+//! split, the answer is the same bit for bit as that of one pass here, wherever and in whatever order the items run. How
+//! many Lambdas that takes, in which chunks, and what is done when one fails is `lzap`'s.
 
 use std::num::NonZero;
 
 use lzap::{Chunk, Map, MapError, MapOutput, MapReport, TaskErrorKind};
 
 use crate::error::Error;
-use crate::group_sum::{Extra, Results, collect};
+use crate::group_sum::{Extra, Results};
 use crate::params::{Params, Spread};
 use crate::series::{Series, Summary, Work, summarize, summarize_after_a_wait};
-use crate::table::{Column, Table};
+use crate::table::{Column, Numbers, Table};
+
+/// The values of a column, by index of the id. Those of one id are in the order of the rows.
+#[derive(Debug, Default)]
+pub struct Groups(Vec<Vec<f64>>);
+
+impl Numbers for Groups {
+    fn add(&mut self, id: usize, number: f64) {
+        if id >= self.0.len() {
+            self.0.resize_with(id + 1, Vec::new);
+        }
+        self.0[id].push(number);
+    }
+}
 
 /// Sums every column of `table` by id, with what else is asked of each item; and what that took.
 ///
 /// # Errors
 /// A sum is too large for a 64-bit float, the time was over, or other Lambdas could not be used as asked.
-pub async fn map(table: &Table, params: &Params) -> Result<(Results, MapReport), Error> {
+pub async fn map(table: &Table<Groups>, params: &Params) -> Result<(Results, MapReport), Error> {
     let map = prepare(items(table, params.work), params);
     let MapOutput { results, report, .. } = map.run().await.map_err(|error| refusal(&error))?;
     // A task that can't fail, and a map that ends at the first failure: so each item has a summary.
@@ -27,16 +41,13 @@ pub async fn map(table: &Table, params: &Params) -> Result<(Results, MapReport),
     Ok((arrange(table, params.work, summaries)?, report))
 }
 
-/// The items, column by column and in the order of the ids.
-fn items(table: &Table, work: Work) -> Vec<Series> {
-    let of_column = |column: &Column| -> Vec<Series> {
-        let groups = collect(column, table.ids.len());
-        let series = |values: &[f64]| Series {
-            values: values.to_vec(),
-            work,
-        };
-        groups.items().map(series).collect()
+/// The items, column by column and in the order of the ids, each of which has one.
+fn items(table: &Table<Groups>, work: Work) -> Vec<Series> {
+    let item = |column: &Column<Groups>, id: usize| Series {
+        values: column.numbers.0.get(id).cloned().unwrap_or_default(),
+        work,
     };
+    let of_column = |column| (0..table.ids.len()).map(move |id| item(column, id));
     table.columns.iter().flat_map(of_column).collect()
 }
 
@@ -63,7 +74,7 @@ fn prepare(items: Vec<Series>, params: &Params) -> Map<Series, Summary> {
 }
 
 /// The other way: from the summaries of the items to columns.
-fn arrange(table: &Table, work: Work, summaries: Vec<Summary>) -> Result<Results, Error> {
+fn arrange(table: &Table<Groups>, work: Work, summaries: Vec<Summary>) -> Result<Results, Error> {
     let mut summaries = summaries.into_iter();
     let (mut sums, mut extras) = (Vec::new(), Vec::new());
     for column in &table.columns {
@@ -77,10 +88,11 @@ fn arrange(table: &Table, work: Work, summaries: Vec<Summary>) -> Result<Results
     Ok(Results { sums, extras })
 }
 
-fn sums_of(table: &Table, column: &Column, summaries: &[Summary]) -> Result<Vec<f64>, Error> {
+fn sums_of(table: &Table<Groups>, column: &Column<Groups>, summaries: &[Summary]) -> Result<Vec<f64>, Error> {
     let pairs = table.ids.iter().zip(summaries);
-    let sum =
-        |(id, summary): (&String, &Summary)| summary.sum.ok_or_else(|| Error::sum_too_large(column, id));
+    let sum = |(id, summary): (&String, &Summary)| {
+        summary.sum.ok_or_else(|| Error::sum_too_large(&column.name, id))
+    };
     pairs.map(sum).collect()
 }
 
@@ -103,12 +115,17 @@ fn refusal(error: &MapError) -> Error {
 mod tests {
     use super::*;
     use crate::series::Feature;
-    use crate::table::Value;
 
-    fn table() -> Table {
-        let column = |name: &str, values: &[(usize, f64)]| Column {
-            name: name.into(),
-            values: values.iter().map(|&(id, number)| Value { id, number }).collect(),
+    fn table() -> Table<Groups> {
+        let column = |name: &str, values: &[(usize, f64)]| {
+            let mut groups = Groups::default();
+            for &(id, number) in values {
+                groups.add(id, number);
+            }
+            Column {
+                name: name.into(),
+                numbers: groups,
+            }
         };
         Table {
             id_name: "id".into(),

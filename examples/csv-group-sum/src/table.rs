@@ -1,7 +1,8 @@
 //! A CSV as a table: the ids, and the numbers of each summed column with the id they belong to.
 //!
-//! Cells are read once and kept as numbers; missing ones are left out. An empty id is an id like any other: its values
-//! are summed rather than silently lost.
+//! Cells are read once, as numbers; missing ones are left out. What is kept of the numbers is the caller's choice: to sum
+//! them here, a running sum for each id is enough; to sum them elsewhere, all of them are needed. An empty id is an id
+//! like any other: its values are summed rather than silently lost.
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher as _;
@@ -14,38 +15,35 @@ use crate::rows::{self, Rows};
 
 /// What of a CSV is needed to sum it.
 #[derive(Debug)]
-pub struct Table {
+pub struct Table<N> {
     /// The name of the id column.
     pub id_name: String,
     /// The ids, in order of first appearance. Other parts name an id by its index here.
     pub ids: Vec<String>,
     /// The summed columns, in the order of the header.
-    pub columns: Vec<Column>,
+    pub columns: Vec<Column<N>>,
 }
 
 /// A summed column.
 #[derive(Debug)]
-pub struct Column {
+pub struct Column<N> {
     /// Its name in the header.
     pub name: String,
-    /// Its non-empty cells, in the order of the rows.
-    pub values: Vec<Value>,
+    /// What is kept of its numbers.
+    pub numbers: N,
 }
 
-/// A cell that holds a number.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Value {
-    /// The index of its row's id.
-    pub id: usize,
-    /// The number.
-    pub number: f64,
+/// What can be kept of a column's numbers.
+pub trait Numbers: Default {
+    /// Takes the next number, in the order of the rows. `id` is the index of its row's id.
+    fn add(&mut self, id: usize, number: f64);
 }
 
 /// Reads a CSV.
 ///
 /// # Errors
 /// The CSV is broken, lacks a column, or has a cell in a summed column that is not a number.
-pub fn parse(csv: &[u8], params: &Params) -> Result<Table, Error> {
+pub fn parse<N: Numbers>(csv: &[u8], params: &Params) -> Result<Table<N>, Error> {
     let mut rows = Rows::new(csv)?;
     let columns = Columns::find(rows.header(), params)?;
     let mut ids = Ids::default();
@@ -63,10 +61,10 @@ pub fn parse(csv: &[u8], params: &Params) -> Result<Table, Error> {
 }
 
 /// A column that is summed, or may be.
-struct Candidate {
+struct Candidate<N> {
     index: usize,
     kind: Kind,
-    column: Column,
+    column: Column<N>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,7 +76,7 @@ enum Kind {
     Text,
 }
 
-fn candidates(rows: &Rows<'_>, columns: &Columns) -> Vec<Candidate> {
+fn candidates<N: Numbers>(rows: &Rows<'_>, columns: &Columns) -> Vec<Candidate<N>> {
     let kind = if columns.by_name {
         Kind::Summed
     } else {
@@ -86,7 +84,7 @@ fn candidates(rows: &Rows<'_>, columns: &Columns) -> Vec<Candidate> {
     };
     let column = |index: usize| Column {
         name: rows.header()[index].clone(),
-        values: Vec::new(),
+        numbers: N::default(),
     };
     columns
         .values
@@ -100,14 +98,14 @@ fn candidates(rows: &Rows<'_>, columns: &Columns) -> Vec<Candidate> {
 }
 
 /// Adds the current row's numbers to their columns, and drops the columns that turn out to be text.
-fn read_row(rows: &Rows<'_>, id: usize, candidates: &mut Vec<Candidate>) -> Result<(), Error> {
+fn read_row<N: Numbers>(rows: &Rows<'_>, id: usize, candidates: &mut Vec<Candidate<N>>) -> Result<(), Error> {
     let mut found_text = false;
     for Candidate { index, kind, column } in candidates.iter_mut() {
         let cell = rows.cell(*index);
         match number::read(cell) {
             Cell::Number(number) => {
                 *kind = Kind::Summed;
-                column.values.push(Value { id, number });
+                column.numbers.add(id, number);
             }
             Cell::Empty => {}
             Cell::TooLarge => {
@@ -177,15 +175,24 @@ impl Ids {
 mod tests {
     use super::*;
 
+    /// All numbers, in the order of the rows.
+    impl Numbers for Vec<(usize, f64)> {
+        fn add(&mut self, id: usize, number: f64) {
+            self.push((id, number));
+        }
+    }
+
+    type Table = super::Table<Vec<(usize, f64)>>;
+
     fn parse_str(csv: &str) -> Result<Table, String> {
         parse(csv.as_bytes(), &Params::default()).map_err(|error| error.to_string())
     }
 
     fn numbers(table: &Table, column: usize) -> Vec<(&str, f64)> {
         table.columns[column]
-            .values
+            .numbers
             .iter()
-            .map(|value| (table.ids[value.id].as_str(), value.number))
+            .map(|&(id, number)| (table.ids[id].as_str(), number))
             .collect()
     }
 

@@ -1,0 +1,102 @@
+//! Where cells and rows may end: the commas, line ends and quotes of a text.
+//!
+//! The cells of a CSV are short, so that looking for the end of each one by itself costs more than reading it. Here the
+//! text is taken in blocks of 64 bytes, each of which becomes a number with one bit for each byte.
+
+/// The bytes of a block.
+const BLOCK: usize = 64;
+
+/// The positions of `,`, `"`, LF and CR in a text, from the first to the last.
+pub struct Marks<'a> {
+    text: &'a [u8],
+    /// Where the current block starts.
+    block: usize,
+    /// The marks in it that are still to come; the lowest bit is its first byte.
+    bits: u64,
+}
+
+impl<'a> Marks<'a> {
+    /// The marks from byte `start` on.
+    pub fn new(text: &'a [u8], start: usize) -> Self {
+        let bits = text.get(start..).map_or(0, first_bits);
+        Self {
+            text,
+            block: start,
+            bits,
+        }
+    }
+}
+
+impl Iterator for Marks<'_> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        while self.bits == 0 {
+            self.block += BLOCK;
+            self.bits = first_bits(self.text.get(self.block..)?);
+        }
+        let mark = self.block + self.bits.trailing_zeros() as usize;
+        self.bits &= self.bits - 1;
+        Some(mark)
+    }
+}
+
+/// The marks in the first block of `text`, which may be shorter than a block.
+#[inline]
+fn first_bits(text: &[u8]) -> u64 {
+    if let Some(block) = text.first_chunk() {
+        return bits(block);
+    }
+    let mut block = [0; BLOCK];
+    block[..text.len()].copy_from_slice(text);
+    bits(&block)
+}
+
+/// The marks in a block. Both loops are without branches, so that the compiler takes many bytes at once.
+#[inline]
+fn bits(block: &[u8; BLOCK]) -> u64 {
+    /// Moves the lowest bits of eight bytes next to each other, into the highest byte of the product.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let is = |byte: u8, mark: u8| u8::from(byte == mark);
+    let marks = block.map(|byte| is(byte, b',') | is(byte, b'"') | is(byte, b'\n') | is(byte, b'\r'));
+    let (eights, _) = marks.as_chunks();
+    let gathered = eights
+        .iter()
+        .map(|eight| u64::from_le_bytes(*eight).wrapping_mul(GATHER) >> 56);
+    gathered.rev().fold(0, |bits, byte| bits << 8 | byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn naive(text: &[u8], start: usize) -> Vec<usize> {
+        let is_mark = |at: &usize| b",\"\n\r".contains(&text[*at]);
+        (start..text.len()).filter(is_mark).collect()
+    }
+
+    #[test]
+    fn each_byte_is_a_mark_or_not_wherever_it_stands_in_a_block() {
+        for byte in 0..=u8::MAX {
+            for before in 0..BLOCK {
+                let mut text = vec![b'0'; before];
+                text.push(byte);
+                text.resize(BLOCK + before % 3, b'1');
+                let marks: Vec<usize> = Marks::new(&text, 0).collect();
+                assert_eq!(marks, naive(&text, 0), "{byte} after {before}");
+            }
+        }
+    }
+
+    #[test]
+    fn marks_are_found_in_texts_of_any_length_from_any_byte_on() {
+        let text: Vec<u8> = (0..300_usize).map(|at| b",a\"\n\r1 .;"[at * at % 9]).collect();
+        for end in [0, 1, 63, 64, 65, 127, 128, 129, 300] {
+            for start in 0..=end {
+                let marks: Vec<usize> = Marks::new(&text[..end], start).collect();
+                assert_eq!(marks, naive(&text[..end], start), "{start}..{end}");
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Rows of any kind, read by the `csv-core` crate: a cell whose content is not simply a part of the file, such as one with
+//! quotes within quotes, is copied without them.
+
+use std::ops::Range;
+
+use csv_core::{ReadRecordResult, Reader};
+
+/// The content of a row's cells, one after the other.
+pub struct Unquoted {
+    reader: Reader,
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Default for Unquoted {
+    fn default() -> Self {
+        Self {
+            reader: Reader::new(),
+            text: Vec::new(),
+            ends: Vec::new(),
+        }
+    }
+}
+
+impl Unquoted {
+    /// The text of all cells.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Reads the first row of `csv`, after blank lines, and says how many bytes that took. Its cells, as ranges in
+    /// [`Self::text`], replace those in `cells`; without a row there are none.
+    pub fn read(&mut self, csv: &[u8], cells: &mut Vec<Range<usize>>) -> usize {
+        let (mut read, mut written, mut count) = (0, 0, 0);
+        loop {
+            let (text, ends) = (&mut self.text[written..], &mut self.ends[count..]);
+            let (result, bytes_in, bytes_out, more) = self.reader.read_record(&csv[read..], text, ends);
+            read += bytes_in;
+            written += bytes_out;
+            count += more;
+            match result {
+                // Nothing is left of the text: the next call ends the row.
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::OutputFull => self.text.resize(2 * self.text.len() + 64, 0),
+                ReadRecordResult::OutputEndsFull => self.ends.resize(2 * self.ends.len() + 16, 0),
+                ReadRecordResult::Record | ReadRecordResult::End => break,
+            }
+        }
+        cells.clear();
+        let mut start = 0;
+        cells.extend(
+            self.ends[..count]
+                .iter()
+                .map(|&end| std::mem::replace(&mut start, end)..end),
+        );
+        read
+    }
+}
