@@ -14,7 +14,7 @@ use crate::error::{Error, Text};
 /// The environment variable with the folder of all sources: `s3://bucket/folder/`.
 pub const VARIABLE: &str = "CSV_SOURCES";
 
-/// The largest object that is read. It stands in memory beside its numbers.
+/// The largest object that is read. It stands in memory; for a map, beside its numbers.
 pub const MAX_SOURCE_BYTES: u64 = 200_000_000;
 
 /// What may be read.
