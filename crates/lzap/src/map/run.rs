@@ -387,7 +387,8 @@ fn conclude(
         Some(End::Deadline) => MapError::new(
             TaskErrorKind::TimedOut,
             format!(
-                "the time was over after {} of {} items: allow more with `.deadline(…)`, take what there is with                  `.on_error(OnError::Collect)`, or make it a job",
+                "the time was over after {} of {} items: allow more with `.deadline(…)`, take what there is with \
+                 `.on_error(OnError::Collect)`, or make it a job",
                 report.done, report.items
             ),
         ),

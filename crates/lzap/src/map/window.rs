@@ -1,9 +1,9 @@
 //! How many invocations may be in flight: found out, not configured.
 //!
 //! Pure. It starts at a guess and grows, with each answer and with each round trip without a refusal, until Lambda refuses
-//! one; then it is as large as what Lambda did take at that moment, and grows by one each round. That measures the room there is instead of halving towards
-//! it: after a burst into a full account, the window is right when the last refusal is in. Refusals that are about the
-//! rate of requests slow the launches down and leave the window alone.
+//! one; then it is as large as what Lambda did take at that moment, and grows by one each round. That measures the room
+//! there is instead of halving towards it: after a burst into a full account, the window is right when the last refusal
+//! is in. Refusals that are about the rate of requests slow the launches down and leave the window alone.
 
 use std::time::Duration;
 
