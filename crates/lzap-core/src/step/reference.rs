@@ -5,7 +5,7 @@
 pub enum ApiRef {
     /// This one.
     Known(String),
-    /// The one that [`Call::CreateApi`] makes.
+    /// The one that [`Call::CreateApi`](super::Call::CreateApi) makes.
     Created,
 }
 
@@ -14,7 +14,7 @@ pub enum ApiRef {
 pub enum IntegrationRef {
     /// This one.
     Known(String),
-    /// The one that [`Call::CreateIntegration`] makes.
+    /// The one that [`Call::CreateIntegration`](super::Call::CreateIntegration) makes.
     Created,
 }
 
@@ -23,7 +23,7 @@ pub enum IntegrationRef {
 pub enum VersionRef {
     /// This one.
     Known(String),
-    /// The one that [`Call::PublishVersion`] answers with.
+    /// The one that [`Call::PublishVersion`](super::Call::PublishVersion) answers with.
     Published,
 }
 
