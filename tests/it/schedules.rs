@@ -4,7 +4,7 @@ use lzap_testkit::LocalCloud;
 use serde_json::{Value, json};
 
 use crate::clouds::{Cloud, MotoCloud};
-use crate::support::{Result, TASKS, tasks};
+use crate::support::{Result, TASKS, changes, tasks};
 
 /// The app's own configuration and its schedules.
 struct World<C>(C);
@@ -19,11 +19,7 @@ impl<C: Cloud> World<C> {
     /// The changes of a deploy, each as `action resource name`.
     fn deploy(&self, schedules: &str) -> Result<Vec<String>> {
         let report = self.run("deploy", &["--yes"], schedules)?.expect_success().json();
-        let changes = report["changes"].as_array().into_iter().flatten();
-        let text = |change: &Value, key: &str| change[key].as_str().unwrap_or_default().to_owned();
-        Ok(changes
-            .map(|it| format!("{} {} {}", text(it, "action"), text(it, "resource"), text(it, "name")))
-            .collect())
+        Ok(changes(&report))
     }
 
     /// The rules, and for each its schedule.

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use fs_err as fs;
 use lzap_testkit::{Lzap, Python, TempProject, target, workspace};
+use serde_json::Value;
 
 pub(crate) type Result<T = ()> = io::Result<T>;
 
@@ -62,6 +63,13 @@ pub(crate) fn new_mapping_app() -> Result<TempProject> {
         ("src/main.rs", read("src/main.rs")?),
     ];
     TempProject::with_files("map", &files.each_ref().map(|(name, text)| (*name, text.as_str())))
+}
+
+/// The changes in a deploy's report, each as `action resource name`.
+pub(crate) fn changes(report: &Value) -> Vec<String> {
+    let changes = report["changes"].as_array().into_iter().flatten();
+    let word = |change: &Value, key: &str| change[key].as_str().unwrap_or_default().to_owned();
+    changes.map(|it| ["action", "resource", "name"].map(|key| word(it, key)).join(" ")).collect()
 }
 
 /// An app with tasks that speaks the envelopes by hand; see its own source.

@@ -1,9 +1,9 @@
-//! Reading a stage: everything at once, two calls deep.
+//! Reading a stage: everything at once, two calls deep; three where it has workers.
 //!
 //! First what tells whether a thing exists; then, of what does, the parts. A stage that exists and is unchanged takes 15
 //! reads: 4 of Lambda, 2 of IAM, 1 of Logs, 4 of API Gateway, 2 of `EventBridge`, 2 of S3. What doesn't exist is `None`,
-//! never an error. Each schedule takes 2 more, workers 2, settings for asynchronous events 1, and tasks 2,
-//! once.
+//! never an error. Each schedule takes 2 more, workers 2, settings for asynchronous events 1, and tasks
+//! 2, once.
 
 use std::collections::{BTreeMap, BTreeSet};
 

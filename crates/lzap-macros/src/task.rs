@@ -101,6 +101,7 @@ fn constant(function: &ItemFn, types: &[&Type], options: &Options, name: &str) -
         }
     };
     let build = if options.not_idempotent { quote!(#build.__not_idempotent()) } else { build };
+    // `allow`, not `expect`: this stands in users' code, where an `expect` warns as soon as a lint has nothing to say.
     quote! {
         #(#documented)*
         #[allow(non_upper_case_globals, reason = "it is called as the function was")]

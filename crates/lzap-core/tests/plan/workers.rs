@@ -1,6 +1,6 @@
 //! The workers: what goes where first, which version calls which, and what is left when they go.
 
-use lzap_core::desired::{Desired, Rollback, Stage};
+use lzap_core::desired::{Desired, Ending, Rollback, Stage};
 use lzap_core::names::Part;
 use lzap_core::observed::Observed;
 use lzap_core::plan::{PlanError, plan};
@@ -106,6 +106,19 @@ fn workers_that_are_no_longer_wanted_go_once_nothing_live_calls_them() {
     let after = deployed(&without, &cloud);
     assert_eq!(after.workers, lzap_core::observed::Workers::default());
     assert!(!Uses::of_tags(&after.function.expect("a function").tags).workers);
+}
+
+/// Beside a canary the version that calls them still serves; once it is promoted, the next deploy takes them away.
+#[test]
+fn workers_stay_as_long_as_a_version_with_traffic_calls_them() {
+    let cloud = deployed(&big(1), &Observed::nothing(names()));
+    let canary = Stage { canary: Some(10), ..with(2, None, |_| ()) };
+    let shared = deployed(&canary, &cloud);
+    assert!(shared.workers.function.is_some(), "the live version calls them");
+    assert!(planned(canary, &shared).is_empty());
+    let promote = plan(&Desired::Canary(Ending::Promote), &shared).expect("a plan");
+    let promoted = shared.after(&promote, promote.steps.len());
+    assert_eq!(deployed(&with(2, None, |_| ()), &promoted).workers.function, None);
 }
 
 #[test]

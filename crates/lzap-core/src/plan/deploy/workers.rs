@@ -135,6 +135,11 @@ impl Deploy<'_> {
         let names = self.stage.names.workers();
         let workers = &self.observed.workers;
         if self.stage.workers.is_none() {
+            // Beside a canary the live version still serves, and may call them: they go with a later deploy.
+            let calls = |live: &Version| live.config.workers.is_some();
+            if self.stage.canary.is_some() && self.observed.live().is_some_and(calls) {
+                return;
+            }
             let ours = workers.function.as_ref().filter(|live| is_ours(&live.tags, &names));
             let gone = ours.map(|_| {
                 let change = self.builder.change(Resource::Workers, names.function(), Action::Delete);
