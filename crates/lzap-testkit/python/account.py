@@ -7,8 +7,8 @@ POST /lzap/copy    {"port": N}: another server, whose account is this one's as i
 GET  /lzap/dump    everything in the account, as boto3 reads it, without what differs from run to run.
 POST /lzap/exit    ends this server.
 
-An account is copied only while nobody talks to it. Where moto takes what AWS refuses, and a deploy lives by the
-refusal, it is made to refuse (see `as_aws`).
+A copy waits until nothing else is being answered: what another thread locked at that moment would stay locked in the
+copy for ever. Where moto takes what AWS refuses, and a deploy lives by the refusal, it is made to refuse (see `as_aws`).
 """
 
 import io
@@ -31,7 +31,6 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 REGION = sys.argv[1]
-FORKING = threading.Lock()
 # S3 looks and writes in one step; moto in two, between which another thread may write.
 CONDITIONAL = threading.Lock()
 
@@ -42,15 +41,30 @@ class Server:
     def __init__(self):
         self.moto = DomainDispatcherApplication(create_backend_app)
         self.clients = {}
+        self.answering = 0
+        self.changed = threading.Condition()
         self.listen()
 
     def listen(self):
         self.http = make_server("127.0.0.1", 0, self.answer, threaded=True, request_handler=MotoRequestHandler)
 
     def answer(self, environ, start_response):
-        path = environ["PATH_INFO"]
-        if path == "/lzap/copy":
+        if environ["PATH_INFO"] == "/lzap/copy":
             return reply(start_response, {"port": self.copy(environ["werkzeug.socket"])})
+        self.count(1)
+        try:
+            return self.answer_alike(environ, start_response)
+        finally:
+            self.count(-1)
+
+    def count(self, more):
+        with self.changed:
+            self.answering += more
+            self.changed.notify_all()
+
+    def answer_alike(self, environ, start_response):
+        """What a copy answers as the original does."""
+        path = environ["PATH_INFO"]
         if path == "/lzap/dump":
             return reply(start_response, dump(self.call))
         if path == "/lzap/exit":
@@ -74,7 +88,9 @@ class Server:
         return answer
 
     def copy(self, connection):
-        with FORKING:
+        with self.changed:
+            if not self.changed.wait_for(lambda: self.answering == 0, timeout=60):
+                raise TimeoutError("another request has been under way for a minute")
             old = self.http
             self.listen()
             copied, self.http = self.http, old
@@ -255,11 +271,13 @@ def main():
     default_user_config["lambda"]["use_docker"] = False
     as_aws()
     server = Server()
+    serving = threading.Thread(target=server.http.serve_forever)
+    serving.start()
+    # moto loads a service at its first call, and two threads that load at the same time can wait for each other for
+    # ever: so each service is called once, before anybody else can call.
+    dump(server.call)
     print(server.http.server_port, flush=True)
-    for service in ("s3", "iam", "lambda", "apigatewayv2", "events", "logs"):
-        server.client(service)
-    threading.Thread(target=dump, args=(server.call,)).start()
-    server.http.serve_forever()
+    serving.join()
 
 
 if __name__ == "__main__":
