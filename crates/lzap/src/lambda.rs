@@ -118,7 +118,7 @@ async fn serve(
             request,
             request_id.clone(),
             #[cfg(feature = "tasks")]
-            invocation,
+            invocation.clone(),
         )
     });
     let event = LambdaEvent::new(request, context);

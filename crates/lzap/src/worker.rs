@@ -8,6 +8,10 @@ use serde_json::value::RawValue;
 
 use crate::build;
 use crate::engine::{Shared, shared};
+#[cfg(feature = "map")]
+use crate::map::JobAttempt;
+#[cfg(feature = "map")]
+use crate::task::context;
 use crate::task::context::{Invocation, MAX_DEPTH};
 use crate::task::error::{TaskError, TaskErrorKind};
 use crate::task::handler::Handler;
@@ -18,7 +22,7 @@ use crate::task::job;
 pub(crate) const MARGIN_MS: u64 = 250;
 
 /// Attempts of a task that nobody waits for, under `cargo run`: as many as Lambda makes.
-const ATTEMPTS: u32 = 3;
+pub(crate) const ATTEMPTS: u32 = 3;
 
 /// Answers an event in Lambda. An error is the invocation's own failure, after which Lambda tries again.
 pub(crate) async fn answer(
@@ -29,7 +33,7 @@ pub(crate) async fn answer(
     let head = &event.head;
     let (kind, mode) = (head.kind, head.mode);
     let deadline_ms = head.deadline_ms.unwrap_or(u64::MAX).min(deadline_ms.saturating_sub(MARGIN_MS));
-    let invocation = Invocation { depth: head.depth, deadline_ms: Some(deadline_ms) };
+    let invocation = Invocation::until(head.depth, Some(deadline_ms));
     let result = match find(shared, head) {
         Ok(task) => invocation.scope(dispatch(shared, task, &event)).await,
         Err(error) => Err(error),
@@ -84,16 +88,27 @@ async fn as_job(shared: &Shared, task: &dyn Handler, id: &str, event: &Event) ->
     }
     let record = job::started(record);
     shared.jobs.write(id, &record).await?;
-    let result = task.one(event.data.clone()).await;
+    let run = task.one(event.data.clone());
+    #[cfg(feature = "map")]
+    let (attempt, run) = {
+        let attempt = Arc::new(JobAttempt::new(id, record.attempt));
+        let invocation = Invocation { job: Some(Arc::clone(&attempt)), ..context::current() };
+        (attempt, invocation.scope(run))
+    };
+    let result = run.await;
     let record = job::ended(record, result.as_deref());
     shared.jobs.write(id, &record).await?;
+    #[cfg(feature = "map")]
+    if result.is_ok() {
+        attempt.forget(shared.store.as_ref()).await;
+    }
     result.map(|_| Reply::ok(RawValue::NULL.to_owned()))
 }
 
 /// One run in this process, whose caller waits.
 pub(crate) async fn one(task: &dyn Handler, event: &Event) -> Reply {
     let head = &event.head;
-    let invocation = Invocation { depth: head.depth, deadline_ms: head.deadline_ms };
+    let invocation = Invocation::until(head.depth, head.deadline_ms);
     match invocation.scope(task.one(event.data.clone())).await {
         Ok(data) => Reply::ok(data),
         Err(error) => Reply::error(HeadKind::Task, &error),
@@ -104,7 +119,7 @@ pub(crate) async fn one(task: &dyn Handler, event: &Event) -> Reply {
 pub(crate) async fn later(task: Arc<dyn Handler>, event: Event) {
     let shared = shared();
     for attempt in 1..=ATTEMPTS {
-        let invocation = Invocation { depth: event.head.depth, deadline_ms: None };
+        let invocation = Invocation::until(event.head.depth, None);
         let Err(error) = invocation.scope(dispatch(&shared, Arc::clone(&task), &event)).await else { return };
         tracing::warn!(task = task.name(), attempt, %error, "the task failed");
         if attempt < ATTEMPTS {

@@ -59,7 +59,10 @@ fn a_task_runs_in_another_environment_and_its_failures_are_typed() -> Result {
         .lzap()
         .run(&folder(), &["invoke", "local", "--raw", r#"{"lzap":{"v":1,"kind":"probe"}}"#])?;
     let probe = probe.expect_success();
-    assert!(probe.stdout.contains(r#""tasks":["crash","deeper","greet","nap","noise"]"#), "{probe}");
+    assert!(
+        probe.stdout.contains(r#""tasks":["crash","deeper","greet","interrupted","nap","noise"]"#),
+        "{probe}"
+    );
     let called =
         app.cloud.lzap().run(&folder(), &["invoke", "local", "greet", "--data", "\"you\""])?.expect_success();
     assert!(called.stdout.contains("Hello, you"), "{called}");
@@ -131,6 +134,26 @@ fn a_deploy_in_the_middle_of_a_map_disturbs_nobody() -> Result {
     let answer: Value = serde_json::from_str(&answer)?;
     assert_eq!((&answer["right"], &answer["report"]["retries"]), (&json!(160), &json!(0)), "{answer:#}");
     Ok(())
+}
+
+/// Lambda's next attempt goes on where the process died, and what was kept until then is gone with the job.
+#[test]
+fn a_job_that_is_killed_in_a_map_goes_on_from_there() -> Result {
+    let app = App::deployed()?;
+    let id = app.get("/interrupted/60")?.as_str().unwrap_or_default().to_owned();
+    let wait = ["invoke", "local", "--job", &id, "--wait", "--output", "json"];
+    let done = app.cloud.lzap().run(&folder(), &wait)?.expect_success();
+    let done: Value = serde_json::from_str(&done.stdout)?;
+    assert_eq!((&done["attempt"], &done["result"][1]), (&json!(2), &json!(60)), "{done:#}");
+    assert!(done["result"][0].as_u64().is_some_and(|resumed| resumed > 0), "{done:#}");
+    // The answer is there before the rest is tidied up.
+    for _ in 0..50 {
+        if app.objects("spill/")?.is_empty() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("left behind: {:#?}", app.objects("spill/")?);
 }
 
 /// An item that kills its worker is found, and the others have their results.

@@ -27,10 +27,6 @@ pub(crate) struct Job {
     pub(crate) task: Arc<dyn Handler>,
     pub(crate) reduce: Option<Arc<dyn Handler>>,
     pub(crate) items: Encoded,
-    /// The first item that is still to do; ranges of the machine count from here.
-    pub(crate) offset: usize,
-    /// Chunks before the machine's first: one when some items were tried here, which is then chunk 0.
-    pub(crate) tried: usize,
     pub(crate) encoding: Encoding,
     pub(crate) spill: bool,
     pub(crate) depth: u32,
@@ -59,6 +55,11 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Of an earlier attempt of the job.
+    pub(crate) fn kept(results: Vec<u8>, items: usize) -> Self {
+        Self::here(Computed { results, items, beside: Duration::ZERO }, Duration::ZERO)
+    }
+
     /// Of this process.
     pub(crate) fn here(computed: Computed, took: Duration) -> Self {
         let Computed { results, items, beside } = computed;
@@ -95,7 +96,7 @@ impl Job {
             ended: None,
             answer: None,
             place,
-            items: items.start + self.offset..items.end + self.offset,
+            items,
             started: now(),
             bytes_up: 0,
             bytes_down: 0,
@@ -112,6 +113,20 @@ impl Job {
         carried
     }
 
+    /// What makes this map the same one in another attempt of its job: 32 hex digits.
+    pub(crate) fn digest(&self) -> String {
+        let joined = self.reduce.as_ref().map(|task| task.name()).unwrap_or_default();
+        let items = 0..self.items.len();
+        digest(&[
+            self.task.name().as_bytes(),
+            build::id().as_bytes(),
+            joined.as_bytes(),
+            self.encoding.to_string().as_bytes(),
+            &items.len().to_le_bytes(),
+            self.items.slice(&items),
+        ])
+    }
+
     /// In this process, through the same bytes.
     async fn compute(&self, items: &Range<usize>) -> Result<Answer, Ended> {
         let began = Instant::now();
@@ -123,7 +138,7 @@ impl Job {
             until,
             cores: self.cores,
         };
-        let invocation = Invocation { depth: self.depth, ..context::current() };
+        let invocation = Invocation::until(self.depth, context::current().deadline_ms);
         let computed = invocation.scope(chunk::compute(&*self.task, self.reduce.as_deref(), work)).await;
         Ok(Answer::here(computed.map_err(|error| from_error(&error))?, began.elapsed()))
     }
@@ -221,8 +236,13 @@ impl Job {
 
 /// The same items of the same task and build have the same key.
 fn key(task: &str, items: &[u8]) -> String {
+    digest(&[task.as_bytes(), build::id().as_bytes(), items])
+}
+
+/// 32 hex digits that no other parts have.
+fn digest(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
-    for part in [task.as_bytes(), build::id().as_bytes(), items] {
+    for part in parts {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }

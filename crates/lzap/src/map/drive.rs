@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::Learned;
 use super::carry::{Answer, Carried, Job};
+use super::journal::Journal;
 use super::machine::{AttemptId, Counts, End, Ended, Failure, Machine, Next, Verdict, Where};
 use super::report::{HERE, MapReport, Progress, Span};
 use super::window::Window;
@@ -36,6 +37,9 @@ fn epoch() -> Instant {
     static EPOCH: OnceLock<Instant> = OnceLock::new();
     *EPOCH.get_or_init(Instant::now)
 }
+
+/// How long the journal may take when the time is over: less than [`MARGIN_MS`](crate::worker::MARGIN_MS).
+const LATE: Duration = Duration::from_millis(150);
 
 /// Since the epoch.
 pub(crate) fn now() -> Duration {
@@ -69,6 +73,9 @@ pub(crate) struct Drive<'a> {
     pub(crate) done: usize,
     pub(crate) failed: usize,
     pub(crate) max_cost: Option<f64>,
+    /// Chunks before the machine's first: one when some items were tried here, which is then chunk 0.
+    pub(crate) tried: usize,
+    pub(crate) journal: Option<Journal>,
 }
 
 impl Drive<'_> {
@@ -84,7 +91,7 @@ impl Drive<'_> {
                 Next::Finished => break,
                 Next::Start { attempt, items, place } => {
                     aloft.count += usize::from(place == Where::Remote);
-                    let chunk = self.machine.chunk_of(attempt).0 + job.tried;
+                    let chunk = self.machine.chunk_of(attempt).0 + self.tried;
                     flying.push(Box::pin(async move { (attempt, job.carry(chunk, items, place).await) }));
                 }
                 Next::Wait(until) => {
@@ -102,15 +109,20 @@ impl Drive<'_> {
                             self.landed(attempt, carried, sink, &window);
                         }
                         () = sleep => {}
+                        () = turn(self.journal.as_mut()) => {}
                     }
                 }
             }
         }
         drop((flying, aloft));
+        if let Some(journal) = self.journal.take() {
+            let late = matches!(self.machine.end(), Some(End::Deadline));
+            journal.close(self.began, late.then_some(LATE)).await;
+        }
         let wall = now().saturating_sub(self.began);
         self.report.done = self.done;
         let Counts { attempts, here, .. } = self.machine.counts;
-        let tried = self.job.tried;
+        let tried = self.tried;
         let counts = Counts { attempts: attempts + tried, here: here + tried, ..self.machine.counts };
         self.report.close(wall, counts, self.machine.chunks() + tried);
         self.report.gave_up = self.machine.no_lambda.take();
@@ -133,9 +145,9 @@ impl Drive<'_> {
         };
         let failed = if let Ended::Done { failed, .. } = ended { failed } else { 0 };
         let (chunk, retry) = self.machine.chunk_of(attempt);
-        let chunk = chunk + self.job.tried;
+        let chunk = chunk + self.tried;
         let verdict = self.machine.ended(attempt, now(), ended, &mut locked(window));
-        if let Some(answer) = answer {
+        if let Some(answer) = &answer {
             let span = Span {
                 chunk,
                 items,
@@ -157,13 +169,15 @@ impl Drive<'_> {
         if let Verdict::Take(items) = verdict {
             self.done += items.len();
             self.failed += failed;
-            sink.take(self.shifted(&items));
+            sink.take(items.clone());
+            if let (Some(journal), Some(answer), 0) = (&mut self.journal, answer, failed) {
+                journal.keep(items, answer.results);
+            }
         }
         for failure in self.machine.take_failures() {
             self.done += failure.items.len();
             self.failed += failure.items.len();
-            let items = self.shifted(&failure.items);
-            sink.fail(Failure { items, ..failure });
+            sink.fail(failure);
         }
         if self.max_cost.is_some_and(|most| self.report.dollars >= most) && self.done < self.items {
             self.machine.stop(End::Cost);
@@ -179,10 +193,11 @@ impl Drive<'_> {
     }
 }
 
-impl Drive<'_> {
-    /// The machine counts from the first item that the probe left.
-    fn shifted(&self, items: &Range<usize>) -> Range<usize> {
-        items.start + self.job.offset..items.end + self.job.offset
+/// The journal's next turn; none is never over.
+async fn turn(journal: Option<&mut Journal>) {
+    match journal {
+        Some(journal) => journal.turn().await,
+        None => std::future::pending().await,
     }
 }
 

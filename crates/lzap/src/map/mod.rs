@@ -2,12 +2,15 @@
 //!
 //! The way of a map: items are written once (`codec.rs`), a few are run here to see what they cost, [`plan`] decides
 //! where the rest goes and in which chunks, [`machine`] says what to send when ([`window`]: how much at once), and
-//! [`drive`] does it through [`carry`]. A chunk is computed in [`chunk`], in whichever process.
+//! [`drive`] does it through [`carry`]. A chunk is computed in [`chunk`], in whichever process. In a job, [`journal`] keeps
+//! what is done, for the next attempt.
 
 mod carry;
 pub(crate) mod chunk;
 mod drive;
+mod journal;
 mod machine;
+mod open;
 pub(crate) mod options;
 mod output;
 mod plan;
@@ -27,6 +30,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::Codec;
 use crate::task::Task;
 
+pub(crate) use journal::JobAttempt;
 pub use options::{Caller, Chunk, Hedge, OnError};
 pub use output::{Explanation, ItemError, MapError, MapOutput, MapStream};
 pub use report::{MapReport, Progress, Span};
@@ -117,6 +121,9 @@ where
     ///
     /// Each item is run at least once, and perhaps more often: after a lost answer, a dead worker, or beside a slow
     /// one. A task with `idempotent = false` is run at most once, and fails where that can't be told.
+    ///
+    /// In a job, results are written to the stage's bucket once a second (`s3:PutObject`), for Lambda's next attempt should
+    /// this one be killed; what was under way then runs again, whatever the task says.
     pub fn map(&self, items: impl IntoIterator<Item = I>) -> Map<I, O> {
         Map { task: *self, items: items.into_iter().collect(), options: Options::default(), listener: None }
     }

@@ -30,6 +30,8 @@ pub struct MapReport {
     pub items: usize,
     /// Items with a result or an error.
     pub done: usize,
+    /// Items whose results an earlier attempt of the same job had left.
+    pub resumed: usize,
     /// Chunks, after all splitting. The items that the caller tries first, to see what one costs, are one of them.
     pub chunks: usize,
     /// Attempts of all chunks.

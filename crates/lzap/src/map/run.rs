@@ -10,7 +10,9 @@ use tokio::sync::mpsc;
 use super::carry::{Answer, Job};
 use super::chunk::{self, Work};
 use super::drive::{Drive, Sink, ms, now};
+use super::journal::{Journal, Kept};
 use super::machine::{Counts, End, Machine, Rules};
+use super::open::Open;
 use super::options::{Caller, Chunk, OnError, Options};
 use super::output::{Explanation, ItemError, MapError, MapOutput, MapStream};
 use super::plan::{self, Facts, Place, Plan};
@@ -149,7 +151,7 @@ where
         Ok(Explanation {
             remote: plan.remote,
             reason: plan.reason,
-            items: prepared.job.items.len() - prepared.job.offset,
+            items: prepared.open.len(),
             chunks: plan.chunks.iter().map(ExactSizeIterator::len).collect(),
             bytes: prepared.job.items.bytes_of(&(0..prepared.job.items.len())),
         })
@@ -186,14 +188,19 @@ where
             reduce: join.map(|join| Arc::new(join) as _),
             encoding: encoding_for(encoded.codec, encoded.slice(&(0..encoded.len()))),
             items: encoded,
-            offset: 0,
-            tried: 0,
             spill: options.spill,
             depth: context::next_depth()?,
             deadline: time.map(|time| here + time),
             cores: chunk::cores(),
         };
+        let journal = match (&job.shared.store, context.job) {
+            (Some(store), Some(attempt)) => Some(Journal::new(store.clone(), attempt, &job.digest())),
+            _ => None,
+        };
         Ok(Prepared {
+            open: Open::all(job.items.len()),
+            tried: 0,
+            journal,
             job,
             options,
             listener,
@@ -209,6 +216,12 @@ where
 /// A map that is ready to run, its types forgotten.
 struct Prepared {
     job: Job,
+    /// Items that are still to do.
+    open: Open,
+    /// How often some were tried here: chunk 0.
+    tried: usize,
+    /// In a job.
+    journal: Option<Journal>,
     options: Options,
     listener: Option<Listener>,
     idempotent: bool,
@@ -225,9 +238,10 @@ impl Prepared {
     /// Runs all of it; the sink has what came.
     async fn go(&mut self, sink: &mut dyn Sink) -> (MapReport, Option<End>) {
         let mut report = self.report();
+        report.resumed = self.resume(sink).await;
         if self.probe(sink, &mut report).await > 0 && self.options.on_error == OnError::FailFast {
-            let tried = self.job.tried;
-            report.done = self.job.offset;
+            let tried = self.tried;
+            report.done = self.done();
             let counts = Counts { attempts: tried, here: tried, ..Counts::default() };
             report.close(now().saturating_sub(self.began), counts, tried);
             return (report, Some(End::Failed));
@@ -243,23 +257,42 @@ impl Prepared {
             return (report, Some(End::Fatal { kind: TaskErrorKind::TooLarge, message }));
         }
         let machine = Machine::new(self.rules(plan.remote), &plan.chunks);
-        let done = self.job.offset;
         let mut drive = Drive {
             job: &self.job,
             machine,
             report,
             began: self.began,
             items: self.job.items.len(),
-            done,
+            done: self.done(),
             failed: 0,
             max_cost: self.options.max_cost,
+            tried: self.tried,
+            journal: self.journal.take(),
         };
         let end = drive.run(sink).await;
-        let (report, done) = (drive.report, drive.done);
+        let done = drive.done - drive.report.resumed;
+        let report = drive.report;
         if done > 0 {
             self.job.shared.learned.learn(self.job.task.name(), report.work_secs / count(done));
         }
         (report, end)
+    }
+
+    /// Takes over what earlier attempts of the job did: how many items.
+    async fn resume(&mut self, sink: &mut dyn Sink) -> usize {
+        let Some(journal) = &mut self.journal else { return 0 };
+        for Kept { items, results } in journal.read().await {
+            let mut rest = self.open.clone();
+            if rest.close(&items) && sink.read(&Answer::kept(results, items.len())) == Ok(0) {
+                sink.take(items);
+                self.open = rest;
+            }
+        }
+        self.done()
+    }
+
+    fn done(&self) -> usize {
+        self.job.items.len() - self.open.len()
     }
 
     fn report(&self) -> MapReport {
@@ -274,15 +307,16 @@ impl Prepared {
     async fn probe(&mut self, sink: &mut dyn Sink, report: &mut MapReport) -> usize {
         self.item_secs = self.job.shared.learned.item_secs(self.job.task.name());
         let asked = self.options.caller == Caller::Helps && self.options.chunk == Chunk::Auto;
-        if !asked || !self.is_remote() || self.job.items.len() == 0 {
+        let first = self.open.first();
+        let first = first.start..first.end.min(first.start + PROBED);
+        if !asked || !self.is_remote() || first.is_empty() {
             return 0;
         }
-        let items = self.job.items.len().min(PROBED);
         let (started, began) = (now(), Instant::now());
         let work = Work {
             codec: self.job.items.codec,
-            bytes: self.job.items.slice(&(0..items)).to_vec(),
-            items,
+            bytes: self.job.items.slice(&first).to_vec(),
+            items: first.len(),
             until: Some(began + PROBE),
             cores: 1,
         };
@@ -296,12 +330,14 @@ impl Prepared {
         if items == 0 {
             return 0;
         }
-        sink.take(0..items);
-        (self.job.offset, self.job.tried) = (items, 1);
+        let first = first.start..first.start + items;
+        sink.take(first.clone());
+        self.open.close(&first);
+        self.tried = 1;
         self.item_secs = Some(took.as_secs_f64() / count(items));
         let span = Span {
             chunk: 0,
-            items: 0..items,
+            items: first,
             worker: HERE.to_owned(),
             start_ms: ms(started.saturating_sub(self.began)),
             end_ms: ms(now().saturating_sub(self.began)),
@@ -315,7 +351,8 @@ impl Prepared {
     }
 
     fn plan(&self) -> Plan {
-        let rest = self.job.offset..self.job.items.len();
+        let bytes_of =
+            |places: &Range<usize>| self.open.at(places).map(|items| self.job.items.bytes_of(&items)).sum();
         let place = match self.options.caller {
             _ if !self.is_remote() => Place::Here,
             Caller::WhenStuck => Place::Remote,
@@ -324,17 +361,16 @@ impl Prepared {
         };
         let learned = &self.job.shared.learned;
         let facts = Facts {
-            items: rest.len(),
+            items: self.open.len(),
             item_secs: self.item_secs,
-            bytes: self.job.items.bytes_of(&rest),
+            bytes: bytes_of(&(0..self.open.len())),
             cores: self.at_once,
             overhead: Duration::from_secs_f64(learned.overhead_secs()),
             limit: self.options.limit.min(learned.room()),
         };
-        let shift = self.job.offset;
-        let bytes_of =
-            |range: &Range<usize>| self.job.items.bytes_of(&(range.start + shift..range.end + shift));
         let plan = plan::plan(&facts, self.options.chunk, place, bytes_of);
+        let chunks = plan.chunks.iter().flat_map(|places| self.open.at(places)).collect();
+        let plan = Plan { chunks, ..plan };
         match self.job.shared.engine {
             Carrier::Here if facts.items > 0 => {
                 Plan { reason: "this process is not in Lambda".to_owned(), ..plan }
@@ -388,7 +424,7 @@ fn conclude(
             TaskErrorKind::TimedOut,
             format!(
                 "the time was over after {} of {} items: allow more with `.deadline(…)`, take what there is with \
-                 `.on_error(OnError::Collect)`, or make it a job",
+                 `.on_error(OnError::Collect)`, or make it a job, whose next attempt goes on from there",
                 report.done, report.items
             ),
         ),

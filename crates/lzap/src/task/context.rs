@@ -1,9 +1,13 @@
 //! What an invocation passes on to the code it runs: how deep the chain is, and how long there is.
 
 use std::future::Future;
+#[cfg(feature = "map")]
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::error::{TaskError, TaskErrorKind};
+#[cfg(feature = "map")]
+use crate::map::JobAttempt;
 
 /// How many tasks may stand between a request and a task. AWS stops chains of about sixteen invocations.
 ///
@@ -14,12 +18,15 @@ pub(crate) const MAX_DEPTH: u32 = 4;
 const HTTP_API: Duration = Duration::from_secs(28);
 
 /// What holds for one invocation.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Invocation {
     /// Tasks above this one.
     pub(crate) depth: u32,
     /// When it must have answered, in milliseconds since 1970; none under `cargo run`.
     pub(crate) deadline_ms: Option<u64>,
+    /// Of which job this is an attempt.
+    #[cfg(feature = "map")]
+    pub(crate) job: Option<Arc<JobAttempt>>,
 }
 
 tokio::task_local! {
@@ -30,7 +37,12 @@ impl Invocation {
     /// An HTTP request: the gateway waits thirty seconds, whatever the function's timeout.
     pub(crate) fn http(deadline_ms: u64) -> Self {
         let gateway = now_ms().saturating_add(millis(HTTP_API));
-        Self { depth: 0, deadline_ms: Some(deadline_ms.min(gateway)) }
+        Self::until(0, Some(deadline_ms.min(gateway)))
+    }
+
+    /// One that is nobody's job.
+    pub(crate) fn until(depth: u32, deadline_ms: Option<u64>) -> Self {
+        Self { depth, deadline_ms, ..Self::default() }
     }
 
     /// Runs `future` in this invocation.
@@ -41,7 +53,7 @@ impl Invocation {
 
 /// The invocation that the calling code runs in; an empty one outside of any.
 pub(crate) fn current() -> Invocation {
-    CURRENT.try_with(|current| *current).unwrap_or_default()
+    CURRENT.try_with(Clone::clone).unwrap_or_default()
 }
 
 /// The depth of a task called from here.

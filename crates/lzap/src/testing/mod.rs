@@ -138,7 +138,7 @@ pub fn measure_codec<T: Serialize + DeserializeOwned>(
 
 type Rule = Box<dyn Fn(&Attempt) -> Option<Fault> + Send + Sync>;
 
-/// A Lambda in this process.
+/// A Lambda in this process. What nobody waits for is over when it is taken, with the attempts that Lambda would make.
 #[must_use = "it does nothing until something runs in it"]
 pub struct Cloud {
     registry: Registry,
@@ -331,13 +331,17 @@ impl Drop for Running<'_> {
 }
 
 impl Faults {
-    /// An invocation that nobody waits for.
+    /// An invocation that nobody waits for, with the attempts that Lambda makes, but at once.
     async fn later(&self, event: Bytes, version: &str) -> Outcome {
-        match self.one(event, version).await {
-            // Lambda would try again; the caller is long gone.
-            Outcome::Died { how: Death::Error, .. } | Outcome::Answered(_) => Outcome::Answered(Bytes::new()),
-            other => other,
+        for _ in 0..worker::ATTEMPTS {
+            match self.one(event.clone(), version).await {
+                Outcome::Died { .. } => {}
+                Outcome::Answered(_) => break,
+                // Not taken.
+                other => return other,
+            }
         }
+        Outcome::Answered(Bytes::new())
     }
 
     /// An invocation of one version.

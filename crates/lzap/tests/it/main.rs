@@ -7,6 +7,8 @@ mod lambda;
 mod local;
 #[cfg(feature = "map")]
 mod map;
+#[cfg(feature = "map")]
+mod resume;
 mod runtime_api;
 #[cfg(feature = "map")]
 mod tasks;
