@@ -5,12 +5,12 @@
 use std::{
     env,
     error::Error as StdError,
-    fmt::{self, Write as _},
+    fmt,
     io::{self, IsTerminal as _, Write as _},
     panic,
 };
 
-use serde_json::{Map, Value};
+use serde::Serialize;
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
@@ -24,6 +24,9 @@ use tracing_subscriber::{
 /// The target of the spans that carry the request id. No filter turns them off: without them, the lines that do pass
 /// would not say which request they belong to.
 pub(crate) const SPAN_TARGET: &str = "lzap::span";
+
+/// Bytes of most lines: room for them from the beginning.
+const LINE: usize = 512;
 
 /// Where the program runs, as far as its logs are concerned.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -111,17 +114,15 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut line = Fields::default();
-        line.0.insert("timestamp".to_owned(), Value::String(now()));
-        line.0.insert("level".to_owned(), event.metadata().level().as_str().into());
-        line.0.insert("target".to_owned(), event.metadata().target().into());
+        let mut line = Fields { json: Vec::with_capacity(LINE), ends: Vec::with_capacity(LINE / 32) };
+        line.put("timestamp", &now());
+        line.put("level", event.metadata().level().as_str());
+        line.put("target", event.metadata().target());
         line.add_spans(&context, event, |target| target == SPAN_TARGET);
         event.record(&mut line);
         line.add_spans(&context, event, |target| target != SPAN_TARGET);
-        let mut bytes = Value::Object(line.0).to_string().into_bytes();
-        bytes.push(b'\n');
         // One write for each line. A log that can't be written has nobody left to tell.
-        let _ = io::stdout().lock().write_all(&bytes);
+        let _ = io::stdout().lock().write_all(&line.into_line());
     }
 }
 
@@ -134,16 +135,36 @@ fn now() -> String {
     text
 }
 
-/// Fields by name; the first value of a name stays.
+/// Fields as JSON, `{"a":1,"b":2`, in the order in which they came; the first value of a name stays.
 #[derive(Default)]
-struct Fields(Map<String, Value>);
+struct Fields {
+    json: Vec<u8>,
+    /// Each field's name, and where its part of `json` ends.
+    ends: Vec<(&'static str, usize)>,
+}
 
 impl Fields {
-    fn put(&mut self, field: &Field, value: impl Into<Value>) {
-        self.0.entry(field.name()).or_insert_with(|| value.into());
+    fn put(&mut self, name: &'static str, value: &(impl Serialize + ?Sized)) {
+        self.add(name, |json| {
+            serde_json::to_writer(&mut *json, name)?;
+            json.push(b':');
+            serde_json::to_writer(json, value)
+        });
     }
 
-    /// The fields of those spans around `event` whose target is `wanted`.
+    fn add(&mut self, name: &'static str, write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>) {
+        if self.ends.iter().any(|(known, _)| *known == name) {
+            return;
+        }
+        let before = self.json.len();
+        self.json.push(if before == 0 { b'{' } else { b',' });
+        match write(&mut self.json) {
+            Ok(()) => self.ends.push((name, self.json.len())),
+            Err(_) => self.json.truncate(before),
+        }
+    }
+
+    /// Adds the fields of those spans around `event` whose target is `wanted`.
     fn add_spans<S>(&mut self, context: &Context<'_, S>, event: &Event<'_>, wanted: impl Fn(&str) -> bool)
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
@@ -152,48 +173,57 @@ impl Fields {
             if let Some(fields) = span.extensions().get::<Self>()
                 && wanted(span.metadata().target())
             {
-                self.add_missing(&fields.0);
+                self.add_missing(fields);
             }
         }
     }
 
-    fn add_missing(&mut self, others: &Map<String, Value>) {
-        for (name, value) in others {
-            self.0.entry(name).or_insert_with(|| value.clone());
+    fn add_missing(&mut self, others: &Self) {
+        // After the brace or comma before each.
+        let mut start = 1;
+        for (name, end) in &others.ends {
+            let part = others.json.get(start..*end).unwrap_or_default();
+            self.add(name, |json| {
+                json.extend_from_slice(part);
+                Ok(())
+            });
+            start = end + 1;
         }
+    }
+
+    fn into_line(mut self) -> Vec<u8> {
+        self.json.extend_from_slice(b"}\n");
+        self.json
     }
 }
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let mut text = String::new();
-        if write!(text, "{value:?}").is_ok() {
-            self.put(field, text);
-        }
+        self.put(field.name(), &format_args!("{value:?}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, value);
+        self.put(field.name(), value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field, value);
+        self.put(field.name(), &value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field, value);
+        self.put(field.name(), &value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, value);
+        self.put(field.name(), &value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field, value);
+        self.put(field.name(), &value);
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn StdError + 'static)) {
-        self.put(field, value.to_string());
+        self.put(field.name(), &format_args!("{value}"));
     }
 }
 
@@ -236,11 +266,17 @@ mod tests {
 
     #[test]
     fn the_first_value_of_a_name_stays() {
+        let mut span = Fields::default();
+        span.put("level", "mine");
+        span.put("requestId", "1");
+        span.put("requestId", "2");
         let mut line = Fields::default();
-        line.0.insert("level".to_owned(), "INFO".into());
-        let span =
-            Map::from_iter([("level".to_owned(), "mine".into()), ("requestId".to_owned(), "1".into())]);
+        line.put("level", "INFO");
+        line.put("a \"name\"", &format_args!("{:?}", "text\n"));
         line.add_missing(&span);
-        assert_eq!(Value::Object(line.0).to_string(), r#"{"level":"INFO","requestId":"1"}"#);
+        line.put("share", &f64::NAN);
+        let line = String::from_utf8(line.into_line()).expect("text");
+        let expected = r#"{"level":"INFO","a \"name\"":"\"text\\n\"","requestId":"1","share":null}"#;
+        assert_eq!(line, format!("{expected}\n"));
     }
 }

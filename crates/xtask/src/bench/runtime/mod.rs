@@ -1,5 +1,5 @@
-//! `cargo xtask bench runtime`: what lzap's runtime costs, beside the same app on `lambda_http` alone and a Flask app on
-//! Zappa's handler, all under AWS's Runtime Interface Emulator.
+//! `cargo xtask bench runtime`: what lzap's runtime costs, beside the same app on `lambda_http`, without a log and with the
+//! one that its template sets up, and a Flask app on Zappa's handler, all under AWS's Runtime Interface Emulator.
 //!
 //! The forms take turns, round by round, and of each figure the best counts. Warm requests are held by the emulator
 //! itself, so its own ceiling (a function of fifty lines that answers a constant) stands beside them.
@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 
 use crate::shell::{Failure, Result, lzap, quiet_output};
 
-const ROUNDS: usize = 5;
-const STARTS: usize = 5;
+const ROUNDS: usize = 8;
+const STARTS: usize = 10;
 const REQUESTS: usize = 400;
 
 /// A function, as the emulator starts it.
@@ -57,9 +57,11 @@ pub(crate) fn run() -> Result {
     let folder = target().join("bench/runtime");
     fs::create_dir_all(&folder)?;
     println!("==> building");
+    let bare = workspace().join("tests/fixtures/bare");
     let mut forms = vec![
-        rust("lzap", "hello", &workspace().join("templates/hello"), &folder)?,
-        rust("lambda_http alone", "bare", &workspace().join("tests/fixtures/bare"), &folder)?,
+        rust("lzap", "hello", &workspace().join("templates/hello"), &[], &folder)?,
+        rust("lambda_http alone", "bare", &bare, &[], &folder)?,
+        rust("lambda_http with its log", "bare", &bare, &["log"], &folder)?,
         zappa::form()?,
         ceiling(&folder)?,
     ];
@@ -79,15 +81,18 @@ pub(crate) fn run() -> Result {
 }
 
 /// A crate, packaged as `lzap deploy` would for this machine.
-fn rust(name: &'static str, package: &str, project: &Path, folder: &Path) -> Result<Form> {
+fn rust(name: &'static str, package: &str, project: &Path, features: &[&str], folder: &Path) -> Result<Form> {
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
-    let config = format!("[stage.dev]\nregion = \"{}\"\narchitecture = \"{architecture}\"\n", super::REGION);
+    let config = format!(
+        "[stage.dev]\nregion = \"{}\"\narchitecture = \"{architecture}\"\nfeatures = {features:?}\n",
+        super::REGION
+    );
     let settings = TempProject::with_files("settings", &[("lzap.toml", &config)])?;
     let mut command = lzap()?;
     command.args(["package", "dev", "--output", "json", "--config"]).arg(settings.path().join("lzap.toml"));
     let report: Value = serde_json::from_str(&quiet_output(command.current_dir(project))?)?;
     let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
-    let program = folder.join(package);
+    let program = folder.join([&[package], features].concat().join("-"));
     fs::copy(apps_target().join(triple).join("release").join(package), &program)?;
     Ok(Form {
         name,

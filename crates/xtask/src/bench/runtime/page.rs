@@ -39,9 +39,10 @@ pub(super) fn page(forms: &[Form]) -> Result<String> {
     }
     text += "\n- **cold**: from the first event until its answer; the emulator starts the process with it.\n- **warm**: one of \
              many requests, one after the other. The emulator itself is most of it: the last row is a function that does \
-             nothing.\n- **memory**: the most that was resident, most of \
-             it pages of the program. What lzap's take more is the log: a function that logs nothing has not touched that \
-             code. Lambda gives 128 MB at least.\n\n## How to repeat it\n\n```console\n$ cargo xtask bench \
+             nothing. lzap writes a line to the log for each request, which the emulator passes on; the others write none.\n- **memory**: the most that was resident, most of \
+             it pages of the program. The second row has no log at all, which is where it is smaller: with the log that \
+             `lambda_http` brings, and that its template for new projects sets up, it is the third. Lambda gives 128 MB at \
+             least.\n\n## How to repeat it\n\n```console\n$ cargo xtask bench \
              runtime\n```\n";
     Ok(text)
 }
