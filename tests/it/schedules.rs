@@ -137,6 +137,33 @@ fn a_missing_task_ends_the_deploy_in_the_embedded_cloud() -> Result {
     a_missing_task_ends_the_deploy(LocalCloud::start()?)
 }
 
+/// A rollback leaves the schedules alone, and says which of them will fail.
+fn a_rollback_behind_a_task_says_so<C: Cloud>(cloud: C) -> Result {
+    let world = World(cloud);
+    drop(world.0.deploy("deploy", "keep_warm = false")?);
+    world.deploy(CLEANUP)?;
+    world.0.expect_tasks(&[])?;
+    let schedules =
+        format!("keep_warm = false\n{}", CLEANUP.replace("[[", &format!("[[stage.{}.", C::STAGE)));
+    let back = world.0.run_in(&tasks(), "rollback", &[], &schedules)?.expect_success();
+    assert!(back.stderr.contains("calls task `cleanup`, which version 1 doesn't have"), "{back}");
+    assert_eq!(back.json()["missing_tasks"], json!(["cleanup"]), "{back}");
+    world.0.expect_tasks(TASKS)?;
+    let forth = world.0.run_in(&tasks(), "rollback", &["--to", "2"], &schedules)?.expect_success();
+    assert!(!forth.stderr.contains("warning"), "{forth}");
+    Ok(())
+}
+
+#[test]
+fn a_rollback_behind_a_task_says_so_in_moto() -> Result {
+    a_rollback_behind_a_task_says_so(MotoCloud::start()?)
+}
+
+#[test]
+fn a_rollback_behind_a_task_says_so_in_the_embedded_cloud() -> Result {
+    a_rollback_behind_a_task_says_so(LocalCloud::start()?)
+}
+
 /// The feature `tasks` of `lzap` decides: the bucket's name, its rules, the role, a tag.
 fn what_tasks_need_is_there<C: Cloud>(cloud: C) -> Result {
     let world = World(cloud);

@@ -1,14 +1,16 @@
 //! `lzap rollback`: the alias back to an older version; one write, the lock apart. Works while the live version is
 //! broken.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
-use lzap_aws::Scope;
+use lzap_aws::{Invocation, Scope, Wait};
 use lzap_core::desired::{Desired, Rollback};
 use lzap_core::observed::Observed;
 use lzap_core::plan::plan;
 use lzap_core::settings::Settings;
 use lzap_core::step::Plan;
+use lzap_wire::envelope::{self, Kind, Reply};
 use serde_json::{Value, json};
 
 use crate::cli::RollbackArgs;
@@ -64,15 +66,38 @@ pub(crate) async fn move_alias(
         ),
     );
     context.printer.data(format_args!("{url}\n"));
+    let missing = missing_tasks(&target, settings, version.as_deref()).await;
+    for task in &missing {
+        context.printer.warning(format_args!(
+            "a schedule calls task `{task}`, which version {} doesn't have: it fails each time until a version with it is \
+             live",
+            version.as_deref().unwrap_or("?"),
+        ));
+    }
     Ok(report::with(
         report::place(&target.names),
         json!({
             "url": url,
             "function": report::function(&target.names, version.as_deref()),
             "changes": report::changes(&plan),
+            "missing_tasks": missing,
             "aws_calls": target.clients.calls(),
         }),
     ))
+}
+
+/// The tasks that schedules call and the version lacks, by what it says itself: one `lambda:Invoke`, and none without
+/// schedules. One that doesn't answer is not held up for that: the alias is where it should be.
+async fn missing_tasks(target: &Target, settings: &Settings, version: Option<&str>) -> BTreeSet<String> {
+    let mut wanted: BTreeSet<String> = settings.schedules.iter().map(|it| it.task.clone()).collect();
+    let (Some(qualifier), false) = (version, wanted.is_empty()) else { return BTreeSet::new() };
+    let payload = envelope::event(Kind::Probe).to_string();
+    let probe = Invocation { qualifier, payload: &payload, wait: Wait::Answer };
+    let answer = lzap_aws::invoke(&target.clients, &target.names, probe).await.ok().flatten();
+    let reply = answer.and_then(|it| Reply::parse(&serde_json::from_slice(&it.payload).ok()?));
+    let Some(reply) = reply else { return BTreeSet::new() };
+    wanted.retain(|task| !reply.tasks.contains(task));
+    wanted
 }
 
 /// Locks before it looks: nearly always there is something to do, and what was seen can't change any more.
