@@ -144,8 +144,9 @@ fn a_job_that_is_killed_in_a_map_goes_on_from_there() -> Result {
     let wait = ["invoke", "local", "--job", &id, "--wait", "--output", "json"];
     let done = app.cloud.lzap().run(&folder(), &wait)?.expect_success();
     let done: Value = serde_json::from_str(&done.stdout)?;
-    assert_eq!((&done["attempt"], &done["result"][1]), (&json!(2), &json!(60)), "{done:#}");
+    assert!(done["attempt"].as_u64().is_some_and(|attempt| attempt > 1), "{done:#}");
     assert!(done["result"][0].as_u64().is_some_and(|resumed| resumed > 0), "{done:#}");
+    assert_eq!(done["result"][1], 60, "{done:#}");
     // The answer is there before the rest is tidied up.
     for _ in 0..50 {
         if app.objects("spill/")?.is_empty() {
