@@ -20,6 +20,10 @@ pub const LZAP_BUCKET: &str = "LZAP_BUCKET";
 /// stage that has `[stage.NAME.workers]`.
 pub const LZAP_WORKERS: &str = "LZAP_WORKERS";
 
+/// How often Lambda tries a failed event again that nobody waits for; 2 unless set. Set on the function by a deploy of a
+/// stage whose `[stage.NAME.async]` says how often.
+pub const LZAP_RETRIES: &str = "LZAP_RETRIES";
+
 /// The port of the embedded cloud; 4510 unless set, another when it is taken. Read by the tool.
 pub const LZAP_LOCAL_PORT: &str = "LZAP_LOCAL_PORT";
 

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::limits::{ASYNC_MAX_AGE_SECS, ASYNC_RETRIES};
 use crate::task::Failure;
 
 /// The version of the record that this crate writes.
@@ -57,6 +58,8 @@ pub enum State {
     Queued,
     /// It was begun.
     Running,
+    /// It failed, and Lambda tries it again.
+    Retrying,
     /// It gave its result.
     Done,
     /// It failed, and isn't tried again.
@@ -69,6 +72,7 @@ impl State {
         match self {
             Self::Queued => "queued",
             Self::Running => "running",
+            Self::Retrying => "retrying",
             Self::Done => "done",
             Self::Failed => "failed",
         }
@@ -94,12 +98,18 @@ pub struct JobRecord {
     /// How often it was begun.
     #[serde(default)]
     pub attempt: u32,
+    /// How often Lambda begins it at most.
+    #[serde(default = "most_attempts", skip_serializing_if = "is_most_attempts")]
+    pub attempts: u32,
     /// When it was sent, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued_ms: Option<u64>,
     /// When it was begun the last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_ms: Option<u64>,
+    /// When Lambda stops the attempt that was begun last, whatever it does then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_ms: Option<u64>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_ms: Option<u64>,
@@ -111,6 +121,18 @@ pub struct JobRecord {
     pub error: Option<Failure>,
 }
 
+fn most_attempts() -> u32 {
+    1 + ASYNC_RETRIES
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it may skip by reference")]
+fn is_most_attempts(attempts: &u32) -> bool {
+    *attempts == most_attempts()
+}
+
+/// How far the clocks of two machines are apart, with what Lambda takes to stop one.
+const SLACK_MS: u64 = 10_000;
+
 impl JobRecord {
     /// The record of a job that was just sent.
     pub fn queued(job: impl Into<String>, task: impl Into<String>, now_ms: u64) -> Self {
@@ -120,11 +142,50 @@ impl JobRecord {
             task: task.into(),
             state: State::Queued,
             attempt: 0,
+            attempts: most_attempts(),
             queued_ms: Some(now_ms),
             started_ms: None,
+            deadline_ms: None,
             ended_ms: None,
             result: None,
             error: None,
+        }
+    }
+
+    /// Why nothing will come of it any more, though the record doesn't say so: an attempt whose process is killed (by the
+    /// function's timeout, for want of memory) can't write.
+    ///
+    /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html> (read 2026-11).
+    pub fn lost(&self, now_ms: u64) -> Option<Lost> {
+        let is_over = |end: u64| end.saturating_add(SLACK_MS) < now_ms;
+        let is_killed = self.state == State::Running && self.deadline_ms.is_some_and(is_over);
+        if is_killed && self.attempt >= self.attempts {
+            return Some(Lost::Killed);
+        }
+        let may_come = matches!(self.state, State::Queued | State::Retrying) || is_killed;
+        let longest = u64::from(*ASYNC_MAX_AGE_SECS.end()) * 1000;
+        let is_old = self.queued_ms.is_some_and(|queued| is_over(queued.saturating_add(longest)));
+        (may_come && is_old).then_some(Lost::TooOld)
+    }
+}
+
+/// Why nothing will come of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// The process of its last attempt was killed: its time was over, or its memory used up.
+    Killed,
+    /// Lambda keeps an event for six hours at most.
+    TooOld,
+}
+
+impl Lost {
+    /// In words, without an end.
+    pub fn why(self) -> &'static str {
+        match self {
+            Self::Killed => {
+                "the process of its last attempt was killed: the function's time was over, or its memory used up"
+            }
+            Self::TooOld => "Lambda has dropped its event, which was older than six hours",
         }
     }
 }
@@ -157,5 +218,30 @@ mod tests {
         let failed: JobRecord = serde_json::from_str(&text).expect("it is JSON");
         assert_eq!(serde_json::to_string(&failed).expect("it is JSON"), text);
         assert!(failed.state.is_final() && !queued.state.is_final());
+    }
+
+    #[test]
+    fn a_job_is_lost_when_nothing_can_come_any_more() {
+        const HOURS: u64 = 3_600_000;
+        let record = |state, attempt| JobRecord {
+            state,
+            attempt,
+            attempts: 2,
+            deadline_ms: Some(30_000),
+            ..JobRecord::queued(ID, "cleanup", 0)
+        };
+        for (state, attempt, now_ms, lost) in [
+            (State::Running, 2, 30_000, None),
+            (State::Running, 2, 41_000, Some(Lost::Killed)),
+            (State::Running, 1, 41_000, None),
+            (State::Running, 1, 7 * HOURS, Some(Lost::TooOld)),
+            (State::Retrying, 1, 5 * HOURS, None),
+            (State::Retrying, 1, 7 * HOURS, Some(Lost::TooOld)),
+            (State::Queued, 0, 7 * HOURS, Some(Lost::TooOld)),
+            (State::Done, 2, 7 * HOURS, None),
+            (State::Failed, 2, 7 * HOURS, None),
+        ] {
+            assert_eq!(record(state, attempt).lost(now_ms), lost, "{state:?} {attempt} {now_ms}");
+        }
     }
 }

@@ -10,9 +10,7 @@ use crate::build;
 use crate::engine::{Shared, shared};
 #[cfg(feature = "map")]
 use crate::map::JobAttempt;
-#[cfg(feature = "map")]
-use crate::task::context;
-use crate::task::context::{Invocation, MAX_DEPTH};
+use crate::task::context::{self, Invocation, MAX_DEPTH};
 use crate::task::error::{TaskError, TaskErrorKind};
 use crate::task::handler::Handler;
 use crate::task::head::{Event, Head, HeadKind, Mode, Reply};
@@ -20,9 +18,6 @@ use crate::task::job;
 
 /// How long before the process is stopped a task's answer must be on its way.
 pub(crate) const MARGIN_MS: u64 = 250;
-
-/// Attempts of a task that nobody waits for, under `cargo run`: as many as Lambda makes.
-pub(crate) const ATTEMPTS: u32 = 3;
 
 /// Answers an event in Lambda. An error is the invocation's own failure, after which Lambda tries again.
 pub(crate) async fn answer(
@@ -86,7 +81,7 @@ async fn as_job(shared: &Shared, task: &dyn Handler, id: &str, event: &Event) ->
     if record.state == State::Done {
         return Ok(Reply::ok(RawValue::NULL.to_owned()));
     }
-    let record = job::started(record);
+    let record = job::started(record, context::current().deadline_ms);
     shared.jobs.write(id, &record).await?;
     let run = task.one(event.data.clone());
     #[cfg(feature = "map")]
@@ -118,11 +113,11 @@ pub(crate) async fn one(task: &dyn Handler, event: &Event) -> Reply {
 /// A run in this process that nobody waits for, with the attempts that Lambda would make.
 pub(crate) async fn later(task: Arc<dyn Handler>, event: Event) {
     let shared = shared();
-    for attempt in 1..=ATTEMPTS {
+    for attempt in 1..=job::attempts() {
         let invocation = Invocation::until(event.head.depth, None);
         let Err(error) = invocation.scope(dispatch(&shared, Arc::clone(&task), &event)).await else { return };
         tracing::warn!(task = task.name(), attempt, %error, "the task failed");
-        if attempt < ATTEMPTS {
+        if attempt < job::attempts() {
             tokio::time::sleep(Duration::from_secs(attempt.into())).await;
         }
     }

@@ -3,12 +3,17 @@
 //! A record is one small JSON object, `{app}/{stage}/jobs/{id}.json`, written when the job is queued, when it runs and
 //! when it ends. Under `cargo run` the records are in memory.
 
+use std::env;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::marker::PhantomData;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use lzap_wire::job::{JobRecord, State, is_id};
+use lzap_wire::env::LZAP_RETRIES;
+use lzap_wire::job::{JobRecord, Lost, State, is_id};
+use lzap_wire::limits::ASYNC_RETRIES;
+use lzap_wire::task::Failure;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
@@ -46,11 +51,13 @@ pub struct Job<O> {
 pub enum JobState<O> {
     /// AWS has taken it.
     Queued,
-    /// It runs, or its Lambda died and Lambda's next attempt is due.
+    /// It runs, or its process was killed and Lambda's next attempt is due.
     Running,
+    /// Why its last attempt failed; Lambda tries it again, after a minute the first time and two the second.
+    Retrying(TaskError),
     /// Its result.
     Done(O),
-    /// Why it failed; Lambda may still try it again, and then it is running.
+    /// Why it failed; nothing is tried any more.
     Failed(TaskError),
 }
 
@@ -59,12 +66,14 @@ pub(crate) fn queued(job: &str, task: &str) -> JobRecord {
     JobRecord::queued(job, task, now_ms())
 }
 
-/// The next attempt begins.
-pub(crate) fn started(record: JobRecord) -> JobRecord {
+/// The next attempt begins; at `deadline_ms` Lambda stops it.
+pub(crate) fn started(record: JobRecord, deadline_ms: Option<u64>) -> JobRecord {
     JobRecord {
         state: State::Running,
         attempt: record.attempt + 1,
+        attempts: attempts(),
         started_ms: Some(now_ms()),
+        deadline_ms,
         ended_ms: None,
         error: None,
         ..record
@@ -78,8 +87,19 @@ pub(crate) fn ended(record: JobRecord, result: Result<&RawValue, &TaskError>) ->
         Ok(value) => {
             JobRecord { state: State::Done, result: serde_json::from_str(value.get()).ok(), ..record }
         }
-        Err(error) => JobRecord { state: State::Failed, error: Some(error.to_failure()), ..record },
+        Err(error) => {
+            let state = if record.attempt < record.attempts { State::Retrying } else { State::Failed };
+            JobRecord { state, error: Some(error.to_failure()), ..record }
+        }
     }
+}
+
+/// How often a job is begun at most: as `lzap deploy` told, else as Lambda does by itself.
+pub(crate) fn attempts() -> u32 {
+    static ATTEMPTS: OnceLock<u32> = OnceLock::new();
+    *ATTEMPTS.get_or_init(|| {
+        1 + env::var(LZAP_RETRIES).ok().and_then(|text| text.parse().ok()).unwrap_or(ASYNC_RETRIES)
+    })
 }
 
 impl<O> Clone for Job<O> {
@@ -121,7 +141,8 @@ impl<O> Job<O> {
 
     /// Nobody will run it; whoever has the id is told so, if the record can be written.
     pub(crate) async fn never_started(&self, task: &str, error: &TaskError) {
-        let record = ended(queued(&self.id, task), Err(error));
+        let never = JobRecord { attempts: 0, ..queued(&self.id, task) };
+        let record = ended(never, Err(error));
         if let Err(error) = shared().jobs.write(&self.id, &record).await {
             tracing::warn!(job = self.id, %error, "the job's record says `queued`, and it will never run");
         }
@@ -142,6 +163,14 @@ impl<O: DeserializeOwned> Job<O> {
             );
             return Err(TaskError::new(TaskErrorKind::Storage, why));
         };
+        let failure = |failure: Option<Failure>| {
+            let unknown = || TaskError::new(TaskErrorKind::Failed, "the record doesn't say why");
+            failure.map_or_else(unknown, TaskError::from)
+        };
+        if let Some(lost) = record.lost(now_ms()) {
+            let kind = if lost == Lost::Killed { TaskErrorKind::Crashed } else { TaskErrorKind::TimedOut };
+            return Ok(JobState::Failed(TaskError::new(kind, lost.why())));
+        }
         Ok(match record.state {
             State::Queued => JobState::Queued,
             State::Running => JobState::Running,
@@ -152,14 +181,13 @@ impl<O: DeserializeOwned> Job<O> {
                 })?;
                 JobState::Done(output)
             }
-            State::Failed => {
-                let unknown = || TaskError::new(TaskErrorKind::Failed, "the record doesn't say why");
-                JobState::Failed(record.error.map_or_else(unknown, TaskError::from))
-            }
+            State::Retrying => JobState::Retrying(failure(record.error)),
+            State::Failed => JobState::Failed(failure(record.error)),
         })
     }
 
-    /// Looks until the job is done, failed or `patience` is over; from ten times a second down to once.
+    /// Looks until the job is done, failed for good or `patience` is over; from ten times a second down to once. A failed
+    /// attempt that Lambda tries again is waited out: for minutes, perhaps.
     ///
     /// # Errors
     /// The job's failure; [`TaskErrorKind::TimedOut`] when it still runs.
@@ -170,7 +198,7 @@ impl<O: DeserializeOwned> Job<O> {
             match self.state().await? {
                 JobState::Done(output) => return Ok(output),
                 JobState::Failed(error) => return Err(error),
-                JobState::Queued | JobState::Running => {}
+                JobState::Queued | JobState::Running | JobState::Retrying(_) => {}
             }
             if tokio::time::Instant::now() + pause > until {
                 let why = format!("job `{}` is not done after {patience:?}", self.id);

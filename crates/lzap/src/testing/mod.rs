@@ -46,6 +46,7 @@ use crate::task::Task;
 use crate::task::context::{millis, now_ms};
 use crate::task::error::TaskErrorKind;
 use crate::task::head::Event;
+use crate::task::job;
 use crate::task::registry::Registry;
 use crate::worker;
 
@@ -333,7 +334,7 @@ impl Drop for Running<'_> {
 impl Faults {
     /// An invocation that nobody waits for, with the attempts that Lambda makes, but at once.
     async fn later(&self, event: Bytes, version: &str) -> Outcome {
-        for _ in 0..worker::ATTEMPTS {
+        for _ in 0..job::attempts() {
             match self.one(event.clone(), version).await {
                 Outcome::Died { .. } => {}
                 Outcome::Answered(_) => break,
