@@ -165,6 +165,8 @@ pub enum FailureCode {
     Unreachable,
     /// S3 refused to keep or to give an object.
     Storage,
+    /// There is no such object, or no such job.
+    NotFound,
     /// A reason that a newer runtime crate has.
     #[serde(other)]
     Other,
@@ -189,6 +191,7 @@ impl FailureCode {
             Self::Recursion => "recursion",
             Self::Unreachable => "unreachable",
             Self::Storage => "storage",
+            Self::NotFound => "not_found",
             Self::Other => "other",
         }
     }

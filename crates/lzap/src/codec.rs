@@ -88,6 +88,7 @@ impl<'de> Deserialize<'de> for Encoding {
 /// JSON values of tasks, whose errors never quote what they read.
 pub(crate) mod json {
     use serde::de::DeserializeOwned;
+    use serde_json::error::Category;
     use serde_json::value::RawValue;
 
     /// Reads a value; the error names the place and what was expected there, not what stood there.
@@ -96,8 +97,12 @@ pub(crate) mod json {
     }
 
     pub(crate) fn place(error: &serde_json::Error) -> String {
+        let message = error.to_string();
         let what = match error.classify() {
-            serde_json::error::Category::Data => expected(&error.to_string()),
+            Category::Data => expected(&message),
+            // These two are JSON.
+            _ if message.starts_with("trailing characters") => "has more elements than expected".to_owned(),
+            _ if message.starts_with("number out of range") => "has a number that is out of range".to_owned(),
             _ => "is not JSON".to_owned(),
         };
         format!("{what} (line {}, column {})", error.line(), error.column())
@@ -474,5 +479,8 @@ mod tests {
         let value = serde_json::value::to_raw_value("hush").expect("a string");
         let why = json::read::<u32>(&value).expect_err("a string is no number");
         assert_eq!(why, "has another type than expected, which is u32 (line 1, column 6)");
+        let value = serde_json::value::to_raw_value(&[1, 2, 3]).expect("a list");
+        let why = json::read::<(u32, u32)>(&value).expect_err("three are not two");
+        assert_eq!(why, "has more elements than expected (line 1, column 6)");
     }
 }

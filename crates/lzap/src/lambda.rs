@@ -160,8 +160,12 @@ async fn bad_request(origin: &RequestOrigin) -> Result<Box<RawValue>, Refused> {
         RequestOrigin::Alb => LambdaRequest::Alb(AlbTargetGroupRequest::default()),
         _ => LambdaRequest::ApiGatewayV2(ApiGatewayV2httpRequest::default()),
     };
-    let mut response = Response::new(Bytes::new());
+    let body = serde_json::json!({
+        "message": "Bad Request: the host, path or query has characters that a URL can't hold; percent-encode them"
+    });
+    let mut response = Response::new(Bytes::from(body.to_string()));
     *response.status_mut() = StatusCode::BAD_REQUEST;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let mut adapter = Adapter::from(service_fn(move |_: lambda_http::Request| {
         ready(Ok::<_, Infallible>(Whole(response.clone())))
     }));

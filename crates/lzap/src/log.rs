@@ -5,7 +5,7 @@
 use std::{
     env,
     error::Error as StdError,
-    fmt,
+    fmt::{self, Write as _},
     io::{self, IsTerminal as _, Write as _},
     panic,
 };
@@ -24,6 +24,9 @@ use tracing_subscriber::{
 /// The target of the spans that carry the request id. No filter turns them off: without them, the lines that do pass
 /// would not say which request they belong to.
 pub(crate) const SPAN_TARGET: &str = "lzap::span";
+/// That of the span that carries a job's id: no filter turns it off either, and a line's own fields come before it.
+#[cfg(feature = "tasks")]
+pub(crate) const JOB_TARGET: &str = "lzap::span::job";
 
 /// Bytes of most lines: room for them from the beginning.
 const LINE: usize = 512;
@@ -106,10 +109,13 @@ where
     }
 
     fn on_record(&self, id: &Id, record: &Record<'_>, context: Context<'_, S>) {
+        // Before the span is locked: what writes a value may log.
+        let mut more = Fields::default();
+        record.record(&mut more);
         if let Some(span) = context.span(id)
             && let Some(fields) = span.extensions_mut().get_mut::<Fields>()
         {
-            record.record(fields);
+            fields.add_missing(&more);
         }
     }
 
@@ -150,6 +156,14 @@ impl Fields {
             json.push(b':');
             serde_json::to_writer(json, value)
         });
+    }
+
+    /// A value in its own words. `serde_json` takes it for granted that there are some.
+    fn put_text(&mut self, name: &'static str, value: fmt::Arguments<'_>) {
+        let mut text = String::new();
+        if text.write_fmt(value).is_ok() {
+            self.put(name, text.as_str());
+        }
     }
 
     fn add(&mut self, name: &'static str, write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>) {
@@ -199,7 +213,7 @@ impl Fields {
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put(field.name(), &format_args!("{value:?}"));
+        self.put_text(field.name(), format_args!("{value:?}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
@@ -223,7 +237,7 @@ impl Visit for Fields {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn StdError + 'static)) {
-        self.put(field.name(), &format_args!("{value}"));
+        self.put_text(field.name(), format_args!("{value}"));
     }
 }
 
@@ -254,6 +268,8 @@ mod tests {
         let (filter, bad) = filter(Some("shop=debug"), None);
         assert_eq!(bad, None);
         assert!(filter.would_enable(SPAN_TARGET, &Level::ERROR));
+        #[cfg(feature = "tasks")]
+        assert!(filter.would_enable(JOB_TARGET, &Level::ERROR));
         assert!(!filter.would_enable("hyper", &Level::ERROR));
     }
 
@@ -264,15 +280,25 @@ mod tests {
         assert!(filter.would_enable("shop", &Level::INFO));
     }
 
+    /// A value that can't be written.
+    struct Dumb;
+
+    impl fmt::Display for Dumb {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            Err(fmt::Error)
+        }
+    }
+
     #[test]
-    fn the_first_value_of_a_name_stays() {
+    fn the_first_value_of_a_name_stays_and_one_that_can_t_be_written_is_left_out() {
         let mut span = Fields::default();
         span.put("level", "mine");
         span.put("requestId", "1");
         span.put("requestId", "2");
         let mut line = Fields::default();
         line.put("level", "INFO");
-        line.put("a \"name\"", &format_args!("{:?}", "text\n"));
+        line.put_text("a \"name\"", format_args!("{:?}", "text\n"));
+        line.put_text("dumb", format_args!("{Dumb}"));
         line.add_missing(&span);
         line.put("share", &f64::NAN);
         let line = String::from_utf8(line.into_line()).expect("text");

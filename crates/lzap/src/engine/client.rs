@@ -4,6 +4,7 @@
 //! graviola; the crates' own HTTPS client compiles C.
 
 use std::env;
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,15 +17,20 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, connect::HttpConnector as TcpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use crate::http::chain;
+
 /// How long a function may run, at most, and so how long an answer may take.
 const READ: Duration = Duration::from_secs(905);
+/// S3 begins its answer at once; a connection on which it doesn't is dead.
+const READ_S3: Duration = Duration::from_mins(1);
 const CONNECT: Duration = Duration::from_secs(3);
 /// A connection on which nothing is said for minutes is kept open, through NATs too.
 ///
@@ -38,7 +44,6 @@ pub(crate) struct Basics {
     pub(crate) http: SharedHttpClient,
     pub(crate) region: Region,
     pub(crate) credentials: Credentials,
-    pub(crate) timeouts: TimeoutConfig,
 }
 
 impl Basics {
@@ -54,7 +59,6 @@ impl Basics {
                 None,
                 "lambda",
             ),
-            timeouts: TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ).build(),
         }
     }
 }
@@ -76,27 +80,44 @@ pub(crate) fn lambda(basics: &Basics) -> aws_sdk_lambda::Client {
 }
 
 fn lambda_at(basics: &Basics, endpoint: Option<String>) -> aws_sdk_lambda::Client {
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ).build();
     let mut config = aws_sdk_lambda::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(basics.http.clone())
         .region(basics.region.clone())
         .credentials_provider(basics.credentials.clone())
-        .timeout_config(basics.timeouts.clone())
+        .timeout_config(timeouts)
         .retry_config(RetryConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     config.set_endpoint_url(endpoint);
     aws_sdk_lambda::Client::from_conf(config.build())
 }
 
+/// What AWS said in its answer, or why there is none: in one line.
+pub(crate) fn said<E, R>(error: &SdkError<E, R>) -> String
+where
+    E: ProvideErrorMetadata + Error + 'static,
+    R: fmt::Debug,
+{
+    match error.as_service_error().map(ProvideErrorMetadata::meta) {
+        Some(meta) => {
+            let code = meta.code().unwrap_or("an error without a code");
+            meta.message().map_or_else(|| code.to_owned(), |message| format!("{code}: {message}"))
+        }
+        None => chain(error),
+    }
+}
+
 /// The S3 client, with the SDK's retries.
 pub(crate) fn s3(basics: &Basics) -> aws_sdk_s3::Client {
     let endpoint = endpoint("AWS_ENDPOINT_URL_S3");
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ_S3).build();
     let mut config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(basics.http.clone())
         .region(basics.region.clone())
         .credentials_provider(basics.credentials.clone())
-        .timeout_config(basics.timeouts.clone())
+        .timeout_config(timeouts)
         .retry_config(RetryConfig::standard())
         .force_path_style(endpoint.is_some());
     config.set_endpoint_url(endpoint);

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_sdk_lambda::Client;
-use aws_sdk_lambda::error::{DisplayErrorContext, ProvideErrorMetadata as _, SdkError};
+use aws_sdk_lambda::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_lambda::operation::RequestId as _;
 use aws_sdk_lambda::operation::invoke::{InvokeError, InvokeOutput};
 use aws_sdk_lambda::primitives::Blob;
@@ -83,7 +83,7 @@ impl LambdaEngine {
                 let retry_after = service.raw().headers().get("retry-after").and_then(seconds);
                 self.refused(service.err(), service.raw().status().as_u16(), retry_after)
             }
-            _ => Outcome::Lost(format!("lambda:Invoke was not answered: {}", DisplayErrorContext(error))),
+            _ => Outcome::Lost(format!("lambda:Invoke was not answered: {}", client::said(error))),
         }
     }
 

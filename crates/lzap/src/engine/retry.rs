@@ -26,7 +26,12 @@ const MARGIN: Duration = Duration::from_millis(300);
 #[derive(Debug)]
 enum Next {
     Done(Bytes),
-    Again(Duration),
+    /// After so long, because of this.
+    Again {
+        wait: Duration,
+        kind: TaskErrorKind,
+        why: String,
+    },
     Over(TaskError),
 }
 
@@ -44,15 +49,13 @@ where
         match next(send().await, attempt, delivery) {
             Next::Done(answer) => return Ok(answer),
             Next::Over(error) => return Err(error),
-            Next::Again(wait) if Instant::now() + wait + MARGIN < until => {
+            Next::Again { wait, .. } if Instant::now() + wait + MARGIN < until => {
                 tokio::time::sleep(wait).await;
             }
-            Next::Again(_) => {
+            Next::Again { kind, why, .. } => {
                 return Err(TaskError::new(
-                    TaskErrorKind::Throttled,
-                    format!(
-                        "Lambda took no invocation in {attempt} attempts, and there is no time for another"
-                    ),
+                    kind,
+                    format!("{why}, and after {attempt} attempts there is no time for another"),
                 ));
             }
         }
@@ -63,11 +66,15 @@ fn next(outcome: Outcome, attempt: u32, delivery: Delivery) -> Next {
     let wait = (FIRST * 2_u32.saturating_pow(attempt.saturating_sub(1).min(8))).min(LONGEST);
     match outcome {
         Outcome::Answered(answer) => Next::Done(answer),
-        Outcome::Throttled { retry_after, .. } => Next::Again(retry_after.unwrap_or(wait)),
-        Outcome::Lost(_) | Outcome::Unavailable(_)
+        Outcome::Throttled { retry_after, .. } => Next::Again {
+            wait: retry_after.unwrap_or(wait),
+            kind: TaskErrorKind::Throttled,
+            why: "Lambda had no room".to_owned(),
+        },
+        Outcome::Lost(why) | Outcome::Unavailable(why)
             if delivery == Delivery::OnceOrMore && attempt < ATTEMPTS =>
         {
-            Next::Again(wait)
+            Next::Again { wait, kind: TaskErrorKind::Unreachable, why }
         }
         Outcome::Lost(why) | Outcome::Unavailable(why) => {
             Next::Over(TaskError::new(TaskErrorKind::Unreachable, why))
@@ -105,7 +112,7 @@ mod tests {
     #[test]
     fn what_may_have_run_is_sent_again_only_when_that_is_harmless() {
         let lost = || Outcome::Lost("reset".to_owned());
-        assert!(matches!(next(lost(), 1, Delivery::OnceOrMore), Next::Again(_)));
+        assert!(matches!(next(lost(), 1, Delivery::OnceOrMore), Next::Again { .. }));
         assert!(matches!(next(lost(), ATTEMPTS, Delivery::OnceOrMore), Next::Over(_)));
         let Next::Over(error) = next(lost(), 1, Delivery::Once) else { panic!("sent again") };
         assert_eq!(error.kind(), TaskErrorKind::Unreachable);
@@ -115,7 +122,21 @@ mod tests {
     fn throttles_cost_no_attempt_and_their_wait_is_obeyed() {
         let throttled =
             Outcome::Throttled { cause: Throttle::Concurrency, retry_after: Some(Duration::from_secs(7)) };
-        let Next::Again(wait) = next(throttled, 50, Delivery::Once) else { panic!("given up") };
+        let Next::Again { wait, .. } = next(throttled, 50, Delivery::Once) else { panic!("given up") };
         assert_eq!(wait, Duration::from_secs(7));
+    }
+
+    #[tokio::test]
+    async fn without_time_for_another_attempt_the_last_one_s_failure_is_told() {
+        for (outcome, kind) in [
+            (Outcome::Lost("reset".to_owned()), TaskErrorKind::Unreachable),
+            (Outcome::Unavailable("ServiceException".to_owned()), TaskErrorKind::Unreachable),
+            (Outcome::Throttled { cause: Throttle::Rate, retry_after: None }, TaskErrorKind::Throttled),
+        ] {
+            let soon = context::Invocation::until(0, Some(context::now_ms() + 200));
+            let send = || std::future::ready(outcome.clone());
+            let error = soon.scope(until_answered(send, Delivery::OnceOrMore)).await.expect_err("no answer");
+            assert_eq!(error.kind(), kind, "{error}");
+        }
     }
 }

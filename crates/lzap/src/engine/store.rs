@@ -4,6 +4,7 @@
 //! itself.
 
 use std::env;
+use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 #[cfg(feature = "map")]
@@ -13,7 +14,8 @@ use std::{
 };
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata as _, SdkError};
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use lzap_wire::env::{LZAP_APP, LZAP_BUCKET, LZAP_STAGE};
@@ -129,7 +131,7 @@ impl Store {
             Objects::S3(client) => {
                 let request = connected(client).delete_object().bucket(&self.bucket).key(self.key(key));
                 if let Err(error) = request.send().await {
-                    tracing::debug!(key, error = %DisplayErrorContext(&error), "left for the bucket's lifecycle");
+                    tracing::debug!(key, error = client::said(&error), "left for the bucket's lifecycle");
                 }
             }
             Objects::Memory(objects) => {
@@ -142,16 +144,16 @@ impl Store {
         format!("{}{key}", self.prefix)
     }
 
-    fn failed<E, R>(&self, operation: &str, key: &str, error: &SdkError<E, R>) -> TaskError
+    fn failed<E>(&self, operation: &str, key: &str, error: &SdkError<E, HttpResponse>) -> TaskError
     where
-        SdkError<E, R>: std::error::Error,
+        E: ProvideErrorMetadata + Error + 'static,
     {
         let place = format!("s3://{}/{}{key}", self.bucket, self.prefix);
         TaskError::new(
             TaskErrorKind::Storage,
             format!(
                 "s3:{operation} of `{place}` failed: {}; the function's role and the bucket come with `lzap deploy`: run it again",
-                DisplayErrorContext(error)
+                client::said(error)
             ),
         )
     }

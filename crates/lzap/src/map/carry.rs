@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::chunk::{self, Computed, Way, Work};
 use super::drive::now;
-use super::machine::{ChunkId, Ended, Where};
+use super::machine::{AttemptId, ChunkId, Ended, Where};
 use super::plan::INLINE_BYTES;
 use crate::build;
 use crate::codec::{Encoded, Encoding, from_value, pack, to_value, unpack};
@@ -19,6 +19,9 @@ use crate::task::context::{self, Invocation};
 use crate::task::error::{TaskError, TaskErrorKind};
 use crate::task::handler::Handler;
 use crate::task::head::{ChunkHead, Event, Head, Reply};
+
+/// What results need at least from a worker to the caller's own end.
+const WAY_BACK: Duration = Duration::from_millis(250);
 
 /// What all attempts of a map have in common.
 pub(crate) struct Job {
@@ -29,6 +32,8 @@ pub(crate) struct Job {
     pub(crate) items: Encoded,
     pub(crate) encoding: Encoding,
     pub(crate) spill: bool,
+    /// The job of the app's that this map is a part of.
+    pub(crate) parent: Option<String>,
     pub(crate) depth: u32,
     pub(crate) deadline: Option<Duration>,
     pub(crate) cores: usize,
@@ -89,28 +94,43 @@ pub(crate) struct Carried {
     pub(crate) spilled: usize,
 }
 
-impl Job {
-    /// One attempt.
-    pub(crate) async fn carry(&self, chunk: ChunkId, items: Range<usize>, place: Where) -> Carried {
-        let mut carried = Carried {
-            ended: None,
-            answer: None,
-            place,
-            items,
-            started: now(),
-            bytes_up: 0,
-            bytes_down: 0,
-            spilled: 0,
-        };
-        let result = match (self.shared.chunks(), place) {
-            (Carrier::Remote(engine), Where::Remote) => self.send(&**engine, chunk, &mut carried).await,
-            _ => self.compute(&carried.items).await,
-        };
+impl Carried {
+    fn begun(place: Where, items: Range<usize>) -> Self {
+        let (ended, answer) = (None, None);
+        Self { ended, answer, place, items, started: now(), bytes_up: 0, bytes_down: 0, spilled: 0 }
+    }
+
+    fn with(mut self, result: Result<Answer, Ended>) -> Self {
         match result {
-            Ok(answer) => carried.answer = Some(answer),
-            Err(ended) => carried.ended = Some(ended),
+            Ok(answer) => self.answer = Some(answer),
+            Err(ended) => self.ended = Some(ended),
         }
-        carried
+        self
+    }
+}
+
+impl Job {
+    /// One attempt of a chunk.
+    pub(crate) async fn carry(
+        &self,
+        chunk: ChunkId,
+        attempt: AttemptId,
+        items: Range<usize>,
+        place: Where,
+    ) -> Carried {
+        let (Carrier::Remote(engine), Where::Remote) = (self.shared.chunks(), place) else {
+            return self.carry_here(items, None).await;
+        };
+        let mut carried = Carried::begun(place, items);
+        let result = self.send(&**engine, chunk, attempt, &mut carried).await;
+        carried.with(result)
+    }
+
+    /// Some items in this process; none is begun after `until`.
+    pub(crate) async fn carry_here(&self, items: Range<usize>, until: Option<Instant>) -> Carried {
+        let carried = Carried::begun(Where::Here, items);
+        let result = self.compute(&carried.items, until).await;
+        carried.with(result)
     }
 
     /// What makes this map the same one in another attempt of its job: 32 hex digits.
@@ -128,9 +148,10 @@ impl Job {
     }
 
     /// In this process, through the same bytes.
-    async fn compute(&self, items: &Range<usize>) -> Result<Answer, Ended> {
+    async fn compute(&self, items: &Range<usize>, until: Option<Instant>) -> Result<Answer, Ended> {
         let began = Instant::now();
-        let until = self.deadline.map(|deadline| began + deadline.saturating_sub(now()));
+        let end = self.deadline.map(|deadline| began + deadline.saturating_sub(now()));
+        let until = [until, end].into_iter().flatten().min();
         let work = Work {
             codec: self.items.codec,
             bytes: self.items.slice(items).to_vec(),
@@ -147,29 +168,33 @@ impl Job {
         &self,
         engine: &dyn Engine,
         index: ChunkId,
+        attempt: AttemptId,
         carried: &mut Carried,
     ) -> Result<Answer, Ended> {
         let bytes = self.items.slice(&carried.items);
-        let key = key(self.task.name(), bytes);
         let chunk = ChunkHead {
             index,
             items: carried.items.len(),
-            key: key.clone(),
+            key: key(self.task.name(), bytes),
+            attempt,
             reduce: self.reduce.as_ref().map(|task| task.name().to_owned()),
         };
         let encoding = self.encoding;
-        let mut head = Head::chunk(self.task.name(), self.depth, chunk);
+        let mut head = Head::chunk(self.task.name(), self.depth, chunk.clone());
         head.enc = encoding;
         head.job = Some(self.id.clone());
+        head.of_job.clone_from(&self.parent);
         head.build = Some(build::of_chunks().to_owned());
-        head.deadline_ms =
-            self.deadline.map(|end| context::now_ms() + context::millis(end.saturating_sub(now())));
+        head.deadline_ms = self.deadline.map(|end| {
+            let left = end.saturating_sub(now());
+            context::now_ms() + context::millis(left.saturating_sub(self.way_back(left)))
+        });
         let packed = pack(encoding, bytes);
         let data = if packed.len() <= INLINE_BYTES {
             RawValue::from_string(to_value(encoding, &packed))
                 .map_err(|error| Ended::Fatal { kind: TaskErrorKind::BadInput, message: error.to_string() })?
         } else {
-            head.spilled = Some(self.spill(&key, packed.into_owned()).await?);
+            head.spilled = Some(self.spill(&chunk, packed.into_owned()).await?);
             carried.spilled += 1;
             RawValue::NULL.to_owned()
         };
@@ -178,43 +203,49 @@ impl Job {
         let outcome = engine.invoke(event).await;
         if let (Some(store), true) = (&self.shared.store, head.spilled.is_some()) {
             // Another attempt writes it again.
-            store.delete(&chunk::spill_key(&self.id, &key, Way::Up)).await;
+            store.delete(&chunk::spill_key(&self.id, &chunk, Way::Up)).await;
         }
         let answer = from_outcome(outcome)?;
         carried.bytes_down = answer.len();
-        self.read(&answer, &key, carried).await
+        self.read(&answer, &chunk, carried).await
+    }
+
+    /// How long before this process needs them a worker's results must be on their way, when so much time is left: else
+    /// what it has done when the time is over comes too late to count.
+    fn way_back(&self, left: Duration) -> Duration {
+        let overhead = Duration::from_secs_f64(2.0 * self.shared.learned.overhead_secs());
+        overhead.max(WAY_BACK).min(left / 10)
     }
 
     /// Puts a payload into S3: where it is.
-    async fn spill(&self, key: &str, bytes: Vec<u8>) -> Result<String, Ended> {
+    async fn spill(&self, chunk: &ChunkHead, bytes: Vec<u8>) -> Result<String, Ended> {
         let Some(store) = self.shared.store.as_ref().filter(|_| self.spill) else {
-            return Err(Ended::TooLarge(format!(
-                "one item takes {} bytes, and Lambda carries 6 MB",
-                bytes.len()
-            )));
+            let message = format!("one item takes {} bytes, and Lambda carries 6 MB", bytes.len());
+            return Err(Ended::TooLarge { ran: false, message });
         };
-        let key = chunk::spill_key(&self.id, key, Way::Up);
+        let key = chunk::spill_key(&self.id, chunk, Way::Up);
         let put = store.put(&key, bytes, Keep::OneDay).await;
         put.map_err(|error| Ended::Fatal { kind: error.kind(), message: error.to_string() })?;
         Ok(key)
     }
 
     /// Checks that an answer is this chunk's, and fetches what it spilled.
-    async fn read(&self, answer: &[u8], key: &str, carried: &mut Carried) -> Result<Answer, Ended> {
+    async fn read(&self, answer: &[u8], sent: &ChunkHead, carried: &mut Carried) -> Result<Answer, Ended> {
         let reply = Reply::parse(answer).map_err(|error| from_error(&error))?;
         let foreign =
             |why: &str| Ended::Foreign(format!("a worker's answer {why}; was another version deployed?"));
         let chunk = reply.head.chunk.ok_or_else(|| foreign("is not a chunk's"))?;
-        if chunk.key != key {
+        if chunk.key != sent.key {
             return Err(foreign("is another chunk's"));
         }
-        let encoding = Encoding { codec: self.items.codec, deflate: chunk.enc.deflate };
+        let codec = chunk::results_codec(self.items.codec, self.reduce.is_some());
+        let encoding = Encoding { codec, deflate: chunk.enc.deflate };
         let results = match (&chunk.spilled, &self.shared.store) {
             (None, _) => from_value(encoding, reply.data.get()).map_err(|why| foreign(&why))?,
             (Some(_), None) => return Err(foreign("is in S3, and `LZAP_BUCKET` is not set")),
             (Some(_), Some(store)) => {
                 carried.spilled += 1;
-                let key = chunk::spill_key(&self.id, key, Way::Down);
+                let key = chunk::spill_key(&self.id, sent, Way::Down);
                 let bytes = store.get(&key).await.map_err(|error| Ended::Lost(error.to_string()))?;
                 let bytes = bytes.ok_or_else(|| foreign("is not in S3"))?;
                 store.delete(&key).await;
@@ -257,7 +288,8 @@ fn from_outcome(outcome: Outcome) -> Result<bytes::Bytes, Ended> {
         Outcome::Died { how, message, .. } => Ended::Died { how, message },
         Outcome::Lost(why) if why.contains("os error 24") => Ended::OutOfFiles,
         Outcome::Lost(why) | Outcome::Unavailable(why) => Ended::Lost(why),
-        Outcome::TooLarge(why) => Ended::TooLarge(why),
+        // What is sent fits: it is the answer that doesn't.
+        Outcome::TooLarge(message) => Ended::TooLarge { ran: true, message },
         Outcome::Refused { kind: kind @ (TaskErrorKind::Denied | TaskErrorKind::Recursion), message } => {
             Ended::NoLambda { kind, message }
         }
@@ -269,7 +301,7 @@ fn from_outcome(outcome: Outcome) -> Result<bytes::Bytes, Ended> {
 fn from_error(error: &TaskError) -> Ended {
     let (kind, message) = (error.kind(), error.to_string());
     match kind {
-        TaskErrorKind::TooLarge => Ended::TooLarge(message),
+        TaskErrorKind::TooLarge => Ended::TooLarge { ran: true, message },
         TaskErrorKind::Storage => Ended::Lost(message),
         TaskErrorKind::BadOutput => Ended::Foreign(message),
         TaskErrorKind::Crashed => Ended::Died { how: crate::engine::Death::Exit, message },

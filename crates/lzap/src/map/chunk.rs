@@ -5,6 +5,7 @@
 
 use std::env;
 use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use crate::Codec;
-use crate::codec::{codec_write, encoding_for, from_value, pack, read_items, to_value, unpack};
+use crate::codec::{Encoding, codec_write, encoding_for, from_value, pack, read_items, to_value, unpack};
 use crate::engine::{Keep, Shared};
 use crate::task::context;
 use crate::task::error::{TaskError, TaskErrorKind};
@@ -39,26 +40,11 @@ pub(crate) struct Work {
 
 /// What came of it.
 #[derive(Debug)]
-pub(crate) struct Done {
-    /// A [`Result`] for each item, from the first on.
-    pub(crate) results: Result<Vec<u8>, TaskError>,
-    pub(crate) items: usize,
-    /// What other cores worked meanwhile: beside the time that it took.
-    pub(crate) beside: Duration,
-}
-
-impl Done {
-    fn failed(kind: TaskErrorKind, why: String) -> Self {
-        Self { results: Err(TaskError::new(kind, why)), items: 0, beside: Duration::ZERO }
-    }
-}
-
-/// A chunk's results as they travel: each of them, or one that they are joined to.
-#[derive(Debug)]
 pub(crate) struct Computed {
+    /// As they travel: a [`Result`] for each item, from the first on, or the one that they are joined to.
     pub(crate) results: Vec<u8>,
     pub(crate) items: usize,
-    /// As in [`Done`].
+    /// What other cores worked meanwhile: beside the time that it took.
     pub(crate) beside: Duration,
 }
 
@@ -97,43 +83,38 @@ pub(crate) fn processors() -> usize {
 }
 
 /// The memory that Lambda gives this process.
-fn memory_mb() -> Option<u32> {
+pub(crate) fn memory_mb() -> Option<u32> {
     env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok().and_then(|mb| mb.parse().ok())
 }
 
 /// Runs a task on each item.
-pub(crate) async fn run<I, O>(task: Task<I, O>, work: Work) -> Done
+pub(crate) async fn run<I, O>(task: Task<I, O>, work: Work) -> Result<Computed, TaskError>
 where
     I: DeserializeOwned + Send + 'static,
     O: Serialize + Send + 'static,
 {
     let Work { codec, bytes, items, until, cores } = work;
-    let inputs = match read_items::<I>(codec, &bytes, items) {
-        Ok(inputs) => inputs,
-        Err(why) => {
-            let why = format!("the items of task `{}` can't be read: {why}", task.name());
-            return Done::failed(TaskErrorKind::BadInput, why);
-        }
-    };
+    let inputs = read_items::<I>(codec, &bytes, items).map_err(|why| {
+        let why = format!("the items of task `{}` can't be read: {why}", task.name());
+        TaskError::new(TaskErrorKind::BadInput, why)
+    })?;
     let (results, beside) = match task.body {
         Body::Asynchronous(_) => (in_turn(task, inputs, until).await, Duration::ZERO),
         Body::Plain(function) => {
             let span = tracing::Span::current();
             let compute = move || span.in_scope(|| on_cores(function, inputs, until, cores));
-            match tokio::task::spawn_blocking(compute).await {
-                Ok(done) => done,
-                Err(error) => return Done::failed(TaskErrorKind::Crashed, error.to_string()),
-            }
+            let computed = tokio::task::spawn_blocking(compute).await;
+            computed.map_err(|error| TaskError::new(TaskErrorKind::Crashed, error.to_string()))?
         }
     };
     let mut out = Vec::new();
     for result in &results {
-        if let Err(why) = codec_write(codec, &mut out, result) {
+        codec_write(codec, &mut out, result).map_err(|why| {
             let why = format!("the output of task `{}` can't be written: {why}", task.name());
-            return Done::failed(TaskErrorKind::BadOutput, why);
-        }
+            TaskError::new(TaskErrorKind::BadOutput, why)
+        })?;
     }
-    Done { results: Ok(out), items: results.len(), beside }
+    Ok(Computed { results: out, items: results.len(), beside })
 }
 
 fn failure(error: &TaskError) -> ItemFailure {
@@ -187,7 +168,8 @@ fn on_cores<I: Send, O: Send>(
     };
     let parts: Vec<_> = thread::scope(|scope| {
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
+        // A thread that is lost takes its results with it, and those after them would be of other items.
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     });
     let busy = parts.iter().map(|(_, busy)| *busy).sum();
     let beside = beside(busy, began.elapsed(), processors());
@@ -250,12 +232,12 @@ pub(crate) async fn compute(
     work: Work,
 ) -> Result<Computed, TaskError> {
     let codec = work.codec;
-    let Done { results, items, beside } = task.many(work).await;
-    let Some(reduce) = reduce else { return Ok(Computed { results: results?, items, beside }) };
-    let joined = reduce.join(codec, results?, items).await?;
+    let each = task.many(work).await?;
+    let Some(reduce) = reduce else { return Ok(each) };
+    let joined = reduce.join(codec, each.results, each.items).await?;
     let results = postcard::to_allocvec(&joined)
         .map_err(|error| TaskError::new(TaskErrorKind::BadOutput, error.to_string()))?;
-    Ok(Computed { results, items, beside })
+    Ok(Computed { results, ..each })
 }
 
 /// Answers a chunk's event in a worker.
@@ -272,11 +254,13 @@ pub(crate) async fn answer(shared: &Shared, task: &dyn Handler, event: &Event) -
     let work = Work { codec: head.enc.codec, bytes, items: chunk.items, until, cores: cores() };
     let reduce = chunk.reduce.as_deref().map(|name| shared.find(name)).transpose()?;
     let Computed { results, items, beside } = compute(task, reduce.as_deref(), work).await?;
-    let enc = encoding_for(head.enc.codec, &results);
+    let enc = encoding_for(results_codec(head.enc.codec, reduce.is_some()), &results);
+    let (data, spilled) = output(shared, head.job.as_deref(), chunk, enc, &results).await?;
     let took = began.elapsed();
     tracing::info!(
         target: "lzap::map",
         job = head.job,
+        of_job = head.of_job,
         chunk = chunk.index,
         items,
         duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3,
@@ -291,9 +275,9 @@ pub(crate) async fn answer(shared: &Shared, task: &dyn Handler, event: &Event) -
         memory_mb: memory_mb().unwrap_or(0),
         worker: worker().to_owned(),
         enc,
-        spilled: None,
+        spilled,
     };
-    output(shared, head.job.as_deref(), chunk, reply, &results).await
+    Ok(Reply::chunk(reply, data))
 }
 
 /// The chunk's items: in the event, or where it says.
@@ -309,33 +293,37 @@ async fn input(shared: &Shared, event: &Event) -> Result<Vec<u8>, TaskError> {
             "the chunk's data is in S3, and `LZAP_BUCKET` is not set",
         ));
     };
-    let bytes = store.get(&spill_key(job, &chunk.key, Way::Up)).await?;
+    let bytes = store.get(&spill_key(job, chunk, Way::Up)).await?;
     let bytes = bytes.ok_or_else(|| unreadable("its data is not in S3 any more".to_owned()))?;
     unpack(enc, bytes.into()).map_err(unreadable)
 }
 
-/// The reply: with its results, or with the place where they are.
+/// What results are written in: values that are joined to one are not items any more.
+pub(crate) fn results_codec(items: Codec, joined: bool) -> Codec {
+    if joined { Codec::Postcard } else { items }
+}
+
+/// Results for the reply: themselves, or the place where they are.
 async fn output(
     shared: &Shared,
     job: Option<&str>,
     chunk: &ChunkHead,
-    reply: ChunkReply,
+    enc: Encoding,
     results: &[u8],
-) -> Result<Reply, TaskError> {
-    let packed = pack(reply.enc, results);
+) -> Result<(Box<RawValue>, Option<String>), TaskError> {
+    let packed = pack(enc, results);
     if packed.len() <= INLINE_BYTES {
-        let value = to_value(reply.enc, &packed);
-        let value = RawValue::from_string(value)
-            .map_err(|error| TaskError::new(TaskErrorKind::BadOutput, error.to_string()))?;
-        return Ok(Reply::chunk(reply, value));
+        let value = RawValue::from_string(to_value(enc, &packed));
+        let value = value.map_err(|error| TaskError::new(TaskErrorKind::BadOutput, error.to_string()))?;
+        return Ok((value, None));
     }
     let (Some(store), Some(job)) = (&shared.store, job) else {
         let why = format!("the chunk's results take {} bytes, and Lambda carries 6 MB", packed.len());
         return Err(TaskError::new(TaskErrorKind::TooLarge, why));
     };
-    let key = spill_key(job, &chunk.key, Way::Down);
+    let key = spill_key(job, chunk, Way::Down);
     store.put(&key, packed.into_owned(), Keep::OneDay).await?;
-    Ok(Reply::chunk(ChunkReply { spilled: Some(key), ..reply }, RawValue::NULL.to_owned()))
+    Ok((RawValue::NULL.to_owned(), Some(key)))
 }
 
 /// Which way a spilled payload goes.
@@ -346,10 +334,17 @@ pub(crate) enum Way {
 }
 
 /// Where a chunk's data is, made of what the envelope names, each part checked: never a path from a payload.
-pub(crate) fn spill_key(job: &str, key: &str, way: Way) -> String {
+///
+/// Each attempt has its own items, which are deleted with it, whatever its rival still does. All attempts of a chunk
+/// have the same results: what one left whose answer was lost, the next replaces. Two chunks of equal items have
+/// different places.
+pub(crate) fn spill_key(job: &str, chunk: &ChunkHead, way: Way) -> String {
     let hex = |text: &str| text.chars().filter(char::is_ascii_hexdigit).take(64).collect::<String>();
-    let way = if way == Way::Up { "in" } else { "out" };
-    format!("spill/{}/{}.{way}", hex(job), hex(key))
+    let way = match way {
+        Way::Up => format!("{}.in", chunk.attempt),
+        Way::Down => "out".to_owned(),
+    };
+    format!("spill/{}/{}-{}.{way}", hex(job), hex(&chunk.key), chunk.index)
 }
 
 /// True once: for the first chunk of a process that Lambda started for it.

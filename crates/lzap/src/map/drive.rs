@@ -6,15 +6,15 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::Instant;
 
 use super::Learned;
 use super::carry::{Answer, Carried, Job};
 use super::journal::Journal;
-use super::machine::{AttemptId, Counts, End, Ended, Failure, Machine, Next, Verdict, Where};
+use super::machine::{AttemptId, End, Ended, Failure, Machine, Next, Verdict, Where};
 use super::report::{HERE, MapReport, Progress, Span};
 use super::window::Window;
 
@@ -47,7 +47,19 @@ pub(crate) fn now() -> Duration {
 }
 
 /// An attempt on its way.
-type Flying<'a> = BoxFuture<'a, (AttemptId, Carried)>;
+type Flying = BoxFuture<'static, (AttemptId, Carried)>;
+
+/// Items that were tried here before the rest was planned.
+pub(crate) struct Tried {
+    pub(crate) items: Range<usize>,
+    pub(crate) carried: Trying,
+}
+
+/// How far they are.
+pub(crate) enum Trying {
+    Over(Box<Carried>),
+    UnderWay(BoxFuture<'static, Carried>),
+}
 
 /// How many invocations of a map are in flight. What still is when the map ends, or is dropped by whoever waited for it,
 /// can't be called back; the window that all maps share must not wait for it.
@@ -64,35 +76,43 @@ impl Drop for Aloft {
 }
 
 /// One map, while it runs.
-pub(crate) struct Drive<'a> {
-    pub(crate) job: &'a Job,
+pub(crate) struct Drive {
+    pub(crate) job: Arc<Job>,
     pub(crate) machine: Machine,
     pub(crate) report: MapReport,
     pub(crate) began: Duration,
-    pub(crate) items: usize,
     pub(crate) done: usize,
     pub(crate) failed: usize,
+    /// A worker's, as far as it is known.
+    pub(crate) memory_mb: u32,
     pub(crate) max_cost: Option<f64>,
-    /// Chunks before the machine's first: one when some items were tried here, which is then chunk 0.
-    pub(crate) tried: usize,
     pub(crate) journal: Option<Journal>,
 }
 
-impl Drive<'_> {
-    /// Until all is done, or the machine says that it ends. Why it ended early is in the machine.
-    pub(crate) async fn run(&mut self, sink: &mut dyn Sink) -> Option<End> {
+impl Drive {
+    /// Until all is done, or the machine says that it ends: why it ended early. The machine's first chunks are those that
+    /// were `tried`.
+    pub(crate) async fn run(&mut self, tried: Vec<Tried>, sink: &mut dyn Sink) -> Option<End> {
         let window = Arc::clone(&self.job.shared.learned.window);
-        let job = self.job;
         let mut aloft = Aloft { window: Arc::clone(&window), count: 0 };
-        let mut flying: FuturesUnordered<Flying<'_>> = FuturesUnordered::new();
+        let mut flying: FuturesUnordered<Flying> = FuturesUnordered::new();
+        for Tried { carried, .. } in tried {
+            let Some(attempt) = self.machine.begun_here(now()) else { break };
+            match carried {
+                Trying::Over(carried) => self.landed(attempt, *carried, sink, &window),
+                Trying::UnderWay(carried) => flying.push(Box::pin(carried.map(move |it| (attempt, it)))),
+            }
+        }
         loop {
             let next = self.machine.next(now(), &mut locked(&window));
             match next {
                 Next::Finished => break,
                 Next::Start { attempt, items, place } => {
                     aloft.count += usize::from(place == Where::Remote);
-                    let chunk = self.machine.chunk_of(attempt).0 + self.tried;
-                    flying.push(Box::pin(async move { (attempt, job.carry(chunk, items, place).await) }));
+                    let (chunk, job) = (self.machine.chunk_of(attempt).0, Arc::clone(&self.job));
+                    flying.push(Box::pin(
+                        async move { (attempt, job.carry(chunk, attempt, items, place).await) },
+                    ));
                 }
                 Next::Wait(until) => {
                     let pause = until.map(|until| until.saturating_sub(now()));
@@ -104,27 +124,27 @@ impl Drive<'_> {
                     };
                     tokio::select! {
                         biased;
+                        () = turn(self.journal.as_mut()) => {}
                         Some((attempt, carried)) = flying.next(), if !flying.is_empty() => {
                             aloft.count -= usize::from(carried.place == Where::Remote);
                             self.landed(attempt, carried, sink, &window);
                         }
                         () = sleep => {}
-                        () = turn(self.journal.as_mut()) => {}
                     }
                 }
             }
         }
+        for since in self.machine.under_way() {
+            self.report.unanswered(now().saturating_sub(since), self.memory_mb);
+        }
         drop((flying, aloft));
         if let Some(journal) = self.journal.take() {
-            let late = matches!(self.machine.end(), Some(End::Deadline));
-            journal.close(self.began, late.then_some(LATE)).await;
+            let left = self.job.deadline.map(|end| end.saturating_sub(now()) + LATE);
+            journal.close(self.began, left).await;
         }
         let wall = now().saturating_sub(self.began);
         self.report.done = self.done;
-        let Counts { attempts, here, .. } = self.machine.counts;
-        let tried = self.tried;
-        let counts = Counts { attempts: attempts + tried, here: here + tried, ..self.machine.counts };
-        self.report.close(wall, counts, self.machine.chunks() + tried);
+        self.report.close(wall, self.machine.counts, self.machine.chunks());
         self.report.gave_up = self.machine.no_lambda.take();
         self.machine.end().cloned()
     }
@@ -144,13 +164,15 @@ impl Drive<'_> {
             (None, None) => Ended::Foreign("there is no answer".to_owned()),
         };
         let failed = if let Ended::Done { failed, .. } = ended { failed } else { 0 };
+        if answer.is_none() && place == Where::Remote && is_billed(&ended) {
+            self.report.unanswered(now().saturating_sub(started), self.memory_mb);
+        }
         let (chunk, retry) = self.machine.chunk_of(attempt);
-        let chunk = chunk + self.tried;
         let verdict = self.machine.ended(attempt, now(), ended, &mut locked(window));
         if let Some(answer) = &answer {
             let span = Span {
                 chunk,
-                items,
+                items: if let Verdict::Take(taken) = &verdict { taken.clone() } else { items },
                 worker: if place == Where::Here { HERE.to_owned() } else { answer.worker.clone() },
                 start_ms: ms(started.saturating_sub(self.began)),
                 end_ms: ms(now().saturating_sub(self.began)),
@@ -164,6 +186,7 @@ impl Drive<'_> {
                 let overhead = now().saturating_sub(started).as_secs_f64() - answer.took_ms / 1e3;
                 self.job.shared.learned.overhead(overhead.max(0.0));
             }
+            self.memory_mb = self.memory_mb.max(answer.memory_mb);
             self.report.answered(span, answer.took_ms, answer.memory_mb);
         }
         if let Verdict::Take(items) = verdict {
@@ -179,18 +202,26 @@ impl Drive<'_> {
             self.failed += failure.items.len();
             sink.fail(failure);
         }
-        if self.max_cost.is_some_and(|most| self.report.dollars >= most) && self.done < self.items {
+        if self.max_cost.is_some_and(|most| self.report.dollars >= most) && self.done < self.job.items.len() {
             self.machine.stop(End::Cost);
         }
         sink.progress(&Progress {
             done: self.done,
-            items: self.items,
+            items: self.job.items.len(),
             failed: self.failed,
             throttles: self.machine.counts.throttles,
             elapsed: now().saturating_sub(self.began),
             dollars: self.report.dollars,
         });
     }
+}
+
+/// Whether an invocation without an answer is paid for, as far as one can know.
+fn is_billed(ended: &Ended) -> bool {
+    matches!(
+        ended,
+        Ended::Died { .. } | Ended::Lost(_) | Ended::Foreign(_) | Ended::TooLarge { ran: true, .. }
+    )
 }
 
 /// The journal's next turn; none is never over.

@@ -23,7 +23,7 @@ use crate::engine::{Keep, Store};
 /// How often an object is written: what a killed process loses, and no more than one request in so much time. A map that
 /// takes less is soon done again, and writes nothing.
 const EVERY: Duration = Duration::from_secs(1);
-/// How long the last object may take.
+/// How long the last object may take, and the deletion of all.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Objects that are read at once.
 const READ_AHEAD: usize = 8;
@@ -50,13 +50,18 @@ impl JobAttempt {
         Self { job: job.to_owned(), number, known: Mutex::default() }
     }
 
-    /// The job is done: nobody will go on from anywhere.
-    pub(crate) async fn forget(&self, store: Option<&Store>) {
+    /// The job's id.
+    pub(crate) fn job(&self) -> &str {
+        &self.job
+    }
+
+    /// The job is done: nobody will go on from anywhere. What `time` is too short for, the bucket's lifecycle deletes.
+    pub(crate) async fn forget(&self, store: Option<&Store>, time: Duration) {
         let Some(store) = store else { return };
         let objects = std::mem::take(&mut self.known().objects);
-        stream::iter(objects)
-            .for_each_concurrent(READ_AHEAD, |key| async move { store.delete(&key).await })
-            .await;
+        let all = stream::iter(objects)
+            .for_each_concurrent(READ_AHEAD, |key| async move { store.delete(&key).await });
+        let _ = tokio::time::timeout(time.min(PATIENCE), all).await;
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -118,10 +123,15 @@ impl Journal {
         }
     }
 
+    /// Whether an earlier attempt of the job may have left something.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.attempt.number > 1
+    }
+
     /// What earlier attempts of the job left. `s3:GetObject`s; none in a first attempt.
     pub(crate) async fn read(&mut self) -> Vec<Kept> {
         let mut kept = Vec::new();
-        if self.attempt.number <= 1 {
+        if !self.goes_on() {
             return kept;
         }
         let store = self.store.clone();
@@ -179,8 +189,8 @@ impl Journal {
         (self.writing, self.due) = (None, now() + EVERY);
     }
 
-    /// The map is over: writes the rest, unless it was short, or `patience` ends before.
-    pub(crate) async fn close(mut self, began: Duration, time_left: Option<Duration>) {
+    /// The map is over: writes the rest, unless it was short, or `time` ends before.
+    pub(crate) async fn close(mut self, began: Duration, time: Option<Duration>) {
         if self.next == 1 && self.writing.is_none() && now().saturating_sub(began) < EVERY {
             return;
         }
@@ -191,7 +201,7 @@ impl Journal {
             }
         };
         // Given up, the items are done again.
-        let _ = tokio::time::timeout(time_left.unwrap_or(PATIENCE).min(PATIENCE), rest).await;
+        let _ = tokio::time::timeout(time.unwrap_or(PATIENCE).min(PATIENCE), rest).await;
     }
 
     fn write(&mut self) {

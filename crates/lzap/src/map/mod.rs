@@ -14,6 +14,7 @@ mod open;
 pub(crate) mod options;
 mod output;
 mod plan;
+mod prepared;
 mod report;
 mod run;
 pub mod simulate;

@@ -20,7 +20,7 @@ pub enum Chunk {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum OnError {
-    /// The first one ends it. What is in flight can't be called back, and its cost is in the report.
+    /// The first one ends it. What is in flight can't be called back; the report counts what it has cost until then.
     #[default]
     FailFast,
     /// All items are tried; each has a result or an error.

@@ -32,7 +32,7 @@ pub struct MapReport {
     pub done: usize,
     /// Items whose results an earlier attempt of the same job had left.
     pub resumed: usize,
-    /// Chunks, after all splitting. The items that the caller tries first, to see what one costs, are one of them.
+    /// Chunks, after all splitting. The items that the caller tries first, to see what one costs, are one or two of them.
     pub chunks: usize,
     /// Attempts of all chunks.
     pub attempts: usize,
@@ -70,9 +70,11 @@ pub struct MapReport {
     pub p95_ms: f64,
     /// The slowest.
     pub max_ms: f64,
-    /// What the workers are billed for: memory times time.
+    /// What the workers are billed for: memory times time. Invocations that did not answer count for as long as they were
+    /// waited for: what is still under way at the end goes on, and costs more.
     pub gb_seconds: f64,
-    /// The same and the requests, in dollars (us-east-1, without free tier; the caller's own time is not in it).
+    /// The same and the requests, in dollars (us-east-1, without free tier; the caller's own time and what new environments
+    /// take to start are not in it).
     pub dollars: f64,
     /// Why Lambda was given up for the rest, if it was.
     pub gave_up: Option<String>,
@@ -84,7 +86,7 @@ pub struct MapReport {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Span {
-    /// The chunk, counted from 0; the items that the caller tries first, if it does, are 0.
+    /// The chunk, counted from 0; those that the caller tries first, if it does, come first.
     pub chunk: usize,
     /// Its items.
     pub items: Range<usize>,
@@ -115,12 +117,21 @@ impl MapReport {
         self.cold_starts += usize::from(span.cold);
         self.work_secs += if span.used { span.work_ms / 1e3 } else { 0.0 };
         if span.worker != HERE {
-            // Lambda bills each begun millisecond that passes, however many cores work in it.
-            let gb_seconds = took_ms.ceil() / 1e3 * f64::from(memory_mb) / 1024.0;
-            self.gb_seconds += gb_seconds;
-            self.dollars += gb_seconds * gb_second() + REQUEST;
+            self.bill(took_ms, memory_mb);
         }
         self.timeline.push(span);
+    }
+
+    /// One that did not answer, after so long: it is billed all the same.
+    pub(crate) fn unanswered(&mut self, waited: Duration, memory_mb: u32) {
+        self.bill(waited.as_secs_f64() * 1e3, memory_mb);
+    }
+
+    /// Lambda bills each begun millisecond that passes, however many cores work in it.
+    fn bill(&mut self, ms: f64, memory_mb: u32) {
+        let gb_seconds = ms.ceil() / 1e3 * f64::from(memory_mb) / 1024.0;
+        self.gb_seconds += gb_seconds;
+        self.dollars += gb_seconds * gb_second() + REQUEST;
     }
 
     pub(crate) fn close(&mut self, wall: Duration, counts: Counts, chunks: usize) {

@@ -1,34 +1,33 @@
 //! From a map's settings to its results: write the items, try a few, plan, drive, collect.
 
-use std::ops::Range;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::mpsc;
+use tracing::Instrument as _;
 
-use super::carry::{Answer, Job};
-use super::chunk::{self, Work};
-use super::drive::{Drive, Sink, ms, now};
-use super::journal::{Journal, Kept};
-use super::machine::{Counts, End, Machine, Rules};
+use super::Map;
+use super::carry::Job;
+use super::chunk;
+use super::drive::now;
+use super::journal::Journal;
+use super::machine::End;
 use super::open::Open;
-use super::options::{Caller, Chunk, OnError, Options};
+use super::options::OnError;
 use super::output::{Explanation, ItemError, MapError, MapOutput, MapStream};
-use super::plan::{self, Facts, Place, Plan};
-use super::report::{HERE, MapReport, Span};
+use super::prepared::Prepared;
+use super::report::MapReport;
 use super::sinks::{Collect, Forward, Partial, Told};
-use super::{Listener, Map};
 use crate::codec::{Encoded, encoding_for};
-use crate::engine::{Carrier, shared};
+use crate::engine::{self, Carrier, shared};
 use crate::task::context::{self, now_ms};
 use crate::task::error::TaskErrorKind;
+use crate::task::handler::panicked;
 use crate::task::job::fresh_id;
 use crate::task::{Body, Task};
-
-/// How long the first items may take before the rest is planned, and how many they are at most.
-const PROBE: Duration = Duration::from_millis(20);
-const PROBED: usize = 32;
 
 impl<I, O> Map<I, O>
 where
@@ -63,7 +62,11 @@ where
             .collect();
         let tried =
             |result: &Result<O, ItemError>| result.as_ref().err().filter(|error| error.attempts > 0).cloned();
-        conclude(end, prepared.options.on_error, results.iter().find_map(tried).as_ref(), &report)?;
+        let partial = prepared.options.on_error != OnError::FailFast;
+        let is_over = |end: &End| matches!(end, End::Deadline | End::Cost);
+        if let Some(end) = end.filter(|end| !(partial && is_over(end))) {
+            return Err(ended(&end, results.iter().find_map(tried).as_ref(), &report));
+        }
         Ok(MapOutput { results, report })
     }
 
@@ -91,7 +94,8 @@ where
     /// ```
     ///
     /// # Errors
-    /// As [`run`](Self::run); and when joining fails. Items that failed are left out with `Collect` and `Tolerate`.
+    /// As [`run`](Self::run); when joining fails; and when time or money was over before all items were tried, whatever
+    /// `on_error` says. Items that failed are left out with `Collect` and `Tolerate`.
     pub async fn reduce(self, join: Task<(O, O), O>) -> Result<Option<O>, MapError> {
         let mut prepared = self.prepare(Some(join))?;
         let codec = prepared.job.items.codec;
@@ -99,7 +103,9 @@ where
         let listener = prepared.listener.take();
         let (report, end) = prepared.go(&mut Told { sink: &mut sink, listener }).await;
         sink.failed.sort_by_key(|error| error.index);
-        conclude(end, prepared.options.on_error, sink.failed.first(), &report)?;
+        if let Some(end) = end {
+            return Err(ended(&end, sink.failed.first(), &report));
+        }
         sink.parts.sort_by_key(|(start, _)| *start);
         let mut joined: Option<O> = None;
         for (_, part) in sink.parts {
@@ -111,25 +117,27 @@ where
         Ok(joined)
     }
 
-    /// Runs it in the background: each item's index and result as soon as it is there, in no order. An error ends it.
+    /// Runs it in the background: each item's index and result as soon as it is there, in no order. An error ends it: as
+    /// [`run`](Self::run)'s, and the end of the time or the money, whatever `on_error` says.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn stream(self) -> MapStream<O> {
         let (sender, results) = mpsc::unbounded_channel();
         let prepared = self.prepare(None);
+        let forward = sender.clone();
+        let run = async move {
+            let mut prepared = prepared?;
+            let mut sink = Forward { sender: forward, read: Vec::new(), codec: prepared.job.items.codec };
+            let listener = prepared.listener.take();
+            let (report, end) = prepared.go(&mut Told { sink: &mut sink, listener }).await;
+            end.map_or(Ok(()), |end| Err(ended(&end, None, &report)))
+        };
+        // In a task of its own, but of the same invocation, and of the same test's cloud.
+        let run = engine::scope(shared(), context::current().scope(run)).in_current_span();
         let runner = tokio::spawn(async move {
-            let ended = match prepared {
-                Ok(mut prepared) => {
-                    let codec = prepared.job.items.codec;
-                    let mut sink = Forward { sender: sender.clone(), read: Vec::new(), codec };
-                    let listener = prepared.listener.take();
-                    let (report, end) = prepared.go(&mut Told { sink: &mut sink, listener }).await;
-                    conclude(end, prepared.options.on_error, None, &report)
-                }
-                Err(error) => Err(error),
-            };
-            if let Err(error) = ended {
+            let ran = AssertUnwindSafe(run).catch_unwind().await;
+            if let Err(error) = ran.unwrap_or_else(|panic| Err(panicked(&*panic).into())) {
                 // The receiver may be gone.
                 let _ = sender.send(Err(error));
             }
@@ -137,17 +145,18 @@ where
         MapStream { results, runner }
     }
 
-    /// What it would do. Invokes nothing; with [`Chunk::Auto`] the first items are run here for up to 20 ms, to see what
-    /// they cost.
+    /// What it would do. Invokes nothing; with [`Chunk::Auto`] the first items are run here, to see what they cost, and
+    /// given up after 40 ms.
     ///
     /// # Errors
-    /// When the items can't be written, or the task isn't registered.
+    /// When the items can't be written, the task isn't registered, or there would be too many chunks.
     pub async fn explain(self) -> Result<Explanation, MapError> {
         let mut prepared = self.prepare(None)?;
-        let mut sink = Collect::<O>::new(&prepared.job);
-        let mut report = prepared.report();
-        prepared.probe(&mut sink, &mut report).await;
-        let plan = prepared.plan();
+        let _tried = prepared.probe().await;
+        let plan = match prepared.plan() {
+            Ok(plan) => plan,
+            Err(end) => return Err(ended(&end, None, &MapReport::default())),
+        };
         Ok(Explanation {
             remote: plan.remote,
             reason: plan.reason,
@@ -183,6 +192,7 @@ where
         let at_once = if plain { chunk::processors() } else { side_by_side };
         let job = Job {
             id: fresh_id(),
+            parent: context.job.as_ref().map(|attempt| attempt.job().to_owned()),
             shared,
             task: Arc::new(task),
             reduce: join.map(|join| Arc::new(join) as _),
@@ -199,9 +209,8 @@ where
         };
         Ok(Prepared {
             open: Open::all(job.items.len()),
-            tried: 0,
             journal,
-            job,
+            job: Arc::new(job),
             options,
             listener,
             idempotent: task.idempotent,
@@ -211,192 +220,6 @@ where
             item_secs: None,
         })
     }
-}
-
-/// A map that is ready to run, its types forgotten.
-struct Prepared {
-    job: Job,
-    /// Items that are still to do.
-    open: Open,
-    /// How often some were tried here: chunk 0.
-    tried: usize,
-    /// In a job.
-    journal: Option<Journal>,
-    options: Options,
-    listener: Option<Listener>,
-    idempotent: bool,
-    /// Chunks that this process computes at once when no Lambda does.
-    side_by_side: usize,
-    /// Items that one process computes at once.
-    at_once: usize,
-    began: Duration,
-    /// What an item costs, once some were run.
-    item_secs: Option<f64>,
-}
-
-impl Prepared {
-    /// Runs all of it; the sink has what came.
-    async fn go(&mut self, sink: &mut dyn Sink) -> (MapReport, Option<End>) {
-        let mut report = self.report();
-        report.resumed = self.resume(sink).await;
-        if self.probe(sink, &mut report).await > 0 && self.options.on_error == OnError::FailFast {
-            let tried = self.tried;
-            report.done = self.done();
-            let counts = Counts { attempts: tried, here: tried, ..Counts::default() };
-            report.close(now().saturating_sub(self.began), counts, tried);
-            return (report, Some(End::Failed));
-        }
-        let plan = self.plan();
-        (report.remote, report.reason) = (plan.remote, plan.reason);
-        if plan.chunks.len() > plan::MOST_CHUNKS {
-            let message = format!(
-                "{} chunks are more than the {} that one call may invoke: take larger chunks, or cut the input",
-                plan.chunks.len(),
-                plan::MOST_CHUNKS
-            );
-            return (report, Some(End::Fatal { kind: TaskErrorKind::TooLarge, message }));
-        }
-        let machine = Machine::new(self.rules(plan.remote), &plan.chunks);
-        let mut drive = Drive {
-            job: &self.job,
-            machine,
-            report,
-            began: self.began,
-            items: self.job.items.len(),
-            done: self.done(),
-            failed: 0,
-            max_cost: self.options.max_cost,
-            tried: self.tried,
-            journal: self.journal.take(),
-        };
-        let end = drive.run(sink).await;
-        let done = drive.done - drive.report.resumed;
-        let report = drive.report;
-        if done > 0 {
-            self.job.shared.learned.learn(self.job.task.name(), report.work_secs / count(done));
-        }
-        (report, end)
-    }
-
-    /// Takes over what earlier attempts of the job did: how many items.
-    async fn resume(&mut self, sink: &mut dyn Sink) -> usize {
-        let Some(journal) = &mut self.journal else { return 0 };
-        for Kept { items, results } in journal.read().await {
-            let mut rest = self.open.clone();
-            if rest.close(&items) && sink.read(&Answer::kept(results, items.len())) == Ok(0) {
-                sink.take(items);
-                self.open = rest;
-            }
-        }
-        self.done()
-    }
-
-    fn done(&self) -> usize {
-        self.job.items.len() - self.open.len()
-    }
-
-    fn report(&self) -> MapReport {
-        MapReport { job: self.job.id.clone(), items: self.job.items.len(), ..MapReport::default() }
-    }
-
-    fn is_remote(&self) -> bool {
-        matches!(self.job.shared.engine, Carrier::Remote(_)) && self.options.caller != Caller::Alone
-    }
-
-    /// Runs the first items here, when what they cost decides where the rest goes: how many of them failed.
-    async fn probe(&mut self, sink: &mut dyn Sink, report: &mut MapReport) -> usize {
-        self.item_secs = self.job.shared.learned.item_secs(self.job.task.name());
-        let asked = self.options.caller == Caller::Helps && self.options.chunk == Chunk::Auto;
-        let first = self.open.first();
-        let first = first.start..first.end.min(first.start + PROBED);
-        if !asked || !self.is_remote() || first.is_empty() {
-            return 0;
-        }
-        let (started, began) = (now(), Instant::now());
-        let work = Work {
-            codec: self.job.items.codec,
-            bytes: self.job.items.slice(&first).to_vec(),
-            items: first.len(),
-            until: Some(began + PROBE),
-            cores: 1,
-        };
-        // What is wrong here is wrong in every worker; the map itself finds it out, and says so.
-        let Ok(computed) = chunk::compute(&*self.job.task, self.job.reduce.as_deref(), work).await else {
-            return 0;
-        };
-        let (took, items) = (began.elapsed(), computed.items);
-        let answer = Answer::here(computed, took);
-        let Ok(failed) = sink.read(&answer) else { return 0 };
-        if items == 0 {
-            return 0;
-        }
-        let first = first.start..first.start + items;
-        sink.take(first.clone());
-        self.open.close(&first);
-        self.tried = 1;
-        self.item_secs = Some(took.as_secs_f64() / count(items));
-        let span = Span {
-            chunk: 0,
-            items: first,
-            worker: HERE.to_owned(),
-            start_ms: ms(started.saturating_sub(self.began)),
-            end_ms: ms(now().saturating_sub(self.began)),
-            work_ms: answer.busy_ms,
-            cold: false,
-            retry: false,
-            used: true,
-        };
-        report.answered(span, answer.took_ms, answer.memory_mb);
-        failed
-    }
-
-    fn plan(&self) -> Plan {
-        let bytes_of =
-            |places: &Range<usize>| self.open.at(places).map(|items| self.job.items.bytes_of(&items)).sum();
-        let place = match self.options.caller {
-            _ if !self.is_remote() => Place::Here,
-            Caller::WhenStuck => Place::Remote,
-            _ if self.options.chunk != Chunk::Auto => Place::Remote,
-            _ => Place::Either,
-        };
-        let learned = &self.job.shared.learned;
-        let facts = Facts {
-            items: self.open.len(),
-            item_secs: self.item_secs,
-            bytes: bytes_of(&(0..self.open.len())),
-            cores: self.at_once,
-            overhead: Duration::from_secs_f64(learned.overhead_secs()),
-            limit: self.options.limit.min(learned.room()),
-        };
-        let plan = plan::plan(&facts, self.options.chunk, place, bytes_of);
-        let chunks = plan.chunks.iter().flat_map(|places| self.open.at(places)).collect();
-        let plan = Plan { chunks, ..plan };
-        match self.job.shared.engine {
-            Carrier::Here if facts.items > 0 => {
-                Plan { reason: "this process is not in Lambda".to_owned(), ..plan }
-            }
-            _ => plan,
-        }
-    }
-
-    fn rules(&self, remote: bool) -> Rules {
-        Rules {
-            limit: self.options.limit,
-            attempts: self.options.attempts,
-            idempotent: self.idempotent,
-            hedge: self.options.hedge,
-            on_error: self.options.on_error,
-            caller: if remote { self.options.caller } else { Caller::Alone },
-            cores: if remote { 1 } else { self.side_by_side },
-            deadline: self.job.deadline,
-            seed: now_ms(),
-        }
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a number of items")]
-fn count(items: usize) -> f64 {
-    items as f64
 }
 
 /// An item that was not reached.
@@ -409,37 +232,29 @@ fn untried(index: usize, end: Option<&End>) -> ItemError {
     ItemError { index, attempts: 0, kind: TaskErrorKind::TimedOut, message: why.to_owned() }
 }
 
-/// Whether a map that ended like this has a result.
-fn conclude(
-    end: Option<End>,
-    on_error: OnError,
-    first: Option<&ItemError>,
-    report: &MapReport,
-) -> Result<(), MapError> {
-    let whole = on_error == OnError::FailFast;
+/// The error of a map that ended like this.
+fn ended(end: &End, first: Option<&ItemError>, report: &MapReport) -> MapError {
     let error = match end {
-        None => return Ok(()),
-        Some(End::Deadline | End::Cost) if !whole => return Ok(()),
-        Some(End::Deadline) => MapError::new(
+        End::Deadline => MapError::new(
             TaskErrorKind::TimedOut,
             format!(
                 "the time was over after {} of {} items: allow more with `.deadline(…)`, take what there is with \
-                 `.on_error(OnError::Collect)`, or make it a job, whose next attempt goes on from there",
+                 `.on_error(OnError::Collect).run()`, or make it a job, whose next attempt goes on from there",
                 report.done, report.items
             ),
         ),
-        Some(End::Cost) => MapError::new(
+        End::Cost => MapError::new(
             TaskErrorKind::TimedOut,
             format!(
                 "the workers had cost ${:.4} after {} of {} items",
                 report.dollars, report.done, report.items
             ),
         ),
-        Some(End::Fatal { kind, message }) => MapError::new(kind, message),
-        Some(End::Failed) => match first {
-            Some(error) => return Err(MapError::of_item(error, report.clone())),
+        End::Fatal { kind, message } => MapError::new(*kind, message.as_str()),
+        End::Failed => match first {
+            Some(error) => return MapError::of_item(error, report.clone()),
             None => MapError::new(TaskErrorKind::Failed, "too many items failed"),
         },
     };
-    Err(error.with_report(report.clone()))
+    error.with_report(report.clone())
 }

@@ -141,6 +141,7 @@ pub fn run(model: &Model, job: &Job, seed: u64) -> Outcome {
         caller: job.caller,
         cores: 1,
         deadline: None,
+        items: job.items,
         seed,
     };
     let mut machine = Machine::new(rules, &plan.chunks);

@@ -117,6 +117,10 @@ impl Window {
     }
 
     pub(crate) fn sent(&mut self, now: Duration) {
+        // Long ago: that was another map.
+        if self.refused.is_some_and(|(_, since)| now > since.max(self.not_before) + STUCK) {
+            self.refused = None;
+        }
         self.in_flight += 1;
         if self.in_flight >= self.size() {
             self.filled.get_or_insert(now);
@@ -206,6 +210,19 @@ mod tests {
             window.sent(MS);
         });
         assert_eq!(window.size(), 11);
+    }
+
+    #[test]
+    fn refusals_of_a_map_that_is_long_over_say_nothing_about_the_next() {
+        let mut window = Window::default();
+        let refused = |window: &mut Window, now| {
+            window.sent(now);
+            window.full(now, None);
+            window.is_stuck(now)
+        };
+        let stuck: Vec<_> = (0..5).map(|n| refused(&mut window, n * 1000 * MS)).collect();
+        assert_eq!(stuck, [false, false, true, true, true], "for two seconds");
+        assert!(!refused(&mut window, 60_000 * MS), "that was another time");
     }
 
     #[test]

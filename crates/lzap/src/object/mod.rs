@@ -60,7 +60,9 @@ impl Object {
     /// Finds an object by its address, `s3://bucket/key`: one `s3:HeadObject`.
     ///
     /// # Errors
-    /// When the address isn't one, or S3 refuses.
+    /// When the address isn't one ([`TaskErrorKind::BadInput`]), there is no such object ([`TaskErrorKind::NotFound`]), the
+    /// function's role may not read it ([`TaskErrorKind::Denied`]: which is also what S3 says of a missing object to a role
+    /// that may not list the bucket), or S3 fails.
     pub async fn open(address: &str) -> Result<Self, TaskError> {
         let (bucket, key) = parse(address).ok_or_else(|| {
             TaskError::new(TaskErrorKind::BadInput, "an object's address reads `s3://bucket/key`")

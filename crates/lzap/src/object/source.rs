@@ -1,11 +1,13 @@
 //! Reads objects of any bucket: `s3:HeadObject` and `s3:GetObject` with a range.
 
+use std::error::Error;
 use std::fmt;
 use std::ops::Range;
 use std::sync::OnceLock;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use crate::engine::client;
 use crate::task::error::{TaskError, TaskErrorKind};
@@ -75,24 +77,21 @@ impl Source {
         let objects = memory.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match objects.get(&address) {
             Some(bytes) => Ok(Some(bytes.clone())),
-            None => Err(TaskError::new(TaskErrorKind::Storage, format!("there is no `{address}`"))),
+            None => Err(TaskError::new(TaskErrorKind::NotFound, format!("there is no `{address}`"))),
         }
     }
 }
 
-fn failed<E, R>(operation: &str, bucket: &str, key: &str, error: &SdkError<E, R>) -> TaskError
+fn failed<E>(operation: &str, bucket: &str, key: &str, error: &SdkError<E, HttpResponse>) -> TaskError
 where
-    E: ProvideErrorMetadata,
-    SdkError<E, R>: std::error::Error,
+    E: ProvideErrorMetadata + Error + 'static,
 {
-    let help = match error.as_service_error().and_then(ProvideErrorMetadata::code) {
-        Some("PreconditionFailed") => "; it has changed since it was opened: open it again",
-        Some("AccessDenied" | "Forbidden") => "; allow it with `role_statements` in lzap.toml",
-        _ => "",
+    let (kind, help) = match error.raw_response().map(|response| response.status().as_u16()) {
+        Some(404) => (TaskErrorKind::NotFound, "; is the address right?"),
+        Some(403) => (TaskErrorKind::Denied, "; allow it with `role_statements` in lzap.toml"),
+        Some(412) => (TaskErrorKind::Storage, "; it has changed since it was opened: open it again"),
+        _ => (TaskErrorKind::Storage, ""),
     };
-    let what = DisplayErrorContext(error);
-    TaskError::new(
-        TaskErrorKind::Storage,
-        format!("s3:{operation} of `s3://{bucket}/{key}` failed: {what}{help}"),
-    )
+    let what = client::said(error);
+    TaskError::new(kind, format!("s3:{operation} of `s3://{bucket}/{key}` failed: {what}{help}"))
 }

@@ -24,7 +24,10 @@ pub(crate) trait Handler: Send + Sync {
 
     /// Runs it on each item of a chunk.
     #[cfg(feature = "map")]
-    fn many(&self, work: crate::map::chunk::Work) -> BoxFuture<'static, crate::map::chunk::Done>;
+    fn many(
+        &self,
+        work: crate::map::chunk::Work,
+    ) -> BoxFuture<'static, Result<crate::map::chunk::Computed, TaskError>>;
 
     /// Joins results into one, when this is a task of two.
     #[cfg(feature = "map")]
@@ -47,7 +50,7 @@ where
 
     fn one(&self, input: Box<RawValue>) -> BoxFuture<'static, Result<Box<RawValue>, TaskError>> {
         let task = *self;
-        Box::pin(async move {
+        Box::pin(caught(async move {
             let input = json::read::<I>(&input).map_err(|why| {
                 TaskError::new(TaskErrorKind::BadInput, format!("the input of task `{}` {why}", task.name()))
             })?;
@@ -56,12 +59,15 @@ where
                 let why = format!("the output of task `{}` can't be written: {error}", task.name());
                 TaskError::new(TaskErrorKind::BadOutput, why)
             })
-        })
+        }))
     }
 
     #[cfg(feature = "map")]
-    fn many(&self, work: crate::map::chunk::Work) -> BoxFuture<'static, crate::map::chunk::Done> {
-        Box::pin(crate::map::chunk::run(*self, work))
+    fn many(
+        &self,
+        work: crate::map::chunk::Work,
+    ) -> BoxFuture<'static, Result<crate::map::chunk::Computed, TaskError>> {
+        Box::pin(caught(crate::map::chunk::run(*self, work)))
     }
 
     #[cfg(feature = "map")]
@@ -71,7 +77,7 @@ where
         results: Vec<u8>,
         count: usize,
     ) -> BoxFuture<'static, Result<crate::map::chunk::Joined, TaskError>> {
-        Box::pin(crate::map::chunk::join(*self, codec, results, count))
+        Box::pin(caught(crate::map::chunk::join(*self, codec, results, count)))
     }
 }
 
@@ -80,10 +86,7 @@ impl<I: Send + 'static, O: Send + 'static> Task<I, O> {
     pub(crate) async fn guarded(self, input: I) -> Result<O, TaskError> {
         match self.body {
             Body::Asynchronous(function) => {
-                match AssertUnwindSafe(async move { function(input).await }).catch_unwind().await {
-                    Ok(result) => result.map_err(|error| failed(&error)),
-                    Err(panic) => Err(panicked(&*panic)),
-                }
+                caught(async move { function(input).await.map_err(|error| failed(&error)) }).await
             }
             Body::Plain(function) => {
                 let span = tracing::Span::current();
@@ -97,10 +100,14 @@ impl<I: Send + 'static, O: Send + 'static> Task<I, O> {
 
 /// One call of a plain function.
 pub(crate) fn guarded_plain<I, O>(function: fn(I) -> Result<O, BoxError>, input: I) -> Result<O, TaskError> {
-    match catch_unwind(AssertUnwindSafe(|| function(input))) {
-        Ok(result) => result.map_err(|error| failed(&error)),
-        Err(panic) => Err(panicked(&*panic)),
-    }
+    // The error's own words are the user's code, too.
+    let run = || function(input).map_err(|error| failed(&error));
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(panicked(&*panic)))
+}
+
+/// Runs what the user wrote; a panic is an error.
+pub(crate) async fn caught<T>(future: impl Future<Output = Result<T, TaskError>>) -> Result<T, TaskError> {
+    AssertUnwindSafe(future).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)))
 }
 
 /// The task's own error, with its causes.
@@ -109,7 +116,7 @@ fn failed(error: &BoxError) -> TaskError {
 }
 
 /// The hook has logged the place already.
-fn panicked(panic: &(dyn Any + Send)) -> TaskError {
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> TaskError {
     let message = panic.downcast_ref::<String>().map(String::as_str);
     let message = message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
     TaskError::new(TaskErrorKind::Panicked, format!("panicked: {message}"))

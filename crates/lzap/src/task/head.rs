@@ -30,10 +30,14 @@ pub(crate) struct Head {
     pub(crate) mode: Mode,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) job: Option<String>,
+    /// Of which job's map this is a chunk; `job` is the map then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) of_job: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) build: Option<String>,
     #[serde(default)]
     pub(crate) depth: u32,
+    /// When the caller stops waiting; none where nobody waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) deadline_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "is_plain_json")]
@@ -60,6 +64,9 @@ pub(crate) struct ChunkHead {
     pub(crate) items: usize,
     /// The same items of the same build have the same key.
     pub(crate) key: String,
+    /// Which attempt of the map this is, so that each has its own payload in S3.
+    #[serde(default)]
+    pub(crate) attempt: usize,
     /// The task that joins two results into one, within the chunk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reduce: Option<String>,
@@ -77,16 +84,17 @@ fn is_call(mode: &Mode) -> bool {
 
 impl Head {
     /// One run of a task, `depth` tasks deep.
-    pub(crate) fn task(task: &str, depth: u32) -> Self {
+    pub(crate) fn task(task: &str, depth: u32, mode: Mode) -> Self {
         Self {
             v: VERSION,
             kind: HeadKind::Task,
             task: task.to_owned(),
-            mode: Mode::Call,
+            mode,
             job: None,
+            of_job: None,
             build: None,
             depth,
-            deadline_ms: context::current().deadline_ms,
+            deadline_ms: context::current().deadline_ms.filter(|_| mode == Mode::Call),
             enc: Encoding::default(),
             chunk: None,
             spilled: None,
@@ -96,7 +104,7 @@ impl Head {
     /// Some items of a map.
     #[cfg(feature = "map")]
     pub(crate) fn chunk(task: &str, depth: u32, chunk: ChunkHead) -> Self {
-        Self { kind: HeadKind::Chunk, chunk: Some(chunk), ..Self::task(task, depth) }
+        Self { kind: HeadKind::Chunk, chunk: Some(chunk), ..Self::task(task, depth, Mode::Call) }
     }
 }
 
@@ -260,7 +268,7 @@ mod tests {
         let event =
             Event::parse(r#"{"lzap":{"v":1,"kind":"task","task":"greet"},"data":"Ada"}"#).expect("an event");
         assert_eq!((event.head.mode, event.head.depth, event.data.get()), (Mode::Call, 0, "\"Ada\""));
-        let head = Head { mode: Mode::Job, job: Some("0".repeat(32)), ..Head::task("greet", 1) };
+        let head = Head { job: Some("0".repeat(32)), ..Head::task("greet", 1, Mode::Job) };
         assert_eq!(
             String::from_utf8_lossy(&Event::new(&head, null()).to_bytes()),
             r#"{"lzap":{"v":1,"kind":"task","task":"greet","mode":"job","job":"00000000000000000000000000000000","depth":1},"data":null}"#
@@ -273,6 +281,14 @@ mod tests {
                 env!("CARGO_PKG_VERSION")
             )
         );
+    }
+
+    #[tokio::test]
+    async fn who_does_not_wait_sets_no_end() {
+        let ends =
+            async { [Mode::Call, Mode::Spawn, Mode::Job].map(|mode| Head::task("t", 1, mode).deadline_ms) };
+        let ends = context::Invocation::until(0, Some(7)).scope(ends).await;
+        assert_eq!(ends, [Some(7), None, None]);
     }
 
     #[test]

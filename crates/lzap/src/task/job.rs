@@ -153,7 +153,8 @@ impl<O: DeserializeOwned> Job<O> {
     /// What the job's record says now: one `s3:GetObject`.
     ///
     /// # Errors
-    /// When there is no such record (it never was, or is older than seven days), or its result is of another type.
+    /// [`TaskErrorKind::NotFound`] when there is no such record (it never was, or is older than seven days); and when its
+    /// result is of another type, or can't be read.
     pub async fn state(&self) -> Result<JobState<O>, TaskError> {
         let record = shared().jobs.read(&self.id).await?;
         let Some(record) = record else {
@@ -161,7 +162,7 @@ impl<O: DeserializeOwned> Job<O> {
                 "no job `{}`: it never was, is older than seven days, or the function's role may not read it",
                 self.id
             );
-            return Err(TaskError::new(TaskErrorKind::Storage, why));
+            return Err(TaskError::new(TaskErrorKind::NotFound, why));
         };
         let failure = |failure: Option<Failure>| {
             let unknown = || TaskError::new(TaskErrorKind::Failed, "the record doesn't say why");
@@ -214,4 +215,35 @@ impl<O: DeserializeOwned> Job<O> {
 pub(crate) fn fresh_id() -> String {
     let half = || RandomState::new().hash_one(now_ms());
     format!("{:016x}{:016x}", half(), half())
+}
+
+#[cfg(all(test, feature = "map"))]
+mod tests {
+    use super::*;
+    use crate::engine::Jobs;
+    use crate::task::Task;
+    use crate::testing::{Cloud, Fault};
+
+    const SEVEN: Task<(), u32> =
+        Task::__asynchronous("seven", |()| Box::pin(async { Ok(7) })).__not_idempotent();
+
+    /// All records there are.
+    async fn records_after(fault: Fault) -> Vec<JobRecord> {
+        let cloud = Cloud::new().task(SEVEN).fault(move |_| Some(fault));
+        let records = cloud.run(async {
+            SEVEN.job(()).await.expect_err("not taken, as far as one knows");
+            match &shared().jobs {
+                Jobs::Memory(records) => records.lock().expect("no panic").values().cloned().collect(),
+                _ => Vec::new(),
+            }
+        });
+        records.await
+    }
+
+    #[tokio::test]
+    async fn a_job_that_may_have_run_keeps_the_record_that_it_wrote() {
+        let states = |records: &[JobRecord]| records.iter().map(|record| record.state).collect::<Vec<_>>();
+        assert_eq!(states(&records_after(Fault::Reset).await), [State::Done]);
+        assert_eq!(states(&records_after(Fault::Denied).await), [State::Failed]);
+    }
 }

@@ -168,7 +168,10 @@ where
         match shared.engine.start(Arc::new(*self), &event, delivery).await {
             Ok(()) => Ok(job),
             Err(error) => {
-                job.never_started(self.name, &error).await;
+                // One whose answer was lost may run: then its record is the worker's.
+                if error.kind() != TaskErrorKind::Unreachable {
+                    job.never_started(self.name, &error).await;
+                }
                 Err(error)
             }
         }
@@ -178,7 +181,7 @@ where
     fn event(&self, input: &I, mode: Mode, job: Option<&str>) -> Result<Event, TaskError> {
         let data = to_raw_value(input).map_err(|error| TaskError::bad_input(self.name, &error))?;
         let head =
-            Head { mode, job: job.map(str::to_owned), ..Head::task(self.name, context::next_depth()?) };
+            Head { job: job.map(str::to_owned), ..Head::task(self.name, context::next_depth()?, mode) };
         let event = Event::new(&head, data);
         event.check_size(mode)?;
         Ok(event)

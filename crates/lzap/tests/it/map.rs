@@ -1,6 +1,10 @@
 //! `map` against a Lambda in this process: right and ordered results, or the documented error, whatever goes wrong.
 
 mod builds;
+mod first;
+mod limits;
+mod once;
+mod spill;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -183,20 +187,6 @@ async fn what_always_times_out_is_halved_once_and_then_fails() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_an_error_where_a_second_run_could_harm() {
-    let map = charge.map(0..20).chunk(Chunk::Items(10)).caller(Caller::WhenStuck);
-    let reset = |attempt: &Attempt| (attempt.chunk == Some(1)).then_some(Fault::Reset);
-    let output = cloud().fault(reset).run(map.on_error(OnError::Collect).run()).await.expect("collected");
-    assert_eq!(output.report.attempts, 2);
-    assert!(output.errors().all(|error| error.kind == TaskErrorKind::Unreachable && error.index >= 10));
-    assert_eq!(output.errors().count(), 10);
-    // What was never run is sent again all the same.
-    let map = charge.map(0..20).chunk(Chunk::Items(10)).caller(Caller::WhenStuck);
-    let values = cloud().fault(once(Fault::Throttle)).run(map.values()).await.expect("all");
-    assert_eq!(values, (0..20).collect::<Vec<_>>());
-}
-
-#[tokio::test]
 async fn an_item_s_own_error_is_never_tried_again() {
     for (items, kind) in [([1, 13_000], TaskErrorKind::Failed), ([1, 13_001], TaskErrorKind::Panicked)] {
         let map = || double.map(items).chunk(Chunk::Items(2)).caller(Caller::WhenStuck);
@@ -225,47 +215,47 @@ async fn a_slow_worker_gets_a_rival_and_the_first_answer_wins() {
 }
 
 #[tokio::test]
-async fn when_the_time_is_over_the_error_says_how_far_it_came() {
-    let map = || nap.map([1, 1, 1, 60_000]).chunk(Chunk::Items(1)).caller(Caller::WhenStuck);
-    let map = || map().deadline(Duration::from_millis(300));
-    let error = cloud().run(map().values()).await.expect_err("too late");
-    assert_eq!(error.kind(), TaskErrorKind::TimedOut);
-    assert!(error.to_string().contains("after 3 of 4 items"), "{error}");
-    let output = cloud().run(map().on_error(OnError::Collect).run()).await.expect("a part");
-    assert!(!output.is_complete());
-    assert_eq!(output.results.iter().filter(|result| result.is_ok()).count(), 3);
+async fn a_stream_whose_map_panics_says_so() {
+    use futures_util::StreamExt as _;
+    let map = doubled().progress(|_| panic!("a panic on purpose"));
+    let results: Vec<_> = cloud().run(async { map.stream().collect().await }).await;
+    let end = results.into_iter().find_map(Result::err).expect("it isn't complete");
+    assert_eq!(end.kind(), TaskErrorKind::Panicked);
 }
 
-#[tokio::test]
-async fn a_cost_cap_stops_launching() {
-    let map = doubled().concurrency(1).max_cost(1e-7).on_error(OnError::Collect);
-    let output = cloud().run(map.run()).await.expect("a part");
-    assert!(!output.is_complete() && output.report.attempts < 20, "{:?}", output.report);
+/// An error that can't say what it is.
+struct Mute;
+
+impl std::fmt::Debug for Mute {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("a panic on purpose")
+    }
 }
 
-#[tokio::test]
-async fn large_payloads_go_through_the_bucket_both_ways_and_leave_nothing_there() {
-    // Up: one item of 6 MB. Down: an answer of 9 MB.
-    let (cloud, keys) = cloud().bucket();
-    let big = noise(6 * 1024 * 1024);
-    let values = cloud
-        .task(echo)
-        .run(
-            echo.map([big.clone(), "small".to_owned()])
-                .chunk(Chunk::Items(1))
-                .caller(Caller::WhenStuck)
-                .run(),
-        )
-        .await
-        .expect("spilled");
-    assert_eq!(values.report.spilled, 2);
-    assert_eq!(values.into_values().expect("both"), [big, "small".to_owned()]);
-    assert_eq!(keys.all(), Vec::<String>::new());
+impl std::fmt::Display for Mute {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("a panic on purpose")
+    }
 }
+
+impl std::error::Error for Mute {}
 
 #[lzap::task]
-async fn echo(text: String) -> Result<String, String> {
-    Ok(text)
+fn fail_mutely(n: u64) -> Result<u64, Mute> {
+    if n == 3 { Err(Mute) } else { Ok(n) }
+}
+
+#[tokio::test]
+async fn an_error_that_panics_is_one_item_s_and_the_others_stay_in_their_places() {
+    let map = fail_mutely.map(0..8).chunk(Chunk::Items(8)).caller(Caller::WhenStuck);
+    let output =
+        cloud().task(fail_mutely).run(map.on_error(OnError::Collect).run()).await.expect("collected");
+    for (index, result) in (0..).zip(output.results) {
+        match result {
+            Ok(n) => assert_eq!(n, index),
+            Err(error) => assert_eq!((error.index, error.kind), (3, TaskErrorKind::Panicked)),
+        }
+    }
 }
 
 /// Text that isn't worth compressing.
@@ -281,20 +271,11 @@ fn noise(bytes: usize) -> String {
 }
 
 #[tokio::test]
-async fn without_a_bucket_large_answers_are_split_and_a_single_one_is_an_error() {
-    let error = cloud().task(echo).run(echo.map([noise(9_000_000)]).caller(Caller::WhenStuck).values()).await;
-    assert_eq!(error.expect_err("too large").kind(), TaskErrorKind::TooLarge);
-    let items = || (0..4).map(|_| noise(1_500_000));
-    let map = echo.map(items()).chunk(Chunk::Items(4)).caller(Caller::WhenStuck);
-    let values = cloud().task(echo).run(map.run()).await.expect("split");
-    assert!(values.report.chunks > 1);
-    assert_eq!(values.into_values().expect("all"), items().collect::<Vec<_>>());
-}
-
-#[tokio::test]
 async fn json_and_postcard_give_the_same() {
     for codec in [Codec::Json, Codec::Postcard] {
         assert_doubled(cloud().run(doubled().codec(codec).run()).await);
+        let sum = cloud().run(doubled().codec(codec).reduce(add)).await.expect("joined");
+        assert_eq!(sum, Some((0..ITEMS).map(|n| 2 * n).sum()), "{codec:?}");
     }
 }
 
@@ -450,7 +431,7 @@ async fn parts_of_an_object_respect_its_records() {
     });
     assert_eq!(counted.await.expect("counted").iter().sum::<usize>(), 300);
     let missing = Cloud::new().bucket().0.run(lzap::Object::open("s3://data/none")).await;
-    assert_eq!(missing.expect_err("none").kind(), TaskErrorKind::Storage);
+    assert_eq!(missing.expect_err("none").kind(), TaskErrorKind::NotFound);
     let wrong = Cloud::new().run(lzap::Object::open("data/none")).await;
     assert_eq!(wrong.expect_err("no address").kind(), TaskErrorKind::BadInput);
 }

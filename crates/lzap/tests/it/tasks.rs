@@ -144,7 +144,7 @@ async fn a_job_s_result_is_found_by_its_id() {
     assert_eq!(found.state().await.expect("a record"), JobState::Done("7-12".to_owned()));
     assert!(Job::<String>::find("../lock").is_err());
     let unknown = Job::<String>::find(&"0".repeat(32)).expect("an id").state().await.expect_err("no record");
-    assert_eq!(unknown.kind(), TaskErrorKind::Storage);
+    assert_eq!(unknown.kind(), TaskErrorKind::NotFound);
 }
 
 #[tokio::test(start_paused = true)]

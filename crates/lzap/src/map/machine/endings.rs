@@ -45,7 +45,7 @@ impl Machine {
         let over = match self.rules.on_error {
             OnError::FailFast => self.failed_items > 0,
             OnError::Collect => false,
-            OnError::Tolerate(share) => self.failed_items as f64 > share * self.items as f64,
+            OnError::Tolerate(share) => self.failed_items as f64 > share * self.rules.items as f64,
         };
         if over {
             self.stop(End::Failed);
@@ -87,6 +87,10 @@ impl Machine {
         if !self.rules.idempotent {
             return self.fail(chunk, kind, message);
         }
+        if piece.running > 0 {
+            // Its rival's end decides.
+            return;
+        }
         let halves = piece.items.len() > 1 && !(how == Death::Timeout && piece.timeouts > 1);
         if halves {
             return self.split(chunk);
@@ -94,16 +98,15 @@ impl Machine {
         if how == Death::Timeout || piece.deaths >= DEATHS {
             return self.fail(chunk, kind, message);
         }
-        if piece.running == 0 {
-            self.counts.retries += 1;
-            self.queue.push_front(chunk);
-        }
+        self.counts.retries += 1;
+        self.queue.push_front(chunk);
     }
 
-    pub(super) fn too_large(&mut self, chunk: ChunkId, message: String) {
-        if self.pieces.get(chunk).is_some_and(|piece| piece.items.len() > 1) {
+    pub(super) fn too_large(&mut self, chunk: ChunkId, ran: bool, message: String) {
+        let Some(piece) = self.pieces.get(chunk) else { return };
+        if piece.items.len() > 1 && (self.rules.idempotent || !ran) {
             self.split(chunk);
-        } else {
+        } else if piece.running == 0 {
             self.fail(chunk, TaskErrorKind::TooLarge, message);
         }
     }
@@ -178,7 +181,96 @@ pub(super) fn tell(window: &mut Window, now: Duration, ended: &Ended) {
         Ended::Throttled { cause: Throttle::Concurrency, retry_after } => window.full(now, *retry_after),
         Ended::Throttled { cause: Throttle::Rate, retry_after } => window.too_fast(now, *retry_after),
         Ended::OutOfFiles => window.out_of_files(),
-        Ended::Lost(_) | Ended::NoLambda { .. } | Ended::TooLarge(_) => window.gone(),
+        Ended::Lost(_) | Ended::NoLambda { .. } | Ended::TooLarge { .. } => window.gone(),
         _ => window.answered(now),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::map::machine::{AttemptId, Next, Rules};
+    use crate::map::options::Hedge;
+
+    const SEC: Duration = Duration::from_secs(1);
+
+    fn rules(idempotent: bool) -> Rules {
+        Rules {
+            limit: 100,
+            attempts: 3,
+            idempotent,
+            hedge: Some(Hedge::default()),
+            on_error: OnError::Collect,
+            caller: Caller::WhenStuck,
+            cores: 1,
+            deadline: None,
+            items: 24,
+            seed: 1,
+        }
+    }
+
+    /// Twelve chunks of two items are under way; all but the last are done after a second.
+    fn all_but_one(machine: &mut Machine, window: &mut Window) -> AttemptId {
+        let mut started = Vec::new();
+        while let Next::Start { attempt, .. } = machine.next(Duration::ZERO, window) {
+            started.push(attempt);
+        }
+        let last = started.pop().expect("twelve");
+        for attempt in started {
+            machine.ended(attempt, SEC, Ended::Done { items: 2, failed: 0 }, window);
+        }
+        last
+    }
+
+    fn twelve(idempotent: bool) -> Machine {
+        let chunks: Vec<_> = (0..12).map(|n| 2 * n..2 * n + 2).collect();
+        Machine::new(rules(idempotent), &chunks)
+    }
+
+    #[test]
+    fn while_its_rival_runs_a_chunk_neither_fails_nor_splits() {
+        for ended in [
+            Ended::Died { how: Death::Exit, message: String::new() },
+            Ended::Died { how: Death::Timeout, message: String::new() },
+            Ended::Lost(String::new()),
+            Ended::Throttled { cause: Throttle::Concurrency, retry_after: None },
+        ] {
+            let (mut machine, mut window) = (twelve(true), Window::default());
+            let slow = all_but_one(&mut machine, &mut window);
+            let Next::Start { attempt: rival, .. } = machine.next(3 * SEC, &mut window) else {
+                panic!("no rival")
+            };
+            machine.ended(slow, 4 * SEC, ended.clone(), &mut window);
+            let verdict = machine.ended(rival, 5 * SEC, Ended::Done { items: 2, failed: 0 }, &mut window);
+            assert_eq!(verdict, Verdict::Take(22..24), "{ended:?}");
+            assert_eq!(machine.next(6 * SEC, &mut window), Next::Finished);
+            assert_eq!((machine.take_failures(), machine.counts.splits), (Vec::new(), 0), "{ended:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_too_large_is_halved_only_where_its_items_may_run_again() {
+        let too_large = |ran| Ended::TooLarge { ran, message: String::new() };
+        for (idempotent, ran, splits) in
+            [(true, true, 1), (true, false, 1), (false, false, 1), (false, true, 0)]
+        {
+            let (mut machine, mut window) = (twelve(idempotent), Window::default());
+            let last = all_but_one(&mut machine, &mut window);
+            machine.ended(last, SEC, too_large(ran), &mut window);
+            let failed = machine.take_failures().len();
+            assert_eq!((machine.counts.splits, failed), (splits, 1 - splits), "{idempotent} {ran}");
+        }
+    }
+
+    /// Else it would be sent when something else happens, and nothing else may.
+    #[test]
+    fn a_rival_that_waits_for_room_is_woken_when_there_is_some() {
+        let (mut machine, mut window) = (twelve(true), Window::default());
+        all_but_one(&mut machine, &mut window);
+        // Another map's request is refused: there is no room before so much later.
+        window.sent(3 * SEC);
+        window.too_fast(3 * SEC, Some(SEC));
+        assert_eq!(machine.next(3 * SEC, &mut window), Next::Wait(Some(4 * SEC)));
+        assert!(matches!(machine.next(4 * SEC, &mut window), Next::Start { .. }));
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Rules {
     pub(crate) cores: usize,
     /// When it must be over.
     pub(crate) deadline: Option<Duration>,
+    /// Items of all of the map, those included that are in no chunk any more.
+    pub(crate) items: usize,
     pub(crate) seed: u64,
 }
 
@@ -85,8 +87,11 @@ pub(crate) enum Ended {
     Lost(String),
     /// It was never sent: no file descriptor was left.
     OutOfFiles,
-    /// The event or the answer doesn't fit.
-    TooLarge(String),
+    /// The event doesn't fit, or the answer: then its items have run.
+    TooLarge {
+        ran: bool,
+        message: String,
+    },
     /// An answer that isn't one of this chunk.
     Foreign(String),
     /// Lambda can't be used at all.
@@ -168,7 +173,6 @@ pub(crate) struct Machine {
     here: usize,
     /// Items without a result or a failure.
     open_items: usize,
-    items: usize,
     failed_items: usize,
     /// Sorted: how long answered chunks took.
     times: Vec<Duration>,
@@ -195,7 +199,6 @@ pub(crate) enum End {
 
 impl Machine {
     pub(crate) fn new(rules: Rules, chunks: &[Range<usize>]) -> Self {
-        let items = chunks.iter().map(ExactSizeIterator::len).sum();
         let mut machine = Self {
             random: rules.seed,
             rules,
@@ -205,9 +208,8 @@ impl Machine {
             resting: Vec::new(),
             remote: 0,
             here: 0,
-            open_items: items,
-            items,
             failed_items: 0,
+            open_items: chunks.iter().map(ExactSizeIterator::len).sum(),
             times: Vec::new(),
             failures: Vec::new(),
             no_lambda: None,
@@ -219,6 +221,16 @@ impl Machine {
             machine.queue.push_back(id);
         }
         machine
+    }
+
+    /// The next chunk is under way in this process already.
+    pub(crate) fn begun_here(&mut self, now: Duration) -> Option<AttemptId> {
+        let chunk = self.queue.pop_front()?;
+        self.here += 1;
+        match self.start(chunk, Where::Here, now, false) {
+            Next::Start { attempt, .. } => Some(attempt),
+            _ => None,
+        }
     }
 
     /// What to do at `now`. Asked again until it says to wait.
@@ -290,7 +302,7 @@ impl Machine {
             Ended::OutOfFiles => self.again(chunk),
             Ended::Lost(message) => self.lost(chunk, now, TaskErrorKind::Unreachable, message),
             Ended::Died { how, message } => self.died(chunk, now, how, message),
-            Ended::TooLarge(message) => self.too_large(chunk, message),
+            Ended::TooLarge { ran, message } => self.too_large(chunk, ran, message),
             Ended::Foreign(message) => self.foreign(chunk, message),
             Ended::NoLambda { kind, message } => self.without_lambda(chunk, kind, message),
             Ended::Fatal { kind, message } => self.stop(End::Fatal { kind, message }),
@@ -316,6 +328,12 @@ impl Machine {
     /// Chunks so far, split ones counted as their halves.
     pub(crate) fn chunks(&self) -> usize {
         self.pieces.len() - self.counts.splits
+    }
+
+    /// Since when each invocation has been under way that has not ended.
+    pub(crate) fn under_way(&self) -> impl Iterator<Item = Duration> {
+        let remote = |attempt: &&Attempt| attempt.open && attempt.place == Where::Remote;
+        self.attempts.iter().filter(remote).map(|attempt| attempt.since)
     }
 
     /// The chunk of an attempt, and whether it was tried before.
@@ -412,11 +430,11 @@ impl Machine {
     fn wait_until(&self, now: Duration, window: &Window) -> Option<Duration> {
         let mut times: Vec<Duration> = self.resting.iter().map(|(until, _)| *until).collect();
         times.extend(self.rules.deadline);
-        if !self.queue.is_empty() {
+        if !self.queue.is_empty() || self.slowest(now).is_some() {
             match window.room(now) {
                 Room::At(then) => times.push(then),
-                // Another map's invocations fill the window: nothing of ours will end and wake this one.
-                Room::Later if self.remote == 0 => times.push(now + LOOK),
+                // Another map's invocations may fill the window: that they end wakes nothing here.
+                Room::Later if self.remote < self.rules.limit => times.push(now + LOOK),
                 _ => {}
             }
         } else if let Some(limit) = self.rules.hedge.as_ref().and_then(|hedge| self.slow_after(hedge)) {

@@ -1,0 +1,47 @@
+//! The items that the caller tries first: whatever they do, they are items like the others.
+
+use std::time::Duration;
+
+use lzap::testing::Cloud;
+use lzap::{MapError, OnError, TaskErrorKind};
+
+use super::{cloud, double, nap};
+
+#[tokio::test(start_paused = true)]
+async fn a_long_one_goes_on_beside_the_rest() {
+    let report = cloud().run(nap.map(vec![2000; 20]).hedge(None).run()).await.expect("all done").report;
+    assert_eq!((report.here, report.remote, report.chunks), (1, true, 20), "{report:?}");
+    assert!(report.wall_secs < 3.0, "not one after the other: {report:?}");
+}
+
+#[tokio::test]
+async fn the_map_s_time_is_theirs_too() {
+    let map = nap.map([60_000, 1, 1]).deadline(Duration::from_millis(300));
+    let error = tokio::time::timeout(Duration::from_secs(30), cloud().run(map.values()));
+    let error = error.await.expect("it ends").expect_err("too late");
+    assert_eq!((error.kind(), error.report().done), (TaskErrorKind::TimedOut, 2));
+}
+
+#[tokio::test]
+async fn those_that_fail_count_for_what_may_fail() {
+    let map = |share| double.map([13_000, 1, 2, 3]).on_error(OnError::Tolerate(share));
+    let error = cloud().run(map(0.2).run()).await.expect_err("a quarter failed");
+    assert_eq!((error.kind(), error.item()), (TaskErrorKind::Failed, Some(0)));
+    cloud().run(map(0.25).run()).await.expect("a quarter may fail");
+    // And all items are what the share is of, those included that were tried.
+    let mostly = || (0..40).map(|n| if n == 39 { 13_000 } else { n });
+    cloud().run(double.map(mostly()).on_error(OnError::Tolerate(0.03)).run()).await.expect("one of forty");
+}
+
+#[lzap::task]
+async fn nested(left: u32) -> Result<u32, MapError> {
+    if left == 0 { Ok(0) } else { Ok(1 + Box::pin(nested.map([left - 1]).values()).await?[0]) }
+}
+
+#[tokio::test]
+async fn a_chain_through_them_is_stopped_too() {
+    let cloud = || Cloud::new().task(nested);
+    assert_eq!(cloud().run(nested.map([3]).values()).await.expect("allowed"), [3]);
+    let error = cloud().run(nested.map([9]).values()).await.expect_err("too deep");
+    assert!(error.to_string().contains("more than 4 deep"), "{error}");
+}

@@ -1,0 +1,61 @@
+//! Time and money: what is over before all items are done.
+
+use std::time::Duration;
+
+use lzap::testing::Fault;
+use lzap::{Caller, Chunk, OnError, TaskErrorKind};
+
+use super::{add, assert_doubled, cloud, doubled, nap, once_of_ten};
+
+#[tokio::test]
+async fn when_the_time_is_over_the_error_says_how_far_it_came() {
+    let map = || nap.map([1, 1, 1, 60_000]).chunk(Chunk::Items(1)).caller(Caller::WhenStuck);
+    let map = || map().deadline(Duration::from_millis(300));
+    let error = cloud().run(map().values()).await.expect_err("too late");
+    assert_eq!(error.kind(), TaskErrorKind::TimedOut);
+    assert!(error.to_string().contains("after 3 of 4 items"), "{error}");
+    let output = cloud().run(map().on_error(OnError::Collect).run()).await.expect("a part");
+    assert!(!output.is_complete());
+    assert_eq!(output.results.iter().filter(|result| result.is_ok()).count(), 3);
+}
+
+#[tokio::test]
+async fn a_cost_cap_stops_launching() {
+    let map = doubled().concurrency(1).max_cost(1e-7).on_error(OnError::Collect);
+    let output = cloud().run(map.run()).await.expect("a part");
+    assert!(!output.is_complete() && output.report.attempts < 20, "{:?}", output.report);
+}
+
+/// Lambda bills them, so the report does.
+#[tokio::test]
+async fn invocations_that_do_not_answer_cost_too() {
+    const REQUEST: f64 = 2e-7;
+    let report = assert_doubled(cloud().fault(once_of_ten(Fault::Timeout)).run(doubled().run()).await);
+    assert_eq!(report.attempts, 60);
+    assert!(report.dollars > 59.9 * REQUEST, "{report:?}");
+    let map = doubled().concurrency(1).max_cost(2.5 * REQUEST).on_error(OnError::Collect);
+    let output = cloud().fault(|_| Some(Fault::Timeout)).run(map.run()).await.expect("a part");
+    assert_eq!(output.report.attempts, 3, "{:?}", output.report);
+}
+
+/// What a worker has done when the time is over is on its way before.
+#[tokio::test]
+async fn a_part_of_a_chunk_is_there_in_time() {
+    let map = nap.map(vec![50; 40]).chunk(Chunk::Items(40)).caller(Caller::WhenStuck);
+    let map = map.deadline(Duration::from_secs(1)).on_error(OnError::Collect);
+    let output = cloud().run(map.run()).await.expect("a part");
+    assert!(!output.is_complete() && output.report.done > 0, "{:?}", output.report);
+}
+
+#[tokio::test]
+async fn a_sum_or_a_stream_of_a_part_is_an_error() {
+    use futures_util::StreamExt as _;
+    let map = || nap.map([1, 1, 1, 60_000]).chunk(Chunk::Items(1)).caller(Caller::WhenStuck);
+    let map = || map().deadline(Duration::from_millis(300)).on_error(OnError::Collect);
+    let error = cloud().run(map().reduce(add)).await.expect_err("not all");
+    assert_eq!(error.kind(), TaskErrorKind::TimedOut);
+    let results: Vec<_> = cloud().run(async { map().stream().collect().await }).await;
+    let (items, ends): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+    let ends: Vec<_> = ends.into_iter().filter_map(Result::err).map(|end| end.kind()).collect();
+    assert_eq!((items.len(), ends), (3, vec![TaskErrorKind::TimedOut]));
+}
