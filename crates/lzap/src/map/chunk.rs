@@ -376,6 +376,20 @@ mod tests {
     }
 
     #[test]
+    fn each_chunk_has_its_own_place_in_the_bucket() {
+        let place = |index, attempt, key: &str, way| {
+            let chunk = ChunkHead { index, items: 1, key: key.to_owned(), attempt, reduce: None };
+            spill_key("0a", &chunk, way)
+        };
+        for way in [Way::Up, Way::Down] {
+            assert_ne!(place(0, 0, "b", way), place(1, 0, "b", way), "equal items are still two");
+        }
+        assert_ne!(place(0, 0, "b", Way::Up), place(0, 1, "b", Way::Up), "each attempt reads its own");
+        assert_eq!(place(0, 0, "b", Way::Down), place(0, 1, "b", Way::Down), "the next replaces it");
+        assert_eq!(place(3, 5, "../../c", Way::Up), "spill/0a/c-3.5.in", "never a path");
+    }
+
+    #[test]
     fn threads_are_busy_side_by_side() {
         let nap = |()| -> Result<(), BoxError> {
             thread::sleep(Duration::from_millis(5));

@@ -1,6 +1,6 @@
 //! One task on many items, in many Lambdas: `task.map(items)`.
 //!
-//! The way of a map: items are written once (`codec.rs`), a few are run here to see what they cost, [`plan`] decides
+//! The way of a map: items are written once (`codec.rs`), a few are run here to see what they cost ([`prepared`]), [`plan`] decides
 //! where the rest goes and in which chunks, [`machine`] says what to send when ([`window`]: how much at once), and
 //! [`drive`] does it through [`carry`]. A chunk is computed in [`chunk`], in whichever process. In a job, [`journal`] keeps
 //! what is done, for the next attempt.
@@ -120,8 +120,8 @@ where
     /// # }
     /// ```
     ///
-    /// Each item is run at least once, and perhaps more often: after a lost answer, a dead worker, or beside a slow
-    /// one. A task with `idempotent = false` is run at most once, and fails where that can't be told.
+    /// Each item is run at least once, and perhaps more often: after a lost answer, a dead worker, beside a slow one, or with
+    /// the rest of a chunk of which something has to be done again. A task with `idempotent = false` is run at most once, and fails where that can't be told.
     ///
     /// In a job, results are written to the stage's bucket once a second (`s3:PutObject`), for Lambda's next attempt should
     /// this one be killed; what was under way then runs again, whatever the task says.

@@ -123,8 +123,9 @@ impl Prepared {
             self.open.close(&items);
             let job = Arc::clone(&self.job);
             let range = items.clone();
+            let until = (most > 1).then_some(until);
             let mut under_way: BoxFuture<'static, Carried> =
-                Box::pin(async move { job.carry_here(range, Some(until)).await });
+                Box::pin(async move { job.carry_here(range, until).await });
             let Ok(carried) = tokio::time::timeout_at(patience.into(), &mut under_way).await else {
                 tried.push(Tried { items, carried: Trying::UnderWay(under_way) });
                 break;

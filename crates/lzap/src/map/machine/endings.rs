@@ -188,8 +188,10 @@ pub(super) fn tell(window: &mut Window, now: Duration, ended: &Ended) {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::*;
-    use crate::map::machine::{AttemptId, Next, Rules};
+    use crate::map::machine::{AttemptId, Next, Rules, Where};
     use crate::map::options::Hedge;
 
     const SEC: Duration = Duration::from_secs(1);
@@ -260,6 +262,17 @@ mod tests {
             let failed = machine.take_failures().len();
             assert_eq!((machine.counts.splits, failed), (splits, 1 - splits), "{idempotent} {ran}");
         }
+    }
+
+    /// The caller gives its first items so little time that a busy machine may not begin any.
+    #[test]
+    fn what_this_process_had_no_time_to_begin_is_sent_and_has_not_failed() {
+        let (mut machine, mut window) = (twelve(true), Window::default());
+        let here = machine.begun_here(Duration::ZERO).expect("a chunk");
+        machine.ended(here, SEC, Ended::Done { items: 0, failed: 0 }, &mut window);
+        let next = machine.next(SEC, &mut window);
+        assert!(matches!(next, Next::Start { items: Range { start: 0, end: 2 }, place: Where::Remote, .. }));
+        assert_eq!((machine.take_failures().len(), machine.counts.splits), (0, 0));
     }
 
     /// Else it would be sent when something else happens, and nothing else may.

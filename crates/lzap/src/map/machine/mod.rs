@@ -290,6 +290,8 @@ impl Machine {
             return Verdict::Drop;
         }
         match ended {
+            // Its time was short, and not for want of trying.
+            Ended::Done { items: 0, .. } if attempt.place == Where::Here => self.again(chunk),
             Ended::Done { items, failed } => {
                 self.remember(now.saturating_sub(attempt.since), attempt.place);
                 self.counts.hedges_won += usize::from(attempt.hedge);
