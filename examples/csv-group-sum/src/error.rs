@@ -129,6 +129,12 @@ pub enum Error {
     /// A source outside of that folder.
     #[error("The source {0} may not be read: it does not lie where {VARIABLE} says.")]
     SourceForbidden(Text),
+    /// A source that is not there.
+    #[error("There is no source {0}.")]
+    SourceMissing(Text),
+    /// A source that S3 does not give to this function.
+    #[error("The function's role may not read the source {0}, or it does not exist.")]
+    SourceDenied(Text),
     /// A source that S3 does not give.
     #[error("The source could not be read: {0}.")]
     SourceUnreadable(String),
@@ -198,9 +204,9 @@ impl Error {
             Self::BodyTooLarge | Self::AnswerTooLarge(_) | Self::SourceTooLarge(_) => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
-            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::NotFound(_) | Self::SourceMissing(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::SourceOff | Self::SourceForbidden(_) => StatusCode::FORBIDDEN,
+            Self::SourceOff | Self::SourceForbidden(_) | Self::SourceDenied(_) => StatusCode::FORBIDDEN,
             Self::TimeOver { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Map(_) | Self::SourceUnreadable(_) => StatusCode::BAD_GATEWAY,
             _ => StatusCode::BAD_REQUEST,

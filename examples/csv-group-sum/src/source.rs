@@ -7,7 +7,7 @@ use std::env;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use lzap::Object;
+use lzap::{Object, TaskError, TaskErrorKind};
 
 use crate::error::{Error, Text};
 
@@ -47,7 +47,11 @@ impl Sources {
         if !address.starts_with(folder) {
             return Err(Error::SourceForbidden(Text::new(address)));
         }
-        let unreadable = |why: lzap::TaskError| Error::SourceUnreadable(why.to_string());
+        let unreadable = |why: TaskError| match why.kind() {
+            TaskErrorKind::NotFound => Error::SourceMissing(Text::new(address)),
+            TaskErrorKind::Denied => Error::SourceDenied(Text::new(address)),
+            _ => Error::SourceUnreadable(why.to_string()),
+        };
         let object = Object::open(address).await.map_err(unreadable)?;
         if object.bytes() > MAX_SOURCE_BYTES {
             return Err(Error::SourceTooLarge(object.bytes()));

@@ -64,6 +64,6 @@ fn a_csv_in_s3_is_summed_where_the_stage_allows_it() -> Result {
     let answer = ask("source=s3://csv-sources/a.csv")?;
     assert_eq!((answer.status.as_u16(), answer.text().as_str()), (200, "id,v\na,5\nb,2\n"));
     assert_eq!(ask("source=s3://csv-secrets/a.csv")?.status, 403);
-    assert_eq!(ask("source=s3://csv-sources/none.csv")?.status, 502);
+    assert_eq!(ask("source=s3://csv-sources/none.csv")?.status, 404);
     Ok(())
 }

@@ -48,12 +48,9 @@ async fn what_may_not_be_read_is_not() {
 #[tokio::test]
 async fn mistakes_with_a_source_are_told() {
     let answer = ask("source=s3://data/csv/none.csv", "").await;
-    assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
-    assert!(
-        answer.body.starts_with("The source could not be read: "),
-        "{}",
-        answer.body
-    );
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    let sentence = "There is no source \"s3://data/csv/none.csv\".\n";
+    assert_eq!(answer.body, sentence);
     let answer = ask("source=s3://data/csv/a.csv", "id,v\n").await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     let sentence = "The request has a \"source\" and a body: one of them is too many.\n";
