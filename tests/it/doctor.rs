@@ -198,8 +198,8 @@ fn every_stage_is_checked() -> Result {
         "shop",
         &[(
             "lzap.toml",
-            "app = \"shop\"\ndefault_stage = \"dev\"\n[stage.dev]\n[stage.big]\nmemory_mb = 20000\n[stage.slow]\n\
-             timeout_secs = 60\n[stage.long]\ntimeout_secs = 1000\n",
+            "app = \"shop\"\ndefault_stage = \"dev\"\n[stage.dev]\n[stage.big]\nmemory_mb = 20000\n[stage.wide]\n\
+             role_statements = [{ actions = [\"s3:*\"], resources = [\"arn:aws:s3:::shop/*\"] }]\n[stage.long]\ntimeout_secs = 1000\n",
         )],
     )?;
     let outcome = doctor(&account.lzap, project.path(), &[])?.expect_code(1);
@@ -207,7 +207,7 @@ fn every_stage_is_checked() -> Result {
     let details: Vec<&str> = found.iter().filter_map(|it| it["detail"].as_str()).collect();
     assert!(details.iter().any(|it| it.starts_with("stage big: ") && it.contains("20000")), "{details:#?}");
     assert!(details.iter().any(|it| it.starts_with("stage long: ")), "{details:#?}");
-    assert!(found.iter().any(|it| it["status"] == "warning"), "stage slow: {found:#?}");
+    assert!(found.iter().any(|it| it["status"] == "warning"), "stage wide: {found:#?}");
     let unknown = doctor(&account.lzap, project.path(), &["prodution"])?.expect_code(1);
     is(&unknown, "credentials", "ok");
     Ok(())

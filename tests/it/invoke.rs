@@ -1,6 +1,6 @@
 //! `lzap invoke`: tasks, events and jobs, against an app that speaks the envelopes by hand.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lzap_testkit::{LocalCloud, Outcome, TempProject};
 use serde_json::{Value, json};
@@ -115,6 +115,11 @@ fn failures_say_why_and_what_next() -> Result {
 
     let no_json = app.json(&["echo", "--data", "{days: 1}"])?.expect_code(2).json();
     assert!(no_json["error"]["message"].to_string().contains("is not JSON"), "{no_json:#}");
+    let no_file = app.json(&["echo", "--data", "@/nowhere"])?.expect_code(2).json();
+    assert!(
+        no_file["error"]["message"].to_string().contains("could not read `--data @/nowhere`"),
+        "{no_file:#}"
+    );
     let nobody = app.0.lzap().run(&tasks(), &["invoke"])?.expect_code(2);
     assert!(nobody.stderr.contains("no task is named"), "{nobody}");
     drop(app.invoke(&["echo", "--data", "1", "--raw", "{}"])?.expect_code(2));
@@ -155,7 +160,7 @@ const ID: &str = "0123456789abcdef0123456789abcdef";
 /// A job's record, as the runtime crate writes it; here a test does.
 fn jobs<C: Cloud + Sync>(cloud: &C, bucket: &str) -> Result {
     let put = |state: Value| -> Result {
-        let mut record = json!({"v": 1, "job": ID, "task": "cleanup", "attempt": 1, "queued_ms": 5});
+        let mut record = json!({"v": 1, "job": ID, "task": "cleanup", "attempt": 1, "queued_ms": now_ms()});
         let fields = state.as_object().cloned().unwrap_or_default();
         record.as_object_mut().expect("an object").extend(fields);
         let key = format!("hello/{}/jobs/{ID}.json", C::STAGE);
@@ -169,12 +174,28 @@ fn jobs<C: Cloud + Sync>(cloud: &C, bucket: &str) -> Result {
     assert_eq!(none["error"]["code"], "lzap::job::none", "{none:#}");
     put(json!({"state": "running", "started_ms": 6}))?;
     assert_eq!(look(&[])?.expect_success().json()["state"], "running");
-    let waiting = std::thread::scope(|scope| -> Result<Value> {
+    let locked = json!({"code": "failed", "message": "the table is locked"});
+    put(json!({"state": "retrying", "error": locked}))?;
+    let tried = look(&[])?.expect_success();
+    assert!(
+        tried.stderr.contains("attempt 1 of 3 failed: the table is locked; Lambda tries again"),
+        "{tried}"
+    );
+    let tried = tried.json();
+    assert_eq!(
+        (&tried["state"], &tried["error"], &tried["attempts"]),
+        (&json!("retrying"), &locked, &json!(3))
+    );
+    let waiting = std::thread::scope(|scope| -> Result<Outcome> {
         let waiting = scope.spawn(|| look(&["--wait"]));
-        std::thread::sleep(Duration::from_secs(2));
-        put(json!({"state": "done", "started_ms": 6, "ended_ms": 9, "result": {"removed": 7}}))?;
-        Ok(waiting.join().expect("no panic")?.expect_success().json())
+        std::thread::sleep(Duration::from_secs(3));
+        put(
+            json!({"state": "done", "attempt": 2, "started_ms": 6, "ended_ms": 9, "result": {"removed": 7}}),
+        )?;
+        Ok(waiting.join().expect("no panic")?.expect_success())
     })?;
+    assert_eq!(waiting.stderr.matches("attempt 1 of 3 failed").count(), 1, "once: {waiting}");
+    let waiting = waiting.json();
     assert_eq!((&waiting["state"], &waiting["result"]), (&json!("done"), &json!({"removed": 7})));
     put(
         json!({"state": "failed", "attempt": 3, "error": {"code": "panicked", "message": "index out of bounds"}}),
@@ -182,7 +203,27 @@ fn jobs<C: Cloud + Sync>(cloud: &C, bucket: &str) -> Result {
     let failed = look(&["--wait"])?.expect_code(1).json();
     assert_eq!(failed["error"]["code"], "lzap::task::panicked", "{failed:#}");
     assert!(failed["error"]["message"].to_string().contains("after 3 attempts: index out"), "{failed:#}");
+    // Nobody was left to write that it failed.
+    put(json!({"state": "running", "attempt": 3, "deadline_ms": now_ms() - 60_000}))?;
+    let killed = look(&["--wait"])?.expect_code(1).json();
+    assert_eq!(killed["error"]["code"], "lzap::task::crashed", "{killed:#}");
+    assert!(
+        killed["error"]["message"].to_string().contains("after 3 attempts: the process of its last"),
+        "{killed:#}"
+    );
+    let help = killed["error"]["help"].as_str().unwrap_or_default();
+    assert!(
+        help.contains("`timeout_secs` or `memory_mb`") && help.contains(&format!("--job {ID}")),
+        "{help}"
+    );
+    put(json!({"state": "retrying", "queued_ms": 5, "error": locked}))?;
+    assert_eq!(look(&["--wait"])?.expect_code(1).json()["error"]["code"], "lzap::task::timed_out");
     Ok(())
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or_default()
 }
 
 #[test]

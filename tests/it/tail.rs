@@ -302,8 +302,12 @@ fn a_jobs_lines_are_found_across_environments() -> Result {
     let group = "/aws/lambda/hello-local";
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
     let mut calls = vec![("logs", "create_log_group", json!({"logGroupName": group}))];
-    for (stream, job, chunk) in [("a", mine, 1), ("b", mine, 2), ("b", other, 1)] {
-        let message = json!({"level": "INFO", "message": "summed", "job": job, "chunk": chunk}).to_string();
+    let of =
+        |job: &str, chunk: u32| json!({"level": "INFO", "message": "summed", "job": job, "chunk": chunk});
+    let mut of_map = of("abcdefabcdefabcdefabcdefabcdefab", 3);
+    of_map["of_job"] = json!(mine);
+    for (stream, fields) in [("a", of(mine, 1)), ("b", of(mine, 2)), ("b", of(other, 1)), ("c", of_map)] {
+        let message = fields.to_string();
         let events = json!([{"timestamp": now, "message": message}]);
         let place = json!({"logGroupName": group, "logStreamName": stream});
         let put = json!({"logGroupName": group, "logStreamName": stream, "logEvents": events});
@@ -313,9 +317,12 @@ fn a_jobs_lines_are_found_across_environments() -> Result {
     let tail = |options: &[&str]| tail(&cloud, options);
     let found = tail(&["--job", mine])?.expect_success();
     let chunks: Vec<Value> = lines(&found).iter().map(|line| line["fields"]["chunk"].clone()).collect();
-    assert_eq!(chunks, [json!(1), json!(2)], "{found}");
+    assert_eq!(chunks, [json!(1), json!(2), json!(3)], "{found}");
     let text = tail(&["--job", mine, "--output", "text"])?.expect_success();
-    assert!(text.stdout.contains("#1       INFO  summed\n") && text.stdout.contains("#2 "), "{text}");
+    assert!(
+        text.stdout.contains("#1       INFO  summed\n") && text.stdout.contains("#3       INFO  summed\n"),
+        "{text}"
+    );
     let wrong = tail(&["--job", "x\" || $.a = \"b"])?.expect_code(2);
     assert!(wrong.stderr.contains("is not the id of a job"), "{wrong}");
     Ok(())

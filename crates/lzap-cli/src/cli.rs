@@ -22,7 +22,7 @@ Examples:
   lzap deploy local             deploy it to the embedded cloud on this machine
   lzap deploy dev               deploy it to the AWS account of stage dev
   lzap update production        ship the next version
-  lzap deploy prod --canary 10% give a new version a tenth of the traffic
+  lzap deploy dev --canary 10%  give a new version a tenth of the traffic
   lzap rollback production      go back to the version that was live before
   lzap invoke production tidy   call a task of the app
   lzap tail production          follow its log
@@ -220,7 +220,7 @@ pub(crate) struct UndeployArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = INVOKE_EXAMPLES)]
+#[command(override_usage = INVOKE_USAGE, after_help = INVOKE_EXAMPLES)]
 pub(crate) struct InvokeArgs {
     /// The stage [default: as for every command]
     #[arg(value_name = "STAGE")]
@@ -250,6 +250,11 @@ pub(crate) struct InvokeArgs {
     #[arg(long, value_name = "VERSION")]
     pub(crate) version: Option<String>,
 }
+
+const INVOKE_USAGE: &str = "\
+lzap invoke [OPTIONS] [STAGE] <TASK>
+       lzap invoke [OPTIONS] [STAGE] --raw <EVENT>
+       lzap invoke [OPTIONS] [STAGE] --job <ID> [--wait]";
 
 const INVOKE_EXAMPLES: &str = "\
 Examples:
@@ -284,14 +289,14 @@ pub(crate) struct TailArgs {
 
 const TAIL_EXAMPLES: &str = "\
 Examples:
-  lzap tail                                follow the default stage until Ctrl-C (exit code 130)
-  lzap tail production --since 10m         begin ten minutes back
-  lzap tail --filter ERROR --no-follow     errors of the last seconds
-  lzap tail --filter '{ $.status >= 500 }' requests that failed, by a field of the JSON line
-  lzap tail --requests                     one line for each request
-  lzap tail --job 0123… --since 1h         what one job says, across all its chunks
-  lzap tail | jq .message                  piped, each event is one JSON line
-  lzap tail --output text | grep cart      unless text is asked for by name";
+  lzap tail                                 follow the default stage until Ctrl-C (exit code 130)
+  lzap tail production --since 10m          begin ten minutes back
+  lzap tail --filter ERROR --no-follow      errors of the last seconds
+  lzap tail --filter '{ $.status >= 500 }'  requests that failed, by a field of the JSON line
+  lzap tail --requests                      one line for each request
+  lzap tail --job 0123… --since 1h          what one job says, across all its chunks
+  lzap tail | jq .message                   piped, each event is one JSON line
+  lzap tail --output text | grep cart       unless text is asked for by name";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LocalCommand {

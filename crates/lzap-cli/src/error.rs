@@ -58,6 +58,12 @@ pub(crate) enum CliError {
     #[error("the terminal could not be used: {0}")]
     #[diagnostic(code(lzap::usage::terminal), help("answer with `--yes`"))]
     Terminal(String),
+    #[error("could not read `{argument}`")]
+    #[diagnostic(
+        code(lzap::usage),
+        help("name a file of JSON text that is there, or write the JSON itself, without the `@`")
+    )]
+    Argument { argument: String, source: std::io::Error },
     #[error("{problem}")]
     #[diagnostic(code(lzap::usage), help("{help}"))]
     Usage { problem: String, help: String },
@@ -148,6 +154,7 @@ impl CliError {
             | Self::NoRuntime { .. }
             | Self::NeedsYes { .. }
             | Self::Terminal(_)
+            | Self::Argument { .. }
             | Self::Usage { .. } => Exit::Usage,
             Self::Locked { .. } | Self::LockLost { .. } => Exit::Locked,
             Self::Interrupted { .. } => Exit::Interrupted,

@@ -36,22 +36,7 @@ pub fn check(config: &Config, settings: &Settings) -> Result<Vec<Warning>, Confi
     place.schedules(settings)?;
     place.asynchronous(settings.asynchronous.as_ref())?;
     place.paths(settings)?;
-    Ok(warnings(settings))
-}
-
-fn warnings(settings: &Settings) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    if settings.timeout_secs > limits::HTTP_API_TIMEOUT_SECS {
-        warnings.push(Warning {
-            message: format!(
-                "timeout_secs = {}, but an HTTP API waits {} s at most: a slower answer is a 503 to its caller",
-                settings.timeout_secs,
-                limits::HTTP_API_TIMEOUT_SECS
-            ),
-        });
-    }
-    warnings.extend(role::warnings(&settings.role));
-    warnings
+    Ok(role::warnings(&settings.role))
 }
 
 /// Where a stage's keys stand.

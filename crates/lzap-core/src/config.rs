@@ -60,7 +60,8 @@ pub struct StageTable {
     /// Memory of the function in MB; a full processor comes with 1769. AWS: 128 to 10240. Default: 512.
     #[schemars(with = "Option<u32>", range(min = 128, max = 10240))]
     pub memory_mb: Option<Spanned<u32>>,
-    /// Seconds that a request may take. AWS: 1 to 900; behind an HTTP API 30 at most. Default: 30.
+    /// Seconds that a request or a task may take. AWS: 1 to 900; an HTTP API waits 30 at most, more is for tasks. Default:
+    /// 30.
     #[schemars(with = "Option<u32>", range(min = 1, max = 900))]
     pub timeout_secs: Option<Spanned<u32>>,
     /// Size of `/tmp` in MB. AWS: 512 to 10240. Default: 512.

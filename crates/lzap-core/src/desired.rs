@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::asynchronous::{AsyncConfig, TAG_ASYNC, TAG_SET};
+use crate::asynchronous::{AsyncConfig, DEFAULT_RETRIES, TAG_ASYNC, TAG_SET};
 use crate::config::KeepWarm;
 use crate::names::{KEEP_WARM, Names, TAG_APP, TAG_STAGE, TAG_USES};
 use crate::platform::Architecture;
@@ -13,7 +13,7 @@ use crate::role::{self, RoleSetting};
 use crate::settings::Settings;
 use crate::step::VersionRef;
 use crate::uses::Uses;
-use lzap_wire::env::{LZAP_APP, LZAP_BUCKET, LZAP_STAGE};
+use lzap_wire::env::{LZAP_APP, LZAP_BUCKET, LZAP_RETRIES, LZAP_STAGE};
 use lzap_wire::envelope::{Kind, event};
 use lzap_wire::task::schedule_input;
 
@@ -204,12 +204,6 @@ pub fn stage(
     let mut tags = settings.tags.clone();
     tags.insert(TAG_APP.to_owned(), names.app.clone());
     tags.insert(TAG_STAGE.to_owned(), names.stage.clone());
-    let mut environment = settings.environment.clone();
-    environment.insert(LZAP_APP.to_owned(), names.app.clone());
-    environment.insert(LZAP_STAGE.to_owned(), names.stage.clone());
-    if uses.any() {
-        environment.insert(LZAP_BUCKET.to_owned(), names.bucket());
-    }
     let function = FunctionConfig {
         role_arn: names.role_arn(),
         runtime: RUNTIME.to_owned(),
@@ -218,7 +212,7 @@ pub fn stage(
         memory_mb: settings.memory_mb,
         timeout_secs: settings.timeout_secs,
         ephemeral_storage_mb: settings.ephemeral_storage_mb,
-        environment,
+        environment: environment(settings, &names, uses),
         workers: None,
     };
     let workers = settings.workers.filter(|_| uses.map).map(|workers| Workers {
@@ -246,6 +240,21 @@ pub fn stage(
         rules: rules(settings),
         names,
     }
+}
+
+/// The user's variables, and what the runtime crate has to know.
+fn environment(settings: &Settings, names: &Names, uses: Uses) -> BTreeMap<String, String> {
+    let mut environment = settings.environment.clone();
+    environment.insert(LZAP_APP.to_owned(), names.app.clone());
+    environment.insert(LZAP_STAGE.to_owned(), names.stage.clone());
+    if uses.any() {
+        environment.insert(LZAP_BUCKET.to_owned(), names.bucket());
+        let retries = settings.asynchronous.as_ref().map(|it| it.retries);
+        if let Some(retries) = retries.filter(|retries| *retries != DEFAULT_RETRIES) {
+            environment.insert(LZAP_RETRIES.to_owned(), retries.to_string());
+        }
+    }
+    environment
 }
 
 /// The role that lzap makes; none where `lzap.toml` names an existing one.

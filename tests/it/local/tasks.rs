@@ -90,15 +90,30 @@ fn a_job_runs_behind_the_answer_and_is_found_by_its_id() -> Result {
     assert_eq!(app.objects("jobs/")?.len(), 1);
 
     let id = app.get("/job/nobody")?.as_str().unwrap_or_default().to_owned();
-    let mut state = Value::Null;
-    for _ in 0..100 {
-        state = app.get(&format!("/state/{id}"))?;
-        if state != json!("waiting") {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(100));
+    let wait = ["invoke", "local", "--job", &id, "--wait"];
+    let failed = app.cloud.lzap().run(&folder(), &wait)?.expect_code(1);
+    for tried in ["attempt 1 of 3 failed: nobody is there", "attempt 2 of 3 failed: nobody is there"] {
+        assert_eq!(failed.stderr.matches(tried).count(), 1, "{failed}");
     }
-    assert_eq!(state, json!({"failed": "nobody is there"}));
+    assert!(failed.stderr.contains("failed after 3 attempts: nobody is there"), "{failed}");
+    assert_eq!(app.get(&format!("/state/{id}"))?, json!({"failed": "nobody is there"}));
+    Ok(())
+}
+
+/// The first failure is the last where the stage wants no retries: the deploy tells the function so.
+#[test]
+fn a_job_without_retries_ends_with_its_first_failure() -> Result {
+    let app = App::deployed()?;
+    let settings = crate::support::settings("[stage.local.async]\nretries = 0\n")?;
+    let config = settings.path().join("lzap.toml").display().to_string();
+    drop(run(&app.cloud, &folder(), &["deploy", "local", "--config", &config])?);
+    let id = app.get("/job/nobody")?.as_str().unwrap_or_default().to_owned();
+    let wait = ["invoke", "local", "--job", &id, "--wait"];
+    let failed = app.cloud.lzap().run(&folder(), &wait)?.expect_code(1);
+    assert!(
+        failed.stderr.contains("failed: nobody is there") && !failed.stderr.contains("attempt"),
+        "{failed}"
+    );
     Ok(())
 }
 

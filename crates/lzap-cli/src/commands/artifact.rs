@@ -10,6 +10,7 @@ use lzap_core::desired;
 use lzap_core::release::Release;
 use lzap_core::settings::Settings;
 use lzap_core::uses::Uses;
+use lzap_wire::limits::HTTP_API_TIMEOUT_SECS;
 use tokio::sync::Notify;
 
 use crate::context::Loaded;
@@ -51,12 +52,27 @@ pub(crate) fn project(loaded: &Loaded, settings: &Settings) -> Result<Project, C
 
 /// Says what of the settings does nothing for this project.
 pub(crate) fn warn_of_idle_settings(printer: Printer, settings: &Settings, project: &Project) {
-    if settings.workers.is_some() && !uses(project).map {
-        printer.warning(format_args!(
-            "[stage.{}.workers] does nothing: only maps go there, and the app's `lzap` lacks the feature `map`",
-            settings.stage
+    for warning in idle_settings(settings, uses(project)) {
+        printer.warning(warning);
+    }
+}
+
+/// What does nothing for an app that uses this. A long timeout is for tasks; only HTTP can't use it.
+fn idle_settings(settings: &Settings, uses: Uses) -> Vec<String> {
+    let Settings { stage, timeout_secs, .. } = settings;
+    let mut warnings = Vec::new();
+    if settings.workers.is_some() && !uses.map {
+        warnings.push(format!(
+            "[stage.{stage}.workers] does nothing: only maps go there, and the app's `lzap` lacks the feature `map`"
         ));
     }
+    if *timeout_secs > HTTP_API_TIMEOUT_SECS && !uses.any() {
+        warnings.push(format!(
+            "timeout_secs = {timeout_secs} is of no use without tasks: an HTTP API waits {HTTP_API_TIMEOUT_SECS} s at \
+             most, and answers 503 then"
+        ));
+    }
+    warnings
 }
 
 /// What the project uses of the runtime crate, by the features that are on.
@@ -149,5 +165,29 @@ pub(crate) fn release(project: &Project) -> Release {
         author: commit.as_ref().map(|commit| commit.author.clone()),
         commit: commit.map(|commit| commit.short),
         time: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lzap_core::config::parse;
+    use lzap_core::settings::{Overrides, resolve};
+
+    use super::*;
+
+    #[test]
+    fn what_does_nothing_is_told_unless_the_app_can_use_it() {
+        let warnings = |stage: &str, features: &[&str]| -> Vec<String> {
+            let config = parse(&format!("app = \"shop\"\n[stage.dev]\n{stage}")).expect("a config");
+            let settings = resolve(&config, &Overrides::default()).expect("settings");
+            idle_settings(&settings, Uses::of_features(features.iter().copied()))
+        };
+        assert_eq!(warnings("timeout_secs = 30\n", &[]), [""; 0]);
+        let [slow] = warnings("timeout_secs = 60\n", &[]).try_into().expect("one");
+        assert!(slow.starts_with("timeout_secs = 60 is of no use without tasks"), "{slow}");
+        assert_eq!(warnings("timeout_secs = 60\n", &["tasks"]), [""; 0]);
+        let [idle] = warnings("workers = {}\n", &["tasks"]).try_into().expect("one");
+        assert!(idle.starts_with("[stage.dev.workers] does nothing"), "{idle}");
+        assert_eq!(warnings("timeout_secs = 60\nworkers = {}\n", &["map"]), [""; 0]);
     }
 }

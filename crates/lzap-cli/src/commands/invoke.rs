@@ -1,14 +1,12 @@
 //! `lzap invoke`: a task is called, an event is sent, a job is looked at; what came of it is on stdout.
 
 mod failure;
+mod job;
 mod request;
 
-use std::time::Duration;
-
-use lzap_aws::{Invocation, Invoked, Wait, invoke, read_job};
+use lzap_aws::{Invocation, Invoked, Wait, invoke};
 use lzap_core::names::ALIAS;
 use lzap_wire::envelope::{Kind, Reply, event};
-use lzap_wire::job::{JobRecord, State};
 use lzap_wire::task::{Failure, FailureCode, TaskReply};
 use serde_json::{Value, json};
 
@@ -20,9 +18,6 @@ use crate::ui::report;
 
 pub(crate) use failure::InvokeError;
 use request::{Request, What};
-
-/// How often a job is looked at while it is waited for.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(context: &Context, args: &InvokeArgs) -> Result<Exit, CliError> {
     let Request { stage, what } = Request::read(args)?;
@@ -70,7 +65,8 @@ impl Call<'_> {
             }
             Err(failure) => {
                 let known = self.known_tasks(&failure).await;
-                Err(InvokeError::task(task, &failure, &known, invoked.log).into())
+                let tail = self.tail("--since 5m");
+                Err(InvokeError::task(task, &failure, &known, &tail, invoked.log).into())
             }
         }
     }
@@ -91,45 +87,12 @@ impl Call<'_> {
         Ok(json!({"task": task, "request_id": invoked.request_id}))
     }
 
-    /// The record of a job, once it is done if that is waited for. One that failed is an error, as its task's is.
-    async fn job(self, id: &str) -> Result<Value, CliError> {
-        let Target { clients, names } = self.target;
-        let record = loop {
-            let record = read_job(clients, names, id).await?;
-            let record = record.ok_or_else(|| InvokeError::no_job(id))?;
-            if !self.args.wait || record.state.is_final() {
-                break record;
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        };
-        if record.state == State::Failed {
-            return Err(InvokeError::job(&record).into());
-        }
-        self.context.printer.status("Job", format_args!("{id} of task `{}`: {}", record.task, told(&record)));
-        match (&record.state, &record.result) {
-            (State::Done, result) => {
-                let result = result.clone().unwrap_or(Value::Null);
-                self.context.printer.data(format_args!("{result:#}\n"));
-            }
-            (state, _) => self.context.printer.data(format_args!("{}\n", state.as_str())),
-        }
-        Ok(json!({
-            "job": record.job,
-            "task": record.task,
-            "state": record.state.as_str(),
-            "attempt": record.attempt,
-            "queued_ms": record.queued_ms,
-            "started_ms": record.started_ms,
-            "ended_ms": record.ended_ms,
-            "result": record.result,
-        }))
-    }
-
     /// The answer of a function that didn't fail; the end of its log is shown where that was asked for.
     async fn answered(self, payload: &str) -> Result<Invoked, CliError> {
         let invoked = self.invoke(payload, Wait::Answer).await?;
         if let Some(reason) = &invoked.function_error {
-            return Err(InvokeError::function(reason, invoked.log).into());
+            let tail = self.tail("--since 5m");
+            return Err(InvokeError::function(reason, &tail, invoked.log).into());
         }
         if self.args.logs {
             self.context.printer.talk(&format!("{}\n", invoked.log.join("\n")));
@@ -158,17 +121,14 @@ impl Call<'_> {
         reply.as_ref().and_then(Reply::parse).map(|reply| reply.tasks).unwrap_or_default()
     }
 
+    /// The command that shows the stage's log.
+    fn tail(self, options: &str) -> String {
+        format!("lzap tail {} {options}", self.target.names.stage)
+    }
+
     fn document(self, invoked: &Invoked, fields: Value) -> Value {
         let common = json!({"version": invoked.version, "request_id": invoked.request_id});
         let log = if self.args.logs { json!({"log": invoked.log}) } else { json!({}) };
         report::with(report::with(fields, common), log)
     }
-}
-
-/// `done in 1.2 s, at the second attempt`.
-fn told(record: &JobRecord) -> String {
-    let took = record.started_ms.zip(record.ended_ms).map(|(began, ended)| ended.saturating_sub(began));
-    let took = took.map(|ms| format!(" in {ms} ms")).unwrap_or_default();
-    let attempt = if record.attempt > 1 { format!(", attempt {}", record.attempt) } else { String::new() };
-    format!("{}{took}{attempt}", record.state.as_str())
 }

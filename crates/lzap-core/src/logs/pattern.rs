@@ -45,10 +45,11 @@ pub enum PatternError {
 /// report, as text or as JSON.
 pub const REQUESTS: &str = r#"?"lzap::access" ?"REPORT RequestId" ?"platform.report""#;
 
-/// The pattern that finds the lines of one job: the runtime crate puts the job's id into each of them. `id` is 32 hex
-/// digits, so there is nothing to escape.
+/// The pattern that finds the lines of one job, or of one map: the runtime crate puts the id into each of them, and into
+/// those of a map's chunks also the id of the job that the map runs in. `id` is 32 hex digits, so there is nothing to
+/// escape.
 pub fn of_job(id: &str) -> String {
-    format!("{{ $.job = \"{id}\" }}")
+    format!("{{ ($.job = \"{id}\") || ($.of_job = \"{id}\") }}")
 }
 
 /// Reads what the user typed: terms, `"phrases"`, `?any`, `-none`, or a JSON (`{…}`), column (`[…]`) or regular

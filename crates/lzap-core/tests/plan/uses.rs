@@ -1,8 +1,10 @@
 //! What an app uses beside HTTP: more permissions, the bucket, its rules.
 
+use lzap_core::asynchronous::AsyncConfig;
 use lzap_core::desired::{Desired, Stage};
 use lzap_core::observed::{BucketSetting, Observed};
 use lzap_core::plan::plan;
+use lzap_core::settings::{Settings, Workers};
 use lzap_core::step::Call;
 use lzap_core::uses::Uses;
 
@@ -30,6 +32,28 @@ fn an_app_that_uses_tasks_may_do_more_and_knows_the_bucket() {
     let function = back.function.as_ref().expect("a function");
     assert!(!Uses::of_tags(&function.tags).any() && !function.config.environment.contains_key("LZAP_BUCKET"));
     assert_eq!(back.role.and_then(|role| role.policy), cloud.role.and_then(|role| role.policy));
+}
+
+/// The runtime crate tells an attempt that is tried again from the last by it; nothing changes where Lambda's own way is
+/// the stage's.
+#[test]
+fn an_app_that_uses_tasks_knows_how_often_lambda_tries_again() {
+    let retries = |uses, retries: Option<u32>| {
+        let asynchronous =
+            retries.map(|retries| AsyncConfig { retries, max_age_secs: 3600, on_failure: None });
+        let stage = stage_using(1, uses, |settings| settings.asynchronous = asynchronous);
+        stage.function.environment.get("LZAP_RETRIES").cloned()
+    };
+    assert_eq!(retries(TASKS, None), None);
+    assert_eq!(retries(TASKS, Some(2)), None, "as Lambda does by itself");
+    assert_eq!(retries(TASKS, Some(0)).as_deref(), Some("0"));
+    assert_eq!(retries(Uses::default(), Some(0)), None, "there are no jobs");
+    let with_workers = |settings: &mut Settings| {
+        settings.workers = Some(Workers::default());
+        settings.asynchronous = Some(AsyncConfig { retries: 1, max_age_secs: 3600, on_failure: None });
+    };
+    let workers = stage_using(1, Uses { map: true, ..TASKS }, with_workers).workers.expect("workers");
+    assert_eq!(workers.function.environment["LZAP_RETRIES"], "1");
 }
 
 /// Only an app that needs them gets the rules of a bucket that has others; whoever made those, they stay.

@@ -11,6 +11,11 @@ use std::time::{Duration, Instant};
 use super::error::ApiError;
 use super::state::{EnvironmentKey, Resolved};
 
+/// How many environments wait until they expire. Each is a process on this machine, and a large map leaves hundreds.
+const KEPT: usize = 64;
+/// How long the others wait for another burst.
+const AFTER_BURST: Duration = Duration::from_secs(30);
+
 /// A place where environments wait, and the count of those at work. `E` is the environment; tests use a number.
 #[derive(Debug)]
 pub(crate) struct Pool<E> {
@@ -91,20 +96,32 @@ impl<E> Pool<E> {
 
     /// Lets an environment wait for its next invocation; a closed pool drops it.
     pub(crate) fn put(&self, key: &EnvironmentKey, environment: E) {
+        self.put_at(Instant::now(), key, environment);
+    }
+
+    fn put_at(&self, since: Instant, key: &EnvironmentKey, environment: E) {
         let mut shelves = self.lock();
         if !shelves.closed {
-            let idle = Idle { environment, since: Instant::now() };
+            let idle = Idle { environment, since };
             shelves.idle.entry(key.clone()).or_default().push(idle);
         }
     }
 
-    /// Drops what waits longer than `expiry`, or for a key that isn't `current` any more.
+    /// Drops what waits longer than `expiry`, or for a key that isn't `current` any more; and what a burst left behind.
     pub(crate) fn evict(&self, expiry: Duration, current: impl Fn(&EnvironmentKey) -> bool) {
+        self.evict_at(Instant::now(), expiry, current);
+    }
+
+    fn evict_at(&self, now: Instant, expiry: Duration, current: impl Fn(&EnvironmentKey) -> bool) {
         let mut evicted = Vec::new();
         let mut shelves = self.lock();
+        let spare_until = shelves.spare_until(now);
         for (key, waiting) in &mut shelves.idle {
             let stays = current(key);
-            evicted.extend(waiting.extract_if(.., |idle| !stays || idle.since.elapsed() > expiry));
+            evicted.extend(waiting.extract_if(.., |idle| {
+                let is_spare = spare_until.is_some_and(|until| idle.since <= until);
+                !stays || is_spare || now.saturating_duration_since(idle.since) > expiry
+            }));
         }
         shelves.idle.retain(|_, waiting| !waiting.is_empty());
         // Killing processes and deleting folders needs no lock.
@@ -131,6 +148,16 @@ impl<E> Pool<E> {
     }
 }
 
+impl<E> Shelves<E> {
+    /// Where more than [`KEPT`] wait: what came back until then, and not just now, is more than will be needed soon.
+    fn spare_until(&self, now: Instant) -> Option<Instant> {
+        let mut since: Vec<Instant> = self.idle.values().flatten().map(|idle| idle.since).collect();
+        since.sort_unstable_by(|a, b| b.cmp(a));
+        let rest = *since.get(KEPT)?;
+        Some(rest.min(now.checked_sub(AFTER_BURST)?))
+    }
+}
+
 impl<E> Drop for Lease<E> {
     fn drop(&mut self) {
         let mut shelves = self.pool.lock();
@@ -140,5 +167,44 @@ impl<E> Drop for Lease<E> {
                 shelves.busy.remove(&self.function_arn);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXPIRY: Duration = Duration::from_mins(10);
+
+    fn key(version: &str) -> EnvironmentKey {
+        EnvironmentKey { function_arn: "shop".to_owned(), version: version.to_owned(), generation: 1 }
+    }
+
+    /// A pool with so many idle environments of two versions, each put back a microsecond after the one before, as it is
+    /// after some seconds.
+    fn after_burst(environments: u64, secs: u64) -> Arc<Pool<u64>> {
+        let (pool, began) = (Pool::new(1000), Instant::now());
+        for environment in 0..environments {
+            let version = if environment % 2 == 0 { "1" } else { "2" };
+            pool.put_at(began + Duration::from_micros(environment), &key(version), environment);
+        }
+        pool.evict_at(began + Duration::from_secs(secs), EXPIRY, |_| true);
+        pool
+    }
+
+    #[test]
+    fn what_a_burst_leaves_behind_goes_soon_and_the_rest_when_it_expires() {
+        for (environments, secs, left) in
+            [(500, 20, 500), (500, 40, KEPT), (64, 40, KEPT), (3, 599, 3), (3, 601, 0), (500, 601, 0)]
+        {
+            assert_eq!(after_burst(environments, secs).idle(), left, "{environments} after {secs} s");
+        }
+    }
+
+    #[test]
+    fn those_that_were_used_last_stay() {
+        let pool = after_burst(500, 40);
+        let stayed: Vec<u64> = std::iter::from_fn(|| pool.take(&key("1"))).collect();
+        assert_eq!(stayed, (436..500).rev().step_by(2).map(|odd| odd - 1).collect::<Vec<_>>());
     }
 }

@@ -40,6 +40,8 @@ impl Help {
                 help.sections.push((title.to_owned(), Vec::new()));
             } else if let Some((_, entries)) = help.sections.last_mut() {
                 add_line(entries, line);
+            } else if !line.is_empty() {
+                help.usage = format!("{}\n{}", help.usage, line.trim_start());
             }
         }
         help
@@ -205,6 +207,15 @@ mod tests {
             entry("--long-option <WITH_A_NAME>", "Below"),
         ];
         assert_eq!(help.entries("Options"), options);
+    }
+
+    #[test]
+    fn a_command_may_have_several_usages() {
+        let help = Help::parse(
+            "About\n\nUsage: lzap invoke <TASK>\n       lzap invoke --job <ID>\n\nOptions:\n  -h  Help\n",
+        );
+        assert_eq!(help.usage, "lzap invoke <TASK>\nlzap invoke --job <ID>");
+        assert_eq!(help.entries("Options").len(), 1);
     }
 
     #[test]

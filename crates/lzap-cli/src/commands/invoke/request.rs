@@ -80,16 +80,15 @@ fn alone(args: &InvokeArgs) -> Result<Option<String>, CliError> {
 
 /// The argument itself, a file's text for `@FILE`, or stdin's for `-`.
 fn text(option: &str, argument: &str) -> Result<String, CliError> {
-    let failed = |what: String| move |source| CliError::Io { what, source };
     if argument == "-" {
         let mut text = String::new();
+        let what = format!("could not read stdin for `{option}`");
         let read = std::io::stdin().read_to_string(&mut text);
-        return read.map(|_| text).map_err(failed(format!("could not read stdin for `{option}`")));
+        return read.map(|_| text).map_err(|source| CliError::Io { what, source });
     }
-    match argument.strip_prefix('@') {
-        Some(path) => fs_err::read_to_string(path).map_err(failed(format!("could not read `{option}`"))),
-        None => Ok(argument.to_owned()),
-    }
+    let Some(path) = argument.strip_prefix('@') else { return Ok(argument.to_owned()) };
+    let unreadable = |source| CliError::Argument { argument: format!("{option} {argument}"), source };
+    fs_err::read_to_string(path).map_err(unreadable)
 }
 
 fn json(option: &str, text: &str) -> Result<Value, CliError> {
@@ -120,6 +119,7 @@ fn usage(problem: &str, help: &str) -> CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit::Exit;
 
     fn args(names: &[&str]) -> InvokeArgs {
         InvokeArgs {
@@ -158,13 +158,17 @@ mod tests {
         let large = |bytes: usize| Some(format!("\"{}\"", "x".repeat(bytes)));
         for (wrong, part) in [
             (InvokeArgs { data: Some("{days: 1}".to_owned()), ..args(&["a"]) }, "`--data` is not JSON"),
-            (InvokeArgs { data: Some("@/nowhere".to_owned()), ..args(&["a"]) }, "could not read `--data`"),
+            (
+                InvokeArgs { data: Some("@/nowhere".to_owned()), ..args(&["a"]) },
+                "could not read `--data @/nowhere`",
+            ),
             (InvokeArgs { data: large(6 << 20), ..args(&["a"]) }, "the event has 6291"),
             (InvokeArgs { data: large(1 << 20), spawn: true, ..args(&["a"]) }, "the event has 1048"),
             (InvokeArgs { job: Some("../lock".to_owned()), ..args(&[]) }, "is not the id of a job"),
         ] {
-            let error = Request::read(&wrong).err().expect(part).to_string();
-            assert!(error.contains(part), "{error}");
+            let error = Request::read(&wrong).err().expect(part);
+            assert!(error.to_string().contains(part), "{error}");
+            assert_eq!(error.exit(), Exit::Usage, "{error}");
         }
         let fine = InvokeArgs { data: large(1 << 20), ..args(&["a"]) };
         assert!(Request::read(&fine).is_ok(), "a call takes six times as much");

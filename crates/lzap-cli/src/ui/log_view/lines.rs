@@ -74,7 +74,7 @@ impl Lines {
 }
 
 /// What the place of the request's id, or the command itself, says already.
-const TOLD_BY_CHUNK: [&str; 2] = ["job", "chunk"];
+const TOLD_BY_CHUNK: [&str; 3] = ["job", "of_job", "chunk"];
 
 /// `#12` for a line of a job's twelfth chunk.
 fn chunk(line: &Line) -> Option<String> {

@@ -2,11 +2,14 @@
 //!
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
 
+use std::array::IntoIter;
+use std::iter::Take;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use lzap_wire::limits::ASYNC_MAX_AGE_SECS;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -19,14 +22,44 @@ use crate::lambda::{Caller, Inner, InvocationKind};
 
 /// Retries of a failed asynchronous invocation, and the wait before each. AWS waits one minute, then two.
 const ASYNC_WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
-/// How long an asynchronous invocation is tried again when it is throttled. On AWS six hours.
-const ASYNC_PATIENCE: Duration = Duration::from_mins(1);
-
 /// Why an event is given up, as AWS calls it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Condition {
     RetriesExhausted,
     EventAgeExceeded,
+}
+
+/// What is left to an event: retries of a failure, and time. One that no environment was free for costs time only.
+#[derive(Debug)]
+struct Patience {
+    /// Until when it may be tried; the cloud's end ends it earlier.
+    until: Instant,
+    waits: Take<IntoIter<Duration, 2>>,
+}
+
+impl Patience {
+    /// For an event that comes in now.
+    fn new(settings: &EventInvoke, now: Instant) -> Self {
+        let secs = settings.max_age_secs.unwrap_or(*ASYNC_MAX_AGE_SECS.end());
+        let retries = settings.retries.map_or(ASYNC_WAITS.len(), |retries| retries as usize);
+        let until = now + Duration::from_secs(secs.into());
+        Self { until, waits: ASYNC_WAITS.into_iter().take(retries) }
+    }
+
+    /// How long to wait after a failure of the function.
+    fn after_failure(&mut self, now: Instant) -> Result<Duration, Condition> {
+        let wait = self.waits.next().ok_or(Condition::RetriesExhausted)?;
+        self.if_young(wait, now)
+    }
+
+    /// The same where nothing ran.
+    fn after_refusal(&self, now: Instant) -> Result<Duration, Condition> {
+        self.if_young(ASYNC_WAITS[0], now)
+    }
+
+    fn if_young(&self, wait: Duration, now: Instant) -> Result<Duration, Condition> {
+        if now < self.until { Ok(wait) } else { Err(Condition::EventAgeExceeded) }
+    }
 }
 
 /// An event that isn't tried again, and how the last attempt went.
@@ -59,16 +92,13 @@ impl Inner {
         request_id: Uuid,
         settings: &EventInvoke,
     ) -> Option<GivenUp> {
-        let patience = settings.max_age_secs.map_or(ASYNC_PATIENCE, |secs| Duration::from_secs(secs.into()));
-        let too_old = Instant::now() + patience;
+        let mut patience = Patience::new(settings, Instant::now());
         let mut last = GivenUp {
             condition: Condition::RetriesExhausted,
             attempts: 0,
             version: String::new(),
             answer: None,
         };
-        let retries = settings.retries.map_or(ASYNC_WAITS.len(), |retries| retries as usize);
-        let mut waits = ASYNC_WAITS.iter().copied().take(retries);
         loop {
             let attempt = match self.resolve(&call.reference, request_id) {
                 Ok(resolved) => {
@@ -82,16 +112,14 @@ impl Inner {
                 Ok(Outcome { result: Err(failure), .. }) => {
                     last.attempts += 1;
                     last.answer = Some(failure.body);
-                    match waits.next() {
-                        None => return Some(last),
-                        wait => wait,
-                    }
+                    patience.after_failure(Instant::now())
                 }
                 Err(ApiError { status: 404, .. }) => return Some(last),
-                Err(_) => Some(ASYNC_WAITS[0]),
+                Err(_) => patience.after_refusal(Instant::now()),
             };
-            let Some(wait) = wait.filter(|_| Instant::now() < too_old) else {
-                return Some(GivenUp { condition: Condition::EventAgeExceeded, ..last });
+            let wait = match wait {
+                Ok(wait) => wait,
+                Err(condition) => return Some(GivenUp { condition, ..last }),
             };
             tokio::select! {
                 () = self.host.stop.cancelled() => return None,
@@ -134,5 +162,36 @@ impl Inner {
             trace_id: None,
         };
         self.host.tasks.spawn(Arc::clone(self).run_later(told, Uuid::new_v4()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    #[test]
+    fn a_failure_is_tried_again_however_long_the_attempt_took() {
+        let began = Instant::now();
+        let mut patience = Patience::new(&EventInvoke::default(), began);
+        assert_eq!(patience.after_failure(began + HOUR), Ok(ASYNC_WAITS[0]));
+        assert_eq!(patience.after_failure(began + 2 * HOUR), Ok(ASYNC_WAITS[1]));
+        assert_eq!(patience.after_failure(began + 3 * HOUR), Err(Condition::RetriesExhausted));
+        assert_eq!(patience.after_refusal(began + 5 * HOUR), Ok(ASYNC_WAITS[0]));
+        assert_eq!(patience.after_refusal(began + 6 * HOUR), Err(Condition::EventAgeExceeded));
+    }
+
+    #[test]
+    fn the_functions_settings_say_how_often_and_how_long() {
+        let settings = EventInvoke { retries: Some(1), max_age_secs: Some(60), ..EventInvoke::default() };
+        let (began, minute) = (Instant::now(), Duration::from_mins(1));
+        assert_eq!(
+            Patience::new(&settings, began).after_failure(began + minute),
+            Err(Condition::EventAgeExceeded)
+        );
+        let mut patience = Patience::new(&settings, began);
+        assert_eq!(patience.after_failure(began + minute / 2), Ok(ASYNC_WAITS[0]));
+        assert_eq!(patience.after_failure(began + minute / 2), Err(Condition::RetriesExhausted));
     }
 }

@@ -1,0 +1,149 @@
+//! A job's record: looked at once, or until the job is over.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lzap_aws::read_job;
+use lzap_wire::job::{JobRecord, State};
+use serde_json::{Value, json};
+
+use super::failure::{InvokeError, reason};
+use super::{Call, Target};
+use crate::error::CliError;
+
+/// How often a job is looked at while it is waited for: more often than the embedded cloud begins the next attempt.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+impl Call<'_> {
+    /// The record of a job, once it is over if that is waited for. One that failed is an error, as its task's is.
+    pub(super) async fn job(self, id: &str) -> Result<Value, CliError> {
+        let printer = self.context.printer;
+        let mut attempt = 0;
+        let record = loop {
+            let record = self.record(id).await?;
+            if !self.args.wait || is_over(&record, now_ms()) {
+                break record;
+            }
+            if record.state == State::Retrying && record.attempt > attempt {
+                attempt = record.attempt;
+                printer.status("Retrying", format_args!("job {id}: {}", retrying(&record)));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        };
+        let log = self.tail(&format!("--job {id} --since 1d"));
+        if let Some(lost) = record.lost(now_ms()) {
+            return Err(InvokeError::lost(&record, lost, &log).into());
+        }
+        if record.state == State::Failed {
+            return Err(InvokeError::job(&record, &log).into());
+        }
+        printer.status("Job", format_args!("{id} of task `{}`: {}", record.task, told(&record)));
+        match (record.state, &record.result) {
+            (State::Done, result) => {
+                let result = result.clone().unwrap_or(Value::Null);
+                printer.data(format_args!("{result:#}\n"));
+            }
+            (state, _) => printer.data(format_args!("{}\n", state.as_str())),
+        }
+        Ok(document(&record))
+    }
+
+    async fn record(self, id: &str) -> Result<JobRecord, CliError> {
+        let Target { clients, names } = self.target;
+        let record = read_job(clients, names, id).await?;
+        record.ok_or_else(|| InvokeError::no_job(id).into())
+    }
+}
+
+/// Whether nothing will change any more.
+fn is_over(record: &JobRecord, now_ms: u64) -> bool {
+    record.state.is_final() || record.lost(now_ms).is_some()
+}
+
+fn document(record: &JobRecord) -> Value {
+    json!({
+        "job": record.job,
+        "task": record.task,
+        "state": record.state.as_str(),
+        "attempt": record.attempt,
+        "attempts": record.attempts,
+        "queued_ms": record.queued_ms,
+        "started_ms": record.started_ms,
+        "ended_ms": record.ended_ms,
+        "result": record.result,
+        "error": record.error,
+    })
+}
+
+/// `done in 1200 ms, attempt 2`; for one that is tried again, why.
+fn told(record: &JobRecord) -> String {
+    if record.state == State::Retrying {
+        return retrying(record);
+    }
+    let took = record.started_ms.zip(record.ended_ms).map(|(began, ended)| ended.saturating_sub(began));
+    let took = took.map(|ms| format!(" in {ms} ms")).unwrap_or_default();
+    let attempt = if record.attempt > 1 { format!(", attempt {}", record.attempt) } else { String::new() };
+    format!("{}{took}{attempt}", record.state.as_str())
+}
+
+/// Which attempt failed, why, and what comes next. The embedded cloud takes a second for each of AWS's minutes.
+///
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html> (read 2026-11).
+fn retrying(record: &JobRecord) -> String {
+    let after = if record.attempt > 1 { "two minutes" } else { "a minute" };
+    format!(
+        "attempt {} of {} failed: {}; Lambda tries again, on AWS after about {after}",
+        record.attempt,
+        record.attempts,
+        reason(record).message
+    )
+}
+
+/// In milliseconds since 1970, by this machine's clock: it is the embedded cloud's too.
+fn now_ms() -> u64 {
+    u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use lzap_wire::task::{Failure, FailureCode};
+
+    use super::*;
+
+    const ID: &str = "0123456789abcdef0123456789abcdef";
+
+    fn record(state: State, attempt: u32) -> JobRecord {
+        let error = (state == State::Retrying)
+            .then(|| Failure { code: FailureCode::Failed, message: "it is locked".to_owned() });
+        let deadline_ms = Some(30_000);
+        JobRecord { state, attempt, deadline_ms, error, ..JobRecord::queued(ID, "cleanup", 0) }
+    }
+
+    #[test]
+    fn a_job_is_waited_for_until_nothing_can_come_any_more() {
+        for (state, attempt, now_ms, over) in [
+            (State::Queued, 0, 60_000, false),
+            (State::Running, 1, 20_000, false),
+            (State::Retrying, 1, 60_000, false),
+            (State::Running, 2, 60_000, false),
+            (State::Running, 3, 20_000, false),
+            (State::Running, 3, 60_000, true),
+            (State::Done, 1, 20_000, true),
+            (State::Failed, 3, 20_000, true),
+        ] {
+            assert_eq!(is_over(&record(state, attempt), now_ms), over, "{state:?} {attempt} {now_ms}");
+        }
+    }
+
+    #[test]
+    fn a_failed_attempt_is_told_with_its_reason() {
+        assert_eq!(
+            told(&record(State::Retrying, 1)),
+            "attempt 1 of 3 failed: it is locked; Lambda tries again, on AWS after about a minute"
+        );
+        let second = told(&record(State::Retrying, 2));
+        assert!(second.ends_with("about two minutes"), "{second}");
+        let done = JobRecord { started_ms: Some(5), ended_ms: Some(8), ..record(State::Done, 2) };
+        assert_eq!(told(&done), "done in 3 ms, attempt 2");
+    }
+}
