@@ -107,7 +107,7 @@ pub struct JobRecord {
     /// When it was begun the last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_ms: Option<u64>,
-    /// When Lambda stops the attempt that was begun last, whatever it does then.
+    /// When the time of the attempt that was begun last is over, half a second before Lambda stops it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
     /// When it ended.

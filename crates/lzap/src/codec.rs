@@ -93,19 +93,23 @@ pub(crate) mod json {
 
     /// Reads a value; the error names the place and what was expected there, not what stood there.
     pub(crate) fn read<T: DeserializeOwned>(value: &RawValue) -> Result<T, String> {
-        serde_json::from_str(value.get()).map_err(|error| place(&error))
+        serde_json::from_str(value.get()).map_err(|error| match error.to_string() {
+            // The value is JSON: a list goes on where the type ends.
+            why if why.starts_with("trailing characters") => at(&error, "has more elements than expected"),
+            why if why.starts_with("number out of range") => at(&error, "has a number that is out of range"),
+            _ => place(&error),
+        })
+    }
+
+    fn at(error: &serde_json::Error, what: &str) -> String {
+        format!("{what} (line {}, column {})", error.line(), error.column())
     }
 
     pub(crate) fn place(error: &serde_json::Error) -> String {
-        let message = error.to_string();
-        let what = match error.classify() {
-            Category::Data => expected(&message),
-            // These two are JSON.
-            _ if message.starts_with("trailing characters") => "has more elements than expected".to_owned(),
-            _ if message.starts_with("number out of range") => "has a number that is out of range".to_owned(),
-            _ => "is not JSON".to_owned(),
-        };
-        format!("{what} (line {}, column {})", error.line(), error.column())
+        match error.classify() {
+            Category::Data => at(error, &expected(&error.to_string())),
+            _ => at(error, "is not JSON"),
+        }
     }
 
     /// Serde's messages name a value and what was expected, or a missing field; the part that quotes a value goes.

@@ -18,7 +18,8 @@ use crate::task::handler::Handler;
 use crate::task::head::{Event, Head, HeadKind, Mode, Reply};
 use crate::task::job;
 
-/// How long before the process is stopped a task's answer must be on its way.
+/// How long before the process is stopped a task's answer must be on its way; twice as long for a job, which has its
+/// record to write.
 pub(crate) const MARGIN_MS: u64 = 250;
 
 /// Answers an event in Lambda. An error is the invocation's own failure, after which Lambda tries again.
@@ -31,7 +32,8 @@ pub(crate) async fn answer(
     let (kind, mode) = (head.kind, head.mode);
     // Who waits for nothing sets no end, whatever the event says.
     let asked = head.deadline_ms.filter(|_| mode == Mode::Call).unwrap_or(u64::MAX);
-    let deadline_ms = asked.min(deadline_ms.saturating_sub(MARGIN_MS));
+    let margin = if mode == Mode::Job { 2 * MARGIN_MS } else { MARGIN_MS };
+    let deadline_ms = asked.min(deadline_ms.saturating_sub(margin));
     let invocation = Invocation::until(head.depth, Some(deadline_ms));
     let result = match find(shared, head) {
         Ok(task) => invocation.scope(dispatch(shared, task, &event)).await,
@@ -99,7 +101,8 @@ async fn as_job(shared: &Shared, task: &dyn Handler, id: &str, event: &Event) ->
         (attempt, invocation.scope(run))
     };
     let result = run.await;
-    if result.is_err() && shared.jobs.read(id).await?.is_some_and(|record| record.state == State::Done) {
+    let now = if result.is_err() { shared.jobs.read(id).await.ok().flatten() } else { None };
+    if now.is_some_and(|record| record.state == State::Done) {
         // Lambda delivers at least once: the other delivery has done it.
         return Ok(nothing());
     }

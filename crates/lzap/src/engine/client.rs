@@ -29,8 +29,8 @@ use crate::http::chain;
 
 /// How long a function may run, at most, and so how long an answer may take.
 const READ: Duration = Duration::from_secs(905);
-/// S3 begins its answer at once; a connection on which it doesn't is dead.
-const READ_S3: Duration = Duration::from_mins(1);
+/// From the request's beginning to that of S3's answer: the largest payload, half a gigabyte, is up in a fraction of it.
+const READ_S3: Duration = Duration::from_mins(2);
 const CONNECT: Duration = Duration::from_secs(3);
 /// A connection on which nothing is said for minutes is kept open, through NATs too.
 ///

@@ -44,19 +44,29 @@ where
     let left = deadline.map(|end| Duration::from_millis(end.saturating_sub(context::now_ms())));
     let until = Instant::now() + left.unwrap_or(PATIENCE);
     let mut attempt = 0;
+    let mut may_have_run = false;
     loop {
         attempt += 1;
-        match next(send().await, attempt, delivery) {
+        let outcome = send().await;
+        may_have_run |= matches!(outcome, Outcome::Lost(_) | Outcome::Unavailable(_));
+        // That the last attempt was refused says nothing about those before.
+        let told = |error: TaskError| match error.kind() {
+            TaskErrorKind::Unreachable | TaskErrorKind::Crashed | TaskErrorKind::TimedOut => error,
+            _ if may_have_run => TaskError::new(
+                TaskErrorKind::Unreachable,
+                format!("an attempt's answer was lost, so the task may have run; then: {error}"),
+            ),
+            _ => error,
+        };
+        match next(outcome, attempt, delivery) {
             Next::Done(answer) => return Ok(answer),
-            Next::Over(error) => return Err(error),
+            Next::Over(error) => return Err(told(error)),
             Next::Again { wait, .. } if Instant::now() + wait + MARGIN < until => {
                 tokio::time::sleep(wait).await;
             }
             Next::Again { kind, why, .. } => {
-                return Err(TaskError::new(
-                    kind,
-                    format!("{why}, and after {attempt} attempts there is no time for another"),
-                ));
+                let why = format!("{why}, and after {attempt} attempts there is no time for another");
+                return Err(told(TaskError::new(kind, why)));
             }
         }
     }

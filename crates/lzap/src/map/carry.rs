@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt as _};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
 
 use super::chunk::{self, Computed, Way, Work};
 use super::drive::now;
@@ -20,8 +22,8 @@ use crate::task::error::{TaskError, TaskErrorKind};
 use crate::task::handler::Handler;
 use crate::task::head::{ChunkHead, Event, Head, Reply};
 
-/// What results need at least from a worker to the caller's own end.
-const WAY_BACK: Duration = Duration::from_millis(250);
+/// How long deleting may take.
+const FORGET: Duration = Duration::from_secs(2);
 
 /// What all attempts of a map have in common.
 pub(crate) struct Job {
@@ -36,6 +38,10 @@ pub(crate) struct Job {
     pub(crate) parent: Option<String>,
     pub(crate) depth: u32,
     pub(crate) deadline: Option<Duration>,
+    /// How long before it a worker's results must be on their way.
+    pub(crate) way_back: Duration,
+    /// Where attempts whose answers are lost may have put results.
+    pub(crate) lost: Mutex<Vec<String>>,
     pub(crate) cores: usize,
 }
 
@@ -89,6 +95,7 @@ pub(crate) struct Carried {
     pub(crate) place: Where,
     pub(crate) items: Range<usize>,
     pub(crate) started: Duration,
+    pub(crate) over: Duration,
     pub(crate) bytes_up: usize,
     pub(crate) bytes_down: usize,
     pub(crate) spilled: usize,
@@ -97,7 +104,8 @@ pub(crate) struct Carried {
 impl Carried {
     fn begun(place: Where, items: Range<usize>) -> Self {
         let (ended, answer) = (None, None);
-        Self { ended, answer, place, items, started: now(), bytes_up: 0, bytes_down: 0, spilled: 0 }
+        let started = now();
+        Self { ended, answer, place, items, started, over: started, bytes_up: 0, bytes_down: 0, spilled: 0 }
     }
 
     fn with(mut self, result: Result<Answer, Ended>) -> Self {
@@ -105,6 +113,7 @@ impl Carried {
             Ok(answer) => self.answer = Some(answer),
             Err(ended) => self.ended = Some(ended),
         }
+        self.over = now();
         self
     }
 }
@@ -159,7 +168,7 @@ impl Job {
             until,
             cores: self.cores,
         };
-        let invocation = Invocation::until(self.depth, context::current().deadline_ms);
+        let invocation = Invocation::until(self.depth, self.ends_ms(Duration::ZERO));
         let computed = invocation.scope(chunk::compute(&*self.task, self.reduce.as_deref(), work)).await;
         Ok(Answer::here(computed.map_err(|error| from_error(&error))?, began.elapsed()))
     }
@@ -185,10 +194,7 @@ impl Job {
         head.job = Some(self.id.clone());
         head.of_job.clone_from(&self.parent);
         head.build = Some(build::of_chunks().to_owned());
-        head.deadline_ms = self.deadline.map(|end| {
-            let left = end.saturating_sub(now());
-            context::now_ms() + context::millis(left.saturating_sub(self.way_back(left)))
-        });
+        head.deadline_ms = self.ends_ms(self.way_back);
         let packed = pack(encoding, bytes);
         let data = if packed.len() <= INLINE_BYTES {
             RawValue::from_string(to_value(encoding, &packed))
@@ -205,16 +211,32 @@ impl Job {
             // Another attempt writes it again.
             store.delete(&chunk::spill_key(&self.id, &chunk, Way::Up)).await;
         }
+        if let (Outcome::Lost(_) | Outcome::Unavailable(_), Some(_)) = (&outcome, &self.shared.store) {
+            self.lost().push(chunk::spill_key(&self.id, &chunk, Way::Down));
+        }
         let answer = from_outcome(outcome)?;
         carried.bytes_down = answer.len();
         self.read(&answer, &chunk, carried).await
     }
 
-    /// How long before this process needs them a worker's results must be on their way, when so much time is left: else
-    /// what it has done when the time is over comes too late to count.
-    fn way_back(&self, left: Duration) -> Duration {
-        let overhead = Duration::from_secs_f64(2.0 * self.shared.learned.overhead_secs());
-        overhead.max(WAY_BACK).min(left / 10)
+    /// So long before its end, in milliseconds since 1970.
+    fn ends_ms(&self, before: Duration) -> Option<u64> {
+        let left = self.deadline?.saturating_sub(now()).saturating_sub(before);
+        Some(context::now_ms() + context::millis(left))
+    }
+
+    /// Deletes what attempts whose answers were lost may have left. What `time` is too short for, the bucket's lifecycle
+    /// deletes.
+    pub(crate) async fn forget_lost(&self, time: Option<Duration>) {
+        let Some(store) = &self.shared.store else { return };
+        let keys = std::mem::take(&mut *self.lost());
+        let time = time.map_or(FORGET, |time| time.min(FORGET));
+        let all = stream::iter(keys).for_each_concurrent(16, |key| async move { store.delete(&key).await });
+        let _ = tokio::time::timeout(time, all).await;
+    }
+
+    fn lost(&self) -> MutexGuard<'_, Vec<String>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts a payload into S3: where it is.

@@ -9,11 +9,12 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lambda_runtime::Error as BoxError;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use crate::Codec;
 use crate::codec::{Encoding, codec_write, encoding_for, from_value, pack, read_items, to_value, unpack};
@@ -250,7 +251,7 @@ pub(crate) async fn answer(shared: &Shared, task: &dyn Handler, event: &Event) -
     })?;
     let bytes = input(shared, event).await?;
     let left = context::current().deadline_ms.map(|end| end.saturating_sub(context::now_ms()));
-    let until = left.map(|ms| began + Duration::from_millis(ms));
+    let until = left.map(|ms| Instant::now() + Duration::from_millis(ms));
     let work = Work { codec: head.enc.codec, bytes, items: chunk.items, until, cores: cores() };
     let reduce = chunk.reduce.as_deref().map(|name| shared.find(name)).transpose()?;
     let Computed { results, items, beside } = compute(task, reduce.as_deref(), work).await?;
@@ -335,16 +336,11 @@ pub(crate) enum Way {
 
 /// Where a chunk's data is, made of what the envelope names, each part checked: never a path from a payload.
 ///
-/// Each attempt has its own items, which are deleted with it, whatever its rival still does. All attempts of a chunk
-/// have the same results: what one left whose answer was lost, the next replaces. Two chunks of equal items have
-/// different places.
+/// Each attempt has its own, which are deleted with it, whatever its rival still does.
 pub(crate) fn spill_key(job: &str, chunk: &ChunkHead, way: Way) -> String {
     let hex = |text: &str| text.chars().filter(char::is_ascii_hexdigit).take(64).collect::<String>();
-    let way = match way {
-        Way::Up => format!("{}.in", chunk.attempt),
-        Way::Down => "out".to_owned(),
-    };
-    format!("spill/{}/{}-{}.{way}", hex(job), hex(&chunk.key), chunk.index)
+    let way = if way == Way::Up { "in" } else { "out" };
+    format!("spill/{}/{}-{}.{way}", hex(job), hex(&chunk.key), chunk.attempt)
 }
 
 /// True once: for the first chunk of a process that Lambda started for it.
@@ -376,17 +372,16 @@ mod tests {
     }
 
     #[test]
-    fn each_chunk_has_its_own_place_in_the_bucket() {
-        let place = |index, attempt, key: &str, way| {
-            let chunk = ChunkHead { index, items: 1, key: key.to_owned(), attempt, reduce: None };
+    fn each_attempt_has_its_own_place_in_the_bucket() {
+        let place = |attempt, key: &str, way| {
+            let chunk = ChunkHead { index: 0, items: 1, key: key.to_owned(), attempt, reduce: None };
             spill_key("0a", &chunk, way)
         };
         for way in [Way::Up, Way::Down] {
-            assert_ne!(place(0, 0, "b", way), place(1, 0, "b", way), "equal items are still two");
+            assert_ne!(place(0, "b", way), place(1, "b", way), "equal items, or a rival");
         }
-        assert_ne!(place(0, 0, "b", Way::Up), place(0, 1, "b", Way::Up), "each attempt reads its own");
-        assert_eq!(place(0, 0, "b", Way::Down), place(0, 1, "b", Way::Down), "the next replaces it");
-        assert_eq!(place(3, 5, "../../c", Way::Up), "spill/0a/c-3.5.in", "never a path");
+        assert_ne!(place(0, "b", Way::Up), place(0, "b", Way::Down));
+        assert_eq!(place(5, "../../c", Way::Up), "spill/0a/c-5.in", "never a path");
     }
 
     #[test]

@@ -6,15 +6,15 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::Instant;
 
 use super::Learned;
 use super::carry::{Answer, Carried, Job};
 use super::journal::Journal;
-use super::machine::{AttemptId, End, Ended, Failure, Machine, Next, Verdict, Where};
+use super::machine::{AttemptId, Counts, End, Ended, Failure, Machine, Next, Verdict, Where};
 use super::report::{HERE, MapReport, Progress, Span};
 use super::window::Window;
 
@@ -47,18 +47,16 @@ pub(crate) fn now() -> Duration {
 }
 
 /// An attempt on its way.
-type Flying = BoxFuture<'static, (AttemptId, Carried)>;
+pub(crate) type Flying = BoxFuture<'static, (AttemptId, Carried)>;
 
-/// Items that were tried here before the rest was planned.
-pub(crate) struct Tried {
-    pub(crate) items: Range<usize>,
-    pub(crate) carried: Trying,
-}
-
-/// How far they are.
-pub(crate) enum Trying {
-    Over(Box<Carried>),
-    UnderWay(BoxFuture<'static, Carried>),
+/// What became of items that were tried here.
+pub(crate) enum Tried {
+    /// So many have a result, after so many milliseconds of work.
+    Done(usize, f64),
+    /// None has; they are a chunk like others now.
+    Failed,
+    /// It takes longer.
+    UnderWay(Flying),
 }
 
 /// How many invocations of a map are in flight. What still is when the map ends, or is dropped by whoever waited for it,
@@ -83,26 +81,37 @@ pub(crate) struct Drive {
     pub(crate) began: Duration,
     pub(crate) done: usize,
     pub(crate) failed: usize,
-    /// A worker's, as far as it is known.
+    /// A worker's; 0 until it is known.
     pub(crate) memory_mb: u32,
     pub(crate) max_cost: Option<f64>,
     pub(crate) journal: Option<Journal>,
 }
 
 impl Drive {
-    /// Until all is done, or the machine says that it ends: why it ended early. The machine's first chunks are those that
-    /// were `tried`.
-    pub(crate) async fn run(&mut self, tried: Vec<Tried>, sink: &mut dyn Sink) -> Option<End> {
+    /// Computes some items here, of which none is begun after `until`, and waits so long for them.
+    pub(crate) async fn try_here(
+        &mut self,
+        items: Range<usize>,
+        until: Option<Instant>,
+        patience: Duration,
+        sink: &mut dyn Sink,
+    ) -> Tried {
+        let attempt = self.machine.begin_here(items.clone(), now());
+        let job = Arc::clone(&self.job);
+        let mut flying: Flying = Box::pin(async move { (attempt, job.carry_here(items, until).await) });
+        let Ok((attempt, carried)) = tokio::time::timeout(patience, &mut flying).await else {
+            return Tried::UnderWay(flying);
+        };
+        let (done, busy_ms) = (self.done, carried.answer.as_ref().map_or(0.0, |answer| answer.busy_ms));
+        self.landed(attempt, carried, sink);
+        if self.done > done { Tried::Done(self.done - done, busy_ms) } else { Tried::Failed }
+    }
+
+    /// Until all is done, or the machine says that it ends: why it ended early. One attempt may be under way already.
+    pub(crate) async fn run(&mut self, under_way: Option<Flying>, sink: &mut dyn Sink) -> Option<End> {
         let window = Arc::clone(&self.job.shared.learned.window);
         let mut aloft = Aloft { window: Arc::clone(&window), count: 0 };
-        let mut flying: FuturesUnordered<Flying> = FuturesUnordered::new();
-        for Tried { carried, .. } in tried {
-            let Some(attempt) = self.machine.begun_here(now()) else { break };
-            match carried {
-                Trying::Over(carried) => self.landed(attempt, *carried, sink, &window),
-                Trying::UnderWay(carried) => flying.push(Box::pin(carried.map(move |it| (attempt, it)))),
-            }
-        }
+        let mut flying: FuturesUnordered<Flying> = under_way.into_iter().collect();
         loop {
             let next = self.machine.next(now(), &mut locked(&window));
             match next {
@@ -127,7 +136,7 @@ impl Drive {
                         () = turn(self.journal.as_mut()) => {}
                         Some((attempt, carried)) = flying.next(), if !flying.is_empty() => {
                             aloft.count -= usize::from(carried.place == Where::Remote);
-                            self.landed(attempt, carried, sink, &window);
+                            self.landed(attempt, carried, sink);
                         }
                         () = sleep => {}
                     }
@@ -138,20 +147,25 @@ impl Drive {
             self.report.unanswered(now().saturating_sub(since), self.memory_mb);
         }
         drop((flying, aloft));
+        let left = self.job.deadline.map(|end| end.saturating_sub(now()) + LATE);
+        if self.report.spilled > 0 {
+            self.job.forget_lost(left).await;
+        }
         if let Some(journal) = self.journal.take() {
-            let left = self.job.deadline.map(|end| end.saturating_sub(now()) + LATE);
             journal.close(self.began, left).await;
         }
         let wall = now().saturating_sub(self.began);
         self.report.done = self.done;
         self.report.close(wall, self.machine.counts, self.machine.chunks());
+        let Counts { attempts, here, .. } = self.machine.counts;
+        self.report.remote |= attempts > here;
         self.report.gave_up = self.machine.no_lambda.take();
         self.machine.end().cloned()
     }
 
     /// One attempt is over.
-    fn landed(&mut self, attempt: AttemptId, carried: Carried, sink: &mut dyn Sink, window: &Mutex<Window>) {
-        let Carried { ended, answer, place, items, started, bytes_up, bytes_down, spilled } = carried;
+    fn landed(&mut self, attempt: AttemptId, carried: Carried, sink: &mut dyn Sink) {
+        let Carried { ended, answer, place, items, started, over, bytes_up, bytes_down, spilled } = carried;
         self.report.bytes_up += bytes_up;
         self.report.bytes_down += bytes_down;
         self.report.spilled += spilled;
@@ -164,10 +178,11 @@ impl Drive {
             (None, None) => Ended::Foreign("there is no answer".to_owned()),
         };
         let failed = if let Ended::Done { failed, .. } = ended { failed } else { 0 };
-        if answer.is_none() && place == Where::Remote && is_billed(&ended) {
-            self.report.unanswered(now().saturating_sub(started), self.memory_mb);
+        if answer.is_none() && place == Where::Remote && (bytes_down > 0 || is_billed(&ended)) {
+            self.report.unanswered(over.saturating_sub(started), self.memory_mb);
         }
         let (chunk, retry) = self.machine.chunk_of(attempt);
+        let window = &self.job.shared.learned.window;
         let verdict = self.machine.ended(attempt, now(), ended, &mut locked(window));
         if let Some(answer) = &answer {
             let span = Span {
@@ -175,7 +190,7 @@ impl Drive {
                 items: if let Verdict::Take(taken) = &verdict { taken.clone() } else { items },
                 worker: if place == Where::Here { HERE.to_owned() } else { answer.worker.clone() },
                 start_ms: ms(started.saturating_sub(self.began)),
-                end_ms: ms(now().saturating_sub(self.began)),
+                end_ms: ms(over.saturating_sub(self.began)),
                 work_ms: answer.busy_ms,
                 cold: answer.cold,
                 retry,
@@ -183,10 +198,12 @@ impl Drive {
             };
             // What a start costs, the next invocations don't.
             if place == Where::Remote && !answer.cold {
-                let overhead = now().saturating_sub(started).as_secs_f64() - answer.took_ms / 1e3;
+                let overhead = over.saturating_sub(started).as_secs_f64() - answer.took_ms / 1e3;
                 self.job.shared.learned.overhead(overhead.max(0.0));
             }
-            self.memory_mb = self.memory_mb.max(answer.memory_mb);
+            if answer.memory_mb > 0 {
+                self.memory_mb = answer.memory_mb;
+            }
             self.report.answered(span, answer.took_ms, answer.memory_mb);
         }
         if let Verdict::Take(items) = verdict {

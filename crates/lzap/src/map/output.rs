@@ -125,9 +125,9 @@ pub struct Explanation {
     pub remote: bool,
     /// Why.
     pub reason: String,
-    /// Items that are not done yet.
+    /// All items.
     pub items: usize,
-    /// Items of each chunk, in order.
+    /// Items of each chunk, in order; those that were run here to see what they cost are the first.
     pub chunks: Vec<usize>,
     /// Bytes of all items.
     pub bytes: usize,

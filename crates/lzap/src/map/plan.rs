@@ -1,6 +1,6 @@
 //! Whether a map goes to other Lambdas, and in which chunks: numbers in, ranges and a reason out.
 //!
-//! Pure. Costs are seconds; how they were measured is in `drive.rs`.
+//! Pure. Costs are seconds; how they were measured is in `prepared.rs`.
 
 use std::ops::Range;
 use std::time::Duration;

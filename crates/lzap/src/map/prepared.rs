@@ -3,14 +3,14 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use tokio::time::Instant;
 
 use super::Listener;
-use super::carry::{Answer, Carried, Job};
+use super::carry::{Answer, Job};
 use super::chunk;
-use super::drive::{Drive, Sink, Tried, Trying};
+use super::drive::{Drive, Flying, Sink, Tried, now};
 use super::journal::{Journal, Kept};
 use super::machine::{End, Machine, Rules};
 use super::open::Open;
@@ -48,37 +48,49 @@ pub(super) struct Prepared {
 impl Prepared {
     /// Runs all of it; the sink has what came.
     pub(super) async fn go(&mut self, sink: &mut dyn Sink) -> (MapReport, Option<End>) {
-        let mut report = MapReport {
-            job: self.job.id.clone(),
-            items: self.job.items.len(),
-            resumed: self.resume(sink).await,
-            ..MapReport::default()
-        };
-        let tried = self.probe().await;
-        let plan = match self.plan() {
-            Ok(plan) => plan,
-            Err(end) => return (MapReport { done: report.resumed, ..report }, Some(end)),
-        };
-        (report.remote, report.reason) = (plan.remote, plan.reason);
-        let first = tried.iter().map(|tried| tried.items.clone());
-        let chunks: Vec<_> = first.chain(plan.chunks).collect();
-        let mut drive = Drive {
-            machine: Machine::new(self.rules(plan.remote), &chunks),
-            began: self.began,
-            done: report.resumed,
-            failed: 0,
-            memory_mb: chunk::memory_mb().unwrap_or(0),
-            max_cost: self.options.max_cost,
-            journal: self.journal.take(),
-            job: Arc::clone(&self.job),
-            report,
-        };
-        let end = drive.run(tried, sink).await;
-        let (done, report) = (drive.done - drive.report.resumed, drive.report);
+        let resumed = self.resume(sink).await;
+        let mut drive = self.drive(resumed);
+        let under_way = self.probe(&mut drive, sink).await;
+        if drive.machine.end().is_none() {
+            match self.plan() {
+                Ok(plan) => {
+                    (drive.report.remote, drive.report.reason) = (plan.remote, plan.reason);
+                    drive.machine.extend(&plan.chunks);
+                    // What is left of what is under way may still be sent.
+                    if !plan.remote && !plan.chunks.is_empty() {
+                        drive.machine.alone(self.side_by_side);
+                    }
+                }
+                Err(end) => drive.machine.stop(end),
+            }
+        }
+        let end = drive.run(under_way, sink).await;
+        let (done, report) = (drive.done - resumed, drive.report);
         if done > 0 {
             self.job.shared.learned.learn(self.job.task.name(), report.work_secs / count(done));
         }
         (report, end)
+    }
+
+    /// With no chunks yet, and so many items done by earlier attempts of the job.
+    pub(super) fn drive(&mut self, resumed: usize) -> Drive {
+        let is_own = self.job.shared.workers.is_none();
+        Drive {
+            machine: Machine::new(self.rules(), &[]),
+            report: MapReport {
+                job: self.job.id.clone(),
+                items: self.job.items.len(),
+                resumed,
+                ..MapReport::default()
+            },
+            began: self.began,
+            done: resumed,
+            failed: 0,
+            memory_mb: chunk::memory_mb().filter(|_| is_own).unwrap_or(0),
+            max_cost: self.options.max_cost,
+            journal: self.journal.take(),
+            job: Arc::clone(&self.job),
+        }
     }
 
     /// Takes over what earlier attempts of the job did: how many items.
@@ -99,45 +111,43 @@ impl Prepared {
         matches!(self.job.shared.engine, Carrier::Remote(_)) && self.options.caller != Caller::Alone
     }
 
-    /// Runs the first items here, when what they cost decides where the rest goes: one, and a few more when that was
-    /// quick. What takes longer goes on beside the rest.
-    pub(super) async fn probe(&mut self) -> Vec<Tried> {
+    /// Runs the first items here, when what they cost decides where the rest goes: one, and as long as they are quick as
+    /// many again. What takes longer goes on beside the rest.
+    pub(super) async fn probe(&mut self, drive: &mut Drive, sink: &mut dyn Sink) -> Option<Flying> {
         self.item_secs = self.job.shared.learned.item_secs(self.job.task.name());
         let asked = self.options.caller == Caller::Helps && self.options.chunk == Chunk::Auto;
         let is_long = self.item_secs.is_some_and(|secs| secs > PROBE.as_secs_f64());
         // What may have killed the last attempt's process is tried in others.
-        let goes_on = self.journal.as_ref().is_some_and(Journal::goes_on);
-        let mut tried = Vec::new();
+        let goes_on = drive.journal.as_ref().is_some_and(Journal::goes_on);
         if !asked || !self.is_remote() || is_long || goes_on {
-            return tried;
+            return None;
         }
-        let began = Instant::now();
-        let (until, patience) = (began + PROBE, began + 2 * PROBE);
-        let (mut items_done, mut took_ms) = (0, 0.0);
-        for most in [1, PROBED - 1] {
+        let (began, until) = (now(), Instant::now() + PROBE);
+        let (mut done, mut busy_ms) = (0, 0.0);
+        while done < PROBED && now() < began + PROBE && drive.machine.end().is_none() {
             let first = self.open.first();
-            let items = first.start..first.end.min(first.start + most);
-            if items.is_empty() || Instant::now() >= until {
+            let items = first.start..first.end.min(first.start + done.max(1));
+            if items.is_empty() {
                 break;
             }
             self.open.close(&items);
-            let job = Arc::clone(&self.job);
-            let range = items.clone();
-            let until = (most > 1).then_some(until);
-            let mut under_way: BoxFuture<'static, Carried> =
-                Box::pin(async move { job.carry_here(range, until).await });
-            let Ok(carried) = tokio::time::timeout_at(patience.into(), &mut under_way).await else {
-                tried.push(Tried { items, carried: Trying::UnderWay(under_way) });
-                break;
-            };
-            let answer = carried.answer.as_ref().map(|answer| (answer.items, answer.took_ms));
-            tried.push(Tried { items, carried: Trying::Over(Box::new(carried)) });
-            let Some((items, ms)) = answer.filter(|(items, _)| *items > 0) else { break };
-            items_done += items;
-            took_ms += ms;
-            self.item_secs = Some(took_ms / 1e3 / count(items_done));
+            let patience = (began + 2 * PROBE).saturating_sub(now());
+            let until = (done > 0).then_some(until);
+            match drive.try_here(items, until, patience, sink).await {
+                Tried::Done(items, ms) => {
+                    done += items;
+                    busy_ms += ms;
+                    self.item_secs = Some(busy_ms / 1e3 / count(done));
+                }
+                Tried::Failed => break,
+                Tried::UnderWay(flying) => {
+                    // Slower than those before, by how much nobody knows.
+                    self.item_secs = None;
+                    return Some(flying);
+                }
+            }
         }
-        tried
+        None
     }
 
     /// Where the rest goes; the end, when that can't be.
@@ -179,7 +189,8 @@ impl Prepared {
         })
     }
 
-    fn rules(&self, remote: bool) -> Rules {
+    fn rules(&self) -> Rules {
+        let remote = self.is_remote();
         Rules {
             limit: self.options.limit,
             attempts: self.options.attempts,
@@ -189,6 +200,7 @@ impl Prepared {
             caller: if remote { self.options.caller } else { Caller::Alone },
             cores: if remote { 1 } else { self.side_by_side },
             deadline: self.job.deadline,
+            last_start: self.job.deadline.map(|end| end.saturating_sub(self.job.way_back)),
             items: self.job.items.len(),
             seed: now_ms(),
         }

@@ -1,7 +1,7 @@
 //! From a map's settings to its results: write the items, try a few, plan, drive, collect.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -28,6 +28,10 @@ use crate::task::error::TaskErrorKind;
 use crate::task::handler::panicked;
 use crate::task::job::fresh_id;
 use crate::task::{Body, Task};
+
+/// How long before the caller's own end a worker's results are on their way at least, unless all of the time is less than
+/// ten times as much: what comes later doesn't count.
+const WAY_BACK: Duration = Duration::from_millis(250);
 
 impl<I, O> Map<I, O>
 where
@@ -146,22 +150,26 @@ where
     }
 
     /// What it would do. Invokes nothing; with [`Chunk::Auto`] the first items are run here, to see what they cost, and
-    /// given up after 40 ms.
+    /// given up after 40 ms: only those of a task that may run twice.
     ///
     /// # Errors
     /// When the items can't be written, the task isn't registered, or there would be too many chunks.
     pub async fn explain(self) -> Result<Explanation, MapError> {
         let mut prepared = self.prepare(None)?;
-        let _tried = prepared.probe().await;
+        let mut drive = prepared.drive(0);
+        if prepared.idempotent {
+            prepared.probe(&mut drive, &mut Collect::<O>::new(&prepared.job)).await;
+        }
         let plan = match prepared.plan() {
             Ok(plan) => plan,
-            Err(end) => return Err(ended(&end, None, &MapReport::default())),
+            Err(end) => return Err(ended(&end, None, &drive.report)),
         };
+        drive.machine.extend(&plan.chunks);
         Ok(Explanation {
             remote: plan.remote,
             reason: plan.reason,
-            items: prepared.open.len(),
-            chunks: plan.chunks.iter().map(ExactSizeIterator::len).collect(),
+            items: prepared.job.items.len(),
+            chunks: drive.machine.sizes(),
             bytes: prepared.job.items.bytes_of(&(0..prepared.job.items.len())),
         })
     }
@@ -190,6 +198,8 @@ where
         let plain = matches!(task.body, Body::Plain(_));
         let side_by_side = if remote || plain { 1 } else { chunk::cores() * 4 };
         let at_once = if plain { chunk::processors() } else { side_by_side };
+        let overhead = Duration::from_secs_f64(2.0 * shared.learned.overhead_secs());
+        let way_back = time.map_or(Duration::ZERO, |time| overhead.max(WAY_BACK).min(time / 10));
         let job = Job {
             id: fresh_id(),
             parent: context.job.as_ref().map(|attempt| attempt.job().to_owned()),
@@ -201,6 +211,8 @@ where
             spill: options.spill,
             depth: context::next_depth()?,
             deadline: time.map(|time| here + time),
+            way_back,
+            lost: Mutex::default(),
             cores: chunk::cores(),
         };
         let journal = match (&job.shared.store, context.job) {

@@ -141,6 +141,7 @@ pub fn run(model: &Model, job: &Job, seed: u64) -> Outcome {
         caller: job.caller,
         cores: 1,
         deadline: None,
+        last_start: None,
         items: job.items,
         seed,
     };

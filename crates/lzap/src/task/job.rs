@@ -224,26 +224,25 @@ mod tests {
     use crate::task::Task;
     use crate::testing::{Cloud, Fault};
 
-    const SEVEN: Task<(), u32> =
-        Task::__asynchronous("seven", |()| Box::pin(async { Ok(7) })).__not_idempotent();
+    const SEVEN: Task<(), u32> = Task::__asynchronous("seven", |()| Box::pin(async { Ok(7) }));
 
-    /// All records there are.
-    async fn records_after(fault: Fault) -> Vec<JobRecord> {
-        let cloud = Cloud::new().task(SEVEN).fault(move |_| Some(fault));
-        let records = cloud.run(async {
-            SEVEN.job(()).await.expect_err("not taken, as far as one knows");
-            match &shared().jobs {
-                Jobs::Memory(records) => records.lock().expect("no panic").values().cloned().collect(),
-                _ => Vec::new(),
-            }
+    /// The only record that there is, when the first attempts meet these faults.
+    async fn record_after(task: Task<(), u32>, faults: &'static [Fault]) -> State {
+        let cloud = Cloud::new().task(SEVEN).fault(|attempt| faults.get(attempt.total - 1).copied());
+        let states = cloud.run(async {
+            task.job(()).await.expect_err("not taken, as far as one knows");
+            let Jobs::Memory(records) = &shared().jobs else { panic!("a test's jobs are in memory") };
+            let records = records.lock().expect("no panic");
+            records.values().map(|record| record.state).collect::<Vec<_>>()
         });
-        records.await
+        let [state] = states.await[..] else { panic!("more than one record") };
+        state
     }
 
     #[tokio::test]
     async fn a_job_that_may_have_run_keeps_the_record_that_it_wrote() {
-        let states = |records: &[JobRecord]| records.iter().map(|record| record.state).collect::<Vec<_>>();
-        assert_eq!(states(&records_after(Fault::Reset).await), [State::Done]);
-        assert_eq!(states(&records_after(Fault::Denied).await), [State::Failed]);
+        assert_eq!(record_after(SEVEN.__not_idempotent(), &[Fault::Reset]).await, State::Done);
+        assert_eq!(record_after(SEVEN, &[Fault::Reset, Fault::Denied]).await, State::Done);
+        assert_eq!(record_after(SEVEN, &[Fault::Denied]).await, State::Failed);
     }
 }

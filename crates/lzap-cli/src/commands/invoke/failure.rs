@@ -164,6 +164,7 @@ fn help(task: &str, code: FailureCode, known: &[String], tail: &str) -> String {
         FailureCode::Unreachable => {
             "the network failed on the way: call it again, but the task may have run already"
         }
+        FailureCode::NotFound => "an object that the task wanted isn't there: is its address right?",
         FailureCode::Storage => {
             "S3 refused an object: see that the bucket exists, and that `role_statements` in lzap.toml allows its objects"
         }

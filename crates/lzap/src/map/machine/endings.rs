@@ -1,8 +1,9 @@
 //! What an attempt's ending means for its chunk: results, another try, two halves, or a failure.
 
+use std::ops::Range;
 use std::time::Duration;
 
-use super::{ChunkId, DEATHS, End, Ended, Failure, Machine, Verdict};
+use super::{ChunkId, DEATHS, End, Ended, Failure, Machine, Verdict, Where};
 use crate::engine::{Death, Throttle};
 use crate::map::options::{Caller, OnError};
 use crate::map::window::Window;
@@ -12,31 +13,30 @@ use crate::task::error::TaskErrorKind;
 const BACKOFF: Duration = Duration::from_millis(50);
 
 impl Machine {
-    pub(super) fn done(&mut self, chunk: ChunkId, items: usize, failed: usize) -> Verdict {
+    pub(super) fn done(&mut self, chunk: ChunkId, items: usize, failed: usize, place: Where) -> Verdict {
         let Some(piece) = self.pieces.get_mut(chunk) else { return Verdict::Drop };
-        let items = items.min(piece.items.len());
-        if items == 0 && !piece.items.is_empty() {
-            // It stopped for want of time before the first: like a timeout.
-            self.died(
-                chunk,
-                Duration::ZERO,
-                Death::Timeout,
-                "no item was done in the time there was".to_owned(),
-            );
-            return Verdict::Drop;
-        }
+        let Range { start, end } = piece.items;
+        let middle = start + items.min(end - start);
         piece.settled = true;
-        let (taken, rest) =
-            (piece.items.start..piece.items.start + items, piece.items.start + items..piece.items.end);
-        piece.items = taken.clone();
-        if !rest.is_empty() {
-            let id = self.piece(rest);
+        piece.items = start..middle;
+        // What this process has left lies behind a slow item, and may be as slow: no two of them need wait for each other.
+        let step = if place == Where::Here { 1 } else { end - middle };
+        for rest in (middle..end).step_by(step.max(1)).rev() {
+            let id = self.piece(rest..end.min(rest + step));
             self.queue.push_front(id);
         }
-        self.open_items -= taken.len();
+        self.open_items -= middle - start;
         self.failed_items += failed;
         self.weigh();
-        Verdict::Take(taken)
+        Verdict::Take(start..middle)
+    }
+
+    /// The time there was ended before the first item of it. No item has run.
+    pub(super) fn not_begun(&mut self, chunk: ChunkId, now: Duration, place: Where) {
+        if place == Where::Here || self.is_late(now) {
+            return self.again(chunk);
+        }
+        self.killed(chunk, Death::Timeout, "no item was done in the time there was".to_owned());
     }
 
     /// Whether too many items have failed.
@@ -77,25 +77,30 @@ impl Machine {
     }
 
     pub(super) fn died(&mut self, chunk: ChunkId, now: Duration, how: Death, message: String) {
-        if how == Death::Error {
-            return self.lost(chunk, now, TaskErrorKind::Crashed, message);
-        }
         let kind = if how == Death::Timeout { TaskErrorKind::TimedOut } else { TaskErrorKind::Crashed };
+        if how == Death::Error {
+            self.lost(chunk, now, kind, message);
+        } else if self.rules.idempotent {
+            self.killed(chunk, how, message);
+        } else {
+            self.fail(chunk, kind, message);
+        }
+    }
+
+    /// Its items may run again, in halves.
+    fn killed(&mut self, chunk: ChunkId, how: Death, message: String) {
         let Some(piece) = self.pieces.get_mut(chunk) else { return };
         piece.deaths += 1;
-        piece.timeouts += u32::from(how == Death::Timeout);
-        if !self.rules.idempotent {
-            return self.fail(chunk, kind, message);
-        }
         if piece.running > 0 {
             // Its rival's end decides.
             return;
         }
-        let halves = piece.items.len() > 1 && !(how == Death::Timeout && piece.timeouts > 1);
-        if halves {
+        if piece.items.len() > 1 && !(how == Death::Timeout && piece.late) {
+            piece.late |= how == Death::Timeout;
             return self.split(chunk);
         }
         if how == Death::Timeout || piece.deaths >= DEATHS {
+            let kind = if how == Death::Timeout { TaskErrorKind::TimedOut } else { TaskErrorKind::Crashed };
             return self.fail(chunk, kind, message);
         }
         self.counts.retries += 1;
@@ -135,13 +140,13 @@ impl Machine {
     fn split(&mut self, chunk: ChunkId) {
         let Some(piece) = self.pieces.get_mut(chunk) else { return };
         piece.settled = true;
-        let (from, to, timeouts) = (piece.items.start, piece.items.end, piece.timeouts);
+        let (from, to, late) = (piece.items.start, piece.items.end, piece.late);
         let middle = from + (to - from) / 2;
         self.counts.splits += 1;
         for half in [middle..to, from..middle] {
             let id = self.piece(half);
             if let Some(piece) = self.pieces.get_mut(id) {
-                piece.timeouts = timeouts;
+                piece.late = late;
             }
             self.queue.push_front(id);
         }
@@ -188,10 +193,8 @@ pub(super) fn tell(window: &mut Window, now: Duration, ended: &Ended) {
 
 #[cfg(test)]
 mod tests {
-    use std::ops::Range;
-
     use super::*;
-    use crate::map::machine::{AttemptId, Next, Rules, Where};
+    use crate::map::machine::{AttemptId, Next, Rules};
     use crate::map::options::Hedge;
 
     const SEC: Duration = Duration::from_secs(1);
@@ -205,7 +208,8 @@ mod tests {
             on_error: OnError::Collect,
             caller: Caller::WhenStuck,
             cores: 1,
-            deadline: None,
+            deadline: Some(100 * SEC),
+            last_start: Some(90 * SEC),
             items: 24,
             seed: 1,
         }
@@ -267,12 +271,59 @@ mod tests {
     /// The caller gives its first items so little time that a busy machine may not begin any.
     #[test]
     fn what_this_process_had_no_time_to_begin_is_sent_and_has_not_failed() {
-        let (mut machine, mut window) = (twelve(true), Window::default());
-        let here = machine.begun_here(Duration::ZERO).expect("a chunk");
+        let (mut machine, mut window) = (Machine::new(rules(true), &[]), Window::default());
+        let here = machine.begin_here(0..2, Duration::ZERO);
         machine.ended(here, SEC, Ended::Done { items: 0, failed: 0 }, &mut window);
         let next = machine.next(SEC, &mut window);
         assert!(matches!(next, Next::Start { items: Range { start: 0, end: 2 }, place: Where::Remote, .. }));
         assert_eq!((machine.take_failures().len(), machine.counts.splits), (0, 0));
+    }
+
+    #[test]
+    fn what_this_process_leaves_behind_a_slow_item_is_sent_item_by_item() {
+        let (mut machine, mut window) = (Machine::new(rules(true), &[]), Window::default());
+        let here = machine.begin_here(0..5, Duration::ZERO);
+        let verdict = machine.ended(here, SEC, Ended::Done { items: 2, failed: 0 }, &mut window);
+        assert_eq!(verdict, Verdict::Take(0..2));
+        for item in 2..5 {
+            let Next::Start { items, .. } = machine.next(SEC, &mut window) else { panic!("not sent") };
+            assert_eq!(items, item..item + 1);
+        }
+    }
+
+    /// It can't be back in time; so what is left is not sent, and nothing is waited for.
+    #[test]
+    fn shortly_before_the_end_nothing_is_sent_and_nothing_fails_for_want_of_time() {
+        for idempotent in [true, false] {
+            let (mut machine, mut window) = (twelve(idempotent), Window::default());
+            let last = all_but_one(&mut machine, &mut window);
+            let verdict = machine.ended(last, 91 * SEC, Ended::Done { items: 0, failed: 0 }, &mut window);
+            assert_eq!((verdict, machine.next(91 * SEC, &mut window)), (Verdict::Drop, Next::Finished));
+            assert_eq!((machine.take_failures().len(), machine.end()), (0, Some(&End::Deadline)));
+        }
+    }
+
+    /// Whoever is too slow for its time gets a rival, which is too slow as well.
+    #[test]
+    fn a_chunk_whose_rivals_both_run_out_of_time_is_halved() {
+        let (mut machine, mut window) = (twelve(true), Window::default());
+        let slow = all_but_one(&mut machine, &mut window);
+        let Next::Start { attempt: rival, .. } = machine.next(3 * SEC, &mut window) else {
+            panic!("no rival")
+        };
+        for attempt in [slow, rival] {
+            let late = Ended::Died { how: Death::Timeout, message: String::new() };
+            machine.ended(attempt, 4 * SEC, late, &mut window);
+        }
+        assert_eq!((machine.counts.splits, machine.take_failures().len()), (1, 0));
+        for _ in 0..2 {
+            let Next::Start { attempt, items, .. } = machine.next(5 * SEC, &mut window) else {
+                panic!("not sent")
+            };
+            assert_eq!(items.len(), 1);
+            machine.ended(attempt, 6 * SEC, Ended::Done { items: 1, failed: 0 }, &mut window);
+        }
+        assert_eq!(machine.next(6 * SEC, &mut window), Next::Finished);
     }
 
     /// Else it would be sent when something else happens, and nothing else may.

@@ -37,6 +37,8 @@ pub(crate) struct Rules {
     pub(crate) cores: usize,
     /// When it must be over.
     pub(crate) deadline: Option<Duration>,
+    /// From when on nothing is sent any more: it would be back too late.
+    pub(crate) last_start: Option<Duration>,
     /// Items of all of the map, those included that are in no chunk any more.
     pub(crate) items: usize,
     pub(crate) seed: u64,
@@ -143,7 +145,8 @@ struct Piece {
     settled: bool,
     tries: u32,
     deaths: u32,
-    timeouts: u32,
+    /// Half of one that ran out of time.
+    late: bool,
     foreign: u32,
     running: usize,
     hedged: bool,
@@ -209,28 +212,37 @@ impl Machine {
             remote: 0,
             here: 0,
             failed_items: 0,
-            open_items: chunks.iter().map(ExactSizeIterator::len).sum(),
+            open_items: 0,
             times: Vec::new(),
             failures: Vec::new(),
             no_lambda: None,
             ended: None,
             counts: Counts::default(),
         };
-        for range in chunks {
-            let id = machine.piece(range.clone());
-            machine.queue.push_back(id);
-        }
+        machine.extend(chunks);
         machine
     }
 
-    /// The next chunk is under way in this process already.
-    pub(crate) fn begun_here(&mut self, now: Duration) -> Option<AttemptId> {
-        let chunk = self.queue.pop_front()?;
-        self.here += 1;
-        match self.start(chunk, Where::Here, now, false) {
-            Next::Start { attempt, .. } => Some(attempt),
-            _ => None,
+    /// More chunks, behind those that there are.
+    pub(crate) fn extend(&mut self, chunks: &[Range<usize>]) {
+        for items in chunks {
+            self.open_items += items.len();
+            let id = self.piece(items.clone());
+            self.queue.push_back(id);
         }
+    }
+
+    /// One more chunk, which this process begins to compute right now.
+    pub(crate) fn begin_here(&mut self, items: Range<usize>, now: Duration) -> AttemptId {
+        self.open_items += items.len();
+        let chunk = self.piece(items);
+        self.here += 1;
+        self.start(chunk, Where::Here, now, false).0
+    }
+
+    /// From now on this process computes all of it, so many chunks at once.
+    pub(crate) fn alone(&mut self, cores: usize) {
+        (self.rules.caller, self.rules.cores) = (Caller::Alone, cores);
     }
 
     /// What to do at `now`. Asked again until it says to wait.
@@ -243,23 +255,34 @@ impl Machine {
         }
         self.wake(now);
         window.look(now);
-        if self.rules.caller != Caller::Alone && self.no_lambda.is_none() {
-            let room = self.room(now, window);
-            if room == Room::Now
-                && let Some((chunk, hedge)) = self.next_chunk(now)
-            {
-                window.sent(now);
-                self.remote += 1;
-                return self.start(chunk, Where::Remote, now, hedge);
-            }
+        let sends = self.rules.caller != Caller::Alone && self.no_lambda.is_none() && !self.is_late(now);
+        if sends
+            && self.room(now, window) == Room::Now
+            && let Some((chunk, hedge)) = self.next_chunk(now)
+        {
+            window.sent(now);
+            self.remote += 1;
+            let (attempt, items) = self.start(chunk, Where::Remote, now, hedge);
+            return Next::Start { attempt, items, place: Where::Remote };
         }
         if self.here_helps(now, window)
             && let Some(chunk) = self.queue.pop_back()
         {
             self.here += 1;
-            return self.start(chunk, Where::Here, now, false);
+            let (attempt, items) = self.start(chunk, Where::Here, now, false);
+            return Next::Start { attempt, items, place: Where::Here };
+        }
+        if self.is_late(now) && self.remote + self.here == 0 && self.resting.is_empty() {
+            // Nothing will be begun any more.
+            self.stop(End::Deadline);
+            return Next::Finished;
         }
         Next::Wait(self.wait_until(now, window))
+    }
+
+    /// Whether what is sent now would be back too late.
+    fn is_late(&self, now: Duration) -> bool {
+        self.rules.caller != Caller::Alone && self.rules.last_start.is_some_and(|last| now >= last)
     }
 
     /// Takes in how an attempt ended.
@@ -286,16 +309,15 @@ impl Machine {
         let Some(piece) = self.pieces.get_mut(chunk) else { return Verdict::Drop };
         piece.running = piece.running.saturating_sub(1);
         if piece.settled || self.ended.is_some() {
-            self.counts.duplicates += usize::from(matches!(ended, Ended::Done { .. }));
+            self.counts.duplicates += usize::from(piece.settled && matches!(ended, Ended::Done { .. }));
             return Verdict::Drop;
         }
         match ended {
-            // Its time was short, and not for want of trying.
-            Ended::Done { items: 0, .. } if attempt.place == Where::Here => self.again(chunk),
+            Ended::Done { items: 0, .. } => self.not_begun(chunk, now, attempt.place),
             Ended::Done { items, failed } => {
                 self.remember(now.saturating_sub(attempt.since), attempt.place);
                 self.counts.hedges_won += usize::from(attempt.hedge);
-                return self.done(chunk, items, failed);
+                return self.done(chunk, items, failed, attempt.place);
             }
             Ended::Throttled { .. } => {
                 self.counts.throttles += 1;
@@ -327,6 +349,11 @@ impl Machine {
         std::mem::take(&mut self.failures)
     }
 
+    /// Items of each chunk, in the order in which they were added.
+    pub(crate) fn sizes(&self) -> Vec<usize> {
+        self.pieces.iter().map(|piece| piece.items.len()).collect()
+    }
+
     /// Chunks so far, split ones counted as their halves.
     pub(crate) fn chunks(&self) -> usize {
         self.pieces.len() - self.counts.splits
@@ -349,7 +376,7 @@ impl Machine {
             settled: false,
             tries: 0,
             deaths: 0,
-            timeouts: 0,
+            late: false,
             foreign: 0,
             running: 0,
             hedged: false,
@@ -361,7 +388,13 @@ impl Machine {
         if self.remote >= self.rules.limit { Room::Later } else { window.room(now) }
     }
 
-    fn start(&mut self, chunk: ChunkId, place: Where, now: Duration, hedge: bool) -> Next {
+    fn start(
+        &mut self,
+        chunk: ChunkId,
+        place: Where,
+        now: Duration,
+        hedge: bool,
+    ) -> (AttemptId, Range<usize>) {
         let attempt = self.attempts.len();
         self.counts.attempts += 1;
         self.counts.here += usize::from(place == Where::Here);
@@ -375,7 +408,7 @@ impl Machine {
             items = piece.items.clone();
         }
         self.attempts.push(Attempt { chunk, place, since: now, hedge, again, open: true });
-        Next::Start { attempt, items, place }
+        (attempt, items)
     }
 
     /// The first in the queue, else one that is worth a second invocation.
@@ -424,7 +457,7 @@ impl Machine {
         match self.rules.caller {
             Caller::Alone => true,
             _ if self.no_lambda.is_some() => true,
-            Caller::Helps => self.room(now, window) != Room::Now,
+            Caller::Helps => self.is_late(now) || self.room(now, window) != Room::Now,
             Caller::WhenStuck => window.is_stuck(now),
         }
     }
@@ -432,7 +465,10 @@ impl Machine {
     fn wait_until(&self, now: Duration, window: &Window) -> Option<Duration> {
         let mut times: Vec<Duration> = self.resting.iter().map(|(until, _)| *until).collect();
         times.extend(self.rules.deadline);
-        if !self.queue.is_empty() || self.slowest(now).is_some() {
+        times.extend(self.rules.last_start.filter(|last| now < *last && self.rules.caller != Caller::Alone));
+        if self.is_late(now) {
+            // Room is of no use any more.
+        } else if !self.queue.is_empty() || self.slowest(now).is_some() {
             match window.room(now) {
                 Room::At(then) => times.push(then),
                 // Another map's invocations may fill the window: that they end wakes nothing here.

@@ -5,13 +5,51 @@ use std::time::Duration;
 use lzap::testing::Cloud;
 use lzap::{MapError, OnError, TaskErrorKind};
 
-use super::{cloud, double, nap};
+use super::{charge, cloud, double, nap};
 
 #[tokio::test(start_paused = true)]
 async fn a_long_one_goes_on_beside_the_rest() {
     let report = cloud().run(nap.map(vec![2000; 20]).hedge(None).run()).await.expect("all done").report;
     assert_eq!((report.here, report.remote, report.chunks), (1, true, 20), "{report:?}");
     assert!(report.wall_secs < 3.0, "not one after the other: {report:?}");
+}
+
+/// Whatever of them is slow: nothing waits behind it that another worker could do.
+#[tokio::test(start_paused = true)]
+async fn a_slow_one_among_quick_ones_delays_no_other() {
+    for quick in [1, 2, 5] {
+        for slow in [20, 100] {
+            let items = [vec![1; quick], vec![1000; slow]].concat();
+            let report = cloud().run(nap.map(items).hedge(None).run()).await.expect("all done").report;
+            assert_eq!((report.done, report.remote), (quick + slow, true), "{report:?}");
+            assert!(report.wall_secs < 2.5, "{quick} quick, {slow} slow: {report:?}");
+        }
+    }
+}
+
+/// A row whose first one reads itself as if it were longer than it is.
+#[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+struct Row {
+    n: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+#[lzap::task]
+async fn row(n: u64) -> Result<Row, String> {
+    Ok(Row { n, note: (n > 0).then(|| "a note".to_owned()) })
+}
+
+#[tokio::test]
+async fn one_that_can_t_be_read_gets_no_other_s_result() {
+    let error = cloud().task(row).run(row.map(0..40).run()).await.expect_err("not readable");
+    assert_eq!(error.kind(), TaskErrorKind::BadOutput, "{error}");
+}
+
+#[tokio::test]
+async fn a_plan_runs_nothing_that_may_not_run_twice() {
+    let plan = cloud().run(charge.map(0..40).explain()).await.expect("a plan");
+    assert_eq!((plan.items, plan.chunks), (40, vec![1; 40]), "one for each: nothing is known about them");
 }
 
 #[tokio::test]
