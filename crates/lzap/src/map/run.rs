@@ -149,8 +149,8 @@ where
         MapStream { results, runner }
     }
 
-    /// What it would do. Invokes nothing; with [`Chunk::Auto`] the first items are run here, to see what they cost, and
-    /// given up after 40 ms: only those of a task that may run twice.
+    /// What it would do. Invokes nothing; with [`Chunk::Auto`](super::Chunk::Auto) the first items are run here, to see
+    /// what they cost, and given up after 40 ms: only those of a task that may run twice.
     ///
     /// # Errors
     /// When the items can't be written, the task isn't registered, or there would be too many chunks.
