@@ -30,7 +30,7 @@ pub(crate) async fn answer(
 ) -> Result<Box<RawValue>, TaskError> {
     let head = &event.head;
     let (kind, mode) = (head.kind, head.mode);
-    // Who waits for nothing sets no end, whatever the event says.
+    // Where nobody waits, nobody sets an end, whatever the event says.
     let asked = head.deadline_ms.filter(|_| mode == Mode::Call).unwrap_or(u64::MAX);
     let margin = if mode == Mode::Job { 2 * MARGIN_MS } else { MARGIN_MS };
     let deadline_ms = asked.min(deadline_ms.saturating_sub(margin));
