@@ -18,7 +18,7 @@ fn cloud() -> Result<LocalCloud> {
     run_arm64()?;
     // Where the package `ziglang` is.
     let python = Python::ready()?.command("python3").get_program().to_string_lossy().into_owned();
-    Ok(LocalCloud::on(Lzap::new()?.env("CARGO_ZIGBUILD_PYTHON_PATH", &python)))
+    Ok(LocalCloud::on(Lzap::new()?.as_shipped().env("CARGO_ZIGBUILD_PYTHON_PATH", &python)))
 }
 
 /// Deploys `app` to the embedded cloud as arm64, with more lines for the stage.
@@ -122,7 +122,7 @@ fn the_default_artifact_is_a_static_arm64_binary() -> Result {
     let config = settings(&format!("app = \"hello\"\n[stage.dev]\nregion = \"{REGION}\"\n"))?;
     let file = config.path().join("lzap.toml").display().to_string();
     let args = ["package", "dev", "--output", "json", "--config", &file];
-    let packaged = Lzap::new()?.run(hello()?, &args)?.expect_success().json();
+    let packaged = Lzap::new()?.as_shipped().run(hello()?, &args)?.expect_success().json();
     let folder = TempProject::empty("unzipped")?;
     unzip(packaged["artifact"]["path"].as_str().unwrap_or_default(), folder.path())?;
     assert_eq!(elf(&folder.path().join("bootstrap"))?, (true, None));

@@ -52,7 +52,8 @@ fn matches(shown: &[String], printed: &[String]) -> bool {
 
 #[test]
 fn the_readmes_transcript_is_true() -> Result {
-    repeat("README.md", &TempProject::empty("readme")?)
+    let cloud = LocalCloud::on(Lzap::new()?.as_shipped());
+    repeat("README.md", &TempProject::empty("readme")?, &cloud)
 }
 
 /// The guide's app, made of its blocks, does what the guide shows.
@@ -64,7 +65,7 @@ fn the_guide_to_maps_is_true() -> Result {
     let line = manifest.lines().find(|line| line.starts_with("lzap = ")).unwrap_or_default();
     let manifest = manifest.replace(line, &lzap);
     let files = [("Cargo.toml", manifest.as_str()), ("src/main.rs", &block(page, "rust,no_run")?)];
-    repeat(page, &TempProject::with_files("primes", &files)?)
+    repeat(page, &TempProject::with_files("primes", &files)?, &LocalCloud::idle()?)
 }
 
 /// Its settings are settings: the second of its TOML blocks, after the app's own manifest.
@@ -80,10 +81,9 @@ fn the_guides_settings_mean_what_it_says() -> Result {
 }
 
 /// Types a page's transcript again, in `folder`, and compares.
-fn repeat(page: &str, folder: &TempProject) -> Result {
+fn repeat(page: &str, folder: &TempProject, cloud: &LocalCloud) -> Result {
     let (commands, output) = transcript(page)?;
     assert!(commands.len() >= 3, "{commands:?}");
-    let cloud = LocalCloud::idle()?;
     // The port is another where 4511 is taken, and curl draws its progress where there is no terminal.
     let url = "$(lzap local status | sed -n 's/^HTTP API *\\([^ ]*\\).*/\\1/p')";
     let script = commands.join("\n").replace("curl ", "curl -s ").replace("http://localhost:4511", url);

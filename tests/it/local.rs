@@ -7,11 +7,11 @@ mod versions;
 use std::path::Path;
 
 use hyper::Method;
-use lzap_testkit::{LocalCloud, Lzap, Response, TempProject, csv, request, workspace};
+use lzap_testkit::{LocalCloud, Lzap, Response, TempProject, csv, request};
 use serde_json::{Value, json};
 
 use crate::commands::{inventory, life_of_a_stage};
-use crate::support::{Result, hello, new_app};
+use crate::support::{Result, csv_group_sum, hello, new_app};
 
 fn run(cloud: &LocalCloud, folder: &Path, args: &[&str]) -> Result<Value> {
     let args = [args, &["--output", "json"]].concat();
@@ -61,7 +61,7 @@ fn from_an_empty_folder_to_a_url_and_back() -> Result {
 #[test]
 fn a_csv_of_100_000_rows_is_summed() -> Result {
     let cloud = LocalCloud::idle()?;
-    let app = workspace().join("examples/csv-group-sum");
+    let app = csv_group_sum()?;
     let deployed = run(&cloud, &app, &["deploy", "local"])?;
     let url = format!("{}/?value_column=value", url_of(&deployed).trim_end_matches('/'));
     for (rows, ids, seed) in [(100_000, 1_000, 1), (10, 10, 2), (100_000, 1, 3)] {

@@ -20,7 +20,7 @@ fn the_same_source_gives_the_same_bytes() -> Result {
     let config = settings.path().join("lzap.toml").display().to_string();
     let package = || -> Result<(Value, Vec<u8>)> {
         let args = ["package", "dev", "--output", "json", "--config", &config];
-        let report = Lzap::new()?.run(hello()?, &args)?.expect_success().json();
+        let report = Lzap::new()?.as_shipped().run(hello()?, &args)?.expect_success().json();
         let bytes = fs::read(report["artifact"]["path"].as_str().unwrap_or_default())?;
         Ok((report, bytes))
     };
@@ -38,7 +38,8 @@ fn the_same_source_gives_the_same_bytes() -> Result {
     assert_eq!(entries[0][1], "0o755");
     assert_eq!(entries.as_array().map(Vec::len), Some(1));
 
-    let text = Lzap::new()?.run(hello()?, &["package", "dev", "--config", &config])?.expect_success();
+    let text =
+        Lzap::new()?.as_shipped().run(hello()?, &["package", "dev", "--config", &config])?.expect_success();
     for part in [path, first["artifact"]["sha256"].as_str().unwrap_or_default()] {
         assert!(text.stdout.contains(part), "{text}");
     }

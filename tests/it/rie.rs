@@ -38,7 +38,7 @@ fn package_and_unzip(folder: &Path) -> Result {
     let config = settings.path().join("lzap.toml");
     let args = ["package", "dev", "--output", "json", "--config"].map(str::to_owned);
     let args: Vec<String> = args.into_iter().chain([config.display().to_string()]).collect();
-    let report = Lzap::new()?.run(hello()?, &args)?.expect_success().json();
+    let report = Lzap::new()?.as_shipped().run(hello()?, &args)?.expect_success().json();
     unzip(report["artifact"]["path"].as_str().unwrap_or_default(), folder)
 }
 

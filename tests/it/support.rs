@@ -34,14 +34,53 @@ fn make_hello() -> Result<PathBuf> {
     for path in ["Cargo.toml", "Cargo.lock", "src/main.rs"] {
         // The lock file comes with the first build where the template has none.
         let Ok(text) = fresh.read(path) else { continue };
-        let there = shared.join(path);
-        // An untouched file needs no new build.
-        if fs::read_to_string(&there).ok().as_deref() != Some(text.as_str()) {
-            fs::create_dir_all(there.parent().unwrap_or(&shared))?;
-            fs::write(there, text)?;
+        write_if_changed(&shared.join(path), &text)?;
+    }
+    Ok(shared)
+}
+
+/// An untouched file needs no new build.
+fn write_if_changed(path: &Path, text: &str) -> Result {
+    if fs::read_to_string(path).ok().as_deref() != Some(text) {
+        fs::create_dir_all(path.parent().unwrap_or(path))?;
+        fs::write(path, text)?;
+    }
+    Ok(())
+}
+
+/// The reference app without its release profile, whose optimization of the whole AWS SDK takes minutes. Tests only read
+/// it.
+pub(crate) fn csv_group_sum() -> Result<PathBuf> {
+    let home = target().join("test-apps");
+    fs::create_dir_all(&home)?;
+    let lock = fs::File::create(home.join("lock"))?;
+    lock.file().lock()?;
+    let (example, shared) = (workspace().join("examples/csv-group-sum"), home.join("csv-group-sum"));
+    for folder in [".", "src", "assets", "benches"] {
+        for entry in fs::read_dir(example.join(folder))? {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                let text = fs::read_to_string(entry.path())?;
+                let is_manifest = entry.file_name() == "Cargo.toml";
+                let text = if is_manifest { without_profile(&text) } else { text };
+                write_if_changed(&shared.join(folder).join(entry.file_name()), &text)?;
+            }
         }
     }
     Ok(shared)
+}
+
+/// An example's manifest without its `[profile]` tables, for another place.
+fn without_profile(manifest: &str) -> String {
+    let mut in_profile = false;
+    let kept = manifest.lines().filter(|line| {
+        if line.starts_with('[') {
+            in_profile = line.starts_with("[profile.");
+        }
+        !in_profile
+    });
+    let crates = workspace().join("crates").display().to_string();
+    kept.collect::<Vec<_>>().join("\n").replace("../../crates", &crates)
 }
 
 /// A hello app of the test's own, called `name`, for tests that change the source.
@@ -51,18 +90,18 @@ pub(crate) fn new_app(name: &str) -> Result<TempProject> {
     Ok(project)
 }
 
-/// A copy of the app that maps, outside of any repository, for tests that change its settings.
-pub(crate) fn new_mapping_app() -> Result<TempProject> {
-    let folder = workspace().join("tests/fixtures/map");
-    let read = |file: &str| fs::read_to_string(folder.join(file));
-    let crates = workspace().join("crates").display().to_string();
-    let manifest = read("Cargo.toml")?.replace("../../../crates", &crates);
+/// An app that may have workers, compiled and packed in no time: a copy of [`tasks`], outside of any repository.
+pub(crate) fn new_app_with_workers() -> Result<TempProject> {
+    let read = |file: &str| fs::read_to_string(tasks().join(file));
+    let manifest = read("Cargo.toml")?.replace("\"tasks\"]", "\"map\"]");
     let files = [
         ("Cargo.toml", manifest),
         ("Cargo.lock", read("Cargo.lock")?),
         ("src/main.rs", read("src/main.rs")?),
+        ("lzap/Cargo.toml", read("lzap/Cargo.toml")?),
+        ("lzap/src/lib.rs", read("lzap/src/lib.rs")?),
     ];
-    TempProject::with_files("map", &files.each_ref().map(|(name, text)| (*name, text.as_str())))
+    TempProject::with_files("tasks-by-hand", &files.each_ref().map(|(name, text)| (*name, text.as_str())))
 }
 
 /// The changes in a deploy's report, each as `action resource name`.

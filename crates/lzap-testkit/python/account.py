@@ -11,6 +11,7 @@ A copy waits until nothing else is being answered: what another thread locked at
 copy for ever. Where moto takes what AWS refuses, and a deploy lives by the refusal, it is made to refuse (see `as_aws`).
 """
 
+import gc
 import io
 import json
 import logging
@@ -276,6 +277,8 @@ def main():
     # moto loads a service at its first call, and two threads that load at the same time can wait for each other for
     # ever: so each service is called once, before anybody else can call.
     dump(server.call)
+    # A copy lives for a second: it has nothing to collect, and what it doesn't touch it shares.
+    gc.disable()
     print(server.http.server_port, flush=True)
     serving.join()
 

@@ -15,6 +15,14 @@ use tempfile::TempDir;
 use crate::child::Guarded;
 use crate::paths::{apps_target, target, workspace};
 
+/// What makes cargo quick where nothing but an app's behavior counts: with no optimization across crates, an app on top
+/// of the AWS SDK is linked in seconds instead of minutes.
+const QUICK: [(&str, &str); 3] = [
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
+];
+
 /// One user's machine: a home folder and a folder for the embedded cloud, both empty, and the tool.
 ///
 /// Nothing of the real environment that `lzap` or the AWS SDK reads gets through, unless it is set with
@@ -22,16 +30,27 @@ use crate::paths::{apps_target, target, workspace};
 #[derive(Debug)]
 pub struct Lzap {
     home: TempDir,
+    builds: PathBuf,
     env: Vec<(String, String)>,
 }
 
 impl Lzap {
-    /// A new machine.
+    /// A new machine. Its apps are compiled to be there soon, whatever their profile says; see [`Lzap::as_shipped`].
     ///
     /// # Errors
     /// When its folders can't be made.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { home: TempDir::new()?, env: Vec::new() })
+        let env = QUICK.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Ok(Self { home: TempDir::new()?, builds: apps_target(), env: env.into() })
+    }
+
+    /// The same with apps compiled as their users get them, for tests of the artifact; in a folder of its own, since
+    /// both kinds of build have one name.
+    #[must_use]
+    pub fn as_shipped(mut self) -> Self {
+        self.env.retain(|(name, _)| !QUICK.iter().any(|(quick, _)| quick == name));
+        self.builds = apps_target().join("shipped");
+        self
     }
 
     /// The same with dummy credentials and every AWS call going to `endpoint`.
@@ -125,7 +144,7 @@ impl Lzap {
             .env("HOME", self.home())
             // No test may install or change a toolchain by running a tool that rustup stands in for.
             .env("RUSTUP_AUTO_INSTALL", "0")
-            .env("CARGO_TARGET_DIR", apps_target())
+            .env("CARGO_TARGET_DIR", &self.builds)
             .env("LZAP_STATE_DIR", self.state_dir())
             // No credentials of the machine that the tests happen to run on.
             .env("AWS_EC2_METADATA_DISABLED", "true")

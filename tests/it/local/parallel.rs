@@ -3,17 +3,17 @@
 use std::collections::HashSet;
 
 use hyper::Method;
-use lzap_testkit::{LocalCloud, csv, request, workspace};
+use lzap_testkit::{LocalCloud, csv, request};
 use serde_json::{Value, json};
 
 use super::{run, url_of};
-use crate::support::Result;
+use crate::support::{Result, csv_group_sum};
 
 /// What the seed of lzap promised: a sum that takes its time, and Lambdas as additional cores.
 #[test]
 fn a_thousand_slow_series_are_seven_times_as_fast_in_eight_lambdas() -> Result {
     let cloud = LocalCloud::idle()?;
-    let app = workspace().join("examples/csv-group-sum");
+    let app = csv_group_sum()?;
     let deployed = run(&cloud, &app, &["deploy", "local"])?;
     let url = format!("{}/?value_column=value", url_of(&deployed).trim_end_matches('/'));
     let table = csv::sample(100_000, 1_000, 4);
@@ -50,7 +50,7 @@ fn a_thousand_slow_series_are_seven_times_as_fast_in_eight_lambdas() -> Result {
 #[test]
 fn a_csv_in_s3_is_summed_where_the_stage_allows_it() -> Result {
     let cloud = LocalCloud::idle()?;
-    let app = workspace().join("examples/csv-group-sum");
+    let app = csv_group_sum()?;
     let deployed = run(&cloud, &app, &["deploy", "local"])?;
     let url = url_of(&deployed).trim_end_matches('/');
     let put = |bucket: &str| json!({"Bucket": bucket, "Key": "a.csv", "Body": "id,v\na,1\nb,2\na,4\n"});
