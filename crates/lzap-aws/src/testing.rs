@@ -1,6 +1,7 @@
 //! Test helpers: clients whose cloud is a list of answers.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -45,9 +46,13 @@ pub(crate) fn answering(answers: &[Answer]) -> (Clients, Requests) {
         };
         response.expect("a response")
     });
+    // Clients of one service and region share the SDK's budget of retries: each test has a region, and so a budget, of its
+    // own.
+    static REGIONS: AtomicUsize = AtomicUsize::new(0);
+    let region = format!("test-region-{}", REGIONS.fetch_add(1, Ordering::Relaxed));
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
+        .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys("id", "secret", None)))
         .retry_config(RetryConfig::standard().with_max_attempts(3))
         .http_client(http)
