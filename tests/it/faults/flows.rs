@@ -64,7 +64,7 @@ pub(super) const FLOWS: [Flow; 7] = [
 ];
 
 /// Whether an operation changes nothing.
-fn is_read(operation: &str) -> bool {
+pub(super) fn is_read(operation: &str) -> bool {
     let name = operation.split(':').next_back().unwrap_or_default();
     ["Get", "List", "Describe", "Head"].iter().any(|read| name.starts_with(read))
 }

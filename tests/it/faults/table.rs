@@ -3,7 +3,7 @@
 //! A case disturbs a command at one call. What is then in the account decides all that follows, so each distinct state
 //! is resumed once: the same command again, then `undeploy`; and, from a copy, `undeploy` at once. With
 //! `LZAP_FAULTS=all` every case is resumed for itself, and none is left out. Else what leaves it open whether a call was
-//! carried out happens at every call, and of the rest a share is drawn by a seed, which is printed and can be set with
+//! carried out happens at every write, and of the rest a share is drawn by a seed, which is printed and can be set with
 //! `LZAP_FAULTS_SEED`.
 
 use std::collections::{BTreeMap, HashMap};
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use lzap_testkit::{Account, Outcome, Proxy};
 use serde_json::Value;
 
-use super::flows::{FLOWS, Point, Prepared, Workshop};
+use super::flows::{FLOWS, Point, Prepared, Workshop, is_read};
 use super::harm::{ACCIDENTS, Harm, refusals};
 use crate::support::{REGION, Result, new_app_with_workers};
 
@@ -95,8 +95,8 @@ impl Table {
             for point in &prepared.points {
                 let documented = refusals[&point.operation].iter().cloned().map(Harm::Refused);
                 let harms = ACCIDENTS.iter().cloned().chain(documented);
-                let chosen =
-                    harms.filter(|harm| harm.hides() || self.all || random.percent() < DRAWN_PERCENT);
+                let always = |harm: &Harm| self.all || harm.hides() && !is_read(&point.operation);
+                let chosen = harms.filter(|harm| always(harm) || random.percent() < DRAWN_PERCENT);
                 cases.extend(chosen.map(|harm| Case { prepared, point, harm }));
             }
         }
