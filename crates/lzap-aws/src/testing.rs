@@ -20,6 +20,10 @@ pub(crate) type Answer = (u16, &'static str);
 /// Requests as they came: method, path, body.
 pub(crate) type Requests = Arc<Mutex<Vec<String>>>;
 
+/// Clients of one service and region share the SDK's budget of retries: each test has a region, and so a budget, of its
+/// own.
+static REGIONS: AtomicUsize = AtomicUsize::new(0);
+
 /// Clients that get `answers` in turn, the last one for ever; and what was asked.
 pub(crate) fn answering(answers: &[Answer]) -> (Clients, Requests) {
     let requests = Requests::default();
@@ -46,9 +50,6 @@ pub(crate) fn answering(answers: &[Answer]) -> (Clients, Requests) {
         };
         response.expect("a response")
     });
-    // Clients of one service and region share the SDK's budget of retries: each test has a region, and so a budget, of its
-    // own.
-    static REGIONS: AtomicUsize = AtomicUsize::new(0);
     let region = format!("test-region-{}", REGIONS.fetch_add(1, Ordering::Relaxed));
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
