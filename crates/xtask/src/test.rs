@@ -39,7 +39,7 @@ const STAGES: &[Stage] = &[
     Stage { name: "moto", about: "the command set against moto", run: moto },
     Stage {
         name: "faults",
-        about: "every call of every flow broken in every way, then resumed",
+        about: "flows broken at every write and elsewhere, then resumed",
         run: |tally| it("faults::", tally),
     },
     Stage {
