@@ -25,10 +25,7 @@ pub(crate) fn hello() -> Result<&'static Path> {
 }
 
 fn make_hello() -> Result<PathBuf> {
-    let home = target().join("test-apps");
-    fs::create_dir_all(&home)?;
-    let lock = fs::File::create(home.join("lock"))?;
-    lock.file().lock()?;
+    let (home, _lock) = shared_apps()?;
     let fresh = new_app("hello")?;
     let shared = home.join("hello");
     for path in ["Cargo.toml", "Cargo.lock", "src/main.rs"] {
@@ -37,6 +34,15 @@ fn make_hello() -> Result<PathBuf> {
         write_if_changed(&shared.join(path), &text)?;
     }
     Ok(shared)
+}
+
+/// The folder of the apps that tests have in common, and the right to write to it until the file is closed.
+fn shared_apps() -> Result<(PathBuf, fs::File)> {
+    let home = target().join("test-apps");
+    fs::create_dir_all(&home)?;
+    let lock = fs::File::create(home.join("lock"))?;
+    lock.file().lock()?;
+    Ok((home, lock))
 }
 
 /// An untouched file needs no new build.
@@ -51,10 +57,7 @@ fn write_if_changed(path: &Path, text: &str) -> Result {
 /// The reference app without its release profile, whose optimization of the whole AWS SDK takes minutes. Tests only read
 /// it.
 pub(crate) fn csv_group_sum() -> Result<PathBuf> {
-    let home = target().join("test-apps");
-    fs::create_dir_all(&home)?;
-    let lock = fs::File::create(home.join("lock"))?;
-    lock.file().lock()?;
+    let (home, _lock) = shared_apps()?;
     let (example, shared) = (workspace().join("examples/csv-group-sum"), home.join("csv-group-sum"));
     for folder in [".", "src", "assets", "benches"] {
         for entry in fs::read_dir(example.join(folder))? {

@@ -11,7 +11,6 @@ A copy waits until nothing else is being answered: what another thread locked at
 copy for ever. Where moto takes what AWS refuses, and a deploy lives by the refusal, it is made to refuse (see `as_aws`).
 """
 
-import gc
 import io
 import json
 import logging
@@ -277,8 +276,6 @@ def main():
     # moto loads a service at its first call, and two threads that load at the same time can wait for each other for
     # ever: so each service is called once, before anybody else can call.
     dump(server.call)
-    # A copy lives for a second: it has nothing to collect, and what it doesn't touch it shares.
-    gc.disable()
     print(server.http.server_port, flush=True)
     serving.join()
 
