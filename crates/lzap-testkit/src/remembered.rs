@@ -1,23 +1,24 @@
-//! A cargo and a rustc that answer as they did the first time, for tests that deploy one project a thousand times.
+//! A cargo and a rustc that repeat their first answer, for tests that deploy one project a thousand times.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use tempfile::TempDir;
 
 use crate::lzap::Lzap;
 
-/// Stands in for `cargo` and `rustc`: asked for the first time it runs the real one and keeps what it prints (cargo
-/// learns from rustc's standard error too), asked again it prints that. Only for a project that doesn't change meanwhile.
+/// Scripts in the place of `cargo` and `rustc`. The first call with some arguments runs the real program and keeps both
+/// of its streams (cargo reads rustc's standard error too); the same call again prints them. Only for a project that does
+/// not change meanwhile.
 #[derive(Debug)]
 pub struct RememberedCargo {
     folder: TempDir,
 }
 
 impl RememberedCargo {
-    /// One that remembers nothing yet.
+    /// Scripts that have kept nothing yet.
     ///
     /// # Errors
     /// When its files can't be made.
@@ -26,18 +27,8 @@ impl RememberedCargo {
         for (program, variable) in [("cargo", "CARGO"), ("rustc", "RUSTC")] {
             let real = std::env::var_os(variable).map_or_else(|| PathBuf::from(program), PathBuf::from);
             let path = remembered.path(program);
-            let memory = remembered.folder.path().join(format!("{program}-answer-")).display().to_string();
-            let real = real.display();
-            fs::write(
-                &path,
-                format!(
-                    "#!/bin/sh\nset -e\nmemory={memory}$(echo \"$*\" | cksum | tr ' ' -)\n\
-                 [ -e $memory ] || {{ {real} \"$@\" > $memory.$$ 2> $memory.talk.$$ \
-                 || {{ cat $memory.talk.$$ >&2; cat $memory.$$; exit 101; }}; \
-                 mv $memory.talk.$$ $memory.talk; mv $memory.$$ $memory; }}\n\
-                 cat $memory.talk >&2\nexec cat $memory\n"
-                ),
-            )?;
+            let memory = remembered.folder.path().join(format!("{program}-answer-"));
+            fs::write(&path, script(&real, &memory))?;
             fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
         }
         Ok(remembered)
@@ -51,5 +42,39 @@ impl RememberedCargo {
 
     fn path(&self, program: &str) -> PathBuf {
         self.folder.path().join(program)
+    }
+}
+
+/// The script that stands in for the program `real` and keeps answers in files whose names begin with `memory`.
+fn script(real: &Path, memory: &Path) -> String {
+    let (real, memory) = (quote(real), quote(memory));
+    format!(
+        r#"#!/bin/sh
+set -e
+memory={memory}$(echo "$*" | cksum | tr ' ' -)
+if [ ! -e "$memory" ]; then
+  {real} "$@" > "$memory.$$" 2> "$memory.stderr.$$" ||
+    {{ cat "$memory.stderr.$$" >&2; cat "$memory.$$"; exit 101; }}
+  mv "$memory.stderr.$$" "$memory.stderr"
+  mv "$memory.$$" "$memory"
+fi
+cat "$memory.stderr" >&2
+exec cat "$memory"
+"#
+    )
+}
+
+/// A path as one word of a shell.
+fn quote(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quote_keeps_blanks_and_quotes_in_one_word() {
+        assert_eq!(quote(Path::new("/a b/it's")), r"'/a b/it'\''s'");
     }
 }

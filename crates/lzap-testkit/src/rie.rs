@@ -1,35 +1,17 @@
-//! AWS's own Runtime Interface Emulator, from inside the `aws-sam-cli` wheel: needs no Docker.
+//! A function under AWS's own Runtime Interface Emulator, which comes from the `aws-sam-cli` wheel and needs no Docker.
 
 use std::ffi::OsStr;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use fs_err as fs;
 use hyper::Method;
 use serde_json::Value;
 
 use crate::child::Guarded;
 use crate::http::{request, wait_until_answers};
-use crate::paths::target;
-use crate::python::{Python, run};
-
-/// The wheel that holds the emulator for both architectures.
-const WHEEL: &str = "aws-sam-cli==1.170.0";
-
-/// Takes the two emulators out of the wheel in the folder given, and nothing else.
-const UNZIP: &str = "
-import glob, os, shutil, sys, zipfile
-wheel = zipfile.ZipFile(glob.glob(os.path.join(sys.argv[1], '*.whl'))[0])
-for name in wheel.namelist():
-    if name.startswith('samcli/local/rapid/aws-lambda-rie-'):
-        path = os.path.join(sys.argv[1], os.path.basename(name))
-        with wheel.open(name) as source, open(path + '.part', 'wb') as file:
-            shutil.copyfileobj(source, file)
-        os.chmod(path + '.part', 0o755)
-        os.rename(path + '.part', path)
-";
+use crate::tools::find_runtime_emulator;
 
 /// A `bootstrap` that runs under the emulator.
 #[derive(Debug)]
@@ -42,7 +24,7 @@ impl Rie {
     /// Starts `bootstrap` under the emulator of this machine's architecture, as the function `name`.
     ///
     /// # Errors
-    /// When the emulator can't be fetched or doesn't come up.
+    /// When the emulator is not set up or does not come up.
     pub fn start(bootstrap: &Path, name: &str) -> io::Result<Self> {
         Self::run(&[bootstrap.as_os_str()], Path::new("/"), name)
     }
@@ -52,9 +34,9 @@ impl Rie {
     /// # Errors
     /// As [`Rie::start`].
     pub fn run(command: &[&OsStr], folder: &Path, name: &str) -> io::Result<Self> {
-        let (port, runtime_api) = (crate::free_port()?, crate::free_port()?);
+        let (port, runtime_api) = (crate::ports::free_port()?, crate::free_port()?);
         let process = Guarded::spawn(
-            Command::new(binary()?)
+            Command::new(find_runtime_emulator()?)
                 .arg("--runtime-interface-emulator-address")
                 .arg(format!("127.0.0.1:{port}"))
                 .arg("--runtime-api-address")
@@ -90,20 +72,4 @@ impl Rie {
         serde_json::from_slice(&response.body)
             .map_err(|error| io::Error::other(format!("not JSON ({error}): {}", response.text())))
     }
-}
-
-/// The emulator's path; fetched when it isn't there.
-fn binary() -> io::Result<PathBuf> {
-    let name = if cfg!(target_arch = "aarch64") { "aws-lambda-rie-arm64" } else { "aws-lambda-rie-x86_64" };
-    let folder = target().join("rie");
-    fs::create_dir_all(&folder)?;
-    let lock = fs::File::create(folder.join("lock"))?;
-    lock.file().lock()?;
-    let path = folder.join(name);
-    if !path.exists() {
-        let python = Python::ready()?;
-        run(python.command("pip").args(["download", "--quiet", "--no-deps", WHEEL, "--dest"]).arg(&folder))?;
-        run(python.command("python").args(["-c", UNZIP]).arg(&folder))?;
-    }
-    Ok(path)
 }

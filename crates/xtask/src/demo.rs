@@ -1,15 +1,16 @@
-//! `cargo xtask demo`: the whole path in one command, on a cloud of its own, so that it never meets the user's.
+//! `cargo xtask demo`: the whole path in one command, in an embedded cloud of its own, which shares neither ports nor
+//! state with the user's. It needs Rust and nothing else.
 
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use fs_err as fs;
-use hyper::Method;
-use lzap_testkit::{csv, request, target, workspace};
+use lzap_testkit::shell::{Failure, Result, group_digits, lzap, lzap_path, output};
+use lzap_testkit::{csv, target, workspace};
 use serde_json::Value;
 
-use crate::shell::{Failure, Result, grouped, lzap, lzap_path, output};
+use crate::setup::disk;
 
 const ROWS: usize = 100_000;
 const IDS: usize = 1_000;
@@ -17,10 +18,11 @@ const SEED: u64 = 20_180_302;
 
 /// Builds, deploys, sends a CSV, checks each sum.
 pub(crate) fn run() -> Result {
-    step("building lzap (minutes the first time, as any Rust project)");
+    disk::require(disk::DEMO)?;
+    print_step("building lzap (minutes the first time, as any Rust project)");
     let mut deploy = lzap()?;
-    step("deploying examples/csv-group-sum to an embedded cloud");
-    let report = output(on_demo_cloud(&mut deploy).args(["deploy", "local", "--output", "json"]))?;
+    print_step("deploying examples/csv-group-sum to an embedded cloud");
+    let report = output(use_demo_cloud(&mut deploy).args(["deploy", "local", "--output", "json"]))?;
     let report: Value = serde_json::from_str(&report)?;
     let url = report["url"].as_str().ok_or_else(|| Failure::new(format!("no URL in {report}")))?;
 
@@ -29,50 +31,67 @@ pub(crate) fn run() -> Result {
     fs::create_dir_all(target().join("demo"))?;
     fs::write(&path, &table)?;
     let url_with_column = format!("{}/?value_column=value", url.trim_end_matches('/'));
-    step(&format!("sending {} rows with {} ids to {url_with_column}", grouped(ROWS), grouped(IDS)));
+    print_step(&format!(
+        "sending {} rows with {} ids to {url_with_column}",
+        group_digits(ROWS),
+        group_digits(IDS)
+    ));
     let began = Instant::now();
-    let response = request(&Method::PUT, &url_with_column, "text/csv", table.clone())?;
+    let answer = put_csv(&url_with_column, &table)?;
     let took = began.elapsed();
-    let answer = response.text();
-    if !response.status.is_success() {
-        return Err(Failure::new(format!("{url} answered {}: {answer}", response.status)));
-    }
     let checked = csv::check(&table, "value", &answer).map_err(Failure::new)?;
 
-    println!("{}", response_summary(&answer, checked, took));
+    println!("{}", summarize(&answer, checked, took));
     println!("The app is live:  {url}");
-    println!("Send it a CSV:    curl --data-binary @{} '{url_with_column}'", shown(&path));
-    println!("Stop its cloud:   {}", on_demo_cloud_by_hand("local stop"));
-    println!("Remove it all:    {}", on_demo_cloud_by_hand("local reset --yes"));
+    println!("Send it a CSV:    curl --data-binary @{} '{url_with_column}'", show_path(&path));
+    println!("Stop its cloud:   {}", show_lzap_command("local stop"));
+    println!("Remove it all:    {}", show_lzap_command("local reset --yes"));
     Ok(())
 }
 
-fn response_summary(answer: &str, checked: usize, took: Duration) -> String {
+/// Sends `table` and returns the app's answer.
+fn put_csv(url: &str, table: &str) -> Result<String> {
+    // A status that is not a success has a text that says why.
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let mut response = agent.put(url).header("content-type", "text/csv").send(table)?;
+    let answer = response.body_mut().read_to_string()?;
+    if response.status().is_success() {
+        return Ok(answer);
+    }
+    Err(Failure::new(format!("{url} answered {}: {answer}", response.status())))
+}
+
+fn summarize(answer: &str, checked: usize, took: Duration) -> String {
     let first = answer.lines().take(6).collect::<Vec<_>>().join("\n    ");
-    let checked = grouped(checked);
+    let checked = group_digits(checked);
     format!(
         "\n    {first}\n    …\n\n{checked} sums in {} ms, each equal to an independent computation.\n",
         took.as_millis()
     )
 }
 
-fn step(text: &str) {
+fn print_step(text: &str) {
     println!("==> {text}");
 }
 
-fn on_demo_cloud(command: &mut Command) -> &mut Command {
+fn use_demo_cloud(command: &mut Command) -> &mut Command {
     command
         .arg("--project")
         .arg(workspace().join("examples/csv-group-sum"))
         .env("LZAP_STATE_DIR", target().join("demo/cloud"))
+        // Any free port: the usual one may be the user's own cloud's.
+        .env("LZAP_LOCAL_PORT", "0")
 }
 
-/// A path as one could type it where the task was started.
-fn shown(path: &Path) -> String {
+/// A path as one word of a shell, relative to where the task was started.
+fn show_path(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(here).unwrap_or(path).display().to_string()
+    let path = path.strip_prefix(here).unwrap_or(path).display().to_string();
+    if path.contains(char::is_whitespace) { format!("'{path}'") } else { path }
 }
 
-fn on_demo_cloud_by_hand(arguments: &str) -> String {
-    format!("LZAP_STATE_DIR={} {} {arguments}", shown(&target().join("demo/cloud")), shown(&lzap_path()))
+/// The command that runs `lzap ARGUMENTS` on the demo's cloud.
+fn show_lzap_command(arguments: &str) -> String {
+    let (state, lzap) = (target().join("demo/cloud"), lzap_path());
+    format!("LZAP_STATE_DIR={} {} {arguments}", show_path(&state), show_path(&lzap))
 }

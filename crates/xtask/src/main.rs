@@ -1,7 +1,7 @@
-//! The project's own tasks, as `cargo xtask TASK`: whatever is longer than one cargo line.
+//! The project's own tasks, as `cargo xtask TASK`: everything that is longer than one cargo line.
 //!
-//! Needs Rust and Python 3, nothing else; what else the tests use is fetched into `target/` on first use. The tests
-//! themselves are not here but beside the code and in `tests/`; [`mod@test`] only runs them all.
+//! The tests are not here but beside the code and in `tests/`; [`mod@test`] runs them, and [`setup`] installs what they
+//! need. The benchmarks are a workspace of their own, `tests/bench`, so that no other task compiles them.
 #![expect(
     clippy::print_stdout,
     reason = "a developer's tool: its output is for the terminal it was typed in"
@@ -10,15 +10,16 @@
 mod bench;
 mod demo;
 mod generate;
-mod shell;
+mod setup;
 mod test;
 mod tidy;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use lzap_testkit::shell::Result;
 
-use crate::shell::Result;
+use crate::setup::{Scope, System};
 
 /// The project's own tasks.
 #[derive(Parser)]
@@ -30,20 +31,32 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Install everything that the tests need: Debian packages, Rust targets, crates, and tools below target/
+    Setup {
+        /// Install Debian packages through sudo; root needs no such permission
+        #[arg(long)]
+        system: bool,
+    },
     /// Deploy the reference app to the embedded cloud, send a CSV through it, check the answer
     Demo,
-    /// Run everything that must hold before a change goes in; or only the stages named
+    /// Set up, then run the tests: `quick` and `full` by default
     Test {
-        /// Stages to run; all of them when none is named
-        #[arg(value_name = "STAGE", value_parser = test::stage_names())]
-        stages: Vec<String>,
+        /// Tiers (quick, full, exhaustive) or single stages; behind `exhaustive`, stages of that tier
+        #[arg(value_name = "TIER|STAGE", value_parser = test::words())]
+        words: Vec<String>,
     },
-    /// Check what no compiler checks: which crate uses which, lengths, forbidden words
-    Tidy,
-    /// Measure, beside peers in the same run
+    /// Check what no compiler checks: dependencies of crates, module cycles, lengths, forbidden words
+    Tidy {
+        /// First delete the lines of the list of module cycles that are no cycle any more
+        #[arg(long)]
+        shorten: bool,
+    },
+    /// Measure, beside peers in the same run; `cargo xtask bench --help` lists the benchmarks
+    #[command(disable_help_flag = true)]
     Bench {
-        #[command(subcommand)]
-        what: Bench,
+        /// The benchmark and its options
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
     },
     /// Write the reference pages under docs/reference from the tool itself
     Generate {
@@ -53,37 +66,27 @@ enum Task {
     },
 }
 
-#[derive(Subcommand)]
-enum Bench {
-    /// Calls, depth, bytes and seconds of deploys, beside four other tools, against a mock of AWS that takes its time
-    Deploy(bench::Options),
-    /// Size, cold start and processor time of an app, by linker and allocator
-    Linkers,
-    /// The reference app's sum on one core, beside pandas, polars and duckdb
-    Csv,
-    /// Cold start, requests, memory and size, beside bare `lambda_http` and Zappa's handler
-    Runtime,
-    /// What a map costs beside its work, beside Lithops; and the simulator's figures for a thousand workers
-    Map,
-}
-
 fn main() -> ExitCode {
-    let result: Result = match Cli::parse().task {
-        Task::Demo => demo::run(),
-        Task::Test { stages } => test::run(&stages),
-        Task::Tidy => tidy::run(),
-        Task::Bench { what: Bench::Deploy(options) } => bench::deploy(&options),
-        Task::Bench { what: Bench::Linkers } => bench::linkers::run(),
-        Task::Bench { what: Bench::Csv } => bench::csv::run(),
-        Task::Bench { what: Bench::Runtime } => bench::runtime::run(),
-        Task::Bench { what: Bench::Map } => bench::map::run(),
-        Task::Generate { check } => generate::run(check),
-    };
-    match result {
+    match run(Cli::parse().task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             println!("\nerror: {failure}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(task: Task) -> Result {
+    match task {
+        Task::Setup { system } => {
+            setup::run(Scope::Everything, if system { System::Sudo } else { System::Ask })?;
+            println!("Everything that the tests need is installed.");
+            Ok(())
+        }
+        Task::Demo => demo::run(),
+        Task::Test { words } => test::run(&words),
+        Task::Tidy { shorten } => tidy::run(shorten),
+        Task::Bench { arguments } => bench::run(&arguments),
+        Task::Generate { check } => generate::run(check),
     }
 }

@@ -6,7 +6,7 @@ use fs_err as fs;
 use lzap_testkit::workspace;
 
 use super::markdown::{NOTE, anchor, code, prose, table};
-use crate::shell::{Failure, Result, lzap, quiet_output};
+use lzap_testkit::shell::{Failure, Result, lzap, quiet_output};
 
 /// A `--help`, taken apart.
 #[derive(Debug, Default, PartialEq)]

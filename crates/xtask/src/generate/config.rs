@@ -7,7 +7,7 @@ use lzap_testkit::target;
 use serde_json::Value;
 
 use super::markdown::{NOTE, code, prose, table};
-use crate::shell::{Result, lzap, quiet_output};
+use lzap_testkit::shell::{Result, lzap, quiet_output};
 
 /// Shown on the page, and checked: `lzap config` must accept it.
 const EXAMPLE: &str = r#"app = "shop"

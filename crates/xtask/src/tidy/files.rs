@@ -1,12 +1,12 @@
 //! What may not stand in any file of the repository.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use fs_err as fs;
 use walkdir::{DirEntry, WalkDir};
 
-use crate::shell::Result;
+use lzap_testkit::shell::Result;
 
 /// A file that belongs to the repository, with its text.
 pub(super) struct File {
@@ -90,15 +90,13 @@ fn names_path(line: &str, path: &str) -> bool {
     })
 }
 
-/// The hosts that this machine fetches packages from instead of the public ones: they are nobody else's business.
+/// The hosts that this machine fetches packages from instead of the public ones, as far as variables name them: they
+/// must not get into a file. Configuration files in the user's home are not read.
 fn registry_hosts() -> Vec<String> {
     let variables = ["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_INDEX_URL", "NPM_CONFIG_REGISTRY"];
     let mut texts: Vec<String> = variables.iter().filter_map(|name| std::env::var(name).ok()).collect();
-    let home = std::env::home_dir().unwrap_or_default();
-    let configs =
-        [".cargo/config.toml", ".config/pip/pip.conf", ".pip/pip.conf", ".npmrc"].map(|it| home.join(it));
-    let machine = ["/etc/pip.conf", "/etc/npmrc"].map(PathBuf::from);
-    texts.extend(configs.iter().chain(&machine).filter_map(|path| fs::read_to_string(path).ok()));
+    texts
+        .extend(std::env::vars().filter(|(name, _)| name.starts_with("CARGO_REGISTRIES_")).map(|(_, it)| it));
     let hosts = texts.iter().flat_map(|text| text.split("://").skip(1)).filter_map(|after| {
         let authority = after.split(['/', '"', '\'', ' ', '\n', '?']).next()?;
         let host = authority.rsplit('@').next()?.split(':').next()?;

@@ -3,7 +3,7 @@
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 use lzap_testkit::workspace;
 
-use crate::shell::Result;
+use lzap_testkit::shell::Result;
 
 /// What a crate of the workspace may use of the others, and what it may not use at all.
 struct Layer {

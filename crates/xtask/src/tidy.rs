@@ -2,19 +2,24 @@
 //!
 //! Each check returns what it found wrong, one line each; all are reported together.
 
+mod cycles;
 mod files;
 mod layers;
 mod shape;
 
+use lzap_testkit::shell::{Failure, Result};
 use lzap_testkit::workspace;
 
-use crate::shell::{Failure, Result};
-
-/// Runs every check.
-pub(crate) fn run() -> Result {
-    let files = files::tracked(&workspace())?;
+/// Runs every check; with `shorten`, first deletes the outdated lines of the list of module cycles.
+pub(crate) fn run(shorten: bool) -> Result {
+    let mut files = files::tracked(&workspace())?;
+    if shorten {
+        cycles::shorten(&workspace(), &files)?;
+        files = files::tracked(&workspace())?;
+    }
     let mut wrong = layers::check()?;
     wrong.extend(files::check(&files));
+    wrong.extend(cycles::check(&files)?);
     let (shape, wrong_shape) = shape::check(&files);
     wrong.extend(wrong_shape);
     println!("{shape}");
@@ -28,5 +33,5 @@ pub(crate) fn run() -> Result {
 }
 
 fn plural(count: usize) -> String {
-    if count == 1 { "1 thing".to_owned() } else { format!("{count} things") }
+    if count == 1 { "1 problem".to_owned() } else { format!("{count} problems") }
 }

@@ -1,4 +1,6 @@
-//! Running commands, and saying which one failed.
+//! Commands of the project's own tasks: run them, count test results, say which one failed.
+//!
+//! For `xtask` and the benchmarks.
 
 use std::fmt::{self, Display};
 use std::io::{BufRead, BufReader};
@@ -6,17 +8,18 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use lzap_testkit::{apps_target, workspace};
+use crate::paths::{apps_target, target, workspace};
 
-/// What went wrong, for the person at the terminal.
+/// Why a task failed, for the person at the terminal.
 #[derive(Debug)]
-pub(crate) struct Failure(String);
+pub struct Failure(String);
 
 /// The result of a task.
-pub(crate) type Result<T = ()> = std::result::Result<T, Failure>;
+pub type Result<T = ()> = std::result::Result<T, Failure>;
 
 impl Failure {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
+    /// A failure with `text` as its whole message.
+    pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 }
@@ -39,16 +42,18 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
-/// Test cases that ran, over all of libtest's "test result:" lines.
+/// How many test cases ran, summed over libtest's "test result:" lines.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) passed: u64,
-    pub(crate) failed: u64,
+pub struct Tally {
+    /// How many passed.
+    pub passed: u64,
+    /// How many failed.
+    pub failed: u64,
 }
 
 impl Tally {
-    /// Adds what `line` reports, when it is one of libtest's results.
-    pub(crate) fn read(&mut self, line: &str) {
+    /// Adds the counts of `line`, when it is one of libtest's results.
+    pub fn read(&mut self, line: &str) {
         let Some((_, counts)) = line.split_once("test result: ") else {
             return;
         };
@@ -68,22 +73,28 @@ impl Tally {
     }
 }
 
-/// `cargo` with `args`, in the workspace's root.
-pub(crate) fn cargo(args: &[&str]) -> Command {
+/// cargo in the workspace's root. rustup must not fetch a toolchain meanwhile.
+pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // Where rustup stands in for cargo, no task may make it fetch a toolchain.
-    command.args(args).current_dir(workspace()).env("RUSTUP_AUTO_INSTALL", "0");
+    command.current_dir(workspace()).env("RUSTUP_AUTO_INSTALL", "0");
     command
 }
 
 /// Runs a command whose output goes straight to the terminal.
-pub(crate) fn call(command: &mut Command) -> Result {
+///
+/// # Errors
+/// When it cannot be started or fails.
+pub fn call(command: &mut Command) -> Result {
     let status = command.stdin(Stdio::null()).status().map_err(|error| cannot_start(command, &error))?;
-    if status.success() { Ok(()) } else { Err(Failure::new(format!("{status}: {}", shown(command)))) }
+    if status.success() { Ok(()) } else { Err(Failure::new(format!("{status}: {}", show_command(command)))) }
 }
 
 /// Runs a command, passes its standard output on, and counts the test cases in it.
-pub(crate) fn run_tests(command: &mut Command, tally: &mut Tally) -> Result {
+///
+/// # Errors
+/// When it cannot be started or fails.
+#[expect(clippy::print_stdout, reason = "passes on what the tests print")]
+pub fn run_tests(command: &mut Command, tally: &mut Tally) -> Result {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -97,16 +108,22 @@ pub(crate) fn run_tests(command: &mut Command, tally: &mut Tally) -> Result {
         }
     }
     let status = child.wait()?;
-    if status.success() { Ok(()) } else { Err(Failure::new(format!("{status}: {}", shown(command)))) }
+    if status.success() { Ok(()) } else { Err(Failure::new(format!("{status}: {}", show_command(command)))) }
 }
 
-/// What a command prints on its standard output; standard error goes to the terminal.
-pub(crate) fn output(command: &mut Command) -> Result<String> {
+/// Runs a command and returns its standard output; its standard error goes to the terminal.
+///
+/// # Errors
+/// When it cannot be started or fails.
+pub fn output(command: &mut Command) -> Result<String> {
     finished(command.stderr(Stdio::inherit()))
 }
 
-/// What a command that has no terminal prints on its standard output; standard error only if it fails.
-pub(crate) fn quiet_output(command: &mut Command) -> Result<String> {
+/// Runs a command without a terminal and returns its standard output.
+///
+/// # Errors
+/// When it cannot be started or fails; the text has its output.
+pub fn quiet_output(command: &mut Command) -> Result<String> {
     finished(command.stderr(Stdio::piped()))
 }
 
@@ -115,13 +132,13 @@ fn finished(command: &mut Command) -> Result<String> {
     if !output.status.success() {
         let mut said = String::from_utf8_lossy(&output.stderr).into_owned();
         said += &String::from_utf8_lossy(&output.stdout);
-        return Err(Failure::new(format!("{}: {}\n{said}", output.status, shown(command))));
+        return Err(Failure::new(format!("{}: {}\n{said}", output.status, show_command(command))));
     }
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// A number as people write it: `100,000`.
-pub(crate) fn grouped(number: usize) -> String {
+/// A number with separators: `100,000`.
+pub fn group_digits(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -133,43 +150,52 @@ pub(crate) fn grouped(number: usize) -> String {
     text
 }
 
-/// The command as one could type it.
-pub(crate) fn shown(command: &Command) -> String {
+/// The command as it would be typed; words with blanks are quoted.
+pub fn show_command(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    let quoted = words.map(|word| {
+        let word = word.to_string_lossy();
+        if word.contains(char::is_whitespace) { format!("'{word}'") } else { word.into_owned() }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 fn cannot_start(command: &Command, error: &std::io::Error) -> Failure {
-    Failure::new(format!("cannot start `{}`: {error}", shown(command)))
+    Failure::new(format!("cannot start `{}`: {error}", show_command(command)))
 }
 
-/// The tool as this checkout builds it, with one target folder for all the apps that it builds. It is built once: a
-/// task sees the same tool from its begin to its end.
-pub(crate) fn lzap() -> Result<Command> {
-    build_lzap(&["--package", "lzap-cli"])?;
+/// The arguments of cargo that build `lzap` with the features that the tests' build chooses, so that the AWS SDK is
+/// compiled once for both. cargo chooses features for the packages and targets that are selected: `--workspace` selects
+/// all packages, and `--examples`, of which there are none, makes the features of dev-dependencies count.
+pub const BUILD_LZAP: [&str; 6] = ["build", "--quiet", "--workspace", "--bin", "lzap", "--examples"];
+
+/// The built `lzap`, with one target folder for all apps that it compiles. It is built once per process.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn lzap() -> Result<Command> {
+    build_lzap()?;
     let mut command = Command::new(lzap_path());
     command.current_dir(workspace()).env("CARGO_TARGET_DIR", apps_target()).env("RUSTUP_AUTO_INSTALL", "0");
     Ok(command)
 }
 
-/// Builds the tool as the tests do, beside which it stands: for other packages cargo chooses other features of the AWS
-/// SDK, and compiles all of it again.
-pub(crate) fn build_lzap_as_tests_do() -> Result {
-    build_lzap(&["--workspace", "--tests"])
-}
-
-fn build_lzap(packages: &[&str]) -> Result {
+/// Builds `lzap` with [`BUILD_LZAP`], once per process.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn build_lzap() -> Result {
     static BUILT: OnceLock<()> = OnceLock::new();
     if BUILT.get().is_none() {
-        call(cargo(&["build", "--quiet", "--bin", "lzap"]).args(packages))?;
+        call(cargo().args(BUILD_LZAP))?;
         BUILT.get_or_init(|| ());
     }
     Ok(())
 }
 
 /// Where `cargo build` puts the tool.
-pub(crate) fn lzap_path() -> PathBuf {
-    lzap_testkit::target().join("debug/lzap")
+pub fn lzap_path() -> PathBuf {
+    target().join("debug/lzap")
 }
 
 #[cfg(test)]
@@ -177,12 +203,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_numbers_are_grouped() {
-        assert_eq!([7, 999, 1_000, 1_234_567].map(grouped), ["7", "999", "1,000", "1,234,567"]);
+    fn group_digits_separates_thousands() {
+        assert_eq!([7, 999, 1_000, 1_234_567].map(group_digits), ["7", "999", "1,000", "1,234,567"]);
     }
 
     #[test]
-    fn results_add_up() {
+    fn tally_adds_up_results_of_libtest() {
         let mut tally = Tally::default();
         tally.read(
             "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.1s",

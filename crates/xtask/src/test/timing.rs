@@ -1,0 +1,102 @@
+//! How long a stage takes: wall time, and processor time of the processes that it started.
+
+use std::fmt::{self, Display};
+use std::time::{Duration, Instant};
+
+use fs_err as fs;
+use lzap_testkit::shell::{Failure, Result};
+
+/// What a stage took.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct StageTime {
+    name: &'static str,
+    wall: Duration,
+    /// Of child processes that have ended, and of their children. A process that outlives its parent, as an embedded
+    /// cloud does, is not in it.
+    processor: Duration,
+}
+
+impl Display for StageTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.1} s, {:.1} s of processor time", self.wall.as_secs_f64(), self.processor.as_secs_f64())
+    }
+}
+
+/// A running measurement.
+pub(super) struct Stopwatch {
+    began: Instant,
+    processor: Duration,
+}
+
+impl Stopwatch {
+    /// Begins to measure.
+    pub(super) fn start() -> Result<Self> {
+        Ok(Self { began: Instant::now(), processor: children_processor_time()? })
+    }
+
+    /// What passed since the start, under the name of a stage.
+    pub(super) fn read(&self, name: &'static str) -> Result<StageTime> {
+        let processor = children_processor_time()?.saturating_sub(self.processor);
+        Ok(StageTime { name, wall: self.began.elapsed(), processor })
+    }
+}
+
+/// One line per stage and one for the whole run.
+pub(super) fn table(stages: &[StageTime], total: &StageTime) -> String {
+    let mut lines = vec![format!("{:>9} {:>9}", "wall", "processor")];
+    for time in stages.iter().chain([total]) {
+        let (wall, processor) = (time.wall.as_secs_f64(), time.processor.as_secs_f64());
+        lines.push(format!("{wall:>8.1}s {processor:>8.1}s {}", time.name));
+    }
+    lines.join("\n")
+}
+
+/// User and system time of this process's children that have ended.
+fn children_processor_time() -> Result<Duration> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    let ticks = parse_children_ticks(&stat).ok_or_else(|| Failure::new("cannot read /proc/self/stat"))?;
+    let per_second = rustix::param::clock_ticks_per_second();
+    Ok(Duration::from_millis(ticks * 1_000 / per_second.max(1)))
+}
+
+/// The fields `cutime` and `cstime` (proc_pid_stat(5)) added up. The program's name, in parentheses, may have blanks.
+fn parse_children_ticks(stat: &str) -> Option<u64> {
+    let (_, behind_name) = stat.rsplit_once(')')?;
+    let mut fields = behind_name.split_whitespace().skip(13);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parse_children_ticks_adds_user_and_system_time() {
+        let stat = "7 (a b) c) S 1 7 7 0 -1 4194560 1 2 3 4 11 12 130 14 20 0 1 0 99 8 9";
+        assert_eq!(parse_children_ticks(stat), Some(144));
+        assert_eq!(parse_children_ticks("7 (a) S 1"), None);
+    }
+
+    #[test]
+    fn processor_time_of_a_child_is_counted_once_it_has_ended() -> Result {
+        let watch = Stopwatch::start()?;
+        let busy = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+        std::process::Command::new("sh").args(["-c", busy]).status()?;
+        assert!(watch.read("busy")?.processor > Duration::ZERO);
+        Ok(())
+    }
+
+    #[test]
+    fn table_has_a_line_per_stage_and_one_for_the_run() {
+        let time = |name, seconds| StageTime {
+            name,
+            wall: Duration::from_secs(seconds),
+            processor: Duration::from_millis(seconds * 1_500),
+        };
+        let text = table(&[time("fmt", 2), time("unit", 60)], &time("all", 62));
+        assert_eq!(text.lines().count(), 4);
+        assert_eq!(text.lines().last(), Some("    62.0s     93.0s all"));
+    }
+}
