@@ -22,6 +22,7 @@ mod package;
 mod policy;
 mod rie;
 mod schedules;
+mod soak;
 mod stub;
 mod support;
 mod tail;

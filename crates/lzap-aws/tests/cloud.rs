@@ -1,5 +1,5 @@
-//! A whole life of a stage, through the public interface, against whatever listens at `LZAP_TEST_ENDPOINT`: moto, or
-//! the embedded cloud. Without that variable there is no cloud to talk to, and nothing is tested here.
+//! A whole life of a stage, through the public interface, against moto; or, for work on another cloud, against whatever
+//! listens at `LZAP_TEST_ENDPOINT`. They need Python, as each test target called `cloud`.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
@@ -18,6 +18,7 @@ use lzap_core::plan::plan;
 use lzap_core::platform::Architecture;
 use lzap_core::step::{Call, Plan};
 use lzap_core::uses::Uses;
+use lzap_testkit::Moto;
 use lzap_wire::envelope::{Kind, Reply, event};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -40,12 +41,22 @@ struct World {
     clients: Clients,
     names: Names,
     folder: tempfile::TempDir,
+    /// Stops when the test ends.
+    _moto: Option<Moto>,
 }
 
 impl World {
-    /// Each test has a region of its own: buckets and moto's queued answers belong to one.
-    async fn new(app: &str, region: &str) -> Option<Self> {
-        let endpoint = std::env::var("LZAP_TEST_ENDPOINT").ok()?;
+    /// Each test has a region of its own, for a cloud that several tests share: buckets and moto's queued answers belong
+    /// to one.
+    async fn new(app: &str, region: &str) -> Self {
+        let (endpoint, moto) = match std::env::var("LZAP_TEST_ENDPOINT") {
+            Ok(endpoint) => (endpoint, None),
+            Err(_) => {
+                let started = tokio::task::spawn_blocking(Moto::start).await;
+                let moto = started.expect("the thread ends").expect("moto starts");
+                (moto.url().to_owned(), Some(moto))
+            }
+        };
         let cloud = Cloud::Local { endpoint: endpoint.clone(), region: region.to_owned() };
         let clients = Clients::connect(&cloud).await.expect("the clients need no network");
         let place = identity(&clients).await.expect("the cloud says who calls");
@@ -56,7 +67,7 @@ impl World {
             role: RoleName::default(),
             part: Part::App,
         };
-        Some(Self { endpoint, clients, names, folder: tempfile::tempdir().expect("a folder") })
+        Self { endpoint, clients, names, folder: tempfile::tempdir().expect("a folder"), _moto: moto }
     }
 
     fn artifact(&self, comment: &str) -> Artifact {
@@ -196,9 +207,7 @@ fn post(endpoint: &str, path: &str, body: &Value) {
 
 #[tokio::test]
 async fn a_stage_lives_from_nothing_to_nothing() {
-    let Some(world) = World::new("lifecycle", "eu-central-1").await else {
-        return;
-    };
+    let world = World::new("lifecycle", "eu-central-1").await;
     let first = Desired::Stage(Box::new(world.stage("one")));
 
     let applied = world.converge(&first).await;
@@ -234,9 +243,7 @@ async fn a_stage_lives_from_nothing_to_nothing() {
 
 #[tokio::test]
 async fn a_version_that_does_not_answer_is_never_switched_to() {
-    let Some(world) = World::new("noanswer", "us-east-1").await else {
-        return;
-    };
+    let world = World::new("noanswer", "us-east-1").await;
     let mut stage = world.stage("mute");
     let bytes = zip("#!/bin/sh\necho cannot start >&2\nexit 1\n");
     rewrite(&mut stage.artifact, &bytes);
@@ -264,9 +271,7 @@ fn rewrite(artifact: &mut Artifact, bytes: &[u8]) {
 
 #[tokio::test]
 async fn the_cloud_itself_can_be_touched() {
-    let Some(world) = World::new("touch", "eu-west-1").await else {
-        return;
-    };
+    let world = World::new("touch", "eu-west-1").await;
     assert!(matches!(touch(&world.clients, &world.endpoint, "/").await, Touch::Answered(_)));
     let nobody = touch(&world.clients, "http://127.0.0.1:1", "/").await;
     assert!(matches!(nobody, Touch::Unreachable(_)), "{nobody:?}");

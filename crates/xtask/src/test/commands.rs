@@ -54,12 +54,12 @@ pub(super) fn run_targets(name: &str, tally: &mut Tally) -> Result {
     if !integration_targets()?.iter().any(|target| target == name) {
         return Err(Failure::new(format!("no test target is called `{name}`")));
     }
-    run_tests(with_zig(&mut cargo_test(&["--test", name]))?, tally)
+    run_tests(with_zig(&mut cargo_test(&["--test", name])), tally)
 }
 
 /// The modules of the command set's tests that `modules` name.
 pub(super) fn run_command_set(modules: &[&str], tally: &mut Tally) -> Result {
-    run_tests(with_zig(&mut command_set(modules))?, tally)
+    run_tests(with_zig(&mut command_set(modules)), tally)
 }
 
 /// `cargo test` for modules of the command set's tests.
@@ -77,11 +77,11 @@ pub(super) fn has_target(name: &str) -> Result<bool> {
 
 /// zig is a Python package in the tests' environment; the tool finds it there. Without the environment, as in the quick
 /// tier, the variable is not set.
-pub(super) fn with_zig(command: &mut Command) -> Result<&mut Command> {
+pub(super) fn with_zig(command: &mut Command) -> &mut Command {
     if let Ok(python) = Python::ready() {
         command.env("CARGO_ZIGBUILD_PYTHON_PATH", python.command("python3").get_program());
     }
-    Ok(command)
+    command
 }
 
 /// The names of the workspace's integration test targets, each once.

@@ -59,7 +59,7 @@ fn children_processor_time() -> Result<Duration> {
     Ok(Duration::from_millis(ticks * 1_000 / per_second.max(1)))
 }
 
-/// The fields `cutime` and `cstime` (proc_pid_stat(5)) added up. The program's name, in parentheses, may have blanks.
+/// The fields `cutime` and `cstime` (`proc_pid_stat(5)`) added up. The program's name, in parentheses, may have blanks.
 fn parse_children_ticks(stat: &str) -> Option<u64> {
     let (_, behind_name) = stat.rsplit_once(')')?;
     let mut fields = behind_name.split_whitespace().skip(13);
