@@ -63,6 +63,7 @@ const LAYERS: &[Layer] = &[
         internal: &["lzap-core", "lzap-build", "lzap-aws", "lzap-local", "lzap-wire"],
         forbidden: &["aws-sdk-", "winterbaume-"],
     },
+    Layer { name: "lzap-tls", internal: &[], forbidden: &["aws-", "tokio", TERMINAL] },
     Layer { name: "lzap-testkit", internal: &[], forbidden: &["aws-", "winterbaume-"] },
     Layer { name: "xtask", internal: &["lzap-testkit"], forbidden: &["aws-", "winterbaume-"] },
     Layer { name: "lzap-tests", internal: &[], forbidden: &["winterbaume-"] },

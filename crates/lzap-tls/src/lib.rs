@@ -1,0 +1,98 @@
+//! TLS for Lambda functions: rustls with one of two cryptography providers, chosen when the process first needs one.
+//!
+//! | name | made of | used where |
+//! |---|---|---|
+//! | `graviola` | `rustls-graviola`: assembly within Rust | the CPU has every instruction that graviola asserts |
+//! | `rustcrypto` | this crate's glue over the RustCrypto crates ([`portable_provider`]) | everywhere else |
+//!
+//! Both are always compiled in, and neither compiles C. AWS promises no more than AVX2 on x86_64; graviola also needs ADX
+//! and panics at its first call where that is missing. An execution environment's CPU is only known when it starts, so
+//! the choice can't be made at build time, nor by the deployment: the next environment may have another CPU.
+//!
+//! # Why the second provider is made here
+//! `rustls-rustcrypto` is an alpha from the generation of crates before this workspace's (second versions of `sha2`,
+//! `digest`, `p256`, …), and it verifies RSA with the crate `rsa`. That crate carries RUSTSEC-2023-0071, which concerns
+//! private keys only, but `cargo audit` would report it to each user. What a client of AWS needs is small: two key
+//! exchanges, AES-GCM, SHA-2, and verification of two kinds of signatures. The algorithms come from `aes-gcm`, `p256`,
+//! `p384`, `x25519-dalek`, `sha2` and `hmac`, whose AES, GHASH and SHA-2 detect the CPU's instructions at run time.
+//! Only the padding of RSA signatures is checked by code of this crate (over `crypto-bigint`, which `p256` has anyway).
+//!
+//! Deliberately not here: ChaCha20-Poly1305 and Ed25519 in the second provider (each AWS endpoint has AES-GCM, and no
+//! public authority signs with Ed25519), client certificates, roots of trust, sockets.
+//!
+//! # Example
+//! ```
+//! let roots = rustls::RootCertStore::empty();
+//! let config = lzap_tls::client_config(roots);
+//! assert!(["graviola", "rustcrypto"].contains(&lzap_tls::provider_name()));
+//! assert_eq!(config.crypto_provider().cipher_suites, lzap_tls::provider().cipher_suites);
+//! ```
+
+mod handshake;
+mod portable;
+
+use std::sync::{Arc, OnceLock};
+
+use rustls::crypto::CryptoProvider;
+use rustls::{ClientConfig, RootCertStore};
+
+pub use crate::handshake::{HandshakeError, check_handshake, check_handshake_with};
+pub use crate::portable::portable_provider;
+
+const GRAVIOLA: &str = "graviola";
+const PORTABLE: &str = "rustcrypto";
+
+struct ChosenProvider {
+    name: &'static str,
+    provider: Arc<CryptoProvider>,
+}
+
+/// Returns the provider for this CPU. The first call chooses it for the life of the process.
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::clone(&choose_provider().provider)
+}
+
+/// Returns the name of the provider for this CPU: `graviola` or `rustcrypto`.
+pub fn provider_name() -> &'static str {
+    choose_provider().name
+}
+
+fn choose_provider() -> &'static ChosenProvider {
+    static CHOSEN: OnceLock<ChosenProvider> = OnceLock::new();
+    CHOSEN.get_or_init(|| {
+        let (name, provider) = match graviola_provider() {
+            Some(provider) => (GRAVIOLA, provider),
+            None => (PORTABLE, portable_provider()),
+        };
+        ChosenProvider { name, provider: Arc::new(provider) }
+    })
+}
+
+/// Returns graviola's provider, or `None` on a CPU where it would panic.
+///
+/// Applications call [`provider`]; this function is for tests and measurements of one provider.
+///
+/// The check is graviola's own, the one that it asserts at each call: on x86_64 `adx`, `aes`, `avx`, `avx2`, `bmi1` and
+/// `pclmulqdq`; on aarch64 `aes`, `neon`, `pmull` and `sha2`. In a debug build graviola (and so this function) takes a
+/// feature as missing when a variable like `GRAVIOLA_CPU_DISABLE_adx` is set.
+pub fn graviola_provider() -> Option<CryptoProvider> {
+    graviola::util::is_cpu_supported().then(rustls_graviola::default_provider)
+}
+
+/// Returns the configuration of a TLS client that trusts `roots`: TLS 1.3 and 1.2, no client certificate, sessions are
+/// resumed. All connections of a process should share it, since it holds the sessions.
+pub fn client_config(roots: RootCertStore) -> ClientConfig {
+    client_config_with(provider(), roots)
+}
+
+/// Returns [`client_config`]'s configuration with a given provider, for tests and measurements of one provider.
+///
+/// # Panics
+/// When `provider` lacks cipher suites for TLS 1.3 or 1.2; the providers of this crate have both.
+pub fn client_config_with(provider: Arc<CryptoProvider>, roots: RootCertStore) -> ClientConfig {
+    ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(rustls::ALL_VERSIONS)
+        .expect("the provider has cipher suites for TLS 1.3 and 1.2")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}

@@ -1,0 +1,41 @@
+//! The provider for CPUs that graviola doesn't support: rustls's traits over the RustCrypto crates.
+//!
+//! Each submodule is one of rustls's traits. Nothing here depends on an instruction of the CPU: the crates detect AES,
+//! carry-less multiplication and SHA at run time and have constant-time code for CPUs without them.
+
+mod aead;
+mod ecdsa;
+mod exchange;
+mod hash;
+mod rsa;
+mod sign;
+mod suites;
+mod verify;
+
+use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom};
+
+/// Returns the provider that runs on every CPU.
+///
+/// Applications call [`provider`](crate::provider); this function is for tests and measurements of one provider.
+///
+/// It has TLS 1.3 and TLS 1.2 (ECDHE) with AES-128-GCM and AES-256-GCM, the key exchanges X25519 and P-256, and verifies
+/// ECDSA on P-256 and P-384 (SHA-256, SHA-384) and RSA of 2,048 to 8,192 bits (PKCS #1 v1.5 and PSS; SHA-256, SHA-384,
+/// SHA-512). It signs with P-256 keys in PKCS #8 only.
+pub fn portable_provider() -> CryptoProvider {
+    CryptoProvider {
+        cipher_suites: suites::CIPHER_SUITES.to_vec(),
+        kx_groups: exchange::GROUPS.to_vec(),
+        signature_verification_algorithms: verify::ALGORITHMS,
+        secure_random: &SystemRandom,
+        key_provider: &sign::P256Keys,
+    }
+}
+
+#[derive(Debug)]
+struct SystemRandom;
+
+impl SecureRandom for SystemRandom {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
+        getrandom::fill(bytes).map_err(|_| GetRandomFailed)
+    }
+}

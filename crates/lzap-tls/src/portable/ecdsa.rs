@@ -1,0 +1,23 @@
+//! Verification of ECDSA on P-256 and P-384 (FIPS 186-5), signatures in DER (RFC 3279, section 2.2.3).
+
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use sha2::Digest;
+
+/// The first byte of an uncompressed point. RFC 5480 leaves the compressed form to the verifier, and no authority uses it.
+const UNCOMPRESSED: u8 = 4;
+
+pub(super) fn verify_p256<D: Digest>(key: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
+    let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(uncompressed(key)?).ok()?;
+    let signature = p256::ecdsa::Signature::from_der(signature).ok()?;
+    key.verify_prehash(&D::digest(message), &signature).ok()
+}
+
+pub(super) fn verify_p384<D: Digest>(key: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
+    let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(uncompressed(key)?).ok()?;
+    let signature = p384::ecdsa::Signature::from_der(signature).ok()?;
+    key.verify_prehash(&D::digest(message), &signature).ok()
+}
+
+fn uncompressed(key: &[u8]) -> Option<&[u8]> {
+    (key.first() == Some(&UNCOMPRESSED)).then_some(key)
+}

@@ -1,0 +1,113 @@
+//! The key exchanges X25519 (RFC 7748) and P-256 (RFC 8446, section 4.2.8.2).
+
+use p256::elliptic_curve::Generate;
+use p256::elliptic_curve::sec1::ToSec1Point;
+use rustls::crypto::{ActiveKeyExchange, GetRandomFailed, SharedSecret, SupportedKxGroup};
+use rustls::ffdhe_groups::FfdheGroup;
+use rustls::{Error, NamedGroup, PeerMisbehaved};
+
+/// In the order of preference: a client sends its key for the first, without being asked.
+pub(super) static GROUPS: &[&dyn SupportedKxGroup] = &[&X25519, &P256];
+
+/// An uncompressed point (`0x04`, x, y): the only form that TLS 1.3 has.
+const POINT_LEN: usize = 65;
+const UNCOMPRESSED: u8 = 4;
+
+#[derive(Debug)]
+struct X25519;
+
+impl SupportedKxGroup for X25519 {
+    fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|_| GetRandomFailed)?;
+        let secret = x25519_dalek::StaticSecret::from(bytes);
+        let public = x25519_dalek::PublicKey::from(&secret);
+        Ok(Box::new(X25519Exchange { secret, public }))
+    }
+
+    // The default would link tables of primes that are never used.
+    fn ffdhe_group(&self) -> Option<FfdheGroup<'static>> {
+        None
+    }
+
+    fn name(&self) -> NamedGroup {
+        NamedGroup::X25519
+    }
+}
+
+struct X25519Exchange {
+    secret: x25519_dalek::StaticSecret,
+    public: x25519_dalek::PublicKey,
+}
+
+impl ActiveKeyExchange for X25519Exchange {
+    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, Error> {
+        let peer: [u8; 32] = peer.try_into().map_err(|_| PeerMisbehaved::InvalidKeyShare)?;
+        let shared = self.secret.diffie_hellman(&peer.into());
+        // A point of small order gives zero, whatever our secret (RFC 7748, section 6.1).
+        if !shared.was_contributory() {
+            return Err(PeerMisbehaved::InvalidKeyShare.into());
+        }
+        Ok(SharedSecret::from(shared.as_bytes().as_slice()))
+    }
+
+    fn pub_key(&self) -> &[u8] {
+        self.public.as_bytes()
+    }
+
+    fn ffdhe_group(&self) -> Option<FfdheGroup<'static>> {
+        None
+    }
+
+    fn group(&self) -> NamedGroup {
+        NamedGroup::X25519
+    }
+}
+
+#[derive(Debug)]
+struct P256;
+
+impl SupportedKxGroup for P256 {
+    fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
+        let secret = p256::ecdh::EphemeralSecret::try_generate().map_err(|_| GetRandomFailed)?;
+        let public = secret.public_key().to_sec1_point(false);
+        Ok(Box::new(P256Exchange { secret, public }))
+    }
+
+    fn ffdhe_group(&self) -> Option<FfdheGroup<'static>> {
+        None
+    }
+
+    fn name(&self) -> NamedGroup {
+        NamedGroup::secp256r1
+    }
+}
+
+struct P256Exchange {
+    secret: p256::ecdh::EphemeralSecret,
+    public: p256::Sec1Point,
+}
+
+impl ActiveKeyExchange for P256Exchange {
+    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, Error> {
+        if peer.len() != POINT_LEN || peer[0] != UNCOMPRESSED {
+            return Err(PeerMisbehaved::InvalidKeyShare.into());
+        }
+        // Refuses points that are not on the curve.
+        let peer = p256::PublicKey::from_sec1_bytes(peer).map_err(|_| PeerMisbehaved::InvalidKeyShare)?;
+        let shared = self.secret.diffie_hellman(&peer);
+        Ok(SharedSecret::from(shared.raw_secret_bytes().as_slice()))
+    }
+
+    fn pub_key(&self) -> &[u8] {
+        self.public.as_bytes()
+    }
+
+    fn ffdhe_group(&self) -> Option<FfdheGroup<'static>> {
+        None
+    }
+
+    fn group(&self) -> NamedGroup {
+        NamedGroup::secp256r1
+    }
+}
