@@ -186,7 +186,7 @@ fn fuzz(tally: &mut Tally) -> Result {
 fn benches() -> Result {
     let mut clippy = cargo();
     clippy.args(["clippy", "--all-targets", "--locked", "--", "--deny", "warnings"]);
-    call(clippy.current_dir(bench_folder()).env("CARGO_TARGET_DIR", workspace().join("target/bench")))
+    call(clippy.current_dir(bench_folder()).env("CARGO_TARGET_DIR", workspace().join("target/benches")))
 }
 
 fn apps(tally: &mut Tally) -> Result {

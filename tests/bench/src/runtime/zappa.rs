@@ -5,8 +5,9 @@ use lzap_testkit::{Python, target};
 use serde_json::json;
 
 use super::Form;
-use crate::bench::{peer::Peer, zappa::APP};
-use crate::shell::{Failure, Result, quiet_output};
+use crate::deploy::ZAPPA_APP;
+use crate::peer::Peer;
+use lzap_testkit::shell::{Failure, Result, quiet_output};
 
 const REQUIREMENTS: &str = "zappa==0.63.0\nflask==3.1.2\nsetuptools==80.9.0\nawslambdaric==3.1.1\n";
 
@@ -19,13 +20,13 @@ pub(super) fn form() -> Result<Form> {
         "app_function": "app.app",
         // What Lambda's Python brings along, its runtime's own client included.
         "exclude": ["boto3", "dateutil", "botocore", "s3transfer", "concurrent", "awslambdaric", "snapshot_restore_py"],
-        "aws_region": super::super::REGION,
+        "aws_region": crate::REGION,
         "project_name": "hello",
         "runtime": format!("python{}", peer.python_version()?),
         "s3_bucket": "unused",
     }});
     peer.write("zappa_settings.json", &settings.to_string())?;
-    peer.write("app.py", APP)?;
+    peer.write("app.py", ZAPPA_APP)?;
     quiet_output(&mut peer.command("zappa", &["package", "dev", "--output", "package.zip"]))?;
     let zip = peer.project.join("package.zip");
     let folder = target().join("bench/runtime/zappa");

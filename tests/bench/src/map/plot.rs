@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::shell::{Failure, Result};
+use lzap_testkit::shell::{Failure, Result};
 
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 360.0;

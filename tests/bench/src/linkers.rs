@@ -13,11 +13,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use fs_err as fs;
-use lzap_testkit::{Python, TempProject, run_arm64, target, workspace};
+use lzap_testkit::{Python, TempProject, require_arm64, target, workspace};
 use serde_json::Value;
 
 use self::function::Function;
-use crate::shell::{Failure, Result, lzap, quiet_output};
+use lzap_testkit::shell::{Failure, Result, lzap, quiet_output};
 
 const ROUNDS: usize = 5;
 /// Cold starts of each form in each round.
@@ -126,7 +126,7 @@ fn can_run(form: Form) -> bool {
 fn build(form: Form) -> Result<Built> {
     let config = format!(
         "[stage.dev]\nregion = \"{}\"\narchitecture = \"{}\"\nlinker = \"{}\"\nfeatures = {:?}\n",
-        super::REGION,
+        crate::REGION,
         form.architecture,
         form.linker,
         form.allocator.as_slice()
@@ -154,7 +154,7 @@ fn measure(built: &Built) -> Result<Figures> {
         if built.form.is_native() {
             return Ok(Command::new(&built.program));
         }
-        run_arm64()?;
+        require_arm64()?;
         let mut command = Command::new("qemu-aarch64-static");
         command.args(["-L", "/usr/aarch64-linux-gnu"]).arg(&built.program);
         Ok(command)

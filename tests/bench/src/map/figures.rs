@@ -1,8 +1,6 @@
-//! What a map costs beside its work. Prints one JSON object; `cargo xtask bench map` sets it beside peers.
+//! lzap's own figures: what a map costs beside its work.
 //!
-//! Of each figure the best of some rounds counts: other programs on the machine only ever add.
-
-#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+//! Of each figure the best of some rounds counts, since other programs on the machine only ever add.
 
 use std::time::{Duration, Instant};
 
@@ -22,16 +20,16 @@ fn square(n: u64) -> Result<u64, String> {
     Ok(n.wrapping_mul(n))
 }
 
+/// Measures everything.
 #[tokio::main]
-async fn main() {
-    let figures = json!({
+pub(super) async fn measure() -> Value {
+    json!({
         "limit_100": throttled(100).await,
         "limit_10": throttled(10).await,
         "codec": codecs(),
         "local": local().await,
         "efficiency": efficiency(),
-    });
-    println!("{figures}");
+    })
 }
 
 /// 1,000 chunks of one item to a Lambda on loopback, each 50 ms, of which so many may run at once.

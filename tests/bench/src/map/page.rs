@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::shell::{Failure, Result};
+use lzap_testkit::shell::{Failure, Result};
 
 const TASKS: f64 = 1000.0;
 const CHUNKS: f64 = 64.0;

@@ -12,7 +12,7 @@ use fs_err as fs;
 use lzap_testkit::{Python, apps_target, target, workspace};
 use serde_json::{Map, Value};
 
-use crate::shell::{Failure, Result, quiet_output};
+use lzap_testkit::shell::{Failure, Result, quiet_output};
 
 const PEERS: &str = "pandas==3.1.1\npolars==2.1.0\nduckdb==2.0.0\n";
 const TOOLS: [&str; 5] = ["csv-group-sum", "polars-streaming", "polars", "pandas", "duckdb"];
@@ -23,7 +23,7 @@ const IDS: usize = 1_000;
 /// Measures, prints the page and writes it to the docs.
 pub(crate) fn run() -> Result {
     println!("==> installing the peers, compiling the app");
-    let python = Python::with_requirements(&target().join("venv-csv"), PEERS)?;
+    let python = Python::install(&target().join("venv-csv"), PEERS)?;
     let program = compiled()?;
     let mut rows = Vec::new();
     for (per_id, rounds) in SIZES {
@@ -85,7 +85,7 @@ fn seconds(tool: &str, python: &Python, program: &Path, file: &Path) -> Result<f
     if tool == TOOLS[0] {
         command.arg(program).arg("--file").arg(file);
     } else {
-        let script = workspace().join("crates/xtask/src/bench/csv/peers.py");
+        let script = workspace().join("tests/bench/src/csv/peers.py");
         command.arg(python.command("python").get_program()).arg(script).arg(tool).arg(file);
         command.env("POLARS_MAX_THREADS", "1");
     }

@@ -8,8 +8,9 @@ use fs_err as fs;
 use lzap_testkit::{Checked, Moto, Proxy, Python, Recording, SlowAws, Waits, target};
 use serde_json::Value;
 
-use super::{Figures, Outcome, REGION, Step, peer};
-use crate::shell::Result;
+use super::{Figures, Outcome, Step};
+use crate::{REGION, peer};
+use lzap_testkit::shell::Result;
 
 /// What the proxy adds to each call.
 pub(super) const DELAY: Duration = Duration::from_millis(50);

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use lzap_testkit::Moto;
 use serde_json::{Value, json};
 
-use super::REGION;
-use crate::shell::Result;
+use crate::REGION;
+use lzap_testkit::shell::Result;
 
 /// Things by kind and name.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use fs_err as fs;
 use serde_json::json;
 
-use crate::shell::{Failure, Result};
+use lzap_testkit::shell::{Failure, Result};
 
 /// Linux counts a process's time in hundredths of a second, whatever the kernel.
 const TICK: Duration = Duration::from_millis(10);
@@ -47,7 +47,7 @@ impl Function {
             ("AWS_LAMBDA_FUNCTION_NAME", "bench"),
             ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
-            ("AWS_REGION", super::super::REGION),
+            ("AWS_REGION", crate::REGION),
             ("RUST_LOG", "off"),
         ]);
         let began = Instant::now();

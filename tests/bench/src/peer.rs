@@ -6,18 +6,18 @@ use std::process::Command;
 use fs_err as fs;
 use lzap_testkit::{Python, target};
 
-use crate::shell::{Result, quiet_output};
+use lzap_testkit::shell::{Result, quiet_output};
 
 /// A tool's environment, and the folder of its hello app.
-pub(super) struct Peer {
-    pub(super) python: Python,
-    pub(super) project: PathBuf,
+pub(crate) struct Peer {
+    pub(crate) python: Python,
+    pub(crate) project: PathBuf,
 }
 
 impl Peer {
     /// An environment with `requirements`, and an empty project.
-    pub(super) fn new(name: &str, requirements: &str) -> Result<Self> {
-        let python = Python::with_requirements(&target().join(format!("venv-{name}")), requirements)?;
+    pub(crate) fn new(name: &str, requirements: &str) -> Result<Self> {
+        let python = Python::install(&target().join(format!("venv-{name}")), requirements)?;
         let project = target().join(format!("bench/{name}-hello"));
         if project.exists() {
             fs::remove_dir_all(&project)?;
@@ -27,33 +27,33 @@ impl Peer {
     }
 
     /// Writes a file of the project.
-    pub(super) fn write(&self, file: &str, text: &str) -> Result {
+    pub(crate) fn write(&self, file: &str, text: &str) -> Result {
         let path = self.project.join(file);
         fs::create_dir_all(path.parent().unwrap_or(&self.project))?;
         Ok(fs::write(path, text)?)
     }
 
     /// A command in the project, with the programs of the environment found by name.
-    pub(super) fn command(&self, program: &str, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, program: &str, args: &[&str]) -> Command {
         let mut command = self.python.command(program);
         command.args(args).current_dir(&self.project);
         on_path(&mut command);
         command
     }
 
-    pub(super) fn version(&self, package: &str) -> Result<String> {
+    pub(crate) fn version(&self, package: &str) -> Result<String> {
         version(&self.python, package)
     }
 
     /// As in Lambda's names of its runtimes.
-    pub(super) fn python_version(&self) -> Result<String> {
+    pub(crate) fn python_version(&self) -> Result<String> {
         let script = "import sys; print('%d.%d' % sys.version_info[:2])";
         Ok(quiet_output(self.python.command("python").args(["-c", script]))?.trim().to_owned())
     }
 }
 
 /// The version of a package in an environment.
-pub(super) fn version(python: &Python, package: &str) -> Result<String> {
+pub(crate) fn version(python: &Python, package: &str) -> Result<String> {
     let script = format!("import importlib.metadata as it; print(it.version('{package}'))");
     Ok(quiet_output(python.command("python").args(["-c", &script]))?.trim().to_owned())
 }

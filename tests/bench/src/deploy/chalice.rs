@@ -5,9 +5,9 @@ use std::process::Command;
 use fs_err as fs;
 use serde_json::json;
 
-use super::peer::Peer;
 use super::{Stand, Step, Tool};
-use crate::shell::Result;
+use crate::peer::Peer;
+use lzap_testkit::shell::Result;
 
 const REQUIREMENTS: &str = "chalice==1.34.0\nsetuptools==80.9.0\n";
 

@@ -8,9 +8,10 @@ use std::process::Command;
 use lzap_testkit::target;
 use serde_json::{Value, json};
 
-use super::peer::Peer;
-use super::{REGION, Stand, Step, Tool};
-use crate::shell::{Result, quiet_output};
+use super::{Stand, Step, Tool};
+use crate::REGION;
+use crate::peer::Peer;
+use lzap_testkit::shell::{Result, quiet_output};
 
 const REQUIREMENTS: &str = "aws-sam-cli==1.170.0\nsetuptools==80.9.0\n";
 const BUCKET: &str = "sam-bench-bucket";

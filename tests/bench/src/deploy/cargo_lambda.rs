@@ -5,9 +5,9 @@ use std::process::Command;
 
 use lzap_testkit::target;
 
-use super::peer::Peer;
 use super::{Kind, Stand, Step, Tool};
-use crate::shell::{Result, quiet_output};
+use crate::peer::Peer;
+use lzap_testkit::shell::{Result, quiet_output};
 
 const REQUIREMENTS: &str = "cargo-lambda==1.9.2\nziglang==0.17.1\n";
 const NAME: &str = "cargo-lambda-hello";

@@ -4,13 +4,14 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::peer::Peer;
-use super::{REGION, Stand, Step, Tool};
-use crate::shell::Result;
+use super::{Stand, Step, Tool};
+use crate::REGION;
+use crate::peer::Peer;
+use lzap_testkit::shell::Result;
 
 const REQUIREMENTS: &str = "zappa==0.63.0\nflask==3.1.2\nsetuptools==80.9.0\n";
 
-pub(super) const APP: &str = "from flask import Flask
+pub(crate) const APP: &str = "from flask import Flask
 
 app = Flask(__name__)
 

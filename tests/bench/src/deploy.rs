@@ -8,14 +8,9 @@
 mod cargo_lambda;
 mod chalice;
 mod chart;
-pub(crate) mod csv;
 mod inventory;
-pub(crate) mod linkers;
 mod lzap;
-pub(crate) mod map;
 mod page;
-mod peer;
-pub(crate) mod runtime;
 mod sam;
 mod stand;
 mod zappa;
@@ -30,9 +25,9 @@ use lzap_testkit::workspace;
 
 use self::inventory::Inventory;
 use self::stand::Stand;
-use crate::shell::Result;
+pub(crate) use self::zappa::APP as ZAPPA_APP;
+use lzap_testkit::shell::Result;
 
-const REGION: &str = "eu-central-1";
 /// In the order of the table.
 const TOOLS: [&str; 5] = ["lzap", "zappa", "chalice", "sam", "cargo-lambda"];
 
@@ -149,7 +144,7 @@ struct Summary {
 }
 
 /// Measures, prints the table, and writes it to the docs when every tool took part.
-pub(crate) fn deploy(options: &Options) -> Result {
+pub(crate) fn run(options: &Options) -> Result {
     println!("==> installing the tools, compiling the apps");
     let names = TOOLS.into_iter().filter(|name| options.tools.iter().any(|tool| tool == name));
     let tools = names.map(tool).collect::<Result<Vec<_>>>()?;
@@ -157,7 +152,7 @@ pub(crate) fn deploy(options: &Options) -> Result {
     for round in 1..=options.rounds {
         for (place, tool) in tools.iter().enumerate() {
             println!("==> {}, round {round} of {}", tool.name(), options.rounds);
-            let run = run(tool.as_ref())?;
+            let run = run_round(tool.as_ref())?;
             match summaries.get_mut(place) {
                 Some(summary) => summary.keep_fastest(run.outcomes),
                 None => summaries.push(run),
@@ -188,7 +183,7 @@ fn tool(name: &str) -> Result<Box<dyn Tool>> {
 }
 
 /// One round of one tool, on an account of its own.
-fn run(tool: &dyn Tool) -> Result<Summary> {
+fn run_round(tool: &dyn Tool) -> Result<Summary> {
     let stand = Stand::new()?;
     let (mut before, mut made) = (Inventory::default(), Inventory::default());
     let mut outcomes = Vec::new();

@@ -6,8 +6,9 @@ use std::process::Command;
 use fs_err as fs;
 use lzap_testkit::target;
 
-use super::{REGION, Stand, Step, Tool};
-use crate::shell::{Failure, Result, lzap, quiet_output};
+use super::{Stand, Step, Tool};
+use crate::REGION;
+use lzap_testkit::shell::{Failure, Result, lzap, quiet_output};
 
 /// A hello app made by `lzap init`.
 pub(super) struct Lzap {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Figures, Form, REQUESTS, ROUNDS, STARTS};
-use crate::shell::{Failure, Result};
+use lzap_testkit::shell::{Failure, Result};
 
 /// docs/benchmarks/runtime.md.
 #[expect(clippy::cast_precision_loss, reason = "sizes for people")]

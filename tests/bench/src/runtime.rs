@@ -16,7 +16,7 @@ use fs_err as fs;
 use lzap_testkit::{Rie, TempProject, apps_target, target, workspace};
 use serde_json::{Value, json};
 
-use crate::shell::{Failure, Result, lzap, quiet_output};
+use lzap_testkit::shell::{Failure, Result, lzap, quiet_output};
 
 const ROUNDS: usize = 8;
 const STARTS: usize = 10;
@@ -85,7 +85,7 @@ fn rust(name: &'static str, package: &str, project: &Path, features: &[&str], fo
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
     let config = format!(
         "[stage.dev]\nregion = \"{}\"\narchitecture = \"{architecture}\"\nfeatures = {features:?}\n",
-        super::REGION
+        crate::REGION
     );
     let settings = TempProject::with_files("settings", &[("lzap.toml", &config)])?;
     let mut command = lzap()?;
@@ -113,7 +113,7 @@ fn rust(name: &'static str, package: &str, project: &Path, features: &[&str], fo
 /// The least that a function can be: sockets and a constant.
 fn ceiling(folder: &Path) -> Result<Form> {
     let program = folder.join("ceiling");
-    let source = workspace().join("crates/xtask/src/bench/runtime/ceiling.rs");
+    let source = workspace().join("tests/bench/src/runtime/ceiling.rs");
     let mut compile = Command::new("rustc");
     compile.args(["--edition", "2024", "-O", "-o"]).arg(&program).arg(source);
     quiet_output(&mut compile)?;
