@@ -57,6 +57,11 @@ const LAYERS: &[Layer] = &[
         internal: &["lzap-wire", "lzap-macros"],
         forbidden: &["winterbaume-", TERMINAL, "fs-err"],
     },
+    Layer {
+        name: "lzap-client",
+        internal: &["lzap-wire", "lzap-tls"],
+        forbidden: &["aws-sdk-", "aws-config", "winterbaume-", TERMINAL, "fs-err", "ring", "aws-lc-rs"],
+    },
     Layer { name: "lzap-macros", internal: &[], forbidden: &["tokio", "aws-"] },
     Layer {
         name: "lzap-cli",

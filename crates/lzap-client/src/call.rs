@@ -1,0 +1,186 @@
+//! One call of an AWS API: signed, sent, its error read, its retries made.
+
+use std::time::{Duration, SystemTime};
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use bytes::Bytes;
+use http::header::{DATE, HOST, USER_AGENT};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use crate::clock::SigningClock;
+use crate::config::{AwsCredentials, Settings};
+use crate::connect::Connector;
+use crate::connection::Answer;
+use crate::deadline::Deadline;
+use crate::endpoint::{Endpoint, Origin};
+use crate::error::{ClientError, ErrorKind};
+use crate::error_body::{ErrorFormat, classify, parse_error};
+use crate::proxy::ProxyRules;
+use crate::retry::{FailedAttempt, RetryPolicy, detect_skew, plan_retry};
+use crate::sign::{Scope, Signable, SigningStyle, sign_request};
+use crate::tls;
+use crate::transport::{Limits, Outgoing, Transport};
+
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("lzap/", env!("CARGO_PKG_VERSION")));
+
+/// What the calls of one service have in common.
+#[derive(Debug)]
+pub(crate) struct Service {
+    /// The name in hosts and signatures.
+    pub(crate) name: &'static str,
+    pub(crate) style: SigningStyle,
+    pub(crate) errors: ErrorFormat,
+    /// See [`Limits::silence`].
+    pub(crate) silence: Option<Duration>,
+}
+
+/// One call, before it is signed.
+pub(crate) struct ApiCall {
+    pub(crate) service: &'static Service,
+    /// As `service:Operation`.
+    pub(crate) operation: &'static str,
+    pub(crate) method: Method,
+    pub(crate) origin: Origin,
+    /// The path with its query, encoded.
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) body: Bytes,
+    pub(crate) max_bytes: u64,
+    pub(crate) retry: RetryPolicy,
+}
+
+impl ApiCall {
+    /// Adds a header.
+    pub(crate) fn add_header(&mut self, name: &'static str, value: &str) -> Result<(), ClientError> {
+        let value = HeaderValue::from_str(value).map_err(|error| {
+            let text = format!("can't be sent: the value of {name} is not plain text");
+            ClientError::new(ErrorKind::Config, text).in_operation(self.operation).with_source(error)
+        })?;
+        self.headers.push((HeaderName::from_static(name), value));
+        Ok(())
+    }
+}
+
+/// What all services' operations share.
+pub(crate) struct Caller {
+    pub(crate) lambda: Endpoint,
+    pub(crate) s3: Endpoint,
+    region: String,
+    credentials: AwsCredentials,
+    clock: SigningClock,
+    transport: Transport,
+}
+
+/// An attempt that got no success.
+struct Failure {
+    error: ClientError,
+    /// The server's time, when this machine's is so wrong that the request was refused for it.
+    server_time: Option<SystemTime>,
+}
+
+impl Caller {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, ClientError> {
+        let tls = tls::load_config(settings.ca_bundle.as_deref())?;
+        let connector = Connector::new(ProxyRules::new(&settings.proxy)?, tls);
+        let resolve = |service, custom: &Option<String>| {
+            Endpoint::resolve(service, &settings.region, custom.as_deref())
+        };
+        Ok(Self {
+            lambda: resolve("lambda", &settings.lambda_endpoint)?,
+            s3: resolve("s3", &settings.s3_endpoint)?,
+            region: settings.region.clone(),
+            credentials: settings.credentials.clone(),
+            clock: SigningClock::default(),
+            transport: Transport::new(connector),
+        })
+    }
+
+    /// A successful answer, or why there is none.
+    pub(crate) async fn call(&self, call: &ApiCall, deadline: Deadline) -> Result<Answer, ClientError> {
+        let mut number = 0;
+        let mut is_corrected = false;
+        loop {
+            number += 1;
+            let failure = match self.attempt(call, deadline).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            let error = failure.error;
+            if let Some(server_time) = failure.server_time
+                && !is_corrected
+            {
+                self.clock.correct(server_time);
+                is_corrected = true;
+                continue;
+            }
+            let failed = FailedAttempt {
+                kind: error.kind(),
+                may_have_run: error.may_have_run(),
+                retry_after: error.retry_after(),
+                number,
+            };
+            match plan_retry(call.retry, failed, deadline.remaining(), fastrand::f64()) {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return Err(error),
+            }
+        }
+    }
+
+    async fn attempt(&self, call: &ApiCall, deadline: Deadline) -> Result<Answer, Failure> {
+        let final_error =
+            |error: ClientError| Failure { error: error.in_operation(call.operation), server_time: None };
+        let time = self.clock.now();
+        let headers = self.sign(call, time).map_err(final_error)?;
+        let target: PathAndQuery = call.target.parse().map_err(|error| {
+            let text = "can't be sent: its path is not usable";
+            final_error(ClientError::new(ErrorKind::Config, text).with_source(error))
+        })?;
+        let outgoing = Outgoing {
+            origin: &call.origin,
+            method: &call.method,
+            target: &target,
+            headers: &headers,
+            body: &call.body,
+        };
+        let limits = Limits { deadline, silence: call.service.silence, max_bytes: call.max_bytes };
+        let answer = self.transport.send(&outgoing, limits).await.map_err(final_error)?;
+        if answer.status.is_success() {
+            return Ok(answer);
+        }
+        let status = answer.status.as_u16();
+        let details = parse_error(call.service.errors, status, &answer.headers, &answer.body);
+        let server_time = detect_skew(status, details.code.as_deref(), parse_date(&answer.headers), time);
+        let error = ClientError::answered(classify(&details), details).in_operation(call.operation);
+        Err(Failure { error, server_time })
+    }
+
+    fn sign(&self, call: &ApiCall, time: SystemTime) -> Result<HeaderMap, ClientError> {
+        let host = HeaderValue::from_str(&call.origin.host_header()).map_err(|error| {
+            ClientError::new(ErrorKind::Config, "can't be sent: the endpoint's host is not plain text")
+                .with_source(error)
+        })?;
+        let mut headers = call.headers.clone();
+        headers.push((HOST, host));
+        let url = format!("{}{}", call.origin.url(), call.target);
+        let signable =
+            Signable { method: call.method.as_str(), url: &url, headers: &headers, body: &call.body };
+        let scope = Scope {
+            credentials: &self.credentials,
+            region: &self.region,
+            service: call.service.name,
+            style: call.service.style,
+            time,
+        };
+        let signature = sign_request(&signable, &scope)?;
+        headers.push((USER_AGENT, AGENT));
+        Ok(headers.into_iter().chain(signature).collect())
+    }
+}
+
+/// The server's time.
+fn parse_date(headers: &HeaderMap) -> Option<SystemTime> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    DateTime::from_str(text, Format::HttpDate).ok()?.try_into().ok()
+}

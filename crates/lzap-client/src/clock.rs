@@ -1,0 +1,81 @@
+//! Two clocks: one that AWS agrees with, and one that notices a freeze.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+/// What is added to this machine's time so that AWS accepts signatures.
+#[derive(Debug, Default)]
+pub(crate) struct SigningClock {
+    offset_ms: AtomicI64,
+}
+
+impl SigningClock {
+    /// The time to sign with.
+    pub(crate) fn now(&self) -> SystemTime {
+        let now = SystemTime::now();
+        let offset = self.offset_ms.load(Ordering::Relaxed);
+        let distance = Duration::from_millis(offset.unsigned_abs());
+        let shifted = if offset < 0 { now.checked_sub(distance) } else { now.checked_add(distance) };
+        shifted.unwrap_or(now)
+    }
+
+    /// Takes AWS's time, which is `server`, as right from now on.
+    pub(crate) fn correct(&self, server: SystemTime) {
+        self.offset_ms.store(millis(server) - millis(SystemTime::now()), Ordering::Relaxed);
+    }
+}
+
+fn millis(time: SystemTime) -> i64 {
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+/// A moment on both clocks of this machine. Lambda freezes an execution environment between invocations; the monotonic
+/// clock may stand still meanwhile, the wall clock is right afterwards.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) monotonic: Instant,
+    pub(crate) wall: SystemTime,
+}
+
+impl Moment {
+    pub(crate) fn now() -> Self {
+        Self { monotonic: Instant::now(), wall: SystemTime::now() }
+    }
+
+    /// The time from `earlier` to here, by the clock that says more.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        let monotonic = self.monotonic.saturating_duration_since(earlier.monotonic);
+        // A wall clock that was set back says nothing.
+        let wall = self.wall.duration_since(earlier.wall).unwrap_or_default();
+        monotonic.max(wall)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn correct_makes_now_the_time_of_the_server() {
+        let clock = SigningClock::default();
+        for server in
+            [SystemTime::now() + Duration::from_hours(24), SystemTime::now() - Duration::from_mins(10)]
+        {
+            clock.correct(server);
+            let difference = clock.now().duration_since(server).unwrap_or_else(|error| error.duration());
+            assert!(difference < Duration::from_secs(5), "{difference:?}");
+        }
+    }
+
+    #[test]
+    fn since_counts_the_time_of_a_freeze() {
+        let before = Moment::now();
+        let frozen = Moment { wall: before.wall + Duration::from_mins(1), ..before };
+        assert_eq!(frozen.since(before), Duration::from_mins(1));
+        let set_back = Moment { wall: before.wall - Duration::from_mins(1), ..before };
+        assert_eq!(set_back.since(before), Duration::ZERO);
+    }
+}

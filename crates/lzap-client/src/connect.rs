@@ -1,0 +1,170 @@
+//! Opening connections: name, TCP, proxy, TLS.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{HOST, PROXY_AUTHORIZATION};
+use http::{Method, Request, StatusCode};
+use http_body_util::Empty;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
+
+use crate::connection::Connection;
+use crate::endpoint::{Origin, Scheme};
+use crate::error::{ClientError, ErrorKind};
+use crate::progress::{Progress, Stage};
+use crate::proxy::{ProxyRules, ProxyServer, Route};
+use crate::resolve::Resolver;
+use crate::socket::{Socket, Wire};
+
+/// From the name to the end of the TLS handshake.
+const CONNECT: Duration = Duration::from_secs(3);
+/// How many of a host's addresses are tried.
+const ADDRESSES: usize = 4;
+
+/// Opens connections.
+pub(crate) struct Connector {
+    resolver: Resolver,
+    proxy: ProxyRules,
+    tls: Arc<ClientConfig>,
+}
+
+impl Connector {
+    pub(crate) fn new(proxy: ProxyRules, tls: Arc<ClientConfig>) -> Self {
+        Self { resolver: Resolver::default(), proxy, tls }
+    }
+
+    /// The way to `origin`.
+    pub(crate) fn route(&self, origin: &Origin) -> Route {
+        self.proxy.route(origin)
+    }
+
+    /// A new connection to `origin`, within 3 s.
+    pub(crate) async fn connect(
+        &self,
+        origin: &Origin,
+        progress: &Progress,
+    ) -> Result<Connection, ClientError> {
+        timeout(CONNECT, self.open(origin, progress)).await.unwrap_or_else(|_| {
+            let doing = progress.stage().describe();
+            let text =
+                format!("got no connection to {origin} within {} s: it was {doing}", CONNECT.as_secs());
+            Err(ClientError::new(ErrorKind::NotConnected, text))
+        })
+    }
+
+    async fn open(&self, origin: &Origin, progress: &Progress) -> Result<Connection, ClientError> {
+        let socket = match self.route(origin) {
+            Route::Direct => self.open_socket(origin, progress).await?,
+            Route::Forward(proxy) => self.open_socket(&proxy.origin, progress).await?,
+            Route::Tunnel(proxy) => {
+                let socket = self.open_socket(&proxy.origin, progress).await?;
+                progress.enter(Stage::AskingProxy);
+                open_tunnel(socket, &proxy, origin).await?
+            }
+        };
+        let wire = match origin.scheme {
+            Scheme::Http => Wire::Plain(socket),
+            Scheme::Https => {
+                progress.enter(Stage::Handshaking);
+                self.encrypt(socket, origin).await?
+            }
+        };
+        Connection::open(wire).await.map_err(|error| not_connected(origin, "HTTP failed").with_source(error))
+    }
+
+    async fn open_socket(&self, server: &Origin, progress: &Progress) -> Result<Socket, ClientError> {
+        progress.enter(Stage::Resolving);
+        let (host, port) = (server.host.as_str(), server.port);
+        let addresses = self.resolver.resolve(host, port).await.map_err(|error| {
+            not_connected(
+                server,
+                "the name can't be resolved; is the region, the endpoint or the network right?",
+            )
+            .with_source(error)
+        })?;
+        progress.enter(Stage::Connecting);
+        connect_any(&addresses).await.and_then(Socket::new).map_err(|error| {
+            self.resolver.forget(host, port);
+            not_connected(server, "nothing accepts the connection").with_source(error)
+        })
+    }
+
+    async fn encrypt(&self, socket: Socket, origin: &Origin) -> Result<Wire, ClientError> {
+        let name = ServerName::try_from(origin.host.clone())
+            .map_err(|error| not_connected(origin, "the host has no valid name").with_source(error))?;
+        let connector = TlsConnector::from(Arc::clone(&self.tls));
+        let stream = connector.connect(name, socket).await.map_err(|error| {
+            not_connected(origin, "the TLS handshake failed; does AWS_CA_BUNDLE fit the endpoint?")
+                .with_source(error)
+        })?;
+        Ok(Wire::Tls(Box::new(stream)))
+    }
+}
+
+fn not_connected(server: &Origin, why: &str) -> ClientError {
+    ClientError::new(ErrorKind::NotConnected, format!("got no connection to {server}: {why}"))
+}
+
+/// Tries one address after the other; each gets its part of the time that is left.
+async fn connect_any(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let end = Instant::now() + CONNECT;
+    let mut last = io::Error::from(io::ErrorKind::TimedOut);
+    let mut left = u32::try_from(addresses.len().min(ADDRESSES)).unwrap_or(1);
+    for address in addresses.iter().take(ADDRESSES) {
+        let share = end.saturating_duration_since(Instant::now()) / left.max(1);
+        left = left.saturating_sub(1);
+        match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(last)
+}
+
+/// Asks the proxy for a connection to `origin`.
+async fn open_tunnel(socket: Socket, proxy: &ProxyServer, origin: &Origin) -> Result<Socket, ClientError> {
+    let failed = |why: String| {
+        let text = format!("got no connection to {origin}: the proxy {} {why}", proxy.origin);
+        ClientError::new(ErrorKind::NotConnected, text)
+    };
+    let broken = |error: hyper::Error| failed("broke off".to_owned()).with_source(error);
+    let url = origin.url();
+    let target = url.trim_start_matches("https://");
+    let mut request = Request::builder().method(Method::CONNECT).uri(target).header(HOST, target);
+    if let Some(authorization) = &proxy.authorization {
+        request = request.header(PROXY_AUTHORIZATION, authorization);
+    }
+    let request = request
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| failed("can't be asked".to_owned()).with_source(error))?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await.map_err(broken)?;
+    let answer = async move {
+        // The sender and the answer's body are dropped here, so that the connection ends after a refusal too.
+        sender.send_request(request).await.map(|response| response.status())
+    };
+    let (status, parts) = tokio::join!(answer, connection.without_shutdown());
+    let status = status.map_err(broken)?;
+    if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return Err(failed(
+            "wants other credentials (407); set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT".to_owned(),
+        ));
+    }
+    if !status.is_success() {
+        return Err(failed(format!("refused with HTTP status {status}")));
+    }
+    let parts = parts.map_err(broken)?;
+    if !parts.read_buf.is_empty() {
+        return Err(failed("sent bytes that nobody asked for".to_owned()));
+    }
+    Ok(parts.io.into_inner())
+}

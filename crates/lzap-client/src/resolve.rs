@@ -1,0 +1,59 @@
+//! Host names to addresses, each looked up once by however many calls that start together.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::net::lookup_host;
+use tokio::sync::OnceCell;
+
+use crate::clock::Moment;
+
+/// How long addresses are used. The lookup runs on a thread each time: hundreds of calls at once would need hundreds.
+const FRESH: Duration = Duration::from_secs(10);
+
+type Addresses = Arc<OnceCell<Vec<SocketAddr>>>;
+
+/// The addresses of hosts that were asked for lately.
+#[derive(Default)]
+pub(crate) struct Resolver {
+    hosts: Mutex<HashMap<(String, u16), (Moment, Addresses)>>,
+    turn: AtomicUsize,
+}
+
+impl Resolver {
+    /// The addresses of `host`, each time beginning with another one: S3 wants its load spread.
+    pub(crate) async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        // Names below `localhost` are loopback by RFC 6761, whatever the machine's resolver says.
+        let asked = if host.ends_with(".localhost") { "localhost" } else { host };
+        let cell = self.cell(asked, port);
+        let look_up = || async { lookup_host((asked, port)).await.map(Iterator::collect) };
+        let mut addresses: Vec<SocketAddr> = cell.get_or_try_init(look_up).await?.clone();
+        if addresses.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+        }
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % addresses.len();
+        addresses.rotate_left(turn);
+        Ok(addresses)
+    }
+
+    /// Forgets a host none of whose addresses answered.
+    pub(crate) fn forget(&self, host: &str, port: u16) {
+        self.lock().remove(&(host.to_owned(), port));
+    }
+
+    fn cell(&self, host: &str, port: u16) -> Addresses {
+        let now = Moment::now();
+        let mut hosts = self.lock();
+        hosts.retain(|_, (since, _)| now.since(*since) < FRESH);
+        let (_, cell) = hosts.entry((host.to_owned(), port)).or_insert_with(|| (now, Addresses::default()));
+        Arc::clone(cell)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(String, u16), (Moment, Addresses)>> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,155 @@
+//! One request, sent over a pooled connection by a deadline. Knows nothing of AWS.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::PROXY_AUTHORIZATION;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Request, Uri};
+use http_body_util::Full;
+use tokio::time::{sleep, timeout_at};
+
+use crate::clock::Moment;
+use crate::connect::Connector;
+use crate::connection::{Answer, Connection};
+use crate::deadline::Deadline;
+use crate::endpoint::Origin;
+use crate::error::{ClientError, ErrorKind};
+use crate::pool::Pool;
+use crate::progress::{Progress, Stage};
+use crate::proxy::Route;
+use crate::socket::Traffic;
+
+/// A request as it goes out.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) origin: &'a Origin,
+    pub(crate) method: &'a Method,
+    /// The path with its query.
+    pub(crate) target: &'a PathAndQuery,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a Bytes,
+}
+
+/// What ends an exchange.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) deadline: Deadline,
+    /// The longest time without a byte in either direction; none where a silent server may be busy.
+    pub(crate) silence: Option<Duration>,
+    /// The largest body of a successful answer.
+    pub(crate) max_bytes: u64,
+}
+
+/// Connections, and the way to new ones.
+pub(crate) struct Transport {
+    pool: Pool<Connection>,
+    connector: Connector,
+}
+
+impl Transport {
+    pub(crate) fn new(connector: Connector) -> Self {
+        Self { pool: Pool::new(), connector }
+    }
+
+    /// Sends the request, once as far as the server can tell, and reads the whole answer.
+    pub(crate) async fn send(&self, outgoing: &Outgoing<'_>, limits: Limits) -> Result<Answer, ClientError> {
+        let progress = Progress::default();
+        if limits.deadline.remaining().is_zero() {
+            return Err(progress.timed_out());
+        }
+        let sent = timeout_at(limits.deadline.instant(), self.send_anyhow(outgoing, limits, &progress)).await;
+        sent.unwrap_or_else(|_| Err(progress.timed_out()))
+    }
+
+    async fn send_anyhow(
+        &self,
+        outgoing: &Outgoing<'_>,
+        limits: Limits,
+        progress: &Progress,
+    ) -> Result<Answer, ClientError> {
+        let mut connection = match self.pool.take(outgoing.origin, Moment::now()) {
+            Some(idle) => idle,
+            None => self.connect(outgoing.origin, progress).await?,
+        };
+        loop {
+            let was_used = connection.was_used();
+            let request = self.build(outgoing)?;
+            let traffic = connection.traffic();
+            let exchange = connection.exchange(request, limits.max_bytes, progress);
+            let answered = tokio::select! {
+                biased;
+                answered = exchange => answered,
+                error = watch_silence(&traffic, limits.silence, progress) => Err(error),
+            };
+            match answered {
+                Ok(answer) => {
+                    if connection.is_ready().await {
+                        self.pool.put(outgoing.origin, connection, Moment::now());
+                    }
+                    return Ok(answer);
+                }
+                // The server closed the idle connection before it got anything: that is no attempt.
+                Err(error) if error.kind() == ErrorKind::NotConnected && was_used => {
+                    connection = self.open(outgoing.origin, progress).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// An idle connection that came back while this call queued, or a new one.
+    async fn connect(&self, origin: &Origin, progress: &Progress) -> Result<Connection, ClientError> {
+        let gate = self.pool.gate(origin);
+        if let Ok(_place) = gate.try_acquire() {
+            return self.connector.connect(origin, progress).await;
+        }
+        progress.enter(Stage::Queueing);
+        // The gate is never closed.
+        let _place = gate.acquire().await;
+        match self.pool.take(origin, Moment::now()) {
+            Some(idle) => Ok(idle),
+            None => self.connector.connect(origin, progress).await,
+        }
+    }
+
+    async fn open(&self, origin: &Origin, progress: &Progress) -> Result<Connection, ClientError> {
+        let gate = self.pool.gate(origin);
+        progress.enter(Stage::Queueing);
+        let _place = gate.acquire().await;
+        self.connector.connect(origin, progress).await
+    }
+
+    fn build(&self, outgoing: &Outgoing<'_>) -> Result<Request<Full<Bytes>>, ClientError> {
+        let mut request = Request::new(Full::new(outgoing.body.clone()));
+        *request.method_mut() = outgoing.method.clone();
+        *request.headers_mut() = outgoing.headers.clone();
+        *request.uri_mut() = match self.connector.route(outgoing.origin) {
+            Route::Forward(proxy) => {
+                if let Some(authorization) = proxy.authorization {
+                    request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
+                }
+                let url = format!("{}{}", outgoing.origin.url(), outgoing.target);
+                url.parse().map_err(|error| {
+                    ClientError::new(ErrorKind::Config, "has an unusable path").with_source(error)
+                })?
+            }
+            _ => Uri::from(outgoing.target.clone()),
+        };
+        Ok(request)
+    }
+}
+
+/// Ends when no byte moved for so long, at most twice that: the counters are read at intervals.
+async fn watch_silence(traffic: &Traffic, silence: Option<Duration>, progress: &Progress) -> ClientError {
+    let Some(silence) = silence else { return std::future::pending().await };
+    loop {
+        let before = traffic.total();
+        sleep(silence).await;
+        if traffic.total() == before {
+            let (seconds, doing) = (silence.as_secs(), progress.stage().describe());
+            let text = format!("got no answer: the server was silent for {seconds} s while {doing}");
+            return ClientError::new(ErrorKind::ResponseLost, text)
+                .with_may_have_run(progress.stage() >= Stage::Waiting);
+        }
+    }
+}
