@@ -56,7 +56,6 @@ pub(crate) fn plan_retry(
             | ErrorKind::Throttled
             | ErrorKind::Unavailable
             | ErrorKind::Conflict
-            | ErrorKind::Unreadable
     );
     let longest = (FIRST * 2_u32.saturating_pow(failed.number.saturating_sub(1))).min(LONGEST);
     let wait = failed.retry_after.unwrap_or_else(|| longest.mul_f64(jitter.clamp(0.0, 1.0)));
@@ -109,13 +108,15 @@ mod tests {
         };
         let retried =
             |policy, kind, may_have_run| plan_retry(policy, failed(kind, may_have_run), LONG, 0.5).is_some();
-        for kind in [NotConnected, ResponseLost, Throttled, Unavailable, Conflict, Unreadable] {
+        for kind in [NotConnected, ResponseLost, Throttled, Unavailable, Conflict] {
             assert!(retried(RetryPolicy::Idempotent, kind, true), "{kind:?}");
             assert!(!retried(RetryPolicy::Never, kind, false), "{kind:?}");
             assert!(!retried(RetryPolicy::UnlessItMayHaveRun, kind, true), "{kind:?}");
             assert!(retried(RetryPolicy::UnlessItMayHaveRun, kind, false), "{kind:?}");
         }
-        for kind in [Denied, NotFound, PreconditionFailed, Refused, TimedOut, TooLarge, ErrorKind::Config] {
+        for kind in
+            [Denied, NotFound, PreconditionFailed, Refused, TimedOut, TooLarge, Unreadable, ErrorKind::Config]
+        {
             assert!(!retried(RetryPolicy::Idempotent, kind, false), "{kind:?}");
         }
     }
