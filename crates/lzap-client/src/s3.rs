@@ -31,6 +31,9 @@ static S3: Service = Service {
     silence: Some(Duration::from_secs(30)),
 };
 
+/// Answers that are not an object or a listing are empty at S3; emulators may say something.
+const MAX_REPLY_BYTES: u64 = 64 * 1024;
+
 /// The number of an AWS account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountId(String);
@@ -99,7 +102,7 @@ impl Bucket {
             target: format!("{path}{}{}", key.map(encode_key).unwrap_or_default(), encode_query(query)),
             headers: Vec::new(),
             body: Bytes::new(),
-            max_bytes: 0,
+            max_bytes: MAX_REPLY_BYTES,
             retry: RetryPolicy::Idempotent,
         };
         if let Some(owner) = &self.owner {
