@@ -13,7 +13,7 @@ use crate::role::{self, RoleSetting};
 use crate::settings::Settings;
 use crate::step::VersionRef;
 use crate::uses::Uses;
-use lzap_wire::env::{LZAP_APP, LZAP_BUCKET, LZAP_RETRIES, LZAP_STAGE};
+use lzap_wire::env::{LZAP_ACCOUNT, LZAP_APP, LZAP_BUCKET, LZAP_RETRIES, LZAP_STAGE};
 use lzap_wire::envelope::{Kind, event};
 use lzap_wire::task::schedule_input;
 
@@ -249,6 +249,7 @@ fn environment(settings: &Settings, names: &Names, uses: Uses) -> BTreeMap<Strin
     environment.insert(LZAP_STAGE.to_owned(), names.stage.clone());
     if uses.any() {
         environment.insert(LZAP_BUCKET.to_owned(), names.bucket());
+        environment.insert(LZAP_ACCOUNT.to_owned(), names.place.account.clone());
         let retries = settings.asynchronous.as_ref().map(|it| it.retries);
         if let Some(retries) = retries.filter(|retries| *retries != DEFAULT_RETRIES) {
             environment.insert(LZAP_RETRIES.to_owned(), retries.to_string());

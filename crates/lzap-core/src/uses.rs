@@ -65,6 +65,13 @@ impl Uses {
     /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>
     pub(crate) fn statements(self, names: &Names) -> Vec<Value> {
         let allow = |actions: &[&str], resource: Value| json!({ "Effect": "Allow", "Action": actions, "Resource": resource });
+        // A bucket of another account that took the stage bucket's name must get no payload.
+        let allow_objects = |actions: &[&str], prefix: &str| {
+            let mut statement = allow(actions, json!(names.objects_arn(prefix)));
+            statement["Condition"] =
+                json!({ "StringEquals": { "s3:ResourceAccount": names.place.account } });
+            statement
+        };
         let mut statements = Vec::new();
         if self.any() {
             statements.push(allow(
@@ -75,12 +82,12 @@ impl Uses {
         if self.tasks {
             let actions = ["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"];
             let prefix = lzap_wire::job::prefix(&names.app, &names.stage);
-            statements.push(allow(&actions, json!(names.objects_arn(&prefix))));
+            statements.push(allow_objects(&actions, &prefix));
         }
         if self.map {
             let actions = ["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"];
             let prefix = lzap_wire::job::spill_prefix(&names.app, &names.stage);
-            statements.push(allow(&actions, json!(names.objects_arn(&prefix))));
+            statements.push(allow_objects(&actions, &prefix));
         }
         statements
     }

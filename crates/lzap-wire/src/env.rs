@@ -16,12 +16,16 @@ pub const LZAP_STAGE: &str = "LZAP_STAGE";
 /// uses tasks or `map`.
 pub const LZAP_BUCKET: &str = "LZAP_BUCKET";
 
+/// The account that owns [`LZAP_BUCKET`]: every S3 request of the runtime crate names it, so that a bucket of another
+/// account that took the name is refused. Set on the function by a deploy together with the bucket.
+pub const LZAP_ACCOUNT: &str = "LZAP_ACCOUNT";
+
 /// Where a map's chunks go, as `FUNCTION:VERSION`; to the function itself unless set. Set on the function by a deploy of a
 /// stage that has `[stage.NAME.workers]`.
 pub const LZAP_WORKERS: &str = "LZAP_WORKERS";
 
-/// How often Lambda tries a failed event again that nobody waits for; 2 unless set. Set on the function by a deploy of a
-/// stage whose `[stage.NAME.async]` says how often.
+/// Maximum retry attempts of an asynchronous invocation; 2 unless set. Set on the function by a deploy of a stage whose
+/// `[stage.NAME.async]` sets `retries`.
 pub const LZAP_RETRIES: &str = "LZAP_RETRIES";
 
 /// The port of the embedded cloud; 4510 unless set, another when it is taken. Read by the tool.

@@ -102,33 +102,52 @@ fn policies(plan: &Plan, change: usize) -> Vec<String> {
         })
         .flat_map(|(name, policy)| {
             let statements = policy["Statement"].as_array().cloned().unwrap_or_default();
-            statements.into_iter().map(move |statement| format!("{name}: {}", sentence(&statement)))
+            statements.into_iter().map(move |statement| format!("{name}: {}", describe_statement(&statement)))
         })
         .collect()
 }
 
-/// A statement as a sentence: `Allow logs:PutLogEvents on arn:…`. One with anything else in it stays JSON, whole.
-fn sentence(statement: &Value) -> String {
-    let words = |value: &Value| match value {
-        Value::String(word) => Some(word.clone()),
-        Value::Array(words) => {
-            words.iter().map(Value::as_str).collect::<Option<Vec<_>>>().map(|w| w.join(", "))
-        }
-        _ => None,
-    };
-    let known = ["Effect", "Action", "Resource", "Principal"];
+/// A statement as a sentence: `Allow logs:PutLogEvents on arn:…`. A statement with elements that the sentence has no words
+/// for stays JSON, whole.
+fn describe_statement(statement: &Value) -> String {
+    let known = ["Effect", "Action", "Resource", "Principal", "Condition"];
     let is_known =
         statement.as_object().is_some_and(|fields| fields.keys().all(|key| known.contains(&key.as_str())));
-    let (resource, service) = (words(&statement["Resource"]), words(&statement["Principal"]["Service"]));
-    match (words(&statement["Effect"]), words(&statement["Action"]), resource, service) {
-        (Some(effect), Some(action), Some(resource), None) if is_known => {
-            format!("{effect} {action} on {resource}")
+    let (resource, service) =
+        (join_words(&statement["Resource"]), join_words(&statement["Principal"]["Service"]));
+    let condition = describe_condition(&statement["Condition"]).filter(|_| is_known);
+    let (effect, action) = (join_words(&statement["Effect"]), join_words(&statement["Action"]));
+    match (effect, action, resource, service, condition) {
+        (Some(effect), Some(action), Some(resource), None, Some(condition)) => {
+            format!("{effect} {action} on {resource}{condition}")
         }
-        (Some(effect), Some(action), None, Some(service)) if is_known => {
-            format!("{effect} {action} to {service}")
+        (Some(effect), Some(action), None, Some(service), Some(condition)) => {
+            format!("{effect} {action} to {service}{condition}")
         }
         _ => statement.to_string(),
     }
+}
+
+/// One string, or several joined by commas; none for another value.
+fn join_words(value: &Value) -> Option<String> {
+    match value {
+        Value::String(word) => Some(word.clone()),
+        Value::Array(words) => {
+            words.iter().map(Value::as_str).collect::<Option<Vec<_>>>().map(|words| words.join(", "))
+        }
+        _ => None,
+    }
+}
+
+/// ` where KEY is VALUE` for `StringEquals`, nothing for no condition; none for a condition of another operator.
+fn describe_condition(condition: &Value) -> Option<String> {
+    if condition.is_null() {
+        return Some(String::new());
+    }
+    let operators = condition.as_object()?;
+    let keys = operators.get("StringEquals").filter(|_| operators.len() == 1)?.as_object()?;
+    let tests = keys.iter().map(|(key, value)| Some(format!("{key} is {}", join_words(value)?)));
+    Some(format!(" where {}", tests.collect::<Option<Vec<_>>>()?.join(" and ")))
 }
 
 /// `3 changes`, for the end of a deploy.
@@ -140,16 +159,22 @@ pub(crate) fn changed(plan: &Plan) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::sentence;
+    use super::describe_statement;
 
     #[test]
-    fn a_statement_is_a_sentence_only_where_nothing_is_lost() {
+    fn describe_statement_makes_a_sentence_only_where_nothing_is_lost() {
         let plain = json!({"Effect": "Allow", "Action": ["logs:A", "logs:B"], "Resource": "arn:x"});
-        assert_eq!(sentence(&plain), "Allow logs:A, logs:B on arn:x");
+        assert_eq!(describe_statement(&plain), "Allow logs:A, logs:B on arn:x");
         let trust = json!({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"});
-        assert_eq!(sentence(&trust), "Allow sts:AssumeRole to lambda.amazonaws.com");
+        assert_eq!(describe_statement(&trust), "Allow sts:AssumeRole to lambda.amazonaws.com");
+        let owned = json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:y",
+            "Condition": {"StringEquals": {"s3:ResourceAccount": "123456789012"}}});
+        assert_eq!(
+            describe_statement(&owned),
+            "Allow s3:GetObject on arn:y where s3:ResourceAccount is 123456789012"
+        );
         let conditional =
             json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Condition": {"Bool": {}}});
-        assert_eq!(sentence(&conditional), conditional.to_string());
+        assert_eq!(describe_statement(&conditional), conditional.to_string());
     }
 }

@@ -19,12 +19,13 @@ fn an_app_that_uses_tasks_may_do_more_and_knows_the_bucket() {
     let policy = wanted.role.as_ref().expect("a role").policy.to_string();
     for part in [
         r#"["lambda:InvokeFunction"],"Resource":"arn:aws:lambda:eu-central-1:123456789012:function:shop-dev:*""#,
-        r#""s3:PutObjectTagging"],"Resource":"arn:aws:s3:::lzap-123456789012-eu-central-1/shop/dev/jobs/*""#,
+        r#""s3:PutObjectTagging"],"Resource":"arn:aws:s3:::lzap-123456789012-eu-central-1/shop/dev/jobs/*","Condition":{"StringEquals":{"s3:ResourceAccount":"123456789012"}}"#,
     ] {
         assert!(policy.contains(part), "no {part} in {policy}");
     }
     assert!(!policy.contains("spill"), "{policy}");
     assert_eq!(wanted.function.environment["LZAP_BUCKET"], "lzap-123456789012-eu-central-1");
+    assert_eq!(wanted.function.environment["LZAP_ACCOUNT"], "123456789012");
     let after = deployed(&wanted, &cloud);
     assert_eq!(Uses::of_tags(&after.function.as_ref().expect("a function").tags), TASKS);
     // And back: what isn't used any more is taken away.
