@@ -6,9 +6,9 @@
 //! {"lzap":{"v":1,"kind":"warm"}}
 //! ```
 //!
-//! No event of AWS has a top-level key `lzap`, so recognizing one is a look-up, never a guess by shape. A reader that
-//! meets a version or a kind that it doesn't know answers with an error that names both; it never treats the event
-//! as the user's. What else a task's event and answer hold is in [`crate::task`].
+//! No event of AWS has a top-level key `lzap`, so recognizing one is a look-up, never a guess by shape. A reader answers an
+//! unknown version or kind with an error that names both; it never treats the event as the user's. The other fields of a
+//! task's event and answer are in [`crate::task`].
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ pub const VERSION: u64 = 1;
 /// The top-level key that marks an event as lzap's own.
 pub const KEY: &str = "lzap";
 
-/// What an lzap event asks of the function.
+/// The kind of an lzap event: the work that it asks of the function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -45,7 +45,7 @@ impl Kind {
     }
 }
 
-/// What a look at an event's top level says about it.
+/// The classification of an event by its top-level keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Classified {
     /// An lzap event that this version understands.
@@ -84,7 +84,7 @@ pub fn event(kind: Kind) -> Value {
     json!({ KEY: { "v": VERSION, "kind": kind.as_str() } })
 }
 
-/// What the runtime crate answers to a warm or probe event.
+/// The runtime crate's answer to a warm or probe event.
 ///
 /// ```
 /// use lzap_wire::envelope::{Kind, Reply};
@@ -100,18 +100,22 @@ pub struct Reply {
     pub kind: Kind,
     /// The version of the `lzap` runtime crate inside the function.
     pub runtime: String,
-    /// The names of the tasks that the app registered, sorted: what a probe tells. An older runtime crate tells none.
+    /// The names of the tasks that the app registered, sorted; in answers to probes only. An older runtime crate sends none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<String>,
+    /// The TLS provider with which this execution environment completed a handshake in memory, or why it did not; in answers
+    /// to probes of apps with tasks only. It is a report, not a verdict: the next environment may have another CPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<String>,
 }
 
 impl Reply {
     /// The answer to an event of `kind`, by a runtime crate of version `runtime`.
     pub fn ok(kind: Kind, runtime: &str) -> Self {
-        Self { v: VERSION, kind, runtime: runtime.to_owned(), tasks: Vec::new() }
+        Self { v: VERSION, kind, runtime: runtime.to_owned(), tasks: Vec::new(), tls: None }
     }
 
-    /// The same, and it tells which tasks the app registered.
+    /// The same answer with the names of the tasks that the app registered.
     #[must_use]
     pub fn with_tasks(self, tasks: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let mut tasks: Vec<String> = tasks.into_iter().map(Into::into).collect();
@@ -119,11 +123,20 @@ impl Reply {
         Self { tasks, ..self }
     }
 
+    /// The same answer with the TLS provider's name, or why its handshake failed.
+    #[must_use]
+    pub fn with_tls(self, tls: impl Into<String>) -> Self {
+        Self { tls: Some(tls.into()), ..self }
+    }
+
     /// The answer as it travels: the fields below the key `lzap`.
     pub fn to_value(&self) -> Value {
         let mut body = json!({ "v": self.v, "kind": self.kind.as_str(), "runtime": self.runtime });
         if !self.tasks.is_empty() {
             body["tasks"] = json!(self.tasks);
+        }
+        if let Some(tls) = &self.tls {
+            body["tls"] = json!(tls);
         }
         json!({ KEY: body })
     }
@@ -151,17 +164,21 @@ mod tests {
             Reply::ok(Kind::Probe, "0.1.0").with_tasks(["tidy", "cleanup"]).to_value().to_string(),
             r#"{"lzap":{"v":1,"kind":"probe","runtime":"0.1.0","tasks":["cleanup","tidy"]}}"#
         );
+        assert_eq!(
+            Reply::ok(Kind::Probe, "0.1.0").with_tls("graviola").to_value().to_string(),
+            r#"{"lzap":{"v":1,"kind":"probe","runtime":"0.1.0","tls":"graviola"}}"#
+        );
     }
 
-    /// A runtime crate from before there were tasks answers without them.
+    /// Runtime crates older than tasks answer without these fields.
     #[test]
-    fn an_answer_without_tasks_is_one() {
+    fn parse_reply_without_tasks_succeeds() {
         let old = json!({"lzap": {"v": 1, "kind": "probe", "runtime": "0.1.0"}});
         assert_eq!(Reply::parse(&old), Some(Reply::ok(Kind::Probe, "0.1.0")));
     }
 
     #[test]
-    fn a_task_is_told_apart_whatever_its_head_holds() {
+    fn classify_task_event_ignores_its_other_fields() {
         for (event, kind) in [
             (json!({"lzap": {"v": 1, "kind": "task", "task": "cleanup"}}), Kind::Task),
             (json!({"lzap": {"v": 1, "kind": "chunk"}, "data": [1]}), Kind::Chunk),
@@ -171,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn other_versions_and_kinds_are_named_not_guessed() {
+    fn classify_unknown_version_or_kind_names_both() {
         for (event, named) in [
             (json!({"lzap": {"v": 2, "kind": "warm"}}), "envelope version 2 kind \"warm\""),
             (json!({"lzap": {"v": 1, "kind": "dance"}}), "envelope version 1 kind \"dance\""),

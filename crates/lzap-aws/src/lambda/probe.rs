@@ -138,9 +138,13 @@ fn verdict(answer: &InvokeOutput, question: Question<'_>) -> Verdict {
 /// The tasks that the version has.
 fn probes_reply(value: Option<&Value>, payload: &[u8]) -> Result<Vec<String>, String> {
     let reply = value.and_then(Reply::parse).filter(|reply| reply.kind == Kind::Probe);
-    reply.map(|reply| reply.tasks).ok_or_else(|| {
+    let reply = reply.ok_or_else(|| {
         format!("it does not answer a probe as the lzap runtime does, but with: {}", shortened(payload))
-    })
+    })?;
+    if let Some(provider) = &reply.tls {
+        tracing::debug!(provider, "the version completed a TLS handshake with itself");
+    }
+    Ok(reply.tasks)
 }
 
 fn healthy(value: Option<&Value>, path: &str) -> Result<(), String> {
