@@ -68,8 +68,7 @@ impl Uses {
         // A bucket of another account that took the stage bucket's name must get no payload.
         let allow_objects = |actions: &[&str], prefix: &str| {
             let mut statement = allow(actions, json!(names.objects_arn(prefix)));
-            statement["Condition"] =
-                json!({ "StringEquals": { "s3:ResourceAccount": names.place.account } });
+            statement["Condition"] = json!({ "StringEquals": { "s3:ResourceAccount": names.place.account } });
             statement
         };
         let mut statements = Vec::new();

@@ -1,23 +1,21 @@
-//! How items become bytes, and bytes a payload: JSON or postcard, deflate where it pays, base64 in JSON.
+//! Items and bytes: values are written as JSON or postcard, and read again.
 //!
-//! Pure. Items are written once, into one buffer with their ends beside it, so that any range of them is a chunk
-//! without writing anything again.
+//! Pure. Items are written once, into one buffer with the end of each, so that any range of them is a chunk without being
+//! written again. Compression and base64 are in `payload`.
 
 #[cfg(feature = "map")]
-use std::borrow::Cow;
+mod payload;
+
 use std::fmt;
-#[cfg(feature = "map")]
-use std::iter;
 #[cfg(feature = "map")]
 use std::ops::Range;
 
 #[cfg(feature = "map")]
-use miniz_oxide::deflate::compress_to_vec;
-#[cfg(feature = "map")]
-use miniz_oxide::inflate::decompress_slice_iter_to_slice;
-#[cfg(feature = "map")]
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+#[cfg(feature = "map")]
+pub(crate) use payload::{encoding_for, from_value, pack, to_value, unpack};
 
 /// How items are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,256 +228,12 @@ pub(crate) fn read_items<T: DeserializeOwned>(
     Ok(items)
 }
 
-/// What shrinks to less than this share of itself is compressed.
-#[cfg(feature = "map")]
-const WORTH_IT: f64 = 0.8;
-/// How much of the bytes is tried: enough to see what repeats from item to item, and a sixth of a millisecond when
-/// nothing does.
-#[cfg(feature = "map")]
-const SAMPLE: usize = 16 * 1024;
-/// Below this, compression saves no packet.
-#[cfg(feature = "map")]
-const SMALL: usize = 1024;
-/// Deflate's fastest: the next one takes twice the time for a tenth of the bytes.
-#[cfg(feature = "map")]
-const LEVEL: u8 = 1;
-/// What one byte of deflate can become: no match is longer than 258 bytes, and two of them take two bits at least.
-#[cfg(feature = "map")]
-const MOST_FROM_ONE: usize = 1032;
-
-/// How to send these bytes: compressed where a sample from their middle shrinks, but never JSON, which is for reading.
-#[cfg(feature = "map")]
-pub(crate) fn encoding_for(codec: Codec, bytes: &[u8]) -> Encoding {
-    Encoding { codec, deflate: codec != Codec::Json && compressible(bytes) }
-}
-
-#[cfg(feature = "map")]
-#[expect(clippy::cast_precision_loss, reason = "a ratio of sizes below 16 KiB")]
-fn compressible(bytes: &[u8]) -> bool {
-    if bytes.len() < SMALL {
-        return false;
-    }
-    let from = (bytes.len().saturating_sub(SAMPLE)) / 2;
-    let sample = bytes.get(from..(from + SAMPLE).min(bytes.len())).unwrap_or(bytes);
-    (compress_to_vec(sample, LEVEL).len() as f64) < WORTH_IT * sample.len() as f64
-}
-
-/// What [`pack`] gave, as the JSON value that travels: an array for plain JSON lines, else a base64 string.
-#[cfg(feature = "map")]
-pub(crate) fn to_value(encoding: Encoding, bytes: &[u8]) -> String {
-    if encoding.is_plain_json() {
-        let lines: Vec<_> = bytes
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-            .map(String::from_utf8_lossy)
-            .collect();
-        return format!("[{}]", lines.join(","));
-    }
-    let mut value = String::with_capacity(base64_simd::STANDARD.encoded_length(bytes.len()) + 2);
-    value.push('"');
-    base64_simd::STANDARD.encode_append(bytes, &mut value);
-    value.push('"');
-    value
-}
-
-/// The most that a payload may unpack to: a worker's memory is not the sender's to fill.
-#[cfg(feature = "map")]
-const UNPACKED: usize = 512 * 1024 * 1024;
-
-/// The other way: the bytes behind the JSON value.
-#[cfg(feature = "map")]
-pub(crate) fn from_value(encoding: Encoding, value: &str) -> Result<Vec<u8>, Unreadable> {
-    if encoding.is_plain_json() {
-        let items: Vec<&serde_json::value::RawValue> =
-            serde_json::from_str(value).map_err(|error| json::place(&error))?;
-        let mut bytes = Vec::with_capacity(value.len() + items.len());
-        for item in items {
-            // A line break between tokens is white space, and inside a string it can't stand.
-            bytes.extend(item.get().bytes().filter(|byte| !matches!(byte, b'\n' | b'\r')));
-            bytes.push(b'\n');
-        }
-        return Ok(bytes);
-    }
-    let text = value.trim().strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    let text = text.ok_or("the data is not a base64 string")?;
-    let bytes = base64_simd::STANDARD.decode_to_vec(text).map_err(|_| "the data is not base64".to_owned())?;
-    unpack(encoding, bytes)
-}
-
-/// Compressed, if it is to be: what lies in S3 as it is, and in an event as base64.
-#[cfg(feature = "map")]
-pub(crate) fn pack(encoding: Encoding, bytes: &[u8]) -> Cow<'_, [u8]> {
-    if !encoding.deflate {
-        return bytes.into();
-    }
-    let mut packed = compress_to_vec(bytes, LEVEL);
-    // At the end, where it moves nothing. What is longer is no payload: `unpack` would refuse it.
-    packed.extend(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
-    packed.into()
-}
-
-/// The other way.
-#[cfg(feature = "map")]
-pub(crate) fn unpack(encoding: Encoding, bytes: Vec<u8>) -> Result<Vec<u8>, Unreadable> {
-    if !encoding.deflate {
-        return Ok(bytes);
-    }
-    let (packed, size) = bytes.split_last_chunk().ok_or("the data is too short for deflate")?;
-    let size = u32::from_le_bytes(*size) as usize;
-    let most = UNPACKED.min(packed.len().saturating_mul(MOST_FROM_ONE));
-    if size > most {
-        return Err(format!("the data would unpack to {size} bytes, and {most} are allowed"));
-    }
-    let mut unpacked = vec![0; size];
-    match decompress_slice_iter_to_slice(&mut unpacked, iter::once(packed), false, true) {
-        Ok(written) if written == size => Ok(unpacked),
-        Ok(written) => Err(format!("the data unpacks to {written} bytes, and {size} were announced")),
-        Err(status) => Err(format!("the data is not deflate: {status:?}")),
-    }
-}
-
-#[cfg(all(test, feature = "map"))]
+#[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
-    fn encodings() -> impl Strategy<Value = Encoding> {
-        prop_oneof![Just(0), Just(1), Just(2), Just(3)].prop_map(|n: usize| Encoding::NAMES[n].1)
-    }
-
-    const DEFLATED: Encoding = Encoding { codec: Codec::Postcard, deflate: true };
-
-    proptest! {
-        #[test]
-        fn what_is_written_is_read(
-            encoding in encodings(),
-            items in prop::collection::vec((any::<u32>(), ".*", prop::collection::vec(-1e9..1e9_f64, 0..20)), 0..20),
-            cut in any::<prop::sample::Index>(),
-        ) {
-            let mut encoded = Encoded::new(encoding.codec);
-            for item in &items {
-                encoded.push(item).expect("writable");
-            }
-            let from = cut.index(items.len() + 1);
-            let range = from..items.len();
-            let packed = pack(encoding, encoded.slice(&range));
-            let value = to_value(encoding, &packed);
-            let bytes = from_value(encoding, &value).expect("readable");
-            let read: Vec<(u32, String, Vec<f64>)> =
-                read_items(encoding.codec, &bytes, range.len()).expect("items");
-            prop_assert_eq!(&read, &items[from..]);
-            let unpacked = unpack(encoding, packed.into_owned()).expect("packed");
-            prop_assert_eq!(unpacked.as_slice(), encoded.slice(&range));
-        }
-
-        #[test]
-        fn noise_is_an_error_and_never_a_panic(
-            encoding in encodings(),
-            noise in prop::collection::vec(any::<u8>(), 0..200),
-            count in 0..1_000_000_usize,
-        ) {
-            let _ = read_items::<(u32, String)>(encoding.codec, &noise, count);
-            let _ = unpack(encoding, noise.clone());
-            let _ = from_value(encoding, &String::from_utf8_lossy(&noise));
-        }
-
-        /// Noise alone ends at the announced size; so here it has a size that it might have.
-        #[test]
-        fn what_is_no_deflate_is_an_error_and_never_a_panic(
-            noise in prop::collection::vec(any::<u8>(), 1..400),
-            size in 0..2000_u32,
-        ) {
-            let packed = [noise.as_slice(), &size.to_le_bytes()].concat();
-            if let Ok(bytes) = unpack(DEFLATED, packed) {
-                prop_assert_eq!(bytes.len(), size as usize);
-            }
-        }
-
-        #[test]
-        fn a_damaged_payload_is_an_error_or_other_bytes_and_never_a_panic(
-            words in prop::collection::vec(0..50_u64, 1..500),
-            at in any::<prop::sample::Index>(),
-            bits in 1..=u8::MAX,
-        ) {
-            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-            let mut packed = pack(DEFLATED, &bytes).into_owned();
-            let at = at.index(packed.len());
-            packed[at] ^= bits;
-            let cut = packed[..at].to_vec();
-            if let Ok(other) = unpack(DEFLATED, packed) {
-                prop_assert_eq!(other.len(), bytes.len());
-            }
-            prop_assert!(unpack(DEFLATED, cut).is_err());
-        }
-    }
-
     #[test]
-    fn only_what_shrinks_is_compressed() {
-        assert!(!encoding_for(Codec::Json, &[7; 4096]).deflate, "for people who read payloads");
-        assert!(encoding_for(Codec::Postcard, &[7; 4096]).deflate);
-        assert!(compressible(&[7; 4096]));
-        assert!(!compressible(&[7; 100]));
-        let mut state = 1_u64;
-        let mut next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state.to_le_bytes()[3]
-        };
-        let noise: Vec<u8> = (0..4096).map(|_| next()).collect();
-        assert!(!compressible(&noise));
-    }
-
-    #[test]
-    fn a_payload_that_announces_more_than_it_can_hold_takes_no_memory() {
-        let bomb = [&[0_u8; 100][..], &u32::MAX.to_le_bytes()].concat();
-        let why = unpack(DEFLATED, bomb).expect_err("a hundred bytes are not four gigabytes");
-        assert_eq!(why, "the data would unpack to 4294967295 bytes, and 103200 are allowed");
-        let mut liar = pack(DEFLATED, &[7; 100]).into_owned();
-        let at = liar.len() - 4;
-        for size in [99_u32, 101] {
-            liar[at..].copy_from_slice(&size.to_le_bytes());
-            unpack(DEFLATED, liar.clone()).expect_err("it unpacks to 100 bytes");
-        }
-        // The most that deflate can do is within what is allowed.
-        let zeros = vec![0; 2_000_000];
-        let packed = pack(DEFLATED, &zeros);
-        assert!(packed.len() * 200 < zeros.len(), "{} bytes", packed.len());
-        assert_eq!(unpack(DEFLATED, packed.into_owned()), Ok(zeros));
-    }
-
-    /// The bars of the design, in bytes; their times are in `docs/benchmarks/map.md`.
-    #[test]
-    fn numbers_of_a_sensor_shrink_and_random_ones_travel_as_they_are() {
-        let mut state = 1_u64;
-        let mut fraction = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            f64::from(u32::try_from(state >> 32).expect("32 bits")) / f64::from(u32::MAX)
-        };
-        let random: Vec<f64> = (0..100_000).map(|_| fraction()).collect();
-        let mut level = 20.0;
-        let mut sensor = || {
-            level += (fraction() - 0.5) * 0.1;
-            (level * 100.0_f64).round() / 100.0
-        };
-        let smooth: Vec<f64> = (0..100_000).map(|_| sensor()).collect();
-        let travels = |numbers: &[f64]| {
-            let mut encoded = Encoded::new(Codec::Postcard);
-            for series in numbers.chunks(100) {
-                encoded.push(&series).expect("writable");
-            }
-            let bytes = encoded.slice(&(0..encoded.len()));
-            let encoding = encoding_for(Codec::Postcard, bytes);
-            (encoding.deflate, to_value(encoding, &pack(encoding, bytes)).len())
-        };
-        let ((packed, size), (packed_smooth, size_smooth)) = (travels(&random), travels(&smooth));
-        assert!(!packed && size <= 1_080_000, "{size} bytes");
-        assert!(packed_smooth && size_smooth <= 280_000, "{size_smooth} bytes");
-    }
-
-    #[test]
-    fn an_error_never_quotes_the_value() {
+    fn json_error_names_the_place_and_never_quotes_the_value() {
         let value = serde_json::value::to_raw_value("hush").expect("a string");
         let why = json::read::<u32>(&value).expect_err("a string is no number");
         assert_eq!(why, "has another type than expected, which is u32 (line 1, column 6)");

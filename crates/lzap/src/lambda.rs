@@ -84,7 +84,7 @@ impl Service<LambdaEvent<Incoming>> for Dispatch {
             }
             #[cfg(feature = "tasks")]
             Incoming::Task(event) => Box::pin(async move {
-                let answer = crate::worker::answer(&shared(), *event, context.deadline).await;
+                let answer = crate::worker::answer_event(&shared(), *event, context.deadline).await;
                 answer.map_err(|error| Refused::task(&error))
             }),
             Incoming::Refused(refused) => Box::pin(ready(Err(refused))),

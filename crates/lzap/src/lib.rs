@@ -151,6 +151,8 @@ mod build;
 mod codec;
 #[cfg(feature = "tasks")]
 mod engine;
+#[cfg(feature = "map")]
+mod environment;
 #[cfg(feature = "http")]
 mod error;
 #[cfg(feature = "http")]

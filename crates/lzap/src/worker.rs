@@ -1,4 +1,4 @@
-//! The receiving side: an event that names a task, to the task and back.
+//! The receiving side of tasks: runs the task that an event names, and answers the event.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,25 +18,25 @@ use crate::task::handler::Handler;
 use crate::task::head::{Event, Head, HeadKind, Mode, Reply};
 use crate::task::job;
 
-/// How long before the process is stopped a task's answer must be on its way; twice as long for a job, which has its
-/// record to write.
+/// Milliseconds before Lambda stops the invocation by which a task must have answered; twice as long for a job, which
+/// writes its record after that.
 pub(crate) const MARGIN_MS: u64 = 250;
 
-/// Answers an event in Lambda. An error is the invocation's own failure, after which Lambda tries again.
-pub(crate) async fn answer(
+/// Answers an event in Lambda. An error fails the invocation, which Lambda then retries if it was asynchronous.
+pub(crate) async fn answer_event(
     shared: &Shared,
     event: Event,
     deadline_ms: u64,
 ) -> Result<Box<RawValue>, TaskError> {
     let head = &event.head;
     let (kind, mode) = (head.kind, head.mode);
-    // Where nobody waits, nobody sets an end, whatever the event says.
+    // Only a caller that waits may shorten the time; an asynchronous invocation has all of its function's.
     let asked = head.deadline_ms.filter(|_| mode == Mode::Call).unwrap_or(u64::MAX);
     let margin = if mode == Mode::Job { 2 * MARGIN_MS } else { MARGIN_MS };
     let deadline_ms = asked.min(deadline_ms.saturating_sub(margin));
     let invocation = Invocation::until(head.depth, Some(deadline_ms));
-    let result = match find(shared, head) {
-        Ok(task) => invocation.scope(dispatch(shared, task, &event)).await,
+    let result = match find_task(shared, head) {
+        Ok(task) => invocation.scope(run_task(shared, task, &event)).await,
         Err(error) => Err(error),
     };
     match result {
@@ -49,7 +49,8 @@ pub(crate) async fn answer(
     }
 }
 
-fn find(shared: &Shared, head: &Head) -> Result<Arc<dyn Handler>, TaskError> {
+/// The registered task that the event names, if the event may run it here.
+fn find_task(shared: &Shared, head: &Head) -> Result<Arc<dyn Handler>, TaskError> {
     if head.depth > MAX_DEPTH {
         let why = format!("the task is called {} deep, and {MAX_DEPTH} are allowed", head.depth);
         return Err(TaskError::new(TaskErrorKind::TooDeep, why));
@@ -64,10 +65,10 @@ fn find(shared: &Shared, head: &Head) -> Result<Arc<dyn Handler>, TaskError> {
     shared.find(&head.task)
 }
 
-async fn dispatch(shared: &Shared, task: Arc<dyn Handler>, event: &Event) -> Result<Reply, TaskError> {
+async fn run_task(shared: &Shared, task: Arc<dyn Handler>, event: &Event) -> Result<Reply, TaskError> {
     match event.head.kind {
         #[cfg(feature = "map")]
-        // Boxed: what it does with S3 is large, and a single task needn't carry it on its stack.
+        // Boxed, because the future of its S3 calls is large and would be part of every single task's future.
         HeadKind::Chunk => Box::pin(crate::map::chunk::answer(shared, &*task, event)).await,
         #[cfg(not(feature = "map"))]
         HeadKind::Chunk => {
@@ -77,15 +78,15 @@ async fn dispatch(shared: &Shared, task: Arc<dyn Handler>, event: &Event) -> Res
         HeadKind::Task => match (event.head.mode, &event.head.job) {
             (Mode::Job, Some(id)) => {
                 let span = tracing::error_span!(target: JOB_TARGET, "job", job = id, task = task.name());
-                Box::pin(as_job(shared, &*task, id, event)).instrument(span).await
+                Box::pin(run_job(shared, &*task, id, event)).instrument(span).await
             }
             _ => task.one(event.data.clone()).await.map(Reply::ok),
         },
     }
 }
 
-/// Runs a task and keeps its record. What is done already isn't done again.
-async fn as_job(shared: &Shared, task: &dyn Handler, id: &str, event: &Event) -> Result<Reply, TaskError> {
+/// Runs a task and keeps its record. A job that is done already is not run again.
+async fn run_job(shared: &Shared, task: &dyn Handler, id: &str, event: &Event) -> Result<Reply, TaskError> {
     let nothing = || Reply::ok(RawValue::NULL.to_owned());
     let record = shared.jobs.read(id).await?.unwrap_or_else(|| job::queued(id, task.name()));
     if record.state == State::Done {
@@ -103,7 +104,7 @@ async fn as_job(shared: &Shared, task: &dyn Handler, id: &str, event: &Event) ->
     let result = run.await;
     let now = if result.is_err() { shared.jobs.read(id).await.ok().flatten() } else { None };
     if now.is_some_and(|record| record.state == State::Done) {
-        // Lambda delivers at least once: the other delivery has done it.
+        // Lambda delivers at least once, and the other delivery has finished the job.
         return Ok(nothing());
     }
     let record = job::ended(record, result.as_deref());
@@ -117,8 +118,8 @@ async fn as_job(shared: &Shared, task: &dyn Handler, id: &str, event: &Event) ->
     result.map(|_| nothing())
 }
 
-/// One run in this process, whose caller waits.
-pub(crate) async fn one(task: &dyn Handler, event: &Event) -> Reply {
+/// Runs a task in this process for a caller that waits.
+pub(crate) async fn run_called_task(task: &dyn Handler, event: &Event) -> Reply {
     let head = &event.head;
     let invocation = Invocation::until(head.depth, head.deadline_ms);
     match invocation.scope(task.one(event.data.clone())).await {
@@ -127,12 +128,12 @@ pub(crate) async fn one(task: &dyn Handler, event: &Event) -> Reply {
     }
 }
 
-/// A run in this process that nobody waits for, with the attempts that Lambda would make.
-pub(crate) async fn later(task: Arc<dyn Handler>, event: Event) {
+/// Runs an asynchronous invocation in this process, with as many attempts as Lambda makes.
+pub(crate) async fn run_started_task(task: Arc<dyn Handler>, event: Event) {
     let shared = shared();
     for attempt in 1..=job::attempts() {
         let invocation = Invocation::until(event.head.depth, None);
-        let Err(error) = invocation.scope(dispatch(&shared, Arc::clone(&task), &event)).await else { return };
+        let Err(error) = invocation.scope(run_task(&shared, Arc::clone(&task), &event)).await else { return };
         tracing::warn!(task = task.name(), attempt, %error, "the task failed");
         if attempt < job::attempts() {
             tokio::time::sleep(Duration::from_secs(attempt.into())).await;
@@ -154,7 +155,7 @@ mod tests {
     {
         let mut registry = Registry::default();
         registry.add(Arc::new(task)).expect("the first");
-        Shared::here(Some(registry))
+        Shared::in_process(Some(registry))
     }
 
     fn event(task: &str, more: &str) -> Event {
@@ -166,7 +167,7 @@ mod tests {
 
     static DELIVERIES: AtomicU32 = AtomicU32::new(0);
 
-    /// The first delivery fails, after the second has done it.
+    /// The first delivery fails after the second one has succeeded.
     const TWICE: Task<(), u32> = Task::__asynchronous("twice", |()| {
         Box::pin(async {
             if DELIVERIES.fetch_add(1, Ordering::SeqCst) > 0 {
@@ -178,17 +179,18 @@ mod tests {
     });
 
     #[tokio::test]
-    async fn what_one_delivery_has_done_another_s_failure_does_not_undo() {
+    async fn job_done_by_one_delivery_stays_done_when_another_delivery_fails() {
         let shared = shared_with(TWICE);
         let job = || event("twice", &format!(r#""mode":"job","job":"{ID}""#));
         let deadline = context::now_ms() + 60_000;
-        let both = tokio::join!(answer(&shared, job(), deadline), answer(&shared, job(), deadline));
+        let both =
+            tokio::join!(answer_event(&shared, job(), deadline), answer_event(&shared, job(), deadline));
         assert!(both.0.is_ok() && both.1.is_ok(), "{both:?}");
         let record = shared.jobs.read(ID).await.expect("memory").expect("a record");
         assert_eq!((record.state, record.result), (State::Done, Some(7.into())));
     }
 
-    /// How long its invocation has, in milliseconds.
+    /// Returns the milliseconds that its invocation has left.
     const TIME_LEFT: Task<(), u64> = Task::__asynchronous("time-left", |()| {
         Box::pin(async {
             let end = context::current().deadline_ms.unwrap_or_default();
@@ -197,15 +199,16 @@ mod tests {
     });
 
     #[tokio::test]
-    async fn a_task_that_nobody_waits_for_has_all_of_its_own_time() {
+    async fn job_has_all_of_its_functions_time_whatever_the_event_says() {
         let shared = shared_with(TIME_LEFT);
         let deadline = context::now_ms() + 60_000;
         let job = event("time-left", &format!(r#""mode":"job","job":"{ID}","deadline_ms":5"#));
-        answer(&shared, job, deadline).await.expect("done");
+        answer_event(&shared, job, deadline).await.expect("done");
         let record = shared.jobs.read(ID).await.expect("memory").expect("a record");
         let left = record.result.and_then(|left| left.as_u64()).expect("a number");
         assert!((50_000..60_000).contains(&left), "{left}");
-        let call = answer(&shared, event("time-left", r#""deadline_ms":5"#), deadline).await.expect("done");
-        assert!(call.get().ends_with(r#""data":0}"#), "who is waited for has as long as the caller: {call}");
+        let call =
+            answer_event(&shared, event("time-left", r#""deadline_ms":5"#), deadline).await.expect("done");
+        assert!(call.get().ends_with(r#""data":0}"#), "a called task has as long as its caller: {call}");
     }
 }

@@ -1,11 +1,11 @@
-//! Where the records of jobs are: in S3, or in memory under `cargo run`.
+//! Storage of jobs' records: S3 in Lambda, memory under `cargo run`.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use lzap_wire::job::JobRecord;
 
-use super::store::{Keep, Store};
+use super::store::{Retention, Store};
 use crate::codec::json;
 use crate::task::error::{TaskError, TaskErrorKind};
 
@@ -14,8 +14,8 @@ use crate::task::error::{TaskError, TaskErrorKind};
 pub(crate) enum Jobs {
     Memory(Mutex<HashMap<String, JobRecord>>),
     S3(Store),
-    /// In Lambda, without a bucket.
-    Nowhere,
+    /// In Lambda, deployed without a bucket: every read and write is an error.
+    WithoutBucket,
 }
 
 impl Default for Jobs {
@@ -25,12 +25,12 @@ impl Default for Jobs {
 }
 
 impl Jobs {
-    pub(crate) fn kept_in(store: Store) -> Self {
+    pub(crate) fn in_bucket(store: Store) -> Self {
         Self::S3(store)
     }
 
-    pub(crate) fn nowhere() -> Self {
-        Self::Nowhere
+    pub(crate) fn without_bucket() -> Self {
+        Self::WithoutBucket
     }
 
     pub(crate) async fn read(&self, id: &str) -> Result<Option<JobRecord>, TaskError> {
@@ -38,8 +38,10 @@ impl Jobs {
             Self::Memory(records) => {
                 Ok(records.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned())
             }
-            Self::S3(store) => Box::pin(store.get(&key(id))).await?.map(|bytes| parse(&bytes)).transpose(),
-            Self::Nowhere => Err(no_bucket()),
+            Self::S3(store) => {
+                Box::pin(store.get(&object_key(id))).await?.map(|bytes| parse_record(&bytes)).transpose()
+            }
+            Self::WithoutBucket => Err(bucket_missing()),
         }
     }
 
@@ -51,24 +53,24 @@ impl Jobs {
             }
             Self::S3(store) => {
                 let bytes = serde_json::to_vec(record).unwrap_or_default();
-                Box::pin(store.put(&key(id), bytes, Keep::SevenDays)).await
+                Box::pin(store.put(&object_key(id), bytes, Retention::SevenDays)).await
             }
-            Self::Nowhere => Err(no_bucket()),
+            Self::WithoutBucket => Err(bucket_missing()),
         }
     }
 }
 
-fn key(id: &str) -> String {
+fn object_key(id: &str) -> String {
     format!("jobs/{id}.json")
 }
 
-fn parse(bytes: &[u8]) -> Result<JobRecord, TaskError> {
+fn parse_record(bytes: &[u8]) -> Result<JobRecord, TaskError> {
     serde_json::from_slice(bytes).map_err(|error| {
         TaskError::new(TaskErrorKind::Storage, format!("the job's record {}", json::place(&error)))
     })
 }
 
-fn no_bucket() -> TaskError {
+fn bucket_missing() -> TaskError {
     TaskError::new(
         TaskErrorKind::Storage,
         "there is no bucket for jobs: `LZAP_BUCKET` is not set; `lzap deploy` sets it for an app whose `lzap` has the \

@@ -1,9 +1,9 @@
-//! Who carries invocations: this process, Lambda, or a test's cloud full of faults.
+//! Invocations: tasks and chunks of maps run in this process, in other Lambdas, or in a test's cloud with faults.
 //!
-//! [`Engine`] is the seam: one event to another Lambda and what became of it. What is tried again, and how often, is
-//! decided by its callers: here for single tasks, in `map` for chunks.
+//! [`Invoker`] is the interface between them: one event to another Lambda, and the outcome of that attempt. Which outcomes
+//! are retried is its callers' decision: `retry.rs` decides for single tasks, `map` for chunks.
 
-pub(crate) mod client;
+pub(crate) mod aws;
 mod jobs;
 mod lambda;
 mod retry;
@@ -29,91 +29,100 @@ use crate::task::registry::Registry;
 use crate::worker;
 
 pub(crate) use jobs::Jobs;
-pub(crate) use lambda::LambdaEngine;
+pub(crate) use lambda::LambdaInvoker;
 pub(crate) use store::Store;
 #[cfg(feature = "map")]
-pub(crate) use store::{Keep, Memory};
+pub(crate) use store::{Memory, Retention};
 #[cfg(feature = "map")]
-pub(crate) use workers::Workers;
+pub(crate) use workers::WorkersInvoker;
 
-/// Carries one invocation.
-pub(crate) trait Engine: Send + Sync + fmt::Debug {
-    /// Sends an event and waits for the answer.
-    fn invoke(&self, event: Bytes) -> BoxFuture<'_, Outcome>;
+/// Sends invocations.
+pub(crate) trait Invoker: Send + Sync + fmt::Debug {
+    /// Invokes synchronously: waits for the function's answer.
+    fn invoke(&self, event: Bytes) -> BoxFuture<'_, AttemptOutcome>;
 
-    /// Sends an event that nobody waits for; an answer is empty.
-    fn start(&self, event: Bytes) -> BoxFuture<'_, Outcome>;
+    /// Invokes asynchronously: returns as soon as Lambda has queued the event, with an empty answer.
+    fn invoke_async(&self, event: Bytes) -> BoxFuture<'_, AttemptOutcome>;
 }
 
-/// What became of one invocation.
+/// The outcome of one attempt to invoke a function.
 #[derive(Clone, Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum AttemptOutcome {
     /// The function's answer.
     Answered(Bytes),
-    /// Refused before it ran: nothing happened.
+    /// Lambda throttled the attempt before the function ran.
     Throttled {
-        #[cfg_attr(not(feature = "map"), expect(dead_code, reason = "a single call waits either way"))]
-        cause: Throttle,
+        #[cfg_attr(
+            not(feature = "map"),
+            expect(dead_code, reason = "a single call waits for either reason")
+        )]
+        reason: ThrottleReason,
         retry_after: Option<Duration>,
     },
-    /// The function died at it.
-    Died { how: Death, message: String, request_id: Option<String> },
-    /// The connection failed: it may have run.
-    Lost(String),
-    /// AWS failed (a 5xx): it may have run.
+    /// The function was started and failed.
+    Failed { failure: FunctionFailure, message: String, request_id: Option<String> },
+    /// No connection was made, so the function did not run.
+    NotConnected(String),
+    /// This process has no file descriptor left for another connection, so the function did not run.
+    OutOfDescriptors,
+    /// The request was sent and no answer arrived: the function may have run.
+    ResponseLost(String),
+    /// Lambda answered with a 5xx: the function may have run.
     Unavailable(String),
-    /// The event or the answer is too large.
+    /// The event or the answer exceeds Lambda's limit.
     TooLarge(String),
-    /// Not allowed, no such function, a loop: trying again would not help.
+    /// Lambda refused for a reason that a retry does not change: no permission, no such function, a recursive loop.
     Refused { kind: TaskErrorKind, message: String },
 }
 
-/// Why there was no room.
+/// The reason of a throttled attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Throttle {
-    /// All environments are at work.
+pub(crate) enum ThrottleReason {
+    /// The concurrency limit of the function or the account is reached.
     Concurrency,
-    /// Too many requests a second.
+    /// Too many requests per second.
     Rate,
 }
 
-/// How a function died.
+/// How a function failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Death {
-    /// Its process ended, out of memory perhaps.
+pub(crate) enum FunctionFailure {
+    /// Its process ended, for example because it ran out of memory.
     Exit,
-    /// Its time was over.
+    /// It exceeded its timeout.
     Timeout,
-    /// It answered with an error of its own, before or instead of a reply.
+    /// It returned an error instead of a reply.
     Error,
 }
 
 /// How often an event may be delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
-    /// An event whose answer was lost is not sent again.
-    Once,
-    /// It is.
-    OnceOrMore,
+    /// An event whose response was lost is not sent again.
+    AtMostOnce,
+    /// An event whose response was lost is sent again.
+    AtLeastOnce,
 }
 
 impl Delivery {
-    pub(crate) fn once_or_more(idempotent: bool) -> Self {
-        if idempotent { Self::OnceOrMore } else { Self::Once }
+    /// The delivery of a task by whether it is idempotent.
+    pub(crate) fn for_task(idempotent: bool) -> Self {
+        if idempotent { Self::AtLeastOnce } else { Self::AtMostOnce }
     }
 }
 
 /// What all tasks of a process share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    /// None in a test that runs tasks without an app: there, the caller's own task is the one that runs.
+    /// The app's tasks. None in a test that runs tasks without an app: there the task itself is what runs.
     pub(crate) registry: Option<Registry>,
-    pub(crate) engine: Carrier,
-    /// Where a map's chunks go, when not where tasks do.
+    /// Where tasks run.
+    pub(crate) target: TaskTarget,
+    /// Where chunks of maps run, if not where tasks do.
     #[cfg(feature = "map")]
-    pub(crate) workers: Option<Carrier>,
+    pub(crate) workers: Option<TaskTarget>,
     pub(crate) jobs: Jobs,
-    /// Where large payloads go; none without a bucket.
+    /// Where large payloads are spilled to; none without a bucket.
     #[cfg(feature = "map")]
     pub(crate) store: Option<Store>,
     #[cfg(feature = "map")]
@@ -125,44 +134,46 @@ pub(crate) struct Shared {
 
 /// Where tasks run.
 #[derive(Clone, Debug)]
-pub(crate) enum Carrier {
+pub(crate) enum TaskTarget {
     /// In this process, through the same serialization.
-    Here,
+    InProcess,
     /// In other Lambdas.
-    Remote(Arc<dyn Engine>),
+    Remote(Arc<dyn Invoker>),
 }
 
 static SHARED: OnceLock<Arc<Shared>> = OnceLock::new();
 
 tokio::task_local! {
-    /// A test's own world.
+    /// What the tasks of one test share.
     static SCOPED: Arc<Shared>;
 }
 
-/// What the calling code's tasks share.
+/// What the tasks of the calling code share.
 pub(crate) fn shared() -> Arc<Shared> {
     SCOPED
         .try_with(Arc::clone)
-        .unwrap_or_else(|_| Arc::clone(SHARED.get_or_init(|| Arc::new(Shared::here(None)))))
+        .unwrap_or_else(|_| Arc::clone(SHARED.get_or_init(|| Arc::new(Shared::in_process(None)))))
 }
 
-/// Runs `future` with tasks of its own.
+/// Runs `future` with `shared` instead of what the process shares.
 pub(crate) async fn scope<F: Future>(shared: Arc<Shared>, future: F) -> F::Output {
     SCOPED.scope(shared, future).await
 }
 
-/// Sets what the process shares, once: from then on tasks find their app.
+/// Sets what the process shares, once; from then on tasks find their app.
 pub(crate) fn install(registry: Registry) -> Arc<Shared> {
     let remote = env::var_os(AWS_LAMBDA_RUNTIME_API).is_some();
-    let make = |registry| if remote { Shared::in_lambda(registry) } else { Shared::here(Some(registry)) };
+    let make =
+        |registry| if remote { Shared::in_lambda(registry) } else { Shared::in_process(Some(registry)) };
     Arc::clone(SHARED.get_or_init(|| Arc::new(make(registry))))
 }
 
 impl Shared {
-    pub(crate) fn here(registry: Option<Registry>) -> Self {
+    /// For `cargo run` and tests: tasks run in this process.
+    pub(crate) fn in_process(registry: Option<Registry>) -> Self {
         Self {
             registry,
-            engine: Carrier::Here,
+            target: TaskTarget::InProcess,
             #[cfg(feature = "map")]
             workers: None,
             jobs: Jobs::default(),
@@ -175,27 +186,27 @@ impl Shared {
         }
     }
 
-    /// An app without tasks builds no client and reads no credentials.
+    /// For Lambda: tasks run in other Lambdas. No credentials are read and no connection is made before the first call.
     pub(crate) fn in_lambda(registry: Registry) -> Self {
         let store = Store::from_env();
-        let own = Arc::new(LambdaEngine::from_env());
+        let own = Arc::new(LambdaInvoker::from_env());
         Self {
             #[cfg(feature = "map")]
-            workers: build::workers()
-                .and_then(|called| own.to(called))
-                .map(|workers| Carrier::Remote(Arc::new(Workers::new(Arc::new(workers), own.clone())))),
-            engine: Carrier::Remote(own),
-            jobs: store.clone().map_or_else(Jobs::nowhere, Jobs::kept_in),
+            workers: build::workers().and_then(|workers| own.with_version(workers)).map(|workers| {
+                TaskTarget::Remote(Arc::new(WorkersInvoker::new(Arc::new(workers), own.clone())))
+            }),
+            target: TaskTarget::Remote(own),
+            jobs: store.clone().map_or_else(Jobs::without_bucket, Jobs::in_bucket),
             #[cfg(feature = "map")]
             store,
-            ..Self::here(Some(registry))
+            ..Self::in_process(Some(registry))
         }
     }
 
-    /// Where a map's chunks go.
+    /// Where chunks of maps run.
     #[cfg(feature = "map")]
-    pub(crate) fn chunks(&self) -> &Carrier {
-        self.workers.as_ref().unwrap_or(&self.engine)
+    pub(crate) fn chunk_target(&self) -> &TaskTarget {
+        self.workers.as_ref().unwrap_or(&self.target)
     }
 
     /// The registered task of that name.
@@ -204,14 +215,14 @@ impl Shared {
         self.registry.as_ref().ok_or_else(none)?.find(task).cloned()
     }
 
-    /// A task that the app doesn't register would be unknown on the other side too.
+    /// Fails for a task that the app does not register: the other Lambda would not know it either.
     pub(crate) fn check(&self, task: &str) -> Result<(), TaskError> {
         self.registry.as_ref().map_or(Ok(()), |registry| registry.find(task).map(|_| ()))
     }
 }
 
-impl Carrier {
-    /// One run of a task whose caller waits: the answer's bytes.
+impl TaskTarget {
+    /// Runs a task and waits for its answer.
     pub(crate) async fn call(
         &self,
         task: Arc<dyn Handler>,
@@ -219,19 +230,19 @@ impl Carrier {
         idempotent: bool,
     ) -> Result<Bytes, TaskError> {
         match self {
-            Self::Here => {
-                let reply = worker::one(&*task, event).await;
+            Self::InProcess => {
+                let reply = worker::run_called_task(&*task, event).await;
                 Ok(Bytes::copy_from_slice(reply.to_raw().get().as_bytes()))
             }
-            Self::Remote(engine) => {
+            Self::Remote(invoker) => {
                 let bytes = event.to_bytes();
-                let send = || engine.invoke(bytes.clone());
-                retry::until_answered(send, Delivery::once_or_more(idempotent)).await
+                let send = || invoker.invoke(bytes.clone());
+                retry::send_until_answered(send, Delivery::for_task(idempotent)).await
             }
         }
     }
 
-    /// One run of a task that nobody waits for.
+    /// Starts a task without waiting for it.
     pub(crate) async fn start(
         &self,
         task: Arc<dyn Handler>,
@@ -239,13 +250,14 @@ impl Carrier {
         delivery: Delivery,
     ) -> Result<(), TaskError> {
         match self {
-            Self::Here => {
-                tokio::spawn(scope(shared(), worker::later(task, event.clone())));
+            Self::InProcess => {
+                tokio::spawn(scope(shared(), worker::run_started_task(task, event.clone())));
                 Ok(())
             }
-            Self::Remote(engine) => {
+            Self::Remote(invoker) => {
                 let bytes = event.to_bytes();
-                retry::until_answered(|| engine.start(bytes.clone()), delivery).await.map(|_| ())
+                let send = || invoker.invoke_async(bytes.clone());
+                retry::send_until_answered(send, delivery).await.map(|_| ())
             }
         }
     }

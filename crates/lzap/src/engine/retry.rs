@@ -1,44 +1,47 @@
-//! What a single task's caller tries again.
+//! Retries of a single task's invocation.
 //!
-//! The SDK's own retries are off: its throttling bucket, shared by all calls, is empty after a hundred.
+//! The client itself never retries `lambda:Invoke`: only the caller knows whether a task may run twice.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::{Death, Delivery, Outcome};
+use super::{AttemptOutcome, Delivery, FunctionFailure};
 use crate::task::context;
 use crate::task::error::{TaskError, TaskErrorKind};
 
-/// Attempts after a lost connection or a 5xx.
+/// Attempts after lost responses, failed connections and 5xx answers. Throttled attempts don't count.
 const ATTEMPTS: u32 = 4;
-/// The first wait; each is twice the one before.
-const FIRST: Duration = Duration::from_millis(100);
-/// The longest.
-const LONGEST: Duration = Duration::from_secs(2);
-/// How long throttles are waited for when nothing else sets an end.
+/// The wait after the first attempt; it doubles with each attempt.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+/// The longest wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// How long throttled attempts are repeated where no deadline ends them.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// What the way back takes.
-const MARGIN: Duration = Duration::from_millis(300);
+/// The time that the answer needs to arrive: no attempt is made closer to the deadline.
+const ANSWER_MARGIN: Duration = Duration::from_millis(300);
 
-/// What to do after an attempt.
+/// The decision after an attempt.
 #[derive(Debug)]
-enum Next {
-    Done(Bytes),
-    /// After so long, because of this.
-    Again {
+enum Decision {
+    Return(Bytes),
+    /// Send again after `wait`; without the time for that, the error has this kind and this cause.
+    Retry {
         wait: Duration,
         kind: TaskErrorKind,
-        why: String,
+        cause: String,
     },
-    Over(TaskError),
+    Fail(TaskError),
 }
 
-/// Sends until there is an answer, or no sense in sending again.
-pub(super) async fn until_answered<F>(send: impl Fn() -> F, delivery: Delivery) -> Result<Bytes, TaskError>
+/// Sends until there is an answer, an error that a retry does not change, or no time left.
+pub(super) async fn send_until_answered<F>(
+    send: impl Fn() -> F,
+    delivery: Delivery,
+) -> Result<Bytes, TaskError>
 where
-    F: Future<Output = Outcome>,
+    F: Future<Output = AttemptOutcome>,
 {
     let deadline = context::current().deadline_ms;
     let left = deadline.map(|end| Duration::from_millis(end.saturating_sub(context::now_ms())));
@@ -48,67 +51,79 @@ where
     loop {
         attempt += 1;
         let outcome = send().await;
-        may_have_run |= matches!(outcome, Outcome::Lost(_) | Outcome::Unavailable(_));
-        // That the last attempt was refused says nothing about those before.
-        let told = |error: TaskError| match error.kind() {
-            TaskErrorKind::Unreachable | TaskErrorKind::Crashed | TaskErrorKind::TimedOut => error,
-            _ if may_have_run => TaskError::new(
-                TaskErrorKind::Unreachable,
-                format!("an attempt's answer was lost, so the task may have run; then: {error}"),
-            ),
-            _ => error,
-        };
-        match next(outcome, attempt, delivery) {
-            Next::Done(answer) => return Ok(answer),
-            Next::Over(error) => return Err(told(error)),
-            Next::Again { wait, .. } if Instant::now() + wait + MARGIN < until => {
+        may_have_run |= matches!(outcome, AttemptOutcome::ResponseLost(_) | AttemptOutcome::Unavailable(_));
+        match decide(outcome, attempt, delivery) {
+            Decision::Return(answer) => return Ok(answer),
+            Decision::Fail(error) => return Err(with_history(error, may_have_run)),
+            Decision::Retry { wait, .. } if Instant::now() + wait + ANSWER_MARGIN < until => {
                 tokio::time::sleep(wait).await;
             }
-            Next::Again { kind, why, .. } => {
-                let why = format!("{why}, and after {attempt} attempts there is no time for another");
-                return Err(told(TaskError::new(kind, why)));
+            Decision::Retry { kind, cause, .. } => {
+                let why = format!("{cause}, and after {attempt} attempts there is no time for another");
+                return Err(with_history(TaskError::new(kind, why), may_have_run));
             }
         }
     }
 }
 
-fn next(outcome: Outcome, attempt: u32, delivery: Delivery) -> Next {
-    let wait = (FIRST * 2_u32.saturating_pow(attempt.saturating_sub(1).min(8))).min(LONGEST);
-    match outcome {
-        Outcome::Answered(answer) => Next::Done(answer),
-        Outcome::Throttled { retry_after, .. } => Next::Again {
-            wait: retry_after.unwrap_or(wait),
-            kind: TaskErrorKind::Throttled,
-            why: "Lambda had no room".to_owned(),
-        },
-        Outcome::Lost(why) | Outcome::Unavailable(why)
-            if delivery == Delivery::OnceOrMore && attempt < ATTEMPTS =>
-        {
-            Next::Again { wait, kind: TaskErrorKind::Unreachable, why }
-        }
-        Outcome::Lost(why) | Outcome::Unavailable(why) => {
-            Next::Over(TaskError::new(TaskErrorKind::Unreachable, why))
-        }
-        Outcome::Died { how, message, request_id } => {
-            Next::Over(death(how, &message).with_request_id(request_id))
-        }
-        Outcome::TooLarge(why) => Next::Over(TaskError::new(TaskErrorKind::TooLarge, why)),
-        Outcome::Refused { kind, message } => Next::Over(TaskError::new(kind, message)),
+/// The last attempt's error says nothing about earlier attempts, of which one may have run the task.
+fn with_history(error: TaskError, may_have_run: bool) -> TaskError {
+    match error.kind() {
+        TaskErrorKind::Unreachable | TaskErrorKind::Crashed | TaskErrorKind::TimedOut => error,
+        _ if may_have_run => TaskError::new(
+            TaskErrorKind::Unreachable,
+            format!("an attempt's answer was lost, so the task may have run; then: {error}"),
+        ),
+        _ => error,
     }
 }
 
-/// A dead function, as an error.
-pub(crate) fn death(how: Death, message: &str) -> TaskError {
-    match how {
-        Death::Exit => TaskError::new(
+fn decide(outcome: AttemptOutcome, attempt: u32, delivery: Delivery) -> Decision {
+    let wait = (FIRST_WAIT * 2_u32.saturating_pow(attempt.saturating_sub(1).min(8))).min(LONGEST_WAIT);
+    let retry = |cause| Decision::Retry { wait, kind: TaskErrorKind::Unreachable, cause };
+    let fail = |cause| Decision::Fail(TaskError::new(TaskErrorKind::Unreachable, cause));
+    match outcome {
+        AttemptOutcome::Answered(answer) => Decision::Return(answer),
+        AttemptOutcome::Throttled { retry_after, .. } => Decision::Retry {
+            wait: retry_after.unwrap_or(wait),
+            kind: TaskErrorKind::Throttled,
+            cause: "Lambda throttled the call: the concurrency limit or the rate limit is reached".to_owned(),
+        },
+        // The task did not run, so it may be sent again whatever its delivery.
+        AttemptOutcome::NotConnected(cause) if attempt < ATTEMPTS => retry(cause),
+        AttemptOutcome::OutOfDescriptors if attempt < ATTEMPTS => retry(NO_DESCRIPTOR.to_owned()),
+        AttemptOutcome::OutOfDescriptors => fail(NO_DESCRIPTOR.to_owned()),
+        AttemptOutcome::ResponseLost(cause) | AttemptOutcome::Unavailable(cause)
+            if delivery == Delivery::AtLeastOnce && attempt < ATTEMPTS =>
+        {
+            retry(cause)
+        }
+        AttemptOutcome::NotConnected(cause)
+        | AttemptOutcome::ResponseLost(cause)
+        | AttemptOutcome::Unavailable(cause) => fail(cause),
+        AttemptOutcome::Failed { failure, message, request_id } => {
+            Decision::Fail(function_error(failure, &message).with_request_id(request_id))
+        }
+        AttemptOutcome::TooLarge(why) => Decision::Fail(TaskError::new(TaskErrorKind::TooLarge, why)),
+        AttemptOutcome::Refused { kind, message } => Decision::Fail(TaskError::new(kind, message)),
+    }
+}
+
+const NO_DESCRIPTOR: &str =
+    "lambda:Invoke was not sent: the process has no file descriptor left for a connection";
+
+/// A failed function's error, with the setting that helps.
+fn function_error(failure: FunctionFailure, message: &str) -> TaskError {
+    match failure {
+        FunctionFailure::Exit => TaskError::new(
             TaskErrorKind::Crashed,
-            format!("the task's Lambda died: {message}; if it ran out of memory, raise `memory_mb`"),
+            format!("the task's process ended: {message}; if it ran out of memory, raise `memory_mb`"),
         ),
-        Death::Timeout => TaskError::new(
+        FunctionFailure::Timeout => TaskError::new(
             TaskErrorKind::TimedOut,
-            format!("the task's Lambda ran out of time: {message}; raise `timeout_secs`, or do less"),
+            format!("the task exceeded its timeout: {message}; raise `timeout_secs`, or do less in one task"),
         ),
-        Death::Error => {
+        FunctionFailure::Error => {
             TaskError::new(TaskErrorKind::Crashed, format!("the task's Lambda failed: {message}"))
         }
     }
@@ -117,35 +132,52 @@ pub(crate) fn death(how: Death, message: &str) -> TaskError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Throttle;
+    use crate::engine::ThrottleReason;
 
     #[test]
-    fn what_may_have_run_is_sent_again_only_when_that_is_harmless() {
-        let lost = || Outcome::Lost("reset".to_owned());
-        assert!(matches!(next(lost(), 1, Delivery::OnceOrMore), Next::Again { .. }));
-        assert!(matches!(next(lost(), ATTEMPTS, Delivery::OnceOrMore), Next::Over(_)));
-        let Next::Over(error) = next(lost(), 1, Delivery::Once) else { panic!("sent again") };
+    fn lost_response_is_sent_again_only_with_at_least_once_delivery() {
+        let lost = || AttemptOutcome::ResponseLost("reset".to_owned());
+        assert!(matches!(decide(lost(), 1, Delivery::AtLeastOnce), Decision::Retry { .. }));
+        assert!(matches!(decide(lost(), ATTEMPTS, Delivery::AtLeastOnce), Decision::Fail(_)));
+        let Decision::Fail(error) = decide(lost(), 1, Delivery::AtMostOnce) else { panic!("sent again") };
         assert_eq!(error.kind(), TaskErrorKind::Unreachable);
     }
 
     #[test]
-    fn throttles_cost_no_attempt_and_their_wait_is_obeyed() {
-        let throttled =
-            Outcome::Throttled { cause: Throttle::Concurrency, retry_after: Some(Duration::from_secs(7)) };
-        let Next::Again { wait, .. } = next(throttled, 50, Delivery::Once) else { panic!("given up") };
+    fn failed_connection_is_retried_with_either_delivery_until_attempts_are_used_up() {
+        let refused = || AttemptOutcome::NotConnected("connection refused".to_owned());
+        for delivery in [Delivery::AtMostOnce, Delivery::AtLeastOnce] {
+            assert!(matches!(decide(refused(), 1, delivery), Decision::Retry { .. }));
+            assert!(matches!(decide(refused(), ATTEMPTS, delivery), Decision::Fail(_)));
+        }
+    }
+
+    #[test]
+    fn throttled_attempt_waits_as_long_as_lambda_says_and_does_not_count() {
+        let throttled = AttemptOutcome::Throttled {
+            reason: ThrottleReason::Concurrency,
+            retry_after: Some(Duration::from_secs(7)),
+        };
+        let Decision::Retry { wait, .. } = decide(throttled, 50, Delivery::AtMostOnce) else {
+            panic!("given up")
+        };
         assert_eq!(wait, Duration::from_secs(7));
     }
 
     #[tokio::test]
-    async fn without_time_for_another_attempt_the_last_one_s_failure_is_told() {
+    async fn without_time_for_another_attempt_the_last_failure_is_returned() {
         for (outcome, kind) in [
-            (Outcome::Lost("reset".to_owned()), TaskErrorKind::Unreachable),
-            (Outcome::Unavailable("ServiceException".to_owned()), TaskErrorKind::Unreachable),
-            (Outcome::Throttled { cause: Throttle::Rate, retry_after: None }, TaskErrorKind::Throttled),
+            (AttemptOutcome::ResponseLost("reset".to_owned()), TaskErrorKind::Unreachable),
+            (AttemptOutcome::Unavailable("ServiceException".to_owned()), TaskErrorKind::Unreachable),
+            (
+                AttemptOutcome::Throttled { reason: ThrottleReason::Rate, retry_after: None },
+                TaskErrorKind::Throttled,
+            ),
         ] {
             let soon = context::Invocation::until(0, Some(context::now_ms() + 200));
             let send = || std::future::ready(outcome.clone());
-            let error = soon.scope(until_answered(send, Delivery::OnceOrMore)).await.expect_err("no answer");
+            let sent = soon.scope(send_until_answered(send, Delivery::AtLeastOnce));
+            let error = sent.await.expect_err("no answer");
             assert_eq!(error.kind(), kind, "{error}");
         }
     }

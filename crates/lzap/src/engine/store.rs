@@ -1,50 +1,45 @@
-//! Objects under the stage's own prefix in its bucket: records of jobs, and payloads too large for an event.
+//! Objects under the stage's own prefix in its bucket: jobs' records, and payloads that were spilled to S3.
 //!
-//! Each carries a tag by which the bucket's lifecycle deletes it, so that what a killed process leaves behind goes by
-//! itself.
+//! Each object carries a tag by which the bucket's lifecycle deletes it, so that leftovers of a killed process expire.
 
 use std::env;
-use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
 #[cfg(feature = "map")]
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use aws_sdk_s3::Client;
-use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
-use lzap_wire::env::{LZAP_APP, LZAP_BUCKET, LZAP_STAGE};
+use lzap_client::{AccountId, Bucket, ClientError, ErrorKind, GetOptions, PutObject};
+use lzap_wire::env::{LZAP_ACCOUNT, LZAP_APP, LZAP_BUCKET, LZAP_STAGE};
 
-use super::client;
+use super::aws;
 use crate::task::error::{TaskError, TaskErrorKind};
 
-/// How long an object is kept.
+/// How long the bucket's lifecycle keeps an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Keep {
+pub(crate) enum Retention {
     #[cfg(feature = "map")]
     OneDay,
     SevenDays,
 }
 
-impl Keep {
-    fn tag(self) -> &'static str {
-        match self {
+impl Retention {
+    /// The object's tag, by which the bucket's lifecycle rules find it.
+    fn tag(self) -> (String, String) {
+        let time = match self {
             #[cfg(feature = "map")]
-            Self::OneDay => "lzap%3Akeep=1d",
-            Self::SevenDays => "lzap%3Akeep=7d",
-        }
+            Self::OneDay => "1d",
+            Self::SevenDays => "7d",
+        };
+        ("lzap:keep".to_owned(), time.to_owned())
     }
 }
 
-/// The stage's own part of its bucket; clones share it.
+/// The stage's own part of its bucket. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Store {
-    bucket: String,
     prefix: String,
     objects: Objects,
 }
@@ -52,8 +47,8 @@ pub(crate) struct Store {
 /// Where the objects are.
 #[derive(Clone)]
 enum Objects {
-    S3(Arc<OnceLock<Client>>),
-    /// A test's.
+    S3(Bucket),
+    /// A test's objects.
     #[cfg(feature = "map")]
     Memory(Memory),
 }
@@ -64,39 +59,40 @@ pub(crate) type Memory = Arc<Mutex<BTreeMap<String, Bytes>>>;
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Store(s3://{}/{})", self.bucket, self.prefix)
+        write!(f, "Store({})", self.address(""))
     }
 }
 
 impl Store {
-    /// As the deploy set it; none when it was deployed without.
+    /// The store that the deploy configured; none for a function that was deployed without a bucket.
     pub(crate) fn from_env() -> Option<Self> {
         let text = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         let (app, stage) = (text(LZAP_APP)?, text(LZAP_STAGE)?);
-        Some(Self {
-            bucket: text(LZAP_BUCKET)?,
-            prefix: format!("{app}/{stage}/"),
-            objects: Objects::S3(Arc::default()),
-        })
+        // A version that an older tool deployed knows no account.
+        let owner = text(LZAP_ACCOUNT).and_then(|account| AccountId::parse(&account).ok());
+        let bucket = Bucket { name: text(LZAP_BUCKET)?, owner };
+        Some(Self { prefix: format!("{app}/{stage}/"), objects: Objects::S3(bucket) })
     }
 
     /// A test's bucket.
     #[cfg(feature = "map")]
     pub(crate) fn in_memory(objects: Memory) -> Self {
-        Self { bucket: "memory".to_owned(), prefix: String::new(), objects: Objects::Memory(objects) }
+        Self { prefix: String::new(), objects: Objects::Memory(objects) }
     }
 
     /// `s3:PutObject`. `key` is below the stage's prefix.
-    pub(crate) async fn put(&self, key: &str, bytes: Vec<u8>, keep: Keep) -> Result<(), TaskError> {
+    pub(crate) async fn put(&self, key: &str, bytes: Vec<u8>, retention: Retention) -> Result<(), TaskError> {
         match &self.objects {
-            Objects::S3(client) => {
-                let request = connected(client).put_object().bucket(&self.bucket).key(self.key(key));
-                let sent = request.tagging(keep.tag()).body(ByteStream::from(bytes)).send().await;
-                sent.map(|_| ()).map_err(|error| self.failed("PutObject", key, &error))
+            Objects::S3(bucket) => {
+                let object = PutObject { tags: vec![retention.tag()], ..PutObject::new(bytes) };
+                let put = async {
+                    aws::client()?.put_object(bucket, &self.key(key), object, aws::call_deadline()).await
+                };
+                put.await.map(|_| ()).map_err(|error| self.error(key, &error))
             }
             #[cfg(feature = "map")]
             Objects::Memory(objects) => {
-                locked(objects).insert(key.to_owned(), bytes.into());
+                lock(objects).insert(key.to_owned(), bytes.into());
                 Ok(())
             }
         }
@@ -104,38 +100,38 @@ impl Store {
 
     /// `s3:GetObject`; none when there is no such object.
     pub(crate) async fn get(&self, key: &str) -> Result<Option<Bytes>, TaskError> {
-        let client = match &self.objects {
-            Objects::S3(client) => connected(client),
+        let bucket = match &self.objects {
+            Objects::S3(bucket) => bucket,
             #[cfg(feature = "map")]
-            Objects::Memory(objects) => return Ok(locked(objects).get(key).cloned()),
+            Objects::Memory(objects) => return Ok(lock(objects).get(key).cloned()),
         };
-        let object = match client.get_object().bucket(&self.bucket).key(self.key(key)).send().await {
-            Ok(object) => object,
-            Err(error) if error.as_service_error().and_then(|error| error.code()).is_some_and(is_missing) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(self.failed("GetObject", key, &error)),
+        let get = async {
+            let client = aws::client()?;
+            client.get_object(bucket, &self.key(key), GetOptions::default(), aws::call_deadline()).await
         };
-        match object.body.collect().await {
-            Ok(body) => Ok(Some(body.into_bytes())),
-            Err(error) => {
-                Err(TaskError::new(TaskErrorKind::Storage, format!("s3:GetObject broke off: {error}")))
-            }
+        match get.await {
+            Ok(object) => Ok(Some(object.bytes)),
+            Err(error) if aws::is_missing_object(&error) => Ok(None),
+            Err(error) => Err(self.error(key, &error)),
         }
     }
 
-    /// `s3:DeleteObject`. What can't be deleted now, the bucket's lifecycle deletes.
+    /// `s3:DeleteObject`. An object that can't be deleted now is left to the bucket's lifecycle.
     #[cfg(feature = "map")]
     pub(crate) async fn delete(&self, key: &str) {
         match &self.objects {
-            Objects::S3(client) => {
-                let request = connected(client).delete_object().bucket(&self.bucket).key(self.key(key));
-                if let Err(error) = request.send().await {
-                    tracing::debug!(key, error = client::said(&error), "left for the bucket's lifecycle");
+            Objects::S3(bucket) => {
+                let delete = async {
+                    let client = aws::client()?;
+                    client.delete_object(bucket, &self.key(key), aws::call_deadline()).await
+                };
+                if let Err(error) = delete.await {
+                    let error = aws::describe(&error);
+                    tracing::debug!(key, error, "left for the bucket's lifecycle to delete");
                 }
             }
             Objects::Memory(objects) => {
-                locked(objects).remove(key);
+                lock(objects).remove(key);
             }
         }
     }
@@ -144,33 +140,34 @@ impl Store {
         format!("{}{key}", self.prefix)
     }
 
-    fn failed<E>(&self, operation: &str, key: &str, error: &SdkError<E, HttpResponse>) -> TaskError
-    where
-        E: ProvideErrorMetadata + Error + 'static,
-    {
-        let place = format!("s3://{}/{}{key}", self.bucket, self.prefix);
-        TaskError::new(
-            TaskErrorKind::Storage,
-            format!(
-                "s3:{operation} of `{place}` failed: {}; the function's role and the bucket come with `lzap deploy`: run it again",
-                client::said(error)
+    /// The object's address, for people.
+    fn address(&self, key: &str) -> String {
+        let bucket = match &self.objects {
+            Objects::S3(bucket) => bucket.name.as_str(),
+            #[cfg(feature = "map")]
+            Objects::Memory(_) => "memory",
+        };
+        format!("s3://{bucket}/{}{key}", self.prefix)
+    }
+
+    fn error(&self, key: &str, error: &ClientError) -> TaskError {
+        let (kind, help) = match error.kind() {
+            ErrorKind::Denied => (
+                TaskErrorKind::Denied,
+                "; the role that `lzap deploy` makes may read and write it: run `lzap deploy`, or give these permissions to \
+                 the role in `role_arn` (`lzap policy` prints them)",
             ),
-        )
+            ErrorKind::NotFound => {
+                (TaskErrorKind::Storage, "; the bucket is missing: run `lzap deploy`, which creates it")
+            }
+            _ => (TaskErrorKind::Storage, ""),
+        };
+        let cause = aws::describe(error);
+        TaskError::new(kind, format!("`{}`: {cause}{help}", self.address(key)))
     }
 }
 
-fn connected(client: &OnceLock<Client>) -> &Client {
-    client.get_or_init(|| client::s3(&client::Basics::from_env()))
-}
-
-/// Who may not list a bucket is told 403 of what isn't there, and the role may not: it would see other stages' keys.
-///
-/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
-fn is_missing(code: &str) -> bool {
-    matches!(code, "NoSuchKey" | "AccessDenied")
-}
-
 #[cfg(feature = "map")]
-fn locked(objects: &Memory) -> MutexGuard<'_, BTreeMap<String, Bytes>> {
+fn lock(objects: &Memory) -> MutexGuard<'_, BTreeMap<String, Bytes>> {
     objects.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! A map's chunks, to the stage's workers: another function of the same artifact.
+//! Invocations of the worker function: another function of the same artifact that computes a map's chunks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,33 +6,33 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use super::{Engine, Outcome};
+use super::{AttemptOutcome, Invoker};
 use crate::task::error::TaskErrorKind;
 
-/// To the workers; to the function itself, once the workers turn out to be gone (an older version was made live again,
-/// whose workers were taken away) or may not be invoked (a role of the user's own).
+/// Sends chunks to the worker function. It sends them to the function itself once the worker function turns out to be
+/// deleted (an older version was made live again) or may not be invoked (the role is the user's own).
 #[derive(Debug)]
-pub(crate) struct Workers {
-    theirs: Arc<dyn Engine>,
-    own: Arc<dyn Engine>,
-    given_up: AtomicBool,
+pub(crate) struct WorkersInvoker {
+    workers: Arc<dyn Invoker>,
+    own: Arc<dyn Invoker>,
+    workers_unusable: AtomicBool,
 }
 
-impl Workers {
-    pub(crate) fn new(theirs: Arc<dyn Engine>, own: Arc<dyn Engine>) -> Self {
-        Self { theirs, own, given_up: AtomicBool::new(false) }
+impl WorkersInvoker {
+    pub(crate) fn new(workers: Arc<dyn Invoker>, own: Arc<dyn Invoker>) -> Self {
+        Self { workers, own, workers_unusable: AtomicBool::new(false) }
     }
 
-    async fn chunk(&self, event: Bytes) -> Outcome {
-        if self.given_up.load(Ordering::Relaxed) {
+    async fn invoke_worker(&self, event: Bytes) -> AttemptOutcome {
+        if self.workers_unusable.load(Ordering::Relaxed) {
             return self.own.invoke(event).await;
         }
-        match self.theirs.invoke(event.clone()).await {
-            Outcome::Refused { kind: TaskErrorKind::Unreachable | TaskErrorKind::Denied, message } => {
-                if !self.given_up.swap(true, Ordering::Relaxed) {
+        match self.workers.invoke(event.clone()).await {
+            AttemptOutcome::Refused { kind: TaskErrorKind::Unreachable | TaskErrorKind::Denied, message } => {
+                if !self.workers_unusable.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
                         reason = message,
-                        "the workers can't be invoked: maps go to the function itself"
+                        "the worker function can't be invoked: maps run in the function itself"
                     );
                 }
                 self.own.invoke(event).await
@@ -42,13 +42,13 @@ impl Workers {
     }
 }
 
-impl Engine for Workers {
-    fn invoke(&self, event: Bytes) -> BoxFuture<'_, Outcome> {
-        Box::pin(self.chunk(event))
+impl Invoker for WorkersInvoker {
+    fn invoke(&self, event: Bytes) -> BoxFuture<'_, AttemptOutcome> {
+        Box::pin(self.invoke_worker(event))
     }
 
-    fn start(&self, event: Bytes) -> BoxFuture<'_, Outcome> {
-        self.own.start(event)
+    fn invoke_async(&self, event: Bytes) -> BoxFuture<'_, AttemptOutcome> {
+        self.own.invoke_async(event)
     }
 }
 
@@ -58,21 +58,21 @@ mod tests {
 
     use super::*;
 
-    /// Answers with its name and counts, or refuses.
+    /// Answers with its name, or refuses; counts its invocations.
     #[derive(Debug)]
     struct Function(&'static str, Option<TaskErrorKind>, Mutex<u32>);
 
-    impl Engine for Function {
-        fn invoke(&self, _: Bytes) -> BoxFuture<'_, Outcome> {
+    impl Invoker for Function {
+        fn invoke(&self, _: Bytes) -> BoxFuture<'_, AttemptOutcome> {
             *self.2.lock().expect("no test panics here") += 1;
             let outcome = match self.1 {
-                Some(kind) => Outcome::Refused { kind, message: "no".to_owned() },
-                None => Outcome::Answered(Bytes::from_static(self.0.as_bytes())),
+                Some(kind) => AttemptOutcome::Refused { kind, message: "no".to_owned() },
+                None => AttemptOutcome::Answered(Bytes::from_static(self.0.as_bytes())),
             };
             Box::pin(std::future::ready(outcome))
         }
 
-        fn start(&self, event: Bytes) -> BoxFuture<'_, Outcome> {
+        fn invoke_async(&self, event: Bytes) -> BoxFuture<'_, AttemptOutcome> {
             self.invoke(event)
         }
     }
@@ -80,11 +80,11 @@ mod tests {
     async fn answers(workers: Option<TaskErrorKind>) -> (Vec<String>, u32) {
         let workers = Arc::new(Function("workers", workers, Mutex::new(0)));
         let own = Arc::new(Function("own", None, Mutex::new(0)));
-        let engine = Workers::new(workers.clone(), own);
+        let invoker = WorkersInvoker::new(workers.clone(), own);
         let mut answers = Vec::new();
         for _ in 0..3 {
-            answers.push(match engine.invoke(Bytes::new()).await {
-                Outcome::Answered(name) => String::from_utf8_lossy(&name).into_owned(),
+            answers.push(match invoker.invoke(Bytes::new()).await {
+                AttemptOutcome::Answered(name) => String::from_utf8_lossy(&name).into_owned(),
                 other => format!("{other:?}"),
             });
         }
@@ -93,12 +93,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn chunks_go_to_the_workers_and_where_these_are_gone_to_the_function_itself() {
+    async fn chunks_go_to_the_function_itself_once_the_worker_function_is_refused() {
         assert_eq!(answers(None).await, (vec!["workers".to_owned(); 3], 3));
         for gone in [TaskErrorKind::Unreachable, TaskErrorKind::Denied] {
-            assert_eq!(answers(Some(gone)).await, (vec!["own".to_owned(); 3], 1), "they are asked once");
+            assert_eq!(
+                answers(Some(gone)).await,
+                (vec!["own".to_owned(); 3], 1),
+                "the worker function is invoked once"
+            );
         }
         let (answers, _) = answers(Some(TaskErrorKind::Recursion)).await;
-        assert!(answers[0].contains("Recursion"), "what would stop both is told: {answers:?}");
+        assert!(answers[0].contains("Recursion"), "a recursive loop stops both functions: {answers:?}");
     }
 }

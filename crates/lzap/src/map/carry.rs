@@ -16,7 +16,7 @@ use super::machine::{AttemptId, ChunkId, Ended, Where};
 use super::plan::INLINE_BYTES;
 use crate::build;
 use crate::codec::{Encoded, Encoding, from_value, pack, to_value, unpack};
-use crate::engine::{Carrier, Engine, Keep, Outcome, Shared, Throttle};
+use crate::engine::{AttemptOutcome, Invoker, Retention, Shared, TaskTarget, ThrottleReason};
 use crate::task::context::{self, Invocation};
 use crate::task::error::{TaskError, TaskErrorKind};
 use crate::task::handler::Handler;
@@ -127,11 +127,11 @@ impl Job {
         items: Range<usize>,
         place: Where,
     ) -> Carried {
-        let (Carrier::Remote(engine), Where::Remote) = (self.shared.chunks(), place) else {
+        let (TaskTarget::Remote(invoker), Where::Remote) = (self.shared.chunk_target(), place) else {
             return self.carry_here(items, None).await;
         };
         let mut carried = Carried::begun(place, items);
-        let result = self.send(&**engine, chunk, attempt, &mut carried).await;
+        let result = self.send(&**invoker, chunk, attempt, &mut carried).await;
         carried.with(result)
     }
 
@@ -175,7 +175,7 @@ impl Job {
 
     async fn send(
         &self,
-        engine: &dyn Engine,
+        invoker: &dyn Invoker,
         index: ChunkId,
         attempt: AttemptId,
         carried: &mut Carried,
@@ -206,12 +206,14 @@ impl Job {
         };
         let event = Event::new(&head, data).to_bytes();
         carried.bytes_up = event.len();
-        let outcome = engine.invoke(event).await;
+        let outcome = invoker.invoke(event).await;
         if let (Some(store), true) = (&self.shared.store, head.spilled.is_some()) {
             // Another attempt writes it again.
             store.delete(&chunk::spill_key(&self.id, &chunk, Way::Up)).await;
         }
-        if let (Outcome::Lost(_) | Outcome::Unavailable(_), Some(_)) = (&outcome, &self.shared.store) {
+        if let (AttemptOutcome::ResponseLost(_) | AttemptOutcome::Unavailable(_), Some(_)) =
+            (&outcome, &self.shared.store)
+        {
             self.lost().push(chunk::spill_key(&self.id, &chunk, Way::Down));
         }
         let answer = from_outcome(outcome)?;
@@ -246,7 +248,7 @@ impl Job {
             return Err(Ended::TooLarge { ran: false, message });
         };
         let key = chunk::spill_key(&self.id, chunk, Way::Up);
-        let put = store.put(&key, bytes, Keep::OneDay).await;
+        let put = store.put(&key, bytes, Retention::OneDay).await;
         put.map_err(|error| Ended::Fatal { kind: error.kind(), message: error.to_string() })?;
         Ok(key)
     }
@@ -303,19 +305,22 @@ fn digest(parts: &[&[u8]]) -> String {
 }
 
 /// What an invocation without a reply means for its chunk.
-fn from_outcome(outcome: Outcome) -> Result<bytes::Bytes, Ended> {
+fn from_outcome(outcome: AttemptOutcome) -> Result<bytes::Bytes, Ended> {
     Err(match outcome {
-        Outcome::Answered(answer) => return Ok(answer),
-        Outcome::Throttled { cause, retry_after } => Ended::Throttled { cause, retry_after },
-        Outcome::Died { how, message, .. } => Ended::Died { how, message },
-        Outcome::Lost(why) if why.contains("os error 24") => Ended::OutOfFiles,
-        Outcome::Lost(why) | Outcome::Unavailable(why) => Ended::Lost(why),
+        AttemptOutcome::Answered(answer) => return Ok(answer),
+        AttemptOutcome::Throttled { reason: cause, retry_after } => Ended::Throttled { cause, retry_after },
+        AttemptOutcome::Failed { failure: how, message, .. } => Ended::Died { how, message },
+        AttemptOutcome::OutOfDescriptors => Ended::OutOfFiles,
+        AttemptOutcome::NotConnected(why)
+        | AttemptOutcome::ResponseLost(why)
+        | AttemptOutcome::Unavailable(why) => Ended::Lost(why),
         // What is sent fits: it is the answer that doesn't.
-        Outcome::TooLarge(message) => Ended::TooLarge { ran: true, message },
-        Outcome::Refused { kind: kind @ (TaskErrorKind::Denied | TaskErrorKind::Recursion), message } => {
-            Ended::NoLambda { kind, message }
-        }
-        Outcome::Refused { kind, message } => Ended::Fatal { kind, message },
+        AttemptOutcome::TooLarge(message) => Ended::TooLarge { ran: true, message },
+        AttemptOutcome::Refused {
+            kind: kind @ (TaskErrorKind::Denied | TaskErrorKind::Recursion),
+            message,
+        } => Ended::NoLambda { kind, message },
+        AttemptOutcome::Refused { kind, message } => Ended::Fatal { kind, message },
     })
 }
 
@@ -326,8 +331,10 @@ fn from_error(error: &TaskError) -> Ended {
         TaskErrorKind::TooLarge => Ended::TooLarge { ran: true, message },
         TaskErrorKind::Storage => Ended::Lost(message),
         TaskErrorKind::BadOutput => Ended::Foreign(message),
-        TaskErrorKind::Crashed => Ended::Died { how: crate::engine::Death::Exit, message },
-        TaskErrorKind::Throttled => Ended::Throttled { cause: Throttle::Concurrency, retry_after: None },
+        TaskErrorKind::Crashed => Ended::Died { how: crate::engine::FunctionFailure::Exit, message },
+        TaskErrorKind::Throttled => {
+            Ended::Throttled { cause: ThrottleReason::Concurrency, retry_after: None }
+        }
         _ => Ended::Fatal { kind, message },
     }
 }

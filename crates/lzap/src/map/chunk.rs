@@ -18,7 +18,8 @@ use tokio::time::Instant;
 
 use crate::Codec;
 use crate::codec::{Encoding, codec_write, encoding_for, from_value, pack, read_items, to_value, unpack};
-use crate::engine::{Keep, Shared};
+use crate::engine::{Retention, Shared};
+use crate::environment::memory_mb;
 use crate::task::context;
 use crate::task::error::{TaskError, TaskErrorKind};
 use crate::task::handler::{Handler, guarded_plain};
@@ -81,11 +82,6 @@ const MB_PER_PROCESSOR: usize = 1769;
 pub(crate) fn processors() -> usize {
     let worth = memory_mb().map_or(usize::MAX, |mb| (mb as usize / MB_PER_PROCESSOR).max(1));
     cores().min(worth)
-}
-
-/// The memory that Lambda gives this process.
-pub(crate) fn memory_mb() -> Option<u32> {
-    env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok().and_then(|mb| mb.parse().ok())
 }
 
 /// Runs a task on each item.
@@ -323,7 +319,7 @@ async fn output(
         return Err(TaskError::new(TaskErrorKind::TooLarge, why));
     };
     let key = spill_key(job, chunk, Way::Down);
-    store.put(&key, packed.into_owned(), Keep::OneDay).await?;
+    store.put(&key, packed.into_owned(), Retention::OneDay).await?;
     Ok((RawValue::NULL.to_owned(), Some(key)))
 }
 

@@ -1,4 +1,4 @@
-//! Runs the machine against an engine: sends what it says, tells it what happened, keeps the results.
+//! The driver of a map: makes the attempts that the machine asks for, reports their outcomes to it, keeps the results.
 //!
 //! One future, no tasks of its own: who drops it ends the map.
 

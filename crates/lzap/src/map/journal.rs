@@ -18,7 +18,7 @@ use futures_util::stream::{self, StreamExt as _};
 use serde::{Deserialize, Serialize};
 
 use super::drive::now;
-use crate::engine::{Keep, Store};
+use crate::engine::{Retention, Store};
 
 /// How often an object is written: what a killed process loses, and no more than one request in so much time. A map that
 /// takes less is soon done again, and writes nothing.
@@ -212,7 +212,7 @@ impl Journal {
         let store = self.store.clone();
         self.writing = Some(Box::pin(async move {
             let bytes = postcard::to_stdvec(&kept).unwrap_or_default();
-            let put = store.put(&key, bytes, Keep::OneDay).await;
+            let put = store.put(&key, bytes, Retention::OneDay).await;
             if let Err(error) = &put {
                 tracing::warn!(%error, "another attempt of this job will do all of its map again");
             }

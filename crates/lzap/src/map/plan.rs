@@ -25,7 +25,7 @@ const SLOWER: f64 = 5.0;
 const BANDWIDTH: f64 = 60e6;
 /// A payload's budget: 6 MB less what base64 and the envelope take.
 pub(crate) const INLINE_BYTES: usize = 4 * 1024 * 1024;
-/// More chunks than this are a job for another engine.
+/// The most chunks of one map.
 pub(crate) const MOST_CHUNKS: usize = 10_000;
 
 /// What is known before the first invocation.

@@ -9,7 +9,6 @@ use tokio::time::Instant;
 
 use super::Listener;
 use super::carry::{Answer, Job};
-use super::chunk;
 use super::drive::{Drive, Flying, Sink, Tried, now};
 use super::journal::{Journal, Kept};
 use super::machine::{End, Machine, Rules};
@@ -17,7 +16,8 @@ use super::open::Open;
 use super::options::{Caller, Chunk, Options};
 use super::plan::{self, Facts, Place, Plan};
 use super::report::MapReport;
-use crate::engine::Carrier;
+use crate::engine::TaskTarget;
+use crate::environment::memory_mb;
 use crate::task::context::now_ms;
 use crate::task::error::TaskErrorKind;
 
@@ -86,7 +86,7 @@ impl Prepared {
             began: self.began,
             done: resumed,
             failed: 0,
-            memory_mb: chunk::memory_mb().filter(|_| is_own).unwrap_or(0),
+            memory_mb: memory_mb().filter(|_| is_own).unwrap_or(0),
             max_cost: self.options.max_cost,
             journal: self.journal.take(),
             job: Arc::clone(&self.job),
@@ -108,7 +108,7 @@ impl Prepared {
     }
 
     fn is_remote(&self) -> bool {
-        matches!(self.job.shared.engine, Carrier::Remote(_)) && self.options.caller != Caller::Alone
+        matches!(self.job.shared.target, TaskTarget::Remote(_)) && self.options.caller != Caller::Alone
     }
 
     /// Runs the first items here, when what they cost decides where the rest goes: one, and as long as they are quick as
@@ -181,8 +181,8 @@ impl Prepared {
         }
         let chunks = plan.chunks.iter().flat_map(|places| self.open.at(places)).collect();
         let plan = Plan { chunks, ..plan };
-        Ok(match self.job.shared.engine {
-            Carrier::Here if facts.items > 0 => {
+        Ok(match self.job.shared.target {
+            TaskTarget::InProcess if facts.items > 0 => {
                 Plan { reason: "this process is not in Lambda".to_owned(), ..plan }
             }
             _ => plan,

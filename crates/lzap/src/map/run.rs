@@ -22,11 +22,11 @@ use super::prepared::Prepared;
 use super::report::MapReport;
 use super::sinks::{Collect, Forward, Partial, Told};
 use crate::codec::{Encoded, encoding_for};
-use crate::engine::{self, Carrier, shared};
+use crate::engine::{self, TaskTarget, shared};
 use crate::task::context::{self, now_ms};
 use crate::task::error::TaskErrorKind;
 use crate::task::handler::panicked;
-use crate::task::job::fresh_id;
+use crate::task::id::random_id;
 use crate::task::{Body, Task};
 
 /// How long before the caller's own end a worker's results are on their way at least, unless all of the time is less than
@@ -193,7 +193,7 @@ where
         let context = context::current();
         let left = context.deadline_ms.map(|end| Duration::from_millis(end.saturating_sub(now_ms())));
         let time = [left, options.time].into_iter().flatten().min();
-        let remote = matches!(shared.engine, Carrier::Remote(_));
+        let remote = matches!(shared.target, TaskTarget::Remote(_));
         // Under `cargo run`, asynchronous items wait side by side, as they would in other Lambdas.
         let plain = matches!(task.body, Body::Plain(_));
         let side_by_side = if remote || plain { 1 } else { chunk::cores() * 4 };
@@ -201,7 +201,7 @@ where
         let overhead = Duration::from_secs_f64(2.0 * shared.learned.overhead_secs());
         let way_back = time.map_or(Duration::ZERO, |time| overhead.max(WAY_BACK).min(time / 10));
         let job = Job {
-            id: fresh_id(),
+            id: random_id()?,
             parent: context.job.as_ref().map(|attempt| attempt.job().to_owned()),
             shared,
             task: Arc::new(task),

@@ -12,7 +12,7 @@ use super::machine::{AttemptId, End, Ended, Machine, Next, Rules, Verdict, Where
 use super::options::{Caller, Chunk, Hedge, OnError};
 use super::plan::{self, Facts, Place};
 use super::window::Window;
-use crate::engine::{Death, Throttle};
+use crate::engine::{FunctionFailure, ThrottleReason};
 
 /// A cloud's behavior. Times are seconds.
 #[derive(Clone, Debug)]
@@ -245,13 +245,13 @@ impl Cloud {
         // The caller sends one after the other.
         self.now += Duration::from_secs_f64(self.model.send);
         let Some(start) = self.environment() else {
-            let refused = Ended::Throttled { cause: Throttle::Concurrency, retry_after: None };
+            let refused = Ended::Throttled { cause: ThrottleReason::Concurrency, retry_after: None };
             return self.at(self.model.overhead / 2.0, attempt, refused, false);
         };
         let slow = if self.random.chance(self.model.stragglers.0) { self.model.stragglers.1 } else { 1.0 };
         let took = start + self.model.overhead + work * slow;
         if self.random.chance(self.model.crashes) {
-            let died = Ended::Died { how: Death::Exit, message: "signal: killed".to_owned() };
+            let died = Ended::Died { how: FunctionFailure::Exit, message: "signal: killed".to_owned() };
             return self.at(took / 2.0, attempt, died, true);
         }
         let ended = if self.random.chance(self.model.losses) {

@@ -5,7 +5,6 @@
 
 use std::env;
 use std::fmt;
-use std::hash::{BuildHasher as _, RandomState};
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -19,6 +18,7 @@ use serde_json::value::RawValue;
 
 use super::context::now_ms;
 use super::error::{TaskError, TaskErrorKind};
+use super::id::random_id;
 use crate::codec::json;
 use crate::engine::shared;
 
@@ -115,8 +115,9 @@ impl<O> fmt::Debug for Job<O> {
 }
 
 impl<O> Job<O> {
-    pub(crate) fn fresh() -> Self {
-        Self { id: fresh_id(), output: PhantomData }
+    /// A job with an id of its own, of which no record exists yet.
+    pub(crate) fn fresh() -> Result<Self, TaskError> {
+        Ok(Self { id: random_id()?, output: PhantomData })
     }
 
     /// The id: 32 hex digits. `lzap invoke --job ID` shows the job too.
@@ -159,7 +160,7 @@ impl<O: DeserializeOwned> Job<O> {
         let record = shared().jobs.read(&self.id).await?;
         let Some(record) = record else {
             let why = format!(
-                "no job `{}`: it never was, is older than seven days, or the function's role may not read it",
+                "no job `{}`: it never existed, or its record is older than seven days and was deleted",
                 self.id
             );
             return Err(TaskError::new(TaskErrorKind::NotFound, why));
@@ -209,12 +210,6 @@ impl<O: DeserializeOwned> Job<O> {
             pause = (pause * 3 / 2).min(Duration::from_secs(1));
         }
     }
-}
-
-/// 128 random bits in hex. Each `RandomState` has keys of its own, from the system's generator.
-pub(crate) fn fresh_id() -> String {
-    let half = || RandomState::new().hash_one(now_ms());
-    format!("{:016x}{:016x}", half(), half())
 }
 
 #[cfg(all(test, feature = "map"))]

@@ -1,12 +1,13 @@
 //! Typed tasks: functions that run in a Lambda of their own.
 //!
 //! [`Task`] is the value that `#[lzap::task]` makes. What travels is in [`head`] (the envelope) and in `codec.rs`; how a
-//! name finds its function is in [`registry`]; who carries an invocation is an [`Engine`](crate::engine::Engine).
+//! name finds its function is in [`registry`]; who carries an invocation is an [`Invoker`](crate::engine::Invoker).
 
 pub(crate) mod context;
 pub(crate) mod error;
 pub(crate) mod handler;
 pub(crate) mod head;
+pub(crate) mod id;
 pub(crate) mod job;
 pub(crate) mod registry;
 pub(crate) mod result;
@@ -135,7 +136,7 @@ where
         let event = self.event(&input, Mode::Call, None)?;
         let shared = shared();
         shared.check(self.name)?;
-        let reply = shared.engine.call(Arc::new(*self), &event, self.idempotent).await?;
+        let reply = shared.target.call(Arc::new(*self), &event, self.idempotent).await?;
         let Reply { data, .. } = Reply::parse(&reply)?;
         json::read(&data).map_err(|why| TaskError::new(TaskErrorKind::BadOutput, why))
     }
@@ -149,7 +150,7 @@ where
         let event = self.event(&input, Mode::Spawn, None)?;
         let shared = shared();
         shared.check(self.name)?;
-        shared.engine.start(Arc::new(*self), &event, Delivery::once_or_more(self.idempotent)).await
+        shared.target.start(Arc::new(*self), &event, Delivery::for_task(self.idempotent)).await
     }
 
     /// Starts it like [`spawn`](Self::spawn), with its state and its result kept for seven days under an id.
@@ -159,13 +160,13 @@ where
     /// # Errors
     /// When AWS didn't take it, or the record couldn't be written.
     pub async fn job(&self, input: I) -> Result<Job<O>, TaskError> {
-        let job = Job::<O>::fresh();
+        let job = Job::<O>::fresh()?;
         let event = self.event(&input, Mode::Job, Some(job.id()))?;
         let shared = shared();
         shared.check(self.name)?;
         job.queued(self.name).await?;
-        let delivery = Delivery::once_or_more(self.idempotent);
-        match shared.engine.start(Arc::new(*self), &event, delivery).await {
+        let delivery = Delivery::for_task(self.idempotent);
+        match shared.target.start(Arc::new(*self), &event, delivery).await {
             Ok(()) => Ok(job),
             Err(error) => {
                 // One whose answer was lost may run: then its record is the worker's.

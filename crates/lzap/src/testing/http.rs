@@ -1,4 +1,4 @@
-//! The same cloud behind HTTP, as AWS answers `Invoke`: so that the SDK, its errors and its connections take part.
+//! The same cloud behind HTTP, as AWS answers `Invoke`, so that the client, its errors and its connections take part.
 //!
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
 
@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::{Faults, LATEST};
-use crate::engine::{Death, Outcome, Throttle};
+use crate::engine::{AttemptOutcome, FunctionFailure, ThrottleReason};
 use crate::task::error::TaskErrorKind;
 
 /// A cloud that listens; it stops when it is dropped.
@@ -56,40 +56,46 @@ async fn invoke(
     let outcome = if later { cloud.later(event, version).await } else { cloud.one(event, version).await };
     let status = if later { StatusCode::ACCEPTED } else { StatusCode::OK };
     match outcome {
-        Outcome::Answered(answer) => respond(status, &[], answer.into()),
-        Outcome::Throttled { cause, .. } => {
-            let reason = match cause {
-                Throttle::Concurrency => "ConcurrentInvocationLimitExceeded",
-                Throttle::Rate => "CallerRateLimitExceeded",
+        AttemptOutcome::Answered(answer) => respond(status, &[], answer.into()),
+        AttemptOutcome::Throttled { reason, .. } => {
+            let reason = match reason {
+                ThrottleReason::Concurrency => "ConcurrentInvocationLimitExceeded",
+                ThrottleReason::Rate => "CallerRateLimitExceeded",
             };
             error(429, "TooManyRequestsException", &json!({ "Reason": reason, "message": "Rate Exceeded." }))
         }
-        Outcome::Died { how, message, .. } => {
-            let kind = match how {
-                Death::Exit => "Runtime.ExitError",
-                Death::Timeout => "Sandbox.Timedout",
-                Death::Error => "Error",
+        AttemptOutcome::Failed { failure, message, .. } => {
+            let kind = match failure {
+                FunctionFailure::Exit => "Runtime.ExitError",
+                FunctionFailure::Timeout => "Sandbox.Timedout",
+                FunctionFailure::Error => "Error",
             };
             let body = json!({ "errorType": kind, "errorMessage": message }).to_string();
             respond(StatusCode::OK, &[("x-amz-function-error", "Unhandled")], body.into())
         }
-        // The answer begins, and breaks off.
-        Outcome::Lost(why) => {
-            let parts = [Ok(Bytes::from_static(b"{")), Err(io::Error::other(why))];
+        // The connection is there already, so what fails is the answer: it begins and breaks off.
+        outcome @ (AttemptOutcome::ResponseLost(_)
+        | AttemptOutcome::NotConnected(_)
+        | AttemptOutcome::OutOfDescriptors) => {
+            let parts = [Ok(Bytes::from_static(b"{")), Err(io::Error::other(format!("{outcome:?}")))];
             respond(StatusCode::OK, &[("content-length", "1000")], Body::from_stream(stream::iter(parts)))
         }
-        Outcome::Unavailable(message) => error(500, "ServiceException", &json!({ "Message": message })),
-        Outcome::TooLarge(message) => error(413, "RequestTooLargeException", &json!({ "message": message })),
-        Outcome::Refused { kind: TaskErrorKind::Recursion, message } => {
+        AttemptOutcome::Unavailable(message) => {
+            error(500, "ServiceException", &json!({ "Message": message }))
+        }
+        AttemptOutcome::TooLarge(message) => {
+            error(413, "RequestTooLargeException", &json!({ "message": message }))
+        }
+        AttemptOutcome::Refused { kind: TaskErrorKind::Recursion, message } => {
             error(400, "RecursiveInvocationException", &json!({ "Message": message }))
         }
-        Outcome::Refused { message, .. } => {
+        AttemptOutcome::Refused { message, .. } => {
             error(403, "AccessDeniedException", &json!({ "Message": message }))
         }
     }
 }
 
-/// Who names no version gets `$LATEST`.
+/// The version in `Qualifier`; `$LATEST` without one.
 fn version(uri: &Uri) -> &str {
     let mut parameters = uri.query().unwrap_or_default().split('&');
     let named = parameters.find_map(|parameter| parameter.strip_prefix("Qualifier="));

@@ -40,7 +40,10 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::engine::{self, Carrier, Death, Engine, LambdaEngine, Memory, Outcome, Shared, Store, Throttle};
+use crate::engine::{
+    self, AttemptOutcome, FunctionFailure, Invoker, LambdaInvoker, Memory, Shared, Store, TaskTarget,
+    ThrottleReason,
+};
 use crate::object::source::Source;
 use crate::task::Task;
 use crate::task::context::{millis, now_ms};
@@ -54,9 +57,9 @@ use crate::worker;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Refused for want of room: 429, `ConcurrentInvocationLimitExceeded`.
+    /// The concurrency limit is reached: 429, `ConcurrentInvocationLimitExceeded`.
     Throttle,
-    /// Refused for its rate: 429, `CallerRateLimitExceeded`.
+    /// The rate limit is reached: 429, `CallerRateLimitExceeded`.
     TooFast,
     /// The worker's process dies: `Runtime.ExitError`.
     Crash,
@@ -241,15 +244,16 @@ impl Cloud {
         engine::scope(shared, future).await
     }
 
-    /// The same over HTTP on a port of this machine, through the AWS SDK.
+    /// The same over HTTP on a port of this machine, through the client that the runtime uses in Lambda.
     ///
     /// # Errors
     /// When no port is free.
     pub async fn run_over_http<F: Future>(self, future: F) -> io::Result<F::Output> {
         let faults = Arc::new(self.faults);
         let listening = http::listen(Arc::clone(&faults)).await?;
-        let engine = Arc::new(LambdaEngine::at(&listening.url, faults.version));
-        let shared = shared(self.registry, self.bucket, engine, &faults);
+        let invoker = LambdaInvoker::at(&listening.url, faults.version).map_err(io::Error::other)?;
+        let invoker = Arc::new(invoker);
+        let shared = shared(self.registry, self.bucket, invoker, &faults);
         Ok(engine::scope(shared, future).await)
     }
 }
@@ -258,12 +262,13 @@ impl Cloud {
 fn shared(
     registry: Registry,
     bucket: Option<Memory>,
-    engine: Arc<dyn Engine>,
+    invoker: Arc<dyn Invoker>,
     workers: &Faults,
 ) -> Arc<Shared> {
     let source = bucket.clone().map(Source::in_memory).unwrap_or_default();
     let store = bucket.map(Store::in_memory);
-    let shared = Shared { engine: Carrier::Remote(engine), store, source, ..Shared::here(Some(registry)) };
+    let shared =
+        Shared { target: TaskTarget::Remote(invoker), store, source, ..Shared::in_process(Some(registry)) };
     let shared = Arc::new(shared);
     // Set once: each cloud runs one future.
     let _ = workers.shared.set(Arc::downgrade(&shared));
@@ -291,7 +296,7 @@ impl Keys {
 const PUBLISHED: &str = "1";
 const LATEST: &str = "$LATEST";
 
-/// The engine behind a [`Cloud`].
+/// The invoker behind a [`Cloud`].
 struct Faults {
     limit: usize,
     latency: Duration,
@@ -312,17 +317,17 @@ impl fmt::Debug for Faults {
     }
 }
 
-impl Engine for Faults {
-    fn invoke(&self, event: Bytes) -> BoxFuture<'_, Outcome> {
+impl Invoker for Faults {
+    fn invoke(&self, event: Bytes) -> BoxFuture<'_, AttemptOutcome> {
         Box::pin(self.one(event, self.version))
     }
 
-    fn start(&self, event: Bytes) -> BoxFuture<'_, Outcome> {
+    fn invoke_async(&self, event: Bytes) -> BoxFuture<'_, AttemptOutcome> {
         Box::pin(self.later(event, self.version))
     }
 }
 
-/// Makes room again, however an invocation ends.
+/// Counts an invocation that is in flight until it is dropped.
 struct Running<'a>(&'a AtomicUsize);
 
 impl Drop for Running<'_> {
@@ -333,28 +338,32 @@ impl Drop for Running<'_> {
 
 impl Faults {
     /// An invocation that nobody waits for, with the attempts that Lambda makes, but at once.
-    async fn later(&self, event: Bytes, version: &str) -> Outcome {
+    async fn later(&self, event: Bytes, version: &str) -> AttemptOutcome {
         for _ in 0..job::attempts() {
             match self.one(event.clone(), version).await {
-                Outcome::Died { .. } => {}
-                Outcome::Answered(_) => break,
+                AttemptOutcome::Failed { .. } => {}
+                AttemptOutcome::Answered(_) => break,
                 // Not taken.
                 other => return other,
             }
         }
-        Outcome::Answered(Bytes::new())
+        AttemptOutcome::Answered(Bytes::new())
     }
 
     /// An invocation of one version.
-    async fn one(&self, event: Bytes, version: &str) -> Outcome {
+    async fn one(&self, event: Bytes, version: &str) -> AttemptOutcome {
         let Ok(mut event) = Event::parse(&String::from_utf8_lossy(&event)) else {
-            return Outcome::Died { how: Death::Error, message: "not an event".to_owned(), request_id: None };
+            return AttemptOutcome::Failed {
+                failure: FunctionFailure::Error,
+                message: "not an event".to_owned(),
+                request_id: None,
+            };
         };
         let running = Running(&self.running);
         let full = self.running.fetch_add(1, Ordering::SeqCst) >= self.limit;
         let total = self.total.fetch_add(1, Ordering::SeqCst) + 1;
         if full {
-            return throttled(Throttle::Concurrency);
+            return throttled(ThrottleReason::Concurrency);
         }
         let attempt = self.attempt(&event, total);
         // All builds are this process; so it is the caller's that gets another name, and the worker that finds it out.
@@ -372,8 +381,8 @@ impl Faults {
         let outcome = self.work(event).await;
         drop(running);
         match fault {
-            Some(Fault::Reset) => Outcome::Lost("connection reset by peer".to_owned()),
-            Some(Fault::Foreign) => Outcome::Answered(renamed(outcome)),
+            Some(Fault::Reset) => AttemptOutcome::ResponseLost("connection reset by peer".to_owned()),
+            Some(Fault::Foreign) => AttemptOutcome::Answered(renamed(outcome)),
             _ => outcome,
         }
     }
@@ -393,61 +402,67 @@ impl Faults {
         }
     }
 
-    async fn work(&self, event: Event) -> Outcome {
+    async fn work(&self, event: Event) -> AttemptOutcome {
         let Some(shared) = self.shared.get().and_then(Weak::upgrade) else {
-            return Outcome::Lost("the cloud is gone".to_owned());
+            return AttemptOutcome::ResponseLost("the cloud is gone".to_owned());
         };
         let deadline = now_ms() + millis(self.timeout);
-        let answer = engine::scope(Arc::clone(&shared), worker::answer(&shared, event, deadline));
+        let answer = engine::scope(Arc::clone(&shared), worker::answer_event(&shared, event, deadline));
         match tokio::time::timeout(self.timeout, answer).await {
-            Ok(Ok(reply)) => Outcome::Answered(Bytes::copy_from_slice(reply.get().as_bytes())),
-            Ok(Err(error)) => {
-                Outcome::Died { how: Death::Error, message: error.to_string(), request_id: None }
-            }
+            Ok(Ok(reply)) => AttemptOutcome::Answered(Bytes::copy_from_slice(reply.get().as_bytes())),
+            Ok(Err(error)) => AttemptOutcome::Failed {
+                failure: FunctionFailure::Error,
+                message: error.to_string(),
+                request_id: None,
+            },
             Err(_) => timed_out(),
         }
     }
 }
 
-fn throttled(cause: Throttle) -> Outcome {
-    Outcome::Throttled { cause, retry_after: None }
+fn throttled(reason: ThrottleReason) -> AttemptOutcome {
+    AttemptOutcome::Throttled { reason, retry_after: None }
 }
 
-fn timed_out() -> Outcome {
+fn timed_out() -> AttemptOutcome {
     let message = "Task timed out after 3.00 seconds".to_owned();
-    Outcome::Died { how: Death::Timeout, message, request_id: Some("request-1".to_owned()) }
+    AttemptOutcome::Failed {
+        failure: FunctionFailure::Timeout,
+        message,
+        request_id: Some("request-1".to_owned()),
+    }
 }
 
 /// Faults after which nothing runs.
-fn before(fault: Fault) -> Option<Outcome> {
-    let refused = |kind, message: &str| Outcome::Refused { kind, message: message.to_owned() };
+fn before(fault: Fault) -> Option<AttemptOutcome> {
+    let refused = |kind, message: &str| AttemptOutcome::Refused { kind, message: message.to_owned() };
     Some(match fault {
-        Fault::Throttle => throttled(Throttle::Concurrency),
-        Fault::TooFast => throttled(Throttle::Rate),
-        Fault::Crash => Outcome::Died {
-            how: Death::Exit,
+        Fault::Throttle => throttled(ThrottleReason::Concurrency),
+        Fault::TooFast => throttled(ThrottleReason::Rate),
+        Fault::Crash => AttemptOutcome::Failed {
+            failure: FunctionFailure::Exit,
             message: "Runtime exited with error: signal: killed".to_owned(),
             request_id: Some("request-1".to_owned()),
         },
         Fault::Timeout => timed_out(),
-        Fault::Refuse => Outcome::Lost("connection refused".to_owned()),
-        Fault::Unavailable => Outcome::Unavailable("ServiceException".to_owned()),
-        Fault::Garbage => Outcome::Answered(Bytes::from_static(b"{\"statusCode\":200}")),
-        Fault::TooLarge => Outcome::TooLarge("Response payload size exceeded maximum".to_owned()),
+        Fault::Refuse => AttemptOutcome::NotConnected("connection refused".to_owned()),
+        Fault::Unavailable => AttemptOutcome::Unavailable("ServiceException".to_owned()),
+        Fault::Garbage => AttemptOutcome::Answered(Bytes::from_static(b"{\"statusCode\":200}")),
+        Fault::TooLarge => AttemptOutcome::TooLarge("Response payload size exceeded maximum".to_owned()),
         Fault::Denied => refused(TaskErrorKind::Denied, "AccessDeniedException: lambda:InvokeFunction"),
         Fault::Recursion => refused(TaskErrorKind::Recursion, "RecursiveInvocationException"),
         Fault::OtherBuild => {
             let error = crate::TaskError::new(TaskErrorKind::WrongBuild, "the caller is another build");
             let reply = crate::task::head::Reply::error(crate::task::head::HeadKind::Chunk, &error);
-            Outcome::Answered(Bytes::copy_from_slice(reply.to_raw().get().as_bytes()))
+            AttemptOutcome::Answered(Bytes::copy_from_slice(reply.to_raw().get().as_bytes()))
         }
-        Fault::OutOfFiles => Outcome::Lost("Too many open files (os error 24)".to_owned()),
+        Fault::OutOfFiles => AttemptOutcome::OutOfDescriptors,
         Fault::Slow(_) | Fault::Reset | Fault::Foreign => return None,
     })
 }
 
 /// The same answer, as if it were another chunk's.
-fn renamed(outcome: Outcome) -> Bytes {
-    let Outcome::Answered(answer) = outcome else { return Bytes::new() };
+fn renamed(outcome: AttemptOutcome) -> Bytes {
+    let AttemptOutcome::Answered(answer) = outcome else { return Bytes::new() };
     String::from_utf8_lossy(&answer).replacen("\"key\":\"", "\"key\":\"0", 1).into()
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::{ChunkId, DEATHS, End, Ended, Failure, Machine, Verdict, Where};
-use crate::engine::{Death, Throttle};
+use crate::engine::{FunctionFailure, ThrottleReason};
 use crate::map::options::{Caller, OnError};
 use crate::map::window::Window;
 use crate::task::error::TaskErrorKind;
@@ -36,7 +36,7 @@ impl Machine {
         if place == Where::Here || self.is_late(now) {
             return self.again(chunk);
         }
-        self.killed(chunk, Death::Timeout, "no item was done in the time there was".to_owned());
+        self.killed(chunk, FunctionFailure::Timeout, "no item was done in the time there was".to_owned());
     }
 
     /// Whether too many items have failed.
@@ -76,9 +76,10 @@ impl Machine {
         self.resting.push((now + wait, chunk));
     }
 
-    pub(super) fn died(&mut self, chunk: ChunkId, now: Duration, how: Death, message: String) {
-        let kind = if how == Death::Timeout { TaskErrorKind::TimedOut } else { TaskErrorKind::Crashed };
-        if how == Death::Error {
+    pub(super) fn died(&mut self, chunk: ChunkId, now: Duration, how: FunctionFailure, message: String) {
+        let kind =
+            if how == FunctionFailure::Timeout { TaskErrorKind::TimedOut } else { TaskErrorKind::Crashed };
+        if how == FunctionFailure::Error {
             self.lost(chunk, now, kind, message);
         } else if self.rules.idempotent {
             self.killed(chunk, how, message);
@@ -88,19 +89,23 @@ impl Machine {
     }
 
     /// Its items may run again, in halves.
-    fn killed(&mut self, chunk: ChunkId, how: Death, message: String) {
+    fn killed(&mut self, chunk: ChunkId, how: FunctionFailure, message: String) {
         let Some(piece) = self.pieces.get_mut(chunk) else { return };
         piece.deaths += 1;
         if piece.running > 0 {
             // Its rival's end decides.
             return;
         }
-        if piece.items.len() > 1 && !(how == Death::Timeout && piece.late) {
-            piece.late |= how == Death::Timeout;
+        if piece.items.len() > 1 && !(how == FunctionFailure::Timeout && piece.late) {
+            piece.late |= how == FunctionFailure::Timeout;
             return self.split(chunk);
         }
-        if how == Death::Timeout || piece.deaths >= DEATHS {
-            let kind = if how == Death::Timeout { TaskErrorKind::TimedOut } else { TaskErrorKind::Crashed };
+        if how == FunctionFailure::Timeout || piece.deaths >= DEATHS {
+            let kind = if how == FunctionFailure::Timeout {
+                TaskErrorKind::TimedOut
+            } else {
+                TaskErrorKind::Crashed
+            };
             return self.fail(chunk, kind, message);
         }
         self.counts.retries += 1;
@@ -183,8 +188,10 @@ impl Machine {
 /// What an attempt's end says about the room there is.
 pub(super) fn tell(window: &mut Window, now: Duration, ended: &Ended) {
     match ended {
-        Ended::Throttled { cause: Throttle::Concurrency, retry_after } => window.full(now, *retry_after),
-        Ended::Throttled { cause: Throttle::Rate, retry_after } => window.too_fast(now, *retry_after),
+        Ended::Throttled { cause: ThrottleReason::Concurrency, retry_after } => {
+            window.full(now, *retry_after)
+        }
+        Ended::Throttled { cause: ThrottleReason::Rate, retry_after } => window.too_fast(now, *retry_after),
         Ended::OutOfFiles => window.out_of_files(),
         Ended::Lost(_) | Ended::NoLambda { .. } | Ended::TooLarge { .. } => window.gone(),
         _ => window.answered(now),
@@ -236,10 +243,10 @@ mod tests {
     #[test]
     fn while_its_rival_runs_a_chunk_neither_fails_nor_splits() {
         for ended in [
-            Ended::Died { how: Death::Exit, message: String::new() },
-            Ended::Died { how: Death::Timeout, message: String::new() },
+            Ended::Died { how: FunctionFailure::Exit, message: String::new() },
+            Ended::Died { how: FunctionFailure::Timeout, message: String::new() },
             Ended::Lost(String::new()),
-            Ended::Throttled { cause: Throttle::Concurrency, retry_after: None },
+            Ended::Throttled { cause: ThrottleReason::Concurrency, retry_after: None },
         ] {
             let (mut machine, mut window) = (twelve(true), Window::default());
             let slow = all_but_one(&mut machine, &mut window);
@@ -312,7 +319,7 @@ mod tests {
             panic!("no rival")
         };
         for attempt in [slow, rival] {
-            let late = Ended::Died { how: Death::Timeout, message: String::new() };
+            let late = Ended::Died { how: FunctionFailure::Timeout, message: String::new() };
             machine.ended(attempt, 4 * SEC, late, &mut window);
         }
         assert_eq!((machine.counts.splits, machine.take_failures().len()), (1, 0));

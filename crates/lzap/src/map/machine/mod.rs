@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::options::{Caller, Hedge, OnError};
 use super::window::{Room, Window};
-use crate::engine::{Death, Throttle};
+use crate::engine::{FunctionFailure, ThrottleReason};
 use crate::task::error::TaskErrorKind;
 use endings::tell;
 
@@ -75,11 +75,11 @@ pub(crate) enum Ended {
         failed: usize,
     },
     Throttled {
-        cause: Throttle,
+        cause: ThrottleReason,
         retry_after: Option<Duration>,
     },
     Died {
-        how: Death,
+        how: FunctionFailure,
         message: String,
     },
     /// It may have run.

@@ -1,0 +1,72 @@
+//! The process's AWS client, and the instant by which its calls give up.
+
+use std::error::Error as _;
+use std::io;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use lzap_client::{Client, ClientError, Deadline, ErrorKind};
+
+use crate::http::chain;
+use crate::task::context;
+
+/// Linux's number of "too many open files": the process's own limit, and the system's.
+const NO_DESCRIPTOR: [i32; 2] = [24, 23];
+/// The time between a call's deadline and the invocation's: for the error to become an answer.
+const ANSWER_MARGIN: Duration = Duration::from_millis(100);
+/// The longest that a call may take where no deadline ends it: a function's longest run, and the way there and back.
+///
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html> (read 2026-11).
+const LONGEST_CALL: Duration = Duration::from_secs(1805);
+
+/// The process's client, made at the first call: an app that makes none reads no credentials.
+pub(crate) fn client() -> Result<&'static Client, ClientError> {
+    static CLIENT: OnceLock<Client> = OnceLock::new();
+    if let Some(client) = CLIENT.get() {
+        return Ok(client);
+    }
+    let made = Client::from_env()?;
+    Ok(CLIENT.get_or_init(|| made))
+}
+
+/// The deadline of a call within the current invocation.
+pub(crate) fn call_deadline() -> Deadline {
+    let end = context::current().deadline_ms;
+    let left = end.map(|end| Duration::from_millis(end.saturating_sub(context::now_ms())));
+    Deadline::after(left.map_or(LONGEST_CALL, |left| left.saturating_sub(ANSWER_MARGIN)))
+}
+
+/// The error and its causes in one line.
+pub(crate) fn describe(error: &ClientError) -> String {
+    chain(error)
+}
+
+/// Whether the process had no file descriptor for the connection.
+pub(crate) fn is_out_of_descriptors(error: &ClientError) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let code = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
+        if code.is_some_and(|code| NO_DESCRIPTOR.contains(&code)) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Whether S3 says that an object is missing.
+///
+/// The function's role may not list the bucket, since listing would show the keys of other stages; to such a role S3
+/// answers 403 for a missing object. Its message then names `s3:ListBucket` as what was not allowed, and for an object that
+/// is there and may not be read it names `s3:GetObject`. A 403 with neither name is an error: a missing permission must not
+/// look like lost data.
+///
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>,
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshoot-403-errors.html>
+pub(crate) fn is_missing_object(error: &ClientError) -> bool {
+    match error.kind() {
+        ErrorKind::NotFound => error.code() != Some("NoSuchBucket"),
+        ErrorKind::Denied => error.message().contains("s3:ListBucket"),
+        _ => false,
+    }
+}
