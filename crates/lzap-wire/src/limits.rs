@@ -9,6 +9,9 @@ const MB: u64 = 1024 * 1024;
 
 /// Request and response of a synchronous invoke, each.
 pub const SYNC_PAYLOAD_BYTES: u64 = 6 * MB;
+/// The JSON text that a function answers a load balancer with.
+/// AWS: <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html>
+pub const LOAD_BALANCER_RESPONSE_BYTES: u64 = MB;
 /// Request of an asynchronous invoke.
 pub const ASYNC_PAYLOAD_BYTES: u64 = MB;
 /// How often a failed asynchronous event may be tried again.

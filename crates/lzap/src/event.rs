@@ -1,131 +1,157 @@
-//! What a Lambda event is, by explicit keys: an HTTP request, an lzap envelope, or something that no part of the app
-//! handles.
+//! Classifies a Lambda event by explicit keys: an HTTP request, one of lzap's own events, or an event that no part of the
+//! app handles.
 //!
-//! Pure: text in, [`Incoming`] out. What is done about each is in `lambda.rs`.
+//! Pure: text in, [`Incoming`] out. `front.rs` reads the HTTP events; `lambda.rs` answers each kind.
 
 use std::{collections::BTreeMap, fmt};
 
-use lambda_http::{
-    aws_lambda_events::{
-        alb::AlbTargetGroupRequest,
-        apigw::{ApiGatewayProxyRequest, ApiGatewayV2httpRequest},
-    },
-    request::LambdaRequest,
-};
 use lambda_runtime::Diagnostic;
 use lzap_wire::envelope::{self, Classified, Kind};
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// A Lambda event, told apart.
+use crate::front::{EventFields, FrontRequest, MalformedEvent, answer::AnswerError};
+
+/// A classified Lambda event.
 #[derive(Debug)]
 pub(crate) enum Incoming {
-    /// A request by API Gateway, a function URL or a load balancer.
-    Http(Box<LambdaRequest>),
+    /// A request from API Gateway, a function URL or a load balancer.
+    Http(Box<FrontRequest>),
     /// A keep-warm ping or a deploy's probe.
     Lzap(Kind),
-    /// A task's, or a chunk of a map.
+    /// A task, or a chunk of a map.
     #[cfg(feature = "tasks")]
     Task(Box<crate::task::head::Event>),
-    /// Nothing that this app can answer.
-    Refused(Refused),
+    /// An event that this app can't answer.
+    Failed(InvocationError),
 }
 
-/// Why an event can't be handled. It names what the event is, never what it carries.
+/// Why an invocation fails. It names what the event is, and never quotes the event.
 #[derive(PartialEq, Eq)]
-pub(crate) struct Refused {
+pub(crate) struct InvocationError {
     kind: &'static str,
-    what: String,
+    message: String,
 }
 
-impl Refused {
-    fn event(what: String) -> Self {
-        Self { kind: "lzap::UnhandledEvent", what }
+impl InvocationError {
+    fn unhandled_event(message: String) -> Self {
+        Self { kind: "lzap::UnhandledEvent", message }
     }
 
-    /// A task that nobody waits for failed: an error of the invocation, so that Lambda tries again.
+    /// A task of an asynchronous invocation failed. Lambda tries again only when the invocation fails.
     #[cfg(feature = "tasks")]
-    pub(crate) fn task(error: &crate::TaskError) -> Self {
-        Self { kind: lzap_wire::task::TASK_FAILED, what: format!("{}: {error}", error.kind().as_str()) }
+    pub(crate) fn from_task(error: &crate::TaskError) -> Self {
+        Self { kind: lzap_wire::task::TASK_FAILED, message: format!("{}: {error}", error.kind().as_str()) }
     }
 
-    /// The app's answer can't be sent.
-    pub(crate) fn answer(error: &serde_json::Error) -> Self {
-        Self::event(format!("the app's answer can't be written as JSON: {error}"))
+    /// The answer can't be written.
+    pub(crate) fn from_json(error: &serde_json::Error) -> Self {
+        Self::unhandled_event(format!("the app's answer can't be written as JSON: {error}"))
+    }
+
+    /// The answer to a request can't be written.
+    pub(crate) fn from_answer(error: AnswerError) -> Self {
+        match error {
+            AnswerError::Json(error) => Self::from_json(&error),
+            AnswerError::TooLarge { bytes, limit } => {
+                Self::unhandled_event(format!("the app's answer has {bytes} bytes, and the limit is {limit}"))
+            }
+        }
     }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for InvocationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
+        f.write_str(&self.message)
     }
 }
 
 /// `lambda_runtime` logs the error in this form, and quotes would be escaped in the JSON line.
-impl fmt::Debug for Refused {
+impl fmt::Debug for InvocationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
+        f.write_str(&self.message)
     }
 }
 
-impl From<Refused> for Diagnostic {
-    fn from(refused: Refused) -> Self {
-        Self { error_type: refused.kind.to_owned(), error_message: refused.what }
+impl From<InvocationError> for Diagnostic {
+    fn from(error: InvocationError) -> Self {
+        Self { error_type: error.kind.to_owned(), error_message: error.message }
     }
 }
 
-/// Never fails on well-formed JSON: what can't be handled is a value too, so that it gets lzap's answer and not a
-/// parser's.
+/// Never fails on well-formed JSON: an event that can't be handled is a value too, so that the invocation fails with
+/// lzap's message and not with a parser's.
 impl<'de> Deserialize<'de> for Incoming {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let event = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(classify(event.get()).unwrap_or_else(Self::Refused))
+        // Borrowed: a copy of a large body would cost more than all the rest.
+        let event = <&RawValue>::deserialize(deserializer)?;
+        Ok(classify(event.get()).unwrap_or_else(Self::Failed))
     }
 }
 
-/// Says what the event is: one pass over its top level, then a parse into the one type that it is.
+/// Classifies the event in one pass over its top level, then reads the one kind that it is.
 ///
 /// AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>,
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-alb.html>
-fn classify(event: &str) -> Result<Incoming, Refused> {
-    let Ok(top) = serde_json::from_str::<BTreeMap<String, &RawValue>>(event) else {
-        return Err(unhandled("an event that is not a JSON object"));
-    };
-    if let Some(body) = top.get(envelope::KEY) {
-        return lzap(event, body);
-    }
-    let context = top.get("requestContext").copied();
-    if has(context, "http") {
-        parse::<ApiGatewayV2httpRequest>(event, "HTTP payload 2.0").map(LambdaRequest::ApiGatewayV2)
-    } else if has(context, "elb") {
-        parse::<AlbTargetGroupRequest>(event, "load balancer").map(LambdaRequest::Alb)
-    } else if context.is_some() && top.contains_key("httpMethod") {
-        parse::<ApiGatewayProxyRequest>(event, "HTTP payload 1.0").map(LambdaRequest::ApiGatewayV1)
+fn classify(event: &str) -> Result<Incoming, InvocationError> {
+    // A list is refused first, since serde reads a struct from a list too.
+    let fields = if event.trim_start().starts_with('{') {
+        serde_json::from_str::<EventFields<'_>>(event).ok()
     } else {
-        return Err(unhandled(&describe(&top)));
+        None
+    };
+    let Some(fields) = fields else {
+        return Err(refuse_event("an event that is not a JSON object"));
+    };
+    if let Some(envelope) = fields.lzap {
+        return read_envelope(event, envelope);
     }
-    .map(|request| Incoming::Http(Box::new(request)))
+    let keys = fields
+        .request_context
+        .and_then(|context| serde_json::from_str::<ContextKeys<'_>>(context.get()).ok());
+    let request = match keys {
+        Some(ContextKeys { http: Some(_), .. }) => {
+            FrontRequest::from_v2(&fields).map_err(|error| refuse_request("HTTP payload 2.0", error))
+        }
+        Some(ContextKeys { elb: Some(_), .. }) => {
+            FrontRequest::from_load_balancer(&fields).map_err(|error| refuse_request("load balancer", error))
+        }
+        _ if fields.request_context.is_some() && fields.http_method.is_some() => {
+            FrontRequest::from_v1(&fields).map_err(|error| refuse_request("HTTP payload 1.0", error))
+        }
+        _ => return Err(refuse_event(&describe_event(event))),
+    };
+    request.map(|request| Incoming::Http(Box::new(request)))
 }
 
-fn lzap(event: &str, body: &RawValue) -> Result<Incoming, Refused> {
+/// The keys of `requestContext` that only one front has.
+#[derive(Deserialize)]
+struct ContextKeys<'a> {
+    #[serde(borrow)]
+    http: Option<&'a RawValue>,
+    #[serde(borrow)]
+    elb: Option<&'a RawValue>,
+}
+
+fn read_envelope(event: &str, body: &RawValue) -> Result<Incoming, InvocationError> {
     let body = serde_json::from_str(body.get()).unwrap_or(serde_json::Value::Null);
     match envelope::classify(&serde_json::json!({ envelope::KEY: body })) {
         Classified::Lzap(kind @ (Kind::Warm | Kind::Probe)) => Ok(Incoming::Lzap(kind)),
-        Classified::Lzap(kind) => task(event, kind),
-        Classified::Unsupported(which) => Err(Refused::event(format!(
+        Classified::Lzap(kind) => read_task(event, kind),
+        Classified::Unsupported(which) => Err(InvocationError::unhandled_event(format!(
             "lzap runtime {} does not understand {which}: build the app with the `lzap` crate of the same version \
              as the `lzap` tool and deploy again",
             env!("CARGO_PKG_VERSION")
         ))),
-        Classified::Foreign => Err(unhandled("an event with the key `lzap`")),
+        Classified::Foreign => Err(refuse_event("an event with the key `lzap`")),
     }
 }
 
 #[cfg(feature = "tasks")]
-fn task(event: &str, kind: Kind) -> Result<Incoming, Refused> {
+fn read_task(event: &str, kind: Kind) -> Result<Incoming, InvocationError> {
     let event = crate::task::head::Event::parse(event);
     event.map(|event| Incoming::Task(Box::new(event))).map_err(|why| {
-        Refused::event(format!(
+        InvocationError::unhandled_event(format!(
             "the event of a {} {why}: send it with the `lzap` of this version",
             kind.as_str()
         ))
@@ -133,51 +159,41 @@ fn task(event: &str, kind: Kind) -> Result<Incoming, Refused> {
 }
 
 #[cfg(not(feature = "tasks"))]
-fn task(_: &str, kind: Kind) -> Result<Incoming, Refused> {
-    Err(Refused::event(format!(
+fn read_task(_: &str, kind: Kind) -> Result<Incoming, InvocationError> {
+    Err(InvocationError::unhandled_event(format!(
         "the event is for a {}, and the app is built without tasks: give its `lzap` dependency the feature `tasks`",
         kind.as_str()
     )))
 }
 
-/// Whether the object in `value` has `key`.
-fn has(value: Option<&RawValue>, key: &str) -> bool {
-    value
-        .and_then(|value| serde_json::from_str::<BTreeMap<String, &RawValue>>(value.get()).ok())
-        .is_some_and(|object| object.contains_key(key))
+fn refuse_request(front: &str, error: MalformedEvent) -> InvocationError {
+    let MalformedEvent { field, line, column } = error;
+    InvocationError::unhandled_event(format!(
+        "the event looks like a {front} request, but its `{field}` can't be read (line {line}, column {column})"
+    ))
 }
 
-/// The parser's own message may quote the payload, so only the place is kept.
-fn parse<T: DeserializeOwned>(event: &str, what: &str) -> Result<T, Refused> {
-    serde_json::from_str(event).map_err(|error| {
-        Refused::event(format!(
-            "the event looks like a {what} request, but can't be read as one (line {}, column {})",
-            error.line(),
-            error.column()
-        ))
-    })
-}
-
-fn unhandled(what: &str) -> Refused {
-    Refused::event(format!(
+fn refuse_event(what: &str) -> InvocationError {
+    InvocationError::unhandled_event(format!(
         "the app got {what}, and handles HTTP requests only; remove the trigger that sends it"
     ))
 }
 
-/// Names an event that isn't ours: by the keys with which AWS's services name theirs, else by its top-level keys.
-fn describe(top: &BTreeMap<String, &RawValue>) -> String {
+/// Names an event of another service: by the keys with which AWS's services name theirs, else by its top-level keys.
+fn describe_event(event: &str) -> String {
+    let top: BTreeMap<String, &RawValue> = serde_json::from_str(event).unwrap_or_default();
     let text = |key: &str| top.get(key).and_then(|value| serde_json::from_str::<String>(value.get()).ok());
-    match (text("source"), text("detail-type"), record_source(top)) {
+    match (text("source"), text("detail-type"), find_record_source(&top)) {
         (Some(source), Some(kind), _) => format!("an event from `{source}` (`{kind}`)"),
         (_, _, Some(source)) => format!("records from `{source}`"),
         (Some(source), ..) => format!("an event from `{source}`"),
         _ if top.is_empty() => "an empty event".to_owned(),
-        _ => format!("an event with the keys {}", shorten(top.keys())),
+        _ => format!("an event with the keys {}", list_keys(top.keys())),
     }
 }
 
 /// SQS, S3, `DynamoDB` and others write `eventSource`; SNS writes `EventSource`.
-fn record_source(top: &BTreeMap<String, &RawValue>) -> Option<String> {
+fn find_record_source(top: &BTreeMap<String, &RawValue>) -> Option<String> {
     #[derive(Deserialize)]
     struct Record {
         #[serde(rename = "eventSource", alias = "EventSource")]
@@ -187,7 +203,7 @@ fn record_source(top: &BTreeMap<String, &RawValue>) -> Option<String> {
     records.into_iter().next().map(|record| record.source)
 }
 
-fn shorten<'a>(keys: impl ExactSizeIterator<Item = &'a String>) -> String {
+fn list_keys<'a>(keys: impl ExactSizeIterator<Item = &'a String>) -> String {
     const SHOWN: usize = 6;
     const CHARS: usize = 40;
     let more = keys.len().saturating_sub(SHOWN);
@@ -203,27 +219,41 @@ mod tests {
 
     fn kind(event: &str) -> String {
         match classify(event) {
-            Ok(Incoming::Http(request)) => format!("{:?}", request.request_origin()),
+            Ok(Incoming::Http(request)) => format!("{:?}", request.front),
             Ok(Incoming::Lzap(kind)) => kind.as_str().to_owned(),
             #[cfg(feature = "tasks")]
             Ok(Incoming::Task(event)) => event.head.task,
-            Ok(Incoming::Refused(refused)) | Err(refused) => refused.to_string(),
+            Ok(Incoming::Failed(error)) | Err(error) => error.to_string(),
         }
     }
 
     #[test]
-    fn http_events_are_told_apart_by_their_keys() {
-        let v2 = r#"{"version":"2.0","rawPath":"/","headers":{},
-            "requestContext":{"http":{"method":"GET"},"stage":"$default"},"isBase64Encoded":false}"#;
+    fn classify_of_an_http_event_names_the_front() {
+        let v2 = |domain: &str| {
+            format!(
+                r#"{{"version":"2.0","rawPath":"/","headers":{{}},"requestContext":{{"http":{{"method":"GET"}},
+                "stage":"$default","domainName":"{domain}"}},"isBase64Encoded":false}}"#
+            )
+        };
         let v1 = r#"{"version":"1.0","path":"/","httpMethod":"GET","headers":{},"multiValueHeaders":{},
             "requestContext":{"stage":"$default","httpMethod":"GET"},"isBase64Encoded":false}"#;
         let balancer = r#"{"path":"/","httpMethod":"GET","headers":{},"body":"",
             "requestContext":{"elb":{"targetGroupArn":"arn"}},"isBase64Encoded":false}"#;
-        assert_eq!([kind(v2), kind(v1), kind(balancer)], ["ApiGatewayV2", "ApiGatewayV1", "Alb"]);
+        for (event, front) in [
+            (v2("abc123.execute-api.eu-west-1.amazonaws.com"), "HttpApiV2"),
+            (v2("api.example.com"), "HttpApiV2"),
+            (v2("abc123.lambda-url.eu-west-1.on.aws"), "FunctionUrl"),
+            (v1.to_owned(), "HttpApiV1"),
+            (v1.replace(r#""version":"1.0","#, ""), "RestApi"),
+            (balancer.to_owned(), "LoadBalancer"),
+            (balancer.replace("headers", "multiValueHeaders"), "LoadBalancerMultiValue"),
+        ] {
+            assert_eq!(kind(&event), front, "{event}");
+        }
     }
 
     #[test]
-    fn an_envelope_is_one_whatever_else_the_event_holds() {
+    fn classify_of_an_envelope_ignores_the_other_keys() {
         assert_eq!(kind(r#"{"lzap":{"v":1,"kind":"warm"},"requestContext":{"http":{}}}"#), "warm");
         assert_eq!(kind(r#"{"lzap":{"v":1,"kind":"probe"}}"#), "probe");
         let newer = kind(r#"{"lzap":{"v":2,"kind":"dance"}}"#);
@@ -231,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_is_named_by_where_it_comes_from() {
+    fn classify_of_a_foreign_event_names_its_source() {
         for (event, named) in [
             (
                 r#"{"source":"aws.events","detail-type":"Scheduled Event"}"#,
@@ -243,6 +273,7 @@ mod tests {
             (r#"{"requestContext":{"connectionId":"1"}}"#, "the keys `requestContext`"),
             (r#"{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1}"#, "`e`, `f` and 2 more"),
             (r#""text""#, "not a JSON object"),
+            (r#"["a","b"]"#, "not a JSON object"),
         ] {
             let message = kind(event).replace(", and handles", ";");
             assert!(message.contains(named), "{message}");
@@ -250,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_does_not_parse_is_placed_and_not_quoted() {
+    fn classify_of_a_malformed_request_gives_the_place_and_no_quote() {
         let message = kind(r#"{"requestContext":{"http":{"method":7}},"body":"hush"}"#);
         assert!(message.starts_with("the event looks like a HTTP payload 2.0 request"), "{message}");
         assert!(message.contains("line 1") && !message.contains("hush"), "{message}");

@@ -1,30 +1,38 @@
-//! One request through the user's service, whatever it does: a panic or an error becomes a 500 answer.
+//! One request through the user's service, whatever it does: a panic or an error becomes a 500 response.
 //!
-//! Which transport the request came by is not known here; `local.rs` and `lambda.rs` are the two callers.
+//! This module doesn't know which transport the request came by; `local.rs` and `lambda.rs` are its two callers.
 
 use std::{error::Error as StdError, panic::AssertUnwindSafe, time::Instant};
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
-use lzap_wire::limits::SYNC_PAYLOAD_BYTES;
 use serde_json::json;
 use tower::ServiceExt as _;
 
 use crate::app::ErasedService;
 
-/// The service's answer, its body still to be read.
+/// The service's response, its body not read yet.
 ///
-/// A panic's message and place are in the log already when it is caught: the panic hook wrote them.
+/// A panic's message and place are in the log already when it is caught: the panic hook wrote them. A final status below
+/// 200 is an error of the app, because no front carries it. 101 stays: under `cargo run` it upgrades the connection.
 pub(crate) async fn answer(
     service: ErasedService,
     request: Request<Body>,
     request_id: &str,
 ) -> Response<Body> {
     match AssertUnwindSafe(service.oneshot(request)).catch_unwind().await {
-        Ok(Ok(response)) => response,
+        Ok(Ok(response)) if is_final(response.status()) => response,
+        Ok(Ok(response)) => {
+            let status = response.status().as_u16();
+            tracing::error!(
+                status,
+                "the service answered with an interim status, and clients wait for a final one"
+            );
+            internal_server_error(request_id).map(Body::from)
+        }
         Ok(Err(error)) => {
             tracing::error!(error = chain(&*error), "the service returned an error");
             internal_server_error(request_id).map(Body::from)
@@ -33,50 +41,75 @@ pub(crate) async fn answer(
     }
 }
 
-/// The service's answer with its body read to the end, as Lambda wants it.
+/// The service's response with its whole body, as Lambda needs it. A body that HTTP doesn't allow is dropped, as hyper
+/// does under `cargo run`.
 pub(crate) async fn whole_answer(
     service: ErasedService,
     request: Request<Body>,
     request_id: &str,
 ) -> Response<Bytes> {
-    let (parts, body) = answer(service, request, request_id).await.into_parts();
+    let is_head = request.method() == Method::HEAD;
+    let (mut parts, body) = answer(service, request, request_id).await.into_parts();
+    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        tracing::error!("the service upgraded the connection, and Lambda has none");
+        return internal_server_error(request_id);
+    }
+    if is_head {
+        let length = body.size_hint().exact().filter(|length| *length > 0);
+        if let (Some(length), false) = (length, parts.headers.contains_key(header::CONTENT_LENGTH)) {
+            parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+    }
+    if is_head || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        return Response::from_parts(parts, Bytes::new());
+    }
     match AssertUnwindSafe(body.collect()).catch_unwind().await {
-        Ok(Ok(body)) => within_limit(Response::from_parts(parts, body.to_bytes()), request_id),
+        Ok(Ok(body)) => Response::from_parts(parts, body.to_bytes()),
         Ok(Err(error)) => {
-            tracing::error!(error = chain(&error), "the response body failed");
+            log_body_error(&error);
             internal_server_error(request_id)
         }
         Err(_panic) => internal_server_error(request_id),
     }
 }
 
-/// A body that Lambda would refuse becomes a 500 that the log explains; Lambda itself would say nothing to the app.
-fn within_limit(response: Response<Bytes>, request_id: &str) -> Response<Bytes> {
-    let bytes = response.body().len();
-    if u64::try_from(bytes).is_ok_and(|bytes| bytes <= SYNC_PAYLOAD_BYTES) {
-        return response;
-    }
-    tracing::error!(bytes, limit = SYNC_PAYLOAD_BYTES, "the response is larger than Lambda can carry");
-    internal_server_error(request_id)
+/// Writes the one line about a body that ends with an error.
+pub(crate) fn log_body_error(error: &dyn StdError) {
+    tracing::error!(error = chain(error), "the response body failed");
 }
 
-/// Names the request, so that its log lines can be found, and nothing of what went wrong.
-fn internal_server_error(request_id: &str) -> Response<Bytes> {
-    let body = json!({ "message": "Internal Server Error", "requestId": request_id }).to_string();
-    let mut response = Response::new(Bytes::from(body));
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+fn is_final(status: StatusCode) -> bool {
+    !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS
+}
+
+/// A 500 that names the request, so that its log lines can be found, and nothing of what went wrong.
+pub(crate) fn internal_server_error(request_id: &str) -> Response<Bytes> {
+    json_response(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        &json!({ "message": "Internal Server Error", "requestId": request_id }),
+    )
+}
+
+/// A response of lzap's own.
+pub(crate) fn json_response(status: StatusCode, body: &serde_json::Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
-/// An error and its causes in one line.
+/// An error and its causes in one line. A cause that the text before it ends with is left out: many errors display their
+/// source themselves, and wrappers such as `axum::Error` are nothing but their source.
 pub(crate) fn chain(error: &dyn StdError) -> String {
     let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line.push_str(": ");
-        line.push_str(&error.to_string());
-        cause = error.source();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !line.ends_with(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        source = cause.source();
     }
     line
 }
@@ -89,6 +122,7 @@ pub(crate) struct Access {
 }
 
 impl Access {
+    /// Starts to measure.
     pub(crate) fn begin(request: &Request<Body>) -> Self {
         Self {
             method: request.method().clone(),
@@ -97,7 +131,7 @@ impl Access {
         }
     }
 
-    /// Writes the one line that each request gets.
+    /// Writes the one line that each request gets; `status` is what the client gets.
     pub(crate) fn end(self, status: StatusCode) {
         let duration_ms = (self.start.elapsed().as_secs_f64() * 1e6).round() / 1e3;
         tracing::info!(
@@ -108,5 +142,29 @@ impl Access {
             duration_ms,
             "request"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("outer")]
+    struct Outer(#[source] Inner);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("inner: the disk is full")]
+    struct Inner(#[source] Cause);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the disk is full")]
+    struct Cause;
+
+    #[test]
+    fn chain_of_wrapped_errors_has_each_cause_once() {
+        assert_eq!(chain(&Outer(Inner(Cause))), "outer: inner: the disk is full");
+        let wrapped = axum::Error::new(axum::Error::new(Cause));
+        assert_eq!(chain(&wrapped), "the disk is full");
     }
 }

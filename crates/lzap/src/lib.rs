@@ -158,6 +158,8 @@ mod error;
 #[cfg(feature = "http")]
 mod event;
 #[cfg(feature = "http")]
+mod front;
+#[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "http")]
 mod lambda;

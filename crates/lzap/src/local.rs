@@ -1,6 +1,6 @@
 //! Under `cargo run`: the app on a port of this machine, until a signal stops it.
 //!
-//! Everything that a request meets (500 on panic, request id, access line) is the same as in Lambda: see `http.rs`.
+//! A request is handled as in Lambda (500 on panic, request id, access line): see `http.rs`.
 
 use std::{
     convert::Infallible,
@@ -13,15 +13,16 @@ use std::{
 
 use axum::{ServiceExt as _, body::Body, serve::Listener};
 use http::{Request, Response};
+use http_body_util::BodyExt as _;
 use lzap_wire::env::{LZAP_ADDR, PORT};
 use tokio::net::{TcpListener, TcpStream};
 use tower::service_fn;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use crate::{
     Error,
     app::ErasedService,
-    http::{Access, answer},
+    http::{Access, answer, log_body_error},
     log::SPAN_TARGET,
 };
 
@@ -35,57 +36,66 @@ pub(crate) async fn run(http: ErasedService) -> Result<(), Error> {
     let address = Address::from_env()?;
     let sockets = Sockets::bind(&address).await?;
     let (mut stop, mut quit) = (Signals::listen()?, Signals::listen()?);
-    say(&format!("serving http://{} (Ctrl-C stops)", address.shown(sockets.port())));
+    print_notice(&format!("serving http://{} (Ctrl-C stops)", address.display_with_port(sockets.port())));
 
-    let app = service_fn(move |request| respond(http.clone(), request));
+    let app = service_fn(move |request| answer_request(http.clone(), request));
     let server = axum::serve(sockets, app.into_make_service())
         .with_graceful_shutdown(async move { stop.next().await });
-    let give_up = async {
+    let stop_early = async {
         quit.next().await;
-        say("stopping when the requests in flight are done (Ctrl-C again: at once)");
+        print_notice("stopping when the requests in flight are done (Ctrl-C again: at once)");
         tokio::select! {
             () = quit.next() => {}
-            () = tokio::time::sleep(GRACE) => say("stopped with requests in flight"),
+            () = tokio::time::sleep(GRACE) => print_notice("stopped with requests in flight"),
         }
     };
     tokio::select! {
         // `axum::serve` only ever ends by its signal, and never with an error.
         _ = server => {}
-        () = give_up => {}
+        () = stop_early => {}
     }
     Ok(())
 }
 
-async fn respond(http: ErasedService, request: Request<Body>) -> Result<Response<Body>, Infallible> {
-    let request_id = request_id();
+async fn answer_request(http: ErasedService, request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    let request_id = new_request_id();
     let span = tracing::error_span!(target: SPAN_TARGET, "request", requestId = request_id);
     async {
         let access = Access::begin(&request);
         let response = answer(http, request, &request_id).await;
         access.end(response.status());
-        Ok(response)
+        Ok(response.map(log_failure))
     }
     .instrument(span)
     .await
 }
 
+/// Logs the error of a body that fails. Its status is sent by then: hyper cuts the connection and says nothing.
+fn log_failure(body: Body) -> Body {
+    let span = Span::current();
+    Body::new(body.map_err(move |error| {
+        span.in_scope(|| log_body_error(&error));
+        error
+    }))
+}
+
 /// 64 random bits in hex: enough to tell the requests of one terminal apart. Each `RandomState` has other keys.
-fn request_id() -> String {
+fn new_request_id() -> String {
     format!("{:016x}", RandomState::new().hash_one(()))
 }
 
-/// A line for the person at the terminal. Not a log line: `RUST_LOG=off` must not hide the URL.
-fn say(line: &str) {
-    // With stderr closed nobody is there to read it.
+/// Prints a line for the person at the terminal. It is not a log line: `RUST_LOG=off` must not hide the URL.
+fn print_notice(line: &str) {
+    // With stderr closed nobody reads it.
     let _ = writeln!(io::stderr(), "lzap: {line}");
 }
 
-/// Where to listen.
+/// The addresses to listen on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Address {
     /// Both loopback addresses, since browsers try `::1` first for `localhost` and tools often only `127.0.0.1`.
     Localhost(u16),
-    /// What `LZAP_ADDR` says.
+    /// The value of `LZAP_ADDR`.
     Exactly(SocketAddr),
 }
 
@@ -97,13 +107,13 @@ impl Address {
 
     /// An empty value counts as unset, as in most programs.
     fn choose(address: Option<&str>, port: Option<&str>) -> Result<Self, Error> {
-        let given =
+        let non_empty =
             |value: Option<&str>| value.map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned);
-        if let Some(address) = given(address) {
+        if let Some(address) = non_empty(address) {
             return Self::parse(&address)
                 .ok_or_else(|| Error::variable(LZAP_ADDR, "an address and port", "127.0.0.1:5001"));
         }
-        given(port)
+        non_empty(port)
             .map_or(Ok(DEFAULT_PORT), |port| port.parse())
             .map(Self::Localhost)
             .map_err(|_| Error::variable(PORT, "a port number (0 to 65535)", "5001"))
@@ -117,21 +127,23 @@ impl Address {
         (host.eq_ignore_ascii_case("localhost")).then(|| port.parse().ok()).flatten().map(Self::Localhost)
     }
 
-    /// The address as a person would type it, with the port that was really taken.
-    fn shown(&self, port: u16) -> String {
+    /// The address as a person would type it, with the port that the socket has.
+    fn display_with_port(&self, port: u16) -> String {
         match self {
             Self::Localhost(_) => format!("localhost:{port}"),
             Self::Exactly(address) => SocketAddr::new(address.ip(), port).to_string(),
         }
     }
 
-    fn refused(&self, source: io::Error) -> Error {
+    fn listen_error(&self, source: io::Error) -> Error {
         let other = |port: u16| match port {
             0..1024 | u16::MAX => DEFAULT_PORT,
             port => port + 1,
         };
         let (shown, retry) = match self {
-            Self::Localhost(port) => (self.shown(*port), format!("PORT={} cargo run", other(*port))),
+            Self::Localhost(port) => {
+                (self.display_with_port(*port), format!("PORT={} cargo run", other(*port)))
+            }
             Self::Exactly(address) => {
                 let host = match source.kind() {
                     io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => address.ip(),
@@ -158,11 +170,11 @@ impl Sockets {
             Address::Localhost(port) => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), *port),
             Address::Exactly(address) => *address,
         };
-        let refused = |source| address.refused(source);
-        let first = TcpListener::bind(first).await.map_err(refused)?;
-        let bound = first.local_addr().map_err(refused)?;
+        let to_error = |source| address.listen_error(source);
+        let first = TcpListener::bind(first).await.map_err(to_error)?;
+        let bound = first.local_addr().map_err(to_error)?;
         let second = match address {
-            Address::Localhost(asked) => bind_v6(bound.port(), *asked).await.map_err(refused)?,
+            Address::Localhost(asked) => bind_v6(bound.port(), *asked).await.map_err(to_error)?,
             Address::Exactly(_) => None,
         };
         Ok(Self { first, second, address: bound })
@@ -173,8 +185,8 @@ impl Sockets {
     }
 }
 
-/// The same port on `::1`. A machine without IPv6 does without; another program on it would get half of the
-/// requests, so that is an error, unless the port was chosen by the system (`PORT=0`).
+/// Binds the same port on `::1`, where the machine has IPv6. Another program on that port would get half of the requests,
+/// so that is an error, unless the system chose the port (`PORT=0`).
 async fn bind_v6(port: u16, asked: u16) -> io::Result<Option<TcpListener>> {
     match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
         Ok(listener) => Ok(Some(listener)),
@@ -202,7 +214,7 @@ impl Listener for Sockets {
     }
 }
 
-/// What stops the program. Every listener sees every signal from its creation on.
+/// The signals that stop the program. Each value sees every signal from its creation on.
 struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
@@ -244,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_address_wins_over_the_port_and_both_over_the_default() {
+    fn choose_prefers_the_address_to_the_port_and_the_port_to_the_default() {
         let exactly = |text: &str| Address::Exactly(text.parse().expect("an address"));
         for (address, port, expected) in [
             (None, None, Address::Localhost(5000)),
@@ -259,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_names_its_variable_and_shows_a_good_one() {
+    fn choose_of_a_bad_value_names_the_variable_and_a_good_value() {
         for (address, port, named) in [
             (None, Some("http"), "set it as in `PORT=5001`"),
             (None, Some("65536"), "set it as in `PORT=5001`"),
@@ -272,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn request_ids_differ() {
-        assert_ne!(request_id(), request_id());
+    fn new_request_id_called_twice_differs() {
+        assert_ne!(new_request_id(), new_request_id());
     }
 }

@@ -2,10 +2,13 @@
 //!
 //! An app that has set a global subscriber before `App::run` keeps it, and its panic hook too.
 
+#[cfg(unix)]
+use std::os::fd::AsFd as _;
 use std::{
     env,
     error::Error as StdError,
     fmt::{self, Write as _},
+    fs::File,
     io::{self, IsTerminal as _, Write as _},
     panic,
 };
@@ -21,15 +24,15 @@ use tracing_subscriber::{
     layer::Context, layer::SubscriberExt as _, registry::LookupSpan, util::SubscriberInitExt as _,
 };
 
-/// The target of the spans that carry the request id. No filter turns them off: without them, the lines that do pass
-/// would not say which request they belong to.
+/// The target of the spans that carry the request id. No filter turns them off: without them, the lines that pass the
+/// filter would not name their request.
 pub(crate) const SPAN_TARGET: &str = "lzap::span";
-/// That of the span that carries a job's id: no filter turns it off either, and a line's own fields come before it.
+/// The target of the span that carries a job's id. No filter turns it off either, and a line's own fields come first.
 #[cfg(feature = "tasks")]
 pub(crate) const JOB_TARGET: &str = "lzap::span::job";
 
-/// Bytes of most lines: room for them from the beginning.
-const LINE: usize = 512;
+/// How many bytes a line's buffer has at first: most lines fit.
+const LINE_BYTES: usize = 512;
 
 /// Where the program runs, as far as its logs are concerned.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,10 +47,11 @@ pub(crate) fn install(place: Place) {
         return;
     }
     let variable = |name| env::var(name).ok();
-    let (filter, bad) = filter(variable("RUST_LOG").as_deref(), variable("AWS_LAMBDA_LOG_LEVEL").as_deref());
+    let (filter, bad) =
+        choose_filter(variable("RUST_LOG").as_deref(), variable("AWS_LAMBDA_LOG_LEVEL").as_deref());
     let registry = tracing_subscriber::registry().with(filter);
     let installed = match place {
-        Place::Lambda => registry.with(JsonLines).try_init(),
+        Place::Lambda => registry.with(JsonLines { output: LineOutput::open() }).try_init(),
         Place::Local => {
             let color =
                 io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -64,11 +68,11 @@ pub(crate) fn install(place: Place) {
     }
 }
 
-/// The filter that `RUST_LOG` asks for, else `AWS_LAMBDA_LOG_LEVEL` (which Lambda sets from the function's logging
-/// configuration), else `info`; and the variable that could not be understood.
+/// Chooses the filter of `RUST_LOG`, else `AWS_LAMBDA_LOG_LEVEL` (which Lambda sets from the function's logging
+/// configuration), else `info`; the second value is the variable that could not be understood.
 ///
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>
-fn filter(rust_log: Option<&str>, lambda_level: Option<&str>) -> (Targets, Option<&'static str>) {
+fn choose_filter(rust_log: Option<&str>, lambda_level: Option<&str>) -> (Targets, Option<&'static str>) {
     let info = || Targets::new().with_default(Level::INFO);
     let (filter, bad) = match (rust_log.filter(|text| !text.is_empty()), lambda_level) {
         (Some(text), _) => text.parse().map_or_else(|_| (info(), Some("RUST_LOG")), |filter| (filter, None)),
@@ -94,7 +98,38 @@ fn log_panic(info: &panic::PanicHookInfo<'_>) {
 /// Writes each event as one JSON object: `timestamp`, `level`, `target`, the invocation's `requestId` and `coldStart`,
 /// then the event's own fields (`message` is one of them), then those of its spans, innermost first. The first value
 /// of a name stays: a line always has its own request's id.
-struct JsonLines;
+struct JsonLines {
+    output: LineOutput,
+}
+
+/// Standard output without the buffer of [`io::Stdout`].
+///
+/// That buffer holds text that the app printed without a newline. Written through it, a JSON line would begin in the
+/// middle of a line, and nothing that reads the log would recognize it. Such text now waits for its own newline.
+struct LineOutput {
+    /// `None` where the file descriptor can't be copied; then the buffer is used.
+    file: Option<File>,
+}
+
+impl LineOutput {
+    fn open() -> Self {
+        #[cfg(unix)]
+        let file = io::stdout().as_fd().try_clone_to_owned().ok().map(File::from);
+        #[cfg(not(unix))]
+        let file = None;
+        Self { file }
+    }
+
+    /// Writes a whole line at once. An error is ignored, since there is no other place to report it.
+    fn write_line(&self, line: &[u8]) {
+        // The lock keeps the lines of the app's other threads out of this one.
+        let mut stdout = io::stdout().lock();
+        let _ = match &self.file {
+            Some(file) => (&mut &*file).write_all(line),
+            None => stdout.write_all(line),
+        };
+    }
+}
 
 impl<S> Layer<S> for JsonLines
 where
@@ -109,7 +144,7 @@ where
     }
 
     fn on_record(&self, id: &Id, record: &Record<'_>, context: Context<'_, S>) {
-        // Before the span is locked: what writes a value may log.
+        // Before the span is locked: code that formats a value may log.
         let mut more = Fields::default();
         record.record(&mut more);
         if let Some(span) = context.span(id)
@@ -120,20 +155,20 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut line = Fields { json: Vec::with_capacity(LINE), ends: Vec::with_capacity(LINE / 32) };
-        line.put("timestamp", &now());
+        let mut line =
+            Fields { json: Vec::with_capacity(LINE_BYTES), ends: Vec::with_capacity(LINE_BYTES / 32) };
+        line.put("timestamp", &format_now());
         line.put("level", event.metadata().level().as_str());
         line.put("target", event.metadata().target());
         line.add_spans(&context, event, |target| target == SPAN_TARGET);
         event.record(&mut line);
         line.add_spans(&context, event, |target| target != SPAN_TARGET);
-        // One write for each line. A log that can't be written has nobody left to tell.
-        let _ = io::stdout().lock().write_all(&line.into_line());
+        self.output.write_line(&line.into_line());
     }
 }
 
 /// The time as RFC 3339 in UTC.
-fn now() -> String {
+fn format_now() -> String {
     let mut text = String::new();
     if SystemTime.format_time(&mut Writer::new(&mut text)).is_err() {
         text.clear();
@@ -158,7 +193,7 @@ impl Fields {
         });
     }
 
-    /// A value in its own words. `serde_json` takes it for granted that there are some.
+    /// Adds a value's display text. A value whose formatting fails is left out: `serde_json` would panic.
     fn put_text(&mut self, name: &'static str, value: fmt::Arguments<'_>) {
         let mut text = String::new();
         if text.write_fmt(value).is_ok() {
@@ -246,7 +281,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rust_log_wins_over_lambdas_level_and_info_is_the_default() {
+    fn choose_filter_prefers_rust_log_to_lambdas_level_and_that_to_info() {
         for (rust_log, lambda, expected) in [
             (None, None, Level::INFO),
             (None, Some("DEBUG"), Level::DEBUG),
@@ -254,7 +289,7 @@ mod tests {
             (Some("warn"), Some("DEBUG"), Level::WARN),
             (Some(""), Some("DEBUG"), Level::DEBUG),
         ] {
-            let (filter, bad) = filter(rust_log, lambda);
+            let (filter, bad) = choose_filter(rust_log, lambda);
             assert_eq!(bad, None);
             assert!(filter.would_enable("shop", &expected), "{rust_log:?} {lambda:?}");
             let lower = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
@@ -264,8 +299,8 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_for_one_crate_keeps_the_request_id() {
-        let (filter, bad) = filter(Some("shop=debug"), None);
+    fn choose_filter_for_one_crate_keeps_the_request_id() {
+        let (filter, bad) = choose_filter(Some("shop=debug"), None);
         assert_eq!(bad, None);
         assert!(filter.would_enable(SPAN_TARGET, &Level::ERROR));
         #[cfg(feature = "tasks")]
@@ -274,23 +309,23 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_filter_is_named_and_replaced() {
-        let (filter, bad) = filter(Some("shop=loud"), None);
+    fn choose_filter_of_a_bad_filter_names_the_variable_and_uses_info() {
+        let (filter, bad) = choose_filter(Some("shop=loud"), None);
         assert_eq!(bad, Some("RUST_LOG"));
         assert!(filter.would_enable("shop", &Level::INFO));
     }
 
-    /// A value that can't be written.
-    struct Dumb;
+    /// A value whose formatting fails.
+    struct Unprintable;
 
-    impl fmt::Display for Dumb {
+    impl fmt::Display for Unprintable {
         fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
             Err(fmt::Error)
         }
     }
 
     #[test]
-    fn the_first_value_of_a_name_stays_and_one_that_can_t_be_written_is_left_out() {
+    fn fields_keep_the_first_value_of_a_name_and_skip_an_unprintable_one() {
         let mut span = Fields::default();
         span.put("level", "mine");
         span.put("requestId", "1");
@@ -298,7 +333,7 @@ mod tests {
         let mut line = Fields::default();
         line.put("level", "INFO");
         line.put_text("a \"name\"", format_args!("{:?}", "text\n"));
-        line.put_text("dumb", format_args!("{Dumb}"));
+        line.put_text("unprintable", format_args!("{Unprintable}"));
         line.add_missing(&span);
         line.put("share", &f64::NAN);
         let line = String::from_utf8(line.into_line()).expect("text");
