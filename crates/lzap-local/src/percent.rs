@@ -34,16 +34,23 @@ pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-fn decode_bytes(bytes: &[u8]) -> Vec<u8> {
+/// Decodes `%XX` to bytes. A `%` without two hexadecimal digits stays.
+pub(crate) fn decode_bytes(bytes: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         let pair = bytes.get(at + 1..at + 3).filter(|_| byte == b'%');
-        let value = pair.and_then(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+        let value = pair.and_then(|pair| hex_value(pair));
         decoded.push(value.unwrap_or(byte));
         at += if value.is_some() { 3 } else { 1 };
     }
     decoded
+}
+
+/// The byte that two hexadecimal digits stand for. `from_str_radix` would take `+1` too.
+fn hex_value(digits: &[u8]) -> Option<u8> {
+    let digits = std::str::from_utf8(digits).ok()?;
+    digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| u8::from_str_radix(digits, 16).ok())?
 }
 
 #[cfg(test)]
@@ -51,11 +58,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decoding_undoes_encoding() {
+    fn decode_of_an_encoded_text_gives_the_text() {
         for text in ["a b/c", "ä%é", "100%", "%zz", ""] {
             assert_eq!(decode(&encode(text)), text);
         }
-        assert_eq!(decode("%zz%4"), "%zz%4");
+        assert_eq!(decode("%zz%4%+1"), "%zz%4%+1");
         assert_eq!(
             pairs("a=1+2&b&c=%26").collect::<Vec<_>>(),
             [

@@ -54,13 +54,14 @@ pub(crate) async fn whole_answer(
         tracing::error!("the service upgraded the connection, and Lambda has none");
         return internal_server_error(request_id);
     }
-    if is_head {
+    let has_no_body = matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if is_head && !has_no_body {
         let length = body.size_hint().exact().filter(|length| *length > 0);
         if let (Some(length), false) = (length, parts.headers.contains_key(header::CONTENT_LENGTH)) {
             parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
     }
-    if is_head || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+    if is_head || has_no_body {
         return Response::from_parts(parts, Bytes::new());
     }
     match AssertUnwindSafe(body.collect()).catch_unwind().await {

@@ -1,22 +1,37 @@
-//! The HTTP response that API Gateway makes of a function's answer. Pure.
+//! Builds the HTTP response that API Gateway sends for a function's answer. Pure.
 //!
 //! AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Map, Value};
 
-/// What the connection sets itself.
+/// Headers that the server sets itself, for each connection and body.
 const CONNECTION_HEADERS: [&str; 3] = ["connection", "content-length", "transfer-encoding"];
 
-/// The response; `None` when the answer is malformed.
-pub(crate) fn build(payload: &[u8], payload_version: &str) -> Option<Response<Bytes>> {
+/// Builds the response; `None` where the answer is malformed. The answer to a HEAD request has no body, and keeps the
+/// function's `content-length`.
+pub(crate) fn build(payload: &[u8], payload_version: &str, method: &Method) -> Option<Response<Bytes>> {
+    let mut response = read_answer(payload, payload_version)?;
+    let length = response.headers_mut().remove(header::CONTENT_LENGTH);
+    if *method == Method::HEAD {
+        let sent = response.body().len();
+        let length = length.or((sent > 0).then(|| HeaderValue::from(sent)));
+        if let Some(length) = length {
+            response.headers_mut().insert(header::CONTENT_LENGTH, length);
+        }
+        *response.body_mut() = Bytes::new();
+    }
+    Some(response)
+}
+
+fn read_answer(payload: &[u8], payload_version: &str) -> Option<Response<Bytes>> {
     let answer: Value = serde_json::from_slice(payload).ok()?;
     match answer.as_object().filter(|answer| answer.contains_key("statusCode")) {
-        Some(answer) => from_object(answer, payload_version),
-        // Format 2.0 takes anything else as a body of type JSON.
+        Some(answer) => read_object(answer, payload_version),
+        // Format 2.0 sends any other answer as a body of type JSON.
         None if payload_version == "2.0" => {
             let text = answer.as_str().map_or_else(|| answer.to_string(), str::to_owned);
             Some(crate::answer::body(200, "application/json", text))
@@ -25,34 +40,37 @@ pub(crate) fn build(payload: &[u8], payload_version: &str) -> Option<Response<By
     }
 }
 
-fn from_object(answer: &Map<String, Value>, payload_version: &str) -> Option<Response<Bytes>> {
+fn read_object(answer: &Map<String, Value>, payload_version: &str) -> Option<Response<Bytes>> {
     let status = match &answer["statusCode"] {
         Value::Number(number) => u16::try_from(number.as_u64()?).ok()?,
         Value::String(text) => text.parse().ok()?,
         _ => return None,
     };
-    let mut response = Response::new(body(answer)?);
+    let mut response = Response::new(read_body(answer)?);
     *response.status_mut() = StatusCode::from_u16(status).ok().filter(|status| status.as_u16() >= 200)?;
     let headers = response.headers_mut();
-    for (name, value) in entries(answer, "headers")? {
-        add(headers, name, value, false)?;
+    for (name, value) in read_entries(answer, "headers")? {
+        add_header(headers, name, value, Repeat::Replace)?;
     }
     if payload_version == "1.0" {
-        for (name, values) in entries(answer, "multiValueHeaders")? {
+        for (name, values) in read_entries(answer, "multiValueHeaders")? {
             headers.remove(name);
             for value in values.as_array()? {
-                add(headers, name, value, true)?;
+                add_header(headers, name, value, Repeat::Append)?;
             }
         }
     }
     for cookie in answer.get("cookies").and_then(Value::as_array).into_iter().flatten() {
-        headers.append(header::SET_COOKIE, HeaderValue::from_str(cookie.as_str()?).ok()?);
+        headers.append(header::SET_COOKIE, write_latin_1(cookie.as_str()?)?);
     }
-    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("text/plain;charset=UTF-8"));
+    if !response.body().is_empty() {
+        let content_type = HeaderValue::from_static("text/plain;charset=UTF-8");
+        response.headers_mut().entry(header::CONTENT_TYPE).or_insert(content_type);
+    }
     Some(response)
 }
 
-fn body(answer: &Map<String, Value>) -> Option<Bytes> {
+fn read_body(answer: &Map<String, Value>) -> Option<Bytes> {
     let text = match answer.get("body") {
         None | Some(Value::Null) => "",
         Some(Value::String(text)) => text,
@@ -65,30 +83,43 @@ fn body(answer: &Map<String, Value>) -> Option<Bytes> {
 }
 
 /// The entries of an object that may be missing.
-fn entries<'a>(answer: &'a Map<String, Value>, key: &str) -> Option<Vec<(&'a String, &'a Value)>> {
+fn read_entries<'a>(answer: &'a Map<String, Value>, key: &str) -> Option<Vec<(&'a String, &'a Value)>> {
     match answer.get(key) {
         None | Some(Value::Null) => Some(Vec::new()),
         Some(value) => value.as_object().map(|entries| entries.iter().collect()),
     }
 }
 
-fn add(headers: &mut HeaderMap, name: &str, value: &Value, append: bool) -> Option<()> {
+fn add_header(headers: &mut HeaderMap, name: &str, value: &Value, repeat: Repeat) -> Option<()> {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Number(_) | Value::Bool(_) => value.to_string(),
         _ => return None,
     };
     let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-    if CONNECTION_HEADERS.contains(&name.as_str()) {
+    if CONNECTION_HEADERS.contains(&name.as_str()) && name != header::CONTENT_LENGTH {
         return Some(());
     }
-    let value = HeaderValue::from_bytes(text.as_bytes()).ok()?;
-    if append {
+    let value = write_latin_1(&text)?;
+    if repeat == Repeat::Append {
         headers.append(name, value);
     } else {
         headers.insert(name, value);
     }
     Some(())
+}
+
+/// A header's text as bytes: each character up to U+00FF is the byte of the same number. Other text is UTF-8.
+fn write_latin_1(text: &str) -> Option<HeaderValue> {
+    let bytes: Option<Vec<u8>> = text.chars().map(|char| u8::try_from(u32::from(char)).ok()).collect();
+    HeaderValue::from_bytes(&bytes.unwrap_or_else(|| text.as_bytes().to_vec())).ok()
+}
+
+/// What becomes of an earlier value of the same header.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Repeat {
+    Append,
+    Replace,
 }
 
 #[cfg(test)]
@@ -98,8 +129,9 @@ mod tests {
     use super::*;
 
     fn answer(value: &Value, version: &str) -> Option<(u16, String, String)> {
-        let response = build(value.to_string().as_bytes(), version)?;
-        let content_type = response.headers()[header::CONTENT_TYPE].to_str().expect("text").to_owned();
+        let response = build(value.to_string().as_bytes(), version, &Method::GET)?;
+        let content_type = response.headers().get(header::CONTENT_TYPE);
+        let content_type = content_type.map_or("", |value| value.to_str().expect("text")).to_owned();
         let body = String::from_utf8(response.body().to_vec()).expect("text");
         Some((response.status().as_u16(), content_type, body))
     }
@@ -109,17 +141,18 @@ mod tests {
     }
 
     #[test]
-    fn an_object_with_a_status_is_a_response() {
+    fn build_of_an_object_with_a_status_is_a_response() {
         let full = json!({ "statusCode": 201, "headers": { "Content-Type": "text/csv", "X-N": 1 }, "body": "aGk=", "isBase64Encoded": true });
         assert_eq!(answer(&full, "2.0"), Some(text(201, "text/csv", "hi")));
+        assert_eq!(answer(&json!({ "statusCode": "204" }), "2.0"), Some(text(204, "", "")));
         assert_eq!(
-            answer(&json!({ "statusCode": "204" }), "2.0"),
-            Some(text(204, "text/plain;charset=UTF-8", ""))
+            answer(&json!({ "statusCode": 200, "body": "hi" }), "2.0"),
+            Some(text(200, "text/plain;charset=UTF-8", "hi"))
         );
     }
 
     #[test]
-    fn anything_else_is_a_json_body_in_format_2_only() {
+    fn build_of_other_json_is_a_json_body_in_format_2_only() {
         assert_eq!(answer(&json!({ "a": 1 }), "2.0"), Some(text(200, "application/json", "{\"a\":1}")));
         assert_eq!(answer(&json!("hi"), "2.0"), Some(text(200, "application/json", "hi")));
         assert_eq!(answer(&json!(null), "2.0"), Some(text(200, "application/json", "null")));
@@ -127,17 +160,46 @@ mod tests {
     }
 
     #[test]
-    fn cookies_and_repeated_headers_stay_apart() {
+    fn build_of_cookies_and_repeated_headers_keeps_each() {
         let two = json!({ "statusCode": 200, "cookies": ["a=1", "b=2"] });
-        let response = build(two.to_string().as_bytes(), "2.0").expect("well formed");
+        let response = build(two.to_string().as_bytes(), "2.0", &Method::GET).expect("well formed");
         assert_eq!(response.headers().get_all("set-cookie").iter().count(), 2);
         let one = json!({ "statusCode": 200, "headers": { "x-a": "0" }, "multiValueHeaders": { "x-a": ["1", "2"] } });
-        let response = build(one.to_string().as_bytes(), "1.0").expect("well formed");
+        let response = build(one.to_string().as_bytes(), "1.0", &Method::GET).expect("well formed");
         assert_eq!(response.headers().get_all("x-a").iter().count(), 2);
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn build_of_a_header_beyond_ascii_writes_the_byte() {
+        let answer = json!({ "statusCode": 200, "headers": { "x-a": "caf\u{e9}", "x-b": "Srī" }, "cookies": ["k=\u{e9}"] });
+        let response = build(answer.to_string().as_bytes(), "2.0", &Method::GET).expect("well formed");
+        assert_eq!(response.headers()["x-a"].as_bytes(), b"caf\xe9");
+        assert_eq!(response.headers()["x-b"].as_bytes(), "Srī".as_bytes());
+        assert_eq!(response.headers()["set-cookie"].as_bytes(), b"k=\xe9");
+    }
+
+    #[test]
+    fn build_for_head_keeps_the_length_and_drops_the_body() {
+        let build = |answer: Value, method: &Method| {
+            let response = build(answer.to_string().as_bytes(), "2.0", method).expect("well formed");
+            let length = response
+                .headers()
+                .get("content-length")
+                .map(|value| value.to_str().expect("text").to_owned());
+            (length, response.body().len())
+        };
+        let named = json!({ "statusCode": 200, "headers": { "content-length": "1234" } });
+        assert_eq!(build(named.clone(), &Method::HEAD), (Some("1234".to_owned()), 0));
+        assert_eq!(build(named, &Method::GET), (None, 0));
+        assert_eq!(
+            build(json!({ "statusCode": 200, "body": "hello" }), &Method::HEAD),
+            (Some("5".to_owned()), 0)
+        );
+        assert_eq!(build(json!({ "statusCode": 200 }), &Method::HEAD), (None, 0));
+    }
+
+    #[test]
+    fn build_of_a_malformed_answer_is_none() {
         for bad in [
             json!({ "statusCode": 200, "body": { "a": 1 } }),
             json!({ "statusCode": "x" }),
@@ -149,6 +211,6 @@ mod tests {
         ] {
             assert_eq!(answer(&bad, "2.0"), None, "{bad}");
         }
-        assert!(build(b"not json", "2.0").is_none());
+        assert!(build(b"not json", "2.0", &Method::GET).is_none());
     }
 }

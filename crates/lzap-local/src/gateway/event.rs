@@ -1,4 +1,4 @@
-//! The event that API Gateway makes of an HTTP request. Pure.
+//! Builds the event that API Gateway sends for an HTTP request. Pure.
 //!
 //! AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 use serde_json::{Map, Value, json};
 
 use super::Received;
@@ -16,16 +16,22 @@ use crate::{ACCOUNT, clock, percent};
 /// Headers that belong to a connection, not to a request.
 const CONNECTION_HEADERS: [&str; 7] =
     ["connection", "expect", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"];
+/// Headers that the gateway sets itself, whatever the client sent.
+const GATEWAY_HEADERS: [&str; 4] =
+    ["x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"];
 
-/// The event, in the payload format of the integration.
-pub(crate) fn build(received: &Received, route: &Resolved) -> Value {
-    if route.payload_version == "1.0" { version_1(received, route) } else { version_2(received, route) }
+/// Builds the event, in the payload format of the integration. `path` is what [`super::path::event_path`] gives.
+pub(crate) fn build(received: &Received, route: &Resolved, path: &str) -> Value {
+    if route.payload_version == "1.0" {
+        build_v1(received, route, path)
+    } else {
+        build_v2(received, route, path)
+    }
 }
 
-fn version_2(received: &Received, route: &Resolved) -> Value {
+fn build_v2(received: &Received, route: &Resolved, path: &str) -> Value {
     let parts = &received.parts;
-    let path = percent::decode(parts.uri.path());
-    let mut headers = joined_headers(received);
+    let mut headers = join_headers(received);
     let cookies = headers.remove("cookie");
     let mut event = json!({
         "version": "2.0",
@@ -36,7 +42,7 @@ fn version_2(received: &Received, route: &Resolved) -> Value {
         "requestContext": {
             "accountId": ACCOUNT,
             "apiId": received.api_id,
-            "domainName": domain(received),
+            "domainName": domain_name(received),
             "domainPrefix": received.api_id,
             "http": {
                 "method": parts.method.as_str(),
@@ -55,7 +61,7 @@ fn version_2(received: &Received, route: &Resolved) -> Value {
     if let Some(cookies) = cookies {
         event["cookies"] = cookies.split("; ").map(|cookie| json!(cookie.trim())).collect();
     }
-    let query = joined_query(parts.uri.query().unwrap_or_default());
+    let query = join_query(parts.uri.query().unwrap_or_default());
     if !query.is_empty() {
         event["queryStringParameters"] = json!(query);
     }
@@ -69,13 +75,12 @@ fn version_2(received: &Received, route: &Resolved) -> Value {
     event
 }
 
-fn version_1(received: &Received, route: &Resolved) -> Value {
+fn build_v1(received: &Received, route: &Resolved, path: &str) -> Value {
     let parts = &received.parts;
-    let path = percent::decode(parts.uri.path());
-    let (headers, multi_headers) = single_and_multi(all_headers(received));
+    let (headers, multi_headers) = split_values(collect_headers(received));
     let query = percent::pairs(parts.uri.query().unwrap_or_default());
-    let (query, multi_query) = single_and_multi(query.collect());
-    let some = |map: Map<String, Value>| {
+    let (query, multi_query) = split_values(query.collect());
+    let null_if_empty = |map: Map<String, Value>| {
         if map.is_empty() { Value::Null } else { Value::Object(map) }
     };
     let resource = route.route_key.split_once(' ').map_or("$default", |(_, path)| path);
@@ -86,12 +91,12 @@ fn version_1(received: &Received, route: &Resolved) -> Value {
         "httpMethod": parts.method.as_str(),
         "headers": headers,
         "multiValueHeaders": multi_headers,
-        "queryStringParameters": some(query),
-        "multiValueQueryStringParameters": some(multi_query),
+        "queryStringParameters": null_if_empty(query),
+        "multiValueQueryStringParameters": null_if_empty(multi_query),
         "requestContext": {
             "accountId": ACCOUNT,
             "apiId": received.api_id,
-            "domainName": domain(received),
+            "domainName": domain_name(received),
             "domainPrefix": received.api_id,
             "extendedRequestId": received.request_id,
             "httpMethod": parts.method.as_str(),
@@ -108,8 +113,8 @@ fn version_1(received: &Received, route: &Resolved) -> Value {
             "resourcePath": resource,
             "stage": route.stage,
         },
-        "pathParameters": some(route.path_parameters.clone()),
-        "stageVariables": some(route.stage_variables.clone()),
+        "pathParameters": null_if_empty(route.path_parameters.clone()),
+        "stageVariables": null_if_empty(route.stage_variables.clone()),
     });
     add_body(&mut event, received);
     if event.get("body").is_none() {
@@ -128,7 +133,7 @@ fn add_body(event: &mut Value, received: &Received) {
     event["isBase64Encoded"] = json!(!received.body.is_empty() && text.is_none());
 }
 
-/// Whether API Gateway passes a body as text. Forms are not: they come in base64.
+/// Whether API Gateway sends a body as text. It sends forms in base64.
 fn is_text(headers: &HeaderMap) -> bool {
     let content_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -141,15 +146,13 @@ fn is_text(headers: &HeaderMap) -> bool {
 }
 
 /// The request's headers, and those that the gateway adds.
-fn all_headers(received: &Received) -> Vec<(String, String)> {
+fn collect_headers(received: &Received) -> Vec<(String, String)> {
     let headers = &received.parts.headers;
     let mut all: Vec<(String, String)> = headers
         .iter()
         .filter(|(name, _)| !CONNECTION_HEADERS.contains(&name.as_str()))
-        .filter(|(name, _)| !name.as_str().starts_with("x-forwarded-") && *name != "x-amzn-trace-id")
-        .map(|(name, value)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-        })
+        .filter(|(name, _)| !GATEWAY_HEADERS.contains(&name.as_str()))
+        .map(|(name, value)| (name.as_str().to_owned(), read_latin_1(value)))
         .collect();
     let mut add = |name: &str, value: String| all.push((name.to_owned(), value));
     if !headers.contains_key(header::CONTENT_LENGTH) {
@@ -158,42 +161,54 @@ fn all_headers(received: &Received) -> Vec<(String, String)> {
     let seconds = received.now_ms / 1000;
     let random = uuid::Uuid::new_v4().simple().to_string();
     add("x-amzn-trace-id", format!("Root=1-{seconds:08x}-{}", &random[..24]));
-    add("x-forwarded-for", received.peer.ip().to_canonical().to_string());
+    add("x-forwarded-for", append_client(received));
     add("x-forwarded-port", received.port.to_string());
     add("x-forwarded-proto", "http".to_owned());
     all
 }
 
-/// Repeated headers are joined: cookies as one cookie header, the others with commas.
-fn joined_headers(received: &Received) -> BTreeMap<String, String> {
+/// `X-Forwarded-For`: what the client sent, then the client's own address.
+fn append_client(received: &Received) -> String {
+    let sent = received.parts.headers.get_all("x-forwarded-for").iter().map(read_latin_1);
+    let client = received.peer.ip().to_canonical().to_string();
+    sent.filter(|value| !value.is_empty()).chain([client]).collect::<Vec<_>>().join(", ")
+}
+
+/// A header's bytes as text: each byte is the character of the same number, so that none is lost.
+fn read_latin_1(value: &HeaderValue) -> String {
+    value.as_bytes().iter().copied().map(char::from).collect()
+}
+
+/// One value for each name: cookies as one cookie header, other repeated headers with commas and no blank.
+fn join_headers(received: &Received) -> BTreeMap<String, String> {
     let mut joined: BTreeMap<String, String> = BTreeMap::new();
-    for (name, value) in all_headers(received) {
-        let between = if name == "cookie" { "; " } else { "," };
-        join(&mut joined, name, &value, between);
+    for (name, value) in collect_headers(received) {
+        let separator = if name == "cookie" { "; " } else { "," };
+        join_value(&mut joined, name, &value, separator);
     }
     joined
 }
 
-fn joined_query(query: &str) -> BTreeMap<String, String> {
+fn join_query(query: &str) -> BTreeMap<String, String> {
     let mut joined = BTreeMap::new();
     for (name, value) in percent::pairs(query) {
-        join(&mut joined, name, &value, ",");
+        join_value(&mut joined, name, &value, ",");
     }
     joined
 }
 
-fn join(joined: &mut BTreeMap<String, String>, name: String, value: &str, between: &str) {
+fn join_value(joined: &mut BTreeMap<String, String>, name: String, value: &str, separator: &str) {
     joined
         .entry(name)
         .and_modify(|known| {
-            known.push_str(between);
+            known.push_str(separator);
             known.push_str(value);
         })
         .or_insert_with(|| value.to_owned());
 }
 
-/// Format 1.0 has the last value of each name, and all of them.
-fn single_and_multi(pairs: Vec<(String, String)>) -> (Map<String, Value>, Map<String, Value>) {
+/// Format 1.0 has two maps: the last value of each name, and all values.
+fn split_values(pairs: Vec<(String, String)>) -> (Map<String, Value>, Map<String, Value>) {
     let mut single = Map::new();
     let mut multi: Map<String, Value> = Map::new();
     for (name, value) in pairs {
@@ -206,7 +221,7 @@ fn single_and_multi(pairs: Vec<(String, String)>) -> (Map<String, Value>, Map<St
     (single, multi)
 }
 
-fn domain(received: &Received) -> String {
+fn domain_name(received: &Received) -> String {
     let host = received.parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     host.map_or_else(|| format!("localhost:{}", received.port), str::to_owned)
 }
@@ -263,8 +278,8 @@ mod tests {
     }
 
     #[test]
-    fn format_2_joins_what_repeats() {
-        let event = build(&received(request()), &route("2.0"));
+    fn build_v2_of_repeated_names_joins_their_values() {
+        let event = build(&received(request()), &route("2.0"), "/items/a b");
         assert_eq!(event["rawPath"], "/items/a b");
         assert_eq!(event["rawQueryString"], "x=1&y=%26&x=2");
         assert_eq!(event["queryStringParameters"], json!({ "x": "1,2", "y": "&" }));
@@ -281,8 +296,8 @@ mod tests {
     }
 
     #[test]
-    fn format_1_has_every_value() {
-        let event = build(&received(request()), &route("1.0"));
+    fn build_v1_of_repeated_names_has_every_value() {
+        let event = build(&received(request()), &route("1.0"), "/items/a b");
         assert_eq!(event["multiValueQueryStringParameters"], json!({ "x": ["1", "2"], "y": ["&"] }));
         assert_eq!(event["queryStringParameters"]["x"], "2");
         assert_eq!(event["multiValueHeaders"]["accept"], json!(["a", "b"]));
@@ -291,11 +306,36 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_text_only_when_its_type_says_so() {
+    fn build_of_headers_keeps_every_byte_and_appends_the_client() {
+        let request = Request::builder()
+            .uri("/")
+            .header("X-Latin", HeaderValue::from_bytes(b"caf\xe9").expect("a header value"))
+            .header("X-Utf-8", "café")
+            .header("X-Forwarded-For", "192.0.2.1")
+            .header("X-Forwarded-For", "192.0.2.2, 192.0.2.3")
+            .header("X-Forwarded-Host", "example.com")
+            .header("X-Forwarded-Proto", "https")
+            .body(b"".as_slice())
+            .expect("a request");
+        let event = build(&received(request), &route("2.0"), "/");
+        let headers = &event["headers"];
+        assert_eq!(
+            (&headers["x-latin"], &headers["x-utf-8"]),
+            (&json!("caf\u{e9}"), &json!("caf\u{c3}\u{a9}"))
+        );
+        assert_eq!(headers["x-forwarded-for"], "192.0.2.1, 192.0.2.2, 192.0.2.3, 127.0.0.1");
+        assert_eq!(
+            (&headers["x-forwarded-host"], &headers["x-forwarded-proto"]),
+            (&json!("example.com"), &json!("http"))
+        );
+    }
+
+    #[test]
+    fn build_of_a_body_sends_text_only_for_a_textual_type() {
         let check = |content_type: &str, body: &'static [u8], expected: &str, base64: bool| {
             let request =
                 Request::post("/").header("content-type", content_type).body(body).expect("a request");
-            let event = build(&received(request), &route("2.0"));
+            let event = build(&received(request), &route("2.0"), "/");
             assert_eq!(
                 (&event["body"], &event["isBase64Encoded"]),
                 (&json!(expected), &json!(base64)),

@@ -1,7 +1,7 @@
 //! The app under test, and how it is started.
 //!
-//! It is a test of this very binary: a process that is told so by the environment runs [`app_under_test`] as the app,
-//! in any other it passes at once. So the app is always built from what is tested, whatever is asked of cargo.
+//! It is a test of this binary: with the environment variable [`APP_NAME`], the test [`app_under_test`] runs the app;
+//! without it, the test passes at once. So the app is always built from the code under test.
 
 use std::{
     process::{Child, Command, ExitStatus, Stdio},
@@ -20,21 +20,24 @@ use axum::{
 use serde_json::Value;
 use tower::{BoxError, ServiceExt as _, service_fn};
 
-const MARK: &str = "LZAP_TEST_APP";
+/// The environment variable that names the app to run: `echo`, or `routes`.
+const APP_NAME: &str = "LZAP_TEST_APP";
 
 #[test]
 fn app_under_test() {
-    if std::env::var_os(MARK).is_none() {
-        return;
-    }
+    let Some(name) = std::env::var_os(APP_NAME) else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    if let Err(error) = runtime.block_on(lzap::App::new(service_fn(fallible)).run()) {
+    let app = match name.to_str() {
+        Some("echo") => lzap::App::new(service_fn(crate::answers::echo)),
+        _ => lzap::App::new(service_fn(answer_or_fail)),
+    };
+    if let Err(error) = runtime.block_on(app.run()) {
         panic!("{error:?}");
     }
 }
 
 /// The router, behind a service that can fail.
-async fn fallible(request: Request) -> Result<Response<Body>, BoxError> {
+async fn answer_or_fail(request: Request) -> Result<Response<Body>, BoxError> {
     if request.uri().path() == "/fail" {
         return Err("the password is 123".into());
     }
@@ -69,7 +72,7 @@ async fn cookies(request: Request) -> impl IntoResponse {
     )
 }
 
-/// What payload 2.0 can't carry as it is: a name with two values, and a value that isn't UTF-8.
+/// Headers that payload 2.0 can't carry unchanged: a name with two values, and a value that isn't UTF-8.
 async fn headers() -> impl IntoResponse {
     let latin_1 = HeaderValue::from_bytes(b"caf\xe9").expect("a header");
     AppendHeaders([
@@ -109,11 +112,17 @@ pub(crate) struct App {
 }
 
 impl App {
+    /// Starts the app of [`router`].
     pub(crate) fn start(environment: &[(&str, &str)]) -> Self {
+        Self::start_named("routes", environment)
+    }
+
+    /// Starts the app of this name.
+    pub(crate) fn start_named(name: &str, environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(std::env::current_exe().expect("this program"))
             .args(["app::app_under_test", "--exact", "--nocapture", "--test-threads=1"])
             .env_clear()
-            .env(MARK, "1")
+            .env(APP_NAME, name)
             .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

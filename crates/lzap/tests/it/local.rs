@@ -10,7 +10,7 @@ use std::{
 use crate::app::App;
 
 /// A port that is free on 127.0.0.1 and, where there is IPv6, on `::1`.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("bound").port()
 }

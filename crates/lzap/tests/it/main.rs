@@ -2,6 +2,7 @@
 //!
 //! The app is in `app`. What AWS's own emulator makes of it is tested elsewhere.
 
+mod answers;
 mod app;
 mod lambda;
 mod local;

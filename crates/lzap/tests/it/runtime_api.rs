@@ -1,4 +1,4 @@
-//! The Runtime API, as far as one function needs it: hands out events, takes answers.
+//! A Runtime API for one function: it sends events and receives answers.
 //!
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
@@ -47,14 +47,14 @@ impl Answer {
 
 /// The app, running behind this Runtime API.
 pub(crate) struct Function {
-    events: mpsc::Sender<Value>,
+    events: mpsc::Sender<String>,
     answers: mpsc::Receiver<Answer>,
     server: JoinHandle<()>,
     pub(crate) app: App,
 }
 
 struct Api {
-    events: Mutex<mpsc::Receiver<Value>>,
+    events: Mutex<mpsc::Receiver<String>>,
     answers: mpsc::Sender<Answer>,
 }
 
@@ -64,6 +64,11 @@ impl Function {
     }
 
     pub(crate) async fn start_with(environment: &[(&str, &str)]) -> Self {
+        Self::start_named("routes", environment).await
+    }
+
+    /// The app of this name.
+    pub(crate) async fn start_named(name: &str, environment: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();
         let (events, next) = mpsc::channel(1);
@@ -79,12 +84,17 @@ impl Function {
             ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
         ];
         all.extend(environment);
-        let app = App::start(&all);
+        let app = App::start_named(name, &all);
         Self { events, answers, server, app }
     }
 
     /// Hands the app one event and waits for its answer.
     pub(crate) async fn invoke(&mut self, event: Value) -> Answer {
+        self.invoke_text(event.to_string()).await
+    }
+
+    /// The same, for an event whose text counts.
+    pub(crate) async fn invoke_text(&mut self, event: String) -> Answer {
         self.events.send(event).await.expect("the server runs");
         timeout(Duration::from_secs(10), self.answers.recv())
             .await
@@ -123,18 +133,18 @@ async fn next(State(api): State<Arc<Api>>) -> impl IntoResponse {
         ),
         ("content-type", "application/json"),
     ];
-    (headers, event.to_string())
+    (headers, event)
 }
 
 async fn response(State(api): State<Arc<Api>>, Path(_id): Path<String>, body: Bytes) -> StatusCode {
-    answered(&api, Answer::Response, &body).await
+    pass_answer(&api, Answer::Response, &body).await
 }
 
 async fn error(State(api): State<Arc<Api>>, Path(_id): Path<String>, body: Bytes) -> StatusCode {
-    answered(&api, Answer::Error, &body).await
+    pass_answer(&api, Answer::Error, &body).await
 }
 
-async fn answered(api: &Api, kind: fn(Value) -> Answer, body: &[u8]) -> StatusCode {
+async fn pass_answer(api: &Api, kind: fn(Value) -> Answer, body: &[u8]) -> StatusCode {
     let answer = kind(serde_json::from_slice(body).expect("an answer is JSON"));
     api.answers.send(answer).await.expect("the test waits");
     StatusCode::ACCEPTED
