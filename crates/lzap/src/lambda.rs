@@ -34,7 +34,7 @@ use crate::{
     log::SPAN_TARGET,
 };
 #[cfg(feature = "tasks")]
-use crate::{engine::shared, task::context::Invocation, task::registry::Registry};
+use crate::{engine::shared, http::chain, task::context::Invocation, task::registry::Registry};
 #[cfg(feature = "tasks")]
 use lzap_wire::envelope::Kind;
 
@@ -79,7 +79,7 @@ impl Service<LambdaEvent<Incoming>> for Dispatch {
                 tracing::debug!(kind = kind.as_str(), "answered before the app");
                 let reply = Reply::ok(kind, env!("CARGO_PKG_VERSION"));
                 #[cfg(feature = "tasks")]
-                let reply = if kind == Kind::Probe { reply.with_tasks(task_names()) } else { reply };
+                let reply = if kind == Kind::Probe { describe_tasks(reply) } else { reply };
                 Box::pin(ready(write_json(&reply.to_value())))
             }
             #[cfg(feature = "tasks")]
@@ -92,9 +92,21 @@ impl Service<LambdaEvent<Incoming>> for Dispatch {
     }
 }
 
+/// Adds the names of the app's tasks to a probe's answer, and the TLS provider that this environment's CPU can run.
 #[cfg(feature = "tasks")]
-fn task_names() -> Vec<String> {
-    shared().registry.as_ref().map(Registry::names).unwrap_or_default()
+fn describe_tasks(reply: Reply) -> Reply {
+    let names = shared().registry.as_ref().map(Registry::names).unwrap_or_default();
+    if names.is_empty() {
+        return reply;
+    }
+    let tls = lzap_tls::check_handshake().map_or_else(
+        |error| {
+            tracing::error!(error = chain(&error), "TLS does not work in this execution environment");
+            format!("failed: {}", chain(&error))
+        },
+        str::to_owned,
+    );
+    reply.with_tasks(names).with_tls(tls)
 }
 
 /// Written here and not by `lambda_runtime`, where a value that can't be written ends the process.
