@@ -9,6 +9,7 @@
 
 mod certificates;
 mod run;
+mod runtime;
 mod sdk;
 mod stub;
 
@@ -37,12 +38,15 @@ trait Invoke: Sync {
 pub(crate) enum ClientKind {
     /// `aws-sdk-lambda`, with the HTTP client that it has by default.
     Sdk,
+    /// `lzap-client`, which the runtime crate uses in Lambda.
+    Lzap,
 }
 
 impl ClientKind {
     fn name(self) -> &'static str {
         match self {
             Self::Sdk => "sdk",
+            Self::Lzap => "lzap",
         }
     }
 }

@@ -12,6 +12,7 @@ use fs_err as fs;
 use lzap_testkit::{Python, apps_target, target, workspace};
 use serde_json::{Map, Value};
 
+use crate::callgrind;
 use lzap_testkit::shell::{Failure, Result, quiet_output};
 
 const PEERS: &str = "pandas==3.1.1\npolars==2.1.0\nduckdb==2.0.0\n";
@@ -25,6 +26,7 @@ pub(crate) fn run() -> Result {
     println!("==> installing the peers, compiling the app");
     let python = Python::install(&target().join("venv-csv"), PEERS)?;
     let program = compiled()?;
+    let instructions = count_instructions(&program)?;
     let mut rows = Vec::new();
     for (per_id, rounds) in SIZES {
         let file = target().join(format!("bench/series-{per_id}.csv"));
@@ -42,7 +44,7 @@ pub(crate) fn run() -> Result {
         fs::remove_file(&file)?;
         rows.push((bytes, best));
     }
-    let text = page(&rows);
+    let text = page(&rows, instructions);
     let docs = workspace().join("docs/benchmarks");
     fs::create_dir_all(&docs)?;
     fs::write(docs.join("csv.md"), &text)?;
@@ -62,6 +64,27 @@ fn compiled() -> Result<PathBuf> {
             message["executable"].as_str().filter(|_| ours).map(PathBuf::from)
         });
     program.ok_or_else(|| Failure::new("cargo names no program for the benchmark"))
+}
+
+/// Instructions per MB of the app's sum: those of a larger file less those of a smaller one, so that the process's start is
+/// not in it.
+#[expect(clippy::cast_precision_loss, reason = "sizes of files and counts of instructions")]
+fn count_instructions(program: &Path) -> Result<f64> {
+    println!("==> instructions");
+    let mut counted = Vec::new();
+    for per_id in [10, 110] {
+        let file = target().join(format!("bench/instructions-{per_id}.csv"));
+        make(&file, per_id)?;
+        let bytes = fs::metadata(&file)?.len();
+        let command = [program.as_os_str(), "--file".as_ref(), file.as_os_str()];
+        let child = callgrind::start(&mut callgrind::command(&command))?;
+        counted.push((bytes as f64, callgrind::finish(child)? as f64));
+        fs::remove_file(&file)?;
+    }
+    let [(small, base), (large, all)] = counted[..] else {
+        return Err(Failure::new("two files make a difference"));
+    };
+    Ok((all - base) / (large - small) * 1e6)
 }
 
 /// `,id,time,value`, id by id, with twelve decimals.
@@ -94,7 +117,7 @@ fn seconds(tool: &str, python: &Python, program: &Path, file: &Path) -> Result<f
     secs.ok_or_else(|| Failure::new(format!("{tool} printed no time: {said}")))
 }
 
-fn page(rows: &[(u64, Map<String, Value>)]) -> String {
+fn page(rows: &[(u64, Map<String, Value>)], instructions: f64) -> String {
     let mut text = String::from(
         "# Sums of a CSV\n\n<!-- Written by `cargo xtask bench csv`. -->\n\nReading a CSV of 1,000 ids, summing a column by \
          id and writing the result: megabytes (10⁶ bytes) a second on one core, the best of some runs, all in one run of \
@@ -114,6 +137,12 @@ fn page(rows: &[(u64, Map<String, Value>)]) -> String {
         }
         text += "\n";
     }
+    let _ = writeln!(
+        text,
+        "\nThe app executes {:.1} million instructions per MB, counted by callgrind: a figure that repeats where times \
+         don't.",
+        instructions / 1e6
+    );
     text += "\nThe app sums in the order of the rows, so that its answer is the same bit for bit however the work is spread; \
              the others don't say in which order they add.\n\n## How to repeat it\n\n```console\n$ cargo xtask bench csv\n```\n";
     text

@@ -7,6 +7,7 @@
     reason = "a developer's tool: its output is for the terminal it was typed in"
 )]
 
+mod callgrind;
 mod client;
 mod csv;
 mod deploy;

@@ -4,6 +4,7 @@
 //! The forms take turns, round by round, and of each figure the best counts. Warm requests are held by the emulator
 //! itself, so its own ceiling (a function of fifty lines that answers a constant) stands beside them.
 
+mod instructions;
 mod page;
 mod zappa;
 
@@ -16,11 +17,14 @@ use fs_err as fs;
 use lzap_testkit::{Rie, TempProject, apps_target, target, workspace};
 use serde_json::{Value, json};
 
+use self::instructions::Instructions;
 use lzap_testkit::shell::{Failure, Result, lzap, quiet_output};
 
 const ROUNDS: usize = 8;
 const STARTS: usize = 10;
 const REQUESTS: usize = 400;
+/// The form that counts as 1.00 where instructions are compared.
+const WITH_LOG: &str = "lambda_http with its log";
 
 /// A function, as the emulator starts it.
 struct Form {
@@ -30,6 +34,9 @@ struct Form {
     event: Value,
     zip_bytes: Option<u64>,
     best: Option<Figures>,
+    is_rust_app: bool,
+    /// Counted for apps in Rust only: an interpreter under callgrind takes minutes.
+    instructions: Option<Instructions>,
 }
 
 /// What was measured.
@@ -61,10 +68,14 @@ pub(crate) fn run() -> Result {
     let mut forms = vec![
         rust("lzap", "hello", &workspace().join("templates/hello"), &[], &folder)?,
         rust("lambda_http alone", "bare", &bare, &[], &folder)?,
-        rust("lambda_http with its log", "bare", &bare, &["log"], &folder)?,
+        rust(WITH_LOG, "bare", &bare, &["log"], &folder)?,
         zappa::form()?,
         ceiling(&folder)?,
     ];
+    for form in forms.iter_mut().filter(|form| form.is_rust_app) {
+        println!("==> instructions of {}", form.name);
+        form.instructions = Some(instructions::count(&form.command, &form.folder, &form.event)?);
+    }
     for round in 1..=ROUNDS {
         println!("==> round {round} of {ROUNDS}");
         for form in &mut forms {
@@ -107,6 +118,8 @@ fn rust(name: &'static str, package: &str, project: &Path, features: &[&str], fo
         }),
         zip_bytes: report["artifact"]["bytes"].as_u64(),
         best: None,
+        is_rust_app: true,
+        instructions: None,
     })
 }
 
@@ -124,6 +137,8 @@ fn ceiling(folder: &Path) -> Result<Form> {
         event: json!({}),
         zip_bytes: None,
         best: None,
+        is_rust_app: false,
+        instructions: None,
     })
 }
 

@@ -11,7 +11,7 @@ use lzap_testkit::shell::Result;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
-use super::{ClientKind, Invoke, sdk};
+use super::{ClientKind, Invoke, runtime, sdk};
 
 /// Which client runs, and how.
 #[derive(Args)]
@@ -32,10 +32,14 @@ pub(crate) struct RunOptions {
 /// Runs the client and prints its figures. One thread, as a function in Lambda has.
 pub(crate) fn run_client(options: &RunOptions) -> Result {
     let ca = options.ca.as_ref().map(fs::read).transpose()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let figures = runtime.block_on(async {
+    let executor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let figures = executor.block_on(async {
         match options.client {
             ClientKind::Sdk => measure(sdk::SdkClient::new(&options.endpoint, ca)?, options).await,
+            ClientKind::Lzap => {
+                let client = runtime::RuntimeClient::new(&options.endpoint, options.ca.as_deref())?;
+                measure(client, options).await
+            }
         }
     })?;
     println!("{figures}");

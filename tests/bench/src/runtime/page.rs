@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Figures, Form, REQUESTS, ROUNDS, STARTS};
+use super::instructions::Instructions;
+use super::{Figures, Form, REQUESTS, ROUNDS, STARTS, WITH_LOG};
 use lzap_testkit::shell::{Failure, Result};
 
 /// docs/benchmarks/runtime.md.
@@ -37,6 +38,7 @@ pub(super) fn page(forms: &[Form]) -> Result<String> {
             resident_bytes as f64 / ours.resident_bytes as f64,
         );
     }
+    text += &instructions_table(forms);
     text += "\n- **cold**: from the first event until its answer; the emulator starts the process with it.\n- **warm**: one of \
              many requests, one after the other. The emulator itself is most of it: the last row is a function that does \
              nothing. lzap writes a line to the log for each request, which the emulator passes on; the others write none.\n- **memory**: the most that was resident, most of \
@@ -45,4 +47,27 @@ pub(super) fn page(forms: &[Form]) -> Result<String> {
              least.\n\n## How to repeat it\n\n```console\n$ cargo xtask bench \
              runtime\n```\n";
     Ok(text)
+}
+
+/// Instructions of each form, as ratios to `lambda_http` with its own log, which is what its template for new projects sets
+/// up and what lzap's log is comparable to.
+#[expect(clippy::cast_precision_loss, reason = "counts for people")]
+fn instructions_table(forms: &[Form]) -> String {
+    let counted = || forms.iter().filter_map(|form| Some((form.name, form.instructions?)));
+    let Some((_, base)) = counted().find(|(name, _)| *name == WITH_LOG) else { return String::new() };
+    let mut text = format!(
+        "\nProcessor instructions, counted by callgrind; they repeat from run to run where times don't. In brackets: the ratio to \
+         {WITH_LOG}.\n\n| | cold start, first answer | warm request |\n|---|---:|---:|\n"
+    );
+    for (name, Instructions { cold, warm }) in counted() {
+        let _ = writeln!(
+            text,
+            "| {name} | {:.2} million ({:.3}) | {:.1} thousand ({:.3}) |",
+            cold as f64 / 1e6,
+            cold as f64 / base.cold as f64,
+            warm as f64 / 1e3,
+            warm as f64 / base.warm as f64,
+        );
+    }
+    text
 }

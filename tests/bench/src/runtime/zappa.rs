@@ -50,5 +50,7 @@ pub(super) fn form() -> Result<Form> {
         zip_bytes: Some(fs::metadata(&zip).map_err(|error| Failure::new(error.to_string()))?.len()),
         folder,
         best: None,
+        is_rust_app: false,
+        instructions: None,
     })
 }
