@@ -3,9 +3,9 @@
 //! | name | made of | used where |
 //! |---|---|---|
 //! | `graviola` | `rustls-graviola`: assembly within Rust | the CPU has every instruction that graviola asserts |
-//! | `rustcrypto` | this crate's glue over the RustCrypto crates ([`portable_provider`]) | everywhere else |
+//! | `rustcrypto` | this crate's glue over the `RustCrypto` crates (see [`portable_provider`]) | everywhere else |
 //!
-//! Both are always compiled in, and neither compiles C. AWS promises no more than AVX2 on x86_64; graviola also needs ADX
+//! Both are always compiled in, and neither compiles C. AWS promises no more than AVX2 on `x86_64`; graviola also needs ADX
 //! and panics at its first call where that is missing. An execution environment's CPU is only known when it starts, so
 //! the choice can't be made at build time, nor by the deployment: the next environment may have another CPU.
 //!
@@ -72,11 +72,17 @@ fn choose_provider() -> &'static ChosenProvider {
 ///
 /// Applications call [`provider`]; this function is for tests and measurements of one provider.
 ///
-/// The check is graviola's own, the one that it asserts at each call: on x86_64 `adx`, `aes`, `avx`, `avx2`, `bmi1` and
+/// It is `rustls_graviola::default_provider()`, except that it signs with P-256 keys in PKCS #8 only.
+///
+/// The check is graviola's own, the one that it asserts at each call: on `x86_64` `adx`, `aes`, `avx`, `avx2`, `bmi1` and
 /// `pclmulqdq`; on aarch64 `aes`, `neon`, `pmull` and `sha2`. In a debug build graviola (and so this function) takes a
 /// feature as missing when a variable like `GRAVIOLA_CPU_DISABLE_adx` is set.
 pub fn graviola_provider() -> Option<CryptoProvider> {
-    graviola::util::is_cpu_supported().then(rustls_graviola::default_provider)
+    graviola::util::is_cpu_supported().then(|| CryptoProvider {
+        // graviola's own would link its signing with RSA, P-384 and Ed25519 into each function: 160 KB for nothing.
+        key_provider: portable::P256_KEYS,
+        ..rustls_graviola::default_provider()
+    })
 }
 
 /// Returns the configuration of a TLS client that trusts `roots`: TLS 1.3 and 1.2, no client certificate, sessions are

@@ -1,4 +1,4 @@
-//! The provider for CPUs that graviola doesn't support: rustls's traits over the RustCrypto crates.
+//! The provider for CPUs that graviola doesn't support: rustls's traits over the `RustCrypto` crates.
 //!
 //! Each submodule is one of rustls's traits. Nothing here depends on an instruction of the CPU: the crates detect AES,
 //! carry-less multiplication and SHA at run time and have constant-time code for CPUs without them.
@@ -12,7 +12,10 @@ mod sign;
 mod suites;
 mod verify;
 
-use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom};
+use rustls::crypto::{CryptoProvider, GetRandomFailed, KeyProvider, SecureRandom};
+
+/// The private keys that this crate signs with, whichever the provider. Only the server of the check has one.
+pub(crate) static P256_KEYS: &dyn KeyProvider = &sign::P256Keys;
 
 /// Returns the provider that runs on every CPU.
 ///
@@ -27,7 +30,7 @@ pub fn portable_provider() -> CryptoProvider {
         kx_groups: exchange::GROUPS.to_vec(),
         signature_verification_algorithms: verify::ALGORITHMS,
         secure_random: &SystemRandom,
-        key_provider: &sign::P256Keys,
+        key_provider: P256_KEYS,
     }
 }
 

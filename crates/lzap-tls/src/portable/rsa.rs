@@ -142,7 +142,7 @@ impl PublicKey {
             return None;
         }
         let signature = BoxedUint::from_be_slice(signature, modulus.bits_precision()).ok()?;
-        if &signature >= modulus {
+        if signature >= *modulus {
             return None;
         }
         let power = BoxedMontyForm::new(signature, &self.params)

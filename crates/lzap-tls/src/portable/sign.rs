@@ -18,7 +18,7 @@ impl KeyProvider for P256Keys {
     fn load_private_key(&self, key: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, Error> {
         let PrivateKeyDer::Pkcs8(key) = key else {
             return Err(Error::General(
-                "the rustcrypto provider reads private keys in PKCS #8 only".to_owned(),
+                "lzap-tls reads private keys in PKCS #8 only".to_owned(),
             ));
         };
         let key = P256Key::from_pkcs8_der(key.secret_pkcs8_der())
