@@ -17,9 +17,7 @@ pub(super) struct P256Keys;
 impl KeyProvider for P256Keys {
     fn load_private_key(&self, key: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, Error> {
         let PrivateKeyDer::Pkcs8(key) = key else {
-            return Err(Error::General(
-                "lzap-tls reads private keys in PKCS #8 only".to_owned(),
-            ));
+            return Err(Error::General("lzap-tls reads private keys in PKCS #8 only".to_owned()));
         };
         let key = P256Key::from_pkcs8_der(key.secret_pkcs8_der())
             .map_err(|why| Error::General(format!("the private key is not a P-256 key: {why}")))?;

@@ -1,15 +1,16 @@
 //! Connections between this crate's client, with each provider, and a rustls server with another one (aws-lc).
 
-mod support;
-
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs::{self, cipher_suite, kx_group};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::version::{TLS12, TLS13};
-use rustls::{CertificateError, Error, HandshakeKind, SupportedCipherSuite, SupportedProtocolVersion};
+use rustls::{
+    CertificateError, Error, HandshakeKind, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion,
+};
 
-use crate::support::{Chain, Pair, providers};
+use crate::certificates::{Chain, HOST};
+use crate::pair::{Pair, providers, trust};
 
 /// Each authority of the tests that a client must trust.
 const CHAINS: [&str; 7] = [
@@ -25,8 +26,13 @@ const CHAINS: [&str; 7] = [
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
 
 fn connect(provider: &Arc<CryptoProvider>, chain: &Chain, host: &'static str) -> Result<(), Error> {
-    let mut pair = Pair::with_host(&Arc::new(chain.client(provider)), &Arc::new(chain.server()), host);
+    let mut pair = Pair::with_host(&trust(chain, provider), &Arc::new(aws_lc_server(chain)), host);
     pair.settle()
+}
+
+/// A server with all that aws-lc has.
+fn aws_lc_server(chain: &Chain) -> ServerConfig {
+    chain.server(aws_lc_rs::default_provider(), &VERSIONS)
 }
 
 #[test]
@@ -34,8 +40,8 @@ fn connect_each_chain_and_version_echoes() {
     for (name, provider) in providers() {
         for chain in CHAINS.map(Chain::named) {
             for version in VERSIONS {
-                let server = chain.server_with(aws_lc_rs::default_provider(), &[version]);
-                let mut pair = Pair::new(&Arc::new(chain.client(&provider)), &Arc::new(server));
+                let server = chain.server(aws_lc_rs::default_provider(), &[version]);
+                let mut pair = Pair::new(&trust(&chain, &provider), &Arc::new(server));
                 let echoed = pair.echo(b"a few bytes");
                 assert_eq!(echoed, Ok(()), "{name}, {:?}, {version:?}", chain.root_file());
                 assert_eq!(pair.client.protocol_version(), Some(version.version));
@@ -58,8 +64,8 @@ fn connect_each_cipher_suite_echoes() {
         for (suite, chain) in SUITES {
             let only = CryptoProvider { cipher_suites: vec![suite], ..aws_lc_rs::default_provider() };
             let chain = Chain::named(chain);
-            let server = chain.server_with(only, &[suite.version()]);
-            let mut pair = Pair::new(&Arc::new(chain.client(&provider)), &Arc::new(server));
+            let server = chain.server(only, &[suite.version()]);
+            let mut pair = Pair::new(&trust(&chain, &provider), &Arc::new(server));
             assert_eq!(pair.echo(b"a few bytes"), Ok(()), "{name}, {suite:?}");
             let negotiated = pair.client.negotiated_cipher_suite().map(|suite| suite.suite());
             assert_eq!(negotiated, Some(suite.suite()));
@@ -75,8 +81,8 @@ fn connect_each_group_and_version_echoes() {
         for group in GROUPS {
             for version in VERSIONS {
                 let only = CryptoProvider { kx_groups: vec![group], ..aws_lc_rs::default_provider() };
-                let server = chain.server_with(only, &[version]);
-                let mut pair = Pair::new(&Arc::new(chain.client(&provider)), &Arc::new(server));
+                let server = chain.server(only, &[version]);
+                let mut pair = Pair::new(&trust(&chain, &provider), &Arc::new(server));
                 assert_eq!(pair.echo(b"a few bytes"), Ok(()), "{name}, {group:?}, {version:?}");
                 let negotiated = pair.client.negotiated_key_exchange_group().map(|group| group.name());
                 assert_eq!(negotiated, Some(group.name()));
@@ -92,8 +98,8 @@ fn echo_three_megabytes_arrive_unchanged() {
     let chain = Chain::named("rsa2048");
     for (name, provider) in providers() {
         for version in VERSIONS {
-            let server = chain.server_with(aws_lc_rs::default_provider(), &[version]);
-            let mut pair = Pair::new(&Arc::new(chain.client(&provider)), &Arc::new(server));
+            let server = chain.server(aws_lc_rs::default_provider(), &[version]);
+            let mut pair = Pair::new(&trust(&chain, &provider), &Arc::new(server));
             assert_eq!(pair.echo(&text), Ok(()), "{name}, {version:?}");
         }
     }
@@ -104,8 +110,8 @@ fn connect_again_resumes_the_session() {
     let chain = Chain::named("rsa2048");
     for (name, provider) in providers() {
         for version in VERSIONS {
-            let server = Arc::new(chain.server_with(aws_lc_rs::default_provider(), &[version]));
-            let client = Arc::new(chain.client(&provider));
+            let server = Arc::new(chain.server(aws_lc_rs::default_provider(), &[version]));
+            let client = trust(&chain, &provider);
             let kinds = [(); 3].map(|()| {
                 let mut pair = Pair::new(&client, &server);
                 assert_eq!(pair.echo(b"a few bytes"), Ok(()), "{name}, {version:?}");
@@ -126,16 +132,15 @@ fn connect_wrong_certificate_is_refused() {
             matches!(error, Error::InvalidCertificate(CertificateError::NotValidForNameContext { .. })),
             "{name}: {error:?}"
         );
-        let error = connect(&provider, &Chain::named("expired"), support::HOST).expect_err("expired");
+        let error = connect(&provider, &Chain::named("expired"), HOST).expect_err("expired");
         assert!(
             matches!(error, Error::InvalidCertificate(CertificateError::ExpiredContext { .. })),
             "{name}: {error:?}"
         );
         for (trusted, presented) in [("p384", "p256"), ("p256", "rsa2048"), ("rsa4096-sha384", "rsa2048")] {
-            let client = Chain::named(trusted).client(&provider);
-            let server = Chain::named(presented).server();
-            let error =
-                Pair::new(&Arc::new(client), &Arc::new(server)).settle().expect_err("another authority");
+            let client = trust(&Chain::named(trusted), &provider);
+            let server = aws_lc_server(&Chain::named(presented));
+            let error = Pair::new(&client, &Arc::new(server)).settle().expect_err("another authority");
             assert_eq!(error, Error::InvalidCertificate(CertificateError::UnknownIssuer), "{name}");
         }
     }
@@ -144,8 +149,7 @@ fn connect_wrong_certificate_is_refused() {
 #[test]
 fn connect_authority_with_1024_bits_is_refused() {
     for (name, provider) in providers() {
-        let error =
-            connect(&provider, &Chain::named("p256-of-rsa1024"), support::HOST).expect_err("a weak key");
+        let error = connect(&provider, &Chain::named("p256-of-rsa1024"), HOST).expect_err("a weak key");
         assert_eq!(error, Error::InvalidCertificate(CertificateError::BadSignature), "{name}");
     }
 }
@@ -155,14 +159,14 @@ fn connect_authority_with_1024_bits_is_refused() {
 fn connect_tampered_signature_is_refused() {
     for (name, provider) in providers() {
         for chain in CHAINS.map(Chain::named) {
-            let server = Arc::new(chain.server_with(aws_lc_rs::default_provider(), &[&TLS12]));
+            let server = Arc::new(chain.server(aws_lc_rs::default_provider(), &[&TLS12]));
             let own = chain.certificates().remove(0);
             let of_certificate = |records: &mut Vec<u8>| {
                 if let Some(start) = find(records, &own) {
                     records[start + own.len() - 1] ^= 1;
                 }
             };
-            let client = Arc::new(chain.client(&provider));
+            let client = trust(&chain, &provider);
             let error = Pair::new(&client, &server).settle_with(of_certificate).expect_err("changed");
             assert_eq!(error, Error::InvalidCertificate(CertificateError::BadSignature), "{name}");
 
@@ -184,8 +188,8 @@ fn connect_tampered_record_is_refused() {
     let chain = Chain::named("p256");
     for (name, provider) in providers() {
         for version in VERSIONS {
-            let server = Arc::new(chain.server_with(aws_lc_rs::default_provider(), &[version]));
-            let mut pair = Pair::new(&Arc::new(chain.client(&provider)), &server);
+            let server = Arc::new(chain.server(aws_lc_rs::default_provider(), &[version]));
+            let mut pair = Pair::new(&trust(&chain, &provider), &server);
             assert_eq!(pair.echo(b"a few bytes"), Ok(()));
             std::io::Write::write_all(&mut pair.server.writer(), b"more bytes").expect("memory");
             let changed = pair.settle_with(|records| {
@@ -205,8 +209,8 @@ fn connect_providers_of_this_crate_understand_each_other() {
     for (of_server, server) in providers() {
         for (of_client, client) in providers() {
             for version in VERSIONS {
-                let server = Arc::new(chain.server_with(server.as_ref().clone(), &[version]));
-                let mut pair = Pair::new(&Arc::new(chain.client(&client)), &server);
+                let server = Arc::new(chain.server(server.as_ref().clone(), &[version]));
+                let mut pair = Pair::new(&trust(&chain, &client), &server);
                 assert_eq!(pair.echo(b"a few bytes"), Ok(()), "{of_client} to {of_server}, {version:?}");
             }
         }

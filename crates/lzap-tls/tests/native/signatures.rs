@@ -1,12 +1,10 @@
 //! Verification of signatures, one by one: good ones, and the forgeries that have fooled others.
 
-mod support;
-
 use fs_err as fs;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{AlgorithmIdentifier, SignatureVerificationAlgorithm, alg_id};
 
-use crate::support::providers;
+use crate::pair::providers;
 
 /// Lines of `vectors/signatures.txt`, which `vectors/generate.py` makes.
 const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/signatures.txt");
@@ -45,7 +43,7 @@ fn vectors() -> Vec<Vector> {
         .collect()
 }
 
-fn from_hex(text: &str) -> Vec<u8> {
+pub(crate) fn from_hex(text: &str) -> Vec<u8> {
     let digits = text.as_bytes().chunks(2).map(|digits| std::str::from_utf8(digits).expect("ASCII"));
     digits.map(|digits| u8::from_str_radix(digits, 16).expect("hexadecimal")).collect()
 }
