@@ -84,7 +84,7 @@ fn connect_each_group_and_version_echoes() {
                 let server = chain.server(only, &[version]);
                 let mut pair = Pair::new(&trust(&chain, &provider), &Arc::new(server));
                 assert_eq!(pair.echo(b"a few bytes"), Ok(()), "{name}, {group:?}, {version:?}");
-                let negotiated = pair.client.negotiated_key_exchange_group().map(|group| group.name());
+                let negotiated = pair.client.negotiated_key_exchange_group().map(SupportedKxGroup::name);
                 assert_eq!(negotiated, Some(group.name()));
             }
         }

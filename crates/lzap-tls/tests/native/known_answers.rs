@@ -77,7 +77,7 @@ fn hkdf_derived_secret_matches_rfc_8448() {
     }
 }
 
-/// The vectors of the IETF's TLS working group for the PRF; with SHA-384 computed by CPython's `hmac`.
+/// The vectors of the IETF's TLS working group for the PRF; with SHA-384 computed by Python's `hmac`.
 #[test]
 fn prf_test_label_matches_known_answer() {
     let secret = from_hex("9bbe436ba940f017b17652849a71db35");
