@@ -123,6 +123,7 @@ fn echo(config: Arc<ServerConfig>, connection: TcpStream) -> Option<()> {
     }
 }
 
+/// Two connections each to servers on this machine: RSA and ECDSA, TLS 1.3 and 1.2; the second resumes the first.
 fn assert_connects(cpu: &Cpu) {
     for (name, version) in [("rsa2048", &TLS13), ("rsa2048", &TLS12), ("p384", &TLS13)] {
         let chain = Chain::named(name);
@@ -140,6 +141,7 @@ fn assert_connects(cpu: &Cpu) {
     }
 }
 
+/// The check in memory succeeds, with the provider that the CPU asks for and with the portable one.
 fn assert_chooses(cpu: &Cpu) {
     let expected = format!("chosen: {}\nportable: works\n", cpu.provider);
     assert_eq!(cpu.run(&[]), expected, "{}", cpu.model);

@@ -1,4 +1,7 @@
 //! AES-GCM for the records of TLS 1.3 (RFC 8446, section 5.2) and TLS 1.2 (RFC 5288).
+//!
+//! The two versions differ in the nonce (implicit in 1.3; 8 of its bytes travel in 1.2), in the authenticated header, and
+//! in where the type of the content stands. All else is [`AesKey`], which both share to keep the code small.
 
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes128Gcm, Aes256Gcm};
@@ -18,7 +21,7 @@ const MAX_PLAINTEXT_LEN: usize = 16_384;
 pub(super) static AES_128_GCM: AesGcm = AesGcm::Aes128;
 pub(super) static AES_256_GCM: AesGcm = AesGcm::Aes256;
 
-/// The algorithm, without a key.
+/// The algorithm, without a key. An enum, not a type parameter, so that the record code exists once in the binary.
 #[derive(Clone, Copy)]
 pub(super) enum AesGcm {
     Aes128,
@@ -33,6 +36,7 @@ impl AesGcm {
         }
     }
 
+    /// Computes the round keys, once for each direction of a connection.
     fn expand_key(self, key: &AeadKey) -> AesKey {
         const LENGTH: &str = "rustls derives keys of key_len() bytes";
         match self {
@@ -41,6 +45,7 @@ impl AesGcm {
         }
     }
 
+    /// The form in which rustls hands keys to kernel TLS. lzap does not use it, but the traits demand it.
     fn secrets(self, key: AeadKey, iv: Iv) -> ConnectionTrafficSecrets {
         match self {
             Self::Aes128 => ConnectionTrafficSecrets::Aes128Gcm { key, iv },
@@ -49,7 +54,7 @@ impl AesGcm {
     }
 }
 
-/// An expanded key.
+/// An expanded key, boxed since the round keys take hundreds of bytes.
 enum AesKey {
     Aes128(Box<Aes128Gcm>),
     Aes256(Box<Aes256Gcm>),
@@ -69,6 +74,7 @@ impl AesKey {
 
     /// Verifies `sealed`, which ends with the tag, decrypts it in place and returns the length of the text.
     fn open(&self, nonce: [u8; NONCE_LEN], aad: &[u8], sealed: &mut [u8]) -> Result<usize, Error> {
+        // A record shorter than a tag is refused like one with a wrong tag: the peer learns nothing from the difference.
         let (text, tag) = sealed.split_last_chunk_mut::<TAG_LEN>().ok_or(Error::DecryptError)?;
         let (nonce, tag) = (nonce.into(), (*tag).into());
         let len = text.len();
@@ -141,6 +147,7 @@ impl MessageDecrypter for Tls13Cipher {
         let nonce = Nonce::new(&self.iv, sequence).0;
         let text_len = self.key.open(nonce, &aad, &mut message.payload)?;
         message.payload.truncate(text_len);
+        // Removes the zeros and the type behind the text; an overlong text is refused there.
         message.into_tls13_unpadded_message()
     }
 }
@@ -195,6 +202,7 @@ impl MessageEncrypter for Tls12Encrypter {
         let nonce = Nonce::new(&self.iv, sequence).0;
         let aad = make_tls12_aad(sequence, message.typ, message.version, message.payload.len());
         let mut payload = PrefixedPayload::with_capacity(self.encrypted_payload_len(message.payload.len()));
+        // The explicit part counts up from a secret start, like the nonce of TLS 1.3: it is unique without randomness.
         payload.extend_from_slice(&nonce[FIXED_NONCE_LEN..]);
         payload.extend_from_chunks(&message.payload);
         let tag = self.key.seal(nonce, &aad, &mut payload.as_mut()[EXPLICIT_NONCE_LEN..])?;
@@ -226,6 +234,7 @@ impl MessageDecrypter for Tls12Decrypter {
         nonce[..FIXED_NONCE_LEN].copy_from_slice(&self.fixed);
         nonce[FIXED_NONCE_LEN..].copy_from_slice(explicit);
         self.key.open(nonce, &make_tls12_aad(sequence, kind, version, text_len), sealed)?;
+        // rustls leaves this check to the provider in TLS 1.2.
         if text_len > MAX_PLAINTEXT_LEN {
             return Err(Error::PeerSentOversizedRecord);
         }

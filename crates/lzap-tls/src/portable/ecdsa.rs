@@ -1,4 +1,7 @@
 //! Verification of ECDSA on P-256 and P-384 (FIPS 186-5), signatures in DER (RFC 3279, section 2.2.3).
+//!
+//! Any of the hashes goes with either curve: a longer hash is cut to the curve's length, a shorter one is used as it is.
+//! Two functions instead of one generic: the bounds on the curve would be longer than the second function.
 
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use sha2::Digest;

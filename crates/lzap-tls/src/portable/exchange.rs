@@ -1,4 +1,7 @@
 //! The key exchanges X25519 (RFC 7748) and P-256 (RFC 8446, section 4.2.8.2).
+//!
+//! Both crates compute in constant time and erase their secrets when dropped. There is no hybrid with ML-KEM here, unlike
+//! in graviola: no server requires it, and it would be one more crate for the few CPUs that come here.
 
 use p256::elliptic_curve::Generate;
 use p256::elliptic_curve::sec1::ToSec1Point;
@@ -6,7 +9,8 @@ use rustls::crypto::{ActiveKeyExchange, GetRandomFailed, SharedSecret, Supported
 use rustls::ffdhe_groups::FfdheGroup;
 use rustls::{Error, NamedGroup, PeerMisbehaved};
 
-/// In the order of preference: a client sends its key for the first, without being asked.
+/// In the order of preference. A client sends its key for the first one without being asked: X25519, the faster of the
+/// two. A server without it costs a round trip, in which the client sends the other key.
 pub(super) static GROUPS: &[&dyn SupportedKxGroup] = &[&X25519, &P256];
 
 /// An uncompressed point (`0x04`, x, y): the only form that TLS 1.3 has.
@@ -20,6 +24,7 @@ impl SupportedKxGroup for X25519 {
     fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(|_| GetRandomFailed)?;
+        // Any 32 bytes are a key: the multiplication sets the bits that must be fixed (RFC 7748, section 5).
         let secret = x25519_dalek::StaticSecret::from(bytes);
         let public = x25519_dalek::PublicKey::from(&secret);
         Ok(Box::new(X25519Exchange { secret, public }))

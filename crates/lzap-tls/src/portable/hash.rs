@@ -33,6 +33,7 @@ impl<D: Digest + Clone + Send + Sync + 'static> hash::Hash for Sha2<D> {
     }
 }
 
+/// A transcript: rustls takes its hash at several points of the handshake and goes on hashing.
 struct HashContext<D>(D);
 
 impl<D: Digest + Clone + Send + Sync + 'static> hash::Context for HashContext<D> {
@@ -72,6 +73,7 @@ struct HmacKey<M>(M);
 
 impl<M: Mac + Clone + Send + Sync> tls_hmac::Key for HmacKey<M> {
     fn sign_concat(&self, first: &[u8], middle: &[&[u8]], last: &[u8]) -> tls_hmac::Tag {
+        // HKDF calls this many times with one key; a copy saves the two blocks that a key costs.
         let mut mac = self.0.clone();
         mac.update(first);
         for part in middle {

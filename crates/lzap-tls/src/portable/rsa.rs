@@ -1,5 +1,8 @@
 //! Verification of RSA signatures (RFC 8017): RSASSA-PKCS1-v1_5 and RSASSA-PSS.
 //!
+//! The crate `rsa` would do this too, at the price that the crate's documentation names. Only verification is needed, and
+//! it is short: one power with a public exponent, then a comparison.
+//!
 //! All inputs are public, so time may depend on them. Both checks build or read the padding byte for byte: an accepting
 //! parser of PKCS #1 v1.5 is how signatures are forged (Bleichenbacher 2006).
 
@@ -82,7 +85,7 @@ pub(super) fn verify_pss<D: RsaHash>(key: &[u8], message: &[u8], signature: &[u8
     let hash_len = <D as Digest>::output_size();
     let (masked, rest) = encoded.split_at_mut_checked(encoded_len.checked_sub(hash_len + 1)?)?;
     let (hash, trailer) = rest.split_at(hash_len);
-    // The bits of the first byte that the modulus has no room for.
+    // The bits of the first byte that a number below the modulus can't have set.
     let unused = !(0xff_u8 >> (8 * encoded_len - encoded_bits as usize));
     if leading.iter().any(|byte| *byte != 0) || trailer != [0xbc] || masked.first()? & unused != 0 {
         return None;
@@ -121,6 +124,7 @@ impl PublicKey {
             .sequence(|fields| Ok::<_, der::Error>((UintRef::decode(fields)?, UintRef::decode(fields)?)))
             .ok()?;
         reader.finish().ok()?;
+        // Before any arithmetic: a peer chooses this number.
         if modulus.as_bytes().len() > MAX_BITS as usize / 8 {
             return None;
         }
@@ -138,6 +142,7 @@ impl PublicKey {
     fn recover_encoding(&self, signature: &[u8]) -> Option<Vec<u8>> {
         let len = self.bits.div_ceil(8) as usize;
         let modulus = self.params.modulus().as_ref();
+        // RFC 8017 asks for exactly this length, and for a number below the modulus: else one signature has many forms.
         if signature.len() != len {
             return None;
         }

@@ -1,4 +1,6 @@
 //! Signing with P-256 keys: what the server side of [`check_handshake`](crate::check_handshake) needs.
+//!
+//! Both providers use it. Functions have no client certificates, so other keys would only make each binary larger.
 
 use std::sync::Arc;
 
@@ -42,6 +44,7 @@ impl SigningKey for EcdsaKey {
 
 impl Signer for EcdsaKey {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        // Deterministic (RFC 6979): a bad random number can't reveal the key.
         let signature: Signature = self
             .0
             .try_sign(message)

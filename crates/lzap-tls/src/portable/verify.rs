@@ -7,7 +7,8 @@ use sha2::{Sha256, Sha384, Sha512};
 
 use super::{ecdsa, rsa};
 
-/// Public key, message, signature, each as webpki passes them; `None` is "not valid", without a reason.
+/// Takes public key, message and signature as webpki passes them; `None` means "not valid". There is no reason beside it,
+/// since webpki has none either and an attacker should get none.
 type Verification = fn(&[u8], &[u8], &[u8]) -> Option<()>;
 
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use crate::pair::providers;
 /// Set for the process that `child_prints_the_chosen_provider` runs in.
 const CHILD: &str = "LZAP_TLS_TEST_CHILD";
 
+/// The check of the deployment: each provider alone, then the one that this process gets.
 #[test]
 fn check_handshake_each_provider_succeeds() {
     for (name, provider) in providers() {

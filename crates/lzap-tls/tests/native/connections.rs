@@ -35,6 +35,7 @@ fn aws_lc_server(chain: &Chain) -> ServerConfig {
     chain.server(aws_lc_rs::default_provider(), &VERSIONS)
 }
 
+/// RSA and ECDSA, PKCS #1 v1.5 and PSS, each hash, one to three certificates.
 #[test]
 fn connect_each_chain_and_version_echoes() {
     for (name, provider) in providers() {
@@ -50,6 +51,7 @@ fn connect_each_chain_and_version_echoes() {
     }
 }
 
+/// A server that offers one suite only: the client must have it, and both must derive the same keys.
 #[test]
 fn connect_each_cipher_suite_echoes() {
     const SUITES: [(SupportedCipherSuite, &str); 6] = [
@@ -73,6 +75,8 @@ fn connect_each_cipher_suite_echoes() {
     }
 }
 
+/// A server that has one group only. For P-256, the client's first key in TLS 1.3 is for another group, so the server
+/// asks again (`HelloRetryRequest`).
 #[test]
 fn connect_each_group_and_version_echoes() {
     const GROUPS: [&dyn SupportedKxGroup; 2] = [kx_group::X25519, kx_group::SECP256R1];
@@ -91,6 +95,7 @@ fn connect_each_group_and_version_echoes() {
     }
 }
 
+/// Hundreds of records each way, with sequence numbers of more than one byte.
 #[test]
 fn echo_three_megabytes_arrive_unchanged() {
     let text: Vec<u8> =
@@ -105,6 +110,7 @@ fn echo_three_megabytes_arrive_unchanged() {
     }
 }
 
+/// Sessions spare the certificates' verification: tickets in TLS 1.3 and 1.2.
 #[test]
 fn connect_again_resumes_the_session() {
     let chain = Chain::named("rsa2048");
@@ -123,6 +129,7 @@ fn connect_again_resumes_the_session() {
     }
 }
 
+/// Another host name, a certificate of the past, and authorities that the client does not trust.
 #[test]
 fn connect_wrong_certificate_is_refused() {
     for (name, provider) in providers() {
@@ -146,6 +153,7 @@ fn connect_wrong_certificate_is_refused() {
     }
 }
 
+/// The authority is trusted, but its key can be factored.
 #[test]
 fn connect_authority_with_1024_bits_is_refused() {
     for (name, provider) in providers() {
@@ -183,6 +191,7 @@ fn connect_tampered_signature_is_refused() {
     }
 }
 
+/// One flipped bit in the tag of a record.
 #[test]
 fn connect_tampered_record_is_refused() {
     let chain = Chain::named("p256");

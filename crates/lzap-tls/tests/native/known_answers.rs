@@ -172,6 +172,7 @@ fn start(provider: &CryptoProvider, name: NamedGroup) -> Box<dyn ActiveKeyExchan
     group(provider, name).start().expect("the system has randomness")
 }
 
+/// Both sides get the same secret, over enough random keys to meet one with a leading zero now and then.
 #[test]
 fn key_exchange_with_another_implementation_agrees() {
     let theirs = aws_lc_rs::default_provider();
@@ -188,6 +189,7 @@ fn key_exchange_with_another_implementation_agrees() {
     }
 }
 
+/// A share that is not a point of the group could reveal bits of the secret, or fix the result.
 #[test]
 fn key_exchange_bad_share_is_refused() {
     let theirs = aws_lc_rs::default_provider();
