@@ -24,6 +24,7 @@ fn main() -> Result<(), Failure> {
     }
 }
 
+/// The provider of this CPU must work; the portable one must work on each.
 fn check() -> Result<(), Failure> {
     println!("chosen: {}", lzap_tls::check_handshake()?);
     lzap_tls::check_handshake_with(&Arc::new(lzap_tls::portable_provider()))?;
@@ -31,6 +32,7 @@ fn check() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Two connections with one configuration, so that the second can resume the session.
 fn connect(address: &str, host: &str, root: &str, bytes: usize) -> Result<(), Failure> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(fs_err::read(root)?))?;

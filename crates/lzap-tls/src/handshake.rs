@@ -69,6 +69,7 @@ pub fn check_handshake_with(provider: &Arc<CryptoProvider>) -> Result<(), Error>
     expect_text(&mut client, PONG)
 }
 
+/// A client that trusts the embedded certificate only. It is its own authority, so no other can stand in for it.
 fn start_client(provider: &Arc<CryptoProvider>) -> Result<Connection, Error> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(CERTIFICATE))?;
@@ -80,6 +81,7 @@ fn start_client(provider: &Arc<CryptoProvider>) -> Result<Connection, Error> {
     Ok(ClientConnection::new(Arc::new(config), host)?.into())
 }
 
+/// A server with the embedded certificate.
 fn start_server(provider: &Arc<CryptoProvider>) -> Result<Connection, Error> {
     let key = PrivatePkcs8KeyDer::from(KEY).into();
     let config = ServerConfig::builder_with_details(Arc::clone(provider), Arc::new(FixedTime))
@@ -89,6 +91,7 @@ fn start_server(provider: &Arc<CryptoProvider>) -> Result<Connection, Error> {
     Ok(ServerConnection::new(Arc::new(config))?.into())
 }
 
+/// The time for both sides: [`NOW`], so that neither a wrong clock nor the passing years fail the check.
 #[derive(Debug)]
 struct FixedTime;
 
@@ -112,6 +115,7 @@ fn transfer(from: &mut Connection, to: &mut Connection) -> Result<(), Error> {
     Ok(())
 }
 
+/// Reads as many bytes as are expected, all of which must have arrived.
 fn expect_text(connection: &mut Connection, expected: &[u8]) -> Result<(), Error> {
     let mut text = vec![0; expected.len()];
     connection.reader().read_exact(&mut text).map_err(io_error)?;

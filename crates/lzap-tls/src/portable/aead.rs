@@ -109,6 +109,7 @@ impl Tls13AeadAlgorithm for AesGcm {
     }
 }
 
+/// Both directions of TLS 1.3. The nonce of a record is `iv` XOR its sequence number.
 struct Tls13Cipher {
     key: AesKey,
     iv: Iv,
@@ -188,6 +189,7 @@ fn join_nonce(fixed: &[u8], explicit: &[u8]) -> Iv {
     Iv::from(nonce)
 }
 
+/// Sends the explicit part of each nonce in front of the record.
 struct Tls12Encrypter {
     key: AesKey,
     iv: Iv,
@@ -215,6 +217,7 @@ impl MessageEncrypter for Tls12Encrypter {
     }
 }
 
+/// Reads the explicit part of each nonce from the record: the peer may choose it as it likes.
 struct Tls12Decrypter {
     key: AesKey,
     fixed: [u8; FIXED_NONCE_LEN],

@@ -17,6 +17,7 @@ pub(super) static GROUPS: &[&dyn SupportedKxGroup] = &[&X25519, &P256];
 const POINT_LEN: usize = 65;
 const UNCOMPRESSED: u8 = 4;
 
+/// The group of Curve25519. Keys are 32 bytes.
 #[derive(Debug)]
 struct X25519;
 
@@ -40,6 +41,8 @@ impl SupportedKxGroup for X25519 {
     }
 }
 
+/// One exchange: the secret serves for one connection. `StaticSecret` is the type that takes bytes from a fallible source
+/// of randomness; `EphemeralSecret` would panic where that fails.
 struct X25519Exchange {
     secret: x25519_dalek::StaticSecret,
     public: x25519_dalek::PublicKey,
@@ -69,6 +72,7 @@ impl ActiveKeyExchange for X25519Exchange {
     }
 }
 
+/// The group that TLS calls `secp256r1`. Keys are uncompressed points.
 #[derive(Debug)]
 struct P256;
 
@@ -88,6 +92,7 @@ impl SupportedKxGroup for P256 {
     }
 }
 
+/// One exchange. The public key is kept as rustls reads it, by reference.
 struct P256Exchange {
     secret: p256::ecdh::EphemeralSecret,
     public: p256::Sec1Point,

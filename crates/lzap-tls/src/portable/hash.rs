@@ -6,7 +6,9 @@ use hmac::{EagerHash, Hmac, KeyInit, Mac};
 use rustls::crypto::{hash, hmac as tls_hmac};
 use sha2::{Digest, Sha256, Sha384};
 
+/// For the suites with AES-128.
 pub(super) static SHA256: Sha2<Sha256> = Sha2 { algorithm: hash::HashAlgorithm::SHA256, digest: PhantomData };
+/// For the suites with AES-256.
 pub(super) static SHA384: Sha2<Sha384> = Sha2 { algorithm: hash::HashAlgorithm::SHA384, digest: PhantomData };
 
 /// One hash function, as rustls's factory of hashes and of HMACs.

@@ -109,6 +109,7 @@ fn apply_mask<D: Digest>(seed: &[u8], data: &mut [u8]) {
     }
 }
 
+/// A key, prepared for powers of its modulus.
 struct PublicKey {
     params: BoxedMontyParams,
     exponent: BoxedUint,

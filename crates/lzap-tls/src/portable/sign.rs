@@ -27,6 +27,7 @@ impl KeyProvider for P256Keys {
     }
 }
 
+/// A P-256 key, which is also its own signer: it has one scheme.
 #[derive(Clone, Debug)]
 struct EcdsaKey(Arc<P256Key>);
 

@@ -23,6 +23,7 @@ pub(super) static CIPHER_SUITES: &[SupportedCipherSuite] = &[
 /// How many records one key may encrypt: 2^24.5 for AES-GCM (RFC 8446, section 5.5), rounded down.
 const MAX_RECORDS: u64 = 1 << 24;
 
+// The PRF of TLS 1.2 (RFC 5246, section 5), which rustls builds from HMAC.
 static PRF_SHA256: PrfUsingHmac<'_> = PrfUsingHmac(&SHA256);
 static PRF_SHA384: PrfUsingHmac<'_> = PrfUsingHmac(&SHA384);
 
@@ -63,6 +64,7 @@ static RSA_SCHEMES: &[SignatureScheme] = &[
     SignatureScheme::RSA_PKCS1_SHA512,
 ];
 
+/// A suite of TLS 1.2 with an ephemeral key exchange. Those without one (RSA key transport) do not exist in rustls.
 const fn tls12_aes_128(suite: CipherSuite, sign: &'static [SignatureScheme]) -> Tls12CipherSuite {
     Tls12CipherSuite {
         common: with_sha256(suite),
@@ -73,6 +75,7 @@ const fn tls12_aes_128(suite: CipherSuite, sign: &'static [SignatureScheme]) -> 
     }
 }
 
+/// As [`tls12_aes_128`], with the longer key and hash.
 const fn tls12_aes_256(suite: CipherSuite, sign: &'static [SignatureScheme]) -> Tls12CipherSuite {
     Tls12CipherSuite {
         common: with_sha384(suite),

@@ -11,6 +11,7 @@ use super::{ecdsa, rsa};
 /// since webpki has none either and an attacker should get none.
 type Verification = fn(&[u8], &[u8], &[u8]) -> Option<()>;
 
+/// One algorithm, as webpki looks it up: by the identifiers of the key and of the signature.
 #[derive(Debug)]
 struct Verifier {
     key: AlgorithmIdentifier,
@@ -45,6 +46,7 @@ const fn verifier(
     Verifier { key, signature, verify }
 }
 
+// Authorities sign with either hash on either curve: the hash goes with the authority's curve, not with the server's.
 static P256_SHA256: Verifier =
     verifier(alg_id::ECDSA_P256, alg_id::ECDSA_SHA256, ecdsa::verify_p256::<Sha256>);
 static P256_SHA384: Verifier =
@@ -58,6 +60,7 @@ const fn rsa_verifier(signature: AlgorithmIdentifier, verify: Verification) -> V
     verifier(alg_id::RSA_ENCRYPTION, signature, verify)
 }
 
+// webpki compares the parameters of PSS, too: MGF1 over the same hash, and a salt of the hash's length.
 static PKCS1_SHA256: Verifier = rsa_verifier(alg_id::RSA_PKCS1_SHA256, rsa::verify_pkcs1::<Sha256>);
 static PKCS1_SHA384: Verifier = rsa_verifier(alg_id::RSA_PKCS1_SHA384, rsa::verify_pkcs1::<Sha384>);
 static PKCS1_SHA512: Verifier = rsa_verifier(alg_id::RSA_PKCS1_SHA512, rsa::verify_pkcs1::<Sha512>);

@@ -95,11 +95,11 @@ fn connect_each_group_and_version_echoes() {
     }
 }
 
-/// Hundreds of records each way, with sequence numbers of more than one byte.
+/// A hundred records each way.
 #[test]
-fn echo_three_megabytes_arrive_unchanged() {
+fn echo_more_than_a_megabyte_arrives_unchanged() {
     let text: Vec<u8> =
-        (0..3_000_000_u32).map(|number| number.to_le_bytes()[usize::from(number % 7 == 0)]).collect();
+        (0..1_200_000_u32).map(|number| number.to_le_bytes()[usize::from(number % 7 == 0)]).collect();
     let chain = Chain::named("rsa2048");
     for (name, provider) in providers() {
         for version in VERSIONS {
