@@ -25,7 +25,7 @@ use crate::transport::{Limits, Outgoing, Transport};
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("lzap/", env!("CARGO_PKG_VERSION")));
 
-/// What the calls of one service have in common.
+/// The common properties of the calls of one service.
 #[derive(Debug)]
 pub(crate) struct Service {
     /// The name in hosts and signatures.
@@ -63,7 +63,7 @@ impl ApiCall {
     }
 }
 
-/// What all services' operations share.
+/// The state that the operations of all services share.
 pub(crate) struct Caller {
     pub(crate) lambda: Endpoint,
     pub(crate) s3: Endpoint,
@@ -103,7 +103,7 @@ impl Caller {
         let mut is_corrected = false;
         loop {
             number += 1;
-            let failure = match self.attempt(call, deadline).await {
+            let failure = match self.send_once(call, deadline).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
@@ -111,7 +111,7 @@ impl Caller {
             if let Some(server_time) = failure.server_time
                 && !is_corrected
             {
-                self.clock.correct(server_time);
+                self.clock.set_server_time(server_time);
                 is_corrected = true;
                 continue;
             }
@@ -128,11 +128,11 @@ impl Caller {
         }
     }
 
-    async fn attempt(&self, call: &ApiCall, deadline: Deadline) -> Result<Answer, Failure> {
+    async fn send_once(&self, call: &ApiCall, deadline: Deadline) -> Result<Answer, Failure> {
         let final_error =
             |error: ClientError| Failure { error: error.in_operation(call.operation), server_time: None };
         let time = self.clock.now();
-        let headers = self.sign(call, time).map_err(final_error)?;
+        let headers = self.sign_call(call, time).map_err(final_error)?;
         let target: PathAndQuery = call.target.parse().map_err(|error| {
             let text = "can't be sent: its path is not usable";
             final_error(ClientError::new(ErrorKind::Config, text).with_source(error))
@@ -145,7 +145,7 @@ impl Caller {
             body: &call.body,
         };
         let limits = Limits { deadline, silence: call.service.silence, max_bytes: call.max_bytes };
-        let answer = self.transport.send(&outgoing, limits).await.map_err(final_error)?;
+        let answer = self.transport.send_request(&outgoing, limits).await.map_err(final_error)?;
         if answer.status.is_success() {
             return Ok(answer);
         }
@@ -156,7 +156,7 @@ impl Caller {
         Err(Failure { error, server_time })
     }
 
-    fn sign(&self, call: &ApiCall, time: SystemTime) -> Result<HeaderMap, ClientError> {
+    fn sign_call(&self, call: &ApiCall, time: SystemTime) -> Result<HeaderMap, ClientError> {
         let host = HeaderValue::from_str(&call.origin.host_header()).map_err(|error| {
             ClientError::new(ErrorKind::Config, "can't be sent: the endpoint's host is not plain text")
                 .with_source(error)

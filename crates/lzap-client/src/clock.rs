@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// What is added to this machine's time so that AWS accepts signatures.
+/// The time that AWS accepts: this machine's, plus a correction.
 #[derive(Debug, Default)]
 pub(crate) struct SigningClock {
     offset_ms: AtomicI64,
@@ -22,12 +22,12 @@ impl SigningClock {
     }
 
     /// Takes AWS's time, which is `server`, as right from now on.
-    pub(crate) fn correct(&self, server: SystemTime) {
-        self.offset_ms.store(millis(server) - millis(SystemTime::now()), Ordering::Relaxed);
+    pub(crate) fn set_server_time(&self, server: SystemTime) {
+        self.offset_ms.store(unix_millis(server) - unix_millis(SystemTime::now()), Ordering::Relaxed);
     }
 }
 
-fn millis(time: SystemTime) -> i64 {
+fn unix_millis(time: SystemTime) -> i64 {
     let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX / 4)
 }
@@ -64,7 +64,7 @@ mod tests {
         for server in
             [SystemTime::now() + Duration::from_hours(24), SystemTime::now() - Duration::from_mins(10)]
         {
-            clock.correct(server);
+            clock.set_server_time(server);
             let difference = clock.now().duration_since(server).unwrap_or_else(|error| error.duration());
             assert!(difference < Duration::from_secs(5), "{difference:?}");
         }

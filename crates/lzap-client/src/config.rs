@@ -8,7 +8,8 @@ use aws_credential_types::Credentials;
 
 use crate::error::{ClientError, ErrorKind};
 
-/// Who signs. Read once: Lambda sets credentials once for the life of an execution environment.
+/// The access key, its secret and the session token. Lambda sets them once for the life of an execution environment, so
+/// that they are read once.
 ///
 /// `Debug` shows nothing of them.
 #[derive(Clone)]

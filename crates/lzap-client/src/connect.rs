@@ -27,7 +27,7 @@ use crate::socket::{Socket, Wire};
 
 /// From the name to the end of the TLS handshake.
 const CONNECT: Duration = Duration::from_secs(3);
-/// How many of a host's addresses are tried.
+/// The number of a host's addresses that are tried.
 const ADDRESSES: usize = 4;
 
 /// Opens connections.
@@ -43,17 +43,17 @@ impl Connector {
     }
 
     /// The way to `origin`.
-    pub(crate) fn route(&self, origin: &Origin) -> Route {
-        self.proxy.route(origin)
+    pub(crate) fn find_route(&self, origin: &Origin) -> Route {
+        self.proxy.find_route(origin)
     }
 
     /// A new connection to `origin`, within 3 s.
-    pub(crate) async fn connect(
+    pub(crate) async fn open_connection(
         &self,
         origin: &Origin,
         progress: &Progress,
     ) -> Result<Connection, ClientError> {
-        timeout(CONNECT, self.open(origin, progress)).await.unwrap_or_else(|_| {
+        timeout(CONNECT, self.open_unbounded(origin, progress)).await.unwrap_or_else(|_| {
             let doing = progress.stage().describe();
             let text =
                 format!("got no connection to {origin} within {} s: it was {doing}", CONNECT.as_secs());
@@ -61,44 +61,44 @@ impl Connector {
         })
     }
 
-    async fn open(&self, origin: &Origin, progress: &Progress) -> Result<Connection, ClientError> {
-        let socket = match self.route(origin) {
+    async fn open_unbounded(&self, origin: &Origin, progress: &Progress) -> Result<Connection, ClientError> {
+        let socket = match self.find_route(origin) {
             Route::Direct => self.open_socket(origin, progress).await?,
             Route::Forward(proxy) => self.open_socket(&proxy.origin, progress).await?,
             Route::Tunnel(proxy) => {
                 let socket = self.open_socket(&proxy.origin, progress).await?;
-                progress.enter(Stage::AskingProxy);
+                progress.enter_stage(Stage::AskingProxy);
                 open_tunnel(socket, &proxy, origin).await?
             }
         };
         let wire = match origin.scheme {
             Scheme::Http => Wire::Plain(socket),
             Scheme::Https => {
-                progress.enter(Stage::Handshaking);
-                self.encrypt(socket, origin).await?
+                progress.enter_stage(Stage::Handshaking);
+                self.start_tls(socket, origin).await?
             }
         };
         Connection::open(wire).await.map_err(|error| not_connected(origin, "HTTP failed").with_source(error))
     }
 
     async fn open_socket(&self, server: &Origin, progress: &Progress) -> Result<Socket, ClientError> {
-        progress.enter(Stage::Resolving);
+        progress.enter_stage(Stage::Resolving);
         let (host, port) = (server.host.as_str(), server.port);
-        let addresses = self.resolver.resolve(host, port).await.map_err(|error| {
+        let addresses = self.resolver.resolve_host(host, port).await.map_err(|error| {
             not_connected(
                 server,
                 "the name can't be resolved; is the region, the endpoint or the network right?",
             )
             .with_source(error)
         })?;
-        progress.enter(Stage::Connecting);
+        progress.enter_stage(Stage::Connecting);
         connect_any(&addresses).await.and_then(Socket::new).map_err(|error| {
-            self.resolver.forget(host, port);
+            self.resolver.forget_host(host, port);
             not_connected(server, "nothing accepts the connection").with_source(error)
         })
     }
 
-    async fn encrypt(&self, socket: Socket, origin: &Origin) -> Result<Wire, ClientError> {
+    async fn start_tls(&self, socket: Socket, origin: &Origin) -> Result<Wire, ClientError> {
         let name = ServerName::try_from(origin.host.clone())
             .map_err(|error| not_connected(origin, "the host has no valid name").with_source(error))?;
         let connector = TlsConnector::from(Arc::clone(&self.tls));
@@ -164,7 +164,7 @@ async fn open_tunnel(socket: Socket, proxy: &ProxyServer, origin: &Origin) -> Re
     }
     let parts = parts.map_err(broken)?;
     if !parts.read_buf.is_empty() {
-        return Err(failed("sent bytes that nobody asked for".to_owned()));
+        return Err(failed("sent unexpected bytes".to_owned()));
     }
     Ok(parts.io.into_inner())
 }

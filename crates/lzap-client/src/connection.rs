@@ -20,7 +20,7 @@ use crate::pool::Reusable;
 use crate::progress::{Progress, Stage};
 use crate::socket::{Traffic, Wire};
 
-/// What is read of an answer that is not a success. AWS's errors have a few hundred bytes.
+/// The limit for the body of an error; AWS's have a few hundred bytes.
 const ERROR_BYTES: u64 = 64 * 1024;
 
 /// An open connection.
@@ -34,7 +34,7 @@ pub(crate) struct Connection {
 /// hyper's state of the connection; gone when the connection has ended.
 struct Driver(Option<http1::Connection<TokioIo<Wire>, Full<Bytes>>>);
 
-/// What a server answered.
+/// A whole answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -49,7 +49,7 @@ impl Connection {
         Ok(Self { sender, driver: Driver(Some(connection)), traffic, was_used: false })
     }
 
-    /// Whether a request was sent on it before.
+    /// Returns true when a request was sent on the connection before.
     pub(crate) fn was_used(&self) -> bool {
         self.was_used
     }
@@ -61,13 +61,13 @@ impl Connection {
     /// Sends a request and reads the whole answer, of `max_bytes` at most.
     ///
     /// The error is [`ErrorKind::NotConnected`] when not a single byte was sent.
-    pub(crate) async fn exchange(
+    pub(crate) async fn send_request(
         &mut self,
         request: Request<Full<Bytes>>,
         max_bytes: u64,
         progress: &Progress,
     ) -> Result<Answer, ClientError> {
-        progress.enter(Stage::Sending);
+        progress.enter_stage(Stage::Sending);
         self.was_used = true;
         let before = self.traffic.written();
         // The head is not counted, so that a request counts as sent rather too early.
@@ -78,7 +78,7 @@ impl Connection {
             let poll = driver.poll_with(sending.as_mut(), cx);
             let written = traffic.written() - before;
             if written > 0 && written >= size {
-                progress.enter(Stage::Waiting);
+                progress.enter_stage(Stage::Waiting);
             }
             poll
         });
@@ -92,7 +92,7 @@ impl Connection {
             .with_may_have_run(!is_unsent && progress.stage() >= Stage::Waiting)
             .with_source(failed.into_error())
         })?;
-        progress.enter(Stage::Reading);
+        progress.enter_stage(Stage::Reading);
         let (parts, body) = response.into_parts();
         let body = self.read_body(body, parts.status, max_bytes).await?;
         Ok(Answer { status: parts.status, headers: parts.headers, body })
@@ -115,7 +115,7 @@ impl Connection {
             return Err(too_large());
         }
         let mut all = BytesMut::with_capacity(usize::try_from(announced.min(limit)).unwrap_or(0));
-        while let Some(frame) = self.driver.drive(body.frame()).await {
+        while let Some(frame) = self.driver.drive_until(body.frame()).await {
             let frame = frame.map_err(|error| {
                 ClientError::new(ErrorKind::ResponseLost, "got half an answer: the connection ended")
                     .with_source(error)
@@ -130,13 +130,14 @@ impl Connection {
         Ok(all.freeze())
     }
 
-    /// Whether the next request can be sent: the answer was read to its end, and the server keeps the connection.
+    /// Returns true when the next request can be sent: the last answer was read to its end, and the server keeps the
+    /// connection open.
     pub(crate) async fn is_ready(&mut self) -> bool {
         /// hyper needs one more turn or two to see that the exchange is over.
         const TURNS: u32 = 3;
         poll_fn(|cx| {
             for _ in 0..TURNS {
-                self.driver.poll(cx);
+                self.driver.poll_connection(cx);
                 if self.driver.0.is_none() || self.sender.is_ready() {
                     break;
                 }
@@ -154,7 +155,7 @@ impl Reusable for Connection {
 }
 
 impl Driver {
-    fn poll(&mut self, cx: &mut Context<'_>) {
+    fn poll_connection(&mut self, cx: &mut Context<'_>) {
         if let Some(connection) = &mut self.0
             && Pin::new(connection).poll(cx).is_ready()
         {
@@ -167,12 +168,12 @@ impl Driver {
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(output);
         }
-        self.poll(cx);
+        self.poll_connection(cx);
         future.poll(cx)
     }
 
     /// Waits for `future`, and moves the connection on meanwhile.
-    async fn drive<F: Future>(&mut self, future: F) -> F::Output {
+    async fn drive_until<F: Future>(&mut self, future: F) -> F::Output {
         let mut future = pin!(future);
         poll_fn(|cx| self.poll_with(future.as_mut(), cx)).await
     }

@@ -15,7 +15,7 @@ pub(crate) fn encode_key(key: &str) -> String {
     utf8_percent_encode(key, KEY).to_string()
 }
 
-/// What S3 means by a key that it encoded: `+` stands for a blank.
+/// Decodes a key that S3 encoded for a listing: `+` stands for a blank.
 pub(crate) fn decode_listed(text: &str) -> String {
     let spaced = text.replace('+', " ");
     percent_decode_str(&spaced).decode_utf8_lossy().into_owned()

@@ -8,7 +8,7 @@ use http::uri::Authority;
 
 use crate::error::{ClientError, ErrorKind};
 
-/// How a host is spoken to.
+/// The protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Scheme {
     Http,
@@ -35,22 +35,22 @@ impl Origin {
             Scheme::Http => "http",
             Scheme::Https => "https",
         };
-        format!("{scheme}://{}:{}", self.bracketed(), self.port)
+        format!("{scheme}://{}:{}", self.bracket_host(), self.port)
     }
 
     /// The value of `Host`: without the port where that is the scheme's default.
     pub(crate) fn host_header(&self) -> String {
         match (self.scheme, self.port) {
-            (Scheme::Http, 80) | (Scheme::Https, 443) => self.bracketed(),
-            (_, port) => format!("{}:{port}", self.bracketed()),
+            (Scheme::Http, 80) | (Scheme::Https, 443) => self.bracket_host(),
+            (_, port) => format!("{}:{port}", self.bracket_host()),
         }
     }
 
-    fn bracketed(&self) -> String {
+    fn bracket_host(&self) -> String {
         if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
     }
 
-    /// Whether the host is this machine.
+    /// Returns true when the host is this machine.
     pub(crate) fn is_loopback(&self) -> bool {
         match self.host.parse::<IpAddr>() {
             Ok(address) => address.is_loopback(),
@@ -65,11 +65,11 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Where a service is.
+/// The origin and base path of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoint {
     pub(crate) origin: Origin,
-    /// What comes before each path: empty, or with a slash at its start and none at its end.
+    /// The prefix of each path: empty, or with a slash at its start and none at its end.
     pub(crate) base_path: String,
     is_custom: bool,
 }
@@ -78,7 +78,7 @@ impl Endpoint {
     /// The endpoint of `service` in `region`, or the one that `custom` names.
     pub(crate) fn resolve(service: &str, region: &str, custom: Option<&str>) -> Result<Self, ClientError> {
         if let Some(url) = custom {
-            return Self::parse(url);
+            return Self::parse_url(url);
         }
         let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if region.is_empty() || !region.chars().all(is_name) {
@@ -89,7 +89,7 @@ impl Endpoint {
         Ok(Self { origin: Origin::of_region(host), base_path: String::new(), is_custom: false })
     }
 
-    fn parse(url: &str) -> Result<Self, ClientError> {
+    fn parse_url(url: &str) -> Result<Self, ClientError> {
         let invalid = |why: &str| {
             let text = format!(
                 "the endpoint `{url}` is not usable: {why}; set AWS_ENDPOINT_URL (or that of the service) to a URL \
@@ -116,10 +116,10 @@ impl Endpoint {
         Ok(Self { origin, base_path: uri.path().trim_end_matches('/').to_owned(), is_custom: true })
     }
 
-    /// Where a bucket is: its origin, and the path before its keys, which ends with a slash.
+    /// The origin of a bucket, and the path before its keys, which ends with a slash.
     ///
-    /// Virtual-host style (`BUCKET.s3.REGION…`) where it works. The bucket stands in the path below another endpoint, whose
-    /// subdomains nobody promises, and where it has a dot or an uppercase letter: no certificate covers its host then.
+    /// Virtual-host style (`BUCKET.s3.REGION…`) where it works. Below another endpoint the bucket stands in the path, since
+    /// its subdomains may not exist; so does a bucket with a dot or an uppercase letter, whose host no certificate covers.
     ///
     /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>
     pub(crate) fn for_bucket(&self, bucket: &str) -> (Origin, String) {

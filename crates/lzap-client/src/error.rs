@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// What went wrong, as far as a caller decides by it.
+/// The kind of a [`ClientError`]: everything that a caller needs to decide what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -13,11 +13,11 @@ pub enum ErrorKind {
     /// No connection: name resolution, TCP, proxy or TLS failed. Nothing was sent, so that sending again is safe.
     NotConnected,
     /// The request was sent, or a part of it, and the connection ended before the whole answer was there. AWS may have
-    /// done what was asked.
+    /// carried it out.
     ResponseLost,
     /// The deadline passed. [`ClientError::may_have_run`] says whether the request had been sent.
     TimedOut,
-    /// AWS refused because of a limit on rate or concurrency. Nothing was done, so that sending again is safe.
+    /// AWS refused because of a limit on rate or concurrency. The request was not carried out, so that sending it again is safe.
     Throttled,
     /// AWS refused because of credentials or permissions. It does not say whether the resource exists.
     Denied,
@@ -29,7 +29,7 @@ pub enum ErrorKind {
     Conflict,
     /// The request is larger than AWS accepts, or the answer is larger than the caller accepts.
     TooLarge,
-    /// AWS failed (5xx). It may have done what was asked.
+    /// AWS failed (5xx). It may have carried out the request.
     Unavailable,
     /// The answer can't be used: not what the protocol says, or its checksum is wrong.
     Unreadable,
@@ -37,7 +37,7 @@ pub enum ErrorKind {
     Refused,
 }
 
-/// Why a call has no result.
+/// The error of a call.
 ///
 /// `Display` names the operation as `service:Operation`, and AWS's code, message and request id where AWS answered; the
 /// cause below it, such as an I/O error, is [`Error::source`].
@@ -52,7 +52,7 @@ struct ErrorDetails {
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// What AWS's answer says about an error.
+/// The error of an answer.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct AnswerDetails {
     pub(crate) status: u16,
@@ -99,7 +99,7 @@ impl ClientError {
         self
     }
 
-    /// What went wrong, as far as a caller decides by it.
+    /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
@@ -115,7 +115,7 @@ impl ClientError {
         self.0.answer.as_ref()?.code.as_deref()
     }
 
-    /// What AWS said; where AWS did not answer, what happened instead.
+    /// AWS's message; without an answer, a description of the failure.
     pub fn message(&self) -> &str {
         let answered = self.0.answer.as_ref().and_then(|answer| answer.message.as_deref());
         answered.unwrap_or(&self.0.message)
@@ -131,7 +131,7 @@ impl ClientError {
         Some(self.0.answer.as_ref()?.status)
     }
 
-    /// How long AWS asks to wait before the next attempt.
+    /// The time for which AWS asks to wait before the next attempt.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.answer.as_ref()?.retry_after
     }
@@ -143,7 +143,7 @@ impl ClientError {
         self.0.answer.as_ref()?.reason.as_deref()
     }
 
-    /// Whether AWS may have done what was asked although there is an error. Where it is false, sending again is safe.
+    /// Returns true when AWS may have carried out the request in spite of the error; when false, sending it again is safe.
     pub fn may_have_run(&self) -> bool {
         self.0.may_have_run
     }

@@ -1,4 +1,4 @@
-//! AWS's errors as JSON (Lambda) and XML (S3). Nothing here fails: what can't be read says nothing.
+//! AWS's errors as JSON (Lambda) and XML (S3). Parsing never fails: unreadable parts are left out.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use serde_json::Value;
 
 use crate::error::{AnswerDetails, ErrorKind};
 
-/// How a service writes its errors.
+/// The format of a service's errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorFormat {
     Json,
     Xml,
 }
 
-/// What an answer that is not a success says.
+/// Parses an answer that is not a success.
 pub(crate) fn parse_error(
     format: ErrorFormat,
     status: u16,
@@ -48,7 +48,7 @@ pub(crate) fn read_request_id(headers: &HeaderMap) -> Option<String> {
     Some(value.to_str().ok()?.to_owned())
 }
 
-/// What a caller decides by, of status and code.
+/// The kind of an error, by its code and else by its status.
 pub(crate) fn classify(details: &AnswerDetails) -> ErrorKind {
     match details.code.as_deref().unwrap_or_default() {
         "Throttling"

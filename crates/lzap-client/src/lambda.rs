@@ -28,7 +28,7 @@ const MAX_ANSWER_BYTES: u64 = 2 * SYNC_PAYLOAD_BYTES;
 /// The variable in which Lambda's runtime keeps the trace header of the invocation that it handles.
 const TRACE: &str = "_X_AMZN_TRACE_ID";
 
-/// How a function is invoked.
+/// The invocation type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InvocationKind {
     /// Synchronous (`RequestResponse`): the answer is the function's.
@@ -47,7 +47,7 @@ pub struct Invoke {
     pub qualifier: Option<String>,
     /// Synchronous or asynchronous.
     pub kind: InvocationKind,
-    /// Whether the answer shall have the last 4 KB of the log. Synchronous invocations only.
+    /// Asks for the last 4 KB of the log. Synchronous invocations only.
     pub has_log_tail: bool,
     /// The event: JSON, 6 MB at most (1 MB asynchronous).
     pub payload: Bytes,
@@ -70,12 +70,12 @@ impl Invoke {
     }
 }
 
-/// What Lambda answered.
+/// Lambda's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invoked {
     /// The HTTP status: 200, or 202 for an asynchronous invocation.
     pub status: u16,
-    /// What the function answered; where [`Invoked::function_error`] is set, the error as JSON.
+    /// The function's answer; its error as JSON when [`Invoked::function_error`] is set.
     pub payload: Bytes,
     /// Set when the function failed or died: `Unhandled`, or `Handled`.
     pub function_error: Option<String>,

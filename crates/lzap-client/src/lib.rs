@@ -4,7 +4,7 @@
 //! them with what `lzap-tls` chooses. Credentials, region, endpoints, proxy and certificates come from the environment,
 //! as Lambda sets it: there are no profiles, no instance metadata and no background tasks.
 //!
-//! What a call costs when the network fails is bounded: each one has a [`Deadline`], which covers name resolution,
+//! The time of a call is bounded, also when the network fails: its [`Deadline`] covers name resolution,
 //! connecting, the TLS handshake, sending, waiting and reading. S3 calls are retried within it, Lambda invocations are
 //! not: only the caller knows whether an event may run twice. [`ClientError::may_have_run`] says whether it may have.
 //!
@@ -23,7 +23,7 @@
 //! # }
 //! ```
 //!
-//! Where to go: `config` reads the environment, `endpoint` finds hosts, `sign` signs, `connect` and `pool` own the
+//! Modules: `config` reads the environment, `endpoint` finds hosts, `sign` signs, `connect` and `pool` own the
 //! connections, `transport` sends one request, `call` adds signatures, retries and the correction of a wrong clock, and
 //! `lambda` and `s3` are the operations. A new service is one more `Service` and one more module beside `lambda`.
 

@@ -19,9 +19,9 @@ const IDLE: Duration = Duration::from_secs(20);
 /// handshakes at once within the time that each of them has.
 const CONNECTING: usize = 32;
 
-/// What can be used again.
+/// A connection, as far as the pool knows it.
 pub(crate) trait Reusable {
-    /// Whether the peer has not closed it.
+    /// Returns false when the peer has closed the connection.
     fn is_usable(&self) -> bool;
 }
 
@@ -43,7 +43,7 @@ impl<C: Reusable> Pool<C> {
 
     /// The newest idle connection to `origin` that still lives. Those of all origins that are too old are closed.
     pub(crate) fn take(&self, origin: &Origin, now: Moment) -> Option<C> {
-        let mut origins = self.lock();
+        let mut origins = self.lock_entries();
         origins.retain(|_, slot| {
             let old = slot.idle.partition_point(|(since, _)| now.since(*since) > IDLE);
             slot.idle.drain(..old);
@@ -60,17 +60,17 @@ impl<C: Reusable> Pool<C> {
 
     /// Keeps a connection on which the last answer was read to its end.
     pub(crate) fn put(&self, origin: &Origin, connection: C, now: Moment) {
-        let mut origins = self.lock();
+        let mut origins = self.lock_entries();
         let slot = origins.entry(origin.clone()).or_insert_with(Slot::new);
         slot.idle.push((now, connection));
     }
 
-    /// Where callers queue to open connections to `origin`.
-    pub(crate) fn gate(&self, origin: &Origin) -> Arc<Semaphore> {
-        Arc::clone(&self.lock().entry(origin.clone()).or_insert_with(Slot::new).gate)
+    /// The semaphore that limits how many connections to `origin` are opened at the same time.
+    pub(crate) fn opening_gate(&self, origin: &Origin) -> Arc<Semaphore> {
+        Arc::clone(&self.lock_entries().entry(origin.clone()).or_insert_with(Slot::new).gate)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Origin, Slot<C>>> {
+    fn lock_entries(&self) -> MutexGuard<'_, HashMap<Origin, Slot<C>>> {
         self.origins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -147,8 +147,8 @@ mod tests {
     #[test]
     fn gate_is_shared_while_it_is_in_use() {
         let (pool, here) = (Pool::<Fake>::new(), origin("http://a"));
-        let gate = pool.gate(&here);
+        let gate = pool.opening_gate(&here);
         pool.take(&here, Moment::now());
-        assert!(Arc::ptr_eq(&gate, &pool.gate(&here)));
+        assert!(Arc::ptr_eq(&gate, &pool.opening_gate(&here)));
     }
 }

@@ -1,4 +1,4 @@
-//! How far a call has come, so that the error of a missed deadline can say it.
+//! The stage of a call, so that the error of a missed deadline can name it.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -30,7 +30,7 @@ impl Stage {
         Self::Reading,
     ];
 
-    /// What the call was doing.
+    /// The stage as a phrase that follows "while" or "was".
     pub(crate) fn describe(self) -> &'static str {
         match self {
             Self::Queueing => "waiting to open a connection",
@@ -50,7 +50,7 @@ impl Stage {
 pub(crate) struct Progress(AtomicU8);
 
 impl Progress {
-    pub(crate) fn enter(&self, stage: Stage) {
+    pub(crate) fn enter_stage(&self, stage: Stage) {
         self.0.store(stage as u8, Ordering::Relaxed);
     }
 
@@ -74,7 +74,7 @@ mod tests {
     fn timed_out_may_have_run_only_after_the_whole_request() {
         for stage in Stage::ALL {
             let progress = Progress::default();
-            progress.enter(stage);
+            progress.enter_stage(stage);
             let error = progress.timed_out();
             assert_eq!(error.may_have_run(), matches!(stage, Stage::Waiting | Stage::Reading), "{stage:?}");
             assert!(error.to_string().contains(stage.describe()), "{error}");

@@ -1,4 +1,4 @@
-//! Which requests go through a proxy: `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`.
+//! The choice of a proxy by `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.
 
 use http::{HeaderValue, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
@@ -35,8 +35,8 @@ pub(crate) struct ProxyRules {
 impl ProxyRules {
     pub(crate) fn new(settings: &ProxySettings) -> Result<Self, ClientError> {
         // The matcher ignores what it can't use; a proxy that is silently bypassed is worse than an error.
-        check("HTTPS_PROXY", settings.https.as_deref())?;
-        check("HTTP_PROXY", settings.http.as_deref())?;
+        check_proxy_url("HTTPS_PROXY", settings.https.as_deref())?;
+        check_proxy_url("HTTP_PROXY", settings.http.as_deref())?;
         let matcher = Matcher::builder()
             .https(settings.https.clone().unwrap_or_default())
             .http(settings.http.clone().unwrap_or_default())
@@ -46,7 +46,7 @@ impl ProxyRules {
     }
 
     /// The way to `origin`. This machine is never behind a proxy.
-    pub(crate) fn route(&self, origin: &Origin) -> Route {
+    pub(crate) fn find_route(&self, origin: &Origin) -> Route {
         if origin.is_loopback() {
             return Route::Direct;
         }
@@ -67,7 +67,7 @@ fn proxy_origin(uri: &Uri) -> Option<Origin> {
 }
 
 /// The URL of a proxy may hold a password, so that the error doesn't repeat it.
-fn check(name: &str, value: Option<&str>) -> Result<(), ClientError> {
+fn check_proxy_url(name: &str, value: Option<&str>) -> Result<(), ClientError> {
     let Some(value) = value else { return Ok(()) };
     let matcher = Matcher::builder().https(value.to_owned()).build();
     let used = matcher.intercept(&Uri::from_static("https://example.com")).map(|proxy| proxy.uri().clone());
@@ -89,7 +89,7 @@ mod tests {
     fn route(settings: [Option<&str>; 3], url: &str) -> Route {
         let [https, http, exceptions] = settings.map(|text| text.map(str::to_owned));
         let rules = ProxyRules::new(&ProxySettings { https, http, exceptions }).expect("usable rules");
-        rules.route(&Endpoint::resolve("s3", "any", Some(url)).expect("a URL").origin)
+        rules.find_route(&Endpoint::resolve("s3", "any", Some(url)).expect("a URL").origin)
     }
 
     #[test]

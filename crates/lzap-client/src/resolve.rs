@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 
 use crate::clock::Moment;
 
-/// How long addresses are used. The lookup runs on a thread each time: hundreds of calls at once would need hundreds.
+/// The time for which addresses are used. Each lookup blocks a thread: hundreds of calls at once would need hundreds.
 const FRESH: Duration = Duration::from_secs(10);
 
 type Addresses = Arc<OnceCell<Vec<SocketAddr>>>;
@@ -26,10 +26,10 @@ pub(crate) struct Resolver {
 
 impl Resolver {
     /// The addresses of `host`, each time beginning with another one: S3 wants its load spread.
-    pub(crate) async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    pub(crate) async fn resolve_host(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         // Names below `localhost` are loopback by RFC 6761, whatever the machine's resolver says.
         let asked = if host.ends_with(".localhost") { "localhost" } else { host };
-        let cell = self.cell(asked, port);
+        let cell = self.find_entry(asked, port);
         let look_up = || async { lookup_host((asked, port)).await.map(Iterator::collect) };
         let mut addresses: Vec<SocketAddr> = cell.get_or_try_init(look_up).await?.clone();
         if addresses.is_empty() {
@@ -41,19 +41,19 @@ impl Resolver {
     }
 
     /// Forgets a host none of whose addresses answered.
-    pub(crate) fn forget(&self, host: &str, port: u16) {
-        self.lock().remove(&(host.to_owned(), port));
+    pub(crate) fn forget_host(&self, host: &str, port: u16) {
+        self.lock_entries().remove(&(host.to_owned(), port));
     }
 
-    fn cell(&self, host: &str, port: u16) -> Addresses {
+    fn find_entry(&self, host: &str, port: u16) -> Addresses {
         let now = Moment::now();
-        let mut hosts = self.lock();
+        let mut hosts = self.lock_entries();
         hosts.retain(|_, (since, _)| now.since(*since) < FRESH);
         let (_, cell) = hosts.entry((host.to_owned(), port)).or_insert_with(|| (now, Addresses::default()));
         Arc::clone(cell)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(String, u16), (Moment, Addresses)>> {
+    fn lock_entries(&self) -> MutexGuard<'_, HashMap<(String, u16), (Moment, Addresses)>> {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! Which failed attempts are made again, and when: pure.
+//! Decides which failed attempts are retried, and when. Pure.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +15,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// AWS: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html>
 const SKEW: Duration = Duration::from_mins(4);
 
-/// What a second execution of a request would do.
+/// The effect of a second execution of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RetryPolicy {
     /// Only the caller knows: no attempt is made again.
@@ -26,7 +26,7 @@ pub(crate) enum RetryPolicy {
     UnlessItMayHaveRun,
 }
 
-/// What is known of a failed attempt.
+/// The facts about a failed attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FailedAttempt {
     pub(crate) kind: ErrorKind,
@@ -36,7 +36,7 @@ pub(crate) struct FailedAttempt {
     pub(crate) number: u32,
 }
 
-/// How long to wait before the next attempt; none when the failure is final. `jitter` is from 0 to 1.
+/// The wait before the next attempt; none when the failure is final. `jitter` is from 0 to 1.
 pub(crate) fn plan_retry(
     policy: RetryPolicy,
     failed: FailedAttempt,

@@ -79,7 +79,7 @@ impl Bucket {
     }
 
     /// A call to the bucket, or to the object `key` in it.
-    fn call(
+    fn build_call(
         &self,
         caller: &Caller,
         (operation, method): (&'static str, Method),

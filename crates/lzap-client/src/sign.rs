@@ -14,7 +14,7 @@ use http::{HeaderName, HeaderValue};
 use crate::config::AwsCredentials;
 use crate::error::{ClientError, ErrorKind};
 
-/// How a service wants its requests signed.
+/// A service's rules for signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SigningStyle {
     /// The path is encoded once more, and the body's hash is only part of the signature.
@@ -33,7 +33,7 @@ pub(crate) struct Signable<'a> {
     pub(crate) body: &'a [u8],
 }
 
-/// Where and by whom a signature is valid.
+/// The credential scope of a signature, and its time.
 pub(crate) struct Scope<'a> {
     pub(crate) credentials: &'a AwsCredentials,
     pub(crate) region: &'a str,

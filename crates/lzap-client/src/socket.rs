@@ -21,11 +21,11 @@ const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_time(Duration::from_secs(20))
     .with_interval(Duration::from_secs(5))
     .with_retries(3);
-/// How long sent bytes may stay unacknowledged.
+/// The longest time for which sent bytes may stay unacknowledged.
 #[cfg(target_os = "linux")]
 const UNACKNOWLEDGED: Duration = Duration::from_secs(35);
 
-/// The socket of a connection and its counters; shared with whoever watches.
+/// The socket of a connection and its counters; shared with the code that watches it.
 #[derive(Debug)]
 pub(crate) struct Traffic {
     stream: TcpStream,
@@ -44,8 +44,9 @@ impl Traffic {
         self.written() + self.read.load(Ordering::Relaxed)
     }
 
-    /// Whether the idle connection is still open, asked of the kernel: after a freeze, tokio has not heard of a close yet.
-    /// Bytes that wait unasked-for, such as TLS's farewell, also mean that it isn't.
+    /// Returns true when the idle connection is open and has no unread bytes.
+    /// The kernel is asked, since tokio learns of a close only when its driver runs, which a freeze delays. Unread bytes
+    /// on an idle connection are a TLS close alert or an error of the server: the connection can't be used either.
     pub(crate) fn is_quiet(&self) -> bool {
         let peeked = SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]);
         peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
@@ -137,7 +138,7 @@ impl AsyncWrite for Socket {
     }
 }
 
-/// What hyper reads and writes.
+/// The byte stream below HTTP.
 #[derive(Debug)]
 pub(crate) enum Wire {
     Plain(Socket),

@@ -30,7 +30,7 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) body: &'a Bytes,
 }
 
-/// What ends an exchange.
+/// The limits of an exchange.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) deadline: Deadline,
@@ -52,16 +52,22 @@ impl Transport {
     }
 
     /// Sends the request, once as far as the server can tell, and reads the whole answer.
-    pub(crate) async fn send(&self, outgoing: &Outgoing<'_>, limits: Limits) -> Result<Answer, ClientError> {
+    pub(crate) async fn send_request(
+        &self,
+        outgoing: &Outgoing<'_>,
+        limits: Limits,
+    ) -> Result<Answer, ClientError> {
         let progress = Progress::default();
         if limits.deadline.remaining().is_zero() {
             return Err(progress.timed_out());
         }
-        let sent = timeout_at(limits.deadline.instant(), self.send_anyhow(outgoing, limits, &progress)).await;
+        let sent =
+            timeout_at(limits.deadline.instant(), self.send_without_deadline(outgoing, limits, &progress))
+                .await;
         sent.unwrap_or_else(|_| Err(progress.timed_out()))
     }
 
-    async fn send_anyhow(
+    async fn send_without_deadline(
         &self,
         outgoing: &Outgoing<'_>,
         limits: Limits,
@@ -69,13 +75,13 @@ impl Transport {
     ) -> Result<Answer, ClientError> {
         let mut connection = match self.pool.take(outgoing.origin, Moment::now()) {
             Some(idle) => idle,
-            None => self.connect(outgoing.origin, progress).await?,
+            None => self.open_connection(outgoing.origin, progress).await?,
         };
         loop {
             let was_used = connection.was_used();
-            let request = self.build(outgoing)?;
+            let request = self.build_request(outgoing)?;
             let traffic = connection.traffic();
-            let exchange = connection.exchange(request, limits.max_bytes, progress);
+            let exchange = connection.send_request(request, limits.max_bytes, progress);
             let answered = tokio::select! {
                 biased;
                 answered = exchange => answered,
@@ -90,7 +96,7 @@ impl Transport {
                 }
                 // The server closed the idle connection before it got anything: that is no attempt.
                 Err(error) if error.kind() == ErrorKind::NotConnected && was_used => {
-                    connection = self.open(outgoing.origin, progress).await?;
+                    connection = self.open_in_turn(outgoing.origin, progress).await?;
                 }
                 Err(error) => return Err(error),
             }
@@ -98,32 +104,32 @@ impl Transport {
     }
 
     /// An idle connection that came back while this call queued, or a new one.
-    async fn connect(&self, origin: &Origin, progress: &Progress) -> Result<Connection, ClientError> {
-        let gate = self.pool.gate(origin);
+    async fn open_connection(&self, origin: &Origin, progress: &Progress) -> Result<Connection, ClientError> {
+        let gate = self.pool.opening_gate(origin);
         if let Ok(_place) = gate.try_acquire() {
-            return self.connector.connect(origin, progress).await;
+            return self.connector.open_connection(origin, progress).await;
         }
-        progress.enter(Stage::Queueing);
+        progress.enter_stage(Stage::Queueing);
         // The gate is never closed.
         let _place = gate.acquire().await;
         match self.pool.take(origin, Moment::now()) {
             Some(idle) => Ok(idle),
-            None => self.connector.connect(origin, progress).await,
+            None => self.connector.open_connection(origin, progress).await,
         }
     }
 
-    async fn open(&self, origin: &Origin, progress: &Progress) -> Result<Connection, ClientError> {
-        let gate = self.pool.gate(origin);
-        progress.enter(Stage::Queueing);
+    async fn open_in_turn(&self, origin: &Origin, progress: &Progress) -> Result<Connection, ClientError> {
+        let gate = self.pool.opening_gate(origin);
+        progress.enter_stage(Stage::Queueing);
         let _place = gate.acquire().await;
-        self.connector.connect(origin, progress).await
+        self.connector.open_connection(origin, progress).await
     }
 
-    fn build(&self, outgoing: &Outgoing<'_>) -> Result<Request<Full<Bytes>>, ClientError> {
+    fn build_request(&self, outgoing: &Outgoing<'_>) -> Result<Request<Full<Bytes>>, ClientError> {
         let mut request = Request::new(Full::new(outgoing.body.clone()));
         *request.method_mut() = outgoing.method.clone();
         *request.headers_mut() = outgoing.headers.clone();
-        *request.uri_mut() = match self.connector.route(outgoing.origin) {
+        *request.uri_mut() = match self.connector.find_route(outgoing.origin) {
             Route::Forward(proxy) => {
                 if let Some(authorization) = proxy.authorization {
                     request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);

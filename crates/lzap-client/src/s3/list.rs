@@ -12,7 +12,7 @@ use crate::error_body::XmlTexts;
 /// 1,000 keys of 1,024 bytes, each encoded threefold, and as many prefixes.
 const MAX_PAGE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Which objects are listed.
+/// Options of [`Client::list_objects`].
 #[derive(Clone, Debug, Default)]
 pub struct ListOptions {
     /// Keys that begin with this.
@@ -34,7 +34,7 @@ pub struct ListPage {
     pub objects: Vec<ListedObject>,
     /// The beginnings of keys up to the delimiter.
     pub prefixes: Vec<String>,
-    /// What the next page begins with; none on the last page.
+    /// The token of the next page; none on the last page.
     pub next: Option<String>,
 }
 
@@ -74,7 +74,7 @@ impl Client {
             ("start-after", options.start_after.as_deref()),
         ];
         let query: Vec<_> = optional.iter().filter_map(|(name, value)| Some((*name, (*value)?))).collect();
-        let mut call = bucket.call(self.caller(), ("s3:ListObjectsV2", Method::GET), None, &query)?;
+        let mut call = bucket.build_call(self.caller(), ("s3:ListObjectsV2", Method::GET), None, &query)?;
         call.max_bytes = MAX_PAGE_BYTES;
         let answer = self.caller().call(&call, deadline).await?;
         parse_page(&answer.body).ok_or_else(|| {

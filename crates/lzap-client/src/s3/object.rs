@@ -18,7 +18,7 @@ use crate::retry::RetryPolicy;
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
 const MAX_OBJECT_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 
-/// Which part of an object is read.
+/// Options of [`Client::get_object`].
 #[derive(Clone, Debug, Default)]
 pub struct GetOptions {
     /// These bytes; the whole object without. A range that begins behind the object's end is an error (416).
@@ -42,7 +42,7 @@ pub struct Object {
     pub content_type: Option<String>,
 }
 
-/// What is known of an object without reading it.
+/// The metadata of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectHead {
     /// The size in bytes.
@@ -106,7 +106,7 @@ impl Client {
         options: GetOptions,
         deadline: Deadline,
     ) -> Result<Object, ClientError> {
-        let mut call = bucket.call(self.caller(), ("s3:GetObject", Method::GET), Some(key), &[])?;
+        let mut call = bucket.build_call(self.caller(), ("s3:GetObject", Method::GET), Some(key), &[])?;
         call.max_bytes = options.max_bytes.unwrap_or(MAX_OBJECT_BYTES);
         if let Some(etag) = &options.if_match {
             call.add_header("if-match", etag)?;
@@ -152,7 +152,7 @@ impl Client {
         key: &str,
         deadline: Deadline,
     ) -> Result<ObjectHead, ClientError> {
-        let call = bucket.call(self.caller(), ("s3:HeadObject", Method::HEAD), Some(key), &[])?;
+        let call = bucket.build_call(self.caller(), ("s3:HeadObject", Method::HEAD), Some(key), &[])?;
         let answer = self.caller().call(&call, deadline).await?;
         let size = read_text(&answer.headers, "content-length").and_then(|size| size.parse().ok());
         let size = size.ok_or_else(|| {
@@ -182,7 +182,7 @@ impl Client {
         object: PutObject,
         deadline: Deadline,
     ) -> Result<PutDone, ClientError> {
-        let mut call = bucket.call(self.caller(), ("s3:PutObject", Method::PUT), Some(key), &[])?;
+        let mut call = bucket.build_call(self.caller(), ("s3:PutObject", Method::PUT), Some(key), &[])?;
         call.body = object.bytes;
         call.add_header("x-amz-sdk-checksum-algorithm", "CRC32")?;
         call.add_header("x-amz-checksum-crc32", &encode_crc(&call.body))?;
@@ -218,7 +218,7 @@ impl Client {
         key: &str,
         deadline: Deadline,
     ) -> Result<(), ClientError> {
-        let call = bucket.call(self.caller(), ("s3:DeleteObject", Method::DELETE), Some(key), &[])?;
+        let call = bucket.build_call(self.caller(), ("s3:DeleteObject", Method::DELETE), Some(key), &[])?;
         self.caller().call(&call, deadline).await?;
         Ok(())
     }
@@ -231,8 +231,8 @@ fn encode_crc(bytes: &[u8]) -> String {
     base64::encode(crc32fast::hash(bytes).to_be_bytes())
 }
 
-/// Whether S3 names a CRC-32 of the whole object and it isn't that of `body`. That of an object uploaded in parts may be a
-/// checksum of checksums, with a `-` and their number.
+/// Returns true when S3 names a CRC-32 of the whole object and `body` has another. A multipart object may have a checksum
+/// of checksums instead, which ends with `-` and the number of parts; it is not compared.
 fn is_checksum_wrong(headers: &HeaderMap, body: &[u8]) -> bool {
     let is_composite = read_text(headers, "x-amz-checksum-type").is_some_and(|kind| kind == "COMPOSITE");
     match read_text(headers, "x-amz-checksum-crc32") {

@@ -1,4 +1,4 @@
-//! S3 by moto, which checks signatures and permissions once it is told to, and botocore's models of all requests.
+//! S3 by moto, with its authentication on, and botocore's models of all requests.
 
 use std::time::Duration;
 
@@ -141,7 +141,7 @@ fn s3_with_a_wrong_secret_or_foreign_bucket_is_denied() {
         assert_eq!(put.expect_err("refused").kind(), ErrorKind::Denied);
     }
     let client = client_at(moto.url(), &key_id, &secret, None);
-    let foreign = Bucket::new("somebody-elses");
+    let foreign = Bucket::new("another-account");
     let got = runtime.block_on(client.get_object(&foreign, "k", GetOptions::default(), soon()));
     assert_eq!(got.expect_err("refused").kind(), ErrorKind::Denied);
 }

@@ -134,7 +134,7 @@ async fn get_object_whose_response_is_lost_is_sent_again() {
 }
 
 #[tokio::test]
-async fn put_object_with_condition_whose_response_is_lost_says_that_it_may_have_run() {
+async fn put_object_with_condition_after_lost_response_may_have_run() {
     let stub = losing(0).await;
     let object = PutObject { condition: Some(PutCondition::IfAbsent), ..PutObject::new("bytes") };
     let error =
@@ -149,7 +149,8 @@ async fn invoke_where_nothing_listens_is_not_connected() {
     let url = stub.url();
     drop(stub);
     tokio::time::sleep(Duration::from_millis(20)).await;
-    let error = crate::stub::client_at(&url).invoke(Invoke::new("f", "1"), soon()).await.expect_err("nobody");
+    let error =
+        crate::stub::client_at(&url).invoke(Invoke::new("f", "1"), soon()).await.expect_err("refused");
     assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::NotConnected, false));
     assert!(error.to_string().contains(&url), "{error}");
 }

@@ -91,7 +91,7 @@ async fn invoke_answered_with_more_than_lambda_allows_is_too_large() {
 }
 
 #[tokio::test]
-async fn invoke_refused_for_this_machine_s_clock_is_signed_again_with_the_server_s() {
+async fn invoke_with_wrong_clock_is_signed_again_with_the_server_s_time() {
     // An hour and a day ahead; only the day is compared.
     let ahead = SystemTime::now() + Duration::from_hours(25);
     let date = aws_smithy_types::DateTime::from(ahead);
