@@ -207,3 +207,50 @@ impl AsyncWrite for Wire {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::TcpListener;
+    use std::thread::sleep;
+
+    use super::*;
+
+    /// A client's socket and the server's end.
+    async fn connect() -> (Socket, std::net::TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let client = TcpStream::connect(address).await.expect("a connection");
+        let (server, _) = listener.accept().expect("a connection");
+        (Socket::new(client).expect("options"), server)
+    }
+
+    #[tokio::test]
+    async fn is_quiet_sees_a_close_that_tokio_has_not_noticed() {
+        let (socket, server) = connect().await;
+        let traffic = socket.traffic();
+        assert!(traffic.is_quiet());
+        drop(server);
+        // Blocks the runtime's only thread, so that its driver can't run.
+        sleep(Duration::from_millis(50));
+        assert!(!traffic.is_quiet());
+    }
+
+    #[tokio::test]
+    async fn is_quiet_with_unread_bytes_is_false() {
+        let (socket, mut server) = connect().await;
+        server.write_all(b"x").expect("written");
+        sleep(Duration::from_millis(50));
+        assert!(!socket.traffic().is_quiet());
+    }
+
+    #[tokio::test]
+    async fn new_sets_keepalive_with_interval_and_retries() {
+        let (socket, _server) = connect().await;
+        let options = SockRef::from(&socket.0.stream);
+        assert!(options.keepalive().expect("an option") && options.tcp_nodelay().expect("an option"));
+        assert_eq!(options.tcp_keepalive_time().expect("an option"), Duration::from_secs(20));
+        assert_eq!(options.tcp_keepalive_interval().expect("an option"), Duration::from_secs(5));
+        assert_eq!(options.tcp_keepalive_retries().expect("an option"), 3);
+    }
+}

@@ -1,5 +1,6 @@
 //! How many connections there are, and what becomes of a request whose connection ends.
 
+use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -75,6 +76,28 @@ async fn invoke_on_a_connection_that_was_closed_while_idle_is_sent_anew() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!((stub.connections(), stub.requests().len()), (5, 5));
+}
+
+/// A freeze hides the close from tokio: the kernel knows of it, the runtime has not asked yet. Blocking the only thread of
+/// the runtime has the same effect, so that the server runs on a thread of its own.
+#[tokio::test]
+async fn invoke_on_a_connection_that_was_closed_during_a_freeze_is_sent_anew() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let server = std::thread::spawn(move || {
+        for _ in 0..3 {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let read = stream.read(&mut [0; 4096]).expect("a request");
+            assert!(read > 0);
+            stream.write_all(answer("200 OK", "", "{}").as_bytes()).expect("answered");
+        }
+    });
+    let client = crate::stub::client_at(&url);
+    for _ in 0..3 {
+        client.invoke(Invoke::new("f", "1"), soon()).await.expect("an answer");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    server.join().expect("three requests");
 }
 
 #[tokio::test]
