@@ -25,8 +25,12 @@ use crate::proxy::{ProxyRules, ProxyServer, Route};
 use crate::resolve::Resolver;
 use crate::socket::{Socket, Wire};
 
-/// From the name to the end of the TLS handshake.
+/// From the name to an open connection, or tunnel.
 const CONNECT: Duration = Duration::from_secs(3);
+/// The longest silence of the server within the TLS handshake. The handshake as a whole is only bounded by the call's
+/// deadline: a function with a tenth of a core needs seconds for dozens of handshakes at once, and a limit that counts its
+/// own work would fail just when many connections are opened.
+const HANDSHAKE_SILENCE: Duration = Duration::from_secs(3);
 /// The number of a host's addresses that are tried.
 const ADDRESSES: usize = 4;
 
@@ -47,30 +51,16 @@ impl Connector {
         self.proxy.find_route(origin)
     }
 
-    /// A new connection to `origin`, within 3 s.
+    /// A new connection to `origin`. A silent peer is an error after 3 s.
     pub(crate) async fn open_connection(
         &self,
         origin: &Origin,
         progress: &Progress,
     ) -> Result<Connection, ClientError> {
-        timeout(CONNECT, self.open_unbounded(origin, progress)).await.unwrap_or_else(|_| {
-            let doing = progress.stage().describe();
-            let text =
-                format!("got no connection to {origin} within {} s: it was {doing}", CONNECT.as_secs());
-            Err(ClientError::new(ErrorKind::NotConnected, text))
-        })
-    }
-
-    async fn open_unbounded(&self, origin: &Origin, progress: &Progress) -> Result<Connection, ClientError> {
-        let socket = match self.find_route(origin) {
-            Route::Direct => self.open_socket(origin, progress).await?,
-            Route::Forward(proxy) => self.open_socket(&proxy.origin, progress).await?,
-            Route::Tunnel(proxy) => {
-                let socket = self.open_socket(&proxy.origin, progress).await?;
-                progress.enter_stage(Stage::AskingProxy);
-                open_tunnel(socket, &proxy, origin).await?
-            }
-        };
+        let socket = timeout(CONNECT, self.open_route(origin, progress)).await.unwrap_or_else(|_| {
+            let (seconds, doing) = (CONNECT.as_secs(), progress.stage().describe());
+            Err(not_connected(origin, &format!("{seconds} s passed while {doing}")))
+        })?;
         let wire = match origin.scheme {
             Scheme::Http => Wire::Plain(socket),
             Scheme::Https => {
@@ -79,6 +69,19 @@ impl Connector {
             }
         };
         Connection::open(wire).await.map_err(|error| not_connected(origin, "HTTP failed").with_source(error))
+    }
+
+    /// The connection below TLS: to the origin itself, or through its proxy.
+    async fn open_route(&self, origin: &Origin, progress: &Progress) -> Result<Socket, ClientError> {
+        match self.find_route(origin) {
+            Route::Direct => self.open_socket(origin, progress).await,
+            Route::Forward(proxy) => self.open_socket(&proxy.origin, progress).await,
+            Route::Tunnel(proxy) => {
+                let socket = self.open_socket(&proxy.origin, progress).await?;
+                progress.enter_stage(Stage::AskingProxy);
+                open_tunnel(socket, &proxy, origin).await
+            }
+        }
     }
 
     async fn open_socket(&self, server: &Origin, progress: &Progress) -> Result<Socket, ClientError> {
@@ -102,7 +105,17 @@ impl Connector {
         let name = ServerName::try_from(origin.host.clone())
             .map_err(|error| not_connected(origin, "the host has no valid name").with_source(error))?;
         let connector = TlsConnector::from(Arc::clone(&self.tls));
-        let stream = connector.connect(name, socket).await.map_err(|error| {
+        let traffic = socket.traffic();
+        let stream = tokio::select! {
+            biased;
+            stream = connector.connect(name, socket) => stream,
+            () = traffic.wait_for_silence(HANDSHAKE_SILENCE) => {
+                let seconds = HANDSHAKE_SILENCE.as_secs();
+                let why = format!("the server was silent for {seconds} s in the TLS handshake");
+                return Err(not_connected(origin, &why));
+            }
+        };
+        let stream = stream.map_err(|error| {
             not_connected(origin, "the TLS handshake failed; does AWS_CA_BUNDLE fit the endpoint?")
                 .with_source(error)
         })?;

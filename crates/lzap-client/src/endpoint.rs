@@ -90,9 +90,11 @@ impl Endpoint {
     }
 
     fn parse_url(url: &str) -> Result<Self, ClientError> {
+        // Credentials in a URL are an error, which must not print them.
+        let shown = url.rsplit('@').next().unwrap_or_default();
         let invalid = |why: &str| {
             let text = format!(
-                "the endpoint `{url}` is not usable: {why}; set AWS_ENDPOINT_URL (or that of the service) to a URL \
+                "the endpoint `{shown}` is not usable: {why}; set AWS_ENDPOINT_URL (or that of the service) to a URL \
                  such as http://127.0.0.1:4510, or unset it"
             );
             ClientError::new(ErrorKind::Config, text)
@@ -194,7 +196,8 @@ mod tests {
         }
         for url in ["127.0.0.1:4510", "ftp://a", "http://", "http://a b", "http://u:p@a", "http://a?x=1"] {
             let error = Endpoint::resolve("s3", "any", Some(url)).expect_err("not a usable URL");
-            assert!(error.to_string().contains(url), "{error}");
+            let shown = url.trim_start_matches("http://u:p@");
+            assert!(error.to_string().contains(&format!("`{shown}`")), "{error}");
         }
     }
 

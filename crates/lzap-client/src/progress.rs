@@ -30,7 +30,7 @@ impl Stage {
         Self::Reading,
     ];
 
-    /// The stage as a phrase that follows "while" or "was".
+    /// The stage as a phrase that follows "while".
     pub(crate) fn describe(self) -> &'static str {
         match self {
             Self::Queueing => "waiting to open a connection",

@@ -11,6 +11,7 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::sleep;
 use tokio_rustls::client::TlsStream;
 
 /// A connection on which nothing is said for minutes, because a function runs so long, stays open through NATs; a peer
@@ -40,7 +41,7 @@ impl Traffic {
     }
 
     /// Bytes in both directions so far.
-    pub(crate) fn total(&self) -> u64 {
+    fn total(&self) -> u64 {
         self.written() + self.read.load(Ordering::Relaxed)
     }
 
@@ -50,6 +51,18 @@ impl Traffic {
     pub(crate) fn is_quiet(&self) -> bool {
         let peeked = SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]);
         peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Returns when no byte has moved for `silence`, or up to twice that: the counters are read at intervals. Bytes that
+    /// this process has not found the time to read are no silence.
+    pub(crate) async fn wait_for_silence(&self, silence: Duration) {
+        loop {
+            let before = self.total();
+            sleep(silence).await;
+            if self.total() == before && self.is_quiet() {
+                return;
+            }
+        }
     }
 }
 
@@ -212,7 +225,7 @@ impl AsyncWrite for Wire {
 mod tests {
     use std::io::Write as _;
     use std::net::TcpListener;
-    use std::thread::sleep;
+    use std::thread::sleep as block;
 
     use super::*;
 
@@ -232,7 +245,7 @@ mod tests {
         assert!(traffic.is_quiet());
         drop(server);
         // Blocks the runtime's only thread, so that its driver can't run.
-        sleep(Duration::from_millis(50));
+        block(Duration::from_millis(50));
         assert!(!traffic.is_quiet());
     }
 
@@ -240,7 +253,7 @@ mod tests {
     async fn is_quiet_with_unread_bytes_is_false() {
         let (socket, mut server) = connect().await;
         server.write_all(b"x").expect("written");
-        sleep(Duration::from_millis(50));
+        block(Duration::from_millis(50));
         assert!(!socket.traffic().is_quiet());
     }
 

@@ -7,7 +7,7 @@ use http::header::PROXY_AUTHORIZATION;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Uri};
 use http_body_util::Full;
-use tokio::time::{sleep, timeout_at};
+use tokio::time::timeout_at;
 
 use crate::clock::Moment;
 use crate::connect::Connector;
@@ -145,17 +145,33 @@ impl Transport {
     }
 }
 
-/// Ends when no byte moved for so long, at most twice that: the counters are read at intervals.
+/// The error of a server that is silent for too long.
 async fn watch_silence(traffic: &Traffic, silence: Option<Duration>, progress: &Progress) -> ClientError {
     let Some(silence) = silence else { return std::future::pending().await };
-    loop {
-        let before = traffic.total();
-        sleep(silence).await;
-        if traffic.total() == before {
-            let (seconds, doing) = (silence.as_secs(), progress.stage().describe());
-            let text = format!("got no answer: the server was silent for {seconds} s while {doing}");
-            return ClientError::new(ErrorKind::ResponseLost, text)
-                .with_may_have_run(progress.stage() >= Stage::Waiting);
+    traffic.wait_for_silence(silence).await;
+    let (seconds, doing) = (silence.as_secs(), progress.stage().describe());
+    let text = format!("got no answer: the server was silent for {seconds} s while {doing}");
+    ClientError::new(ErrorKind::ResponseLost, text).with_may_have_run(progress.stage() >= Stage::Waiting)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::socket::Socket;
+
+    #[tokio::test]
+    async fn watch_silence_of_a_sent_request_may_have_run() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let socket = Socket::new(TcpStream::connect(address).await.expect("a connection")).expect("options");
+        for (stage, may_have_run) in [(Stage::Sending, false), (Stage::Waiting, true)] {
+            let progress = Progress::default();
+            progress.enter_stage(stage);
+            let silence = Some(Duration::from_millis(30));
+            let error = watch_silence(&socket.traffic(), silence, &progress).await;
+            assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::ResponseLost, may_have_run));
         }
     }
 }

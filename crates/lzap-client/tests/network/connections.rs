@@ -177,3 +177,18 @@ async fn invoke_where_nothing_listens_is_not_connected() {
     assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::NotConnected, false));
     assert!(error.to_string().contains(&url), "{error}");
 }
+
+#[test]
+fn invoke_from_another_runtime_opens_another_connection() {
+    let new = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let server = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let server = server.expect("a runtime");
+    let stub = server.block_on(Stub::answering(&[answer("200 OK", "", "{}")]));
+    let client = stub.client();
+    for runtime in [new(), new()] {
+        for _ in 0..2 {
+            runtime.block_on(client.invoke(Invoke::new("f", "1"), soon())).expect("an answer");
+        }
+    }
+    assert_eq!((stub.connections(), stub.requests().len()), (2, 4));
+}

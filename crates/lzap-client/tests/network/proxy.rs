@@ -52,6 +52,30 @@ async fn invoke_over_tls_checks_the_server_and_reuses_the_connection() {
     assert_eq!((stub.connections(), stub.requests().len()), (1, 5));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invoke_many_at_once_over_tls_makes_no_more_handshakes_than_calls_in_flight() {
+    // More than the connections that may be opened at the same time.
+    const IN_FLIGHT: usize = 80;
+    let stub = tls_stub().await;
+    let url = format!("https://localhost:{}", stub.port);
+    let client = client_of(&[("AWS_ENDPOINT_URL", &url), ("AWS_CA_BUNDLE", &bundle())]);
+    for _ in 0..2 {
+        let calls: Vec<_> = (0..IN_FLIGHT)
+            .map(|_| {
+                let client = client.clone();
+                tokio::spawn(
+                    async move { client.invoke(Invoke::new("f", "1"), soon()).await.expect("an answer") },
+                )
+            })
+            .collect();
+        for call in calls {
+            call.await.expect("no panic");
+        }
+    }
+    assert_eq!(stub.requests().len(), 2 * IN_FLIGHT);
+    assert!(stub.connections() <= IN_FLIGHT, "{}", stub.connections());
+}
+
 #[tokio::test]
 async fn invoke_of_an_unknown_authority_is_not_connected() {
     let stub = tls_stub().await;

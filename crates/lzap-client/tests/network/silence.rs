@@ -115,6 +115,18 @@ async fn invoke_with_silence_within_the_answer_times_out() {
 }
 
 #[tokio::test]
+async fn invoke_without_connection_after_three_seconds_is_not_connected() {
+    let stub = silent().await;
+    let client = client_at(&format!("https://localhost:{}", stub.port));
+    let start = Instant::now();
+    let error = client.invoke(Invoke::new("f", "1"), Deadline::after(Duration::from_mins(1))).await;
+    let error = error.map(|_| ()).expect_err("silence");
+    assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::NotConnected, false), "{error}");
+    assert!(error.to_string().contains("silent for 3 s in the TLS handshake"), "{error}");
+    assert!((3..7).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
 async fn invoke_past_its_deadline_sends_nothing() {
     let stub = silent().await;
     let error = stub.client().invoke(Invoke::new("f", "1"), Deadline::after(Duration::ZERO)).await;
