@@ -23,6 +23,7 @@ use crate::sign::{Scope, Signable, SigningStyle, sign_request};
 use crate::tls;
 use crate::transport::{Limits, Outgoing, Transport};
 
+// AWS counts requests by it; the SDK sends more, which no service needs.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("lzap/", env!("CARGO_PKG_VERSION")));
 
 /// The common properties of the calls of one service.
@@ -81,6 +82,7 @@ struct Failure {
 }
 
 impl Caller {
+    /// Reads the certificates and resolves the endpoints; opens no connection.
     pub(crate) fn new(settings: &Settings) -> Result<Self, ClientError> {
         let tls = tls::load_config(settings.ca_bundle.as_deref())?;
         let connector = Connector::new(ProxyRules::new(&settings.proxy)?, tls);
@@ -108,6 +110,8 @@ impl Caller {
                 Err(failure) => failure,
             };
             let error = failure.error;
+            // A refused signature is no attempt: AWS has done nothing, not even for an invocation. Once is enough: a
+            // second refusal means that the key is wrong, not the clock.
             if let Some(server_time) = failure.server_time
                 && !is_corrected
             {
@@ -128,6 +132,7 @@ impl Caller {
         }
     }
 
+    /// Signs and sends the call. The signature is made anew for each attempt, since it holds the time.
     async fn send_once(&self, call: &ApiCall, deadline: Deadline) -> Result<Answer, Failure> {
         let final_error =
             |error: ClientError| Failure { error: error.in_operation(call.operation), server_time: None };
@@ -156,6 +161,7 @@ impl Caller {
         Err(Failure { error, server_time })
     }
 
+    /// All headers of the call, its signature included.
     fn sign_call(&self, call: &ApiCall, time: SystemTime) -> Result<HeaderMap, ClientError> {
         let host = HeaderValue::from_str(&call.origin.host_header()).map_err(|error| {
             ClientError::new(ErrorKind::Config, "can't be sent: the endpoint's host is not plain text")
@@ -174,6 +180,7 @@ impl Caller {
             time,
         };
         let signature = sign_request(&signable, &scope)?;
+        // Not signed: proxies may change it.
         headers.push((USER_AGENT, AGENT));
         Ok(headers.into_iter().chain(signature).collect())
     }

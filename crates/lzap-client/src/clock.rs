@@ -12,7 +12,7 @@ pub(crate) struct SigningClock {
 }
 
 impl SigningClock {
-    /// The time to sign with.
+    /// The time to sign with. A clock that is off by more than what `SystemTime` can express is used as it is.
     pub(crate) fn now(&self) -> SystemTime {
         let now = SystemTime::now();
         let offset = self.offset_ms.load(Ordering::Relaxed);
@@ -27,6 +27,7 @@ impl SigningClock {
     }
 }
 
+/// Milliseconds since 1970. Far below overflow, so that two of them can be subtracted.
 fn unix_millis(time: SystemTime) -> i64 {
     let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX / 4)

@@ -22,6 +22,7 @@ impl AwsCredentials {
         Self(Credentials::new(access_key_id, secret_access_key, token, None, "environment"))
     }
 
+    /// The credentials as `aws-sigv4` takes them.
     pub(crate) fn credentials(&self) -> &Credentials {
         &self.0
     }
@@ -89,6 +90,7 @@ impl Settings {
     /// # Errors
     /// As [`Settings::from_env`].
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ClientError> {
+        // An empty variable is an unset one, as for the AWS CLI: templates and CI systems set them so.
         let value = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let either = |first: &str, second: &str| value(first).or_else(|| value(second));
         let region = either("AWS_REGION", "AWS_DEFAULT_REGION").ok_or_else(|| {
@@ -102,6 +104,8 @@ impl Settings {
         let (Some(key_id), Some(secret)) = (&key_id, &secret) else {
             return Err(missing_credentials(key_id.is_none(), secret.is_none()));
         };
+        // Users' own keys have no token, so that a missing one is not an error here; AWS answers
+        // `InvalidClientTokenId`.
         let token = value("AWS_SESSION_TOKEN");
         let ignored = value("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
         let ignored = ignored.is_some_and(|value| value.eq_ignore_ascii_case("true"));
@@ -146,6 +150,7 @@ impl fmt::Debug for Settings {
     }
 }
 
+/// Names the variables that are not set, and the command that sets them outside Lambda.
 fn missing_credentials(key_id: bool, secret: bool) -> ClientError {
     let names = match (key_id, secret) {
         (true, true) => "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set",

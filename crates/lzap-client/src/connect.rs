@@ -28,8 +28,8 @@ use crate::socket::{Socket, Wire};
 /// From the name to an open connection, or tunnel.
 const CONNECT: Duration = Duration::from_secs(3);
 /// The longest silence of the server within the TLS handshake. The handshake as a whole is only bounded by the call's
-/// deadline: a function with a tenth of a core needs seconds for dozens of handshakes at once, and a limit that counts its
-/// own work would fail just when many connections are opened.
+/// deadline: a function with a tenth of a core needs seconds for dozens of handshakes at once, and a limit that counts
+/// its own work would fail just when many connections are opened.
 const HANDSHAKE_SILENCE: Duration = Duration::from_secs(3);
 /// The number of a host's addresses that are tried.
 const ADDRESSES: usize = 4;
@@ -96,6 +96,7 @@ impl Connector {
         })?;
         progress.enter_stage(Stage::Connecting);
         connect_any(&addresses).await.and_then(Socket::new).map_err(|error| {
+            // The host may have moved: the next attempt looks it up again.
             self.resolver.forget_host(host, port);
             not_connected(server, "nothing accepts the connection").with_source(error)
         })
@@ -123,12 +124,17 @@ impl Connector {
     }
 }
 
+/// The error of a connection that was not made.
 fn not_connected(server: &Origin, why: &str) -> ClientError {
     ClientError::new(ErrorKind::NotConnected, format!("got no connection to {server}: {why}"))
 }
 
 /// Tries one address after the other; each gets its part of the time that is left.
+///
+/// In a network without IPv6 an attempt over it fails at once. Where it is dropped silently, the next address still
+/// gets its turn, so that there is no need to race both.
 async fn connect_any(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    // The caller's limit also covers the lookup, and ends this one first.
     let end = Instant::now() + CONNECT;
     let mut last = io::Error::from(io::ErrorKind::TimedOut);
     let mut left = u32::try_from(addresses.len().min(ADDRESSES)).unwrap_or(1);
@@ -161,6 +167,7 @@ async fn open_tunnel(socket: Socket, proxy: &ProxyServer, origin: &Origin) -> Re
         .body(Empty::<Bytes>::new())
         .map_err(|error| failed("can't be asked".to_owned()).with_source(error))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await.map_err(broken)?;
+    // hyper ends the connection at the answer to CONNECT and gives the socket back.
     let answer = async move {
         // The sender and the answer's body are dropped here, so that the connection ends after a refusal too.
         sender.send_request(request).await.map(|response| response.status())
@@ -176,6 +183,7 @@ async fn open_tunnel(socket: Socket, proxy: &ProxyServer, origin: &Origin) -> Re
         return Err(failed(format!("refused with HTTP status {status}")));
     }
     let parts = parts.map_err(broken)?;
+    // A TLS server waits for the client to begin.
     if !parts.read_buf.is_empty() {
         return Err(failed("sent unexpected bytes".to_owned()));
     }

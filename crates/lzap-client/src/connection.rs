@@ -1,7 +1,7 @@
 //! One HTTP/1.1 connection, and one exchange at a time on it.
 //!
-//! No background task drives it: the call that uses the connection polls it, and an idle one rests. That saves a task and
-//! its wake-ups for each call, and dropping the call closes the connection.
+//! No background task drives it: the call that uses the connection polls it, and an idle one rests. That saves a task
+//! and its wake-ups for each call, and dropping the call closes the connection.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -43,6 +43,7 @@ pub(crate) struct Answer {
 }
 
 impl Connection {
+    /// Sets up HTTP on an open socket. Nothing is sent.
     pub(crate) async fn open(wire: Wire) -> hyper::Result<Self> {
         let traffic = wire.traffic();
         let (sender, connection) = http1::handshake(TokioIo::new(wire)).await?;
@@ -54,6 +55,7 @@ impl Connection {
         self.was_used
     }
 
+    /// The counters of the socket.
     pub(crate) fn traffic(&self) -> Arc<Traffic> {
         Arc::clone(&self.traffic)
     }
@@ -83,6 +85,8 @@ impl Connection {
             poll
         });
         let response = response.await.map_err(|mut failed| {
+            // hyper gives back a request that it had not begun to write. The counter covers the rest: a write that
+            // failed at its first byte.
             let is_unsent = failed.take_message().is_some() || traffic.written() == before;
             let kind = if is_unsent { ErrorKind::NotConnected } else { ErrorKind::ResponseLost };
             ClientError::new(
@@ -98,6 +102,7 @@ impl Connection {
         Ok(Answer { status: parts.status, headers: parts.headers, body })
     }
 
+    /// Reads a body to its end, of `max_bytes` at most.
     async fn read_body(
         &mut self,
         mut body: Incoming,
@@ -110,6 +115,7 @@ impl Connection {
         };
         let is_error = !status.is_success();
         let limit = if is_error { ERROR_BYTES } else { max_bytes };
+        // The announced length is checked first: nothing of a body that is too large is read.
         let announced = body.size_hint().lower();
         if announced > limit && !is_error {
             return Err(too_large());
@@ -120,6 +126,7 @@ impl Connection {
                 ClientError::new(ErrorKind::ResponseLost, "got half an answer: the connection ended")
                     .with_source(error)
             })?;
+            // Trailers say nothing that a caller needs.
             let Ok(data) = frame.into_data() else { continue };
             if (all.len() + data.len()) as u64 > limit {
                 // The rest of an error is not worth reading; the connection is closed with it.
@@ -155,6 +162,7 @@ impl Reusable for Connection {
 }
 
 impl Driver {
+    /// Reads and writes what the socket allows.
     fn poll_connection(&mut self, cx: &mut Context<'_>) {
         if let Some(connection) = &mut self.0
             && Pin::new(connection).poll(cx).is_ready()
@@ -164,6 +172,7 @@ impl Driver {
         }
     }
 
+    /// Polls `future`, then the connection, and `future` again if that brought something.
     fn poll_with<F: Future>(&mut self, mut future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(output);

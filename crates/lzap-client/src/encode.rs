@@ -2,6 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+// RFC 3986 calls the rest "unreserved". JavaScript's and Java's encoders leave more, which breaks signatures.
 const LABEL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 const KEY: &AsciiSet = &LABEL.remove(b'/');
 

@@ -25,6 +25,7 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
+    /// One of AWS's own hosts.
     fn of_region(host: String) -> Self {
         Self { scheme: Scheme::Https, host, port: 443 }
     }
@@ -80,6 +81,7 @@ impl Endpoint {
         if let Some(url) = custom {
             return Self::parse_url(url);
         }
+        // The region becomes part of a host name: a typing error must not send credentials elsewhere.
         let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if region.is_empty() || !region.chars().all(is_name) {
             let text = format!("`{region}` is not a region; set AWS_REGION to one, such as eu-central-1");
@@ -89,6 +91,7 @@ impl Endpoint {
         Ok(Self { origin: Origin::of_region(host), base_path: String::new(), is_custom: false })
     }
 
+    /// An endpoint of the environment: scheme, host, and perhaps a port and a path.
     fn parse_url(url: &str) -> Result<Self, ClientError> {
         // Credentials in a URL are an error, which must not print them.
         let shown = url.rsplit('@').next().unwrap_or_default();
@@ -120,8 +123,9 @@ impl Endpoint {
 
     /// The origin of a bucket, and the path before its keys, which ends with a slash.
     ///
-    /// Virtual-host style (`BUCKET.s3.REGION…`) where it works. Below another endpoint the bucket stands in the path, since
-    /// its subdomains may not exist; so does a bucket with a dot or an uppercase letter, whose host no certificate covers.
+    /// Virtual-host style (`BUCKET.s3.REGION…`) where it works. Below another endpoint the bucket stands in the path,
+    /// since its subdomains may not exist; so does a bucket with a dot or an uppercase letter, whose host no
+    /// certificate covers.
     ///
     /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>
     pub(crate) fn for_bucket(&self, bucket: &str) -> (Origin, String) {
@@ -135,6 +139,7 @@ impl Endpoint {
     }
 }
 
+/// Returns true when the bucket's name can be one label of a host name, as S3's certificate (`*.s3.REGION…`) covers it.
 fn is_host_label(bucket: &str) -> bool {
     let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     (3..=63).contains(&bucket.len())

@@ -17,7 +17,8 @@ pub enum ErrorKind {
     ResponseLost,
     /// The deadline passed. [`ClientError::may_have_run`] says whether the request had been sent.
     TimedOut,
-    /// AWS refused because of a limit on rate or concurrency. The request was not carried out, so that sending it again is safe.
+    /// AWS refused because of a limit on rate or concurrency. The request was not carried out, so that sending it again
+    /// is safe.
     Throttled,
     /// AWS refused because of credentials or permissions. It does not say whether the resource exists.
     Denied,
@@ -43,6 +44,7 @@ pub enum ErrorKind {
 /// cause below it, such as an I/O error, is [`Error::source`].
 pub struct ClientError(Box<ErrorDetails>);
 
+/// Boxed, so that a `Result` stays small.
 struct ErrorDetails {
     kind: ErrorKind,
     operation: Option<&'static str>,
@@ -79,21 +81,25 @@ impl ClientError {
     /// An error that AWS answered.
     pub(crate) fn answered(kind: ErrorKind, answer: AnswerDetails) -> Self {
         let mut error = Self::new(kind, String::new());
+        // A 5xx may come after the work was done. All other errors are refusals, which come before.
         error.0.may_have_run = kind == ErrorKind::Unavailable;
         error.0.answer = Some(answer);
         error
     }
 
+    /// The same with its cause.
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
+    /// The same, where the kind alone does not say whether AWS may have carried out the request.
     pub(crate) fn with_may_have_run(mut self, may_have_run: bool) -> Self {
         self.0.may_have_run = may_have_run;
         self
     }
 
+    /// The same with the operation's name, unless it has one.
     pub(crate) fn in_operation(mut self, operation: &'static str) -> Self {
         self.0.operation.get_or_insert(operation);
         self
@@ -143,7 +149,8 @@ impl ClientError {
         self.0.answer.as_ref()?.reason.as_deref()
     }
 
-    /// Returns true when AWS may have carried out the request in spite of the error; when false, sending it again is safe.
+    /// Returns true when AWS may have carried out the request in spite of the error; when false, sending it again is
+    /// safe.
     pub fn may_have_run(&self) -> bool {
         self.0.may_have_run
     }

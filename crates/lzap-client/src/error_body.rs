@@ -29,6 +29,7 @@ pub(crate) fn parse_error(
         ErrorFormat::Xml => parse_xml(body),
     };
     details.status = status;
+    // The header wins over the body: for Lambda it is the only one with the code.
     let named = header("x-amzn-errortype").or_else(|| header("x-amz-error-code"));
     details.code = named.as_deref().map(shorten_code).or(details.code).filter(|code| !code.is_empty());
     details.request_id = read_request_id(headers).or(details.request_id);
@@ -51,6 +52,7 @@ pub(crate) fn read_request_id(headers: &HeaderMap) -> Option<String> {
 /// The kind of an error, by its code and else by its status.
 pub(crate) fn classify(details: &AnswerDetails) -> ErrorKind {
     match details.code.as_deref().unwrap_or_default() {
+        // The names that AWS's SDKs take as throttles.
         "Throttling"
         | "ThrottlingException"
         | "ThrottledException"
@@ -101,11 +103,13 @@ fn shorten_code(code: &str) -> String {
     code.rsplit('#').next().unwrap_or_default().trim().to_owned()
 }
 
+/// Seconds, also broken ones. HTTP dates, which `Retry-After` also allows, are not used by AWS.
 fn parse_seconds(text: &str) -> Option<Duration> {
     let seconds = text.trim().parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok()
 }
 
+/// Lambda writes `message` or `Message`, older services `__type` in place of the header.
 fn parse_json(body: &[u8]) -> AnswerDetails {
     let value: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |names: &[&str]| {
@@ -127,6 +131,7 @@ fn parse_json(body: &[u8]) -> AnswerDetails {
     }
 }
 
+/// S3's error, with or without the `ErrorResponse` around it that query services have.
 fn parse_xml(body: &[u8]) -> AnswerDetails {
     let mut details = AnswerDetails::default();
     for (path, text) in XmlTexts::new(body) {
@@ -141,8 +146,8 @@ fn parse_xml(body: &[u8]) -> AnswerDetails {
     details
 }
 
-/// Every element at its end: its path, such as `Error/Code`, and its text, which is empty where it has children. Stops at
-/// the first thing that is not XML.
+/// Every element at its end: its path, such as `Error/Code`, and its text, which is empty where it has children. Stops
+/// at the first thing that is not XML.
 pub(crate) struct XmlTexts<'a> {
     reader: Reader<&'a [u8]>,
     path: Vec<String>,
@@ -153,6 +158,7 @@ pub(crate) struct XmlTexts<'a> {
 impl<'a> XmlTexts<'a> {
     pub(crate) fn new(body: &'a [u8]) -> Self {
         let mut reader = Reader::from_reader(body);
+        // An empty element is one without text, not another kind of element.
         reader.config_mut().expand_empty_elements = true;
         Self { reader, path: Vec::new(), text: String::new(), is_leaf: false }
     }

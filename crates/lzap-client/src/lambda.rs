@@ -51,8 +51,9 @@ pub struct Invoke {
     pub has_log_tail: bool,
     /// The event: JSON, 6 MB at most (1 MB asynchronous).
     pub payload: Bytes,
-    /// The trace header to pass on (`x-amzn-trace-id`), by which Lambda recognizes loops of invocations. Without one, it is
-    /// that of the environment (`_X_AMZN_TRACE_ID`), which is right where one process handles one invocation at a time.
+    /// The trace header to pass on (`x-amzn-trace-id`), by which Lambda recognizes loops of invocations. Without one,
+    /// it is that of the environment (`_X_AMZN_TRACE_ID`), which is right where one process handles one invocation at a
+    /// time.
     pub trace: Option<String>,
 }
 
@@ -95,8 +96,8 @@ impl Client {
     /// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
     ///
     /// # Errors
-    /// When Lambda refuses or there is no answer by the deadline. [`ClientError::may_have_run`] says whether the function
-    /// may have run all the same; a throttled invocation has not, see [`ClientError::throttle_reason`].
+    /// When Lambda refuses or there is no answer by the deadline. [`ClientError::may_have_run`] says whether the
+    /// function may have run all the same; a throttled invocation has not, see [`ClientError::throttle_reason`].
     pub async fn invoke(&self, invoke: Invoke, deadline: Deadline) -> Result<Invoked, ClientError> {
         let endpoint = &self.caller().lambda;
         let qualifier = invoke.qualifier.as_deref();
@@ -111,8 +112,10 @@ impl Client {
             headers: Vec::new(),
             body: invoke.payload,
             max_bytes: MAX_ANSWER_BYTES,
+            // An invocation may have run when its answer is lost, and only the caller knows whether it may run twice.
             retry: RetryPolicy::Never,
         };
+        // As the SDK for Rust sends it; Lambda takes any.
         call.add_header("content-type", "application/octet-stream")?;
         let kind = match invoke.kind {
             InvocationKind::RequestResponse => "RequestResponse",
@@ -130,6 +133,7 @@ impl Client {
     }
 }
 
+/// An answer's headers as fields. A log that is not base64 is left out: it is no reason to lose the answer.
 fn read_invoked(status: u16, headers: &HeaderMap, payload: Bytes) -> Invoked {
     let header = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
     let log = header("x-amz-log-result").and_then(|log| base64::decode(log).ok());

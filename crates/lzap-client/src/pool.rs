@@ -15,8 +15,8 @@ use crate::endpoint::Origin;
 /// Shorter than what AWS and its proxies allow, so that few requests meet a connection that is just being closed. Also
 /// what a frozen execution environment may sleep before its connections count as dead.
 const IDLE: Duration = Duration::from_secs(20);
-/// Connections being opened to one origin at the same time. A function with a fraction of a core can't do hundreds of TLS
-/// handshakes at once within the time that each of them has.
+/// Connections being opened to one origin at the same time. A function with a fraction of a core can't do hundreds of
+/// TLS handshakes at once within the time that each of them has.
 const CONNECTING: usize = 32;
 
 /// A connection, as far as the pool knows it.
@@ -30,6 +30,7 @@ pub(crate) struct Pool<C> {
     origins: Mutex<HashMap<Origin, Slot<C>>>,
 }
 
+/// The idle connections to one origin.
 struct Slot<C> {
     /// The oldest first.
     idle: Vec<(Moment, C)>,
@@ -37,6 +38,7 @@ struct Slot<C> {
 }
 
 impl<C: Reusable> Pool<C> {
+    /// A pool without connections.
     pub(crate) fn new() -> Self {
         Self { origins: Mutex::default() }
     }
@@ -44,6 +46,8 @@ impl<C: Reusable> Pool<C> {
     /// The newest idle connection to `origin` that still lives. Those of all origins that are too old are closed.
     pub(crate) fn take(&self, origin: &Origin, now: Moment) -> Option<C> {
         let mut origins = self.lock_entries();
+        // The oldest stand first, so that this looks at the expired ones only. A gate in use must stay: a second one
+        // would let twice as many connections be opened.
         origins.retain(|_, slot| {
             let old = slot.idle.partition_point(|(since, _)| now.since(*since) > IDLE);
             slot.idle.drain(..old);

@@ -50,10 +50,12 @@ impl Stage {
 pub(crate) struct Progress(AtomicU8);
 
 impl Progress {
+    /// Notes that the call has come to `stage`.
     pub(crate) fn enter_stage(&self, stage: Stage) {
         self.0.store(stage as u8, Ordering::Relaxed);
     }
 
+    /// The stage that the call has come to.
     pub(crate) fn stage(&self) -> Stage {
         Stage::ALL.get(usize::from(self.0.load(Ordering::Relaxed))).copied().unwrap_or(Stage::Reading)
     }

@@ -33,6 +33,7 @@ pub(crate) struct ProxyRules {
 }
 
 impl ProxyRules {
+    /// The rules of these variables. A proxy that can't be used is an error.
     pub(crate) fn new(settings: &ProxySettings) -> Result<Self, ClientError> {
         // The matcher ignores what it can't use; a proxy that is silently bypassed is worse than an error.
         check_proxy_url("HTTPS_PROXY", settings.https.as_deref())?;
@@ -61,6 +62,7 @@ impl ProxyRules {
     }
 }
 
+/// The proxy's address. Port 80 is curl's default for a proxy too, when it has a scheme.
 fn proxy_origin(uri: &Uri) -> Option<Origin> {
     let host = uri.host()?.trim_matches(['[', ']']).to_owned();
     Some(Origin { scheme: Scheme::Http, host, port: uri.port_u16().unwrap_or(80) })

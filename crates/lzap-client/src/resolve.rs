@@ -30,6 +30,7 @@ impl Resolver {
         // Names below `localhost` are loopback by RFC 6761, whatever the machine's resolver says.
         let asked = if host.ends_with(".localhost") { "localhost" } else { host };
         let cell = self.find_entry(asked, port);
+        // Failures are not kept: the next call asks again.
         let look_up = || async { lookup_host((asked, port)).await.map(Iterator::collect) };
         let mut addresses: Vec<SocketAddr> = cell.get_or_try_init(look_up).await?.clone();
         if addresses.is_empty() {
@@ -45,6 +46,7 @@ impl Resolver {
         self.lock_entries().remove(&(host.to_owned(), port));
     }
 
+    /// The entry of a host, perhaps still empty. Entries that are too old are dropped.
     fn find_entry(&self, host: &str, port: u16) -> Addresses {
         let now = Moment::now();
         let mut hosts = self.lock_entries();

@@ -51,12 +51,14 @@ pub(crate) fn plan_retry(
     }
     let is_transient = matches!(
         failed.kind,
+        // A conflict of writes is not settled yet; S3 asks to try again.
         ErrorKind::NotConnected
             | ErrorKind::ResponseLost
             | ErrorKind::Throttled
             | ErrorKind::Unavailable
             | ErrorKind::Conflict
     );
+    // Full jitter: hundreds of calls that failed together must not come back together.
     let longest = (FIRST * 2_u32.saturating_pow(failed.number.saturating_sub(1))).min(LONGEST);
     let wait = failed.retry_after.unwrap_or_else(|| longest.mul_f64(jitter.clamp(0.0, 1.0)));
     (is_transient && wait < remaining).then_some(wait)

@@ -62,8 +62,8 @@ impl fmt::Display for AccountId {
 pub struct Bucket {
     /// Its name.
     pub name: String,
-    /// The account that owns it. Where it is known, S3 refuses calls to a bucket of the same name that another account has
-    /// made (`x-amz-expected-bucket-owner`).
+    /// The account that owns it. Where it is known, S3 refuses calls to a bucket of the same name that another account
+    /// has made (`x-amz-expected-bucket-owner`).
     pub owner: Option<AccountId>,
 }
 
@@ -86,6 +86,8 @@ impl Bucket {
         key: Option<&str>,
         query: &[(&str, &str)],
     ) -> Result<ApiCall, ClientError> {
+        // Without a name or key, the request would address the service or the bucket, where PUT and DELETE do other
+        // things.
         let invalid = |why| Err(ClientError::new(ErrorKind::Config, why).in_operation(operation));
         if self.name.is_empty() {
             return invalid("needs a bucket's name, which is empty");
@@ -112,6 +114,7 @@ impl Bucket {
     }
 }
 
+/// A header as text; none when it is missing or not plain.
 fn read_text(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(headers.get(name)?.to_str().ok()?.to_owned())
 }

@@ -57,6 +57,7 @@ pub(crate) fn sign_request(
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
     }
+    // Cheap: the secret is shared, not copied.
     let identity = scope.credentials.credentials().clone().into();
     let params = v4::SigningParams::builder()
         .identity(&identity)

@@ -45,16 +45,16 @@ impl Traffic {
         self.written() + self.read.load(Ordering::Relaxed)
     }
 
-    /// Returns true when the idle connection is open and has no unread bytes.
-    /// The kernel is asked, since tokio learns of a close only when its driver runs, which a freeze delays. Unread bytes
-    /// on an idle connection are a TLS close alert or an error of the server: the connection can't be used either.
+    /// Returns true when the idle connection is open and has no unread bytes. The kernel is asked, since tokio learns
+    /// of a close only when its driver runs, which a freeze delays. Unread bytes on an idle connection are a TLS close
+    /// alert or an error of the server: the connection can't be used either.
     pub(crate) fn is_quiet(&self) -> bool {
         let peeked = SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]);
         peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// Returns when no byte has moved for `silence`, or up to twice that: the counters are read at intervals. Bytes that
-    /// this process has not found the time to read are no silence.
+    /// Returns when no byte has moved for `silence`, or up to twice that: the counters are read at intervals. Bytes
+    /// that this process has not found the time to read are no silence.
     pub(crate) async fn wait_for_silence(&self, silence: Duration) {
         loop {
             let before = self.total();
@@ -71,10 +71,12 @@ impl Traffic {
 pub(crate) struct Socket(Arc<Traffic>);
 
 impl Socket {
+    /// Sets the options of a connected socket: no delay, keepalive, and an end to unacknowledged bytes.
     pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
         let socket = SockRef::from(&stream);
         socket.set_tcp_nodelay(true)?;
         socket.set_tcp_keepalive(&KEEPALIVE)?;
+        // Keepalive only guards idle connections: a peer that vanishes during an upload is noticed by this.
         #[cfg(target_os = "linux")]
         socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
         let traffic = Traffic { stream, read: AtomicU64::new(0), written: AtomicU64::new(0) };
@@ -92,6 +94,7 @@ impl Socket {
     }
 }
 
+/// Tokio's readiness is a hint: the operation may still find nothing to do, and must then wait anew.
 fn would_block<T>(result: &io::Result<T>) -> bool {
     result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }

@@ -18,6 +18,7 @@ pub(crate) fn load_config(bundle: Option<&Path>) -> Result<Arc<ClientConfig>, Cl
     Ok(Arc::new(lzap_tls::client_config(roots)))
 }
 
+/// All certificates of a PEM file. One that is invalid is an error: leaving it out would fail later, without a reason.
 fn read_bundle(path: &Path) -> Result<RootCertStore, ClientError> {
     let unusable = |why: String| {
         let text = format!(

@@ -47,6 +47,7 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
+    /// A transport without connections.
     pub(crate) fn new(connector: Connector) -> Self {
         Self { pool: Pool::new(), connector }
     }
@@ -58,6 +59,7 @@ impl Transport {
         limits: Limits,
     ) -> Result<Answer, ClientError> {
         let progress = Progress::default();
+        // tokio would still poll once, which is enough to send a small request.
         if limits.deadline.remaining().is_zero() {
             return Err(progress.timed_out());
         }
@@ -67,6 +69,7 @@ impl Transport {
         sent.unwrap_or_else(|_| Err(progress.timed_out()))
     }
 
+    /// The stages in order. Dropping this closes the connection that it uses.
     async fn send_without_deadline(
         &self,
         outgoing: &Outgoing<'_>,
@@ -118,6 +121,7 @@ impl Transport {
         }
     }
 
+    /// A new connection, never an idle one: the one before was closed, and others may be too.
     async fn open_in_turn(&self, origin: &Origin, progress: &Progress) -> Result<Connection, ClientError> {
         let gate = self.pool.opening_gate(origin);
         progress.enter_stage(Stage::Queueing);
@@ -125,6 +129,7 @@ impl Transport {
         self.connector.open_connection(origin, progress).await
     }
 
+    /// The request for one connection: a proxy that forwards wants the whole URL.
     fn build_request(&self, outgoing: &Outgoing<'_>) -> Result<Request<Full<Bytes>>, ClientError> {
         let mut request = Request::new(Full::new(outgoing.body.clone()));
         *request.method_mut() = outgoing.method.clone();

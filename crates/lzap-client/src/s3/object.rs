@@ -97,8 +97,8 @@ impl Client {
     /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] when there is no such object; S3 says [`ErrorKind::Denied`] instead to those who may not list
-    /// the bucket. Transient failures are retried by the deadline.
+    /// [`ErrorKind::NotFound`] when there is no such object; S3 says [`ErrorKind::Denied`] instead to those who may not
+    /// list the bucket. Transient failures are retried by the deadline.
     pub async fn get_object(
         &self,
         bucket: &Bucket,
@@ -120,6 +120,7 @@ impl Client {
                 call.add_header("range", &format!("bytes={}-{}", range.start, range.end - 1))?;
                 call.max_bytes = call.max_bytes.min(range.end - range.start);
             }
+            // S3 keeps checksums of whole objects: with a range it would answer none.
             None => call.add_header("x-amz-checksum-mode", "ENABLED")?,
         }
         let answer = self.caller().call(&call, deadline).await?;
@@ -171,8 +172,8 @@ impl Client {
     /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>
     ///
     /// # Errors
-    /// [`ErrorKind::PreconditionFailed`] when the condition does not hold. Transient failures are retried by the deadline;
-    /// those of a write with a condition only if S3 can't have written. Where it may have
+    /// [`ErrorKind::PreconditionFailed`] when the condition does not hold. Transient failures are retried by the
+    /// deadline; those of a write with a condition only if S3 can't have written. Where it may have
     /// ([`ClientError::may_have_run`]), the outcome is unknown: the condition would fail after the write's own success.
     /// Read the object to find out.
     pub async fn put_object(
@@ -184,6 +185,7 @@ impl Client {
     ) -> Result<PutDone, ClientError> {
         let mut call = bucket.build_call(self.caller(), ("s3:PutObject", Method::PUT), Some(key), &[])?;
         call.body = object.bytes;
+        // CRC-32 is the default of AWS's SDKs; S3 refuses a body that doesn't fit, and keeps the checksum.
         call.add_header("x-amz-sdk-checksum-algorithm", "CRC32")?;
         call.add_header("x-amz-checksum-crc32", &encode_crc(&call.body))?;
         if let Some(content_type) = &object.content_type {
@@ -231,8 +233,8 @@ fn encode_crc(bytes: &[u8]) -> String {
     base64::encode(crc32fast::hash(bytes).to_be_bytes())
 }
 
-/// Returns true when S3 names a CRC-32 of the whole object and `body` has another. A multipart object may have a checksum
-/// of checksums instead, which ends with `-` and the number of parts; it is not compared.
+/// Returns true when S3 names a CRC-32 of the whole object and `body` has another. A multipart object may have a
+/// checksum of checksums instead, which ends with `-` and the number of parts; it is not compared.
 fn is_checksum_wrong(headers: &HeaderMap, body: &[u8]) -> bool {
     let is_composite = read_text(headers, "x-amz-checksum-type").is_some_and(|kind| kind == "COMPOSITE");
     match read_text(headers, "x-amz-checksum-crc32") {

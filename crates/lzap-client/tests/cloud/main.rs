@@ -1,5 +1,5 @@
-//! The client's requests against what AWS publishes: botocore's signatures, models and endpoints, and moto's S3 with its
-//! authentication on. These tests need Python.
+//! The client's requests against what AWS publishes: botocore's signatures, models and endpoints, and moto's S3 with
+//! its authentication on. These tests need Python.
 
 mod endpoints;
 mod moto;

@@ -78,8 +78,8 @@ async fn invoke_on_a_connection_that_was_closed_while_idle_is_sent_anew() {
     assert_eq!((stub.connections(), stub.requests().len()), (5, 5));
 }
 
-/// A freeze hides the close from tokio: the kernel knows of it, the runtime has not asked yet. Blocking the only thread of
-/// the runtime has the same effect, so that the server runs on a thread of its own.
+/// A freeze hides the close from tokio: the kernel knows of it, the runtime has not asked yet. Blocking the only thread
+/// of the runtime has the same effect, so that the server runs on a thread of its own.
 #[tokio::test]
 async fn invoke_on_a_connection_that_was_closed_during_a_freeze_is_sent_anew() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -1,4 +1,5 @@
-//! The client against servers of this process: connections, silence, proxies, and what each operation makes of an answer.
+//! The client against servers of this process: connections, silence, proxies, and what each operation makes of an
+//! answer.
 
 mod connections;
 mod operations;
