@@ -37,7 +37,8 @@ pub(crate) fn parse_error(
     // A redirect, or a bucket in another region: S3 names the region in a header, and the text doesn't.
     if let (300..=400, Some(region)) = (status, header("x-amz-bucket-region")) {
         let message = details.message.unwrap_or_default();
-        details.message = Some(format!("{message} (the bucket is in {region})"));
+        let message = format!("{message} (the bucket is in {region})");
+        details.message = Some(message.trim_start().to_owned());
     }
     details
 }

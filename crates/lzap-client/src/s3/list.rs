@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::Bucket;
+use super::bucket::Bucket;
 use crate::client::Client;
 use crate::deadline::Deadline;
 use crate::encode::decode_listed;

@@ -6,7 +6,7 @@ use aws_smithy_types::base64;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
-use super::{Bucket, read_text};
+use super::bucket::{Bucket, read_text};
 use crate::client::Client;
 use crate::deadline::Deadline;
 use crate::encode::encode_query;
