@@ -6,6 +6,8 @@ use lzap_client::{
     AccountId, Bucket, ErrorKind, GetOptions, InvocationKind, Invoke, ListOptions, PutCondition, PutObject,
 };
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use crate::stub::{Stub, answer, soon};
 
 /// The bucket of the tests.
@@ -80,6 +82,25 @@ async fn invoke_refused_tells_kind_code_reason_and_wait_and_is_not_retried() {
     assert_eq!(error.operation(), Some("lambda:Invoke"));
     assert_eq!((error.code(), error.request_id()), (Some("TooManyRequestsException"), Some("id-2")));
     assert_eq!(stub.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn invoke_refused_before_the_whole_request_was_read_is_too_large() {
+    let stub = Stub::start(|_, mut stream, _| async move {
+        stream.read_exact(&mut [0; 1000]).await?;
+        let headers = "x-amzn-errortype: RequestTooLargeException\r\n";
+        stream.write_all(answer("413 Payload Too Large", headers, "{}").as_bytes()).await?;
+        std::future::pending().await
+    })
+    .await;
+    let client = stub.client();
+    for _ in 0..2 {
+        let payload = vec![b'1'; 16 * 1024 * 1024];
+        let error = client.invoke(Invoke::new("f", payload), soon()).await.expect_err("refused");
+        assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::TooLarge, false), "{error}");
+    }
+    // Half a request is on the first connection.
+    assert_eq!(stub.connections(), 2);
 }
 
 #[tokio::test]
