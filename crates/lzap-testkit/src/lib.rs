@@ -10,29 +10,36 @@
 //!
 //! Where to go: [`Lzap`] runs the tool. [`Moto`] and [`LocalCloud`] are the two clouds, [`Account`] is a moto that can be
 //! copied. [`Proxy`] records the calls in between and injects faults, [`SlowAws`] adds AWS's delays, [`Recording`] counts
-//! calls. [`Python`] is the environment of the packages from PyPI. The feature `clouds` (on by default) has all that
-//! speaks HTTP.
+//! calls. [`Python`] is the environment of the packages from PyPI. Without the feature
+//! `clouds`, which is on by default, only what `xtask` uses is left: paths, commands, Python, tools, CSVs.
 
 #[cfg(feature = "clouds")]
 mod account;
+#[cfg(feature = "clouds")]
 mod child;
 pub mod csv;
 #[cfg(feature = "clouds")]
 mod http;
+#[cfg(feature = "clouds")]
 mod local_cloud;
+#[cfg(feature = "clouds")]
 mod lzap;
 mod missing;
 #[cfg(feature = "clouds")]
 mod moto;
 mod paths;
+#[cfg(feature = "clouds")]
 mod ports;
+#[cfg(feature = "clouds")]
 mod project;
 #[cfg(feature = "clouds")]
 mod proxy;
 mod python;
 #[cfg(feature = "clouds")]
 mod recording;
+#[cfg(feature = "clouds")]
 pub mod redact;
+#[cfg(feature = "clouds")]
 mod remembered;
 #[cfg(feature = "clouds")]
 mod rie;
@@ -45,22 +52,28 @@ mod upstream;
 
 #[cfg(feature = "clouds")]
 pub use account::Account;
+#[cfg(feature = "clouds")]
 pub use child::Guarded;
 #[cfg(feature = "clouds")]
 pub use http::{Response, request, wait_until_answers};
+#[cfg(feature = "clouds")]
 pub use local_cloud::LocalCloud;
+#[cfg(feature = "clouds")]
 pub use lzap::{Lzap, Outcome, Running};
 pub use missing::not_set_up;
 #[cfg(feature = "clouds")]
 pub use moto::Moto;
 pub use paths::{apps_target, target, workspace};
+#[cfg(feature = "clouds")]
 pub use ports::free_port;
+#[cfg(feature = "clouds")]
 pub use project::TempProject;
 #[cfg(feature = "clouds")]
 pub use proxy::{Fault, Proxy, Refusal, Trigger};
 pub use python::{Python, read_requirements};
 #[cfg(feature = "clouds")]
 pub use recording::{Call, Checked, Recording};
+#[cfg(feature = "clouds")]
 pub use remembered::RememberedCargo;
 #[cfg(feature = "clouds")]
 pub use rie::Rie;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use fs_err as fs;
+#[cfg(feature = "clouds")]
 use serde_json::Value;
 
 use crate::missing::not_set_up;
@@ -107,6 +108,7 @@ impl Python {
     ///
     /// # Errors
     /// When boto3 itself fails.
+    #[cfg(feature = "clouds")]
     pub fn aws(&self, endpoint: &str, region: &str, calls: &[(&str, &str, Value)]) -> io::Result<Vec<Value>> {
         let input = serde_json::json!({"endpoint": endpoint, "region": region, "calls": calls});
         let answer = self.script("aws.py", &input.to_string())?;

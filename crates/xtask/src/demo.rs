@@ -1,12 +1,12 @@
 //! `cargo xtask demo`: the whole path in one command, in an embedded cloud of its own, which shares neither ports nor
 //! state with the user's. It needs Rust and nothing else.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use fs_err as fs;
-use lzap_testkit::shell::{Failure, Result, group_digits, lzap, lzap_path, output};
+use lzap_testkit::shell::{Failure, Result, group_digits, lzap, lzap_path, output, quiet_output};
 use lzap_testkit::{csv, target, workspace};
 use serde_json::Value;
 
@@ -21,6 +21,7 @@ pub(crate) fn run() -> Result {
     disk::require(disk::DEMO)?;
     print_step("building lzap (minutes the first time, as any Rust project)");
     let mut deploy = lzap()?;
+    stop_earlier_cloud()?;
     print_step("deploying examples/csv-group-sum to an embedded cloud");
     let report = output(use_demo_cloud(&mut deploy).args(["deploy", "local", "--output", "json"]))?;
     let report: Value = serde_json::from_str(&report)?;
@@ -74,11 +75,23 @@ fn print_step(text: &str) {
     println!("==> {text}");
 }
 
+/// Stops the demo's cloud of an earlier run, which may be another build of the tool. Its state stays, so that the same
+/// stage is deployed again at the same URL.
+fn stop_earlier_cloud() -> Result {
+    let mut stop = lzap()?;
+    quiet_output(stop.args(["local", "stop"]).env("LZAP_STATE_DIR", state_dir()))?;
+    Ok(())
+}
+
+fn state_dir() -> PathBuf {
+    target().join("demo/cloud")
+}
+
 fn use_demo_cloud(command: &mut Command) -> &mut Command {
     command
         .arg("--project")
         .arg(workspace().join("examples/csv-group-sum"))
-        .env("LZAP_STATE_DIR", target().join("demo/cloud"))
+        .env("LZAP_STATE_DIR", state_dir())
         // Any free port: the usual one may be the user's own cloud's.
         .env("LZAP_LOCAL_PORT", "0")
 }
@@ -92,6 +105,6 @@ fn show_path(path: &Path) -> String {
 
 /// The command that runs `lzap ARGUMENTS` on the demo's cloud.
 fn show_lzap_command(arguments: &str) -> String {
-    let (state, lzap) = (target().join("demo/cloud"), lzap_path());
+    let (state, lzap) = (state_dir(), lzap_path());
     format!("LZAP_STATE_DIR={} {} {arguments}", show_path(&state), show_path(&lzap))
 }

@@ -10,6 +10,7 @@
 mod bench;
 mod demo;
 mod generate;
+mod packages;
 mod setup;
 mod test;
 mod tidy;

@@ -5,8 +5,10 @@
 
 use std::process::Command;
 
+use lzap_testkit::Python;
 use lzap_testkit::shell::{Failure, Result, Tally, cargo, run_tests};
-use lzap_testkit::{Python, workspace};
+
+use crate::packages::read_packages;
 
 /// The command set, driven as a user drives it: `tests/it`.
 pub(super) const COMMAND_SET: &str = "e2e";
@@ -86,10 +88,9 @@ pub(super) fn with_zig(command: &mut Command) -> &mut Command {
 
 /// The names of the workspace's integration test targets, each once.
 fn integration_targets() -> Result<Vec<String>> {
-    let metadata = cargo_metadata::MetadataCommand::new().current_dir(workspace()).no_deps().exec()?;
-    let targets = metadata.packages.iter().flat_map(|package| &package.targets);
+    let packages = read_packages()?;
     let mut names: Vec<String> =
-        targets.filter(|target| target.is_test()).map(|target| target.name.clone()).collect();
+        packages.iter().flat_map(|package| package.test_targets().map(str::to_owned)).collect();
     names.sort();
     names.dedup();
     Ok(names)

@@ -12,6 +12,7 @@ use super::commands::{
     run_targets, run_unit_tests, with_zig,
 };
 use super::stage::{Stage, Tier};
+use crate::packages::read_packages;
 use crate::setup::LAMBDA_TARGETS;
 use crate::{generate, tidy};
 
@@ -88,10 +89,10 @@ fn deny() -> Result {
 }
 
 fn features() -> Result {
-    let metadata = cargo_metadata::MetadataCommand::new().current_dir(workspace()).no_deps().exec()?;
-    let runtime = metadata.packages.iter().find(|package| package.name.as_str() == "lzap");
+    let packages = read_packages()?;
+    let runtime = packages.iter().find(|package| package.name() == "lzap");
     let runtime = runtime.ok_or_else(|| Failure::new("no package `lzap` in the workspace"))?;
-    for feature in runtime.features.keys().filter(|feature| *feature != "default") {
+    for feature in runtime.features().filter(|feature| *feature != "default") {
         println!("    {feature}");
         let check = ["check", "--quiet", "--package", "lzap", "--no-default-features", "--features", feature];
         call(cargo().args(check))?;

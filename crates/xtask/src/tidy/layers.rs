@@ -1,9 +1,8 @@
 //! Which crate may depend on which: a crate exists to forbid a dependency.
 
-use cargo_metadata::{DependencyKind, MetadataCommand, Package};
-use lzap_testkit::workspace;
-
 use lzap_testkit::shell::Result;
+
+use crate::packages::{Package, read_packages};
 
 /// What a crate of the workspace may use of the others, and what it may not use at all.
 struct Layer {
@@ -79,21 +78,17 @@ const FOR_TESTS: &[&str] = &["lzap-testkit", "lzap-wire"];
 
 /// The dependencies that the table forbids.
 pub(super) fn check() -> Result<Vec<String>> {
-    let metadata = MetadataCommand::new().current_dir(workspace()).no_deps().exec()?;
-    Ok(metadata.packages.iter().flat_map(check_package).collect())
+    Ok(read_packages()?.iter().flat_map(check_package).collect())
 }
 
 fn check_package(package: &Package) -> Vec<String> {
-    let name = package.name.as_str();
+    let name = package.name();
     let Some(layer) = LAYERS.iter().find(|layer| layer.name == name) else {
         return vec![format!("{name}: not in the table of crates (crates/xtask/src/tidy/layers.rs)")];
     };
-    let dependencies = package.dependencies.iter();
-    let wrong = dependencies.filter(|dependency| {
-        let internal = dependency.path.is_some();
-        let of_tests = dependency.kind == DependencyKind::Development;
-        let used = dependency.name.as_str();
-        match (internal, of_tests) {
+    let wrong = package.dependencies().filter(|dependency| {
+        let used = dependency.name();
+        match (dependency.is_internal(), dependency.is_for_tests()) {
             // A crate's own tests may want features that its users choose.
             (true, true) if used == name => false,
             (true, true) => !layer.internal.contains(&used) && !FOR_TESTS.contains(&used),
@@ -102,7 +97,7 @@ fn check_package(package: &Package) -> Vec<String> {
             (false, false) => layer.forbidden.iter().any(|start| used == *start || is_family(used, start)),
         }
     });
-    wrong.map(|dependency| format!("{name} must not depend on {}", dependency.name)).collect()
+    wrong.map(|dependency| format!("{name} must not depend on {}", dependency.name())).collect()
 }
 
 /// `aws-` is a family of crates, `tokio` is one crate.

@@ -1,7 +1,8 @@
-//! The paths that stand in an item: in `use`, in types and expressions, and within macros.
+//! The paths that stand in an item: in `use`, in types, in expressions, and within macros.
 
-use syn::visit::{self, Visit};
-use syn::{Item, Macro, Path, UseTree, Visibility};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::{Item, UseTree};
 
 /// A path as its segments.
 pub(super) type Segments = Vec<String>;
@@ -48,47 +49,45 @@ fn add_leaves(tree: &UseTree, before: &[String], leaves: &mut Vec<UseLeaf>) {
 }
 
 /// Adds the paths of `item` that have several segments: a single name is the module's own, imported, or of the prelude.
+/// They are found among the tokens, since what a macro takes need not be Rust.
 pub(super) fn collect_paths(item: &Item, paths: &mut Vec<Segments>) {
-    Collector { paths }.visit_item(item);
-}
-
-struct Collector<'a> {
-    paths: &'a mut Vec<Segments>,
-}
-
-impl<'ast> Visit<'ast> for Collector<'_> {
-    fn visit_path(&mut self, path: &'ast Path) {
-        if path.leading_colon.is_none() && path.segments.len() > 1 {
-            self.paths.push(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
+    let mut words = Vec::new();
+    add_words(item.to_token_stream(), &mut words);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut at = 0;
+    while at < words.len() {
+        let path = path_at(&words[at..]);
+        // `pub(in crate::x)` is no dependency, and `::x` another crate.
+        let is_foreign = words[..at].ends_with(&["::"]) || words[..at].ends_with(&["pub", "(", "in"]);
+        // Names, and `::` between them.
+        at += (path.len() * 2).saturating_sub(1).max(1);
+        if path.len() > 1 && !is_foreign {
+            paths.push(path);
         }
-        visit::visit_path(self, path);
     }
+}
 
-    fn visit_item_use(&mut self, import: &'ast syn::ItemUse) {
-        // Within a function.
-        self.paths.extend(flatten_use(&import.tree).into_iter().map(|leaf| leaf.path));
-    }
-
-    /// `pub(in crate::x)` is no dependency.
-    fn visit_visibility(&mut self, _: &'ast Visibility) {}
-
-    /// What a macro takes need not be Rust, so its paths are found among its tokens.
-    fn visit_macro(&mut self, call: &'ast Macro) {
-        self.visit_path(&call.path);
-        let text = call.tokens.to_string().replace("::", " :: ");
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let mut at = 0;
-        while at < words.len() {
-            let path = path_at(&words[at..]);
-            at += (path.len() * 2).max(1);
-            if path.len() > 1 {
-                self.paths.push(path);
+/// Names, `::`, and every other token; what stands in a text or a comment is none.
+fn add_words(tokens: TokenStream, words: &mut Vec<String>) {
+    for token in tokens {
+        match token {
+            TokenTree::Ident(name) => words.push(name.to_string()),
+            TokenTree::Literal(_) => words.push("\"\"".to_owned()),
+            TokenTree::Punct(sign) => match words.last_mut() {
+                Some(last) if sign.as_char() == ':' && last == ":" => last.push(':'),
+                _ => words.push(sign.as_char().to_string()),
+            },
+            TokenTree::Group(group) => {
+                let opening = if group.delimiter() == Delimiter::Parenthesis { "(" } else { "{" };
+                words.push(opening.to_owned());
+                add_words(group.stream(), words);
+                words.push(")".to_owned());
             }
         }
     }
 }
 
-/// The longest path at the beginning of `words`, which are a macro's tokens.
+/// The longest path at the beginning of `words`.
 fn path_at(words: &[&str]) -> Segments {
     let mut path = Vec::new();
     for pair in words.chunks(2) {
@@ -122,13 +121,14 @@ mod tests {
 
     #[test]
     fn paths_in_types_expressions_and_macros_are_found() {
-        let text = "fn f(a: super::A) -> u8 { let b = x::y::z(a); println!(\"{b}\", crate::m::C, 1); 0 }";
+        let text =
+            "fn f(a: super::A) -> u8 { let b = return x::y::z(a); println!(\"{b}\", crate::m::C, 1); 0 }";
         assert_eq!(paths_of(text), ["super::A", "x::y::z", "crate::m::C"]);
     }
 
     #[test]
-    fn visibilities_and_single_names_are_no_paths() {
-        assert!(paths_of("pub(in crate::a) struct B(C);").is_empty());
+    fn visibilities_other_crates_and_single_names_are_no_paths() {
+        assert!(paths_of("pub(in crate::a) struct B(C, ::d::E);").is_empty());
     }
 
     #[test]
