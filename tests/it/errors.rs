@@ -11,7 +11,7 @@ use std::time::Duration;
 use fs_err as fs;
 use lzap_testkit::{Lzap, Outcome, TempProject, redact};
 
-use crate::support::{HOST, Result, hello, new_app, settings};
+use crate::support::{HOST, Result, hello, new_app, new_app_with_workers, settings};
 
 const MANIFEST: &str = "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n";
 const MAIN: &str = "fn main() {}\n";
@@ -177,7 +177,8 @@ fn no_zig() -> Result {
 
 #[test]
 fn openssl_is_not_cross_compiled() -> Result {
-    let app = new_app("hello-openssl")?;
+    // Nothing but this app's own crates is compiled before the error.
+    let app = new_app_with_workers()?;
     let script = "fn main() { panic!(\"Could not find directory of OpenSSL installation\"); }\n";
     let openssl =
         "[package]\nname = \"openssl-sys\"\nversion = \"0.9.0\"\nedition = \"2024\"\nlinks = \"openssl\"\n";
