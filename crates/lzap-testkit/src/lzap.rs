@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::child::Guarded;
-use crate::paths::apps_target;
+use crate::paths::{apps_target, workspace};
 use crate::shell::{BUILD_LZAP, cargo, lzap_path};
 
 /// What makes cargo quick where nothing but an app's behavior counts: with no optimization across crates, an app on top
@@ -146,6 +146,9 @@ impl Lzap {
             .env("CARGO_NET_OFFLINE", "true")
             .env("CARGO_TARGET_DIR", &self.builds)
             .env("LZAP_STATE_DIR", self.state_dir())
+            // The SDK reads all root certificates before its first call, which is four fifths of a short command's
+            // processor time without optimization, and no cloud of the tests speaks TLS.
+            .env("SSL_CERT_FILE", workspace().join("crates/lzap-testkit/data/root.pem"))
             // No credentials of the machine that the tests happen to run on.
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .envs(self.env.iter().map(|(name, value)| (name, value)));
@@ -155,9 +158,17 @@ impl Lzap {
 /// Whether a variable is one that a test sets itself, if at all.
 fn is_the_users(name: &str) -> bool {
     let starts = ["AWS_", "LZAP_", "CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_PROFILE_", "GITHUB_", "INSTA_"];
-    let names =
-        ["CI", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "PORT", "XDG_STATE_HOME", "CARGO_BUILD_TARGET"];
-    (starts.iter().any(|start| name.starts_with(start)) && name != "AWS_CA_BUNDLE") || names.contains(&name)
+    let names = [
+        "CI",
+        "NO_COLOR",
+        "CLICOLOR",
+        "CLICOLOR_FORCE",
+        "PORT",
+        "XDG_STATE_HOME",
+        "CARGO_BUILD_TARGET",
+        "SSL_CERT_DIR",
+    ];
+    starts.iter().any(|start| name.starts_with(start)) || names.contains(&name)
 }
 
 /// Where Rust is installed, as variables: the home folder of a test's user is another one, and has no Rust. rustup sets
@@ -380,7 +391,15 @@ mod tests {
         {
             assert!(!is_the_users(kept), "{kept}");
         }
-        for taken in ["AWS_PROFILE", "AWS_ENDPOINT_URL", "LZAP_STATE_DIR", "CI", "INSTA_UPDATE"] {
+        for taken in [
+            "AWS_PROFILE",
+            "AWS_CA_BUNDLE",
+            "SSL_CERT_DIR",
+            "AWS_ENDPOINT_URL",
+            "LZAP_STATE_DIR",
+            "CI",
+            "INSTA_UPDATE",
+        ] {
             assert!(is_the_users(taken), "{taken}");
         }
     }
