@@ -45,14 +45,18 @@
 //! assert_eq!(config.crypto_provider().cipher_suites, lzap_tls::provider().cipher_suites);
 //! ```
 
+mod accelerated;
+mod ecdsa;
 mod handshake;
 mod portable;
+mod verify;
 
 use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, RootCertStore};
 
+pub use crate::accelerated::graviola_provider;
 pub use crate::handshake::{HandshakeError, check_handshake, check_handshake_with};
 pub use crate::portable::portable_provider;
 
@@ -82,23 +86,6 @@ fn choose_provider() -> &'static ChosenProvider {
             None => (PORTABLE, portable_provider()),
         };
         ChosenProvider { name, provider: Arc::new(provider) }
-    })
-}
-
-/// Returns graviola's provider, or `None` on a CPU where it would panic.
-///
-/// Applications call [`provider`]; this function is for tests and measurements of one provider.
-///
-/// It is `rustls_graviola::default_provider()`, except that it signs with P-256 keys in PKCS #8 only.
-///
-/// The check is graviola's own, the one that it asserts at each call: on `x86_64` `adx`, `aes`, `avx`, `avx2`, `bmi1` and
-/// `pclmulqdq`; on aarch64 `aes`, `neon`, `pmull` and `sha2`. In a debug build graviola (and so this function) takes a
-/// feature as missing when a variable like `GRAVIOLA_CPU_DISABLE_adx` is set.
-pub fn graviola_provider() -> Option<CryptoProvider> {
-    graviola::util::is_cpu_supported().then(|| CryptoProvider {
-        // graviola's own would link its signing with RSA, P-384 and Ed25519 into each function: 160 KB for nothing.
-        key_provider: portable::P256_KEYS,
-        ..rustls_graviola::default_provider()
     })
 }
 

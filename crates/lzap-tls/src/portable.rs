@@ -4,18 +4,29 @@
 //! carry-less multiplication and SHA at run time and have constant-time code for CPUs without them.
 
 mod aead;
-mod ecdsa;
 mod exchange;
 mod hash;
 mod rsa;
+mod rsa_verifiers;
 mod sign;
 mod suites;
-mod verify;
 
-use rustls::crypto::{CryptoProvider, GetRandomFailed, KeyProvider, SecureRandom};
+use rustls::crypto::{
+    CryptoProvider, GetRandomFailed, KeyProvider, SecureRandom, SupportedKxGroup, WebPkiSupportedAlgorithms,
+};
+
+use crate::verify::supported_algorithms;
+
+const ALGORITHMS: WebPkiSupportedAlgorithms = supported_algorithms!(self::rsa_verifiers);
 
 /// The private keys that this crate signs with, whichever the provider. Only the server of the check has one.
 pub(crate) static P256_KEYS: &dyn KeyProvider = &sign::P256Keys;
+
+/// The key exchange on P-256, for both providers.
+pub(crate) static P256_GROUP: &dyn SupportedKxGroup = &exchange::P256;
+
+/// The system's source of randomness, for both providers.
+pub(crate) static SYSTEM_RANDOM: &dyn SecureRandom = &SystemRandom;
 
 /// Returns the provider that runs on every CPU.
 ///
@@ -28,8 +39,8 @@ pub fn portable_provider() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: suites::CIPHER_SUITES.to_vec(),
         kx_groups: exchange::GROUPS.to_vec(),
-        signature_verification_algorithms: verify::ALGORITHMS,
-        secure_random: &SystemRandom,
+        signature_verification_algorithms: ALGORITHMS,
+        secure_random: SYSTEM_RANDOM,
         key_provider: P256_KEYS,
     }
 }

@@ -74,7 +74,7 @@ impl ActiveKeyExchange for X25519Exchange {
 
 /// The group that TLS calls `secp256r1`. Keys are uncompressed points.
 #[derive(Debug)]
-struct P256;
+pub(super) struct P256;
 
 impl SupportedKxGroup for P256 {
     fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {

@@ -131,7 +131,7 @@ impl PublicKey {
         }
         let modulus = BoxedUint::from_be_slice_vartime(modulus.as_bytes());
         let exponent = BoxedUint::from_be_slice_vartime(exponent.as_bytes());
-        let (bits, exponent_bits) = (modulus.bits_vartime(), exponent.bits_vartime());
+        let (bits, exponent_bits) = (modulus.bit_width_vartime(), exponent.bit_width_vartime());
         if bits < MIN_BITS || !(2..=MAX_EXPONENT_BITS).contains(&exponent_bits) || !exponent.bit_vartime(0) {
             return None;
         }
@@ -152,7 +152,7 @@ impl PublicKey {
             return None;
         }
         let power = BoxedMontyForm::new(signature, &self.params)
-            .pow_bounded_exp(&self.exponent, self.exponent.bits_vartime())
+            .pow_bounded_exp(&self.exponent, self.exponent.bit_width_vartime())
             .retrieve()
             .to_be_bytes();
         // The number has whole machine words; the words beyond the modulus are zero.

@@ -10,14 +10,14 @@ use sha2::Digest;
 const UNCOMPRESSED: u8 = 4;
 
 /// Verifies a signature of the key with `D`'s hash of the message, on P-256.
-pub(super) fn verify_p256<D: Digest>(key: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
+pub(crate) fn verify_p256<D: Digest>(key: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
     let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(uncompressed(key)?).ok()?;
     let signature = p256::ecdsa::Signature::from_der(signature).ok()?;
     key.verify_prehash(&D::digest(message), &signature).ok()
 }
 
 /// Verifies a signature of the key with `D`'s hash of the message, on P-384.
-pub(super) fn verify_p384<D: Digest>(key: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
+pub(crate) fn verify_p384<D: Digest>(key: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
     let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(uncompressed(key)?).ok()?;
     let signature = p384::ecdsa::Signature::from_der(signature).ok()?;
     key.verify_prehash(&D::digest(message), &signature).ok()
