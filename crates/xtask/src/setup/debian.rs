@@ -57,24 +57,30 @@ pub(super) fn install_missing(system: System) -> Result {
     if missing.is_empty() {
         return Ok(());
     }
-    let names = missing.join(" ");
-    if find_program("apt-get").is_none() {
-        return Err(Failure::new(format!(
-            "the tests need what these Debian packages bring: {names}; install the same with your system's package \
-             manager, then run `cargo xtask setup`"
-        )));
-    }
-    let is_root = rustix::process::geteuid().is_root();
-    if !is_root && system == System::Ask {
-        return Err(Failure::new(format!(
-            "the tests need these Debian packages: {names}\nto install them: cargo xtask setup --system\n\
-             which runs:      sudo apt-get update && sudo apt-get install --yes --no-install-recommends {names}"
-        )));
+    let (is_root, names) = (rustix::process::geteuid().is_root(), missing.join(" "));
+    if let Some(refusal) = refuse(&names, is_root, system, find_program("apt-get").is_some()) {
+        return Err(Failure::new(refusal));
     }
     println!("==> setup: installing the Debian packages {names}");
     call(&mut apt_get(is_root, &["update", "--quiet"]))?;
     let install = ["install", "--quiet", "--yes", "--no-install-recommends"];
     call(apt_get(is_root, &install).args(&missing))
+}
+
+/// Why the packages `names` are not installed, and what to type instead; `None` when they may be.
+fn refuse(names: &str, is_root: bool, system: System, has_apt: bool) -> Option<String> {
+    if !has_apt {
+        return Some(format!(
+            "the tests need what these Debian packages bring: {names}; install the same with your system's package \
+             manager, then run `cargo xtask setup`"
+        ));
+    }
+    (!is_root && system == System::Ask).then(|| {
+        format!(
+            "the tests need these Debian packages: {names}\nto install them: cargo xtask setup --system\n\
+             which runs:      sudo apt-get update && sudo apt-get install --yes --no-install-recommends {names}"
+        )
+    })
 }
 
 fn apt_get(is_root: bool, args: &[&str]) -> Command {
@@ -92,6 +98,24 @@ mod tests {
     use lzap_testkit::shell::show_command;
 
     use super::*;
+
+    #[test]
+    fn refuse_as_another_user_names_the_packages_and_the_command() {
+        let refusal = refuse("git curl", false, System::Ask, true).unwrap_or_default();
+        assert!(refusal.contains("cargo xtask setup --system"), "{refusal}");
+        assert!(
+            refusal.ends_with("sudo apt-get install --yes --no-install-recommends git curl"),
+            "{refusal}"
+        );
+        assert_eq!(refuse("git", false, System::Sudo, true), None);
+        assert_eq!(refuse("git", true, System::Ask, true), None);
+    }
+
+    #[test]
+    fn refuse_on_another_distribution_names_the_packages() {
+        let refusal = refuse("git curl", true, System::Sudo, false).unwrap_or_default();
+        assert!(refusal.contains("git curl") && !refusal.contains("apt-get"), "{refusal}");
+    }
 
     #[test]
     fn apt_get_as_another_user_goes_through_sudo() {

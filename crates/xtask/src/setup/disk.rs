@@ -16,7 +16,7 @@ pub(crate) struct Space {
 }
 
 /// The reference app and the tool.
-pub(crate) const DEMO: Space = Space { task: "demo", gigabytes: 4, done: "demo/sample.csv" };
+pub(crate) const DEMO: Space = Space { task: "demo", gigabytes: 3, done: "demo/sample.csv" };
 /// The quick tier.
 pub(crate) const QUICK: Space = Space { task: "test quick", gigabytes: 10, done: "setup/quick" };
 /// The quick and the full tier.
