@@ -188,7 +188,8 @@ impl Stub {
         let stdout = process.child().stdout.take().ok_or_else(|| Failure::new("the stub has no output"))?;
         let mut stub =
             Self { url: String::new(), ca: ca_path(&folder), stdout: BufReader::new(stdout), process };
-        stub.url = stub.read_line()?.trim().to_owned();
+        let line = stub.read_line()?;
+        line.trim().clone_into(&mut stub.url);
         Ok(stub)
     }
 

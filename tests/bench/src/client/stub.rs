@@ -134,8 +134,11 @@ async fn serve_connection(
 async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin, counts: &Counts, latency: Duration) {
     let echo = |request: Request<Incoming>| async move {
         counts.requests.fetch_add(1, Ordering::Relaxed);
-        let payload =
-            request.into_body().collect().await.map_or_else(|_| Bytes::new(), |body| body.to_bytes());
+        let payload = request
+            .into_body()
+            .collect()
+            .await
+            .map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes);
         tokio::time::sleep(latency).await;
         let response = Response::builder()
             .header("content-type", "application/json")
