@@ -1,7 +1,7 @@
 //! Put an ordinary Rust web app on AWS Lambda, and keep it an ordinary Rust web app.
 //!
-//! Hand a router to [`App`] and run it. The same binary serves on localhost under `cargo run` and behind the Runtime
-//! API in Lambda; the `lzap` command builds it, ships it, and makes everything it needs in an AWS account.
+//! Pass a router to [`App`] and run it. The same binary serves on localhost under `cargo run` and behind the Runtime
+//! API in Lambda; the `lzap` command builds it, deploys it, and creates everything it needs in an AWS account.
 //!
 //! # Quick start
 //!
@@ -46,7 +46,7 @@
 //! # }
 //! ```
 //!
-//! A type that doesn't fit is told at compile time, with what it lacks.
+//! A type that doesn't fit is a compile error, which says what it lacks.
 //!
 //! # On localhost and in Lambda
 //!
@@ -56,20 +56,21 @@
 //! |---|---|---|
 //! | listens | `localhost:5000` (`127.0.0.1` and `::1`); `PORT=5001` or `LZAP_ADDR=0.0.0.0:80` change it | not at all: it polls the Runtime API |
 //! | requests | any number at once | one at a time in each process; Lambda starts more processes |
-//! | bodies | any size, streamed | 6 MB each way, whole |
-//! | work after the answer | goes on | stands still until the next request: finish before you answer |
-//! | stops | Ctrl-C or SIGTERM; requests in flight have ten seconds | when Lambda says so |
+//! | bodies | any size, streamed | 6 MB each way (load balancer: 1 MB), whole, counted as JSON text |
+//! | work after the answer | continues | is frozen until the next request: finish before you answer |
+//! | stops | Ctrl-C or SIGTERM; requests in flight have ten seconds | when Lambda stops the environment |
 //! | logs | readable, on stderr | one JSON line per event |
 //!
 //! # Events
 //!
-//! An event is told apart by explicit keys, never by trying one format after the other:
+//! Explicit keys tell what an event is; no format is tried after another:
 //!
 //! - **HTTP**: API Gateway HTTP APIs (payload 2.0 and 1.0) and REST APIs, function URLs, and application load
-//!   balancers. Responses keep their bytes: UTF-8 travels as text, everything else as base64.
+//!   balancers. A request gets the same answer behind each of them as under `cargo run`, except for what an event can't
+//!   carry: `docs/requests.md` in the repository lists it. `lambda_http::RequestExt` reads the request context.
 //! - **lzap's own**: keep-warm pings and deploy probes are answered before your code, and reach neither your router
-//!   nor your access log. With the feature `tasks`, so do the events that name a task.
-//! - **Anything else** fails the invocation with an error that names the event's source. Your code doesn't see it.
+//!   nor your access log. So do the events of tasks, with the feature `tasks`.
+//! - **Any other event** fails the invocation with an error that names the event's source. Your code doesn't see it.
 //!
 //! # Panics and errors
 //!
@@ -79,8 +80,8 @@
 //! {"message":"Internal Server Error","requestId":"8f5e0d3a-…"}
 //! ```
 //!
-//! The client learns the request id and nothing else; the log has the message and the place. The process survives, so
-//! the next request doesn't pay for a cold start. That needs unwinding: leave `panic = "abort"` out of your profile.
+//! The client gets the request id and nothing else; the log has the message and the place. The process survives, so
+//! the next request needs no cold start. That needs unwinding: leave `panic = "abort"` out of your profile.
 //!
 //! # Logs
 //!
@@ -98,11 +99,15 @@
 //!
 //! Each line that a request writes has its `requestId` and `coldStart`, which is true for the first invocation of a
 //! process. A task that you spawn has them too when you give it the current span (`tracing::Instrument`). Each request
-//! adds one line with the target `lzap::access`: `method`, `path` (never the query), `status` and `duration_ms`.
+//! adds one line with the target `lzap::access`: `method`, `path` (never the query), `status` and `duration_ms`. The
+//! status is what the client gets.
+//!
+//! A JSON line always begins a line of its own. Text that the app prints without a newline stays in Rust's buffer until
+//! its newline comes; a program that flushes such text itself breaks the next JSON line.
 //!
 //! `RUST_LOG` filters by level and target, as in `RUST_LOG=info,shop=debug`; without it, `AWS_LAMBDA_LOG_LEVEL`
 //! counts (Lambda sets it from the function's logging configuration), and without both, `info`. The request id is kept
-//! whatever the filter. In Lambda, `run` also installs a panic hook that logs panics as JSON.
+//! with any filter. In Lambda, `run` also installs a panic hook that logs panics as JSON.
 //!
 //! An app that has set a global subscriber before `run` keeps it, and its panic hook; the spans carry the same fields.
 //!

@@ -16,6 +16,9 @@ use super::{
     requests::Sent,
 };
 
+/// The client, as the fronts see it.
+pub(crate) const CLIENT: &str = "203.0.113.9";
+
 /// The event for a request; `None` where the front answers by itself.
 pub(crate) fn build(front: Front, sent: &Sent) -> Option<String> {
     let path = if front.is_http_api() { http_api_path(&sent.path)? } else { sent.path.clone() };
@@ -43,7 +46,7 @@ pub(crate) fn build(front: Front, sent: &Sent) -> Option<String> {
 type Fields = Vec<(&'static str, String)>;
 
 fn payload_2(front: Front, sent: &Sent, path: &str) -> Fields {
-    let mut headers = group(&texts(&event_headers(sent)));
+    let mut headers = group(&texts(&event_headers(sent, CLIENT)));
     let cookies = headers.iter().position(|(name, _)| name == "cookie");
     let cookies = cookies.map(|at| headers.remove(at).1).unwrap_or_default();
     let cookies: Vec<&str> = cookies.iter().flat_map(|cookie| cookie.split("; ")).collect();
@@ -64,7 +67,7 @@ fn payload_2(front: Front, sent: &Sent, path: &str) -> Fields {
         "domainName": host,
         "domainPrefix": host.split('.').next(),
         "http": {
-            "method": sent.method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.9", "userAgent": "",
+            "method": sent.method, "path": path, "protocol": "HTTP/1.1", "sourceIp": CLIENT, "userAgent": "",
         },
         "requestId": "JKJaXmPLvHcESHA=",
         "routeKey": "$default",
@@ -98,7 +101,7 @@ fn payload_1(front: Front, sent: &Sent, path: &str) -> Fields {
         "domainName": host,
         "domainPrefix": "5h7pqvr9u4",
         "httpMethod": sent.method,
-        "identity": { "sourceIp": "203.0.113.9", "userAgent": null },
+        "identity": { "sourceIp": CLIENT, "userAgent": null },
         "path": if front == Front::RestApi { format!("/{STAGE}{path}") } else { path.to_owned() },
         "protocol": "HTTP/1.1",
         "requestId": "7c2af7db-31f3-42b5-8a6d-9ffc74e3b9e0",
@@ -117,7 +120,7 @@ fn payload_1(front: Front, sent: &Sent, path: &str) -> Fields {
     if front != Front::RestApi {
         fields.push(("version", json!("1.0").to_string()));
     }
-    fields.extend(both_maps(&texts(&event_headers(sent)), "headers", "multiValueHeaders"));
+    fields.extend(both_maps(&texts(&event_headers(sent, CLIENT)), "headers", "multiValueHeaders"));
     fields.extend(both_maps(&query, "queryStringParameters", "multiValueQueryStringParameters"));
     fields
 }
@@ -125,7 +128,7 @@ fn payload_1(front: Front, sent: &Sent, path: &str) -> Fields {
 fn load_balancer(front: Front, sent: &Sent, path: &str) -> Fields {
     let arn = "arn:aws:elasticloadbalancing:us-west-2:000000000000:targetgroup/shop/4efa1ab384b3474d";
     let query = raw_pairs(sent.query.as_deref().unwrap_or_default());
-    let headers = both_maps(&texts(&event_headers(sent)), "headers", "multiValueHeaders");
+    let headers = both_maps(&texts(&event_headers(sent, CLIENT)), "headers", "multiValueHeaders");
     let query = both_maps(&query, "queryStringParameters", "multiValueQueryStringParameters");
     let mut fields = vec![
         ("requestContext", json!({ "elb": { "targetGroupArn": arn } }).to_string()),

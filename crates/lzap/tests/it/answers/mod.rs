@@ -74,7 +74,7 @@ async fn request_behind_every_front_gets_the_answer_of_cargo_run() {
     for (front, task) in tasks {
         let exchanges = task.await.expect("the app answers every event");
         for ((sent, direct), behind) in requests.iter().zip(&direct).zip(&exchanges) {
-            let expected = model::seen_behind(front, sent);
+            let expected = model::seen_behind(front, sent, events::CLIENT);
             assert_eq!(behind.is_some(), expected.is_some(), "{front:?} {sent:?}");
             let (Some(behind), Some(expected)) = (behind, expected) else { continue };
             let expected = direct.seen.is_some().then_some(expected);

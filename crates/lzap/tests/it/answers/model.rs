@@ -25,8 +25,6 @@ pub(crate) enum Front {
 
 /// The name of the fronts' stage where it isn't `$default`. Generated paths have a segment of the same name.
 pub(crate) const STAGE: &str = "prod";
-/// The client, as the fronts see it.
-pub(crate) const CLIENT: &str = "203.0.113.9";
 /// Headers that differ by place, and that no test compares.
 const IGNORED: [&str; 6] =
     ["connection", "content-length", "host", "x-amzn-trace-id", "x-forwarded-port", "x-forwarded-proto"];
@@ -125,11 +123,11 @@ pub(crate) fn group<V: Clone>(pairs: &[(String, V)]) -> Vec<(String, Vec<V>)> {
 }
 
 /// The request's headers with what every front adds: the client's address.
-pub(crate) fn event_headers(sent: &Sent) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn event_headers(sent: &Sent, client: &str) -> Vec<(String, Vec<u8>)> {
     let is_forwarded = |name: &str| name == "x-forwarded-for";
     let forwarded = sent.headers.iter().filter(|(name, _)| is_forwarded(name));
     let forwarded = forwarded.map(|(_, value)| String::from_utf8(value.clone()).expect("ASCII"));
-    let forwarded = forwarded.chain([CLIENT.to_owned()]).collect::<Vec<_>>().join(", ");
+    let forwarded = forwarded.chain([client.to_owned()]).collect::<Vec<_>>().join(", ");
     let others = sent.headers.iter().filter(|(name, _)| !is_forwarded(name));
     let others = others.map(|(name, value)| ((*name).to_owned(), value.clone()));
     others.chain([("x-forwarded-for".to_owned(), forwarded.into_bytes())]).collect()
@@ -148,22 +146,27 @@ pub(crate) fn seen_directly(sent: &Sent) -> Seen {
     }
 }
 
-/// What the app sees behind a front; `None` where the front refuses the request.
-pub(crate) fn seen_behind(front: Front, sent: &Sent) -> Option<Seen> {
+/// What the app sees behind a front that sees the client at this address; `None` where the front refuses the request.
+pub(crate) fn seen_behind(front: Front, sent: &Sent, client: &str) -> Option<Seen> {
     let direct = seen_directly(sent);
     let path = if front.is_http_api() {
         quote(&http_api_path(&sent.path)?, "!$&'()*+,;=:@/")
     } else {
         sent.path.clone()
     };
-    let headers = event_headers(sent);
+    let headers = event_headers(sent, client);
     let headers = match front {
         _ if front.is_payload_2() => as_map(headers, |values| vec![values.join(",")]),
         Front::LoadBalancer => as_map(headers, |values| values.into_iter().next_back().into_iter().collect()),
         _ => as_map(headers, |values| values),
     };
     let headers = if front.is_payload_2() { join_cookies(headers, sent) } else { headers };
-    Some(Seen { path, query: escape(query_behind(front, sent).as_bytes()), headers, ..direct })
+    Some(Seen {
+        path: escape(path.as_bytes()),
+        query: escape(query_behind(front, sent).as_bytes()),
+        headers,
+        ..direct
+    })
 }
 
 fn query_behind(front: Front, sent: &Sent) -> String {
