@@ -26,7 +26,7 @@ pub(crate) use request::{EventFields, FrontRequest, MalformedEvent};
 
 use lzap_wire::limits::{LOAD_BALANCER_RESPONSE_BYTES, SYNC_PAYLOAD_BYTES};
 
-/// Which service sent the event. Each has its own way with paths, queries and repeated headers.
+/// The service that sent the event. Each has its own way with paths, queries and repeated headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Front {
     /// An HTTP API with payload format 2.0. Its path arrives decoded.

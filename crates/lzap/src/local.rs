@@ -26,7 +26,7 @@ use crate::{
     log::SPAN_TARGET,
 };
 
-/// How long requests in flight may take to finish after the first signal.
+/// The time that requests in flight have to finish after the first signal.
 const GRACE: Duration = Duration::from_secs(10);
 
 const DEFAULT_PORT: u16 = 5000;
@@ -86,7 +86,7 @@ fn new_request_id() -> String {
 
 /// Prints a line for the person at the terminal. It is not a log line: `RUST_LOG=off` must not hide the URL.
 fn print_notice(line: &str) {
-    // With stderr closed nobody reads it.
+    // With stderr closed there is no reader.
     let _ = writeln!(io::stderr(), "lzap: {line}");
 }
 

@@ -31,10 +31,10 @@ pub(crate) const SPAN_TARGET: &str = "lzap::span";
 #[cfg(feature = "tasks")]
 pub(crate) const JOB_TARGET: &str = "lzap::span::job";
 
-/// How many bytes a line's buffer has at first: most lines fit.
+/// The initial size of a line's buffer: most lines fit.
 const LINE_BYTES: usize = 512;
 
-/// Where the program runs, as far as its logs are concerned.
+/// The two places that a program runs in; each has its log format.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     Lambda,

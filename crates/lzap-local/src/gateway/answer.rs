@@ -115,7 +115,7 @@ fn write_latin_1(text: &str) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&bytes.unwrap_or_else(|| text.as_bytes().to_vec())).ok()
 }
 
-/// What becomes of an earlier value of the same header.
+/// Keeps or drops an earlier value of the same header.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Repeat {
     Append,

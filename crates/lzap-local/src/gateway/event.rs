@@ -133,7 +133,7 @@ fn add_body(event: &mut Value, received: &Received) {
     event["isBase64Encoded"] = json!(!received.body.is_empty() && text.is_none());
 }
 
-/// Whether API Gateway sends a body as text. It sends forms in base64.
+/// API Gateway sends these bodies as text, and all others, forms among them, in base64.
 fn is_text(headers: &HeaderMap) -> bool {
     let content_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! One listener per HTTP API, on loopback; stable ports.
+//! One listener for each HTTP API, on loopback, with a stable port.
 //!
 //! `localhost` means `::1` to some programs and `127.0.0.1` to others, so an API listens on both where the machine has
-//! both. The port is the API's for as long as nobody else takes it while the cloud is down.
+//! both. The port is the API's for as long as no other program takes it while the cloud is down.
 
 use std::collections::HashMap;
 use std::io;
@@ -20,14 +20,13 @@ use crate::error::LocalError;
 /// Tried first for a new API, in order.
 const PREFERRED: std::ops::RangeInclusive<u16> = 4511..=4599;
 
-/// A port that is ours, not yet answering.
+/// A bound port whose listener doesn't answer yet.
 pub(crate) struct Reserved {
-    /// The port.
     pub(crate) port: u16,
     sockets: Vec<TcpListener>,
 }
 
-/// All listeners.
+/// The listeners of all APIs.
 #[derive(Default)]
 pub(crate) struct Listeners {
     running: Mutex<HashMap<String, CancellationToken>>,
@@ -35,10 +34,10 @@ pub(crate) struct Listeners {
 }
 
 impl Listeners {
-    /// Takes a port: the wanted one if there is one and it is free, else the first free one.
+    /// Binds a port: the wanted one where it is free, otherwise the first free one.
     ///
     /// # Errors
-    /// [`LocalError::Listen`] when none can be had.
+    /// [`LocalError::Listen`] when no port can be bound.
     pub(crate) async fn reserve(wanted: Option<u16>) -> Result<Reserved, LocalError> {
         for port in wanted.into_iter().chain(PREFERRED).chain([0; 5]) {
             if let Ok(sockets) = bind(port).await {
@@ -75,7 +74,7 @@ impl Listeners {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(api_id.to_owned(), stop);
     }
 
-    /// Stops to answer for APIs that are gone.
+    /// Stops the listeners of APIs that no longer exist.
     pub(crate) fn keep_only(&self, ids: &[(String, u16)]) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.retain(|id, stop| {
@@ -87,7 +86,7 @@ impl Listeners {
         });
     }
 
-    /// Stops all.
+    /// Stops all listeners.
     pub(crate) fn close(&self) {
         self.keep_only(&[]);
     }

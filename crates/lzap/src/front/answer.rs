@@ -44,7 +44,7 @@ pub(crate) fn write_answer(front: Front, response: &Response<Bytes>) -> Result<B
     Ok(answer)
 }
 
-/// How a body travels. Only its bytes count, not its content type: UTF-8 is text, all else is base64, and so is an encoded
+/// A body as the answer carries it. Only its bytes count, not its content type: UTF-8 is text, all else is base64, and so is an encoded
 /// (compressed) body.
 #[derive(Clone, Copy)]
 enum AnswerBody<'a> {
@@ -123,7 +123,7 @@ impl Serialize for Base64Text<'_> {
     }
 }
 
-/// Where `Set-Cookie` goes, the one header whose values can't be joined.
+/// The place of `Set-Cookie`, the one header whose values can't be joined.
 #[derive(Clone, Copy)]
 enum Cookies {
     /// Into a field of its own.

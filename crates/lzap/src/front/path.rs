@@ -54,7 +54,7 @@ fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-/// Whether a byte may stand in a path as it is. `%` may not: here it is never the beginning of an encoded byte.
+/// True for the bytes that stay as they are in a path. `%` doesn't: here it never begins an encoded byte.
 fn is_path_byte(byte: u8) -> bool {
     is_unreserved(byte)
         || matches!(

@@ -86,7 +86,7 @@ pub(crate) struct FrontRequest {
     pub(crate) request: Option<Request<Body>>,
 }
 
-/// What differs between the fronts.
+/// The parts of a request that each front sends in its own way.
 struct RequestLine<'a> {
     method: Method,
     /// As the event has it; `RequestExt::raw_http_path` gives it to the app.
@@ -170,7 +170,7 @@ impl FrontRequest {
     }
 }
 
-/// What tells whether the stage's prefix is part of an HTTP API's path.
+/// The facts that decide whether the stage's prefix is part of an HTTP API's path.
 struct ApiPlace<'a> {
     domain: &'a str,
     domain_prefix: Option<&'a str>,
@@ -224,7 +224,7 @@ fn build_uri(path: &str, query: &str) -> Option<Uri> {
     PathAndQuery::from_maybe_shared(bytes::Bytes::from(text)).ok().map(Uri::from)
 }
 
-/// What `lambda_http::RequestExt` reads, the same that `lambda_http` itself stores.
+/// Stores the same extensions that `lambda_http` stores, for `RequestExt`.
 fn build_extensions(
     raw_path: Cow<'_, str>,
     query: &str,

@@ -12,11 +12,12 @@ use std::{
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::Request,
+    extract::{Path, Request},
     http::{HeaderValue, Response, StatusCode, header},
     response::{AppendHeaders, IntoResponse},
     routing::{get, post},
 };
+use lambda_http::{RequestExt as _, request::RequestContext};
 use serde_json::Value;
 use tower::{BoxError, ServiceExt as _, service_fn};
 
@@ -58,6 +59,11 @@ fn router() -> Router {
         .route("/binary", get(async || [0xff_u8, 0xd8, 0x00]))
         .route("/text", get(async || ([(header::CONTENT_TYPE, "text/plain; charset=iso-8859-1")], [0xe9_u8])))
         .route("/big", get(async || vec![b'x'; 7 * 1024 * 1024]))
+        .route("/bytes/{count}", get(async |Path(count): Path<usize>| vec![0xff_u8; count]))
+        .route("/quotes/{count}", get(async |Path(count): Path<usize>| "\"".repeat(count)))
+        .route("/context", get(read_context))
+        .route("/print", get(async || print!("half a line")))
+        .route("/failing", get(failing_body))
         .route("/log", get(log))
         .route("/panic", get(panics))
         .route("/panic/body", get(panicking_body))
@@ -89,6 +95,33 @@ async fn log() -> StatusCode {
 
 async fn panics() {
     panic!("the secret is 42");
+}
+
+/// Answers with what `lambda_http::RequestExt` reads.
+async fn read_context(request: Request) -> String {
+    let extensions = request.extensions();
+    let domain = match extensions.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.domain_name.clone(),
+        Some(RequestContext::ApiGatewayV1(context)) => context.domain_name.clone(),
+        Some(RequestContext::Alb(context)) => context.elb.target_group_arn.clone(),
+        _ => None,
+    };
+    let query = extensions.query_string_parameters();
+    format!(
+        "{} {} {:?} {:?} {:?} {}",
+        domain.unwrap_or_default(),
+        extensions.raw_http_path(),
+        query.all("q").unwrap_or_default(),
+        extensions.path_parameters().first("proxy"),
+        extensions.stage_variables().first("color"),
+        extensions.lambda_context_ref().map_or("", |context| &context.request_id),
+    )
+}
+
+/// A body that ends with an error after its first bytes.
+async fn failing_body() -> Body {
+    let chunks = [Ok(Bytes::from_static(b"first")), Err(std::io::Error::other("the disk is full"))];
+    Body::from_stream(futures_util::stream::iter(chunks))
 }
 
 async fn panicking_body() -> Body {
@@ -165,11 +198,16 @@ impl App {
         self.stderr.take().expect("read once").join().expect("read")
     }
 
-    /// Kills the app and gives its JSON log lines.
-    pub(crate) fn log(mut self) -> Vec<Value> {
+    /// Kills the app and gives what it wrote to stdout.
+    pub(crate) fn stdout(mut self) -> String {
         self.end();
-        let text = self.stdout.take().expect("read once").join().expect("read");
-        text.lines()
+        self.stdout.take().expect("read once").join().expect("read")
+    }
+
+    /// Kills the app and gives its JSON log lines.
+    pub(crate) fn log(self) -> Vec<Value> {
+        self.stdout()
+            .lines()
             // The test harness writes to stdout as well, even on the first line of the log.
             .filter_map(|line| line.find("{\"timestamp\"").map(|start| &line[start..]))
             .map(|line| serde_json::from_str(line).expect("each line is JSON"))

@@ -1,4 +1,4 @@
-//! In Lambda: what each kind of event gets, and what the log says about it.
+//! In Lambda: the answer to each kind of event, and its log lines.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn bytes(response: &Value) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn an_http_api_request_reaches_the_router() {
+async fn http_api_request_reaches_the_router() {
     let mut function = Function::start().await;
     let response = function.get("/").await;
     assert_eq!((&response["statusCode"], &response["body"]), (&json!(200), &json!("ok")));
@@ -26,7 +26,7 @@ async fn an_http_api_request_reaches_the_router() {
 }
 
 #[tokio::test]
-async fn cookies_come_and_go_one_by_one() {
+async fn cookies_of_request_and_response_stay_apart() {
     let mut function = Function::start().await;
     let mut event = http_api_event("GET", "/cookies");
     event["cookies"] = json!(["session=1", "theme=dark"]);
@@ -37,7 +37,7 @@ async fn cookies_come_and_go_one_by_one() {
 }
 
 #[tokio::test]
-async fn bodies_keep_their_bytes() {
+async fn bodies_of_request_and_response_keep_their_bytes() {
     let mut function = Function::start().await;
     let mut event = http_api_event("POST", "/echo");
     event["body"] = json!(BASE64_STANDARD.encode([0, 159, 146, 150]));
@@ -55,7 +55,7 @@ async fn bodies_keep_their_bytes() {
 }
 
 #[tokio::test]
-async fn headers_that_the_format_cannot_carry_are_made_to_fit() {
+async fn repeated_response_headers_of_payload_2_are_joined() {
     let mut function = Function::start().await;
     let response = function.get("/headers").await;
     assert_eq!(response["headers"]["vary"], "origin, accept");
@@ -63,7 +63,7 @@ async fn headers_that_the_format_cannot_carry_are_made_to_fit() {
 }
 
 #[tokio::test]
-async fn rest_apis_and_load_balancers_are_served_too() {
+async fn requests_of_rest_apis_and_load_balancers_are_answered() {
     let mut function = Function::start().await;
     let rest = json!({
         "resource": "/{proxy+}", "path": "/", "httpMethod": "GET", "headers": {"host": "example.com"},
@@ -86,7 +86,7 @@ async fn rest_apis_and_load_balancers_are_served_too() {
 }
 
 #[tokio::test]
-async fn pings_and_probes_are_answered_before_the_app() {
+async fn pings_and_probes_do_not_reach_the_app() {
     let mut function = Function::start().await;
     for kind in ["warm", "probe"] {
         let answer = function.invoke(json!({"lzap": {"v": 1, "kind": kind}})).await.response();
@@ -99,7 +99,7 @@ async fn pings_and_probes_are_answered_before_the_app() {
 }
 
 #[tokio::test]
-async fn events_that_nothing_handles_are_named_and_not_quoted() {
+async fn foreign_event_fails_with_its_source_and_no_quote() {
     let mut function = Function::start().await;
     for (event, named) in [
         (
@@ -126,7 +126,7 @@ async fn events_that_nothing_handles_are_named_and_not_quoted() {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_500_and_the_same_process_answers_the_next_request() {
+async fn panic_is_a_500_and_the_process_answers_the_next_request() {
     let mut function = Function::start().await;
     for (path, message) in [("/panic", "the secret is 42"), ("/panic/body", "half-way")] {
         let response = function.get(path).await;
@@ -149,7 +149,7 @@ async fn a_panic_is_a_500_and_the_same_process_answers_the_next_request() {
 }
 
 #[tokio::test]
-async fn an_error_of_the_service_is_a_500_and_stays_in_the_log() {
+async fn service_error_is_a_500_and_is_logged() {
     let mut function = Function::start().await;
     let response = function.get("/fail").await;
     assert_eq!(response["statusCode"], 500);
@@ -158,17 +158,117 @@ async fn an_error_of_the_service_is_a_500_and_stays_in_the_log() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_carried_is_refused_and_the_process_lives_on() {
+async fn answer_beyond_the_encoded_limit_is_a_500_with_one_log_line() {
+    const MB: u64 = 1024 * 1024;
     let mut function = Function::start().await;
-    assert_eq!(function.get("/big").await["statusCode"], 500);
-    assert_eq!(function.get("/?q=\"<>\"").await["statusCode"], 400, "a query that no URI can hold");
-    assert_eq!(function.get("/").await["statusCode"], 200);
+    let balancer = |path: &str| {
+        json!({
+            "requestContext": {"elb": {"targetGroupArn": "arn"}}, "httpMethod": "GET", "path": path,
+            "queryStringParameters": {}, "headers": {"host": "example.com"}, "body": "", "isBase64Encoded": false
+        })
+    };
+    let too_large = [
+        (http_api_event("GET", "/big"), 6 * MB),
+        (http_api_event("GET", "/bytes/4718592"), 6 * MB),
+        (http_api_event("GET", "/quotes/4194304"), 6 * MB),
+        (balancer("/bytes/786432"), MB),
+        (balancer("/quotes/1000000"), MB),
+    ];
+    let limits = too_large.each_ref().map(|(_, limit)| *limit);
+    for (event, _) in too_large {
+        let response = function.invoke(event).await.response();
+        assert_eq!(response["statusCode"], 500);
+        assert!(response["body"].as_str().is_some_and(|body| body.contains("8f5e0d3a-")), "{response}");
+    }
+    for event in [http_api_event("GET", "/bytes/4700000"), balancer("/bytes/780000")] {
+        assert_eq!(function.invoke(event).await.response()["statusCode"], 200);
+    }
     let log = function.log();
-    assert_eq!(log[0]["message"], "the response is larger than Lambda can carry");
+    assert_eq!(log.len(), 12, "{log:?}");
+    for (lines, limit) in log.chunks(2).zip(limits) {
+        let message = lines[0]["message"].as_str().expect("a message");
+        assert!(message.starts_with("the response is larger than"), "{message}");
+        assert_eq!(lines[0]["limit"], limit);
+        assert!(lines[0]["bytes"].as_u64().is_some_and(|bytes| bytes > limit), "{}", lines[0]);
+        assert_eq!((&lines[1]["target"], &lines[1]["status"]), (&json!("lzap::access"), &json!(500)));
+    }
 }
 
 #[tokio::test]
-async fn each_log_line_has_the_request_id_and_the_cold_start_flag() {
+async fn request_that_http_cannot_carry_is_a_400() {
+    let mut function = Function::start().await;
+    assert_eq!(function.get("/?q=\"<>\"").await["statusCode"], 400, "a query that no URI can hold");
+    let mut event = http_api_event("GET", "/");
+    event["headers"]["x-broken"] = json!("line\nbreak");
+    assert_eq!(function.invoke(event).await.response()["statusCode"], 400);
+    let mut event = http_api_event("POST", "/echo");
+    (event["body"], event["isBase64Encoded"]) = (json!("%"), json!(true));
+    assert_eq!(function.invoke(event).await.response()["statusCode"], 400);
+    assert_eq!(function.get("/").await["statusCode"], 200);
+}
+
+#[tokio::test]
+async fn body_that_fails_is_a_500_and_logs_its_cause_once() {
+    let mut function = Function::start().await;
+    assert_eq!(function.get("/failing").await["statusCode"], 500);
+    let log = function.log();
+    assert_eq!(log.len(), 2, "{log:?}");
+    assert_eq!(
+        (&log[0]["message"], &log[0]["error"]),
+        (&json!("the response body failed"), &json!("the disk is full"))
+    );
+    assert_eq!(log[1]["status"], 500);
+}
+
+#[tokio::test]
+async fn text_printed_without_a_newline_leaves_json_lines_whole() {
+    let mut function = Function::start().await;
+    function.get("/print").await;
+    function.get("/").await;
+    let stdout = function.app.stdout();
+    let lines: Vec<_> = stdout.lines().filter(|line| line.contains("lzap::access")).collect();
+    assert_eq!(lines.len(), 2, "{stdout}");
+    assert!(lines[1].starts_with("{\"timestamp\""), "{stdout}");
+}
+
+#[tokio::test]
+async fn request_ext_of_lambda_http_reads_what_the_event_has() {
+    const ID: &str = "8f5e0d3a-0000-4000-8000-000000000001";
+    let mut function = Function::start().await;
+    let mut event = http_api_event("GET", "/prod/context?q=a%20b&q=2");
+    event["requestContext"]["stage"] = json!("prod");
+    event["pathParameters"] = json!({"proxy": "context"});
+    event["stageVariables"] = json!({"color": "blue"});
+    let body = function.invoke(event).await.response()["body"].clone();
+    let domain = "abc123.execute-api.eu-west-1.amazonaws.com";
+    let expected = format!(r#"{domain} /prod/context ["a b", "2"] Some("context") Some("blue") {ID}"#);
+    assert_eq!(body, expected);
+    let body = function.get("/context").await["body"].clone();
+    assert_eq!(body, format!("{domain} /context [] None None {ID}"));
+}
+
+#[tokio::test]
+async fn custom_domain_keeps_its_base_path_and_a_stage_leaves_the_path() {
+    let mut function = Function::start().await;
+    let mut event = http_api_event("GET", "/prod/uri?a=1");
+    event["requestContext"]["stage"] = json!("prod");
+    assert_eq!(function.invoke(event.clone()).await.response()["body"], "/uri?a=1");
+    event["requestContext"]["domainName"] = json!("api.example.com");
+    event["requestContext"]["domainPrefix"] = json!("api");
+    assert_eq!(function.invoke(event.clone()).await.response()["statusCode"], 404, "/prod is the app's own");
+    event["rawPath"] = json!("/uri");
+    assert_eq!(function.invoke(event).await.response()["body"], "/uri?a=1");
+    let rest = json!({
+        "resource": "/{proxy+}", "path": "/uri", "httpMethod": "GET", "headers": null, "multiValueHeaders": null,
+        "queryStringParameters": null, "multiValueQueryStringParameters": null, "pathParameters": null,
+        "stageVariables": null, "body": null, "isBase64Encoded": false,
+        "requestContext": {"stage": "prod", "httpMethod": "GET", "requestId": "1", "identity": {}, "path": "/prod/uri"}
+    });
+    assert_eq!(function.invoke(rest).await.response()["body"], "/uri");
+}
+
+#[tokio::test]
+async fn log_lines_of_a_request_have_its_id_and_the_cold_start_flag() {
     let mut function = Function::start_with(&[("RUST_LOG", "it=info,lzap::access=info")]).await;
     function.get("/log?token=hush").await;
     function.get("/").await;
@@ -192,7 +292,7 @@ async fn each_log_line_has_the_request_id_and_the_cold_start_flag() {
 }
 
 #[tokio::test]
-async fn lambdas_log_level_counts_without_rust_log() {
+async fn lambda_log_level_without_rust_log_is_the_filter() {
     let mut function = Function::start_with(&[("AWS_LAMBDA_LOG_LEVEL", "ERROR")]).await;
     function.get("/").await;
     function.get("/fail").await;

@@ -1,4 +1,4 @@
-//! Under `cargo run`: where the app listens, what it says, how it stops.
+//! Under `cargo run`: the addresses that the app listens on, its messages, how it stops.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -15,7 +15,7 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().expect("bound").port()
 }
 
-/// One request; an error while nobody listens.
+/// Sends one request; an error while nothing listens.
 fn get(address: &str, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
@@ -25,7 +25,7 @@ fn get(address: &str, path: &str) -> io::Result<String> {
 }
 
 /// The first answer of an app that has just been started.
-fn first(address: &str, path: &str) -> String {
+fn wait_for_answer(address: &str, path: &str) -> String {
     let start = Instant::now();
     loop {
         match get(address, path) {
@@ -37,12 +37,12 @@ fn first(address: &str, path: &str) -> String {
 }
 
 #[test]
-fn port_chooses_the_port_of_both_loopback_addresses() {
+fn port_variable_sets_the_port_of_both_loopback_addresses() {
     let port = free_port();
     let app = App::start(&[("PORT", &port.to_string())]);
-    assert!(first(&format!("127.0.0.1:{port}"), "/").ends_with("\r\n\r\nok"));
+    assert!(wait_for_answer(&format!("127.0.0.1:{port}"), "/").ends_with("\r\n\r\nok"));
     if TcpListener::bind("[::1]:0").is_ok() {
-        assert!(first(&format!("[::1]:{port}"), "/").ends_with("\r\n\r\nok"));
+        assert!(wait_for_answer(&format!("[::1]:{port}"), "/").ends_with("\r\n\r\nok"));
     }
     let stderr = app.stderr();
     assert!(stderr.contains(&format!("lzap: serving http://localhost:{port} ")), "{stderr}");
@@ -50,16 +50,16 @@ fn port_chooses_the_port_of_both_loopback_addresses() {
 }
 
 #[test]
-fn the_address_wins_over_the_port() {
+fn address_variable_overrides_the_port_variable() {
     let address = format!("127.0.0.1:{}", free_port());
     let app = App::start(&[("PORT", "1"), ("LZAP_ADDR", &address)]);
-    assert!(first(&address, "/").starts_with("HTTP/1.1 200 OK"));
+    assert!(wait_for_answer(&address, "/").starts_with("HTTP/1.1 200 OK"));
     let stderr = app.stderr();
     assert!(stderr.contains(&format!("lzap: serving http://{address} ")), "{stderr}");
 }
 
 #[test]
-fn a_busy_port_is_named_with_the_way_out() {
+fn busy_port_is_an_error_that_names_another_port() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("bound").port();
     let mut app = App::start(&[("PORT", &port.to_string())]);
@@ -70,7 +70,7 @@ fn a_busy_port_is_named_with_the_way_out() {
 }
 
 #[test]
-fn a_bad_value_stops_the_app_before_it_listens() {
+fn bad_variable_is_an_error_before_the_app_listens() {
     for (name, value, named) in [
         ("PORT", "http", "the environment variable `PORT` is not a port number"),
         ("LZAP_ADDR", "5000", "the environment variable `LZAP_ADDR` is not an address and port"),
@@ -83,24 +83,38 @@ fn a_bad_value_stops_the_app_before_it_listens() {
 }
 
 #[test]
-fn a_panic_is_a_500_that_keeps_its_secret_and_the_app_runs_on() {
+fn panic_is_a_500_without_its_message_and_the_app_runs_on() {
     let address = format!("127.0.0.1:{}", free_port());
     let app = App::start(&[("LZAP_ADDR", &address)]);
-    let answer = first(&address, "/panic");
+    let answer = wait_for_answer(&address, "/panic");
     assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
     assert!(answer.contains(r#"{"message":"Internal Server Error","requestId":""#), "{answer}");
     assert!(!answer.contains("secret"), "{answer}");
-    assert!(first(&address, "/").starts_with("HTTP/1.1 200 OK"));
+    assert!(wait_for_answer(&address, "/").starts_with("HTTP/1.1 200 OK"));
     let stderr = app.stderr();
     assert!(stderr.contains("the secret is 42") && stderr.contains("app.rs:"), "{stderr}");
 }
 
 #[test]
-fn a_signal_lets_requests_in_flight_finish() {
+fn body_that_fails_cuts_the_connection_and_logs_its_cause_once() {
+    let address = format!("127.0.0.1:{}", free_port());
+    let app = App::start(&[("LZAP_ADDR", &address)]);
+    wait_for_answer(&address, "/");
+    let answer = get(&address, "/failing").expect("the head was sent");
+    assert!(answer.contains("first") && !answer.ends_with("0\r\n\r\n"), "{answer}");
+    let stderr = app.stderr();
+    let lines: Vec<_> = stderr.lines().filter(|line| line.contains("the disk is full")).collect();
+    assert_eq!(lines.len(), 1, "{stderr}");
+    assert_eq!(lines[0].matches("the disk is full").count(), 1, "{stderr}");
+    assert!(lines[0].contains("the response body failed") && lines[0].contains("requestId="), "{stderr}");
+}
+
+#[test]
+fn first_signal_lets_requests_in_flight_finish() {
     for signal in ["-INT", "-TERM"] {
         let address = format!("127.0.0.1:{}", free_port());
         let mut app = App::start(&[("LZAP_ADDR", &address)]);
-        first(&address, "/");
+        wait_for_answer(&address, "/");
         let slow = {
             let address = address.clone();
             thread::spawn(move || get(&address, "/slow"))
@@ -110,15 +124,15 @@ fn a_signal_lets_requests_in_flight_finish() {
         let answer = slow.join().expect("the thread").expect("the request in flight is answered");
         assert!(answer.ends_with("\r\n\r\ndone"), "{answer}");
         assert!(app.wait().success());
-        assert!(get(&address, "/").is_err(), "nobody listens any more");
+        assert!(get(&address, "/").is_err(), "nothing listens any more");
     }
 }
 
 #[test]
-fn a_second_signal_stops_at_once() {
+fn second_signal_stops_at_once() {
     let address = format!("127.0.0.1:{}", free_port());
     let mut app = App::start(&[("LZAP_ADDR", &address)]);
-    first(&address, "/");
+    wait_for_answer(&address, "/");
     // A request that never comes to its end.
     let mut stream = TcpStream::connect(&address).expect("listening");
     write!(stream, "POST /echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n").expect("sent");

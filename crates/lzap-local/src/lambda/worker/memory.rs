@@ -1,13 +1,26 @@
-//! How much memory a worker has: resident bytes, of the function alone where QEMU emulates it.
+//! The memory of a worker in resident bytes; where QEMU emulates the function, those of the function alone.
 //!
-//! An emulator keeps its program, its heap and the translated code in the same process. On Lambda none of that is there,
-//! so it counts neither for the limit nor in the report. What is left of it is a few megabytes.
+//! An emulator keeps its program, its heap and the translated code in the same process. Lambda has none of them, so they
+//! count neither for the limit nor in the report; a few megabytes of them can't be told from the function's.
 
 use fs_err as fs;
 
-/// Resident bytes of a process and its descendants. `/proc` may change under the walk: what is gone counts nothing.
-pub(crate) fn resident(pid: i32) -> u64 {
+/// The most resident bytes that a process and its descendants are known to have had: what they have now, or the kernel's
+/// own high-water mark of the process, which a peak between two measurements raises too.
+pub(crate) fn peak(pid: i32) -> u64 {
+    let mark = if emulator(pid).is_some() { 0 } else { read_status(pid, "VmHWM:") };
+    resident(pid).max(mark)
+}
+
+/// Resident bytes of a process and its descendants. A process that ends during the walk counts nothing.
+fn resident(pid: i32) -> u64 {
     below(pid, 0)
+}
+
+/// A size in bytes from `/proc/PID/status`; 0 where there is none.
+fn read_status(pid: i32, field: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    status.lines().find_map(|line| line.strip_prefix(field)).map_or(0, bytes)
 }
 
 fn below(pid: i32, depth: u32) -> u64 {
@@ -22,10 +35,11 @@ fn below(pid: i32, depth: u32) -> u64 {
 }
 
 fn own(pid: i32) -> u64 {
-    let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
     match emulator(pid) {
-        Some(emulator) => guest(&read("smaps"), &emulator),
-        None => read("status").lines().find_map(|line| line.strip_prefix("VmRSS:")).map_or(0, bytes),
+        Some(emulator) => {
+            guest(&fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap_or_default(), &emulator)
+        }
+        None => read_status(pid, "VmRSS:"),
     }
 }
 
@@ -65,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_emulators_own_memory_does_not_count() {
+    fn guest_leaves_the_emulators_own_memory_out() {
         let mappings = [
             ("00200000-0028d000 r--p 00000000 fe:00 10881341     /state/lambda/code/a/bootstrap", 100),
             ("5500001000-5500801000 rw-p 00000000 00:00 0", 20),
@@ -80,9 +94,13 @@ mod tests {
     }
 
     #[test]
-    fn this_process_has_memory() {
+    fn peak_of_a_process_includes_memory_that_it_freed() {
+        const FREED: usize = 64 * 1024 * 1024;
         let own = i32::try_from(std::process::id()).expect("Linux's ids fit");
         assert!(resident(own) > 1024 * 1024);
-        assert_eq!(resident(0), 0);
+        // Large enough for a mapping of its own, which goes back to the kernel at once.
+        drop(std::hint::black_box(vec![1_u8; FREED]));
+        assert!(peak(own) > FREED as u64);
+        assert_eq!(peak(0), 0);
     }
 }

@@ -235,7 +235,7 @@ impl Environment {
     pub(crate) fn take_stock(&mut self) {
         if let Some((process, _)) = &self.worker {
             process.drain_output();
-            self.peak_bytes = self.peak_bytes.max(process.memory());
+            self.peak_bytes = self.peak_bytes.max(process.peak_memory());
         }
     }
 
@@ -254,7 +254,7 @@ impl Environment {
                 () = self.host.stop.cancelled() => return Err(Cause::Stopped),
                 () = tokio::time::sleep_until(deadline) => return Err(Cause::Timeout),
                 _ = measure.tick() => {
-                    self.peak_bytes = self.peak_bytes.max(process.memory());
+                    self.peak_bytes = self.peak_bytes.max(process.peak_memory());
                     if self.peak_bytes > limit {
                         return Err(Cause::Memory);
                     }

@@ -117,9 +117,9 @@ impl Process {
         }
     }
 
-    /// The memory that the process and its descendants have resident now, in bytes; an emulator's own doesn't count.
-    pub(crate) fn memory(&self) -> u64 {
-        if self.is_alive() { memory::resident(self.id()) } else { 0 }
+    /// The most memory that the process and its descendants had resident, in bytes; an emulator's own doesn't count.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        if self.is_alive() { memory::peak(self.id()) } else { 0 }
     }
 
     /// Writes what was printed so far to the log.

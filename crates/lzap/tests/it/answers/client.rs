@@ -12,7 +12,7 @@ use super::{
     requests::Sent,
 };
 
-/// What the client gets, without what belongs to the connection.
+/// A response as the client gets it, without the headers of the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Got {
     pub(crate) status: u16,

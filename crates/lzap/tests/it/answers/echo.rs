@@ -15,7 +15,7 @@ pub(crate) const ANSWER: &str = "x-answer";
 /// The response header with the report.
 pub(crate) const SEEN: &str = "x-seen";
 
-/// What the app sees of a request. Bytes beyond ASCII are escaped.
+/// A request as the app sees it. Bytes beyond ASCII are escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) method: String,

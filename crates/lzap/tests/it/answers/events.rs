@@ -154,7 +154,7 @@ fn both_maps(pairs: &[(String, String)], single: &'static str, multi: &'static s
     vec![(single, text_map(last)), (multi, object(all))]
 }
 
-/// Which bodies arrive as text: a function URL and a gateway go by the content type, as a load balancer does.
+/// True for bodies that arrive as text: every front but a REST API goes by the content type.
 fn is_text(front: Front, sent: &Sent) -> bool {
     let has = |name: &str| sent.headers.iter().find(|(known, _)| *known == name);
     let content_type = has("content-type").map_or("", |(_, value)| str::from_utf8(value).expect("ASCII"));

@@ -133,7 +133,7 @@ pub(crate) fn event_headers(sent: &Sent, client: &str) -> Vec<(String, Vec<u8>)>
     others.chain([("x-forwarded-for".to_owned(), forwarded.into_bytes())]).collect()
 }
 
-/// What the app sees under `cargo run`.
+/// The request that the app sees under `cargo run`.
 pub(crate) fn seen_directly(sent: &Sent) -> Seen {
     let headers: Vec<(String, Vec<u8>)> =
         sent.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
@@ -146,7 +146,7 @@ pub(crate) fn seen_directly(sent: &Sent) -> Seen {
     }
 }
 
-/// What the app sees behind a front that sees the client at this address; `None` where the front refuses the request.
+/// The request that the app sees behind a front that sees the client at this address; `None` where the front refuses it.
 pub(crate) fn seen_behind(front: Front, sent: &Sent, client: &str) -> Option<Seen> {
     let direct = seen_directly(sent);
     let path = if front.is_http_api() {
@@ -213,7 +213,7 @@ pub(crate) fn comparable(seen: &Seen) -> Seen {
     seen
 }
 
-/// What the client gets behind a front, where it gets `direct` under `cargo run`.
+/// The response that the client gets behind a front, where it gets `direct` under `cargo run`.
 pub(crate) fn got_behind(front: Front, direct: &Exchange) -> Got {
     let mut got = direct.got.clone();
     for (name, values) in &mut got.headers {
