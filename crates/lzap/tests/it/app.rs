@@ -17,6 +17,7 @@ use axum::{
     response::{AppendHeaders, IntoResponse},
     routing::{get, post},
 };
+use futures_util::{StreamExt as _, stream};
 use lambda_http::{RequestExt as _, request::RequestContext};
 use serde_json::Value;
 use tower::{BoxError, ServiceExt as _, service_fn};
@@ -120,12 +121,17 @@ async fn read_context(request: Request) -> String {
 
 /// A body that ends with an error after its first bytes.
 async fn failing_body() -> Body {
-    let chunks = [Ok(Bytes::from_static(b"first")), Err(std::io::Error::other("the disk is full"))];
-    Body::from_stream(futures_util::stream::iter(chunks))
+    let first = stream::once(async { Ok(Bytes::from_static(b"first")) });
+    let failure = stream::once(async {
+        // The server sends the first chunk meanwhile.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        Err(std::io::Error::other("the disk is full"))
+    });
+    Body::from_stream(first.chain(failure))
 }
 
 async fn panicking_body() -> Body {
-    Body::from_stream(futures_util::stream::once(async { broken("half-way") }))
+    Body::from_stream(stream::once(async { broken("half-way") }))
 }
 
 fn broken(why: &str) -> Result<Bytes, BoxError> {
