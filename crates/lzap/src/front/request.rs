@@ -185,7 +185,9 @@ struct ApiPlace<'a> {
 fn app_path<'a>(raw_path: &Cow<'a, str>, place: &ApiPlace<'_>) -> Cow<'a, str> {
     let is_own_domain = place.domain.is_empty()
         || place.domain.contains(".execute-api.")
-        || (place.api_id.is_some() && place.api_id == place.domain_prefix);
+        || place.api_id == place.domain_prefix
+        // Emulators leave it out.
+        || place.domain_prefix.is_none();
     let stage = if is_own_domain { place.stage } else { "" };
     match raw_path {
         Cow::Borrowed(path) => encode_path(strip_stage(path, stage)),

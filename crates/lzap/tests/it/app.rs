@@ -63,7 +63,7 @@ fn router() -> Router {
         .route("/bytes/{count}", get(async |Path(count): Path<usize>| vec![0xff_u8; count]))
         .route("/quotes/{count}", get(async |Path(count): Path<usize>| "\"".repeat(count)))
         .route("/context", get(read_context))
-        .route("/print", get(async || print!("half a line")))
+        .route("/print", get(print_text))
         .route("/failing", get(failing_body))
         .route("/log", get(log))
         .route("/panic", get(panics))
@@ -117,6 +117,11 @@ async fn read_context(request: Request) -> String {
         extensions.stage_variables().first("color"),
         extensions.lambda_context_ref().map_or("", |context| &context.request_id),
     )
+}
+
+#[expect(clippy::print_stdout, reason = "apps print")]
+async fn print_text() {
+    print!("half a line");
 }
 
 /// A body that ends with an error after its first bytes.

@@ -206,9 +206,8 @@ pub(crate) fn response(front: Front, method: &str, answer: &Value) -> Exchange {
         assert!(described.starts_with(&status.to_string()), "{described}");
     }
     let body = answer.get("body").and_then(Value::as_str).unwrap_or_default();
-    let body = match answer["isBase64Encoded"].as_bool().expect("a flag") {
-        true => BASE64_STANDARD.decode(body).expect("base64"),
-        false => body.as_bytes().to_vec(),
-    };
+    let is_base64 = answer["isBase64Encoded"].as_bool().expect("a flag");
+    let body =
+        if is_base64 { BASE64_STANDARD.decode(body).expect("base64") } else { body.as_bytes().to_vec() };
     Exchange::new(method, status, headers, &body)
 }

@@ -220,7 +220,7 @@ pub(crate) fn got_behind(front: Front, direct: &Exchange) -> Got {
         let is_cookie = name == "set-cookie";
         match front {
             Front::LoadBalancer if is_cookie => {
-                *values = values.iter().next_back().cloned().into_iter().collect()
+                *values = values.iter().next_back().cloned().into_iter().collect();
             }
             Front::LoadBalancer => *values = vec![values.join(", ")],
             _ if front.is_payload_2() && !is_cookie => *values = vec![values.join(", ")],

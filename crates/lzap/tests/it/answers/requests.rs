@@ -15,7 +15,7 @@ pub(crate) struct Sent {
     pub(crate) body: Vec<u8>,
 }
 
-/// SplitMix64.
+/// The generator `SplitMix64`.
 struct Random(u64);
 
 impl Random {
