@@ -40,7 +40,7 @@ pub(crate) fn decode_bytes(bytes: &[u8]) -> Vec<u8> {
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         let pair = bytes.get(at + 1..at + 3).filter(|_| byte == b'%');
-        let value = pair.and_then(|pair| hex_value(pair));
+        let value = pair.and_then(hex_value);
         decoded.push(value.unwrap_or(byte));
         at += if value.is_some() { 3 } else { 1 };
     }
