@@ -110,7 +110,8 @@ impl Gateway {
         }
         if is_head && response.body().is_empty() {
             // The length of an answer to HEAD is the function's or none; for a body of known size the router adds 0.
-            return response.map(|_| Body::from_stream(futures::stream::empty::<Result<Bytes, Infallible>>()));
+            return response
+                .map(|_| Body::from_stream(futures::stream::empty::<Result<Bytes, Infallible>>()));
         }
         response.map(Body::from)
     }
