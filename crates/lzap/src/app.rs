@@ -1,7 +1,7 @@
-//! The app: what a user registers, and where it is served.
+//! The app: registers the HTTP service and the tasks, and serves them.
 //!
-//! The service is erased to one type at once, so that nothing behind this file is generic. How it is served is in
-//! `local.rs` and `lambda.rs`.
+//! `App::new` erases the service's type, so that no code after it is generic, and an app compiles fast. `local.rs` and
+//! `lambda.rs` serve it.
 
 use std::{env, fmt};
 
@@ -32,25 +32,25 @@ pub struct App {
     http: ErasedService,
     #[cfg(feature = "tasks")]
     tasks: Registry,
-    /// A name that was given twice; told when it is run.
+    /// The name of a task that was registered duplicate_task. `run` reports it, because `task` returns no error.
     #[cfg(feature = "tasks")]
-    twice: Option<&'static str>,
+    duplicate_task: Option<&'static str>,
 }
 
 impl App {
-    /// An app that answers HTTP requests with `service`: an [`axum::Router`], or any tower service that
+    /// Makes an app that answers HTTP requests with `service`: an [`axum::Router`], or another tower service that
     /// [`HttpService`] describes.
     pub fn new<S: HttpService>(service: S) -> Self {
         Self {
-            http: service.erase(),
+            http: service.erase_service(),
             #[cfg(feature = "tasks")]
             tasks: Registry::default(),
             #[cfg(feature = "tasks")]
-            twice: None,
+            duplicate_task: None,
         }
     }
 
-    /// Registers a task: from now on it can be called in another Lambda, by a schedule and by `lzap invoke`.
+    /// Registers a task, so that other Lambdas, schedules and `lzap invoke` can run it by its name.
     ///
     /// ```no_run
     /// #[lzap::task]
@@ -69,11 +69,11 @@ impl App {
         I: Serialize + DeserializeOwned + Send + 'static,
         O: Serialize + DeserializeOwned + Send + 'static,
     {
-        self.twice = self.twice.or(self.tasks.add(Arc::new(task)).err());
+        self.duplicate_task = self.duplicate_task.or(self.tasks.add_task(Arc::new(task)).err());
         self
     }
 
-    /// Serves until it is told to stop.
+    /// Serves the app until a signal stops it.
     ///
     /// In Lambda (where `AWS_LAMBDA_RUNTIME_API` is set) it answers invocations and returns only when the Runtime API
     /// fails. Anywhere else it serves on `localhost:5000`, or where `PORT` or `LZAP_ADDR` say, until Ctrl-C or
@@ -87,10 +87,11 @@ impl App {
     /// When `PORT` or `LZAP_ADDR` can't be understood, the address is taken, two tasks have the same name, or the
     /// Runtime API fails.
     pub async fn run(self) -> Result<(), Error> {
+        // Checked on every machine, so that the mistake shows under `cargo run` and not first in Lambda.
         #[cfg(feature = "tasks")]
         {
-            if let Some(name) = self.twice {
-                return Err(Error::task_twice(name));
+            if let Some(name) = self.duplicate_task {
+                return Err(Error::duplicate_task(name));
             }
             crate::engine::install(self.tasks);
         }
@@ -110,9 +111,10 @@ impl fmt::Debug for App {
     }
 }
 
-/// A service that [`App`] can serve. It is implemented for every type that fits, and by nothing else.
+/// A service that [`App`] can serve. The crate implements this trait for each type that fits, and it can't be implemented
+/// elsewhere.
 ///
-/// What fits is a [`tower::Service`](Service) that takes `http::Request<`[`lzap::Body`](crate::Body)`>` and gives an
+/// A fitting type is a [`tower::Service`](Service) that takes `http::Request<`[`lzap::Body`](crate::Body)`>` and gives an
 /// `http::Response` over any `http_body::Body` of [`Bytes`]. Its error must convert into a boxed error (an error
 /// becomes a 500 answer), its future must be `Send`, and the service `Clone + Send + 'static`. An [`axum::Router`]
 /// that has its state is such a service. So is a plain function:
@@ -137,7 +139,7 @@ impl fmt::Debug for App {
 )]
 pub trait HttpService: sealed::Erase {}
 
-/// What every service becomes.
+/// The type to which each service is erased.
 pub(crate) type ErasedService = BoxCloneService<Request<Body>, Response<Body>, BoxError>;
 
 #[diagnostic::do_not_recommend]
@@ -145,7 +147,7 @@ impl<S: sealed::Erase> HttpService for S {}
 
 mod sealed {
     pub trait Erase {
-        fn erase(self) -> super::ErasedService;
+        fn erase_service(self) -> super::ErasedService;
     }
 }
 
@@ -158,7 +160,7 @@ where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    fn erase(self) -> ErasedService {
+    fn erase_service(self) -> ErasedService {
         BoxCloneService::new(self.map_response(|response| response.map(Body::new)).map_err(Into::into))
     }
 }
@@ -169,9 +171,9 @@ mod tests {
 
     fn is_send(_: &impl Send) {}
 
-    /// So that an app can be spawned beside others, and takes any service that axum has.
+    /// A future that is `Send` can be spawned, so that a program can run an app beside other tasks.
     #[test]
-    fn every_kind_of_service_gives_a_future_that_can_be_spawned() {
+    fn run_of_every_kind_of_service_is_a_future_that_is_send() {
         let router = axum::Router::new().with_state(());
         is_send(&App::new(router).run());
         is_send(&App::new(axum::routing::get(async || "")).run());

@@ -1,4 +1,4 @@
-//! Which build of the app this is.
+//! Identifies the build of the app that this process runs, so that a map never mixes results of two builds.
 
 use std::env;
 use std::fmt::Write as _;
@@ -9,13 +9,15 @@ use std::sync::OnceLock;
 use lzap_wire::env::LZAP_WORKERS;
 use sha2::{Digest as _, Sha256};
 
-/// A name that two processes share only when they run the same code.
+/// The build's name. Two processes have the same name only if they run the same code.
 ///
-/// A published version never changes, so its name is enough, and costs nothing. For `$LATEST` it is a hash of the
-/// program, taken once. Outside of Lambda there is only this process (and in a debug build, hashing takes seconds).
-pub(crate) fn id() -> &'static str {
+/// A published version never changes, so `FUNCTION:VERSION` is enough. `$LATEST` changes with each deploy, so its name is a
+/// hash of the program, computed once. Outside of Lambda the name is the process's id, because there is only one process,
+/// and hashing a debug build takes seconds.
+pub(crate) fn build_id() -> &'static str {
     static ID: OnceLock<String> = OnceLock::new();
     ID.get_or_init(|| match env::var("AWS_LAMBDA_FUNCTION_VERSION") {
+        // Only published versions are numbers.
         Ok(version) if version.parse::<u64>().is_ok() => {
             format!("{}:{version}", env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default())
         }
@@ -24,26 +26,28 @@ pub(crate) fn id() -> &'static str {
     })
 }
 
-/// The version of the workers that was deployed with this one, as `FUNCTION:VERSION`: its name as a build.
-pub(crate) fn workers() -> Option<&'static str> {
+/// The worker function's version that was deployed with this one, as `FUNCTION:VERSION`, which is its build's name.
+pub(crate) fn worker_build() -> Option<&'static str> {
     static WORKERS: OnceLock<Option<String>> = OnceLock::new();
     WORKERS.get_or_init(|| env::var(LZAP_WORKERS).ok()).as_deref()
 }
 
-/// The build that computes a map's chunks.
+/// The build that computes a map's chunks: the worker function's, or this one.
 #[cfg(feature = "map")]
-pub(crate) fn of_chunks() -> &'static str {
-    workers().unwrap_or_else(id)
+pub(crate) fn chunk_build() -> &'static str {
+    worker_build().unwrap_or_else(build_id)
 }
 
-/// Whether this process runs the code that is asked for: it is that build, or is of the same artifact.
-pub(crate) fn fits(wanted: &str) -> bool {
-    wanted == id() || workers() == Some(wanted)
+/// True when this process runs the wanted code: it is that build, or the worker function of the same artifact.
+pub(crate) fn is_this_code(wanted: &str) -> bool {
+    wanted == build_id() || worker_build() == Some(wanted)
 }
 
+/// The first 16 hex digits of the program's SHA-256.
 fn hash_of_program() -> io::Result<String> {
     let mut program = File::open(env::current_exe()?)?;
     let mut hash = Sha256::new();
+    // Read in parts, because a debug program can be larger than a function's memory.
     let mut part = vec![0; 256 * 1024];
     loop {
         match program.read(&mut part)? {
@@ -51,13 +55,13 @@ fn hash_of_program() -> io::Result<String> {
             read => hash.update(part.get(..read).unwrap_or_default()),
         }
     }
-    Ok(hex(&hash.finalize()).chars().take(16).collect())
+    Ok(to_hex(&hash.finalize()).chars().take(16).collect())
 }
 
-/// In lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+/// The bytes in lower-case hex.
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // A String takes everything.
+        // Writing to a `String` never fails.
         let _ = write!(text, "{byte:02x}");
         text
     })

@@ -1,7 +1,7 @@
-//! Items and bytes: values are written as JSON or postcard, and read again.
+//! Encodes values as JSON or postcard, and decodes them.
 //!
-//! Pure. Items are written once, into one buffer with the end of each, so that any range of them is a chunk without being
-//! written again. Compression and base64 are in `payload`.
+//! The module is pure. It encodes a map's items once, into one buffer with the end of each item, so that each range of items
+//! can be sent as a chunk without encoding it again. `payload` adds compression and base64.
 
 #[cfg(feature = "map")]
 mod payload;
@@ -17,22 +17,22 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 #[cfg(feature = "map")]
 pub(crate) use payload::{encoding_for, from_value, pack, to_value, unpack};
 
-/// How items are written.
+/// The encoding of items and results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Codec {
-    /// [postcard](https://docs.rs/postcard), compressed with deflate (its fastest level) where a sample shrinks: small and
-    /// fast. It doesn't describe itself: types with `#[serde(flatten)]`, `#[serde(untagged)]` or `serde_json::Value` need
-    /// [`Json`].
+    /// [postcard](https://docs.rs/postcard), which is small and fast. It is compressed with deflate (its fastest level) when a
+    /// sample shrinks. The format is not self-describing, so types with `#[serde(flatten)]`, `#[serde(untagged)]` or
+    /// `serde_json::Value` need [`Json`].
     ///
     /// [`Json`]: Self::Json
     #[cfg(feature = "map")]
     Postcard,
-    /// JSON as it is, for people who read payloads.
+    /// JSON without compression, for people who read payloads.
     Json,
 }
 
-/// An encoding's name in the envelope.
+/// A codec and a compression. The envelope has its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Encoding {
     pub(crate) codec: Codec,
@@ -46,6 +46,7 @@ impl Default for Encoding {
 }
 
 impl Encoding {
+    /// The names in the envelope. They are part of the wire format, so they never change.
     const NAMES: &[(&'static str, Self)] = &[
         ("json", Self { codec: Codec::Json, deflate: false }),
         ("json+deflate", Self { codec: Codec::Json, deflate: true }),
@@ -55,6 +56,7 @@ impl Encoding {
         ("postcard+deflate", Self { codec: Codec::Postcard, deflate: true }),
     ];
 
+    /// True for JSON without compression, which is the default and left out of the envelope.
     pub(crate) fn is_plain_json(self) -> bool {
         self == Self::default()
     }
@@ -83,35 +85,44 @@ impl<'de> Deserialize<'de> for Encoding {
     }
 }
 
-/// JSON values of tasks, whose errors never quote what they read.
+/// Reads JSON values of tasks. Errors never quote a value, because it may be a secret and errors are logged.
 pub(crate) mod json {
     use serde::de::DeserializeOwned;
     use serde_json::error::Category;
     use serde_json::value::RawValue;
 
-    /// Reads a value; the error names the place and what was expected there, not what stood there.
-    pub(crate) fn read<T: DeserializeOwned>(value: &RawValue) -> Result<T, String> {
+    /// Reads a value.
+    ///
+    /// # Errors
+    /// The position and the expected type, without the value.
+    pub(crate) fn read_value<T: DeserializeOwned>(value: &RawValue) -> Result<T, String> {
         serde_json::from_str(value.get()).map_err(|error| match error.to_string() {
-            // The value is JSON: a list goes on where the type ends.
-            why if why.starts_with("trailing characters") => at(&error, "has more elements than expected"),
-            why if why.starts_with("number out of range") => at(&error, "has a number that is out of range"),
-            _ => place(&error),
+            // The text is valid JSON, so trailing characters are further elements of a list.
+            why if why.starts_with("trailing characters") => {
+                with_position(&error, "has more elements than expected")
+            }
+            why if why.starts_with("number out of range") => {
+                with_position(&error, "has a number that is out of range")
+            }
+            _ => describe_error(&error),
         })
     }
 
-    fn at(error: &serde_json::Error, what: &str) -> String {
+    /// Appends the error's position.
+    fn with_position(error: &serde_json::Error, what: &str) -> String {
         format!("{what} (line {}, column {})", error.line(), error.column())
     }
 
-    pub(crate) fn place(error: &serde_json::Error) -> String {
+    /// Describes an error as the end of a sentence, without the value.
+    pub(crate) fn describe_error(error: &serde_json::Error) -> String {
         match error.classify() {
-            Category::Data => at(error, &expected(&error.to_string())),
-            _ => at(error, "is not JSON"),
+            Category::Data => with_position(error, &describe_expected(&error.to_string())),
+            _ => with_position(error, "is not JSON"),
         }
     }
 
-    /// Serde's messages name a value and what was expected, or a missing field; the part that quotes a value goes.
-    fn expected(message: &str) -> String {
+    /// Keeps the expected type or the missing field of a serde message, and drops the part that quotes a value.
+    fn describe_expected(message: &str) -> String {
         if let Some((_, expected)) = message.rsplit_once(", expected ") {
             let expected = expected.rsplit_once(" at line ").map_or(expected, |(before, _)| before);
             return format!("has another type than expected, which is {expected}");
@@ -128,58 +139,61 @@ pub(crate) mod json {
     }
 }
 
-/// A codec's error, for people; no value is quoted.
+/// A codec's error for people. It quotes no value.
 #[cfg(feature = "map")]
-pub(crate) type Unreadable = String;
+pub(crate) type CodecError = String;
 
-/// Items, each written once.
+/// The encoded items of a map.
 #[cfg(feature = "map")]
 #[derive(Debug)]
-pub(crate) struct Encoded {
+pub(crate) struct EncodedItems {
     pub(crate) codec: Codec,
     bytes: Vec<u8>,
-    /// Where each item ends.
+    /// The end of each item in `bytes`.
     ends: Vec<usize>,
 }
 
 #[cfg(feature = "map")]
-impl Encoded {
+impl EncodedItems {
     pub(crate) fn new(codec: Codec) -> Self {
         Self { codec, bytes: Vec::new(), ends: Vec::new() }
     }
 
-    pub(crate) fn push<T: Serialize>(&mut self, item: &T) -> Result<(), Unreadable> {
-        codec_write(self.codec, &mut self.bytes, item)?;
+    /// Encodes one more item.
+    pub(crate) fn push_item<T: Serialize>(&mut self, item: &T) -> Result<(), CodecError> {
+        write_value(self.codec, &mut self.bytes, item)?;
         self.ends.push(self.bytes.len());
         Ok(())
     }
 
+    /// The number of items.
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
+    /// The size of a range of items in bytes.
     pub(crate) fn bytes_of(&self, items: &Range<usize>) -> usize {
-        self.end(items.end).saturating_sub(self.end(items.start))
+        self.end_before(items.end).saturating_sub(self.end_before(items.start))
     }
 
-    /// The bytes of some items: what [`read_items`] reads.
+    /// The bytes of a range of items, which [`read_items`] reads.
     pub(crate) fn slice(&self, items: &Range<usize>) -> &[u8] {
-        self.bytes.get(self.end(items.start)..self.end(items.end)).unwrap_or_default()
+        self.bytes.get(self.end_before(items.start)..self.end_before(items.end)).unwrap_or_default()
     }
 
-    /// Where the item before `index` ends.
-    fn end(&self, index: usize) -> usize {
+    /// The end of the item before `index`.
+    fn end_before(&self, index: usize) -> usize {
         index.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0)
     }
 }
 
-/// Appends one value.
+/// Appends one encoded value to `out`.
 #[cfg(feature = "map")]
-pub(crate) fn codec_write<T: Serialize>(
+pub(crate) fn write_value<T: Serialize>(
     codec: Codec,
     out: &mut Vec<u8>,
     value: &T,
-) -> Result<(), Unreadable> {
+) -> Result<(), CodecError> {
     match codec {
         Codec::Postcard => {
             let taken = std::mem::take(out);
@@ -188,20 +202,25 @@ pub(crate) fn codec_write<T: Serialize>(
         }
         Codec::Json => {
             serde_json::to_writer(&mut *out, value).map_err(|error| error.to_string())?;
+            // Line breaks separate items. They never occur within JSON that serde writes, which escapes them in strings.
             out.push(b'\n');
         }
     }
     Ok(())
 }
 
-/// Reads `count` values that were written one after the other, and nothing but them.
+/// Decodes `count` consecutive values.
+///
+/// # Errors
+/// When a value can't be decoded, or the bytes have more or fewer values.
 #[cfg(feature = "map")]
 pub(crate) fn read_items<T: DeserializeOwned>(
     codec: Codec,
     mut bytes: &[u8],
     count: usize,
-) -> Result<Vec<T>, Unreadable> {
-    // A count from a payload is no reason to reserve memory: each item takes a byte at least, but for empty types.
+) -> Result<Vec<T>, CodecError> {
+    // The count comes from a payload and may be wrong. Each item has at least one byte, except for empty types, so the bytes
+    // bound the memory that is reserved.
     let mut items = Vec::with_capacity(count.min(bytes.len()));
     match codec {
         Codec::Postcard => {
@@ -212,13 +231,14 @@ pub(crate) fn read_items<T: DeserializeOwned>(
                 items.push(item);
                 bytes = rest;
             }
+            // Left over bytes mean that the types differ, even if the items themselves could be decoded.
             if !bytes.is_empty() {
                 return Err(format!("{} bytes are left over after {count} items", bytes.len()));
             }
         }
         Codec::Json => {
             for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-                items.push(serde_json::from_slice(line).map_err(|error| json::place(&error))?);
+                items.push(serde_json::from_slice(line).map_err(|error| json::describe_error(&error))?);
             }
             if items.len() != count {
                 return Err(format!("there are {} items, and {count} were announced", items.len()));
@@ -235,10 +255,10 @@ mod tests {
     #[test]
     fn json_error_names_the_place_and_never_quotes_the_value() {
         let value = serde_json::value::to_raw_value("hush").expect("a string");
-        let why = json::read::<u32>(&value).expect_err("a string is no number");
+        let why = json::read_value::<u32>(&value).expect_err("a string is no number");
         assert_eq!(why, "has another type than expected, which is u32 (line 1, column 6)");
         let value = serde_json::value::to_raw_value(&[1, 2, 3]).expect("a list");
-        let why = json::read::<(u32, u32)>(&value).expect_err("three are not two");
+        let why = json::read_value::<(u32, u32)>(&value).expect_err("three are not two");
         assert_eq!(why, "has more elements than expected (line 1, column 6)");
     }
 }

@@ -1,24 +1,25 @@
-//! Why an app stopped, or never started.
+//! The errors that stop an app or prevent its start.
 //!
-//! Errors of single requests are not here: they end as a 500 answer and a log line, see `http.rs`.
+//! An error of a single request does not stop the app: `http.rs` turns it into a 500 answer and a log line.
 
 use std::{error::Error as StdError, fmt, io};
 
 use lambda_runtime::Error as BoxError;
 
-/// Why [`App::run`](crate::App::run) returned.
+/// The error that [`App::run`](crate::App::run) returns.
 ///
-/// `main` can return it: what Rust then prints (its `Debug` form) says what went wrong, why, and what to do next:
+/// `main` can return it. Rust then prints its `Debug` form, which has the error, its causes, and how to fix it:
 ///
 /// ```text
 /// Error: cannot listen on localhost:5000
 ///   cause: Address already in use (os error 98)
 ///   help: another program uses the port; try `PORT=5001 cargo run`
 /// ```
-pub struct Error(Kind);
+pub struct Error(ErrorCause);
 
+/// The cases of [`Error`]. The type is private, so that a new case is no breaking change.
 #[derive(Debug, thiserror::Error)]
-enum Kind {
+enum ErrorCause {
     #[error("the environment variable `{name}` is not {expected}")]
     Variable { name: &'static str, expected: &'static str, example: &'static str },
     #[error("cannot listen on {address}")]
@@ -29,59 +30,66 @@ enum Kind {
     NotQuiteLambda { name: &'static str },
     #[cfg(feature = "tasks")]
     #[error("two tasks are called `{name}`")]
-    TaskTwice { name: &'static str },
+    DuplicateTask { name: &'static str },
     #[error("the Lambda Runtime API failed")]
     RuntimeApi(#[source] BoxError),
 }
 
 impl Error {
-    pub(crate) fn variable(name: &'static str, expected: &'static str, example: &'static str) -> Self {
-        Self(Kind::Variable { name, expected, example })
+    /// An environment variable with a value that can't be used. `example` is a usable value.
+    pub(crate) fn bad_variable(name: &'static str, expected: &'static str, example: &'static str) -> Self {
+        Self(ErrorCause::Variable { name, expected, example })
     }
 
-    /// `retry` is what to type to listen elsewhere.
-    pub(crate) fn listen(address: String, retry: String, source: io::Error) -> Self {
-        Self(Kind::Listen { address, retry, source })
+    /// A failure to listen. `retry` is the command that listens on another address.
+    pub(crate) fn cannot_listen(address: String, retry: String, source: io::Error) -> Self {
+        Self(ErrorCause::Listen { address, retry, source })
     }
 
-    pub(crate) fn signals(source: io::Error) -> Self {
-        Self(Kind::Signals(source))
+    /// A failure to install the handlers of Ctrl-C and SIGTERM.
+    pub(crate) fn cannot_wait_for_signals(source: io::Error) -> Self {
+        Self(ErrorCause::Signals(source))
     }
 
+    /// A variable that Lambda always sets is missing, so this process is probably not in Lambda.
     pub(crate) fn not_quite_lambda(name: &'static str) -> Self {
-        Self(Kind::NotQuiteLambda { name })
+        Self(ErrorCause::NotQuiteLambda { name })
     }
 
+    /// Two tasks with the same name.
     #[cfg(feature = "tasks")]
-    pub(crate) fn task_twice(name: &'static str) -> Self {
-        Self(Kind::TaskTwice { name })
+    pub(crate) fn duplicate_task(name: &'static str) -> Self {
+        Self(ErrorCause::DuplicateTask { name })
     }
 
-    pub(crate) fn runtime_api(source: BoxError) -> Self {
-        Self(Kind::RuntimeApi(source))
+    /// A failed call of the Runtime API.
+    pub(crate) fn runtime_api_failed(source: BoxError) -> Self {
+        Self(ErrorCause::RuntimeApi(source))
     }
 
-    /// What to do next, as one sentence.
-    fn help(&self) -> String {
+    /// One sentence that says how to fix the error.
+    fn help_text(&self) -> String {
         match &self.0 {
-            Kind::Variable { name, example, .. } => format!("set it as in `{name}={example}`, or unset it"),
-            Kind::Listen { retry, source, .. } => match source.kind() {
+            ErrorCause::Variable { name, example, .. } => {
+                format!("set it as in `{name}={example}`, or unset it")
+            }
+            ErrorCause::Listen { retry, source, .. } => match source.kind() {
                 io::ErrorKind::AddrInUse => format!("another program uses the port; try `{retry}`"),
                 io::ErrorKind::PermissionDenied => {
                     format!("ports below 1024 are reserved on many systems; try `{retry}`")
                 }
                 _ => format!("this machine has no such address; try `{retry}`"),
             },
-            Kind::Signals(_) => "run the program again".to_owned(),
-            Kind::NotQuiteLambda { .. } => {
+            ErrorCause::Signals(_) => "run the program again".to_owned(),
+            ErrorCause::NotQuiteLambda { .. } => {
                 "unset `AWS_LAMBDA_RUNTIME_API` to serve on localhost; Lambda and its emulators set both"
                     .to_owned()
             }
             #[cfg(feature = "tasks")]
-            Kind::TaskTwice { name } => {
+            ErrorCause::DuplicateTask { name } => {
                 format!("register each once, or give one another name: `#[lzap::task(name = \"{name}-2\")]`")
             }
-            Kind::RuntimeApi(_) => {
+            ErrorCause::RuntimeApi(_) => {
                 "Lambda starts the function again by itself; outside Lambda, unset `AWS_LAMBDA_RUNTIME_API`"
                     .to_owned()
             }
@@ -95,7 +103,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// For people, because `main` prints it when it returns the error.
+/// Readable text instead of the derived form, because Rust prints `Debug` when `main` returns the error.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;
@@ -104,7 +112,7 @@ impl fmt::Debug for Error {
             write!(f, "\n  cause: {error}")?;
             cause = error.source();
         }
-        write!(f, "\n  help: {}", self.help())
+        write!(f, "\n  help: {}", self.help_text())
     }
 }
 
@@ -119,9 +127,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn main_prints_what_why_and_what_next() {
+    fn debug_of_an_error_has_message_causes_and_help() {
         let busy = io::Error::new(io::ErrorKind::AddrInUse, "address already in use");
-        let error = Error::listen("localhost:5000".to_owned(), "PORT=5001 cargo run".to_owned(), busy);
+        let error = Error::cannot_listen("localhost:5000".to_owned(), "PORT=5001 cargo run".to_owned(), busy);
         assert_eq!(
             format!("{error:?}"),
             "cannot listen on localhost:5000\n  \

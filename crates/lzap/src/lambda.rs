@@ -54,7 +54,7 @@ pub(crate) async fn run(http: ErasedService) -> Result<(), Error> {
     }
     let runtime = Runtime::new(Dispatch { http })
         .layer(layer_fn(|inner| InvocationSpan { inner, is_cold_start: true }));
-    runtime.run().await.map_err(Error::runtime_api)
+    runtime.run().await.map_err(Error::runtime_api_failed)
 }
 
 /// Dispatches each event by its kind.
@@ -130,7 +130,7 @@ async fn answer_request(
     }
     let request_id = context.request_id.clone();
     #[cfg(feature = "tasks")]
-    let invocation = Invocation::http(context.deadline.saturating_sub(crate::worker::MARGIN_MS));
+    let invocation = Invocation::for_http(context.deadline.saturating_sub(crate::worker::MARGIN_MS));
     request.extensions_mut().insert(context);
     let access = Access::begin(&request);
     let answer = whole_answer(http, request, &request_id);

@@ -111,12 +111,12 @@ impl Address {
             |value: Option<&str>| value.map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned);
         if let Some(address) = non_empty(address) {
             return Self::parse(&address)
-                .ok_or_else(|| Error::variable(LZAP_ADDR, "an address and port", "127.0.0.1:5001"));
+                .ok_or_else(|| Error::bad_variable(LZAP_ADDR, "an address and port", "127.0.0.1:5001"));
         }
         non_empty(port)
             .map_or(Ok(DEFAULT_PORT), |port| port.parse())
             .map(Self::Localhost)
-            .map_err(|_| Error::variable(PORT, "a port number (0 to 65535)", "5001"))
+            .map_err(|_| Error::bad_variable(PORT, "a port number (0 to 65535)", "5001"))
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -153,7 +153,7 @@ impl Address {
                 (address.to_string(), format!("LZAP_ADDR={retry} cargo run"))
             }
         };
-        Error::listen(shown, retry, source)
+        Error::cannot_listen(shown, retry, source)
     }
 }
 
@@ -228,13 +228,13 @@ impl Signals {
     #[cfg(unix)]
     fn listen() -> Result<Self, Error> {
         use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind| signal(kind).map_err(Error::signals);
+        let listen = |kind| signal(kind).map_err(Error::cannot_wait_for_signals);
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
     #[cfg(windows)]
     fn listen() -> Result<Self, Error> {
-        Ok(Self { interrupt: tokio::signal::windows::ctrl_c().map_err(Error::signals)? })
+        Ok(Self { interrupt: tokio::signal::windows::ctrl_c().map_err(Error::cannot_wait_for_signals)? })
     }
 
     #[cfg(unix)]

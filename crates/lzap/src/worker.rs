@@ -34,7 +34,7 @@ pub(crate) async fn answer_event(
     let asked = head.deadline_ms.filter(|_| mode == Mode::Call).unwrap_or(u64::MAX);
     let margin = if mode == Mode::Job { 2 * MARGIN_MS } else { MARGIN_MS };
     let deadline_ms = asked.min(deadline_ms.saturating_sub(margin));
-    let invocation = Invocation::until(head.depth, Some(deadline_ms));
+    let invocation = Invocation::with_deadline(head.depth, Some(deadline_ms));
     let result = match find_task(shared, head) {
         Ok(task) => invocation.scope(run_task(shared, task, &event)).await,
         Err(error) => Err(error),
@@ -55,10 +55,10 @@ fn find_task(shared: &Shared, head: &Head) -> Result<Arc<dyn Handler>, TaskError
         let why = format!("the task is called {} deep, and {MAX_DEPTH} are allowed", head.depth);
         return Err(TaskError::new(TaskErrorKind::TooDeep, why));
     }
-    if let Some(wanted) = head.build.as_deref().filter(|wanted| !build::fits(wanted)) {
+    if let Some(wanted) = head.build.as_deref().filter(|wanted| !build::is_this_code(wanted)) {
         let why = format!(
             "the caller is build `{wanted}` and this is `{}`: a deploy happened in between; try again",
-            build::id()
+            build::build_id()
         );
         return Err(TaskError::new(TaskErrorKind::WrongBuild, why));
     }
@@ -69,7 +69,7 @@ async fn run_task(shared: &Shared, task: Arc<dyn Handler>, event: &Event) -> Res
     match event.head.kind {
         #[cfg(feature = "map")]
         // Boxed, because the future of its S3 calls is large and would be part of every single task's future.
-        HeadKind::Chunk => Box::pin(crate::map::chunk::answer(shared, &*task, event)).await,
+        HeadKind::Chunk => Box::pin(crate::map::chunk::answer_chunk(shared, &*task, event)).await,
         #[cfg(not(feature = "map"))]
         HeadKind::Chunk => {
             let why = "a map's chunk arrived, and the app's `lzap` lacks the feature `map`";
@@ -80,7 +80,7 @@ async fn run_task(shared: &Shared, task: Arc<dyn Handler>, event: &Event) -> Res
                 let span = tracing::error_span!(target: JOB_TARGET, "job", job = id, task = task.name());
                 Box::pin(run_job(shared, &*task, id, event)).instrument(span).await
             }
-            _ => task.one(event.data.clone()).await.map(Reply::ok),
+            _ => task.run_once(event.data.clone()).await.map(Reply::ok),
         },
     }
 }
@@ -88,13 +88,13 @@ async fn run_task(shared: &Shared, task: Arc<dyn Handler>, event: &Event) -> Res
 /// Runs a task and keeps its record. A job that is done already is not run again.
 async fn run_job(shared: &Shared, task: &dyn Handler, id: &str, event: &Event) -> Result<Reply, TaskError> {
     let nothing = || Reply::ok(RawValue::NULL.to_owned());
-    let record = shared.jobs.read(id).await?.unwrap_or_else(|| job::queued(id, task.name()));
+    let record = shared.jobs.read(id).await?.unwrap_or_else(|| job::queued_record(id, task.name()));
     if record.state == State::Done {
         return Ok(nothing());
     }
-    let record = job::started(record, context::current().deadline_ms);
+    let record = job::started_record(record, context::current().deadline_ms);
     shared.jobs.write(id, &record).await?;
-    let run = task.one(event.data.clone());
+    let run = task.run_once(event.data.clone());
     #[cfg(feature = "map")]
     let (attempt, run) = {
         let attempt = Arc::new(JobAttempt::new(id, record.attempt));
@@ -107,13 +107,13 @@ async fn run_job(shared: &Shared, task: &dyn Handler, id: &str, event: &Event) -
         // Lambda delivers at least once, and the other delivery has finished the job.
         return Ok(nothing());
     }
-    let record = job::ended(record, result.as_deref());
+    let record = job::ended_record(record, result.as_deref());
     shared.jobs.write(id, &record).await?;
     #[cfg(feature = "map")]
     if result.is_ok() {
         let left =
             context::current().deadline_ms.map_or(u64::MAX, |end| end.saturating_sub(context::now_ms()));
-        attempt.forget(shared.store.as_ref(), Duration::from_millis(left)).await;
+        attempt.delete_journals(shared.store.as_ref(), Duration::from_millis(left)).await;
     }
     result.map(|_| nothing())
 }
@@ -121,8 +121,8 @@ async fn run_job(shared: &Shared, task: &dyn Handler, id: &str, event: &Event) -
 /// Runs a task in this process for a caller that waits.
 pub(crate) async fn run_called_task(task: &dyn Handler, event: &Event) -> Reply {
     let head = &event.head;
-    let invocation = Invocation::until(head.depth, head.deadline_ms);
-    match invocation.scope(task.one(event.data.clone())).await {
+    let invocation = Invocation::with_deadline(head.depth, head.deadline_ms);
+    match invocation.scope(task.run_once(event.data.clone())).await {
         Ok(data) => Reply::ok(data),
         Err(error) => Reply::error(HeadKind::Task, &error),
     }
@@ -131,11 +131,11 @@ pub(crate) async fn run_called_task(task: &dyn Handler, event: &Event) -> Reply 
 /// Runs an asynchronous invocation in this process, with as many attempts as Lambda makes.
 pub(crate) async fn run_started_task(task: Arc<dyn Handler>, event: Event) {
     let shared = shared();
-    for attempt in 1..=job::attempts() {
-        let invocation = Invocation::until(event.head.depth, None);
+    for attempt in 1..=job::max_attempts() {
+        let invocation = Invocation::with_deadline(event.head.depth, None);
         let Err(error) = invocation.scope(run_task(&shared, Arc::clone(&task), &event)).await else { return };
         tracing::warn!(task = task.name(), attempt, %error, "the task failed");
-        if attempt < job::attempts() {
+        if attempt < job::max_attempts() {
             tokio::time::sleep(Duration::from_secs(attempt.into())).await;
         }
     }
@@ -154,7 +154,7 @@ mod tests {
         O: serde::Serialize + serde::de::DeserializeOwned + Send + 'static,
     {
         let mut registry = Registry::default();
-        registry.add(Arc::new(task)).expect("the first");
+        registry.add_task(Arc::new(task)).expect("the first");
         Shared::in_process(Some(registry))
     }
 

@@ -6,7 +6,7 @@ use std::iter;
 use miniz_oxide::deflate::compress_to_vec;
 use miniz_oxide::inflate::decompress_slice_iter_to_slice;
 
-use super::{Codec, Encoding, Unreadable, json};
+use super::{Codec, CodecError, Encoding, json};
 use crate::environment::memory_mb;
 
 /// Bytes are compressed when a sample of them shrinks to less than this share.
@@ -23,11 +23,11 @@ const MOST_FROM_ONE: usize = 1032;
 /// The encoding for these bytes: compressed where a sample from their middle shrinks. JSON stays readable and is never
 /// compressed.
 pub(crate) fn encoding_for(codec: Codec, bytes: &[u8]) -> Encoding {
-    Encoding { codec, deflate: codec != Codec::Json && compressible(bytes) }
+    Encoding { codec, deflate: codec != Codec::Json && is_compressible(bytes) }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio of sizes below 16 KiB")]
-fn compressible(bytes: &[u8]) -> bool {
+fn is_compressible(bytes: &[u8]) -> bool {
     if bytes.len() < SMALL {
         return false;
     }
@@ -66,10 +66,10 @@ fn unpacked_limit(memory_mb: Option<u32>) -> usize {
 ///
 /// # Errors
 /// When the value is not JSON lines or base64 as `encoding` says, or [`unpack`] fails.
-pub(crate) fn from_value(encoding: Encoding, value: &str) -> Result<Vec<u8>, Unreadable> {
+pub(crate) fn from_value(encoding: Encoding, value: &str) -> Result<Vec<u8>, CodecError> {
     if encoding.is_plain_json() {
         let items: Vec<&serde_json::value::RawValue> =
-            serde_json::from_str(value).map_err(|error| json::place(&error))?;
+            serde_json::from_str(value).map_err(|error| json::describe_error(&error))?;
         let mut bytes = Vec::with_capacity(value.len() + items.len());
         for item in items {
             // A line break between tokens is white space, and inside a string it can't stand.
@@ -99,7 +99,7 @@ pub(crate) fn pack(encoding: Encoding, bytes: &[u8]) -> Cow<'_, [u8]> {
 ///
 /// # Errors
 /// When they are not deflate, or announce another size than they have or more than the function's memory allows.
-pub(crate) fn unpack(encoding: Encoding, bytes: Vec<u8>) -> Result<Vec<u8>, Unreadable> {
+pub(crate) fn unpack(encoding: Encoding, bytes: Vec<u8>) -> Result<Vec<u8>, CodecError> {
     if !encoding.deflate {
         return Ok(bytes);
     }
@@ -122,7 +122,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::codec::{Encoded, read_items};
+    use crate::codec::{EncodedItems, read_items};
 
     fn encodings() -> impl Strategy<Value = Encoding> {
         prop_oneof![Just(0), Just(1), Just(2), Just(3)].prop_map(|n: usize| Encoding::NAMES[n].1)
@@ -137,9 +137,9 @@ mod tests {
             items in prop::collection::vec((any::<u32>(), ".*", prop::collection::vec(-1e9..1e9_f64, 0..20)), 0..20),
             cut in any::<prop::sample::Index>(),
         ) {
-            let mut encoded = Encoded::new(encoding.codec);
+            let mut encoded = EncodedItems::new(encoding.codec);
             for item in &items {
-                encoded.push(item).expect("writable");
+                encoded.push_item(item).expect("writable");
             }
             let from = cut.index(items.len() + 1);
             let range = from..items.len();
@@ -198,8 +198,8 @@ mod tests {
     fn only_bytes_that_shrink_are_compressed() {
         assert!(!encoding_for(Codec::Json, &[7; 4096]).deflate, "for people who read payloads");
         assert!(encoding_for(Codec::Postcard, &[7; 4096]).deflate);
-        assert!(compressible(&[7; 4096]));
-        assert!(!compressible(&[7; 100]));
+        assert!(is_compressible(&[7; 4096]));
+        assert!(!is_compressible(&[7; 100]));
         let mut state = 1_u64;
         let mut next = || {
             state ^= state << 13;
@@ -208,7 +208,7 @@ mod tests {
             state.to_le_bytes()[3]
         };
         let noise: Vec<u8> = (0..4096).map(|_| next()).collect();
-        assert!(!compressible(&noise));
+        assert!(!is_compressible(&noise));
     }
 
     #[test]
@@ -245,9 +245,9 @@ mod tests {
         };
         let smooth: Vec<f64> = (0..100_000).map(|_| sensor()).collect();
         let travels = |numbers: &[f64]| {
-            let mut encoded = Encoded::new(Codec::Postcard);
+            let mut encoded = EncodedItems::new(Codec::Postcard);
             for series in numbers.chunks(100) {
-                encoded.push(&series).expect("writable");
+                encoded.push_item(&series).expect("writable");
             }
             let bytes = encoded.slice(&(0..encoded.len()));
             let encoding = encoding_for(Codec::Postcard, bytes);
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn unpacked_limit_is_half_of_the_functions_memory_and_at_most_512_mb() {
+    fn unpacked_limit_is_half_of_the_memory_up_to_512_mb() {
         let mb = 1024 * 1024;
         assert_eq!(unpacked_limit(Some(128)), 64 * mb);
         assert_eq!(unpacked_limit(Some(10_240)), 512 * mb);

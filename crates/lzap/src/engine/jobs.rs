@@ -66,7 +66,7 @@ fn object_key(id: &str) -> String {
 
 fn parse_record(bytes: &[u8]) -> Result<JobRecord, TaskError> {
     serde_json::from_slice(bytes).map_err(|error| {
-        TaskError::new(TaskErrorKind::Storage, format!("the job's record {}", json::place(&error)))
+        TaskError::new(TaskErrorKind::Storage, format!("the job's record {}", json::describe_error(&error)))
     })
 }
 

@@ -182,7 +182,7 @@ mod tests {
         let deadline_ms = now_ms() + 700;
         let began = Instant::now();
         let sent = invoker.invoke(Bytes::from_static(b"{}"));
-        let outcome = Invocation::until(0, Some(deadline_ms)).scope(sent).await;
+        let outcome = Invocation::with_deadline(0, Some(deadline_ms)).scope(sent).await;
         assert!(matches!(outcome, AttemptOutcome::ResponseLost(_)), "{outcome:?}");
         assert!(began.elapsed() < time, "{:?}", began.elapsed());
     }

@@ -126,10 +126,10 @@ pub(crate) struct Shared {
     #[cfg(feature = "map")]
     pub(crate) store: Option<Store>,
     #[cfg(feature = "map")]
-    pub(crate) learned: crate::map::Learned,
+    pub(crate) learned: crate::map::MapStatistics,
     /// Where a map's objects are read.
     #[cfg(feature = "map")]
-    pub(crate) source: crate::object::source::Source,
+    pub(crate) source: crate::object::source::ObjectSource,
 }
 
 /// Where tasks run.
@@ -180,9 +180,9 @@ impl Shared {
             #[cfg(feature = "map")]
             store: None,
             #[cfg(feature = "map")]
-            learned: crate::map::Learned::default(),
+            learned: crate::map::MapStatistics::default(),
             #[cfg(feature = "map")]
-            source: crate::object::source::Source::default(),
+            source: crate::object::source::ObjectSource::default(),
         }
     }
 
@@ -192,7 +192,7 @@ impl Shared {
         let own = Arc::new(LambdaInvoker::from_env());
         Self {
             #[cfg(feature = "map")]
-            workers: build::workers().and_then(|workers| own.with_version(workers)).map(|workers| {
+            workers: build::worker_build().and_then(|workers| own.with_version(workers)).map(|workers| {
                 TaskTarget::Remote(Arc::new(WorkersInvoker::new(Arc::new(workers), own.clone())))
             }),
             target: TaskTarget::Remote(own),
@@ -212,12 +212,12 @@ impl Shared {
     /// The registered task of that name.
     pub(crate) fn find(&self, task: &str) -> Result<Arc<dyn Handler>, TaskError> {
         let none = || TaskError::new(TaskErrorKind::UnknownTask, "the app registers no tasks");
-        self.registry.as_ref().ok_or_else(none)?.find(task).cloned()
+        self.registry.as_ref().ok_or_else(none)?.find_task(task).cloned()
     }
 
     /// Fails for a task that the app does not register: the other Lambda would not know it either.
     pub(crate) fn check(&self, task: &str) -> Result<(), TaskError> {
-        self.registry.as_ref().map_or(Ok(()), |registry| registry.find(task).map(|_| ()))
+        self.registry.as_ref().map_or(Ok(()), |registry| registry.find_task(task).map(|_| ()))
     }
 }
 

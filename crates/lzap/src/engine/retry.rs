@@ -174,7 +174,7 @@ mod tests {
                 TaskErrorKind::Throttled,
             ),
         ] {
-            let soon = context::Invocation::until(0, Some(context::now_ms() + 200));
+            let soon = context::Invocation::with_deadline(0, Some(context::now_ms() + 200));
             let send = || std::future::ready(outcome.clone());
             let sent = soon.scope(send_until_answered(send, Delivery::AtLeastOnce));
             let error = sent.await.expect_err("no answer");

@@ -1,6 +1,7 @@
-//! The driver of a map: makes the attempts that the machine asks for, reports their outcomes to it, keeps the results.
+//! Drives a map: starts the attempts that the machine asks for, reports their ends to it, and passes results to the sink.
 //!
-//! One future, no tasks of its own: who drops it ends the map.
+//! The driver is one future and spawns no tasks, so that dropping it ends the map. Invocations that are in flight then
+//! run on in Lambda, because Lambda has no operation to cancel one.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -11,220 +12,252 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
-use super::Learned;
-use super::carry::{Answer, Carried, Job};
+use super::MapStatistics;
+use super::attempt::{AttemptRecord, ChunkAnswer, MapContext};
 use super::journal::Journal;
-use super::machine::{AttemptId, Counts, End, Ended, Failure, Machine, Next, Verdict, Where};
+use super::machine::{
+    AttemptCounts, AttemptEnd, AttemptId, AttemptPlace, ChunkFailure, Machine, MapEnd, NextStep, Verdict,
+};
 use super::report::{HERE, MapReport, Progress, Span};
 use super::window::Window;
 
-/// What a map's owner does with what comes in.
+/// The receiver of a map's results.
 pub(crate) trait Sink: Send {
-    /// Takes an answer apart: how many of its items failed. The error says why it is not one of this map's.
-    fn read(&mut self, answer: &Answer) -> Result<usize, String>;
+    /// Decodes an answer and returns how many of its items failed.
+    ///
+    /// # Errors
+    /// The reason why the answer can't belong to this map.
+    fn read_answer(&mut self, answer: &ChunkAnswer) -> Result<usize, String>;
 
-    /// The answer that was read last counts.
-    fn take(&mut self, items: Range<usize>);
+    /// Keeps the results of the answer that was read last, as those of `items`.
+    fn take_results(&mut self, items: Range<usize>);
 
-    /// These items have no result.
-    fn fail(&mut self, failure: Failure);
+    /// Records that items have no result.
+    fn fail_items(&mut self, failure: ChunkFailure);
 
-    fn progress(&mut self, progress: &Progress);
+    /// Reports progress after each attempt.
+    fn report_progress(&mut self, progress: &Progress);
 }
 
-/// When the process began, as far as maps are concerned: all windows' times are since then.
+/// The instant from which all maps of the process count time. They share one window, so they need a common origin.
 fn epoch() -> Instant {
     static EPOCH: OnceLock<Instant> = OnceLock::new();
     *EPOCH.get_or_init(Instant::now)
 }
 
-/// How long the journal may take when the time is over: less than [`MARGIN_MS`](crate::worker::MARGIN_MS).
-const LATE: Duration = Duration::from_millis(150);
+/// The longest time for the last journal write after the deadline. It is less than
+/// [`MARGIN_MS`](crate::worker::MARGIN_MS), after which Lambda stops the process.
+const LATE_WRITE_TIMEOUT: Duration = Duration::from_millis(150);
 
-/// Since the epoch.
+/// The time since the epoch.
 pub(crate) fn now() -> Duration {
     epoch().elapsed()
 }
 
-/// An attempt on its way.
-pub(crate) type Flying = BoxFuture<'static, (AttemptId, Carried)>;
+/// An attempt that is in flight.
+pub(crate) type AttemptFuture = BoxFuture<'static, (AttemptId, AttemptRecord)>;
 
-/// What became of items that were tried here.
-pub(crate) enum Tried {
-    /// So many have a result, after so many milliseconds of work.
+/// The outcome of items that the caller tries before it plans the rest.
+pub(crate) enum LocalTrial {
+    /// The number of items with a result, and the milliseconds of work that they took.
     Done(usize, f64),
-    /// None has; they are a chunk like others now.
+    /// No item has a result. The machine retries them like any chunk.
     Failed,
-    /// It takes longer.
-    UnderWay(Flying),
+    /// The attempt still runs.
+    UnderWay(AttemptFuture),
 }
 
-/// How many invocations of a map are in flight. What still is when the map ends, or is dropped by whoever waited for it,
-/// can't be called back; the window that all maps share must not wait for it.
-struct Aloft {
+/// Counts a map's invocations in flight, and gives their places in the shared window back when the map ends.
+///
+/// A map can be dropped with invocations in flight, for example by a timeout around it. Their answers never arrive, so
+/// without this guard the window would stay smaller for all later maps of the process.
+struct InFlightGuard {
     window: Arc<Mutex<Window>>,
     count: usize,
 }
 
-impl Drop for Aloft {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
-        let mut window = locked(&self.window);
-        (0..self.count).for_each(|_| window.gone());
+        let mut window = lock_window(&self.window);
+        (0..self.count).for_each(|_| window.release_place());
     }
 }
 
-/// One map, while it runs.
+/// A running map.
 pub(crate) struct Drive {
-    pub(crate) job: Arc<Job>,
+    pub(crate) map: Arc<MapContext>,
     pub(crate) machine: Machine,
     pub(crate) report: MapReport,
+    /// Time since the epoch.
     pub(crate) began: Duration,
+    /// Items with a result or an error.
     pub(crate) done: usize,
     pub(crate) failed: usize,
-    /// A worker's; 0 until it is known.
+    /// A worker's memory, for the costs of unanswered invocations; 0 before the first answer reports it.
     pub(crate) memory_mb: u32,
+    /// Dollars after which no attempt is started.
     pub(crate) max_cost: Option<f64>,
     pub(crate) journal: Option<Journal>,
 }
 
 impl Drive {
-    /// Computes some items here, of which none is begun after `until`, and waits so long for them.
+    /// Computes items in this process, starts none of them after `until`, and waits for at most `patience`.
     pub(crate) async fn try_here(
         &mut self,
         items: Range<usize>,
         until: Option<Instant>,
         patience: Duration,
         sink: &mut dyn Sink,
-    ) -> Tried {
-        let attempt = self.machine.begin_here(items.clone(), now());
-        let job = Arc::clone(&self.job);
-        let mut flying: Flying = Box::pin(async move { (attempt, job.carry_here(items, until).await) });
-        let Ok((attempt, carried)) = tokio::time::timeout(patience, &mut flying).await else {
-            return Tried::UnderWay(flying);
+    ) -> LocalTrial {
+        let attempt = self.machine.start_here(items.clone(), now());
+        let map = Arc::clone(&self.map);
+        // The attempt is boxed, so that it can move into the driver's set of attempts when it outlasts `patience`.
+        let mut in_flight: AttemptFuture =
+            Box::pin(async move { (attempt, map.run_here(items, until).await) });
+        let Ok((attempt, record)) = tokio::time::timeout(patience, &mut in_flight).await else {
+            return LocalTrial::UnderWay(in_flight);
         };
-        let (done, busy_ms) = (self.done, carried.answer.as_ref().map_or(0.0, |answer| answer.busy_ms));
-        self.landed(attempt, carried, sink);
-        if self.done > done { Tried::Done(self.done - done, busy_ms) } else { Tried::Failed }
+        let (done, busy_ms) = (self.done, record.answer.as_ref().map_or(0.0, |answer| answer.busy_ms));
+        self.record_attempt(attempt, record, sink);
+        if self.done > done { LocalTrial::Done(self.done - done, busy_ms) } else { LocalTrial::Failed }
     }
 
-    /// Until all is done, or the machine says that it ends: why it ended early. One attempt may be under way already.
-    pub(crate) async fn run(&mut self, under_way: Option<Flying>, sink: &mut dyn Sink) -> Option<End> {
-        let window = Arc::clone(&self.job.shared.learned.window);
-        let mut aloft = Aloft { window: Arc::clone(&window), count: 0 };
-        let mut flying: FuturesUnordered<Flying> = under_way.into_iter().collect();
+    /// Runs the map to its end and returns why it ended early, if it did. `under_way` is an attempt that already runs.
+    pub(crate) async fn run(
+        &mut self,
+        under_way: Option<AttemptFuture>,
+        sink: &mut dyn Sink,
+    ) -> Option<MapEnd> {
+        let window = Arc::clone(&self.map.shared.learned.window);
+        let mut guard = InFlightGuard { window: Arc::clone(&window), count: 0 };
+        let mut in_flight: FuturesUnordered<AttemptFuture> = under_way.into_iter().collect();
         loop {
-            let next = self.machine.next(now(), &mut locked(&window));
+            // The window's lock is held for this decision only. Other maps of the process use the same window.
+            let next = self.machine.next_step(now(), &mut lock_window(&window));
             match next {
-                Next::Finished => break,
-                Next::Start { attempt, items, place } => {
-                    aloft.count += usize::from(place == Where::Remote);
-                    let (chunk, job) = (self.machine.chunk_of(attempt).0, Arc::clone(&self.job));
-                    flying.push(Box::pin(
-                        async move { (attempt, job.carry(chunk, attempt, items, place).await) },
-                    ));
+                NextStep::Finished => break,
+                NextStep::Start { attempt, items, place } => {
+                    // Only remote attempts take a place in the window.
+                    guard.count += usize::from(place == AttemptPlace::Remote);
+                    let (chunk, map) = (self.machine.chunk_of(attempt).0, Arc::clone(&self.map));
+                    in_flight.push(Box::pin(async move {
+                        (attempt, map.run_attempt(chunk, attempt, items, place).await)
+                    }));
                 }
-                Next::Wait(until) => {
+                NextStep::Wait(until) => {
                     let pause = until.map(|until| until.saturating_sub(now()));
                     let sleep = async {
                         match pause {
                             Some(pause) => tokio::time::sleep(pause).await,
+                            // Without a time the map waits for the end of an attempt alone.
                             None => std::future::pending().await,
                         }
                     };
                     tokio::select! {
+                        // The journal comes first, because a stream of fast answers must not delay its write.
                         biased;
-                        () = turn(self.journal.as_mut()) => {}
-                        Some((attempt, carried)) = flying.next(), if !flying.is_empty() => {
-                            aloft.count -= usize::from(carried.place == Where::Remote);
-                            self.landed(attempt, carried, sink);
+                        () = write_journal_when_due(self.journal.as_mut()) => {}
+                        Some((attempt, record)) = in_flight.next(), if !in_flight.is_empty() => {
+                            guard.count -= usize::from(record.place == AttemptPlace::Remote);
+                            self.record_attempt(attempt, record, sink);
                         }
                         () = sleep => {}
                     }
                 }
             }
         }
-        for since in self.machine.under_way() {
-            self.report.unanswered(now().saturating_sub(since), self.memory_mb);
+        // These invocations are abandoned, and Lambda bills them. The report counts the time until now, which is all that is known.
+        for since in self.machine.in_flight_since() {
+            self.report.record_unanswered(now().saturating_sub(since), self.memory_mb);
         }
-        drop((flying, aloft));
-        let left = self.job.deadline.map(|end| end.saturating_sub(now()) + LATE);
+        // Dropped before the journal's last write: a map that runs meanwhile can use the places in the window.
+        drop((in_flight, guard));
+        // Cleaning up may take a little longer than the deadline, because Lambda stops the process only later.
+        let left = self.map.deadline.map(|end| end.saturating_sub(now()) + LATE_WRITE_TIMEOUT);
+        // In a map without spilled payloads, lost responses hardly left objects, and each deletion costs a request.
         if self.report.spilled > 0 {
-            self.job.forget_lost(left).await;
+            self.map.delete_lost_results(left).await;
         }
         if let Some(journal) = self.journal.take() {
-            journal.close(self.began, left).await;
+            journal.write_rest(self.began, left).await;
         }
         let wall = now().saturating_sub(self.began);
         self.report.done = self.done;
-        self.report.close(wall, self.machine.counts, self.machine.chunks());
-        let Counts { attempts, here, .. } = self.machine.counts;
+        self.report.finish(wall, self.machine.counts, self.machine.chunk_count());
+        let AttemptCounts { attempts, here, .. } = self.machine.counts;
         self.report.remote |= attempts > here;
-        self.report.gave_up = self.machine.no_lambda.take();
+        self.report.gave_up = self.machine.lambda_unusable.take();
         self.machine.end().cloned()
     }
 
-    /// One attempt is over.
-    fn landed(&mut self, attempt: AttemptId, carried: Carried, sink: &mut dyn Sink) {
-        let Carried { ended, answer, place, items, started, over, bytes_up, bytes_down, spilled } = carried;
+    /// Records a finished attempt in the report, the machine, the journal and the sink.
+    fn record_attempt(&mut self, attempt: AttemptId, record: AttemptRecord, sink: &mut dyn Sink) {
+        let AttemptRecord { end, answer, place, items, started, finished, bytes_up, bytes_down, spilled } =
+            record;
         self.report.bytes_up += bytes_up;
         self.report.bytes_down += bytes_down;
         self.report.spilled += spilled;
-        let ended = match (&answer, ended) {
-            (Some(answer), None) => match sink.read(answer) {
-                Ok(failed) => Ended::Done { items: answer.items, failed },
-                Err(why) => Ended::Foreign(why),
+        let end = match (&answer, end) {
+            (Some(answer), None) => match sink.read_answer(answer) {
+                Ok(failed) => AttemptEnd::Done { items: answer.items, failed },
+                Err(why) => AttemptEnd::ForeignAnswer(why),
             },
-            (_, Some(ended)) => ended,
-            (None, None) => Ended::Foreign("there is no answer".to_owned()),
+            (_, Some(end)) => end,
+            (None, None) => AttemptEnd::ForeignAnswer("there is no answer".to_owned()),
         };
-        let failed = if let Ended::Done { failed, .. } = ended { failed } else { 0 };
-        if answer.is_none() && place == Where::Remote && (bytes_down > 0 || is_billed(&ended)) {
-            self.report.unanswered(over.saturating_sub(started), self.memory_mb);
+        let failed = if let AttemptEnd::Done { failed, .. } = end { failed } else { 0 };
+        if answer.is_none() && place == AttemptPlace::Remote && (bytes_down > 0 || is_billed(&end)) {
+            self.report.record_unanswered(finished.saturating_sub(started), self.memory_mb);
         }
         let (chunk, retry) = self.machine.chunk_of(attempt);
-        let window = &self.job.shared.learned.window;
-        let verdict = self.machine.ended(attempt, now(), ended, &mut locked(window));
+        let window = &self.map.shared.learned.window;
+        let verdict = self.machine.record_end(attempt, now(), end, &mut lock_window(window));
         if let Some(answer) = &answer {
             let span = Span {
                 chunk,
+                // A worker that ran out of time returns a part of the items, and the rest gets another span.
                 items: if let Verdict::Take(taken) = &verdict { taken.clone() } else { items },
-                worker: if place == Where::Here { HERE.to_owned() } else { answer.worker.clone() },
-                start_ms: ms(started.saturating_sub(self.began)),
-                end_ms: ms(over.saturating_sub(self.began)),
+                worker: if place == AttemptPlace::Here { HERE.to_owned() } else { answer.worker.clone() },
+                start_ms: to_ms(started.saturating_sub(self.began)),
+                end_ms: to_ms(finished.saturating_sub(self.began)),
                 work_ms: answer.busy_ms,
                 cold: answer.cold,
                 retry,
                 used: matches!(verdict, Verdict::Take(_)),
             };
-            // What a start costs, the next invocations don't.
-            if place == Where::Remote && !answer.cold {
-                let overhead = over.saturating_sub(started).as_secs_f64() - answer.took_ms / 1e3;
-                self.job.shared.learned.overhead(overhead.max(0.0));
+            // Cold starts are left out, because the next invocations of the same environment don't have that overhead.
+            if place == AttemptPlace::Remote && !answer.cold {
+                let overhead = finished.saturating_sub(started).as_secs_f64() - answer.took_ms / 1e3;
+                self.map.shared.learned.record_overhead(overhead.max(0.0));
             }
+            // This process reports zero, since its memory is not the workers'.
             if answer.memory_mb > 0 {
                 self.memory_mb = answer.memory_mb;
             }
-            self.report.answered(span, answer.took_ms, answer.memory_mb);
+            self.report.record_answer(span, answer.took_ms, answer.memory_mb);
         }
         if let Verdict::Take(items) = verdict {
             self.done += items.len();
             self.failed += failed;
-            sink.take(items.clone());
+            sink.take_results(items.clone());
+            // A chunk with failed items is not kept, because the job's next attempt shall try them again.
             if let (Some(journal), Some(answer), 0) = (&mut self.journal, answer, failed) {
-                journal.keep(items, answer.results);
+                journal.add_results(items, answer.results);
             }
         }
+        // One end can fail more than its own chunk, so failures are collected instead of returned.
         for failure in self.machine.take_failures() {
             self.done += failure.items.len();
             self.failed += failure.items.len();
-            sink.fail(failure);
+            sink.fail_items(failure);
         }
-        if self.max_cost.is_some_and(|most| self.report.dollars >= most) && self.done < self.job.items.len() {
-            self.machine.stop(End::Cost);
+        // A map that has just finished is not stopped: it has all results.
+        if self.max_cost.is_some_and(|most| self.report.dollars >= most) && self.done < self.map.items.len() {
+            self.machine.end_map(MapEnd::Cost);
         }
-        sink.progress(&Progress {
+        sink.report_progress(&Progress {
             done: self.done,
-            items: self.job.items.len(),
+            items: self.map.items.len(),
             failed: self.failed,
             throttles: self.machine.counts.throttles,
             elapsed: now().saturating_sub(self.began),
@@ -233,34 +266,38 @@ impl Drive {
     }
 }
 
-/// Whether an invocation without an answer is paid for, as far as one can know.
-fn is_billed(ended: &Ended) -> bool {
+/// True when Lambda probably bills an invocation without an answer. Lambda doesn't bill throttled and refused ones.
+fn is_billed(end: &AttemptEnd) -> bool {
     matches!(
-        ended,
-        Ended::Died { .. } | Ended::Lost(_) | Ended::Foreign(_) | Ended::TooLarge { ran: true, .. }
+        end,
+        AttemptEnd::FunctionFailed { .. }
+            | AttemptEnd::ResponseLost(_)
+            | AttemptEnd::ForeignAnswer(_)
+            | AttemptEnd::TooLarge { ran: true, .. }
     )
 }
 
-/// The journal's next turn; none is never over.
-async fn turn(journal: Option<&mut Journal>) {
+/// Waits for the journal's next write; without a journal, forever.
+async fn write_journal_when_due(journal: Option<&mut Journal>) {
     match journal {
-        Some(journal) => journal.turn().await,
+        Some(journal) => journal.write_when_due().await,
         None => std::future::pending().await,
     }
 }
 
-/// Milliseconds, as a report has them.
-pub(super) fn ms(time: Duration) -> f64 {
+/// Milliseconds, rounded to microseconds, for a report.
+pub(super) fn to_ms(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
-fn locked(window: &Mutex<Window>) -> std::sync::MutexGuard<'_, Window> {
+/// Locks the window that all maps of the process share.
+fn lock_window(window: &Mutex<Window>) -> std::sync::MutexGuard<'_, Window> {
     window.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Learned {
-    /// One more measured overhead, weighed with those before.
-    fn overhead(&self, secs: f64) {
+impl MapStatistics {
+    /// Adds a measured overhead to the moving average, with a weight of one tenth.
+    fn record_overhead(&self, secs: f64) {
         let mut known = self.overhead_secs.lock().unwrap_or_else(PoisonError::into_inner);
         *known = *known * 0.9 + secs * 0.1;
     }

@@ -1,9 +1,9 @@
-//! What the maps of a job have done, kept in the bucket: when the job's process dies, or its time is over, Lambda's next
-//! attempt goes on from there.
+//! The journal of a job's maps: results in the stage's bucket, from which Lambda's next attempt of the job continues after
+//! a crash or a timeout.
 //!
-//! A map's journal is a row of objects, `spill/JOB/MAP-NTH.1` and so on, each with the results that came in since the one
-//! before. It is read until one is missing, so that nothing has to be listed. The job deletes them when it is done; what
-//! a job leaves that never is, the bucket's lifecycle deletes after a day.
+//! A map's journal is a sequence of objects, `spill/JOB/MAP-NTH.1` and so on. Each has the results since the one before. A
+//! reader gets them until one is missing, because listing would need `s3:ListBucket` on the whole bucket. The job deletes
+//! its journals when it is done. The bucket's lifecycle deletes those of a job that never is, after a day.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -20,34 +20,36 @@ use serde::{Deserialize, Serialize};
 use super::drive::now;
 use crate::engine::{Retention, Store};
 
-/// How often an object is written: what a killed process loses, and no more than one request in so much time. A map that
-/// takes less is soon done again, and writes nothing.
-const EVERY: Duration = Duration::from_secs(1);
-/// How long the last object may take, and the deletion of all.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Objects that are read at once.
-const READ_AHEAD: usize = 8;
+/// The time between two writes. A process that is stopped loses the results of this time, and a map costs at most one
+/// request per interval. A shorter map writes nothing, because running it again takes less time than the write saves.
+const WRITE_INTERVAL: Duration = Duration::from_secs(1);
+/// The longest time for the last write, and for deleting all objects.
+const LAST_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Objects that are read or deleted concurrently.
+const CONCURRENT_REQUESTS: usize = 8;
 
-/// One attempt of a job, as its maps know it.
+/// One attempt of a job. All maps that run in it share this.
 #[derive(Debug)]
 pub(crate) struct JobAttempt {
     job: String,
-    /// Which one, beginning with 1.
+    /// The attempt's number, from 1.
     number: u32,
-    known: Mutex<Known>,
+    index: Mutex<JournalIndex>,
 }
 
+/// The journals of one attempt.
 #[derive(Debug, Default)]
-struct Known {
-    /// How many maps of the same items there were: the second is another one.
+struct JournalIndex {
+    /// The number of maps so far, by digest. Two maps of the same items have equal digests and need separate journals.
     maps: HashMap<String, usize>,
-    /// Keys of all objects that this attempt found or wrote.
+    /// The keys of all objects that this attempt found or wrote.
     objects: Vec<String>,
 }
 
 impl JobAttempt {
+    /// The attempt `number` of a job.
     pub(crate) fn new(job: &str, number: u32) -> Self {
-        Self { job: job.to_owned(), number, known: Mutex::default() }
+        Self { job: job.to_owned(), number, index: Mutex::default() }
     }
 
     /// The job's id.
@@ -55,23 +57,25 @@ impl JobAttempt {
         &self.job
     }
 
-    /// The job is done: nobody will go on from anywhere. What `time` is too short for, the bucket's lifecycle deletes.
-    pub(crate) async fn forget(&self, store: Option<&Store>, time: Duration) {
+    /// Deletes all journals of a finished job, for at most `time`. The bucket's lifecycle deletes the rest.
+    pub(crate) async fn delete_journals(&self, store: Option<&Store>, time: Duration) {
         let Some(store) = store else { return };
-        let objects = std::mem::take(&mut self.known().objects);
+        let objects = std::mem::take(&mut self.lock_index().objects);
         let all = stream::iter(objects)
-            .for_each_concurrent(READ_AHEAD, |key| async move { store.delete(&key).await });
-        let _ = tokio::time::timeout(time.min(PATIENCE), all).await;
+            .for_each_concurrent(CONCURRENT_REQUESTS, |key| async move { store.delete(&key).await });
+        let _ = tokio::time::timeout(time.min(LAST_WRITE_TIMEOUT), all).await;
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Locks the list of this attempt's journals.
+    fn lock_index(&self) -> MutexGuard<'_, JournalIndex> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Some items' results, as a worker wrote them. None of them is an error: what failed is done again.
+/// The results of a range of items, as a worker encoded them. None is an error, because the next attempt runs failed items
+/// again.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Kept {
+pub(crate) struct JournalEntry {
     pub(crate) items: Range<usize>,
     pub(crate) results: Vec<u8>,
 }
@@ -80,16 +84,18 @@ pub(crate) struct Kept {
 pub(crate) struct Journal {
     store: Store,
     attempt: Arc<JobAttempt>,
-    /// What its objects' keys begin with.
+    /// The common part of the objects' keys.
     prefix: String,
     /// The number of the next object.
     next: usize,
-    /// When that may be written.
+    /// The earliest time of the next write.
     due: Duration,
-    waiting: Vec<Kept>,
-    /// Whether it could be written.
+    /// Results that are not written yet.
+    waiting: Vec<JournalEntry>,
+    /// The write in progress. Its output is true when it succeeded.
     writing: Option<BoxFuture<'static, bool>>,
-    broken: bool,
+    /// A write failed. Later objects are useless, since a reader stops at the missing one.
+    has_failed: bool,
 }
 
 impl fmt::Debug for Journal {
@@ -102,11 +108,11 @@ impl fmt::Debug for Journal {
 }
 
 impl Journal {
-    /// Of the map that `digest` names, in this attempt of its job.
+    /// The journal of the map with this digest, in this attempt of its job.
     pub(crate) fn new(store: Store, attempt: Arc<JobAttempt>, digest: &str) -> Self {
         let nth = {
-            let mut known = attempt.known();
-            let nth = known.maps.entry(digest.to_owned()).or_default();
+            let mut index = attempt.lock_index();
+            let nth = index.maps.entry(digest.to_owned()).or_default();
             *nth += 1;
             *nth
         };
@@ -116,35 +122,38 @@ impl Journal {
             attempt,
             prefix,
             next: 1,
-            due: now() + EVERY,
+            due: now() + WRITE_INTERVAL,
             waiting: Vec::new(),
             writing: None,
-            broken: false,
+            has_failed: false,
         }
     }
 
-    /// Whether an earlier attempt of the job may have left something.
-    pub(crate) fn goes_on(&self) -> bool {
+    /// True when an earlier attempt of the job may have left results.
+    pub(crate) fn is_resumed(&self) -> bool {
         self.attempt.number > 1
     }
 
-    /// What earlier attempts of the job left. `s3:GetObject`s; none in a first attempt.
-    pub(crate) async fn read(&mut self) -> Vec<Kept> {
+    /// Reads the results of earlier attempts, with one `s3:GetObject` per object and none in a first attempt.
+    ///
+    /// A failed read is logged, and the items run again: a journal saves time, so it must not fail a job.
+    pub(crate) async fn read_entries(&mut self) -> Vec<JournalEntry> {
         let mut kept = Vec::new();
-        if !self.goes_on() {
+        if !self.is_resumed() {
             return kept;
         }
         let store = self.store.clone();
         let prefix = &self.prefix;
         let get = |number| {
             let store = store.clone();
-            async move { store.get(&key(prefix, number)).await }
+            async move { store.get(&object_key(prefix, number)).await }
         };
-        let mut objects = stream::iter(self.next..).map(get).buffered(READ_AHEAD).boxed();
+        // Objects are read ahead in order, because a request's latency is long compared to its transfer.
+        let mut objects = stream::iter(self.next..).map(get).buffered(CONCURRENT_REQUESTS).boxed();
         let mut found = 0;
         while let Some(object) = objects.next().await {
             match object {
-                Ok(Some(bytes)) => kept.extend(parse(&bytes)),
+                Ok(Some(bytes)) => kept.extend(parse_entries(&bytes)),
                 Ok(None) => break,
                 Err(error) => {
                     tracing::warn!(%error, "what the job's last attempt did can't be read, and is done again");
@@ -155,62 +164,69 @@ impl Journal {
         }
         drop(objects);
         self.attempt
-            .known()
+            .lock_index()
             .objects
-            .extend((self.next..self.next + found).map(|number| key(&self.prefix, number)));
+            .extend((self.next..self.next + found).map(|number| object_key(&self.prefix, number)));
+        // This attempt appends to the journal of earlier ones, so that a third attempt reads both.
         self.next += found;
         kept
     }
 
-    /// One more result.
-    pub(crate) fn keep(&mut self, items: Range<usize>, results: Vec<u8>) {
-        if !self.broken {
-            self.waiting.push(Kept { items, results });
+    /// Adds results to the next write.
+    pub(crate) fn add_results(&mut self, items: Range<usize>, results: Vec<u8>) {
+        if !self.has_failed {
+            self.waiting.push(JournalEntry { items, results });
         }
     }
 
-    /// Writes what there is, once it is time: one `s3:PutObject`. Never ends while there is nothing. Dropped and called
-    /// again, it goes on.
-    pub(crate) async fn turn(&mut self) {
+    /// Writes waiting results when the next write is due, with one `s3:PutObject`. Pending while there are none.
+    ///
+    /// It is cancel safe: `select!` drops this future at each finished attempt, and the next call continues the write.
+    pub(crate) async fn write_when_due(&mut self) {
         if self.writing.is_none() {
             if self.waiting.is_empty() {
                 return pending().await;
             }
             tokio::time::sleep(self.due.saturating_sub(now())).await;
-            self.write();
+            self.start_write();
         }
         if let Some(writing) = &mut self.writing {
             let written = writing.await;
             if !written {
-                self.broken = true;
+                self.has_failed = true;
                 self.waiting.clear();
             }
         }
-        (self.writing, self.due) = (None, now() + EVERY);
+        (self.writing, self.due) = (None, now() + WRITE_INTERVAL);
     }
 
-    /// The map is over: writes the rest, unless it was short, or `time` ends before.
-    pub(crate) async fn close(mut self, began: Duration, time: Option<Duration>) {
-        if self.next == 1 && self.writing.is_none() && now().saturating_sub(began) < EVERY {
+    /// Writes the rest at the map's end, for at most `time`. A map shorter than [`WRITE_INTERVAL`] writes nothing.
+    pub(crate) async fn write_rest(mut self, began: Duration, time: Option<Duration>) {
+        // A map that has written nothing and took less than the interval is cheap to run again.
+        if self.next == 1 && self.writing.is_none() && now().saturating_sub(began) < WRITE_INTERVAL {
             return;
         }
         let rest = async {
-            while !self.broken && (self.writing.is_some() || !self.waiting.is_empty()) {
+            while !self.has_failed && (self.writing.is_some() || !self.waiting.is_empty()) {
+                // The map is over, so there is no reason to wait for the next interval.
                 self.due = now();
-                self.turn().await;
+                self.write_when_due().await;
             }
         };
-        // Given up, the items are done again.
-        let _ = tokio::time::timeout(time.unwrap_or(PATIENCE).min(PATIENCE), rest).await;
+        // After the timeout the next attempt runs these items again.
+        let _ = tokio::time::timeout(time.unwrap_or(LAST_WRITE_TIMEOUT).min(LAST_WRITE_TIMEOUT), rest).await;
     }
 
-    fn write(&mut self) {
-        let key = key(&self.prefix, self.next);
+    /// Starts a write of all waiting results.
+    fn start_write(&mut self) {
+        let key = object_key(&self.prefix, self.next);
         let kept = std::mem::take(&mut self.waiting);
         self.next += 1;
-        self.attempt.known().objects.push(key.clone());
+        // Recorded before the write: an object of a failed write may exist, and must be deleted too.
+        self.attempt.lock_index().objects.push(key.clone());
         let store = self.store.clone();
         self.writing = Some(Box::pin(async move {
+            // Entries are ranges and bytes, which postcard can always encode.
             let bytes = postcard::to_stdvec(&kept).unwrap_or_default();
             let put = store.put(&key, bytes, Retention::OneDay).await;
             if let Err(error) = &put {
@@ -221,11 +237,12 @@ impl Journal {
     }
 }
 
-fn key(prefix: &str, number: usize) -> String {
+/// The key of a journal's object, counted from 1.
+fn object_key(prefix: &str, number: usize) -> String {
     format!("{prefix}.{number}")
 }
 
-/// Nothing, where it isn't one: then it is done again.
-fn parse(object: &Bytes) -> Vec<Kept> {
+/// Decodes an object. One that can't be decoded counts as empty, so its items run again.
+fn parse_entries(object: &Bytes) -> Vec<JournalEntry> {
     postcard::from_bytes(object).unwrap_or_default()
 }

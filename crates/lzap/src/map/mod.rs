@@ -1,11 +1,15 @@
 //! One task on many items, in many Lambdas: `task.map(items)`.
 //!
-//! The way of a map: items are written once (`codec.rs`), a few are run here to see what they cost ([`prepared`]), [`plan`] decides
-//! where the rest goes and in which chunks, [`machine`] says what to send when ([`window`]: how much at once), and
-//! [`drive`] does it through [`carry`]. A chunk is computed in [`chunk`], in whichever process. In a job, [`journal`] keeps
-//! what is done, for the next attempt.
+//! The steps of a map:
+//!
+//! 1. `codec.rs` encodes each item once.
+//! 2. [`prepared`] runs a few items in this process, to measure what one costs.
+//! 3. [`plan`] decides whether the rest goes to workers, and cuts it into chunks.
+//! 4. [`machine`] decides which chunk to send next, and [`window`] how many invocations may be in flight.
+//! 5. [`drive`] runs those attempts through [`attempt`]; [`chunk`] computes a chunk, in a worker or in this process.
+//! 6. In a job, [`journal`] stores results for the job's next attempt.
 
-mod carry;
+mod attempt;
 pub(crate) mod chunk;
 mod drive;
 mod journal;
@@ -36,31 +40,33 @@ pub use options::{Caller, Chunk, Hedge, OnError};
 pub use output::{Explanation, ItemError, MapError, MapOutput, MapStream};
 pub use report::{MapReport, Progress, Span};
 
-use options::Options;
+use options::MapOptions;
 use window::Window;
 
-/// What maps of one process have found out.
+/// Measurements that the maps of one process share, so that a later map plans with the figures of an earlier one.
 #[derive(Debug)]
-pub(crate) struct Learned {
-    /// The room for invocations, which all maps share.
+pub(crate) struct MapStatistics {
+    /// The limit for invocations in flight.
     window: Arc<Mutex<Window>>,
-    /// One invocation's cost beside its work.
+    /// Seconds that an invocation takes in addition to its work: a moving average.
     overhead_secs: Mutex<f64>,
-    /// Seconds for an item, by task.
+    /// Seconds per item, by task.
     item_secs: Mutex<HashMap<&'static str, f64>>,
 }
 
-impl Default for Learned {
+impl Default for MapStatistics {
     fn default() -> Self {
         Self {
             window: Arc::default(),
+            // A guess that the first answers replace.
             overhead_secs: Mutex::new(plan::OVERHEAD.as_secs_f64()),
             item_secs: Mutex::default(),
         }
     }
 }
 
-impl Learned {
+impl MapStatistics {
+    /// Seconds per item of a task; `None` before its first map.
     fn item_secs(&self, task: &str) -> Option<f64> {
         self.item_secs.lock().unwrap_or_else(PoisonError::into_inner).get(task).copied()
     }
@@ -69,26 +75,27 @@ impl Learned {
         *self.overhead_secs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many invocations there may be room for.
-    fn room(&self) -> usize {
-        self.window.lock().unwrap_or_else(PoisonError::into_inner).most()
+    /// The largest number of invocations in flight that the window can reach.
+    fn max_in_flight(&self) -> usize {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner).max_size()
     }
 
-    fn learn(&self, task: &'static str, secs: f64) {
+    /// Stores the seconds per item that a map measured.
+    fn record_item_secs(&self, task: &'static str, secs: f64) {
         self.item_secs.lock().unwrap_or_else(PoisonError::into_inner).insert(task, secs);
     }
 }
 
-/// What `progress` calls.
-type Listener = Box<dyn Fn(&Progress) + Send + Sync>;
+/// The callback that [`Map::progress`] sets.
+type ProgressListener = Box<dyn Fn(&Progress) + Send + Sync>;
 
-/// A task on many items, still to be run: see [`Task::map`].
+/// A map that is not started yet: a task, its items and options. [`Task::map`] makes it.
 #[must_use = "a map does nothing until it is run: `.values().await`, `.run().await` or `.stream()`"]
 pub struct Map<I, O> {
     task: Task<I, O>,
     items: Vec<I>,
-    options: Options,
-    listener: Option<Listener>,
+    options: MapOptions,
+    listener: Option<ProgressListener>,
 }
 
 impl<I, O> fmt::Debug for Map<I, O> {
@@ -105,7 +112,8 @@ where
     I: Serialize + DeserializeOwned + Send + 'static,
     O: Serialize + DeserializeOwned + Send + 'static,
 {
-    /// Runs the task on each item, in as many Lambdas as that is worth, or here when sending would take longer.
+    /// Runs the task on each item: in as many Lambdas as shorten the map, or in this process when sending the items would take
+    /// longer than computing them.
     ///
     /// ```
     /// #[lzap::task]
@@ -120,81 +128,90 @@ where
     /// # }
     /// ```
     ///
-    /// Each item is run at least once, and perhaps more often: after a lost answer, a dead worker, beside a slow one, or with
-    /// the rest of a chunk of which something has to be done again. A task with `idempotent = false` is run at most once, and fails where that can't be told.
+    /// Each item runs at least once, so tasks must be idempotent. An item runs again after a lost response or a worker's exit,
+    /// in a hedged attempt beside a slow one, and with the rest of a chunk that is retried. An item of a task with
+    /// `idempotent = false` runs at most once, and fails when it is unknown whether it has run.
     ///
-    /// In a job, results are written to the stage's bucket once a second (`s3:PutObject`), for Lambda's next attempt should
-    /// this one be killed; what was under way then runs again, whatever the task says.
+    /// In a job, the map writes its results to the stage's bucket once a second (`s3:PutObject`), so that Lambda's next
+    /// attempt of the job continues from there. Items that were in flight when the process ended run again, even those of a
+    /// task with `idempotent = false`.
     pub fn map(&self, items: impl IntoIterator<Item = I>) -> Map<I, O> {
-        Map { task: *self, items: items.into_iter().collect(), options: Options::default(), listener: None }
+        // The items are collected, because the plan needs their number and each chunk may be sent more than once.
+        Map {
+            task: *self,
+            items: items.into_iter().collect(),
+            options: MapOptions::default(),
+            listener: None,
+        }
     }
 }
 
-/// Settings, each with a default that fits most maps.
+/// Options. Each has a default that fits most maps.
 impl<I, O> Map<I, O> {
-    /// How items are cut into chunks. Default: [`Chunk::Auto`].
+    /// Sets how items are cut into chunks. Default: [`Chunk::Auto`].
     pub fn chunk(mut self, chunk: Chunk) -> Self {
         self.options.chunk = chunk;
         self
     }
 
-    /// At most so many invocations at once. Default: 900, which is what a process can have connections for; within
-    /// that, Lambda's own limits are found out.
+    /// Sets the largest number of invocations in flight. Default and maximum: 900, because a Lambda process has 1,024 file
+    /// descriptors. Within that, the map adapts to the concurrency limits of the function and the account.
     pub fn concurrency(mut self, limit: usize) -> Self {
-        self.options.limit = limit.clamp(1, window::MOST);
+        // Zero would never finish.
+        self.options.limit = limit.clamp(1, window::MAX_IN_FLIGHT);
         self
     }
 
-    /// How long it may take. Default: what is left of the invocation (of an HTTP request, at most 28 s); no limit under
-    /// `cargo run`.
+    /// Sets the longest time for the whole map. Default: the rest of the invocation (of an HTTP request, at most 28 s), and
+    /// no limit under `cargo run`.
     pub fn deadline(mut self, time: Duration) -> Self {
         self.options.time = Some(time);
         self
     }
 
-    /// Attempts of a chunk whose invocation fails on the way. Throttles don't count. Default: 3.
+    /// Sets the largest number of attempts of a chunk whose invocation fails. Throttled attempts don't count. Default: 3.
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.options.attempts = attempts.max(1);
         self
     }
 
-    /// When a slow chunk is sent a second time; none turns it off. Default: [`Hedge::default`].
+    /// Sets when a slow chunk gets a hedged attempt; `None` turns hedging off. Default: [`Hedge::default`].
     pub fn hedge(mut self, hedge: impl Into<Option<Hedge>>) -> Self {
         self.options.hedge = hedge.into();
         self
     }
 
-    /// How items travel. Default: [`Codec::Postcard`].
+    /// Sets the encoding of items and results. Default: [`Codec::Postcard`].
     pub fn codec(mut self, codec: Codec) -> Self {
         self.options.codec = codec;
         self
     }
 
-    /// Whether payloads that Lambda can't carry (4 MiB and more) go through the stage's bucket. Default: yes.
+    /// Allows payloads above 4 MiB, which don't fit into an invocation, to go through the stage's bucket. Default: true.
     pub fn spill(mut self, spill: bool) -> Self {
         self.options.spill = spill;
         self
     }
 
-    /// What an item's failure does to the map. Default: [`OnError::FailFast`].
+    /// Sets what the map does when an item fails. Default: [`OnError::FailFast`].
     pub fn on_error(mut self, on_error: OnError) -> Self {
         self.options.on_error = on_error;
         self
     }
 
-    /// What the calling process computes itself. Default: [`Caller::Helps`].
+    /// Sets which chunks the calling process computes. Default: [`Caller::Helps`].
     pub fn caller(mut self, caller: Caller) -> Self {
         self.options.caller = caller;
         self
     }
 
-    /// Starts nothing more once the workers have cost so many dollars (by the list price of us-east-1).
+    /// Sets the cost in dollars after which the map starts no more attempts, at the list price of us-east-1.
     pub fn max_cost(mut self, dollars: f64) -> Self {
         self.options.max_cost = Some(dollars);
         self
     }
 
-    /// Called after each chunk, in the map's own future: keep it short.
+    /// Sets a function that the map calls after each chunk. It runs in the map's future, so it must return quickly.
     pub fn progress(mut self, listener: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
         self.listener = Some(Box::new(listener));
         self

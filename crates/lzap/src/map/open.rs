@@ -1,28 +1,29 @@
-//! Which items of a map are still to do. A plan cuts them as if they followed each other.
+//! The open items of a map: those without a result that no attempt has taken. A plan cuts them as if they were contiguous.
 
 use std::ops::Range;
 
-/// Items that are still to do: ranges in order, none empty, none touching the next.
+/// Open items, as sorted ranges that are not empty and don't touch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Open(Vec<Range<usize>>);
+pub(crate) struct OpenItems(Vec<Range<usize>>);
 
-impl Open {
-    /// All of so many.
+impl OpenItems {
+    /// The items 0 to `items`, all open.
     pub(crate) fn all(items: usize) -> Self {
         Self(Some(0..items).filter(|range| !range.is_empty()).into_iter().collect())
     }
 
+    /// The number of open items.
     pub(crate) fn len(&self) -> usize {
         self.0.iter().map(ExactSizeIterator::len).sum()
     }
 
-    /// The first, and those that follow it without a gap.
+    /// The first range; empty when no item is open.
     pub(crate) fn first(&self) -> Range<usize> {
         self.0.first().cloned().unwrap_or_default()
     }
 
-    /// `items` are done. Whether all of them were open; if not, nothing changes.
-    pub(crate) fn close(&mut self, items: &Range<usize>) -> bool {
+    /// Removes `items`. Returns false, and changes nothing, unless all of them were open.
+    pub(crate) fn close_range(&mut self, items: &Range<usize>) -> bool {
         let around = |range: &Range<usize>| range.start <= items.start && items.end <= range.end;
         let Some(index) = self.0.iter().position(around).filter(|_| !items.is_empty()) else { return false };
         let Range { start, end } = self.0.remove(index);
@@ -32,8 +33,9 @@ impl Open {
         true
     }
 
-    /// The items at `places`, which count only what is open: more than one range where something between is done.
-    pub(crate) fn at(&self, places: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    /// The items at `places`, which are positions among the open items. There are several ranges where closed items lie
+    /// between them.
+    pub(crate) fn ranges_at(&self, places: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
         let Range { start, end } = *places;
         let begins = self.0.iter().scan(0, |next, range| {
             let begin = *next;
@@ -55,23 +57,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_not_done_is_open_and_found_by_its_place(
+        fn open_items_are_all_items_except_closed_ones_in_order(
             items in 0..60_usize,
             done in prop::collection::vec((0..60_usize, 0..20_usize), 0..8),
         ) {
-            let mut open = Open::all(items);
+            let mut open = OpenItems::all(items);
             let mut left: Vec<usize> = (0..items).collect();
             for (start, len) in done {
                 let range = start..start + len;
                 let whole = !range.is_empty() && range.clone().all(|item| left.contains(&item));
-                prop_assert_eq!(open.close(&range), whole);
+                prop_assert_eq!(open.close_range(&range), whole);
                 left.retain(|item| !whole || !range.contains(item));
             }
             prop_assert_eq!(open.len(), left.len());
             prop_assert_eq!(open.first().next(), left.first().copied());
             for from in 0..left.len() {
                 for to in from..=left.len() {
-                    let at: Vec<usize> = open.at(&(from..to)).flatten().collect();
+                    let at: Vec<usize> = open.ranges_at(&(from..to)).flatten().collect();
                     prop_assert_eq!(&at, &left[from..to]);
                 }
             }

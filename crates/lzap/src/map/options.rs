@@ -1,74 +1,75 @@
-//! What a map's caller may set.
+//! The options of a map.
 
 use std::time::Duration;
 
-/// How items are cut into chunks: one chunk is one invocation.
+/// The division of items into chunks. Each chunk is one invocation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Chunk {
-    /// By time, from what the first items cost: so that the map ends soonest, and three quarters of a worker's time at
-    /// least are work.
+    /// By duration, measured on the first items: the number of chunks with which the map ends soonest, as long as at least
+    /// three quarters of a worker's time is work.
     #[default]
     Auto,
-    /// So many items.
+    /// This number of items per chunk.
     Items(usize),
-    /// As many items as take so many bytes; one item at least.
+    /// As many items per chunk as fit into this number of bytes, and at least one.
     Bytes(usize),
 }
 
-/// What an item's failure does to the map.
+/// The map's reaction to a failed item.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum OnError {
-    /// The first one ends it. What is in flight can't be called back; the report counts what it has cost until then.
+    /// The first failure ends the map. Lambda can't cancel invocations in flight; the report includes their costs until then.
     #[default]
     FailFast,
-    /// All items are tried; each has a result or an error.
+    /// The map tries all items, and returns a result or an error for each.
     Collect,
-    /// Like `Collect`, up to this share of all items (0.02 is 2 %); more end the map.
+    /// Like `Collect`, until the failures exceed this share of all items (0.02 is 2 %). Then the map ends.
     Tolerate(f64),
 }
 
-/// What the calling process itself computes.
+/// The calling process's share of the work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Caller {
-    /// All of it when that is faster, else what Lambda has no room for: a map always gets on.
+    /// All items when that is faster than sending them, else the chunks for which no concurrency is available. So a map makes
+    /// progress even while Lambda throttles all of its invocations.
     #[default]
     Helps,
-    /// Nothing, until throttling has stopped all progress for two seconds.
+    /// No items, until throttling has stopped all progress for two seconds.
     WhenStuck,
-    /// Everything: no Lambda is invoked.
+    /// All items. The map invokes no Lambda.
     Alone,
 }
 
-/// When a slow chunk gets a second invocation; the first answer wins, and both are paid for.
+/// The condition for hedged attempts: a second invocation of a slow chunk. The first answer counts, and both are billed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hedge {
-    /// Slower than so many times the median.
+    /// The multiple of the median duration from which a chunk is slow.
     pub(crate) slower_than: f64,
-    /// Second invocations, as a share of all chunks.
+    /// Hedged attempts at most, as a share of all chunks.
     pub(crate) budget: f64,
-    /// And at least this slow.
+    /// The duration below which no chunk is slow.
     pub(crate) at_least: Duration,
 }
 
 impl Hedge {
-    /// A chunk that takes longer than `times` the median (and than a second) is sent a second time, for up to 5 % of
-    /// the chunks, once ten chunks or more are half done. When nineteen of twenty are, twice the median (and a tenth of
-    /// a second) is enough: the map waits for nothing else.
+    /// Hedges a chunk that takes longer than `times` the median and longer than one second, for up to 5 % of the chunks. It
+    /// starts when half of the chunks are done, in maps of ten or more. Once 95 % are done, twice the median and a tenth of a
+    /// second are enough, because the map then waits for the slow chunks alone.
     pub fn slower_than(times: f64) -> Self {
         Self { slower_than: times.max(1.0), budget: 0.05, at_least: Duration::from_secs(1) }
     }
 
-    /// Second invocations as a share of all chunks.
+    /// Sets the largest number of hedged attempts, as a share of all chunks (0 to 1).
     #[must_use]
     pub fn budget(mut self, share: f64) -> Self {
         self.budget = share.clamp(0.0, 1.0);
         self
     }
 
-    /// How long a chunk runs at least before it counts as slow; a tenth of it when nineteen of twenty are done.
+    /// Sets the shortest duration of a slow chunk. Once 95 % of the chunks are done, a tenth of it counts.
     #[must_use]
     pub fn at_least(mut self, time: Duration) -> Self {
         self.at_least = time;
@@ -82,10 +83,11 @@ impl Default for Hedge {
     }
 }
 
-/// All of it.
+/// All options of one map.
 #[derive(Clone, Debug)]
-pub(crate) struct Options {
+pub(crate) struct MapOptions {
     pub(crate) chunk: Chunk,
+    /// Invocations in flight, at most.
     pub(crate) limit: usize,
     pub(crate) time: Option<Duration>,
     pub(crate) attempts: u32,
@@ -94,14 +96,15 @@ pub(crate) struct Options {
     pub(crate) spill: bool,
     pub(crate) on_error: OnError,
     pub(crate) caller: Caller,
+    /// Dollars.
     pub(crate) max_cost: Option<f64>,
 }
 
-impl Default for Options {
+impl Default for MapOptions {
     fn default() -> Self {
         Self {
             chunk: Chunk::default(),
-            limit: super::window::MOST,
+            limit: super::window::MAX_IN_FLIGHT,
             time: None,
             attempts: 3,
             hedge: Some(Hedge::default()),

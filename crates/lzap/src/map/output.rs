@@ -1,4 +1,4 @@
-//! What comes out of a map.
+//! The results and errors of a map.
 
 use std::fmt;
 use std::pin::Pin;
@@ -15,14 +15,14 @@ use crate::task::error::{TaskError, TaskErrorKind};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MapOutput<O> {
-    /// One for each item, in the order of the items.
+    /// One result for each item, in the order of the items.
     pub results: Vec<Result<O, ItemError>>,
-    /// What was done, and what it cost.
+    /// Attempts, durations and costs.
     pub report: MapReport,
 }
 
 impl<O> MapOutput<O> {
-    /// The values, when every item has one.
+    /// The values of all items.
     ///
     /// # Errors
     /// The first item that failed.
@@ -35,28 +35,28 @@ impl<O> MapOutput<O> {
         self.results.iter().filter_map(|result| result.as_ref().err())
     }
 
-    /// Whether every item was tried: false when the time or the money was over before.
+    /// True when every item was tried; false when the deadline or the maximum cost ended the map before that.
     pub fn is_complete(&self) -> bool {
         self.errors().all(|error| error.attempts > 0)
     }
 }
 
-/// Why one item has no result.
+/// The failure of one item.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("item {index}: {message}")]
 #[non_exhaustive]
 pub struct ItemError {
-    /// Which item, counted from 0.
+    /// The item's index, from 0.
     pub index: usize,
-    /// How often its chunk was tried; 0 when it never was.
+    /// The number of attempts of its chunk; 0 when it was never tried.
     pub attempts: u32,
-    /// What went wrong.
+    /// The kind of failure, for programs.
     pub kind: TaskErrorKind,
-    /// In words.
+    /// The failure for people, as one sentence without a period.
     pub message: String,
 }
 
-/// Why a map has no result.
+/// The failure of a map.
 pub struct MapError {
     pub(crate) kind: TaskErrorKind,
     pub(crate) message: String,
@@ -69,6 +69,7 @@ impl MapError {
         Self { kind, message: message.into(), item: None, report: Box::default() }
     }
 
+    /// The error of a map that one item's failure ended.
     pub(crate) fn of_item(error: &ItemError, report: MapReport) -> Self {
         let message = format!("{error}");
         Self { kind: error.kind, message, item: Some(error.index), report: Box::new(report) }
@@ -80,17 +81,17 @@ impl MapError {
         self
     }
 
-    /// What went wrong.
+    /// The kind of failure, for programs.
     pub fn kind(&self) -> TaskErrorKind {
         self.kind
     }
 
-    /// The item at fault, counted from 0, when it was one.
+    /// The index (from 0) of the item that failed; `None` when the map failed for another reason.
     pub fn item(&self) -> Option<usize> {
         self.item
     }
 
-    /// What was done until then, and what it cost.
+    /// The attempts and costs until the map ended.
     pub fn report(&self) -> &MapReport {
         &self.report
     }
@@ -102,7 +103,7 @@ impl fmt::Display for MapError {
     }
 }
 
-/// For people, because `main` prints it when it returns the error.
+/// Readable text instead of the derived form, because Rust prints `Debug` when `main` returns the error.
 impl fmt::Debug for MapError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.message, self.kind.as_str())
@@ -117,19 +118,19 @@ impl From<TaskError> for MapError {
     }
 }
 
-/// What a map would do: see [`Map::explain`](super::Map::explain).
+/// The plan of a map, from [`Map::explain`](super::Map::explain).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Explanation {
-    /// Whether other Lambdas would be invoked.
+    /// The map would invoke Lambdas.
     pub remote: bool,
-    /// Why.
+    /// The reason for that choice, for people.
     pub reason: String,
-    /// All items.
+    /// The number of items.
     pub items: usize,
-    /// Items of each chunk, in order; those that were run here to see what they cost are the first.
+    /// The number of items in each chunk, in order. The chunks that `explain` ran to measure items come first.
     pub chunks: Vec<usize>,
-    /// Bytes of all items.
+    /// The encoded size of all items in bytes, before compression.
     pub bytes: usize,
 }
 
@@ -141,14 +142,14 @@ impl fmt::Display for Explanation {
     }
 }
 
-/// One item's index and result, or the end of the map.
-pub(crate) type Streamed<O> = Result<(usize, Result<O, ItemError>), MapError>;
+/// One item's index and result, or the error that ended the map.
+pub(crate) type StreamItem<O> = Result<(usize, Result<O, ItemError>), MapError>;
 
-/// Results as they come: see [`Map::stream`](super::Map::stream).
+/// The results of a map as they arrive, from [`Map::stream`](super::Map::stream).
 ///
-/// Dropping it ends the map; what is in flight can't be called back.
+/// Dropping the stream ends the map. Lambda can't cancel invocations in flight, so they run to their end and are billed.
 pub struct MapStream<O> {
-    pub(crate) results: mpsc::UnboundedReceiver<Streamed<O>>,
+    pub(crate) results: mpsc::UnboundedReceiver<StreamItem<O>>,
     pub(crate) runner: JoinHandle<()>,
 }
 
@@ -159,7 +160,7 @@ impl<O> fmt::Debug for MapStream<O> {
 }
 
 impl<O> Stream for MapStream<O> {
-    type Item = Streamed<O>;
+    type Item = StreamItem<O>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.results.poll_recv(context)

@@ -1,5 +1,6 @@
-//! A map that is ready to run, its types forgotten: what a job's last attempt left is taken over, a few items are tried,
-//! the rest is planned and driven.
+//! Runs a prepared map: resumes from the job's journal, tries a few items in this process, plans the rest and drives it.
+//!
+//! Item types are erased before this step, so that this code is compiled once and not for each task.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,79 +8,84 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Listener;
-use super::carry::{Answer, Job};
-use super::drive::{Drive, Flying, Sink, Tried, now};
-use super::journal::{Journal, Kept};
-use super::machine::{End, Machine, Rules};
-use super::open::Open;
-use super::options::{Caller, Chunk, Options};
-use super::plan::{self, Facts, Place, Plan};
+use super::ProgressListener;
+use super::attempt::{ChunkAnswer, MapContext};
+use super::drive::{AttemptFuture, Drive, LocalTrial, Sink, now};
+use super::journal::{Journal, JournalEntry};
+use super::machine::{Machine, MapEnd, MapRules};
+use super::open::OpenItems;
+use super::options::{Caller, Chunk, MapOptions};
+use super::plan::{self, MapPlan, PlanInputs, PlanPlace};
 use super::report::MapReport;
 use crate::engine::TaskTarget;
 use crate::environment::memory_mb;
 use crate::task::context::now_ms;
 use crate::task::error::TaskErrorKind;
 
-/// How long the first items may take before the rest is planned, and how many they are at most. Twice as long, it is
-/// waited for them.
-const PROBE: Duration = Duration::from_millis(20);
-const PROBED: usize = 32;
+/// The time for trying the first items before the rest is planned. Items that still run are awaited for twice this time.
+const PROBE_TIME: Duration = Duration::from_millis(20);
+/// The largest number of items that are tried.
+const MAX_PROBED: usize = 32;
 
-/// A map that is ready to run, its types forgotten.
-pub(super) struct Prepared {
-    pub(super) job: Arc<Job>,
-    /// Items that are still to plan.
-    pub(super) open: Open,
-    /// In a job.
+/// A map that is ready to run, without its item types.
+pub(super) struct PreparedMap {
+    pub(super) map: Arc<MapContext>,
+    /// Items that no attempt has taken yet.
+    pub(super) open: OpenItems,
+    /// The journal; `None` outside of jobs and without a bucket.
     pub(super) journal: Option<Journal>,
-    pub(super) options: Options,
-    pub(super) listener: Option<Listener>,
+    pub(super) options: MapOptions,
+    pub(super) listener: Option<ProgressListener>,
+    /// The task's items may run more than once.
     pub(super) idempotent: bool,
-    /// Chunks that this process computes at once when no Lambda does.
+    /// Chunks that this process computes concurrently when the map invokes no Lambda.
     pub(super) side_by_side: usize,
-    /// Items that one process computes at once.
+    /// Items that one process computes in parallel.
     pub(super) at_once: usize,
+    /// Time since the epoch of `drive.rs`.
     pub(super) began: Duration,
-    /// What an item costs, once some were run.
+    /// Seconds per item; `None` before it is measured.
     pub(super) item_secs: Option<f64>,
 }
 
-impl Prepared {
-    /// Runs all of it; the sink has what came.
-    pub(super) async fn go(&mut self, sink: &mut dyn Sink) -> (MapReport, Option<End>) {
-        let resumed = self.resume(sink).await;
-        let mut drive = self.drive(resumed);
-        let under_way = self.probe(&mut drive, sink).await;
+impl PreparedMap {
+    /// Runs the map and passes its results to the sink. Returns the report, and the reason of an early end.
+    pub(super) async fn run_to_end(&mut self, sink: &mut dyn Sink) -> (MapReport, Option<MapEnd>) {
+        let resumed = self.resume_from_journal(sink).await;
+        let mut drive = self.new_driver(resumed);
+        let under_way = self.probe_items(&mut drive, sink).await;
         if drive.machine.end().is_none() {
-            match self.plan() {
+            match self.plan_rest() {
                 Ok(plan) => {
                     (drive.report.remote, drive.report.reason) = (plan.remote, plan.reason);
-                    drive.machine.extend(&plan.chunks);
-                    // What is left of what is under way may still be sent.
+                    drive.machine.add_chunks(&plan.chunks);
+                    // With nothing planned, the remaining items are those of the attempt in flight. They may still be sent,
+                    // so the machine is only switched to local work when there are local chunks.
                     if !plan.remote && !plan.chunks.is_empty() {
-                        drive.machine.alone(self.side_by_side);
+                        drive.machine.compute_all_here(self.side_by_side);
                     }
                 }
-                Err(end) => drive.machine.stop(end),
+                Err(end) => drive.machine.end_map(end),
             }
         }
         let end = drive.run(under_way, sink).await;
+        // Resumed items took no time in this attempt, so they don't count for the average.
         let (done, report) = (drive.done - resumed, drive.report);
         if done > 0 {
-            self.job.shared.learned.learn(self.job.task.name(), report.work_secs / count(done));
+            self.map.shared.learned.record_item_secs(self.map.task.name(), report.work_secs / to_f64(done));
         }
         (report, end)
     }
 
-    /// With no chunks yet, and so many items done by earlier attempts of the job.
-    pub(super) fn drive(&mut self, resumed: usize) -> Drive {
-        let is_own = self.job.shared.workers.is_none();
+    /// A driver without chunks, after earlier attempts of the job finished `resumed` items.
+    pub(super) fn new_driver(&mut self, resumed: usize) -> Drive {
+        // Without a worker function, workers are this function and have its memory.
+        let is_own = self.map.shared.workers.is_none();
         Drive {
-            machine: Machine::new(self.rules(), &[]),
+            machine: Machine::new(self.machine_rules(), &[]),
             report: MapReport {
-                job: self.job.id.clone(),
-                items: self.job.items.len(),
+                job: self.map.id.clone(),
+                items: self.map.items.len(),
                 resumed,
                 ..MapReport::default()
             },
@@ -89,125 +95,146 @@ impl Prepared {
             memory_mb: memory_mb().filter(|_| is_own).unwrap_or(0),
             max_cost: self.options.max_cost,
             journal: self.journal.take(),
-            job: Arc::clone(&self.job),
+            map: Arc::clone(&self.map),
         }
     }
 
-    /// Takes over what earlier attempts of the job did: how many items.
-    async fn resume(&mut self, sink: &mut dyn Sink) -> usize {
+    /// Takes results of the job's earlier attempts from the journal, and returns the number of their items.
+    async fn resume_from_journal(&mut self, sink: &mut dyn Sink) -> usize {
         let Some(journal) = &mut self.journal else { return 0 };
         let before = self.open.len();
-        for Kept { items, results } in journal.read().await {
+        for JournalEntry { items, results } in journal.read_entries().await {
+            // Entries are skipped when they overlap or can't be decoded: then their items run again.
             let mut rest = self.open.clone();
-            if rest.close(&items) && sink.read(&Answer::kept(results, items.len())) == Ok(0) {
-                sink.take(items);
+            // Results that fail to decode come from another version of lzap or of the task's types.
+            if rest.close_range(&items)
+                && sink.read_answer(&ChunkAnswer::from_journal(results, items.len())) == Ok(0)
+            {
+                sink.take_results(items);
                 self.open = rest;
             }
         }
         before - self.open.len()
     }
 
+    /// True when the map may invoke Lambdas.
     fn is_remote(&self) -> bool {
-        matches!(self.job.shared.target, TaskTarget::Remote(_)) && self.options.caller != Caller::Alone
+        matches!(self.map.shared.target, TaskTarget::Remote(_)) && self.options.caller != Caller::Alone
     }
 
-    /// Runs the first items here, when what they cost decides where the rest goes: one, and as long as they are quick as
-    /// many again. What takes longer goes on beside the rest.
-    pub(super) async fn probe(&mut self, drive: &mut Drive, sink: &mut dyn Sink) -> Option<Flying> {
-        self.item_secs = self.job.shared.learned.item_secs(self.job.task.name());
-        let asked = self.options.caller == Caller::Helps && self.options.chunk == Chunk::Auto;
-        let is_long = self.item_secs.is_some_and(|secs| secs > PROBE.as_secs_f64());
-        // What may have killed the last attempt's process is tried in others.
-        let goes_on = drive.journal.as_ref().is_some_and(Journal::goes_on);
-        if !asked || !self.is_remote() || is_long || goes_on {
+    /// Runs the first items in this process, when their duration decides where the rest runs: one item, then as many again as
+    /// are done, while they are quick. Returns an attempt that takes longer, which continues while the rest is planned.
+    pub(super) async fn probe_items(
+        &mut self,
+        drive: &mut Drive,
+        sink: &mut dyn Sink,
+    ) -> Option<AttemptFuture> {
+        self.item_secs = self.map.shared.learned.item_secs(self.map.task.name());
+        let is_automatic = self.options.caller == Caller::Helps && self.options.chunk == Chunk::Auto;
+        let is_slow = self.item_secs.is_some_and(|secs| secs > PROBE_TIME.as_secs_f64());
+        // An item may have ended the last attempt's process, so a resumed job computes its items in workers only.
+        let is_resumed = drive.journal.as_ref().is_some_and(Journal::is_resumed);
+        if !is_automatic || !self.is_remote() || is_slow || is_resumed {
             return None;
         }
-        let (began, until) = (now(), Instant::now() + PROBE);
+        let (began, until) = (now(), Instant::now() + PROBE_TIME);
         let (mut done, mut busy_ms) = (0, 0.0);
-        while done < PROBED && now() < began + PROBE && drive.machine.end().is_none() {
+        while done < MAX_PROBED && now() < began + PROBE_TIME && drive.machine.end().is_none() {
             let first = self.open.first();
             let items = first.start..first.end.min(first.start + done.max(1));
             if items.is_empty() {
                 break;
             }
-            self.open.close(&items);
-            let patience = (began + 2 * PROBE).saturating_sub(now());
+            // These items are in an attempt from here on, so they are not planned again, whatever its end.
+            self.open.close_range(&items);
+            // The wait is for all tried items together, so that the map starts its workers soon.
+            let patience = (began + 2 * PROBE_TIME).saturating_sub(now());
+            // The first item always starts. Without it, there would be nothing to measure.
             let until = (done > 0).then_some(until);
             match drive.try_here(items, until, patience, sink).await {
-                Tried::Done(items, ms) => {
+                LocalTrial::Done(items, ms) => {
                     done += items;
                     busy_ms += ms;
-                    self.item_secs = Some(busy_ms / 1e3 / count(done));
+                    self.item_secs = Some(busy_ms / 1e3 / to_f64(done));
                 }
-                Tried::Failed => break,
-                Tried::UnderWay(flying) => {
-                    // Slower than those before, by how much nobody knows.
+                LocalTrial::Failed => break,
+                LocalTrial::UnderWay(in_flight) => {
+                    // These items are slower than the measured ones, so the measurement no longer predicts the rest.
                     self.item_secs = None;
-                    return Some(flying);
+                    return Some(in_flight);
                 }
             }
         }
         None
     }
 
-    /// Where the rest goes; the end, when that can't be.
-    pub(super) fn plan(&self) -> Result<Plan, End> {
-        let bytes_of =
-            |places: &Range<usize>| self.open.at(places).map(|items| self.job.items.bytes_of(&items)).sum();
-        let place = match self.options.caller {
-            _ if !self.is_remote() => Place::Here,
-            Caller::WhenStuck => Place::Remote,
-            _ if self.options.chunk != Chunk::Auto => Place::Remote,
-            _ => Place::Either,
+    /// Plans the remaining items.
+    ///
+    /// # Errors
+    /// The map's end, when there would be too many chunks.
+    pub(super) fn plan_rest(&self) -> Result<MapPlan, MapEnd> {
+        let bytes_of = |places: &Range<usize>| {
+            self.open.ranges_at(places).map(|items| self.map.items.bytes_of(&items)).sum()
         };
-        let learned = &self.job.shared.learned;
-        let facts = Facts {
+        let place = match self.options.caller {
+            _ if !self.is_remote() => PlanPlace::Here,
+            Caller::WhenStuck => PlanPlace::Remote,
+            _ if self.options.chunk != Chunk::Auto => PlanPlace::Remote,
+            _ => PlanPlace::Either,
+        };
+        let learned = &self.map.shared.learned;
+        let facts = PlanInputs {
             items: self.open.len(),
             item_secs: self.item_secs,
             bytes: bytes_of(&(0..self.open.len())),
             cores: self.at_once,
             overhead: Duration::from_secs_f64(learned.overhead_secs()),
-            limit: self.options.limit.min(learned.room()),
+            // After throttling, a plan with fewer chunks than the user's limit avoids waiting for concurrency.
+            limit: self.options.limit.min(learned.max_in_flight()),
         };
-        let plan = plan::plan(&facts, self.options.chunk, place, bytes_of);
-        // As asked for: that what is done already lies between makes some more.
-        if plan.chunks.len() > plan::MOST_CHUNKS {
+        let plan = plan::plan_chunks(&facts, self.options.chunk, place, bytes_of);
+        // Checked before the chunks are mapped to open items: gaps of finished items cut some chunks in two, and these
+        // additional chunks are not the user's choice.
+        if plan.chunks.len() > plan::MAX_CHUNKS {
             let message = format!(
                 "{} chunks are more than the {} that one call may invoke: take larger chunks, or cut the input",
                 plan.chunks.len(),
-                plan::MOST_CHUNKS
+                plan::MAX_CHUNKS
             );
-            return Err(End::Fatal { kind: TaskErrorKind::TooLarge, message });
+            return Err(MapEnd::Fatal { kind: TaskErrorKind::TooLarge, message });
         }
-        let chunks = plan.chunks.iter().flat_map(|places| self.open.at(places)).collect();
-        let plan = Plan { chunks, ..plan };
-        Ok(match self.job.shared.target {
+        let chunks = plan.chunks.iter().flat_map(|places| self.open.ranges_at(places)).collect();
+        let plan = MapPlan { chunks, ..plan };
+        Ok(match self.map.shared.target {
             TaskTarget::InProcess if facts.items > 0 => {
-                Plan { reason: "this process is not in Lambda".to_owned(), ..plan }
+                MapPlan { reason: "this process is not in Lambda".to_owned(), ..plan }
             }
             _ => plan,
         })
     }
 
-    fn rules(&self) -> Rules {
+    /// The machine's rules from the map's options.
+    fn machine_rules(&self) -> MapRules {
         let remote = self.is_remote();
-        Rules {
+        MapRules {
             limit: self.options.limit,
             attempts: self.options.attempts,
             idempotent: self.idempotent,
             hedge: self.options.hedge,
             on_error: self.options.on_error,
             caller: if remote { self.options.caller } else { Caller::Alone },
+            // Beside workers, one chunk at a time: this process also sends and reads.
             cores: if remote { 1 } else { self.side_by_side },
-            deadline: self.job.deadline,
-            last_start: self.job.deadline.map(|end| end.saturating_sub(self.job.way_back)),
-            items: self.job.items.len(),
+            deadline: self.map.deadline,
+            last_start: self.map.deadline.map(|end| end.saturating_sub(self.map.return_margin)),
+            items: self.map.items.len(),
+            // Jitter needs no secret seed.
             seed: now_ms(),
         }
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a number of items")]
-fn count(items: usize) -> f64 {
+fn to_f64(items: usize) -> f64 {
     items as f64
 }

@@ -1,4 +1,4 @@
-//! What a map did, and what it cost.
+//! The report of a map: attempts, durations and costs.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -7,52 +7,52 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::machine::Counts;
+use super::machine::AttemptCounts;
 
-/// Dollars for one GB-second, by architecture: us-east-1, first tier.
+/// Dollars for one GB-second on x86-64 and on arm64, in us-east-1, first tier.
 ///
 /// AWS: <https://aws.amazon.com/lambda/pricing/> (read 2026-11).
-const GB_SECOND: (f64, f64) = (0.000_016_666_7, 0.000_013_333_4);
+const GB_SECOND_PRICES: (f64, f64) = (0.000_016_666_7, 0.000_013_333_4);
 /// Dollars for one request.
-const REQUEST: f64 = 0.000_000_2;
+const REQUEST_PRICE: f64 = 0.000_000_2;
 
-/// What a map did. Serializable, so that a page or a log can show it.
+/// The report of a map. It is serializable, so that a page or a log can show it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct MapReport {
-    /// Its id: the `job` of its workers' log lines (`lzap tail --job ID`).
+    /// The map's id, which is `job` in its workers' log lines (`lzap tail --job ID`).
     pub job: String,
-    /// Whether other Lambdas were to be used.
+    /// The plan used Lambdas.
     pub remote: bool,
-    /// Why the work was planned so.
+    /// The reason for the plan, for people.
     pub reason: String,
     /// Items of the input.
     pub items: usize,
     /// Items with a result or an error.
     pub done: usize,
-    /// Items whose results an earlier attempt of the same job had left.
+    /// Items with results from an earlier attempt of the same job.
     pub resumed: usize,
-    /// Chunks, after all splitting. The items that the caller tries first, to see what one costs, are one or two of them.
+    /// The number of chunks after splits. The items that the caller tries to measure their duration are one or more of them.
     pub chunks: usize,
-    /// Attempts of all chunks.
+    /// Attempts of all chunks, including throttled ones.
     pub attempts: usize,
     /// Attempts in this process.
     pub here: usize,
-    /// Invocations that Lambda had no room for; they cost nothing.
+    /// Throttled invocations. Lambda does not bill them.
     pub throttles: usize,
-    /// Attempts after a lost connection or a dead worker.
+    /// Attempts after a lost response or a worker's exit.
     pub retries: usize,
-    /// Chunks that were cut in two because they killed a worker, or were too large.
+    /// Chunks that were split, because their worker exited or timed out, or because they were too large.
     pub splits: usize,
-    /// Second invocations of slow chunks.
+    /// Hedged attempts: second invocations of slow chunks.
     pub hedges: usize,
-    /// Of these, how many answered first.
+    /// Hedged attempts that answered first.
     pub hedges_won: usize,
-    /// Answers to chunks that were answered already.
+    /// Answers to chunks that already had an answer.
     pub duplicates: usize,
-    /// Workers that Lambda started for this map.
+    /// Execution environments that Lambda started for this map.
     pub cold_starts: usize,
-    /// Different environments that answered.
+    /// Execution environments that answered.
     pub workers: usize,
     /// Bytes of all events sent.
     pub bytes_up: usize,
@@ -62,21 +62,21 @@ pub struct MapReport {
     pub spilled: usize,
     /// Seconds from the first item to the last result.
     pub wall_secs: f64,
-    /// Seconds that the items took, all cores of all workers together: what one core would have needed.
+    /// Seconds of work, summed over all cores of all workers, which is the time that one core would need.
     pub work_secs: f64,
-    /// Milliseconds of chunks, as the caller saw them: half took less.
+    /// The median duration of an answered attempt in milliseconds, as the caller measured it.
     pub p50_ms: f64,
-    /// 95 % took less.
+    /// The 95th percentile of that duration.
     pub p95_ms: f64,
-    /// The slowest.
+    /// The longest of these durations.
     pub max_ms: f64,
-    /// What the workers are billed for: memory times time. Invocations that did not answer count for as long as they were
-    /// waited for: what is still under way at the end goes on, and costs more.
+    /// The workers' billed memory times their billed duration. An invocation without an answer counts for the time that the map
+    /// waited. One that is in flight at the map's end continues and costs more than this.
     pub gb_seconds: f64,
-    /// The same and the requests, in dollars (us-east-1, without free tier; the caller's own time and what new environments
-    /// take to start are not in it).
+    /// The price of `gb_seconds` and of the requests in dollars, in us-east-1 without the free tier. It excludes the caller's
+    /// own duration and cold starts.
     pub dollars: f64,
-    /// Why Lambda was given up for the rest, if it was.
+    /// The reason why the map stopped invoking Lambdas and computed the rest itself.
     pub gave_up: Option<String>,
     /// One entry for each attempt that answered.
     pub timeline: Vec<Span>,
@@ -86,60 +86,63 @@ pub struct MapReport {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Span {
-    /// The chunk, counted from 0; those that the caller tries first, if it does, come first.
+    /// The chunk's index, from 0. The chunks that the caller tries before it plans come first.
     pub chunk: usize,
-    /// Its items.
+    /// The indexes of the items.
     pub items: Range<usize>,
-    /// Which environment: `here` is the caller.
+    /// The execution environment's name; `here` for the caller.
     pub worker: String,
-    /// Milliseconds since the map began.
+    /// The start in milliseconds since the map began.
     pub start_ms: f64,
-    /// The same.
+    /// The end in milliseconds since the map began.
     pub end_ms: f64,
-    /// Milliseconds of work in it, of all cores together: more than it took, where a plain task had several.
+    /// Milliseconds of work, summed over all cores. It exceeds the duration when a plain task ran on several cores.
     pub work_ms: f64,
-    /// The environment's first chunk.
+    /// It is the environment's first chunk.
     pub cold: bool,
-    /// Not the chunk's first attempt.
+    /// It is not the chunk's first attempt.
     pub retry: bool,
-    /// Whether its results were used.
+    /// Its results count: no other attempt of the chunk answered before.
     pub used: bool,
 }
 
 impl MapReport {
-    /// How many times faster than one core doing everything: work by wall time.
+    /// The speed-up over one core: work divided by wall time.
     pub fn speed_up(&self) -> f64 {
         if self.wall_secs > 0.0 { self.work_secs / self.wall_secs } else { 1.0 }
     }
 
-    /// One more answer, which took its environment so long.
-    pub(crate) fn answered(&mut self, span: Span, took_ms: f64, memory_mb: u32) {
+    /// Adds an answered attempt, which took `took_ms` in its execution environment.
+    pub(crate) fn record_answer(&mut self, span: Span, took_ms: f64, memory_mb: u32) {
         self.cold_starts += usize::from(span.cold);
+        // Work of duplicates is billed, but it is not work that one core would have to do.
         self.work_secs += if span.used { span.work_ms / 1e3 } else { 0.0 };
         if span.worker != HERE {
-            self.bill(took_ms, memory_mb);
+            self.add_cost(took_ms, memory_mb);
         }
         self.timeline.push(span);
     }
 
-    /// One that did not answer, after so long: it is billed all the same.
-    pub(crate) fn unanswered(&mut self, waited: Duration, memory_mb: u32) {
-        self.bill(waited.as_secs_f64() * 1e3, memory_mb);
+    /// Adds an invocation without an answer after `waited`. Lambda bills it like an answered one.
+    pub(crate) fn record_unanswered(&mut self, waited: Duration, memory_mb: u32) {
+        self.add_cost(waited.as_secs_f64() * 1e3, memory_mb);
     }
 
-    /// Lambda bills each begun millisecond that passes, however many cores work in it.
-    fn bill(&mut self, ms: f64, memory_mb: u32) {
+    /// Adds the costs of one invocation. Lambda rounds its duration up to whole milliseconds, and does not bill cores.
+    fn add_cost(&mut self, ms: f64, memory_mb: u32) {
         let gb_seconds = ms.ceil() / 1e3 * f64::from(memory_mb) / 1024.0;
         self.gb_seconds += gb_seconds;
-        self.dollars += gb_seconds * gb_second() + REQUEST;
+        self.dollars += gb_seconds * gb_second_price() + REQUEST_PRICE;
     }
 
-    pub(crate) fn close(&mut self, wall: Duration, counts: Counts, chunks: usize) {
+    /// Fills in the fields that are known at the map's end.
+    pub(crate) fn finish(&mut self, wall: Duration, counts: AttemptCounts, chunks: usize) {
         self.wall_secs = wall.as_secs_f64();
         self.chunks = chunks;
         (self.attempts, self.here, self.throttles) = (counts.attempts, counts.here, counts.throttles);
         (self.retries, self.splits, self.duplicates) = (counts.retries, counts.splits, counts.duplicates);
         (self.hedges, self.hedges_won) = (counts.hedges, counts.hedges_won);
+        // Names of environments repeat, since warm ones compute several chunks.
         let workers = self.timeline.iter().map(|span| span.worker.as_str()).filter(|worker| *worker != HERE);
         self.workers = workers.collect::<BTreeSet<_>>().len();
         let mut times: Vec<f64> = self.timeline.iter().map(|span| span.end_ms - span.start_ms).collect();
@@ -150,14 +153,15 @@ impl MapReport {
     }
 }
 
-/// The caller itself, as a worker.
+/// The worker name of the calling process.
 pub(crate) const HERE: &str = "here";
 
-fn gb_second() -> f64 {
-    if env::consts::ARCH == "aarch64" { GB_SECOND.1 } else { GB_SECOND.0 }
+/// The price for this process's architecture. Workers run the same artifact, so theirs is the same.
+fn gb_second_price() -> f64 {
+    if env::consts::ARCH == "aarch64" { GB_SECOND_PRICES.1 } else { GB_SECOND_PRICES.0 }
 }
 
-/// How far a map is.
+/// The progress of a map.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {
@@ -167,16 +171,16 @@ pub struct Progress {
     pub items: usize,
     /// Items that failed.
     pub failed: usize,
-    /// Invocations that Lambda had no room for.
+    /// Throttled invocations.
     pub throttles: usize,
-    /// Since the map began.
+    /// The time since the map began.
     pub elapsed: Duration,
-    /// What the workers have cost so far.
+    /// The workers' costs so far, in dollars.
     pub dollars: f64,
 }
 
 impl Progress {
-    /// How long it will still take at this pace; none before the first result.
+    /// The estimated time until the end, at the pace so far; `None` before the first result.
     #[expect(clippy::cast_precision_loss, reason = "a share of the items")]
     pub fn remaining(&self) -> Option<Duration> {
         let share = self.items.saturating_sub(self.done) as f64 / self.done as f64;
@@ -189,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_is_billed_and_work_is_what_the_cores_did() {
+    fn answered_attempt_adds_billed_duration_and_work_of_all_cores() {
         let span = Span {
             chunk: 0,
             items: 0..10,
@@ -202,8 +206,8 @@ mod tests {
             used: true,
         };
         let mut report = MapReport::default();
-        report.answered(span, 999.5, 2048);
-        report.close(Duration::from_secs(1), Counts::default(), 1);
+        report.record_answer(span, 999.5, 2048);
+        report.finish(Duration::from_secs(1), AttemptCounts::default(), 1);
         let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
         assert!(near(report.gb_seconds, 2.0), "{report:?}");
         assert!(near(report.work_secs, 2.0) && near(report.speed_up(), 2.0), "{report:?}");

@@ -1,4 +1,4 @@
-//! From a map's settings to its results: write the items, try a few, plan, drive, collect.
+//! The user-facing ways to run a map: values, all results, one joined value, a stream, or an explanation.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
@@ -10,73 +10,76 @@ use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
 use super::Map;
-use super::carry::Job;
+use super::attempt::MapContext;
 use super::chunk;
 use super::drive::now;
 use super::journal::Journal;
-use super::machine::End;
-use super::open::Open;
+use super::machine::MapEnd;
+use super::open::OpenItems;
 use super::options::OnError;
 use super::output::{Explanation, ItemError, MapError, MapOutput, MapStream};
-use super::prepared::Prepared;
+use super::prepared::PreparedMap;
 use super::report::MapReport;
-use super::sinks::{Collect, Forward, Partial, Told};
-use crate::codec::{Encoded, encoding_for};
+use super::sinks::{CollectSink, ReduceSink, StreamSink, WithListener};
+use crate::codec::{EncodedItems, encoding_for};
 use crate::engine::{self, TaskTarget, shared};
 use crate::task::context::{self, now_ms};
 use crate::task::error::TaskErrorKind;
-use crate::task::handler::panicked;
+use crate::task::handler::panic_error;
 use crate::task::id::random_id;
-use crate::task::{Body, Task};
+use crate::task::{Task, TaskFunction};
 
-/// How long before the caller's own end a worker's results are on their way at least, unless all of the time is less than
-/// ten times as much: what comes later doesn't count.
-const WAY_BACK: Duration = Duration::from_millis(250);
+/// The shortest time between a worker's deadline and the map's. Results that arrive after the map's deadline are lost. Maps
+/// that have less than ten times this time use a tenth of it instead.
+const MIN_RETURN_MARGIN: Duration = Duration::from_millis(250);
 
 impl<I, O> Map<I, O>
 where
     I: Serialize + DeserializeOwned + Send + 'static,
     O: Serialize + DeserializeOwned + Send + 'static,
 {
-    /// Runs it: the values, in the order of the items.
+    /// Runs the map and returns the values in the order of the items.
     ///
     /// Costs: one `lambda:Invoke` and the worker's time for each chunk; [`MapReport::dollars`] sums them up.
     ///
     /// # Errors
-    /// The first item that failed, or why the map could not be run.
+    /// The first item that failed, or the reason why the map could not run.
     pub async fn values(self) -> Result<Vec<O>, MapError> {
+        // The report is copied, because a failed item's error has it as well.
         let output = self.run().await?;
         let report = output.report.clone();
         output.into_values().map_err(|error| MapError::of_item(&error, report))
     }
 
-    /// Runs it: a result for each item, and the report.
+    /// Runs the map and returns a result for each item, and the report.
     ///
     /// # Errors
-    /// With [`OnError::FailFast`] the first item that failed, or the end of the time; else why the map could not be run,
-    /// or too many failures for [`OnError::Tolerate`].
+    /// With [`OnError::FailFast`], the first item that failed, or the deadline. With the others, too many failures for
+    /// [`OnError::Tolerate`]. With all, the reason why the map could not run.
     pub async fn run(self) -> Result<MapOutput<O>, MapError> {
-        let mut prepared = self.prepare(None)?;
-        let mut sink = Collect::new(&prepared.job);
+        let mut prepared = self.prepare_map(None)?;
+        let mut sink = CollectSink::new(&prepared.map);
         let listener = prepared.listener.take();
-        let (report, end) = prepared.go(&mut Told { sink: &mut sink, listener }).await;
+        let (report, end) = prepared.run_to_end(&mut WithListener { sink: &mut sink, listener }).await;
         let results = sink.results.into_iter().enumerate();
         let results: Vec<_> = results
-            .map(|(index, result)| result.unwrap_or_else(|| Err(untried(index, end.as_ref()))))
+            .map(|(index, result)| result.unwrap_or_else(|| Err(untried_error(index, end.as_ref()))))
             .collect();
         let tried =
             |result: &Result<O, ItemError>| result.as_ref().err().filter(|error| error.attempts > 0).cloned();
+        // With `Collect` and `Tolerate` a deadline is no failure: the user asked for as many results as there are.
         let partial = prepared.options.on_error != OnError::FailFast;
-        let is_over = |end: &End| matches!(end, End::Deadline | End::Cost);
+        let is_over = |end: &MapEnd| matches!(end, MapEnd::Deadline | MapEnd::Cost);
         if let Some(end) = end.filter(|end| !(partial && is_over(end))) {
-            return Err(ended(&end, results.iter().find_map(tried).as_ref(), &report));
+            return Err(end_error(&end, results.iter().find_map(tried).as_ref(), &report));
         }
         Ok(MapOutput { results, report })
     }
 
-    /// Runs it, and joins the values in the order of the items: within each worker first, so that one value travels
-    /// for each chunk, then here. The order is kept, the grouping isn't: `join` must not care about it (sums of floats
-    /// do, in their last digits).
+    /// Runs the map and joins the values in the order of the items. Each worker joins the values of its chunk, so that it
+    /// returns one value, and this process joins those.
+    ///
+    /// The grouping depends on the chunks, so `join` must be associative. A sum of floats is not: its last digits vary.
     ///
     /// ```
     /// #[lzap::task]
@@ -98,93 +101,96 @@ where
     /// ```
     ///
     /// # Errors
-    /// As [`run`](Self::run); when joining fails; and when time or money was over before all items were tried, whatever
-    /// `on_error` says. Items that failed are left out with `Collect` and `Tolerate`.
+    /// The errors of [`run`](Self::run), a failed `join`, and the deadline or the maximum cost with every `on_error`, since a
+    /// value of some items would look like the value of all. `Collect` and `Tolerate` skip failed items.
     pub async fn reduce(self, join: Task<(O, O), O>) -> Result<Option<O>, MapError> {
-        let mut prepared = self.prepare(Some(join))?;
-        let codec = prepared.job.items.codec;
-        let mut sink = Partial { parts: Vec::new(), read: None, failed: Vec::new(), codec };
+        let mut prepared = self.prepare_map(Some(join))?;
+        let codec = prepared.map.items.codec;
+        let mut sink = ReduceSink { parts: Vec::new(), read: None, failed: Vec::new(), codec };
         let listener = prepared.listener.take();
-        let (report, end) = prepared.go(&mut Told { sink: &mut sink, listener }).await;
+        let (report, end) = prepared.run_to_end(&mut WithListener { sink: &mut sink, listener }).await;
         sink.failed.sort_by_key(|error| error.index);
         if let Some(end) = end {
-            return Err(ended(&end, sink.failed.first(), &report));
+            return Err(end_error(&end, sink.failed.first(), &report));
         }
+        // Chunks end in any order, and `join` need not be commutative.
         sink.parts.sort_by_key(|(start, _)| *start);
         let mut joined: Option<O> = None;
         for (_, part) in sink.parts {
             joined = Some(match joined {
                 None => part,
-                Some(left) => join.guarded((left, part)).await.map_err(MapError::from)?,
+                Some(left) => join.run_guarded((left, part)).await.map_err(MapError::from)?,
             });
         }
         Ok(joined)
     }
 
-    /// Runs it in the background: each item's index and result as soon as it is there, in no order. An error ends it: as
-    /// [`run`](Self::run)'s, and the end of the time or the money, whatever `on_error` says.
+    /// Runs the map in a tokio task, and returns each item's index and result as it arrives, in any order. An error ends the
+    /// stream: one of [`run`](Self::run)'s, and the deadline or the maximum cost with every `on_error`.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn stream(self) -> MapStream<O> {
         let (sender, results) = mpsc::unbounded_channel();
-        let prepared = self.prepare(None);
+        let prepared = self.prepare_map(None);
         let forward = sender.clone();
         let run = async move {
             let mut prepared = prepared?;
-            let mut sink = Forward { sender: forward, read: Vec::new(), codec: prepared.job.items.codec };
+            let mut sink = StreamSink { sender: forward, read: Vec::new(), codec: prepared.map.items.codec };
             let listener = prepared.listener.take();
-            let (report, end) = prepared.go(&mut Told { sink: &mut sink, listener }).await;
-            end.map_or(Ok(()), |end| Err(ended(&end, None, &report)))
+            let (report, end) = prepared.run_to_end(&mut WithListener { sink: &mut sink, listener }).await;
+            end.map_or(Ok(()), |end| Err(end_error(&end, None, &report)))
         };
-        // In a task of its own, but of the same invocation, and of the same test's cloud.
+        // Task-local values don't pass to a spawned task, so the invocation and a test's cloud are set again.
         let run = engine::scope(shared(), context::current().scope(run)).in_current_span();
         let runner = tokio::spawn(async move {
             let ran = AssertUnwindSafe(run).catch_unwind().await;
-            if let Err(error) = ran.unwrap_or_else(|panic| Err(panicked(&*panic).into())) {
-                // The receiver may be gone.
+            if let Err(error) = ran.unwrap_or_else(|panic| Err(panic_error(&*panic).into())) {
+                // Sending fails when the stream was dropped, and then the error has no reader.
                 let _ = sender.send(Err(error));
             }
         });
         MapStream { results, runner }
     }
 
-    /// What it would do. Invokes nothing; with [`Chunk::Auto`](super::Chunk::Auto) the first items are run here, to see
-    /// what they cost, and given up after 40 ms: only those of a task that may run twice.
+    /// Plans the map without invoking Lambdas. With [`Chunk::Auto`](super::Chunk::Auto), it runs the first items of an
+    /// idempotent task in this process for up to 40 ms, to measure them, and drops their results.
     ///
     /// # Errors
-    /// When the items can't be written, the task isn't registered, or there would be too many chunks.
+    /// When the items can't be encoded, the task isn't registered, or there would be too many chunks.
     pub async fn explain(self) -> Result<Explanation, MapError> {
-        let mut prepared = self.prepare(None)?;
-        let mut drive = prepared.drive(0);
+        let mut prepared = self.prepare_map(None)?;
+        let mut drive = prepared.new_driver(0);
+        // The items run again in the real map.
         if prepared.idempotent {
-            prepared.probe(&mut drive, &mut Collect::<O>::new(&prepared.job)).await;
+            prepared.probe_items(&mut drive, &mut CollectSink::<O>::new(&prepared.map)).await;
         }
-        let plan = match prepared.plan() {
+        let plan = match prepared.plan_rest() {
             Ok(plan) => plan,
-            Err(end) => return Err(ended(&end, None, &drive.report)),
+            Err(end) => return Err(end_error(&end, None, &drive.report)),
         };
-        drive.machine.extend(&plan.chunks);
+        drive.machine.add_chunks(&plan.chunks);
         Ok(Explanation {
             remote: plan.remote,
             reason: plan.reason,
-            items: prepared.job.items.len(),
-            chunks: drive.machine.sizes(),
-            bytes: prepared.job.items.bytes_of(&(0..prepared.job.items.len())),
+            items: prepared.map.items.len(),
+            chunks: drive.machine.chunk_sizes(),
+            bytes: prepared.map.items.bytes_of(&(0..prepared.map.items.len())),
         })
     }
 
-    /// Writes the items, and checks all that can be checked before anything is sent.
-    fn prepare(self, join: Option<Task<(O, O), O>>) -> Result<Prepared, MapError> {
+    /// Encodes the items, and makes all checks that need no invocation.
+    fn prepare_map(self, join: Option<Task<(O, O), O>>) -> Result<PreparedMap, MapError> {
         let Self { task, items, options, listener } = self;
         let shared = shared();
+        // A worker would fail each chunk with the same error, and only after its invocation.
         shared.check(task.name())?;
         if let Some(join) = join {
             shared.check(join.name())?;
         }
-        let mut encoded = Encoded::new(options.codec);
+        let mut encoded = EncodedItems::new(options.codec);
         for (index, item) in items.into_iter().enumerate() {
-            encoded.push(&item).map_err(|why| {
+            encoded.push_item(&item).map_err(|why| {
                 let why = format!("item {index} of task `{}` can't be written: {why}", task.name());
                 MapError { item: Some(index), ..MapError::new(TaskErrorKind::BadInput, why) }
             })?;
@@ -192,15 +198,19 @@ where
         let here = now();
         let context = context::current();
         let left = context.deadline_ms.map(|end| Duration::from_millis(end.saturating_sub(now_ms())));
+        // A longer `deadline` than the invocation's would never be reached.
         let time = [left, options.time].into_iter().flatten().min();
         let remote = matches!(shared.target, TaskTarget::Remote(_));
-        // Under `cargo run`, asynchronous items wait side by side, as they would in other Lambdas.
-        let plain = matches!(task.body, Body::Plain(_));
-        let side_by_side = if remote || plain { 1 } else { chunk::cores() * 4 };
-        let at_once = if plain { chunk::processors() } else { side_by_side };
+        // Under `cargo run`, asynchronous items run concurrently, as they would in Lambdas.
+        let plain = matches!(task.body, TaskFunction::Plain(_));
+        // Four chunks per core, because asynchronous items mostly wait.
+        let side_by_side = if remote || plain { 1 } else { chunk::core_count() * 4 };
+        let at_once = if plain { chunk::full_processors() } else { side_by_side };
         let overhead = Duration::from_secs_f64(2.0 * shared.learned.overhead_secs());
-        let way_back = time.map_or(Duration::ZERO, |time| overhead.max(WAY_BACK).min(time / 10));
-        let job = Job {
+        // Twice the measured overhead, because single invocations exceed the average.
+        let return_margin =
+            time.map_or(Duration::ZERO, |time| overhead.max(MIN_RETURN_MARGIN).min(time / 10));
+        let map = MapContext {
             id: random_id()?,
             parent: context.job.as_ref().map(|attempt| attempt.job().to_owned()),
             shared,
@@ -211,18 +221,18 @@ where
             spill: options.spill,
             depth: context::next_depth()?,
             deadline: time.map(|time| here + time),
-            way_back,
-            lost: Mutex::default(),
-            cores: chunk::cores(),
+            return_margin,
+            lost_keys: Mutex::default(),
+            cores: chunk::core_count(),
         };
-        let journal = match (&job.shared.store, context.job) {
-            (Some(store), Some(attempt)) => Some(Journal::new(store.clone(), attempt, &job.digest())),
+        let journal = match (&map.shared.store, context.job) {
+            (Some(store), Some(attempt)) => Some(Journal::new(store.clone(), attempt, &map.map_digest())),
             _ => None,
         };
-        Ok(Prepared {
-            open: Open::all(job.items.len()),
+        Ok(PreparedMap {
+            open: OpenItems::all(map.items.len()),
             journal,
-            job: Arc::new(job),
+            map: Arc::new(map),
             options,
             listener,
             idempotent: task.idempotent,
@@ -234,20 +244,20 @@ where
     }
 }
 
-/// An item that was not reached.
-fn untried(index: usize, end: Option<&End>) -> ItemError {
+/// The error of an item that was never tried.
+fn untried_error(index: usize, end: Option<&MapEnd>) -> ItemError {
     let why = match end {
-        Some(End::Deadline) => "the time was over before it was done",
-        Some(End::Cost) => "the money was spent before it was done",
+        Some(MapEnd::Deadline) => "the time was over before it was done",
+        Some(MapEnd::Cost) => "the money was spent before it was done",
         _ => "the map ended before it was done",
     };
     ItemError { index, attempts: 0, kind: TaskErrorKind::TimedOut, message: why.to_owned() }
 }
 
-/// The error of a map that ended like this.
-fn ended(end: &End, first: Option<&ItemError>, report: &MapReport) -> MapError {
+/// The error of a map that ended early.
+fn end_error(end: &MapEnd, first: Option<&ItemError>, report: &MapReport) -> MapError {
     let error = match end {
-        End::Deadline => MapError::new(
+        MapEnd::Deadline => MapError::new(
             TaskErrorKind::TimedOut,
             format!(
                 "the time was over after {} of {} items: allow more with `.deadline(…)`, take what there is with \
@@ -255,15 +265,15 @@ fn ended(end: &End, first: Option<&ItemError>, report: &MapReport) -> MapError {
                 report.done, report.items
             ),
         ),
-        End::Cost => MapError::new(
+        MapEnd::Cost => MapError::new(
             TaskErrorKind::TimedOut,
             format!(
                 "the workers had cost ${:.4} after {} of {} items",
                 report.dollars, report.done, report.items
             ),
         ),
-        End::Fatal { kind, message } => MapError::new(*kind, message.as_str()),
-        End::Failed => match first {
+        MapEnd::Fatal { kind, message } => MapError::new(*kind, message.as_str()),
+        MapEnd::Failed => match first {
             Some(error) => return MapError::of_item(error, report.clone()),
             None => MapError::new(TaskErrorKind::Failed, "too many items failed"),
         },

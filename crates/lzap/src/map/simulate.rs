@@ -1,45 +1,45 @@
-//! A Lambda in virtual time: AWS's scaling, slow starts, stragglers, throttles and crashes, around the same machine
-//! that runs in Lambda. A thousand workers take milliseconds; the same seed gives the same run.
+//! Simulates Lambda in virtual time: scaling, cold starts, slow hosts, throttling and crashes, around the machine that also
+//! runs in Lambda. A run with a thousand workers takes milliseconds, and the same seed gives the same run.
 //!
-//! For tests, and for the figures in the guide. Not for apps.
+//! It is for tests and for the figures in the guide, not for apps.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::machine::{AttemptId, End, Ended, Machine, Next, Rules, Verdict, Where};
+use super::machine::{AttemptEnd, AttemptId, AttemptPlace, Machine, MapEnd, MapRules, NextStep, Verdict};
 use super::options::{Caller, Chunk, Hedge, OnError};
-use super::plan::{self, Facts, Place};
+use super::plan::{self, PlanInputs, PlanPlace};
 use super::window::Window;
 use crate::engine::{FunctionFailure, ThrottleReason};
 
-/// A cloud's behavior. Times are seconds.
+/// The behavior of a simulated Lambda. Times are in seconds.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// Environments at once, at most.
+    /// The concurrency limit of the account.
     pub concurrency: usize,
-    /// New environments every ten seconds, refilled continuously.
+    /// New execution environments per ten seconds, refilled continuously.
     ///
     /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html>
     pub scaling_per_10_secs: f64,
-    /// Environments that others use of the concurrency.
+    /// Concurrency that other callers use.
     pub others: usize,
-    /// An invocation's way there and back.
+    /// The time of an invocation in addition to its work: the network and the Lambda service.
     pub overhead: f64,
-    /// What a new environment takes to start.
+    /// The duration of a cold start.
     pub cold_start: f64,
-    /// One item's time.
+    /// The mean duration of an item.
     pub item: f64,
-    /// How much items differ: the standard deviation of the logarithm.
+    /// The standard deviation of the logarithm of an item's duration.
     pub spread: f64,
-    /// The share of invocations on a slow host, and how many times slower they are.
+    /// The share of invocations on a slow host, and the factor by which they are slower.
     pub stragglers: (f64, f64),
-    /// The share of invocations whose worker dies half-way.
+    /// The share of invocations whose worker exits half-way.
     pub crashes: f64,
-    /// The share of invocations whose answer is lost.
+    /// The share of invocations whose response is lost.
     pub losses: f64,
-    /// What the caller takes to send one invocation.
+    /// The caller's time to send one invocation.
     pub send: f64,
 }
 
@@ -61,18 +61,18 @@ impl Default for Model {
     }
 }
 
-/// What is mapped, and how.
+/// A map to simulate.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// Items.
+    /// The number of items.
     pub items: usize,
-    /// How they are cut.
+    /// The division of items into chunks.
     pub chunk: Chunk,
-    /// Invocations at once, at most.
+    /// Invocations in flight, at most.
     pub limit: usize,
-    /// Second invocations of slow chunks.
+    /// The condition for hedged attempts; `None` turns them off.
     pub hedge: Option<Hedge>,
-    /// What the caller does itself.
+    /// The calling process's share of the work.
     pub caller: Caller,
 }
 
@@ -81,49 +81,49 @@ impl Default for Job {
         Self {
             items: 1000,
             chunk: Chunk::Auto,
-            limit: super::window::MOST,
+            limit: super::window::MAX_IN_FLIGHT,
             hedge: Some(Hedge::default()),
             caller: Caller::Helps,
         }
     }
 }
 
-/// What became of it.
+/// The result of a simulated map.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// Seconds from the first launch to the last result.
     pub wall: f64,
-    /// Seconds that one core would have needed.
+    /// Seconds of work, as one core would need them.
     pub work: f64,
-    /// Chunks.
+    /// The number of chunks, after splits.
     pub chunks: usize,
-    /// Attempts.
+    /// The number of attempts, including throttled ones.
     pub attempts: usize,
-    /// Refused for want of room.
+    /// Throttled attempts.
     pub throttles: usize,
-    /// Second invocations.
+    /// Hedged attempts.
     pub hedges: usize,
-    /// Environments at work at once, at most.
+    /// The largest number of busy environments.
     pub peak: usize,
-    /// How often each item was counted; all are 1 when nothing was lost and nothing counted twice.
+    /// The number of results of each item. Each is 1 when no result was lost or counted twice.
     pub counted: Vec<u32>,
-    /// Items that have an error.
+    /// Items with an error.
     pub failed: usize,
-    /// Whether it came to its end by itself.
+    /// False when the machine ended the map early.
     pub complete: bool,
 }
 
 impl Outcome {
-    /// How many times faster than one core.
+    /// The speed-up over one core.
     pub fn speed_up(&self) -> f64 {
         self.work / self.wall.max(f64::MIN_POSITIVE)
     }
 }
 
-/// Runs a map in a model cloud.
+/// Simulates one map.
 pub fn run(model: &Model, job: &Job, seed: u64) -> Outcome {
-    let mut cloud = Cloud::new(model.clone(), job.items, seed);
-    let facts = Facts {
+    let mut cloud = SimulatedLambda::new(model.clone(), job.items, seed);
+    let facts = PlanInputs {
         items: job.items,
         item_secs: Some(model.item),
         bytes: 0,
@@ -131,8 +131,9 @@ pub fn run(model: &Model, job: &Job, seed: u64) -> Outcome {
         overhead: Duration::from_secs_f64(model.overhead),
         limit: job.limit.min(model.concurrency),
     };
-    let plan = plan::plan(&facts, job.chunk, Place::Remote, |_| 0);
-    let rules = Rules {
+    // Items have no size here, so payload limits don't apply.
+    let plan = plan::plan_chunks(&facts, job.chunk, PlanPlace::Remote, |_| 0);
+    let rules = MapRules {
         limit: job.limit,
         attempts: 5,
         idempotent: true,
@@ -150,25 +151,26 @@ pub fn run(model: &Model, job: &Job, seed: u64) -> Outcome {
     let mut counted = vec![0; job.items];
     let mut failed = 0;
     loop {
-        match machine.next(cloud.now, &mut window) {
-            Next::Finished => break,
-            Next::Start { attempt, items, place } => cloud.launch(attempt, items, place),
-            Next::Wait(until) => {
-                let Some((attempt, ended)) = cloud.step(until) else { continue };
-                if let Verdict::Take(items) = machine.ended(attempt, cloud.now, ended, &mut window) {
+        match machine.next_step(cloud.now, &mut window) {
+            NextStep::Finished => break,
+            NextStep::Start { attempt, items, place } => cloud.start_attempt(attempt, items, place),
+            NextStep::Wait(until) => {
+                let Some((attempt, ended)) = cloud.advance_to_event(until) else { continue };
+                if let Verdict::Take(items) = machine.record_end(attempt, cloud.now, ended, &mut window) {
                     counted.iter_mut().skip(items.start).take(items.len()).for_each(|count| *count += 1);
                 }
                 failed += machine.take_failures().iter().map(|failure| failure.items.len()).sum::<usize>();
             }
         }
+        // A machine that never finishes must fail the test instead of hanging it.
         if cloud.now > Duration::from_hours(24) {
-            machine.stop(End::Deadline);
+            machine.end_map(MapEnd::Deadline);
         }
     }
     Outcome {
         wall: cloud.now.as_secs_f64(),
         work: cloud.costs.iter().sum(),
-        chunks: machine.chunks(),
+        chunks: machine.chunk_count(),
         attempts: machine.counts.attempts,
         throttles: machine.counts.throttles,
         hedges: machine.counts.hedges,
@@ -179,49 +181,49 @@ pub fn run(model: &Model, job: &Job, seed: u64) -> Outcome {
     }
 }
 
-/// Something that will have happened.
+/// The end of an attempt at a future time.
 #[derive(Debug, PartialEq, Eq)]
-struct Event {
+struct EndEvent {
     at: Duration,
     attempt: AttemptId,
-    /// Whether an environment is free again then.
+    /// An environment becomes free at this time.
     frees: bool,
 }
 
-impl Ord for Event {
+impl Ord for EndEvent {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (self.at, self.attempt).cmp(&(other.at, other.attempt))
     }
 }
 
-impl PartialOrd for Event {
+impl PartialOrd for EndEvent {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-/// The cloud's state.
-struct Cloud {
+/// The state of the simulated Lambda.
+struct SimulatedLambda {
     model: Model,
     now: Duration,
-    events: BinaryHeap<Reverse<Event>>,
-    endings: Vec<Option<Ended>>,
-    /// Seconds of each item.
+    events: BinaryHeap<Reverse<EndEvent>>,
+    endings: Vec<Option<AttemptEnd>>,
+    /// The duration of each item in seconds.
     costs: Vec<f64>,
     warm: usize,
     busy: usize,
     peak: usize,
-    /// New environments that may start now, and when that was counted.
+    /// New environments that may start, and the time of that count: a token bucket.
     tokens: (f64, Duration),
-    random: Random,
+    random: SplitMix64,
 }
 
-impl Cloud {
+impl SimulatedLambda {
     fn new(model: Model, items: usize, seed: u64) -> Self {
-        let mut random = Random(seed);
+        let mut random = SplitMix64(seed);
         // A log-normal distribution with the model's mean.
         let mean = model.item.ln() - model.spread * model.spread / 2.0;
-        let costs = (0..items).map(|_| (mean + model.spread * random.normal()).exp()).collect();
+        let costs = (0..items).map(|_| (mean + model.spread * random.next_normal()).exp()).collect();
         Self {
             now: Duration::ZERO,
             events: BinaryHeap::new(),
@@ -236,33 +238,40 @@ impl Cloud {
         }
     }
 
-    fn launch(&mut self, attempt: AttemptId, items: Range<usize>, place: Where) {
+    /// Starts an attempt and schedules its end.
+    fn start_attempt(&mut self, attempt: AttemptId, items: Range<usize>, place: AttemptPlace) {
         let count = items.len();
         let work: f64 = self.costs.get(items).map_or(0.0, |costs| costs.iter().sum());
-        if place == Where::Here {
-            return self.at(work, attempt, Ended::Done { items: count, failed: 0 }, false);
+        if place == AttemptPlace::Here {
+            return self.schedule_end(work, attempt, AttemptEnd::Done { items: count, failed: 0 }, false);
         }
-        // The caller sends one after the other.
+        // The caller sends invocations one after the other, so sending advances the time.
         self.now += Duration::from_secs_f64(self.model.send);
-        let Some(start) = self.environment() else {
-            let refused = Ended::Throttled { cause: ThrottleReason::Concurrency, retry_after: None };
-            return self.at(self.model.overhead / 2.0, attempt, refused, false);
+        let Some(start) = self.take_environment() else {
+            let refused = AttemptEnd::Throttled { reason: ThrottleReason::Concurrency, retry_after: None };
+            return self.schedule_end(self.model.overhead / 2.0, attempt, refused, false);
         };
-        let slow = if self.random.chance(self.model.stragglers.0) { self.model.stragglers.1 } else { 1.0 };
+        // A slow host affects the whole chunk, which is why hedging single chunks works.
+        let slow =
+            if self.random.draw_chance(self.model.stragglers.0) { self.model.stragglers.1 } else { 1.0 };
         let took = start + self.model.overhead + work * slow;
-        if self.random.chance(self.model.crashes) {
-            let died = Ended::Died { how: FunctionFailure::Exit, message: "signal: killed".to_owned() };
-            return self.at(took / 2.0, attempt, died, true);
+        if self.random.draw_chance(self.model.crashes) {
+            let died = AttemptEnd::FunctionFailed {
+                failure: FunctionFailure::Exit,
+                message: "signal: killed".to_owned(),
+            };
+            return self.schedule_end(took / 2.0, attempt, died, true);
         }
-        let ended = if self.random.chance(self.model.losses) {
-            Ended::Lost("connection reset".to_owned())
+        let ended = if self.random.draw_chance(self.model.losses) {
+            AttemptEnd::ResponseLost("connection reset".to_owned())
         } else {
-            Ended::Done { items: count, failed: 0 }
+            AttemptEnd::Done { items: count, failed: 0 }
         };
-        self.at(took, attempt, ended, true);
+        self.schedule_end(took, attempt, ended, true);
     }
 
-    fn at(&mut self, secs: f64, attempt: AttemptId, ended: Ended, frees: bool) {
+    /// Schedules the end of an attempt in `secs`.
+    fn schedule_end(&mut self, secs: f64, attempt: AttemptId, ended: AttemptEnd, frees: bool) {
         if self.endings.len() <= attempt {
             self.endings.resize_with(attempt + 1, || None);
         }
@@ -270,15 +279,16 @@ impl Cloud {
             *ending = Some(ended);
         }
         let at = self.now + Duration::from_secs_f64(secs);
-        self.events.push(Reverse(Event { at, attempt, frees }));
+        self.events.push(Reverse(EndEvent { at, attempt, frees }));
     }
 
-    /// A warm environment, or a new one: how long it takes to be there. None when there is no room.
-    fn environment(&mut self) -> Option<f64> {
+    /// Takes a warm or a new environment, and returns its start-up time in seconds. `None` when Lambda would throttle.
+    fn take_environment(&mut self) -> Option<f64> {
         let per_sec = self.model.scaling_per_10_secs / 10.0;
         let (tokens, since) = self.tokens;
         let refilled = tokens + (self.now.saturating_sub(since)).as_secs_f64() * per_sec;
         self.tokens = (refilled.min(self.model.scaling_per_10_secs), self.now);
+        // The account's limit comes first. The token bucket only limits new environments.
         if self.busy + self.model.others >= self.model.concurrency {
             return None;
         }
@@ -296,8 +306,8 @@ impl Cloud {
         Some(start)
     }
 
-    /// Goes on to the next event, or to `until`.
-    fn step(&mut self, until: Option<Duration>) -> Option<(AttemptId, Ended)> {
+    /// Advances the time to the next event, or to `until` if that is earlier.
+    fn advance_to_event(&mut self, until: Option<Duration>) -> Option<(AttemptId, AttemptEnd)> {
         let next = self.events.peek().map(|Reverse(event)| event.at);
         match (next, until) {
             (Some(next), Some(until)) if until < next => {
@@ -322,11 +332,13 @@ impl Cloud {
     }
 }
 
-/// `SplitMix64`.
-struct Random(u64);
+/// A seeded generator, `SplitMix64`. A crate's generator could change its sequence with an update, and with it the guide's
+/// figures.
+struct SplitMix64(u64);
 
-impl Random {
-    fn fraction(&mut self) -> f64 {
+impl SplitMix64 {
+    /// A number from 0 up to, but not including, 1.
+    fn next_fraction(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -335,13 +347,14 @@ impl Random {
         f64::from(high) / (f64::from(u32::MAX) + 1.0)
     }
 
-    fn chance(&mut self, share: f64) -> bool {
-        self.fraction() < share
+    /// True with the probability `share`.
+    fn draw_chance(&mut self, share: f64) -> bool {
+        self.next_fraction() < share
     }
 
-    /// By Box and Muller.
-    fn normal(&mut self) -> f64 {
-        let (a, b) = (1.0 - self.fraction(), self.fraction());
+    /// A number of the standard normal distribution, by the Box-Muller transform.
+    fn next_normal(&mut self) -> f64 {
+        let (a, b) = (1.0 - self.next_fraction(), self.next_fraction());
         (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
     }
 }
@@ -387,32 +400,32 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
-        /// In whatever cloud: every item has one result or one error, and it comes to its end.
+        /// In every model, the map finishes and each item has one result or one error.
         #[test]
-        fn nothing_is_lost_and_nothing_counts_twice(model in model(), job in job(), seed in any::<u64>()) {
+        fn simulated_map_gives_each_item_exactly_one_result_or_error(model in model(), job in job(), seed in any::<u64>()) {
             let outcome = run(&model, &job, seed);
             prop_assert!(outcome.complete, "{:?}", outcome.wall);
             let counted = outcome.counted.iter().filter(|count| **count == 1).count();
             prop_assert!(outcome.counted.iter().all(|count| *count <= 1));
             prop_assert_eq!(counted + outcome.failed, job.items);
             prop_assert!(outcome.peak <= model.concurrency);
-            // Without faults nothing fails, however little room there is.
+            // Without faults no item fails, even at the lowest concurrency limit.
             if model.crashes == 0.0 && model.losses == 0.0 {
                 prop_assert_eq!(outcome.failed, 0);
             }
         }
 
         #[test]
-        fn the_same_seed_is_the_same_run(model in model(), job in job(), seed in any::<u64>()) {
+        fn simulation_with_the_same_seed_repeats_exactly(model in model(), job in job(), seed in any::<u64>()) {
             prop_assert_eq!(run(&model, &job, seed), run(&model, &job, seed));
         }
     }
 
-    fn thousand(model: &Model) -> Outcome {
+    fn run_10_000_items(model: &Model) -> Outcome {
         run(model, &Job { items: 10_000, ..Job::default() }, 1)
     }
 
-    /// Seconds that a map takes, on average over some seeds.
+    /// The duration of a map in seconds, averaged over eight seeds.
     fn wall(model: &Model, work: f64, limit: usize) -> f64 {
         const SEEDS: u32 = 8;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
@@ -422,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn more_workers_are_never_slower() {
+    fn map_with_more_workers_is_not_slower() {
         for item in [0.1, 0.5] {
             let model = Model { item, ..Model::default() };
             for work in [3.0, 30.0, 100.0, 300.0, 1000.0] {
@@ -433,9 +446,9 @@ mod tests {
         }
     }
 
-    /// Seconds with 900 workers; none of these is below a cold start and a chunk on a slow host.
+    /// Bars in seconds for 900 workers. Each allows for a cold start and a chunk on a slow host.
     #[test]
-    fn nine_hundred_workers_are_worth_it() {
+    fn map_with_900_workers_stays_below_the_bars() {
         for (work, bar) in [(10.0, 0.75), (100.0, 1.05), (1000.0, 2.3), (3000.0, 5.2)] {
             let wall = wall(&Model::default(), work, 900);
             assert!(wall <= bar, "{work} s of work took {wall:.2} s, and {bar} are the bar");
@@ -443,20 +456,20 @@ mod tests {
     }
 
     #[test]
-    fn long_chunks_are_all_sent_before_the_first_answer() {
+    fn map_of_long_chunks_sends_all_before_the_first_answer() {
         let even = Model { item: 10.0, spread: 0.0, stragglers: (0.0, 1.0), ..Model::default() };
         let outcome = run(&even, &Job { items: 900, caller: Caller::WhenStuck, ..Job::default() }, 1);
         assert_eq!((outcome.chunks, outcome.peak), (900, 900));
         assert!(outcome.wall < 10.5, "{:.2}", outcome.wall);
     }
 
-    /// The bars of the design: see the guide on maps.
+    /// The guide on maps explains these bars.
     #[test]
-    fn a_hundred_thousand_core_seconds_are_spread_well() {
+    fn map_of_1000_core_seconds_reaches_the_speed_up_bars() {
         let even = Model { spread: 0.0, stragglers: (0.0, 1.0), ..Model::default() };
-        let outcome = thousand(&even);
-        // 1,000 s of work; ideal on 900 workers: 1.1 s. A cold start, a fifth for overhead, and a quarter of a second to
-        // find out how much room there is: 1.8 s.
+        let outcome = run_10_000_items(&even);
+        // 1,000 s of work take 1.1 s on 900 ideal workers. A cold start, a fifth for overhead, and a quarter of a second in
+        // which the window grows make 1.8 s.
         assert!(outcome.speed_up() > 550.0, "{:.0}x in {:.2} s", outcome.speed_up(), outcome.wall);
         let small = Model { concurrency: 10, ..even };
         let outcome = run(&small, &Job { items: 1000, ..Job::default() }, 1);
@@ -464,7 +477,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rival_for_stragglers_pays() {
+    fn hedged_attempts_shorten_a_map_with_stragglers() {
         let model = Model { stragglers: (0.02, 20.0), ..Model::default() };
         let job = Job { items: 2000, chunk: Chunk::Items(10), ..Job::default() };
         let with = run(&model, &job, 3);
@@ -472,9 +485,9 @@ mod tests {
         assert!(with.hedges > 0 && with.wall < without.wall * 0.7, "{} and {}", with.wall, without.wall);
     }
 
-    /// Of chunks of 100 ms, one on a slow host takes half a second: nothing for the rule of a second.
+    /// A chunk of 100 ms takes half a second on a slow host, which is below the usual threshold of one second.
     #[test]
-    fn at_the_end_a_rival_comes_sooner() {
+    fn hedging_threshold_at_the_end_shortens_a_map_of_short_chunks() {
         let wall = |hedge: Hedge| -> f64 {
             let job = Job { limit: 300, hedge: Some(hedge), caller: Caller::WhenStuck, ..Job::default() };
             (1..=8).map(|seed| run(&Model::default(), &job, seed).wall).sum()
@@ -485,7 +498,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_account_costs_throttles_and_no_item() {
+    fn map_in_a_full_account_loses_no_item() {
         let model = Model { concurrency: 100, others: 100, ..Model::default() };
         let outcome = run(&model, &Job { items: 50, ..Job::default() }, 1);
         assert!(outcome.complete && outcome.counted.iter().all(|count| *count == 1));

@@ -1,50 +1,57 @@
-//! How many invocations may be in flight: found out, not configured.
+//! The number of invocations that may be in flight. It is measured, because Lambda has no operation that returns the
+//! available concurrency.
 //!
-//! Pure. It starts at a guess and grows, with each answer and with each round trip without a refusal, until Lambda refuses
-//! one; then it is as large as what Lambda did take at that moment, and grows by one each round. That measures the room
-//! there is instead of halving towards it: after a burst into a full account, the window is right when the last refusal
-//! is in. Refusals that are about the rate of requests slow the launches down and leave the window alone.
+//! The window starts at a guess, and grows with each answer and with each round trip without throttling. When Lambda
+//! throttles an invocation, the window shrinks to the number in flight at that moment, and from then on grows by one per
+//! round. Halving, as TCP does, was not used: the number in flight is what Lambda accepted, so after a burst into a full
+//! account the window is right as soon as the last throttled answer arrives. Throttling by the request rate delays
+//! launches and leaves the window unchanged.
+//!
+//! This module is pure: the caller passes the time.
 
 use std::time::Duration;
 
-/// The first guess. A new account may have room for ten: then the refusals, which are free, say so within one round
-/// trip. Where there is more room, each smaller guess costs a round more: the simulator's figures are in the guide.
+/// The first window. A new account may have a concurrency limit of 10; then throttled answers, which cost nothing, shrink
+/// the window within one round trip. In a larger account, a smaller start would cost an additional round trip. The guide
+/// has the simulator's figures.
 const START: f64 = 100.0;
-/// How many more for each answer, until the first refusal.
+/// The growth per answer until the first throttled one.
 const GROWTH: f64 = 1.0;
-/// Refusals come within one round trip, answers only when the work is done. A full window of which nothing was refused
-/// for so long was taken, and is doubled: so a map of long chunks doesn't wait for its first answers to grow.
-const QUIET: Duration = Duration::from_millis(50);
-/// What 1,024 file descriptors leave for connections.
-pub(crate) const MOST: usize = 900;
-/// Refused this long with nothing in flight: somebody else has all the room.
-const STUCK: Duration = Duration::from_secs(2);
-/// How often a stuck window looks again.
-const LOOK: Duration = Duration::from_secs(1);
-/// Waits between refusals with nothing in flight.
+/// The time after which a full window without throttling doubles. Throttled answers arrive within one round trip, the others
+/// only when the work is done, so a map of long chunks must not wait for answers to grow.
+const DOUBLING_DELAY: Duration = Duration::from_millis(50);
+/// The largest window: each invocation needs a connection, and a Lambda process has 1,024 file descriptors.
+///
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+pub(crate) const MAX_IN_FLIGHT: usize = 900;
+/// Throttling for this long with nothing in flight means that other callers use all concurrency.
+const STUCK_AFTER: Duration = Duration::from_secs(2);
+/// The time between launches of a stuck window.
+const STUCK_PAUSE: Duration = Duration::from_secs(1);
+/// The wait after the first throttled launch with nothing in flight. It doubles up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// The slowest pace that refusals for the rate lead to, and the first step towards it.
-const SLOWEST: Duration = Duration::from_millis(250);
+/// The longest and the shortest time between launches, after throttling by the request rate.
+const LONGEST_PACE: Duration = Duration::from_millis(250);
 const FIRST_PACE: Duration = Duration::from_millis(2);
 
-/// The room for invocations, as far as it is known. Times are since an epoch of the owner's choice.
+/// The measured limit for invocations in flight. Times count from an epoch that the owner chooses.
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
     size: f64,
-    /// In flight, of all maps that share the window.
+    /// Invocations in flight, of all maps that share the window.
     in_flight: usize,
-    /// Nothing was refused yet: it may grow fast.
+    /// No launch was throttled yet, so the window grows fast.
     slow_start: bool,
-    /// When it was full for the first time at this size.
+    /// The time at which the window first was full at this size.
     filled: Option<Duration>,
-    /// Refusals since the last answer, and when the first of them came.
-    refused: Option<(u32, Duration)>,
-    /// No launch before.
+    /// The number of throttled launches since the last answer, and the time of the first.
+    throttled: Option<(u32, Duration)>,
+    /// The earliest time of the next launch.
     not_before: Duration,
-    /// It doesn't grow before.
+    /// The earliest time at which the window may grow.
     not_larger_before: Duration,
-    /// Between two launches.
+    /// The time between two launches.
     pace: Duration,
 }
 
@@ -55,7 +62,7 @@ impl Default for Window {
             in_flight: 0,
             slow_start: true,
             filled: None,
-            refused: None,
+            throttled: None,
             not_before: Duration::ZERO,
             not_larger_before: Duration::ZERO,
             pace: Duration::ZERO,
@@ -63,66 +70,72 @@ impl Default for Window {
     }
 }
 
-/// Whether something may be sent now.
+/// The capacity for one more invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Room {
+pub(crate) enum Capacity {
     Now,
-    /// Not before.
+    /// From this time on.
     At(Duration),
-    /// When something in flight has ended.
+    /// After an invocation in flight has ended.
     Later,
 }
 
 impl Window {
-    /// Whether one more may be sent.
-    pub(crate) fn room(&self, now: Duration) -> Room {
+    /// The capacity at `now`.
+    pub(crate) fn capacity(&self, now: Duration) -> Capacity {
         if self.in_flight >= self.size() {
-            self.doubles().map_or(Room::Later, Room::At)
+            self.next_doubling().map_or(Capacity::Later, Capacity::At)
         } else if now < self.not_before {
-            Room::At(self.not_before)
+            Capacity::At(self.not_before)
         } else {
-            Room::Now
+            Capacity::Now
         }
     }
 
+    /// The largest number of invocations in flight: 1 to [`MAX_IN_FLIGHT`].
     pub(crate) fn size(&self) -> usize {
-        // At least one, at most MOST: a small positive number.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and 900")]
         let size = self.size as usize;
-        size.clamp(1, MOST)
+        size.clamp(1, MAX_IN_FLIGHT)
     }
 
-    /// How large it may become, as far as that is known: twice what Lambda last took, once it has refused something.
-    pub(crate) fn most(&self) -> usize {
-        if self.slow_start { MOST } else { (2 * self.size()).min(MOST) }
+    /// The size that the window can reach soon: [`MAX_IN_FLIGHT`] before the first throttled launch, then twice the current size.
+    /// The plan uses it to choose the number of chunks.
+    pub(crate) fn max_size(&self) -> usize {
+        if self.slow_start { MAX_IN_FLIGHT } else { (2 * self.size()).min(MAX_IN_FLIGHT) }
     }
 
-    /// Refused for so long that only others can be in the way.
+    /// True after [`STUCK_AFTER`] of throttling with nothing in flight.
     pub(crate) fn is_stuck(&self, now: Duration) -> bool {
-        self.in_flight == 0 && self.refused.is_some_and(|(_, since)| now.saturating_sub(since) >= STUCK)
+        self.in_flight == 0
+            && self.throttled.is_some_and(|(_, since)| now.saturating_sub(since) >= STUCK_AFTER)
     }
 
-    /// When a full window is to be doubled, unless something is refused before.
-    fn doubles(&self) -> Option<Duration> {
-        let may = self.slow_start && self.size < most();
-        self.filled.filter(|_| may).map(|filled| filled + QUIET)
+    /// The time at which a full window doubles, unless a launch is throttled before.
+    fn next_doubling(&self) -> Option<Duration> {
+        // After throttling the limit is known, and doubling would only be throttled again.
+        let may = self.slow_start && self.size < max_f64();
+        self.filled.filter(|_| may).map(|filled| filled + DOUBLING_DELAY)
     }
 
-    /// Doubles a window of which nothing was refused.
-    pub(crate) fn look(&mut self, now: Duration) {
-        if self.in_flight >= self.size() && self.doubles().is_some_and(|then| now >= then) {
-            self.size = (self.size * 2.0).min(most());
+    /// Doubles a full window if its time has come.
+    pub(crate) fn double_if_due(&mut self, now: Duration) {
+        if self.in_flight >= self.size() && self.next_doubling().is_some_and(|then| now >= then) {
+            self.size = (self.size * 2.0).min(max_f64());
             self.filled = None;
         }
     }
 
-    pub(crate) fn sent(&mut self, now: Duration) {
-        // Long ago: that was another map.
-        if self.refused.is_some_and(|(_, since)| now > since.max(self.not_before) + STUCK) {
-            self.refused = None;
+    /// Records a launch.
+    pub(crate) fn record_launch(&mut self, now: Duration) {
+        // Throttling that ended long ago belongs to another map, and says nothing about the present.
+        // Measured from the last planned launch, since a stuck window itself waits between launches.
+        if self.throttled.is_some_and(|(_, since)| now > since.max(self.not_before) + STUCK_AFTER) {
+            self.throttled = None;
         }
         self.in_flight += 1;
         if self.in_flight >= self.size() {
+            // Only the first time counts. Later launches at the same size replace ended ones.
             self.filled.get_or_insert(now);
         }
         if !self.pace.is_zero() {
@@ -130,66 +143,70 @@ impl Window {
         }
     }
 
-    /// An invocation was taken, however it went on.
-    pub(crate) fn answered(&mut self, now: Duration) {
-        self.gone();
-        self.refused = None;
+    /// Records an invocation that Lambda accepted, whatever its result.
+    pub(crate) fn record_answer(&mut self, now: Duration) {
+        self.release_place();
+        self.throttled = None;
         if now >= self.not_larger_before {
-            self.size = (self.size + if self.slow_start { GROWTH } else { 1.0 / self.size }).min(most());
+            self.size = (self.size + if self.slow_start { GROWTH } else { 1.0 / self.size }).min(max_f64());
         }
+        // Each answer shortens the pace by a tenth, so that it settles near the allowed rate.
         self.pace = self.pace * 9 / 10;
         if self.pace < FIRST_PACE {
             self.pace = Duration::ZERO;
         }
     }
 
-    /// Nothing is known about the room: the connection broke, or nobody waits any more.
-    pub(crate) fn gone(&mut self) {
+    /// Records the end of an invocation that says nothing about concurrency: its connection broke, or its map was dropped.
+    pub(crate) fn release_place(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
 
-    /// Refused because all environments are at work. What is still in flight is what there was room for: each that ends
-    /// leaves its place to the next, and when Lambda says to wait, it is with asking for more than that.
-    pub(crate) fn full(&mut self, now: Duration, retry_after: Option<Duration>) {
-        self.gone();
+    /// Records a launch that was throttled by the concurrency limit. The invocations still in flight are what the limit
+    /// allows: each end frees a place for the next launch. `retry_after` therefore delays growth, not those launches.
+    pub(crate) fn record_concurrency_throttle(&mut self, now: Duration, retry_after: Option<Duration>) {
+        self.release_place();
         self.slow_start = false;
-        self.size = self.size.min(count(self.in_flight).max(1.0));
-        let (times, since) = self.refused.unwrap_or((0, now));
-        self.refused = Some((times + 1, since));
+        // The throttled launch is no longer counted in `in_flight`.
+        self.size = self.size.min(to_f64(self.in_flight).max(1.0));
+        let (times, since) = self.throttled.unwrap_or((0, now));
+        self.throttled = Some((times + 1, since));
         let wait = retry_after.unwrap_or_default();
         self.not_larger_before = self.not_larger_before.max(now + wait);
+        // With invocations in flight, their ends trigger the next launch. Without any, only time can.
         if self.in_flight == 0 {
             let pause = (PAUSE * 2_u32.saturating_pow(times.min(8))).min(LONGEST_PAUSE);
-            let pause = if self.is_stuck(now) { LOOK } else { pause };
+            let pause = if self.is_stuck(now) { STUCK_PAUSE } else { pause };
             self.not_before = self.not_before.max(now + pause.max(wait));
         }
     }
 
-    /// Refused because requests come too fast.
-    pub(crate) fn too_fast(&mut self, now: Duration, retry_after: Option<Duration>) {
-        self.gone();
-        self.pace = (self.pace * 2).clamp(FIRST_PACE, SLOWEST);
-        let (times, since) = self.refused.unwrap_or((0, now));
-        self.refused = Some((times + 1, since));
+    /// Records a launch that was throttled by the request rate.
+    pub(crate) fn record_rate_throttle(&mut self, now: Duration, retry_after: Option<Duration>) {
+        self.release_place();
+        // Doubling finds an allowed rate within a few throttled launches, even for large maps.
+        self.pace = (self.pace * 2).clamp(FIRST_PACE, LONGEST_PACE);
+        let (times, since) = self.throttled.unwrap_or((0, now));
+        self.throttled = Some((times + 1, since));
         let wait = retry_after.filter(|wait| !wait.is_zero()).unwrap_or(self.pace);
         self.not_before = self.not_before.max(now + wait);
     }
 
-    /// This process can't hold so many connections.
-    pub(crate) fn out_of_files(&mut self) {
-        self.gone();
+    /// Records that the process had no file descriptor for a connection, and halves the window. The app needs descriptors too.
+    pub(crate) fn record_descriptor_shortage(&mut self) {
+        self.release_place();
         self.slow_start = false;
-        self.size = (count(self.in_flight) / 2.0).max(1.0);
+        self.size = (to_f64(self.in_flight) / 2.0).max(1.0);
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "at most 900")]
-fn count(in_flight: usize) -> f64 {
+fn to_f64(in_flight: usize) -> f64 {
     in_flight as f64
 }
 
-fn most() -> f64 {
-    count(MOST)
+fn max_f64() -> f64 {
+    to_f64(MAX_IN_FLIGHT)
 }
 
 #[cfg(test)]
@@ -199,25 +216,25 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     #[test]
-    fn a_burst_into_a_full_account_ends_at_what_there_is_room_for() {
+    fn burst_into_a_full_account_shrinks_the_window_to_the_accepted_launches() {
         let mut window = Window::default();
-        (0..100).for_each(|_| window.sent(Duration::ZERO));
-        (0..90).for_each(|_| window.full(MS, None));
-        assert_eq!((window.size(), window.room(MS)), (10, Room::Later));
-        // A round of answers makes room for one more, as a look whether there is more.
+        (0..100).for_each(|_| window.record_launch(Duration::ZERO));
+        (0..90).for_each(|_| window.record_concurrency_throttle(MS, None));
+        assert_eq!((window.size(), window.capacity(MS)), (10, Capacity::Later));
+        // A round of answers grows the window by one, to measure whether more is available.
         (0..11).for_each(|_| {
-            window.answered(MS);
-            window.sent(MS);
+            window.record_answer(MS);
+            window.record_launch(MS);
         });
         assert_eq!(window.size(), 11);
     }
 
     #[test]
-    fn refusals_of_a_map_that_is_long_over_say_nothing_about_the_next() {
+    fn throttling_of_an_earlier_map_does_not_make_the_window_stuck() {
         let mut window = Window::default();
         let refused = |window: &mut Window, now| {
-            window.sent(now);
-            window.full(now, None);
+            window.record_launch(now);
+            window.record_concurrency_throttle(now, None);
             window.is_stuck(now)
         };
         let stuck: Vec<_> = (0..5).map(|n| refused(&mut window, n * 1000 * MS)).collect();
@@ -226,89 +243,89 @@ mod tests {
     }
 
     #[test]
-    fn a_full_window_of_which_nothing_is_refused_is_doubled_without_an_answer() {
+    fn full_window_without_throttling_doubles_before_the_first_answer() {
         let mut window = Window::default();
         let fill = |window: &mut Window, now| {
-            window.look(now);
-            while window.room(now) == Room::Now {
-                window.sent(now);
+            window.double_if_due(now);
+            while window.capacity(now) == Capacity::Now {
+                window.record_launch(now);
             }
-            (window.size(), window.room(now))
+            (window.size(), window.capacity(now))
         };
-        assert_eq!(fill(&mut window, Duration::ZERO), (100, Room::At(QUIET)));
-        assert_eq!(fill(&mut window, QUIET * 9 / 10), (100, Room::At(QUIET)));
-        assert_eq!(fill(&mut window, QUIET), (200, Room::At(2 * QUIET)));
-        assert_eq!(fill(&mut window, 3 * QUIET), (400, Room::At(4 * QUIET)));
-        assert_eq!(window.most(), MOST);
-        // There is room for 250: what is in flight says so, and from now on answers do.
-        (0..150).for_each(|_| window.full(4 * QUIET, None));
-        assert_eq!(fill(&mut window, 9 * QUIET), (250, Room::Later));
-        assert_eq!(window.most(), 500);
+        assert_eq!(fill(&mut window, Duration::ZERO), (100, Capacity::At(DOUBLING_DELAY)));
+        assert_eq!(fill(&mut window, DOUBLING_DELAY * 9 / 10), (100, Capacity::At(DOUBLING_DELAY)));
+        assert_eq!(fill(&mut window, DOUBLING_DELAY), (200, Capacity::At(2 * DOUBLING_DELAY)));
+        assert_eq!(fill(&mut window, 3 * DOUBLING_DELAY), (400, Capacity::At(4 * DOUBLING_DELAY)));
+        assert_eq!(window.max_size(), MAX_IN_FLIGHT);
+        // Lambda accepts 250: the window takes that size, and grows with answers from now on.
+        (0..150).for_each(|_| window.record_concurrency_throttle(4 * DOUBLING_DELAY, None));
+        assert_eq!(fill(&mut window, 9 * DOUBLING_DELAY), (250, Capacity::Later));
+        assert_eq!(window.max_size(), 500);
     }
 
     #[test]
-    fn it_never_grows_beyond_what_a_process_has_connections_for() {
+    fn window_never_grows_above_the_connection_limit() {
         let mut window = Window::default();
         for round in 0..20 {
-            window.look(round * QUIET);
-            while window.room(round * QUIET) == Room::Now {
-                window.sent(round * QUIET);
+            window.double_if_due(round * DOUBLING_DELAY);
+            while window.capacity(round * DOUBLING_DELAY) == Capacity::Now {
+                window.record_launch(round * DOUBLING_DELAY);
             }
         }
-        assert_eq!((window.size(), window.room(20 * QUIET)), (MOST, Room::Later));
+        assert_eq!((window.size(), window.capacity(20 * DOUBLING_DELAY)), (MAX_IN_FLIGHT, Capacity::Later));
     }
 
-    /// With a pause for each look, a map of short chunks would wait for most of its time.
+    /// With a pause at each throttled launch, a map of short chunks would wait most of the time.
     #[test]
-    fn told_to_wait_it_goes_on_with_the_room_that_it_has() {
+    fn retry_after_delays_growth_and_not_launches_into_free_places() {
         let second = Duration::from_secs(1);
         let mut window = Window::default();
-        (0..8).for_each(|_| window.sent(Duration::ZERO));
-        (0..4).for_each(|_| window.full(MS, Some(second)));
+        (0..8).for_each(|_| window.record_launch(Duration::ZERO));
+        (0..4).for_each(|_| window.record_concurrency_throttle(MS, Some(second)));
         for round in 1..10 {
-            window.answered(round * 100 * MS);
-            assert_eq!(window.room(round * 100 * MS), Room::Now, "a place that was left is free");
-            window.sent(round * 100 * MS);
-            assert_eq!((window.size(), window.room(round * 100 * MS)), (4, Room::Later));
+            window.record_answer(round * 100 * MS);
+            assert_eq!(window.capacity(round * 100 * MS), Capacity::Now, "an ended invocation frees a place");
+            window.record_launch(round * 100 * MS);
+            assert_eq!((window.size(), window.capacity(round * 100 * MS)), (4, Capacity::Later));
         }
-        // Then it looks for more; and where nobody leaves a place, it waits.
-        (0..4).for_each(|_| window.answered(2 * second));
-        assert_eq!((window.size(), window.room(2 * second)), (4, Room::Now));
-        window.sent(2 * second);
-        window.full(2 * second, Some(second));
-        assert_eq!(window.room(2 * second), Room::At(3 * second));
+        // After the wait it launches one more. Throttled with nothing in flight, it waits.
+        (0..4).for_each(|_| window.record_answer(2 * second));
+        assert_eq!((window.size(), window.capacity(2 * second)), (4, Capacity::Now));
+        window.record_launch(2 * second);
+        window.record_concurrency_throttle(2 * second, Some(second));
+        assert_eq!(window.capacity(2 * second), Capacity::At(3 * second));
     }
 
     #[test]
-    fn a_window_that_is_refused_alone_is_stuck_after_two_seconds_and_looks_once_a_second() {
+    fn stuck_window_launches_once_a_second() {
         let mut window = Window::default();
-        let (mut now, mut looks) = (Duration::ZERO, 0);
+        let (mut now, mut launches) = (Duration::ZERO, 0);
         while now < Duration::from_secs(12) {
-            match window.room(now) {
-                Room::Now => {
-                    window.sent(now);
-                    window.full(now, None);
-                    looks += 1;
+            match window.capacity(now) {
+                Capacity::Now => {
+                    window.record_launch(now);
+                    window.record_concurrency_throttle(now, None);
+                    launches += 1;
                 }
-                Room::At(then) => now = then,
-                Room::Later => unreachable!("nothing is in flight"),
+                Capacity::At(then) => now = then,
+                Capacity::Later => unreachable!("nothing is in flight"),
             }
         }
         assert!(window.is_stuck(now));
-        assert!((14..24).contains(&looks), "{looks}");
-        window.sent(now);
-        window.answered(now);
+        assert!((14..24).contains(&launches), "{launches}");
+        window.record_launch(now);
+        window.record_answer(now);
         assert!(!window.is_stuck(now));
     }
 
     #[test]
-    fn a_refusal_for_the_rate_slows_down_and_keeps_the_window() {
+    fn rate_throttling_delays_launches_and_keeps_the_window() {
         let mut window = Window::default();
-        window.sent(Duration::ZERO);
-        window.too_fast(Duration::ZERO, None);
-        assert_eq!((window.size(), window.room(Duration::ZERO)), (100, Room::At(2 * MS)));
-        window.sent(2 * MS);
-        window.too_fast(2 * MS, Some(Duration::from_secs(3)));
-        assert_eq!(window.room(2 * MS), Room::At(Duration::from_secs(3) + 2 * MS));
+        window.record_launch(Duration::ZERO);
+        window.record_rate_throttle(Duration::ZERO, None);
+        assert_eq!((window.size(), window.capacity(Duration::ZERO)), (100, Capacity::At(2 * MS)));
+        window.record_launch(2 * MS);
+        window.record_rate_throttle(2 * MS, Some(Duration::from_secs(3)));
+        assert_eq!(window.capacity(2 * MS), Capacity::At(Duration::from_secs(3) + 2 * MS));
     }
 }

@@ -1,6 +1,6 @@
-//! Objects in S3 as a map's input: workers read their parts themselves, and parts end where rows end.
+//! Objects in S3 as the input of a map. A map's items are references to parts of an object, and workers read the bytes.
 //!
-//! Where a part's rows begin and end is decided in [`rows`], on bytes alone; here is what reads them.
+//! [`rows`] finds the rows of a part in its bytes; this module reads those bytes.
 
 mod rows;
 pub(crate) mod source;
@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 use crate::engine::shared;
 use crate::task::Task;
 use crate::task::error::{TaskError, TaskErrorKind};
-use rows::{Found, Quotes, Scan};
+use rows::{Quotes, RowScan, ScanResult};
 
-/// How much more is read at first when a row goes on behind its part; doubled each time.
-const MORE: u64 = 64 * 1024;
-/// The longest row.
-const LONGEST_ROW: u64 = 512 * 1024 * 1024;
+/// The bytes of the first additional read when a row continues after its part. Each further read doubles.
+const FIRST_EXTRA_READ: u64 = 64 * 1024;
+/// The longest row in bytes. The limit keeps a file without line breaks from filling a worker's memory.
+const MAX_ROW_BYTES: u64 = 512 * 1024 * 1024;
 
-/// An object in S3, as it was when it was opened.
+/// An object in S3, at the version at which it was opened: reads fail once the object has changed.
 ///
-/// The function's role must be allowed to read it: `role_statements` in `lzap.toml`. Credentials are the environment's,
-/// so under `cargo run` they have to be there.
+/// The function's role needs `s3:GetObject` on it; add that with `role_statements` in `lzap.toml`. Credentials come from the
+/// environment, so `cargo run` needs them there.
 ///
 /// ```no_run
 /// use lzap::{Object, Rows, TaskError};
@@ -44,7 +44,10 @@ pub struct Object {
     etag: String,
 }
 
-/// The rows of an object that begin in one part of it. It travels as a reference; the worker reads.
+/// The rows of an object that begin in one part of it.
+///
+/// The value is a reference of about a hundred bytes, whatever the size of the part. The process that calls
+/// [`read`](Self::read) reads the bytes from S3.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rows {
     bucket: String,
@@ -57,123 +60,132 @@ pub struct Rows {
 }
 
 impl Object {
-    /// Finds an object by its address, `s3://bucket/key`: one `s3:HeadObject`.
+    /// Opens an object by its address, `s3://bucket/key`, with one `s3:HeadObject`.
     ///
     /// # Errors
-    /// When the address isn't one ([`TaskErrorKind::BadInput`]), there is no such object ([`TaskErrorKind::NotFound`]), the
-    /// function's role may not read it ([`TaskErrorKind::Denied`]: which is also what S3 says of a missing object to a role
-    /// that may not list the bucket), or S3 fails.
+    /// [`TaskErrorKind::BadInput`] for another form of address, [`TaskErrorKind::NotFound`] for a missing object, and
+    /// [`TaskErrorKind::Denied`] when the role may not read it. S3 also answers `Denied` for a missing object if the role may
+    /// not list the bucket. [`TaskErrorKind::Storage`] when S3 fails.
     pub async fn open(address: &str) -> Result<Self, TaskError> {
-        let (bucket, key) = parse(address).ok_or_else(|| {
+        let (bucket, key) = parse_address(address).ok_or_else(|| {
             TaskError::new(TaskErrorKind::BadInput, "an object's address reads `s3://bucket/key`")
         })?;
-        let (bytes, etag) = Box::pin(shared().source.head(bucket, key)).await?;
+        // Boxed, because the client's futures are large and would be part of every caller's future.
+        let (bytes, etag) = Box::pin(shared().source.head_object(bucket, key)).await?;
         Ok(Self { bucket: bucket.to_owned(), key: key.to_owned(), bytes, etag })
     }
 
-    /// Its size.
+    /// The object's size in bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// All of it, in memory: one `s3:GetObject`.
+    /// Reads the whole object into memory, with one `s3:GetObject`.
     ///
     /// # Errors
     /// When S3 refuses, or the object has changed since it was opened.
     pub async fn read(&self) -> Result<Vec<u8>, TaskError> {
-        self.part(0, self.bytes, Quotes::Ignored).get(0, self.bytes).await
+        self.rows_of_part(0, self.bytes, Quotes::Ignored).get_range(0, self.bytes).await
     }
 
-    /// Parts of about so many bytes, each made of whole lines.
+    /// Cuts the object into parts of about `bytes` bytes. Each part has whole lines. Reads nothing.
     pub fn split_lines(&self, bytes: u64) -> Vec<Rows> {
-        self.parts(bytes).map(|(start, end)| self.part(start, end, Quotes::Ignored)).collect()
+        self.part_ranges(bytes).map(|(start, end)| self.rows_of_part(start, end, Quotes::Ignored)).collect()
     }
 
-    /// Parts of about so many bytes, each made of whole CSV records; line breaks within quotes end none.
+    /// Cuts the object into parts of about `bytes` bytes. Each part has whole CSV records: a line break within quotes does not
+    /// end a record.
     ///
-    /// Whether a part begins within quotes only all bytes before it can tell, so this is a map of its own that reads the
-    /// object once. Without quotes in the data, [`split_lines`](Self::split_lines) is cheaper.
+    /// A part begins within quotes if an odd number of quotes precedes it, so this runs a map that reads the whole object once.
+    /// For data without quotes, [`split_lines`](Self::split_lines) is cheaper.
     ///
     /// # Errors
-    /// As a map's.
+    /// The errors of a map.
     pub async fn split_csv(&self, bytes: u64) -> Result<Vec<Rows>, crate::MapError> {
-        let parts: Vec<_> = self.parts(bytes).collect();
-        let counted = parts.iter().map(|(start, end)| self.part(*start, *end, Quotes::Ignored));
+        let parts: Vec<_> = self.part_ranges(bytes).collect();
+        let counted = parts.iter().map(|(start, end)| self.rows_of_part(*start, *end, Quotes::Ignored));
         let odd = ODD_QUOTES.map(counted).values().await?;
         let mut inside = false;
         let rows = parts.into_iter().zip(odd).map(|((start, end), odd)| {
             let quotes = if inside { Quotes::Inside } else { Quotes::Outside };
+            // Quotes of this part change the state for the next one. An escaped quote is two quotes and changes nothing.
             inside ^= odd;
-            self.part(start, end, quotes)
+            self.rows_of_part(start, end, quotes)
         });
         Ok(rows.collect())
     }
 
-    fn parts(&self, bytes: u64) -> impl Iterator<Item = (u64, u64)> + use<> {
+    /// The first byte and the end of each part.
+    fn part_ranges(&self, bytes: u64) -> impl Iterator<Item = (u64, u64)> + use<> {
         let (size, all) = (bytes.max(1), self.bytes);
         (0..all.div_ceil(size)).map(move |part| (part * size, ((part + 1) * size).min(all)))
     }
 
-    fn part(&self, start: u64, end: u64, quotes: Quotes) -> Rows {
+    /// The reference to one part.
+    fn rows_of_part(&self, start: u64, end: u64, quotes: Quotes) -> Rows {
         let Self { bucket, key, bytes, etag } = self.clone();
         Rows { bucket, key, bytes, etag, start, end, quotes }
     }
 }
 
-/// Whether a part has an odd number of quotes. Every app that maps has this task.
+/// The task that [`Object::split_csv`] maps: true for a part with an odd number of quotes. Each app registers it, so that
+/// its workers know it.
 pub(crate) const ODD_QUOTES: Task<Rows, bool> = Task::__asynchronous("lzap-odd-quotes", |rows: Rows| {
     Box::pin(async move {
-        let bytes = rows.get(rows.start, rows.end).await?;
+        let bytes = rows.get_range(rows.start, rows.end).await?;
         Ok(bytes.iter().fold(false, |odd, byte| odd ^ (*byte == b'"')))
     })
 });
 
 impl Rows {
-    /// The rows that begin in this part, line breaks included: as many `s3:GetObject` as it takes to reach the end of
-    /// the last one, mostly one or two. None begin in a part that lies within one row.
+    /// Reads the rows that begin in this part, with their line breaks. It needs one `s3:GetObject`, and more when the last row
+    /// ends after the part. The result is empty for a part within one row.
     ///
     /// # Errors
     /// When S3 refuses, the object has changed, or a row is longer than 512 MB.
     pub async fn read(&self) -> Result<Vec<u8>, TaskError> {
-        // The byte before tells whether the part begins with a row.
+        // Reads one byte more: after a line break the part begins with a row, else within one.
         let from = self.start.saturating_sub(1);
-        let mut bytes = self.get(from, self.end).await?;
-        let scan = Scan::new(self.quotes, self.start == 0);
-        let (mut end, mut more) = (self.end, MORE);
+        let mut bytes = self.get_range(from, self.end).await?;
+        let scan = RowScan::new(self.quotes, self.start == 0);
+        let (mut end, mut more) = (self.end, FIRST_EXTRA_READ);
         loop {
-            match scan.rows(&bytes, self.end - from, end == self.bytes) {
-                Found::Rows(rows) => {
+            match scan.find_rows(&bytes, self.end - from, end == self.bytes) {
+                ScanResult::Rows(rows) => {
                     bytes.truncate(rows.end);
                     bytes.drain(..rows.start);
                     return Ok(bytes);
                 }
-                Found::GoesOn if end - self.end > LONGEST_ROW => {
+                ScanResult::GoesOn if end - self.end > MAX_ROW_BYTES => {
                     let why = format!("a row of `s3://{}/{}` is longer than 512 MB", self.bucket, self.key);
                     return Err(TaskError::new(TaskErrorKind::TooLarge, why));
                 }
-                Found::GoesOn => {
+                ScanResult::GoesOn => {
                     let next = (end + more).min(self.bytes);
-                    bytes.extend(self.get(end, next).await?);
+                    bytes.extend(self.get_range(end, next).await?);
+                    // Doubling keeps the number of requests logarithmic for long rows.
                     (end, more) = (next, more * 2);
                 }
             }
         }
     }
 
-    /// Whether the object's first row is among them: a CSV's header.
+    /// True when the part has the object's first row, for example a CSV header.
     pub fn has_first_row(&self) -> bool {
         self.start == 0
     }
 
-    async fn get(&self, start: u64, end: u64) -> Result<Vec<u8>, TaskError> {
+    /// Reads a range of the object's bytes. An empty range makes no request, because S3 rejects it.
+    async fn get_range(&self, start: u64, end: u64) -> Result<Vec<u8>, TaskError> {
         if start >= end {
             return Ok(Vec::new());
         }
-        Box::pin(shared().source.get(&self.bucket, &self.key, &self.etag, start..end)).await
+        Box::pin(shared().source.get_range(&self.bucket, &self.key, &self.etag, start..end)).await
     }
 }
 
-fn parse(address: &str) -> Option<(&str, &str)> {
+/// The bucket and the key of an address.
+fn parse_address(address: &str) -> Option<(&str, &str)> {
     let (bucket, key) = address.strip_prefix("s3://")?.split_once('/')?;
     (!bucket.is_empty() && !key.is_empty()).then_some((bucket, key))
 }

@@ -1,64 +1,69 @@
-//! Where rows begin and end in a piece of an object. Pure.
+//! Finds the rows that begin in a part of an object. Pure.
 
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-/// What quotes mean, and whether a part begins within some.
+/// The meaning of quotes, and the state at the beginning of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Quotes {
-    /// A line break ends a row wherever it is.
+    /// Lines: each line break ends a row.
     Ignored,
+    /// CSV: the part begins outside of quotes.
     Outside,
+    /// CSV: the part begins within quotes.
     Inside,
 }
 
-/// A part's bytes, looked at: they begin one byte before the part, unless that begins the object.
+/// A scan of a part's bytes. They begin one byte before the part, except for the first part of an object.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Scan {
+pub(super) struct RowScan {
     quotes: Quotes,
+    /// The part begins the object.
     first: bool,
 }
 
-/// What a scan came to.
+/// The result of a scan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum ScanResult {
     /// The rows that begin in the part.
     Rows(Range<usize>),
-    /// The last of them ends behind the bytes.
+    /// The last row ends after the given bytes, so the caller must read more.
     GoesOn,
 }
 
-impl Scan {
+impl RowScan {
+    /// A scan of a part; `first` for the part that begins the object.
     pub(super) fn new(quotes: Quotes, first: bool) -> Self {
         Self { quotes, first }
     }
 
-    /// The rows that begin before `part_end`; `whole` says that nothing comes behind `bytes`.
-    pub(super) fn rows(self, bytes: &[u8], part_end: u64, whole: bool) -> Found {
+    /// Finds the rows that begin before `part_end`. `whole` is true when the object ends with `bytes`.
+    pub(super) fn find_rows(self, bytes: &[u8], part_end: u64, whole: bool) -> ScanResult {
         let part_end = usize::try_from(part_end).unwrap_or(usize::MAX);
         let mut inside = self.quotes == Quotes::Inside;
         let mut start = self.first.then_some(0);
         for (at, byte) in bytes.iter().enumerate() {
             match byte {
-                // The byte before the part is not the part's to count.
+                // The byte before the part belongs to the previous part, whose quotes `self.quotes` includes.
                 b'"' if self.quotes != Quotes::Ignored && (self.first || at > 0) => inside = !inside,
                 b'\n' if !inside => {
                     let row = at + 1;
                     if row >= part_end {
-                        return Found::Rows(start.map_or(0..0, |start| start..row));
+                        return ScanResult::Rows(start.map_or(0..0, |start| start..row));
                     }
+                    // The row after the first line break is the first that begins in this part.
                     start = start.or(Some(row));
                 }
                 _ => {}
             }
         }
         match start {
-            Some(start) if whole => Found::Rows(start..bytes.len()),
-            None if whole => Found::Rows(0..0),
-            // No row has begun, and none can: the part is over.
-            None if bytes.len() >= part_end => Found::Rows(0..0),
-            _ => Found::GoesOn,
+            Some(start) if whole => ScanResult::Rows(start..bytes.len()),
+            None if whole => ScanResult::Rows(0..0),
+            // The part ends within a row that began in an earlier part.
+            None if bytes.len() >= part_end => ScanResult::Rows(0..0),
+            _ => ScanResult::GoesOn,
         }
     }
 }
@@ -69,7 +74,7 @@ mod tests {
 
     use super::*;
 
-    /// Cuts `text` into parts of `size` bytes and reads each as a worker would, `look` more bytes at a time.
+    /// Cuts `text` into parts of `size` bytes and reads each as a worker does, with additional reads of `look` bytes.
     fn parts(text: &[u8], size: usize, look: usize, csv: bool) -> Vec<Vec<u8>> {
         let mut inside = false;
         let starts = (0..text.len()).step_by(size);
@@ -83,19 +88,19 @@ mod tests {
                 };
                 inside ^= text[start..end].iter().fold(false, |odd, byte| odd ^ (*byte == b'"'));
                 let from = start.saturating_sub(1);
-                let scan = Scan::new(quotes, start == 0);
+                let scan = RowScan::new(quotes, start == 0);
                 let mut to = end;
                 loop {
-                    match scan.rows(&text[from..to], (end - from) as u64, to == text.len()) {
-                        Found::Rows(rows) => return text[from..to][rows].to_vec(),
-                        Found::GoesOn => to = (to + look).min(text.len()),
+                    match scan.find_rows(&text[from..to], (end - from) as u64, to == text.len()) {
+                        ScanResult::Rows(rows) => return text[from..to][rows].to_vec(),
+                        ScanResult::GoesOn => to = (to + look).min(text.len()),
                     }
                 }
             })
             .collect()
     }
 
-    /// The rows of CSV text, each with its line break.
+    /// The records of CSV text, each with its line break.
     fn records(text: &[u8]) -> Vec<Vec<u8>> {
         let (mut rows, mut row, mut inside) = (Vec::new(), Vec::new(), false);
         for byte in text {
@@ -122,9 +127,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the parts: all rows, each once, whole, in order.
+        /// For all part sizes, the parts together have each record once, whole and in order.
         #[test]
-        fn no_row_is_lost_doubled_or_cut(table in table(), last in "[a-z]{0,5}", size in 1..40_usize, look in 1..10_usize) {
+        fn csv_parts_have_each_record_once_and_whole(table in table(), last in "[a-z]{0,5}", size in 1..40_usize, look in 1..10_usize) {
             let text = (table + &last).into_bytes();
             let parts = parts(&text, size, look, true);
             prop_assert_eq!(parts.concat(), text.clone());
@@ -134,7 +139,7 @@ mod tests {
         }
 
         #[test]
-        fn lines_are_lines_whatever_quotes_they_hold(text in "[a\"\n]{0,60}", size in 1..20_usize) {
+        fn line_parts_end_at_line_breaks_and_ignore_quotes(text in "[a\"\n]{0,60}", size in 1..20_usize) {
             let parts = parts(text.as_bytes(), size, 3, false);
             prop_assert_eq!(parts.concat(), text.as_bytes());
             let mut before_the_last = parts.iter().filter(|part| !part.is_empty()).rev().skip(1);

@@ -1,4 +1,4 @@
-//! Reads objects of any bucket: `s3:HeadObject`, and `s3:GetObject` with a range.
+//! Reads objects of any bucket, with `s3:HeadObject` and `s3:GetObject` of a range.
 
 use std::fmt;
 use std::ops::Range;
@@ -10,25 +10,26 @@ use lzap_client::{Bucket, ClientError, ErrorKind, GetOptions};
 use crate::engine::{Memory, aws};
 use crate::task::error::{TaskError, TaskErrorKind};
 
-/// Where objects are read: S3, or a test's memory by their `s3://` addresses.
+/// The source of objects: S3, or in tests a map in memory from `s3://` addresses to bytes.
 #[derive(Default)]
-pub(crate) struct Source {
+pub(crate) struct ObjectSource {
     memory: Option<Memory>,
 }
 
-impl fmt::Debug for Source {
+impl fmt::Debug for ObjectSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Source")
+        f.write_str("ObjectSource")
     }
 }
 
-impl Source {
+impl ObjectSource {
+    /// A source for tests.
     pub(crate) fn in_memory(objects: Memory) -> Self {
         Self { memory: Some(objects) }
     }
 
-    /// The object's size in bytes and its `ETag`.
-    pub(super) async fn head(&self, bucket: &str, key: &str) -> Result<(u64, String), TaskError> {
+    /// Returns the object's size in bytes and its `ETag`.
+    pub(super) async fn head_object(&self, bucket: &str, key: &str) -> Result<(u64, String), TaskError> {
         if let Some(bytes) = self.in_test_memory(bucket, key)? {
             return Ok((bytes.len() as u64, "memory".to_owned()));
         }
@@ -40,8 +41,11 @@ impl Source {
         Ok((head.size, head.etag.unwrap_or_default()))
     }
 
-    /// A range of the object's bytes, if it still has this `ETag`.
-    pub(super) async fn get(
+    /// Reads a range of the object's bytes.
+    ///
+    /// # Errors
+    /// Among others, when the object has another `ETag` now: parts of two versions must not be mixed.
+    pub(super) async fn get_range(
         &self,
         bucket: &str,
         key: &str,
@@ -52,6 +56,7 @@ impl Source {
             let at = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).min(bytes.len());
             return Ok(bytes.slice(at(range.start)..at(range.end)).to_vec());
         }
+        // The precondition makes S3 compare the `ETag`, without another request.
         let options =
             GetOptions { range: Some(range), if_match: Some(etag.to_owned()), ..GetOptions::default() };
         let get = async {
@@ -62,7 +67,7 @@ impl Source {
         Ok(part.bytes.into())
     }
 
-    /// A test's object; none where objects are S3's.
+    /// The object in a test's memory; `None` when the source is S3.
     fn in_test_memory(&self, bucket: &str, key: &str) -> Result<Option<Bytes>, TaskError> {
         let Some(memory) = &self.memory else { return Ok(None) };
         let address = format!("s3://{bucket}/{key}");
@@ -74,6 +79,7 @@ impl Source {
     }
 }
 
+/// The error of a failed read, with a hint how to fix it.
 fn read_error(bucket: &str, key: &str, error: &ClientError) -> TaskError {
     let (kind, help) = match error.kind() {
         ErrorKind::NotFound => (TaskErrorKind::NotFound, "; check the address"),

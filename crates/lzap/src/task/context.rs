@@ -1,4 +1,4 @@
-//! What an invocation passes on to the code it runs: how deep the chain is, and how long there is.
+//! The context of an invocation, as task-local values: the depth of the chain of tasks, and the deadline.
 
 use std::future::Future;
 #[cfg(feature = "map")]
@@ -9,22 +9,25 @@ use super::error::{TaskError, TaskErrorKind};
 #[cfg(feature = "map")]
 use crate::map::JobAttempt;
 
-/// How many tasks may stand between a request and a task. AWS stops chains of about sixteen invocations.
+/// The deepest chain of tasks that call tasks. Lambda stops a chain after about 16 invocations; this limit is lower, so that
+/// the error names the cause.
 ///
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>
 pub(crate) const MAX_DEPTH: u32 = 4;
 
-/// How long an HTTP API waits, less what the way back takes.
-const HTTP_API: Duration = Duration::from_secs(28);
+/// The time that an HTTP API waits for an answer (30 s), minus time for the way back.
+///
+/// AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
+const HTTP_API_WAIT: Duration = Duration::from_secs(28);
 
-/// What holds for one invocation.
+/// The context of one invocation.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Invocation {
-    /// Tasks above this one.
+    /// The number of tasks above this one in the chain.
     pub(crate) depth: u32,
-    /// When it must have answered, in milliseconds since 1970; none under `cargo run`.
+    /// The time by which it must answer, in milliseconds since 1970; `None` under `cargo run`.
     pub(crate) deadline_ms: Option<u64>,
-    /// Of which job this is an attempt.
+    /// The attempt of a job that this invocation is; `None` for others.
     #[cfg(feature = "map")]
     pub(crate) job: Option<Arc<JobAttempt>>,
 }
@@ -34,29 +37,33 @@ tokio::task_local! {
 }
 
 impl Invocation {
-    /// An HTTP request: the gateway waits thirty seconds, whatever the function's timeout.
-    pub(crate) fn http(deadline_ms: u64) -> Self {
-        let gateway = now_ms().saturating_add(millis(HTTP_API));
-        Self::until(0, Some(deadline_ms.min(gateway)))
+    /// The context of an HTTP request. The gateway waits for 30 s at most, even if the function's timeout is longer.
+    pub(crate) fn for_http(deadline_ms: u64) -> Self {
+        let gateway = now_ms().saturating_add(to_millis(HTTP_API_WAIT));
+        // The gateway's wait began before this process got the request, so the constant leaves two seconds.
+        Self::with_deadline(0, Some(deadline_ms.min(gateway)))
     }
 
-    /// One that is nobody's job.
-    pub(crate) fn until(depth: u32, deadline_ms: Option<u64>) -> Self {
+    /// The context of an invocation that is no job.
+    pub(crate) fn with_deadline(depth: u32, deadline_ms: Option<u64>) -> Self {
         Self { depth, deadline_ms, ..Self::default() }
     }
 
-    /// Runs `future` in this invocation.
+    /// Runs `future` with this context.
     pub(crate) async fn scope<F: Future>(self, future: F) -> F::Output {
         CURRENT.scope(self, future).await
     }
 }
 
-/// The invocation that the calling code runs in; an empty one outside of any.
+/// The context of the calling code; an empty one outside of invocations.
 pub(crate) fn current() -> Invocation {
     CURRENT.try_with(Clone::clone).unwrap_or_default()
 }
 
-/// The depth of a task called from here.
+/// The depth of a task that the calling code calls.
+///
+/// # Errors
+/// [`TaskErrorKind::TooDeep`] above [`MAX_DEPTH`].
 pub(crate) fn next_depth() -> Result<u32, TaskError> {
     let depth = current().depth + 1;
     if depth > MAX_DEPTH {
@@ -68,10 +75,12 @@ pub(crate) fn next_depth() -> Result<u32, TaskError> {
     Ok(depth)
 }
 
+/// Milliseconds since 1970. Deadlines pass between processes, so they use the wall clock.
 pub(crate) fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, to_millis)
 }
 
-pub(crate) fn millis(duration: Duration) -> u64 {
+/// Whole milliseconds.
+pub(crate) fn to_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

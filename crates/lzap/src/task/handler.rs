@@ -1,6 +1,6 @@
-//! A task without its types: bytes in, bytes out.
+//! Tasks without their types: a handler takes and returns encoded values.
 //!
-//! Everything that knows `I` and `O` at run time is here; what calls it knows a name.
+//! Workers find a handler by a task's name and know neither its input nor its output type.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,31 +12,31 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::error::{TaskError, TaskErrorKind};
-use super::{Body, Task};
+use super::{Task, TaskFunction};
 use crate::codec::json;
 
 /// A registered task.
 pub(crate) trait Handler: Send + Sync {
     fn name(&self) -> &'static str;
 
-    /// Runs it once. A panic is an error.
-    fn one(&self, input: Box<RawValue>) -> BoxFuture<'static, Result<Box<RawValue>, TaskError>>;
+    /// Runs the task on one input. A panic becomes an error.
+    fn run_once(&self, input: Box<RawValue>) -> BoxFuture<'static, Result<Box<RawValue>, TaskError>>;
 
-    /// Runs it on each item of a chunk.
+    /// Runs the task on each item of a chunk.
     #[cfg(feature = "map")]
-    fn many(
+    fn run_chunk(
         &self,
-        work: crate::map::chunk::Work,
-    ) -> BoxFuture<'static, Result<crate::map::chunk::Computed, TaskError>>;
+        work: crate::map::chunk::ChunkWork,
+    ) -> BoxFuture<'static, Result<crate::map::chunk::ChunkResults, TaskError>>;
 
-    /// Joins results into one, when this is a task of two.
+    /// Joins results with this task, which must take two arguments.
     #[cfg(feature = "map")]
-    fn join(
+    fn join_results(
         &self,
         codec: crate::Codec,
         results: Vec<u8>,
         count: usize,
-    ) -> BoxFuture<'static, Result<crate::map::chunk::Joined, TaskError>>;
+    ) -> BoxFuture<'static, Result<crate::map::chunk::JoinedResults, TaskError>>;
 }
 
 impl<I, O> Handler for Task<I, O>
@@ -48,13 +48,13 @@ where
         Task::name(self)
     }
 
-    fn one(&self, input: Box<RawValue>) -> BoxFuture<'static, Result<Box<RawValue>, TaskError>> {
+    fn run_once(&self, input: Box<RawValue>) -> BoxFuture<'static, Result<Box<RawValue>, TaskError>> {
         let task = *self;
-        Box::pin(caught(async move {
-            let input = json::read::<I>(&input).map_err(|why| {
+        Box::pin(catch_panic(async move {
+            let input = json::read_value::<I>(&input).map_err(|why| {
                 TaskError::new(TaskErrorKind::BadInput, format!("the input of task `{}` {why}", task.name()))
             })?;
-            let output = task.guarded(input).await?;
+            let output = task.run_guarded(input).await?;
             to_raw_value(&output).map_err(|error| {
                 let why = format!("the output of task `{}` can't be written: {error}", task.name());
                 TaskError::new(TaskErrorKind::BadOutput, why)
@@ -63,34 +63,36 @@ where
     }
 
     #[cfg(feature = "map")]
-    fn many(
+    fn run_chunk(
         &self,
-        work: crate::map::chunk::Work,
-    ) -> BoxFuture<'static, Result<crate::map::chunk::Computed, TaskError>> {
-        Box::pin(caught(crate::map::chunk::run(*self, work)))
+        work: crate::map::chunk::ChunkWork,
+    ) -> BoxFuture<'static, Result<crate::map::chunk::ChunkResults, TaskError>> {
+        Box::pin(catch_panic(crate::map::chunk::run_items(*self, work)))
     }
 
     #[cfg(feature = "map")]
-    fn join(
+    fn join_results(
         &self,
         codec: crate::Codec,
         results: Vec<u8>,
         count: usize,
-    ) -> BoxFuture<'static, Result<crate::map::chunk::Joined, TaskError>> {
-        Box::pin(caught(crate::map::chunk::join(*self, codec, results, count)))
+    ) -> BoxFuture<'static, Result<crate::map::chunk::JoinedResults, TaskError>> {
+        Box::pin(catch_panic(crate::map::chunk::join_results(*self, codec, results, count)))
     }
 }
 
 impl<I: Send + 'static, O: Send + 'static> Task<I, O> {
-    /// Runs the function; a panic is an error. A plain function gets a thread of its own: it may compute for long.
-    pub(crate) async fn guarded(self, input: I) -> Result<O, TaskError> {
+    /// Runs the function; a panic becomes an error. A plain function runs on a thread of its own, because it may compute for
+    /// long and would block other tasks of the runtime.
+    pub(crate) async fn run_guarded(self, input: I) -> Result<O, TaskError> {
         match self.body {
-            Body::Asynchronous(function) => {
-                caught(async move { function(input).await.map_err(|error| failed(&error)) }).await
+            TaskFunction::Asynchronous(function) => {
+                catch_panic(async move { function(input).await.map_err(|error| task_failure(&error)) }).await
             }
-            Body::Plain(function) => {
+            TaskFunction::Plain(function) => {
+                // Spans don't pass to other threads, and without it log lines of the task would lack the request id.
                 let span = tracing::Span::current();
-                tokio::task::spawn_blocking(move || span.in_scope(|| guarded_plain(function, input)))
+                tokio::task::spawn_blocking(move || span.in_scope(|| run_plain_guarded(function, input)))
                     .await
                     .unwrap_or_else(|error| Err(TaskError::new(TaskErrorKind::Crashed, error.to_string())))
             }
@@ -98,25 +100,30 @@ impl<I: Send + 'static, O: Send + 'static> Task<I, O> {
     }
 }
 
-/// One call of a plain function.
-pub(crate) fn guarded_plain<I, O>(function: fn(I) -> Result<O, BoxError>, input: I) -> Result<O, TaskError> {
-    // The error's own words are the user's code, too.
-    let run = || function(input).map_err(|error| failed(&error));
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(panicked(&*panic)))
+/// Calls a plain function; a panic becomes an error.
+pub(crate) fn run_plain_guarded<I, O>(
+    function: fn(I) -> Result<O, BoxError>,
+    input: I,
+) -> Result<O, TaskError> {
+    // The error is formatted within `catch_unwind`, because its `Display` is user code and may panic too.
+    let run = || function(input).map_err(|error| task_failure(&error));
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(panic_error(&*panic)))
 }
 
-/// Runs what the user wrote; a panic is an error.
-pub(crate) async fn caught<T>(future: impl Future<Output = Result<T, TaskError>>) -> Result<T, TaskError> {
-    AssertUnwindSafe(future).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)))
+/// Runs user code; a panic becomes an error.
+pub(crate) async fn catch_panic<T>(
+    future: impl Future<Output = Result<T, TaskError>>,
+) -> Result<T, TaskError> {
+    AssertUnwindSafe(future).catch_unwind().await.unwrap_or_else(|panic| Err(panic_error(&*panic)))
 }
 
-/// The task's own error, with its causes.
-fn failed(error: &BoxError) -> TaskError {
+/// The error that a task returned, with its causes in one line.
+fn task_failure(error: &BoxError) -> TaskError {
     TaskError::new(TaskErrorKind::Failed, crate::http::chain(&**error))
 }
 
-/// The hook has logged the place already.
-pub(crate) fn panicked(panic: &(dyn Any + Send)) -> TaskError {
+/// The error for a panic. It has no source location, because the panic hook has logged that.
+pub(crate) fn panic_error(panic: &(dyn Any + Send)) -> TaskError {
     let message = panic.downcast_ref::<String>().map(String::as_str);
     let message = message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
     TaskError::new(TaskErrorKind::Panicked, format!("panicked: {message}"))

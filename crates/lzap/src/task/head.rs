@@ -1,11 +1,12 @@
-//! The envelope of tasks and chunks, as it travels.
+//! The envelope of tasks' and chunks' events and answers.
 //!
 //! ```json
 //! {"lzap":{"v":1,"kind":"task","task":"greet","depth":1},"data":"Ada"}
 //! ```
 //!
-//! The part of it that the tool writes too is `lzap_wire::task`'s. The format outlives a process (rules hold it), so the version is checked first, unknown fields are ignored, and
-//! absent ones mean what they meant before they existed.
+//! `lzap_wire::task` has the part that the command-line tool writes too. EventBridge rules store envelopes, so the format
+//! outlives a process: readers check the version first and ignore unknown fields, and an absent field means what it meant
+//! before the field existed.
 
 use bytes::Bytes;
 use lzap_wire::envelope::{KEY, VERSION};
@@ -20,7 +21,7 @@ use super::context;
 use super::error::{TaskError, TaskErrorKind};
 use crate::codec::Encoding;
 
-/// What the head of a task's event says.
+/// The head of a task's event.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Head {
     pub(crate) v: u64,
@@ -30,26 +31,27 @@ pub(crate) struct Head {
     pub(crate) mode: Mode,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) job: Option<String>,
-    /// Of which job's map this is a chunk; `job` is the map then.
+    /// The id of the job whose map the chunk belongs to. `job` then is the map's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) of_job: Option<String>,
+    /// The build that must answer, so that a deploy never mixes two builds; `None` accepts any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) build: Option<String>,
     #[serde(default)]
     pub(crate) depth: u32,
-    /// When the caller stops waiting; none where nobody waits.
+    /// The time at which the caller stops waiting, in milliseconds since 1970; `None` for asynchronous invocations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) deadline_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "is_plain_json")]
     pub(crate) enc: Encoding,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) chunk: Option<ChunkHead>,
-    /// Where the data is, when it isn't in the event.
+    /// The S3 key of the data, when it isn't in the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) spilled: Option<String>,
 }
 
-/// One task, or many items of one.
+/// The kind of event: one run of a task, or a chunk of a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum HeadKind {
@@ -57,17 +59,18 @@ pub(crate) enum HeadKind {
     Chunk,
 }
 
-/// Which part of a map a chunk is.
+/// The head of a chunk.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ChunkHead {
+    /// The chunk's index in its map, from 0.
     pub(crate) index: usize,
     pub(crate) items: usize,
-    /// The same items of the same build have the same key.
+    /// Equal items of the same task and build have equal keys.
     pub(crate) key: String,
-    /// Which attempt of the map this is, so that each has its own payload in S3.
+    /// The attempt's number in the map. It is part of S3 keys, so that each attempt has its own payload.
     #[serde(default)]
     pub(crate) attempt: usize,
-    /// The task that joins two results into one, within the chunk.
+    /// The name of the task that joins the chunk's results.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reduce: Option<String>,
 }
@@ -83,8 +86,8 @@ fn is_call(mode: &Mode) -> bool {
 }
 
 impl Head {
-    /// One run of a task, `depth` tasks deep.
-    pub(crate) fn task(task: &str, depth: u32, mode: Mode) -> Self {
+    /// The head for one run of a task at this depth.
+    pub(crate) fn for_task(task: &str, depth: u32, mode: Mode) -> Self {
         Self {
             v: VERSION,
             kind: HeadKind::Task,
@@ -94,6 +97,7 @@ impl Head {
             of_job: None,
             build: None,
             depth,
+            // An asynchronous invocation outlives its caller, so the caller's deadline must not end it.
             deadline_ms: context::current().deadline_ms.filter(|_| mode == Mode::Call),
             enc: Encoding::default(),
             chunk: None,
@@ -101,10 +105,10 @@ impl Head {
         }
     }
 
-    /// Some items of a map.
+    /// The head for a chunk of a map.
     #[cfg(feature = "map")]
-    pub(crate) fn chunk(task: &str, depth: u32, chunk: ChunkHead) -> Self {
-        Self { kind: HeadKind::Chunk, chunk: Some(chunk), ..Self::task(task, depth, Mode::Call) }
+    pub(crate) fn for_chunk(task: &str, depth: u32, chunk: ChunkHead) -> Self {
+        Self { kind: HeadKind::Chunk, chunk: Some(chunk), ..Self::for_task(task, depth, Mode::Call) }
     }
 }
 
@@ -115,15 +119,17 @@ pub(crate) struct Event {
     pub(crate) data: Box<RawValue>,
 }
 
+/// The JSON object that contains the head under the key of lzap's events, and the data.
 #[derive(Serialize, Deserialize)]
 struct Envelope<H> {
     #[serde(rename = "lzap")]
     head: H,
-    #[serde(default = "null")]
+    #[serde(default = "null_data")]
     data: Box<RawValue>,
 }
 
-fn null() -> Box<RawValue> {
+/// The data of events and answers without any.
+fn null_data() -> Box<RawValue> {
     to_raw_value(&()).unwrap_or_default()
 }
 
@@ -132,32 +138,38 @@ impl Event {
         Self { head: head.clone(), data }
     }
 
-    /// Reads an event whose kind is known to be a task's; the error says what is wrong with the head.
+    /// Reads an event of a task or chunk.
+    ///
+    /// # Errors
+    /// The defect of the head, as the end of a sentence. It never quotes the event, since events may contain secrets.
     pub(crate) fn parse(event: &str) -> Result<Self, String> {
         let Envelope::<Head> { head, data } =
-            serde_json::from_str(event).map_err(|error| crate::codec::json::place(&error))?;
+            serde_json::from_str(event).map_err(|error| crate::codec::json::describe_error(&error))?;
         if head.v != VERSION {
             return Err(format!("is of version {}", head.v));
         }
+        // A job's id becomes part of an S3 key, so it must not contain a path.
         if head.job.as_deref().is_some_and(|id| !is_id(id)) {
             return Err("has a job id that is not 32 hex digits".to_owned());
         }
         Ok(Self { head, data })
     }
 
+    /// The event as JSON.
     pub(crate) fn to_bytes(&self) -> Bytes {
         let envelope = Envelope { head: &self.head, data: self.data.clone() };
-        // Strings, numbers and a value that is JSON already: it can be written.
+        // Serialization can't fail: the head has strings and numbers, and the data is JSON already.
         serde_json::to_vec(&envelope).unwrap_or_default().into()
     }
 
-    /// Lambda's limits, checked before anything is sent.
+    /// Checks the event against Lambda's payload limits, so that the error comes before the request and names the task.
     pub(crate) fn check_size(&self, mode: Mode) -> Result<(), TaskError> {
         const HEAD: u64 = 1024;
         let (limit, shown) = match mode {
             Mode::Call => (SYNC_PAYLOAD_BYTES, "6 MB"),
             Mode::Spawn | Mode::Job => (ASYNC_PAYLOAD_BYTES, "1 MB"),
         };
+        // The head is far below 1 KiB, so measuring it exactly is not worth a serialization.
         let bytes = self.data.get().len() as u64 + HEAD;
         if bytes <= limit {
             return Ok(());
@@ -173,7 +185,7 @@ impl Event {
     }
 }
 
-/// What a task's answer says.
+/// The head of a task's answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ReplyHead {
     pub(crate) v: u64,
@@ -185,19 +197,19 @@ pub(crate) struct ReplyHead {
     pub(crate) chunk: Option<ChunkReply>,
 }
 
-/// What a worker says about its chunk.
+/// A worker's measurements of its chunk.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ChunkReply {
     pub(crate) key: String,
-    /// How many items, from the first on, have a result.
+    /// The number of items with a result, from the first on.
     pub(crate) done: usize,
-    /// How long it took: what is billed.
+    /// The chunk's duration in milliseconds, which is billed.
     pub(crate) ms: f64,
-    /// What all cores together worked.
+    /// Milliseconds of work, summed over all cores.
     pub(crate) busy_ms: f64,
     pub(crate) cold: bool,
     pub(crate) memory_mb: u32,
-    /// Which environment it was, so that a timeline has one row for each.
+    /// The execution environment's name, so that a timeline has one row for each.
     pub(crate) worker: String,
     #[serde(default)]
     pub(crate) enc: Encoding,
@@ -213,25 +225,34 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
+    /// The answer with a task's output.
     pub(crate) fn ok(data: Box<RawValue>) -> Self {
         Self { head: ReplyHead::new(HeadKind::Task), data }
     }
 
+    /// The answer with an error instead of a result.
     pub(crate) fn error(kind: HeadKind, error: &TaskError) -> Self {
-        Self { head: ReplyHead { error: Some(error.to_failure()), ..ReplyHead::new(kind) }, data: null() }
+        Self {
+            head: ReplyHead { error: Some(error.to_failure()), ..ReplyHead::new(kind) },
+            data: null_data(),
+        }
     }
 
+    /// The answer with a chunk's results.
     #[cfg(feature = "map")]
-    pub(crate) fn chunk(chunk: ChunkReply, data: Box<RawValue>) -> Self {
+    pub(crate) fn for_chunk(chunk: ChunkReply, data: Box<RawValue>) -> Self {
         Self { head: ReplyHead { chunk: Some(chunk), ..ReplyHead::new(HeadKind::Chunk) }, data }
     }
 
-    /// The answer as it travels.
+    /// The answer as JSON.
     pub(crate) fn to_raw(&self) -> Box<RawValue> {
         to_raw_value(&Envelope { head: &self.head, data: self.data.clone() }).unwrap_or_default()
     }
 
-    /// Reads an answer; one that says why there is no result is that error.
+    /// Reads an answer.
+    ///
+    /// # Errors
+    /// The error in the answer, or [`TaskErrorKind::BadOutput`] for an answer of another program.
     pub(crate) fn parse(answer: &[u8]) -> Result<Self, TaskError> {
         let foreign = || {
             TaskError::new(
@@ -262,15 +283,15 @@ impl ReplyHead {
 mod tests {
     use super::*;
 
-    /// Frozen: rules and other versions speak these bytes.
+    /// Frozen, because EventBridge rules and other versions of lzap contain these bytes.
     #[test]
     fn version_1_bytes_do_not_change() {
         let event =
             Event::parse(r#"{"lzap":{"v":1,"kind":"task","task":"greet"},"data":"Ada"}"#).expect("an event");
         assert_eq!((event.head.mode, event.head.depth, event.data.get()), (Mode::Call, 0, "\"Ada\""));
-        let head = Head { job: Some("0".repeat(32)), ..Head::task("greet", 1, Mode::Job) };
+        let head = Head { job: Some("0".repeat(32)), ..Head::for_task("greet", 1, Mode::Job) };
         assert_eq!(
-            String::from_utf8_lossy(&Event::new(&head, null()).to_bytes()),
+            String::from_utf8_lossy(&Event::new(&head, null_data()).to_bytes()),
             r#"{"lzap":{"v":1,"kind":"task","task":"greet","mode":"job","job":"00000000000000000000000000000000","depth":1},"data":null}"#
         );
         let error = TaskError::new(TaskErrorKind::UnknownTask, "no");
@@ -284,15 +305,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_does_not_wait_sets_no_end() {
-        let ends =
-            async { [Mode::Call, Mode::Spawn, Mode::Job].map(|mode| Head::task("t", 1, mode).deadline_ms) };
-        let ends = context::Invocation::until(0, Some(7)).scope(ends).await;
+    async fn head_of_an_asynchronous_invocation_has_no_deadline() {
+        let ends = async {
+            [Mode::Call, Mode::Spawn, Mode::Job].map(|mode| Head::for_task("t", 1, mode).deadline_ms)
+        };
+        let ends = context::Invocation::with_deadline(0, Some(7)).scope(ends).await;
         assert_eq!(ends, [Some(7), None, None]);
     }
 
     #[test]
-    fn a_job_id_is_never_a_path() {
+    fn parse_of_a_job_id_that_is_not_32_hex_digits_fails() {
         for id in ["../../etc", "0", &"g".repeat(32), &"A".repeat(32)] {
             let event = format!(r#"{{"lzap":{{"v":1,"kind":"task","task":"t","job":"{id}"}}}}"#);
             assert!(Event::parse(&event).is_err(), "{id}");
@@ -300,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn another_program_s_answer_is_told() {
+    fn parse_of_another_programs_answer_is_a_bad_output() {
         for answer in
             ["{}", "null", r#"{"statusCode":200}"#, "x", r#"{"lzap":{"v":9,"kind":"task","runtime":""}}"#]
         {

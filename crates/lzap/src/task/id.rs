@@ -1,10 +1,10 @@
 //! Ids of jobs and maps.
 
-use crate::build::hex;
+use crate::build::to_hex;
 use crate::task::error::{TaskError, TaskErrorKind};
 
-/// 128 random bits as 32 hex digits, from the system's generator: who has a job's id may read its result, so an id must
-/// not be guessable.
+/// Makes an id of 128 random bits as 32 hex digits. The bits come from the system's generator, because a job's id grants
+/// access to its result and must not be guessable.
 ///
 /// # Errors
 /// When the system gives no random bytes.
@@ -14,7 +14,7 @@ pub(crate) fn random_id() -> Result<String, TaskError> {
         let why = format!("the system gives no random bytes for an id: {error}");
         TaskError::new(TaskErrorKind::Failed, why)
     })?;
-    Ok(hex(&bytes))
+    Ok(to_hex(&bytes))
 }
 
 #[cfg(test)]

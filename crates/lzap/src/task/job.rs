@@ -1,7 +1,7 @@
 //! Jobs: spawned tasks whose state and result can be read by id.
 //!
-//! A record is one small JSON object, `{app}/{stage}/jobs/{id}.json`, written when the job is queued, when it runs and
-//! when it ends. Under `cargo run` the records are in memory.
+//! A record is one small JSON object in S3, `{app}/{stage}/jobs/{id}.json`. It is written when the job is queued, when each
+//! attempt starts, and when it ends. Under `cargo run` the records are in memory.
 
 use std::env;
 use std::fmt;
@@ -22,7 +22,7 @@ use super::id::random_id;
 use crate::codec::json;
 use crate::engine::shared;
 
-/// A spawned task's handle: its id is all there is to keep.
+/// The handle of a job. Its id is enough to find the job later.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -45,33 +45,33 @@ pub struct Job<O> {
     output: PhantomData<fn() -> O>,
 }
 
-/// What a job's record says.
+/// The state of a job.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum JobState<O> {
-    /// AWS has taken it.
+    /// Lambda has queued the event.
     Queued,
-    /// It runs, or its process was killed and Lambda's next attempt is due.
+    /// An attempt runs, or its process ended and Lambda's next attempt is due.
     Running,
-    /// Why its last attempt failed; Lambda tries it again, after a minute the first time and two the second.
+    /// The last attempt failed with this error, and Lambda retries: after one minute, then after two.
     Retrying(TaskError),
-    /// Its result.
+    /// The job's result.
     Done(O),
-    /// Why it failed; nothing is tried any more.
+    /// The last attempt failed with this error, and Lambda does not retry.
     Failed(TaskError),
 }
 
-/// The record of a job that nobody has begun.
-pub(crate) fn queued(job: &str, task: &str) -> JobRecord {
+/// The record of a job before its first attempt.
+pub(crate) fn queued_record(job: &str, task: &str) -> JobRecord {
     JobRecord::queued(job, task, now_ms())
 }
 
-/// The next attempt begins; at `deadline_ms` Lambda stops it.
-pub(crate) fn started(record: JobRecord, deadline_ms: Option<u64>) -> JobRecord {
+/// The record at the start of the next attempt, which Lambda stops at `deadline_ms`.
+pub(crate) fn started_record(record: JobRecord, deadline_ms: Option<u64>) -> JobRecord {
     JobRecord {
         state: State::Running,
         attempt: record.attempt + 1,
-        attempts: attempts(),
+        attempts: max_attempts(),
         started_ms: Some(now_ms()),
         deadline_ms,
         ended_ms: None,
@@ -80,8 +80,8 @@ pub(crate) fn started(record: JobRecord, deadline_ms: Option<u64>) -> JobRecord 
     }
 }
 
-/// The attempt is over.
-pub(crate) fn ended(record: JobRecord, result: Result<&RawValue, &TaskError>) -> JobRecord {
+/// The record at the end of an attempt.
+pub(crate) fn ended_record(record: JobRecord, result: Result<&RawValue, &TaskError>) -> JobRecord {
     let record = JobRecord { ended_ms: Some(now_ms()), ..record };
     match result {
         Ok(value) => {
@@ -94,8 +94,8 @@ pub(crate) fn ended(record: JobRecord, result: Result<&RawValue, &TaskError>) ->
     }
 }
 
-/// How often a job is begun at most: as `lzap deploy` told, else as Lambda does by itself.
-pub(crate) fn attempts() -> u32 {
+/// The largest number of attempts of a job: one, and the retries that `lzap deploy` configured, or Lambda's default of two.
+pub(crate) fn max_attempts() -> u32 {
     static ATTEMPTS: OnceLock<u32> = OnceLock::new();
     *ATTEMPTS.get_or_init(|| {
         1 + env::var(LZAP_RETRIES).ok().and_then(|text| text.parse().ok()).unwrap_or(ASYNC_RETRIES)
@@ -115,17 +115,17 @@ impl<O> fmt::Debug for Job<O> {
 }
 
 impl<O> Job<O> {
-    /// A job with an id of its own, of which no record exists yet.
-    pub(crate) fn fresh() -> Result<Self, TaskError> {
+    /// A job with a new id and without a record.
+    pub(crate) fn new() -> Result<Self, TaskError> {
         Ok(Self { id: random_id()?, output: PhantomData })
     }
 
-    /// The id: 32 hex digits. `lzap invoke --job ID` shows the job too.
+    /// The id, 32 hex digits. `lzap invoke --job ID` shows the job.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// A job by its id, which may come from a client. Nothing is read yet.
+    /// A job by its id, which may come from a client. This reads no record.
     ///
     /// # Errors
     /// When `id` is not 32 hex digits.
@@ -136,14 +136,16 @@ impl<O> Job<O> {
         Err(TaskError::new(TaskErrorKind::BadInput, "a job's id has 32 hex digits"))
     }
 
-    pub(crate) async fn queued(&self, task: &str) -> Result<(), TaskError> {
-        shared().jobs.write(&self.id, &queued(&self.id, task)).await
+    /// Writes the job's first record.
+    pub(crate) async fn write_queued(&self, task: &str) -> Result<(), TaskError> {
+        shared().jobs.write(&self.id, &queued_record(&self.id, task)).await
     }
 
-    /// Nobody will run it; whoever has the id is told so, if the record can be written.
-    pub(crate) async fn never_started(&self, task: &str, error: &TaskError) {
-        let never = JobRecord { attempts: 0, ..queued(&self.id, task) };
-        let record = ended(never, Err(error));
+    /// Records that the job will never run, so that readers of its state don't wait for it. A failed write is logged.
+    pub(crate) async fn write_never_started(&self, task: &str, error: &TaskError) {
+        // No attempts are allowed, so that the record's state is `failed` and not `retrying`.
+        let never = JobRecord { attempts: 0, ..queued_record(&self.id, task) };
+        let record = ended_record(never, Err(error));
         if let Err(error) = shared().jobs.write(&self.id, &record).await {
             tracing::warn!(job = self.id, %error, "the job's record says `queued`, and it will never run");
         }
@@ -151,11 +153,11 @@ impl<O> Job<O> {
 }
 
 impl<O: DeserializeOwned> Job<O> {
-    /// What the job's record says now: one `s3:GetObject`.
+    /// Reads the job's state, with one `s3:GetObject`.
     ///
     /// # Errors
-    /// [`TaskErrorKind::NotFound`] when there is no such record (it never was, or is older than seven days); and when its
-    /// result is of another type, or can't be read.
+    /// [`TaskErrorKind::NotFound`] when there is no record: it never existed, or is older than seven days.
+    /// [`TaskErrorKind::BadOutput`] when the result has another type.
     pub async fn state(&self) -> Result<JobState<O>, TaskError> {
         let record = shared().jobs.read(&self.id).await?;
         let Some(record) = record else {
@@ -169,6 +171,7 @@ impl<O: DeserializeOwned> Job<O> {
             let unknown = || TaskError::new(TaskErrorKind::Failed, "the record doesn't say why");
             failure.map_or_else(unknown, TaskError::from)
         };
+        // A process that Lambda stopped can't update its record, so a record past its deadline counts as failed.
         if let Some(lost) = record.lost(now_ms()) {
             let kind = if lost == Lost::Killed { TaskErrorKind::Crashed } else { TaskErrorKind::TimedOut };
             return Ok(JobState::Failed(TaskError::new(kind, lost.why())));
@@ -178,7 +181,7 @@ impl<O: DeserializeOwned> Job<O> {
             State::Running => JobState::Running,
             State::Done => {
                 let output = serde_json::from_value(record.result.unwrap_or_default()).map_err(|error| {
-                    let why = json::place(&error);
+                    let why = json::describe_error(&error);
                     TaskError::new(TaskErrorKind::BadOutput, format!("the result of job `{}` {why}", self.id))
                 })?;
                 JobState::Done(output)
@@ -188,11 +191,11 @@ impl<O: DeserializeOwned> Job<O> {
         })
     }
 
-    /// Looks until the job is done, failed for good or `patience` is over; from ten times a second down to once. A failed
-    /// attempt that Lambda tries again is waited out: for minutes, perhaps.
+    /// Waits until the job is done or has failed, for at most `patience`. It polls the state ten times a second at first, and
+    /// less often later, down to once a second. Waiting includes Lambda's retries, which may take minutes.
     ///
     /// # Errors
-    /// The job's failure; [`TaskErrorKind::TimedOut`] when it still runs.
+    /// The job's failure, or [`TaskErrorKind::TimedOut`] when it still runs after `patience`.
     pub async fn wait(&self, patience: Duration) -> Result<O, TaskError> {
         let until = tokio::time::Instant::now() + patience;
         let mut pause = Duration::from_millis(100);
@@ -202,6 +205,7 @@ impl<O: DeserializeOwned> Job<O> {
                 JobState::Failed(error) => return Err(error),
                 JobState::Queued | JobState::Running | JobState::Retrying(_) => {}
             }
+            // Waiting beyond `patience` would be useless, as the state can't be read again in time.
             if tokio::time::Instant::now() + pause > until {
                 let why = format!("job `{}` is not done after {patience:?}", self.id);
                 return Err(TaskError::new(TaskErrorKind::TimedOut, why));
@@ -221,11 +225,11 @@ mod tests {
 
     const SEVEN: Task<(), u32> = Task::__asynchronous("seven", |()| Box::pin(async { Ok(7) }));
 
-    /// The only record that there is, when the first attempts meet these faults.
+    /// Starts a job whose first invocations have these faults, and returns the state in its record.
     async fn record_after(task: Task<(), u32>, faults: &'static [Fault]) -> State {
         let cloud = Cloud::new().task(SEVEN).fault(|attempt| faults.get(attempt.total - 1).copied());
         let states = cloud.run(async {
-            task.job(()).await.expect_err("not taken, as far as one knows");
+            task.job(()).await.expect_err("the caller got no answer");
             let Jobs::Memory(records) = &shared().jobs else { panic!("a test's jobs are in memory") };
             let records = records.lock().expect("no panic");
             records.values().map(|record| record.state).collect::<Vec<_>>()
@@ -235,7 +239,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_job_that_may_have_run_keeps_the_record_that_it_wrote() {
+    async fn job_after_a_lost_response_keeps_the_workers_record() {
         assert_eq!(record_after(SEVEN.__not_idempotent(), &[Fault::Reset]).await, State::Done);
         assert_eq!(record_after(SEVEN, &[Fault::Reset, Fault::Denied]).await, State::Done);
         assert_eq!(record_after(SEVEN, &[Fault::Denied]).await, State::Failed);

@@ -1,7 +1,7 @@
-//! Typed tasks: functions that run in a Lambda of their own.
+//! Typed tasks: functions that run in another Lambda.
 //!
-//! [`Task`] is the value that `#[lzap::task]` makes. What travels is in [`head`] (the envelope) and in `codec.rs`; how a
-//! name finds its function is in [`registry`]; who carries an invocation is an [`Invoker`](crate::engine::Invoker).
+//! `#[lzap::task]` makes a [`Task`]. [`head`] has the envelope of its events, `codec.rs` encodes values, [`registry`] finds a
+//! task by its name, and an [`Invoker`](crate::engine::Invoker) sends the event.
 
 pub(crate) mod context;
 pub(crate) mod error;
@@ -27,10 +27,10 @@ use error::{TaskError, TaskErrorKind};
 use head::{Event, Head, Mode, Reply};
 use job::Job;
 
-/// What a task's future is.
-pub(crate) type Running<O> = Pin<Box<dyn Future<Output = Result<O, BoxError>> + Send>>;
+/// The future of an asynchronous task.
+pub(crate) type TaskFuture<O> = Pin<Box<dyn Future<Output = Result<O, BoxError>> + Send>>;
 
-/// A function that can run in another Lambda: what `#[lzap::task]` makes of a function.
+/// A function that can run in another Lambda. `#[lzap::task]` makes it from a function.
 ///
 /// ```
 /// #[lzap::task]
@@ -45,30 +45,31 @@ pub(crate) type Running<O> = Pin<Box<dyn Future<Output = Result<O, BoxError>> + 
 /// # }
 /// ```
 ///
-/// Input and output travel as JSON (a map's, as postcard), so both are `Serialize + DeserializeOwned`. Under `cargo
-/// run` and `cargo test` the task runs in this process, through the same serialization.
+/// Events and answers have the input and the output as JSON (those of a map as postcard), so both types are
+/// `Serialize + DeserializeOwned`. Under `cargo run` and `cargo test` the task runs in this process, through the same
+/// serialization.
 ///
-/// Whatever runs in another Lambda may run more than once: AWS delivers at least once. Write tasks that may.
+/// Tasks must be idempotent, because Lambda delivers an event at least once, and may deliver it again.
 pub struct Task<I, O> {
     name: &'static str,
     pub(crate) idempotent: bool,
-    pub(crate) body: Body<I, O>,
+    pub(crate) body: TaskFunction<I, O>,
 }
 
-/// The function itself.
-pub(crate) enum Body<I, O> {
-    /// Waits for something; items of a chunk run one after the other.
-    Asynchronous(fn(I) -> Running<O>),
-    /// Computes; items of a chunk share the processor's cores.
+/// The function of a task.
+pub(crate) enum TaskFunction<I, O> {
+    /// An asynchronous function. The items of a chunk run one after the other.
+    Asynchronous(fn(I) -> TaskFuture<O>),
+    /// A plain function. The items of a chunk run in parallel on all cores.
     Plain(fn(I) -> Result<O, BoxError>),
 }
 
-impl<I, O> Clone for Body<I, O> {
+impl<I, O> Clone for TaskFunction<I, O> {
     fn clone(&self) -> Self {
         *self
     }
 }
-impl<I, O> Copy for Body<I, O> {}
+impl<I, O> Copy for TaskFunction<I, O> {}
 
 impl<I, O> Clone for Task<I, O> {
     fn clone(&self) -> Self {
@@ -86,14 +87,14 @@ impl<I, O> fmt::Debug for Task<I, O> {
 impl<I, O> Task<I, O> {
     /// For the macro.
     #[doc(hidden)]
-    pub const fn __asynchronous(name: &'static str, function: fn(I) -> Running<O>) -> Self {
-        Self { name, idempotent: true, body: Body::Asynchronous(function) }
+    pub const fn __asynchronous(name: &'static str, function: fn(I) -> TaskFuture<O>) -> Self {
+        Self { name, idempotent: true, body: TaskFunction::Asynchronous(function) }
     }
 
     /// For the macro.
     #[doc(hidden)]
     pub const fn __plain(name: &'static str, function: fn(I) -> Result<O, BoxError>) -> Self {
-        Self { name, idempotent: true, body: Body::Plain(function) }
+        Self { name, idempotent: true, body: TaskFunction::Plain(function) }
     }
 
     /// For the macro.
@@ -104,7 +105,7 @@ impl<I, O> Task<I, O> {
         self
     }
 
-    /// The name by which events, schedules and `lzap invoke` call it.
+    /// The name that events, schedules and `lzap invoke` use.
     pub const fn name(&self) -> &'static str {
         self.name
     }
@@ -115,74 +116,78 @@ where
     I: Serialize + DeserializeOwned + Send + 'static,
     O: Serialize + DeserializeOwned + Send + 'static,
 {
-    /// Runs the function right here: no other Lambda, no serialization.
+    /// Runs the function in this process, without another Lambda and without serialization.
     ///
     /// # Errors
-    /// What the function returned.
+    /// The error that the function returned.
     pub async fn run(&self, input: I) -> Result<O, BoxError> {
         match self.body {
-            Body::Asynchronous(function) => function(input).await,
-            Body::Plain(function) => function(input),
+            TaskFunction::Asynchronous(function) => function(input).await,
+            TaskFunction::Plain(function) => function(input),
         }
     }
 
-    /// Runs it in another Lambda and waits for the result: one `lambda:Invoke`, and both Lambdas are paid for
-    /// meanwhile. Throttles and lost connections are tried again until the caller's own deadline is near; a task that
-    /// is not `idempotent` is never sent twice after an answer was lost.
+    /// Runs the task in another Lambda and waits for the result: one `lambda:Invoke`, and both Lambdas are billed meanwhile.
+    /// Throttled attempts and lost responses are retried until the caller's deadline is near. A task with
+    /// `idempotent = false` is not retried after a lost response.
     ///
     /// # Errors
-    /// [`TaskErrorKind`] says whether the task failed, or was never reached.
+    /// The task's own failure, or a failure to reach it; [`TaskErrorKind`] tells them apart.
     pub async fn call(&self, input: I) -> Result<O, TaskError> {
-        let event = self.event(&input, Mode::Call, None)?;
+        let event = self.build_event(&input, Mode::Call, None)?;
+        // The other Lambda runs the same app, so a task that is unknown here is unknown there.
         let shared = shared();
         shared.check(self.name)?;
         let reply = shared.target.call(Arc::new(*self), &event, self.idempotent).await?;
         let Reply { data, .. } = Reply::parse(&reply)?;
-        json::read(&data).map_err(|why| TaskError::new(TaskErrorKind::BadOutput, why))
+        json::read_value(&data).map_err(|why| TaskError::new(TaskErrorKind::BadOutput, why))
     }
 
-    /// Starts it in another Lambda and returns as soon as AWS has taken it; it goes on when this request is answered.
-    /// Lambda tries it twice more when it fails: see `[stage.X.async]` in `lzap.toml`. Input up to 1 MB.
+    /// Starts the task as an asynchronous invocation, and returns as soon as Lambda has queued the event. The task continues
+    /// after this request is answered. Lambda retries a failed task twice; `[stage.X.async]` in `lzap.toml` changes that. The
+    /// input may have up to 1 MB.
     ///
     /// # Errors
-    /// When AWS didn't take it. What becomes of the task itself is in its log.
+    /// When Lambda did not queue the event. A failure of the task itself is only in its log.
     pub async fn spawn(&self, input: I) -> Result<(), TaskError> {
-        let event = self.event(&input, Mode::Spawn, None)?;
+        let event = self.build_event(&input, Mode::Spawn, None)?;
         let shared = shared();
         shared.check(self.name)?;
         shared.target.start(Arc::new(*self), &event, Delivery::for_task(self.idempotent)).await
     }
 
-    /// Starts it like [`spawn`](Self::spawn), with its state and its result kept for seven days under an id.
+    /// Starts the task like [`spawn`](Self::spawn), and stores its state and its result for seven days under an id.
     ///
-    /// Costs two small S3 objects' writes more, and a read for each look at it.
+    /// The record costs a `s3:PutObject` when the job is queued, and two for each attempt. Reading the state costs one
+    /// `s3:GetObject`.
     ///
     /// # Errors
-    /// When AWS didn't take it, or the record couldn't be written.
+    /// When Lambda did not queue the event, or the record can't be written.
     pub async fn job(&self, input: I) -> Result<Job<O>, TaskError> {
-        let job = Job::<O>::fresh()?;
-        let event = self.event(&input, Mode::Job, Some(job.id()))?;
+        let job = Job::<O>::new()?;
+        let event = self.build_event(&input, Mode::Job, Some(job.id()))?;
         let shared = shared();
         shared.check(self.name)?;
-        job.queued(self.name).await?;
+        // The record comes first: a reader with the id must never find a running job without one.
+        job.write_queued(self.name).await?;
         let delivery = Delivery::for_task(self.idempotent);
         match shared.target.start(Arc::new(*self), &event, delivery).await {
             Ok(()) => Ok(job),
             Err(error) => {
-                // One whose answer was lost may run: then its record is the worker's.
+                // After a lost response the job may run, and the worker then writes the record.
                 if error.kind() != TaskErrorKind::Unreachable {
-                    job.never_started(self.name, &error).await;
+                    job.write_never_started(self.name, &error).await;
                 }
                 Err(error)
             }
         }
     }
 
-    /// The event for one run; checked before it is sent.
-    fn event(&self, input: &I, mode: Mode, job: Option<&str>) -> Result<Event, TaskError> {
+    /// Builds the event for one run and checks its size.
+    fn build_event(&self, input: &I, mode: Mode, job: Option<&str>) -> Result<Event, TaskError> {
         let data = to_raw_value(input).map_err(|error| TaskError::bad_input(self.name, &error))?;
         let head =
-            Head { job: job.map(str::to_owned), ..Head::task(self.name, context::next_depth()?, mode) };
+            Head { job: job.map(str::to_owned), ..Head::for_task(self.name, context::next_depth()?, mode) };
         let event = Event::new(&head, data);
         event.check_size(mode)?;
         Ok(event)

@@ -1,4 +1,4 @@
-//! Which tasks an app has, by name. An event names a task; nothing in it is ever resolved as a path.
+//! The tasks of an app, by name. Events name a task; a name is only compared, never resolved as a path.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::error::{TaskError, TaskErrorKind};
 use super::handler::Handler;
 
-/// What lzap's own tasks begin with; the app's never do.
-const OWN: &str = "lzap-";
+/// The prefix of lzap's own tasks. The macro refuses it for an app's tasks.
+const OWN_PREFIX: &str = "lzap-";
 
-/// The tasks that were given to [`App::task`](crate::App::task), and lzap's own.
+/// The tasks that [`App::task`](crate::App::task) registered, and lzap's own.
 #[derive(Clone)]
 pub(crate) struct Registry(BTreeMap<&'static str, Arc<dyn Handler>>);
 
@@ -31,8 +31,11 @@ impl fmt::Debug for Registry {
 }
 
 impl Registry {
-    /// Adds a task; the name of one that is there already is the error.
-    pub(crate) fn add(&mut self, task: Arc<dyn Handler>) -> Result<(), &'static str> {
+    /// Adds a task.
+    ///
+    /// # Errors
+    /// The task's name, when another task has it.
+    pub(crate) fn add_task(&mut self, task: Arc<dyn Handler>) -> Result<(), &'static str> {
         let name = task.name();
         match self.0.insert(name, task) {
             None => Ok(()),
@@ -40,18 +43,22 @@ impl Registry {
         }
     }
 
-    /// The app's, sorted.
+    /// The names of the app's tasks, sorted.
     pub(crate) fn names(&self) -> Vec<String> {
-        self.0.keys().filter(|name| !name.starts_with(OWN)).map(|name| (*name).to_owned()).collect()
+        self.0.keys().filter(|name| !name.starts_with(OWN_PREFIX)).map(|name| (*name).to_owned()).collect()
     }
 
-    /// The task called `name`; the error lists those that there are.
-    pub(crate) fn find(&self, name: &str) -> Result<&Arc<dyn Handler>, TaskError> {
+    /// Finds a task by its name.
+    ///
+    /// # Errors
+    /// [`TaskErrorKind::UnknownTask`] with the names of the registered tasks.
+    pub(crate) fn find_task(&self, name: &str) -> Result<&Arc<dyn Handler>, TaskError> {
         self.0.get(name).ok_or_else(|| {
             let known = match self.names() {
                 names if names.is_empty() => "the app registers none".to_owned(),
                 names => format!("there are: {}", names.join(", ")),
             };
+            // The name comes from an event, so an error message has at most 64 characters of it.
             let name: String = name.chars().take(64).collect();
             TaskError::new(
                 TaskErrorKind::UnknownTask,

@@ -1,18 +1,18 @@
-//! What a task may return.
+//! The return types of tasks.
 
 use lambda_runtime::Error as BoxError;
 
-/// A `Result`, by whatever alias. Implemented for nothing else.
+/// A `Result`, under any alias. The trait lets the macro name the output type, since it can't resolve aliases.
 #[diagnostic::on_unimplemented(
     message = "a task returns a `Result`, and this one returns `{Self}`",
     label = "not a `Result`",
     note = "write `Result<T, E>`, where `E` is an error type, a `String` or a boxed error that is `Send + Sync`"
 )]
 pub trait TaskResult {
-    /// What the task gives when it succeeds.
+    /// The type of the task's output.
     type Output;
 
-    /// The error, boxed.
+    /// The result with its error boxed.
     #[expect(clippy::missing_errors_doc, reason = "it is the task's own")]
     fn into_result(self) -> Result<Self::Output, BoxError>;
 }

@@ -1,4 +1,4 @@
-//! The same cloud behind HTTP, as AWS answers `Invoke`, so that the client, its errors and its connections take part.
+//! Serves a test's cloud over HTTP with AWS's `Invoke` API, so that tests include the client and its connections.
 //!
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
 
@@ -16,53 +16,64 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::{Faults, LATEST};
+use super::{FaultyInvoker, LATEST};
 use crate::engine::{AttemptOutcome, FunctionFailure, ThrottleReason};
 use crate::task::error::TaskErrorKind;
 
-/// A cloud that listens; it stops when it is dropped.
-pub(super) struct Listening {
+/// A listening server. It stops when it is dropped.
+pub(super) struct CloudServer {
     pub(super) url: String,
     server: JoinHandle<()>,
 }
 
-impl Drop for Listening {
+impl Drop for CloudServer {
     fn drop(&mut self) {
         self.server.abort();
     }
 }
 
-/// Serves on a free port of this machine.
-pub(super) async fn listen(cloud: Arc<Faults>) -> io::Result<Listening> {
+/// Serves a cloud on a free port of this machine.
+pub(super) async fn serve_cloud(cloud: Arc<FaultyInvoker>) -> io::Result<CloudServer> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let url = format!("http://{}", listener.local_addr()?);
-    let router =
-        Router::new().route("/2015-03-31/functions/{name}/invocations", post(invoke)).with_state(cloud);
+    let router = Router::new()
+        .route("/2015-03-31/functions/{name}/invocations", post(answer_invoke))
+        .with_state(cloud);
     let server = tokio::spawn(async move {
-        // It only ever ends with its task.
+        // `serve` never returns: dropping the server aborts this task.
         let _ = axum::serve(listener, router).await;
     });
-    Ok(Listening { url, server })
+    Ok(CloudServer { url, server })
 }
 
-async fn invoke(
-    State(cloud): State<Arc<Faults>>,
+/// Answers `Invoke`, in each form that Lambda has for an outcome.
+async fn answer_invoke(
+    State(cloud): State<Arc<FaultyInvoker>>,
     uri: Uri,
     headers: HeaderMap,
     event: Bytes,
 ) -> Response<Body> {
-    let later = headers.get("x-amz-invocation-type").is_some_and(|kind| kind == "Event");
-    let version = version(&uri);
-    let outcome = if later { cloud.later(event, version).await } else { cloud.one(event, version).await };
-    let status = if later { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let is_async = headers.get("x-amz-invocation-type").is_some_and(|kind| kind == "Event");
+    let version = read_version(&uri);
+    let outcome = if is_async {
+        cloud.run_queued(event, version).await
+    } else {
+        cloud.run_version(event, version).await
+    };
+    // Lambda answers 202 for an asynchronous invocation that it has queued.
+    let status = if is_async { StatusCode::ACCEPTED } else { StatusCode::OK };
     match outcome {
-        AttemptOutcome::Answered(answer) => respond(status, &[], answer.into()),
+        AttemptOutcome::Answered(answer) => build_response(status, &[], answer.into()),
         AttemptOutcome::Throttled { reason, .. } => {
             let reason = match reason {
                 ThrottleReason::Concurrency => "ConcurrentInvocationLimitExceeded",
                 ThrottleReason::Rate => "CallerRateLimitExceeded",
             };
-            error(429, "TooManyRequestsException", &json!({ "Reason": reason, "message": "Rate Exceeded." }))
+            error_response(
+                429,
+                "TooManyRequestsException",
+                &json!({ "Reason": reason, "message": "Rate Exceeded." }),
+            )
         }
         AttemptOutcome::Failed { failure, message, .. } => {
             let kind = match failure {
@@ -71,43 +82,49 @@ async fn invoke(
                 FunctionFailure::Error => "Error",
             };
             let body = json!({ "errorType": kind, "errorMessage": message }).to_string();
-            respond(StatusCode::OK, &[("x-amz-function-error", "Unhandled")], body.into())
+            build_response(StatusCode::OK, &[("x-amz-function-error", "Unhandled")], body.into())
         }
-        // The connection is there already, so what fails is the answer: it begins and breaks off.
+        // The connection exists by now, so the server breaks the answer off: it announces more bytes than it sends.
         outcome @ (AttemptOutcome::ResponseLost(_)
         | AttemptOutcome::NotConnected(_)
         | AttemptOutcome::OutOfDescriptors) => {
             let parts = [Ok(Bytes::from_static(b"{")), Err(io::Error::other(format!("{outcome:?}")))];
-            respond(StatusCode::OK, &[("content-length", "1000")], Body::from_stream(stream::iter(parts)))
+            build_response(
+                StatusCode::OK,
+                &[("content-length", "1000")],
+                Body::from_stream(stream::iter(parts)),
+            )
         }
         AttemptOutcome::Unavailable(message) => {
-            error(500, "ServiceException", &json!({ "Message": message }))
+            error_response(500, "ServiceException", &json!({ "Message": message }))
         }
         AttemptOutcome::TooLarge(message) => {
-            error(413, "RequestTooLargeException", &json!({ "message": message }))
+            error_response(413, "RequestTooLargeException", &json!({ "message": message }))
         }
         AttemptOutcome::Refused { kind: TaskErrorKind::Recursion, message } => {
-            error(400, "RecursiveInvocationException", &json!({ "Message": message }))
+            error_response(400, "RecursiveInvocationException", &json!({ "Message": message }))
         }
         AttemptOutcome::Refused { message, .. } => {
-            error(403, "AccessDeniedException", &json!({ "Message": message }))
+            error_response(403, "AccessDeniedException", &json!({ "Message": message }))
         }
     }
 }
 
-/// The version in `Qualifier`; `$LATEST` without one.
-fn version(uri: &Uri) -> &str {
+/// The version in the query's `Qualifier`, or `$LATEST`.
+fn read_version(uri: &Uri) -> &str {
     let mut parameters = uri.query().unwrap_or_default().split('&');
     let named = parameters.find_map(|parameter| parameter.strip_prefix("Qualifier="));
     named.filter(|version| *version != "%24LATEST").unwrap_or(LATEST)
 }
 
-fn error(status: u16, kind: &str, body: &Value) -> Response<Body> {
+/// An error response. The SDK reads the exception's name from the header.
+fn error_response(status: u16, kind: &str, body: &Value) -> Response<Body> {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    respond(status, &[("x-amzn-errortype", kind)], body.to_string().into())
+    build_response(status, &[("x-amzn-errortype", kind)], body.to_string().into())
 }
 
-fn respond(status: StatusCode, headers: &[(&'static str, &str)], body: Body) -> Response<Body> {
+/// A response with these headers.
+fn build_response(status: StatusCode, headers: &[(&'static str, &str)], body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     for (name, value) in headers {

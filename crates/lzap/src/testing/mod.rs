@@ -1,4 +1,4 @@
-//! A Lambda in this process, with a limit and with faults: for tests of apps that map.
+//! A Lambda in this process, with a concurrency limit and with faults, for tests of apps that use tasks and maps.
 //!
 //! ```
 //! use lzap::testing::{Cloud, Fault};
@@ -10,7 +10,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), lzap::MapError> {
-//! // Four at once, and the first attempt of each chunk loses its worker.
+//! // At most four invocations run in parallel, and the first response of each chunk is lost.
 //! let cloud = Cloud::new().task(double).limit(4).fault(|attempt| match attempt.number {
 //!     1 => Some(Fault::Reset),
 //!     _ => None,
@@ -22,8 +22,8 @@
 //! # }
 //! ```
 //!
-//! Everything but the network is real: events are written and read as JSON, workers find their task by name, and the
-//! planning, sending and trying again is what runs in Lambda.
+//! Only the network is simulated. Events are written and read as JSON, workers find their task by name, and the same code
+//! as in Lambda plans, sends and retries.
 
 mod http;
 
@@ -44,91 +44,91 @@ use crate::engine::{
     self, AttemptOutcome, FunctionFailure, Invoker, LambdaInvoker, Memory, Shared, Store, TaskTarget,
     ThrottleReason,
 };
-use crate::object::source::Source;
+use crate::object::source::ObjectSource;
 use crate::task::Task;
-use crate::task::context::{millis, now_ms};
+use crate::task::context::{now_ms, to_millis};
 use crate::task::error::TaskErrorKind;
 use crate::task::head::Event;
 use crate::task::job;
 use crate::task::registry::Registry;
 use crate::worker;
 
-/// What goes wrong with one invocation.
+/// A fault of one invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The concurrency limit is reached: 429, `ConcurrentInvocationLimitExceeded`.
+    /// Lambda throttles by the concurrency limit: 429, `ConcurrentInvocationLimitExceeded`.
     Throttle,
-    /// The rate limit is reached: 429, `CallerRateLimitExceeded`.
+    /// Lambda throttles by the request rate: 429, `CallerRateLimitExceeded`.
     TooFast,
-    /// The worker's process dies: `Runtime.ExitError`.
+    /// The worker's process exits: `Runtime.ExitError`.
     Crash,
-    /// The worker runs out of time.
+    /// The worker exceeds its timeout: `Sandbox.Timedout`.
     Timeout,
-    /// It takes so much longer.
+    /// The invocation takes this much longer.
     Slow(Duration),
-    /// The connection breaks before anything runs.
+    /// No connection is made, so the function does not run.
     Refuse,
-    /// It runs, and the connection breaks before the answer.
+    /// The function runs, and its response is lost.
     Reset,
-    /// AWS answers 500.
+    /// Lambda answers 500, `ServiceException`.
     Unavailable,
-    /// The answer is not a worker's.
+    /// The answer is JSON of another program.
     Garbage,
-    /// The answer is another chunk's.
+    /// The answer belongs to another chunk.
     Foreign,
-    /// The answer is too large.
+    /// The answer exceeds Lambda's limit of 6 MB.
     TooLarge,
-    /// 403: the role lacks `lambda:InvokeFunction`.
+    /// Lambda answers 403, because the role lacks `lambda:InvokeFunction`.
     Denied,
-    /// AWS takes it for a loop.
+    /// Lambda stops a recursive loop: `RecursiveInvocationException`.
     Recursion,
-    /// Another build answers.
+    /// Another build of the app answers.
     OtherBuild,
-    /// No file descriptor is left for the connection.
+    /// The calling process has no file descriptor for the connection.
     OutOfFiles,
 }
 
-/// An invocation, as a fault's rule sees it.
+/// An invocation, as the input of [`Cloud::fault`]'s rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// The task.
+    /// The task's name.
     pub task: String,
-    /// The chunk's place in its map; none for a single task.
+    /// The chunk's index in its map; `None` for a single task.
     pub chunk: Option<usize>,
-    /// Items in it.
+    /// The number of items.
     pub items: usize,
-    /// Attempts of the same data so far, this one counted, throttled ones not.
+    /// The number of this attempt among those of the same data, from 1. Attempts above the limit don't count.
     pub number: u32,
-    /// Invocations of any data so far, this one counted.
+    /// The number of this invocation among all of the cloud, from 1.
     pub total: usize,
 }
 
-/// What writing and reading items costs: see [`measure_codec`].
+/// The costs of encoding and decoding items, from [`measure_codec`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CodecCost {
-    /// To the JSON value that travels: compression where it pays and base64 are in it.
+    /// The time to make the event's JSON value, including compression and base64.
     pub encode: Duration,
-    /// Back to items.
+    /// The time to read the items from that value.
     pub decode: Duration,
-    /// Bytes of the value.
+    /// The value's size.
     pub bytes: usize,
 }
 
-/// Writes items as one chunk's payload, and reads them again. For benchmarks.
+/// Encodes items as one chunk's payload and decodes them. For benchmarks.
 ///
 /// # Errors
-/// When the items can't be written or read.
+/// When the items can't be encoded or decoded.
 pub fn measure_codec<T: Serialize + DeserializeOwned>(
     items: &[T],
     codec: crate::Codec,
 ) -> Result<CodecCost, String> {
-    use crate::codec::{Encoded, encoding_for, from_value, pack, read_items, to_value};
+    use crate::codec::{EncodedItems, encoding_for, from_value, pack, read_items, to_value};
     let began = Instant::now();
-    let mut encoded = Encoded::new(codec);
-    items.iter().try_for_each(|item| encoded.push(item))?;
+    let mut encoded = EncodedItems::new(codec);
+    items.iter().try_for_each(|item| encoded.push_item(item))?;
     let bytes = encoded.slice(&(0..items.len()));
     let encoding = encoding_for(codec, bytes);
     let value = to_value(encoding, &pack(encoding, bytes));
@@ -140,13 +140,16 @@ pub fn measure_codec<T: Serialize + DeserializeOwned>(
     Ok(CodecCost { encode, decode, bytes: value.len() })
 }
 
-type Rule = Box<dyn Fn(&Attempt) -> Option<Fault> + Send + Sync>;
+/// The function that [`Cloud::fault`] sets.
+type FaultRule = Box<dyn Fn(&Attempt) -> Option<Fault> + Send + Sync>;
 
-/// A Lambda in this process. What nobody waits for is over when it is taken, with the attempts that Lambda would make.
+/// A Lambda in this process.
+///
+/// An asynchronous invocation finishes before it returns, with as many attempts as Lambda makes, so tests need not wait.
 #[must_use = "it does nothing until something runs in it"]
 pub struct Cloud {
     registry: Registry,
-    faults: Faults,
+    faults: FaultyInvoker,
     bucket: Option<Memory>,
 }
 
@@ -163,9 +166,9 @@ impl Default for Cloud {
 }
 
 impl Cloud {
-    /// One without tasks, with room for a thousand, without faults and without a bucket.
+    /// A cloud without tasks, faults or a bucket, and with a concurrency limit of 1,000.
     pub fn new() -> Self {
-        let faults = Faults {
+        let faults = FaultyInvoker {
             limit: 1000,
             latency: Duration::ZERO,
             timeout: Duration::from_mins(15),
@@ -183,54 +186,54 @@ impl Cloud {
     /// Registers a task, as `App::task` does.
     ///
     /// # Panics
-    /// When there is one of that name.
+    /// When a task of that name is registered already.
     pub fn task<I, O>(mut self, task: Task<I, O>) -> Self
     where
         I: Serialize + DeserializeOwned + Send + 'static,
         O: Serialize + DeserializeOwned + Send + 'static,
     {
-        assert_eq!(self.registry.add(Arc::new(task)), Ok(()), "two tasks have the same name");
+        assert_eq!(self.registry.add_task(Arc::new(task)), Ok(()), "two tasks have the same name");
         self
     }
 
-    /// Invocations that may run at once; more are throttled.
+    /// Sets the concurrency limit. Invocations above it are throttled.
     pub fn limit(mut self, limit: usize) -> Self {
         self.faults.limit = limit;
         self
     }
 
-    /// What an invocation takes beside its work.
+    /// Sets the time of an invocation in addition to its work.
     pub fn latency(mut self, latency: Duration) -> Self {
         self.faults.latency = latency;
         self
     }
 
-    /// How long a worker may run.
+    /// Sets the workers' timeout.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.faults.timeout = timeout;
         self
     }
 
-    /// From that invocation on, counted from 1, `$LATEST` is another build: a deploy in the middle. The version that the
-    /// caller runs as stays what it is, as published ones do.
+    /// Simulates a deploy: from this invocation on, counted from 1, `$LATEST` is another build. Published versions stay as they
+    /// are.
     pub fn deploy_at(mut self, invocation: usize) -> Self {
         self.faults.deployed_at = invocation;
         self
     }
 
-    /// The caller runs as `$LATEST`, and not as a published version, which is what `lzap deploy` makes.
+    /// Makes the caller run as `$LATEST` instead of as a published version, which `lzap deploy` makes.
     pub fn unpublished(mut self) -> Self {
         self.faults.version = LATEST;
         self
     }
 
-    /// What goes wrong, asked at each invocation.
+    /// Sets a rule that returns the fault of each invocation.
     pub fn fault(mut self, rule: impl Fn(&Attempt) -> Option<Fault> + Send + Sync + 'static) -> Self {
         self.faults.rule = Box::new(rule);
         self
     }
 
-    /// With a bucket in memory. The second part shows the keys in it, whenever it is asked.
+    /// Adds a bucket in memory, and returns a handle to its objects.
     pub fn bucket(mut self) -> (Self, Keys) {
         let memory = Memory::default();
         self.bucket = Some(Arc::clone(&memory));
@@ -240,42 +243,43 @@ impl Cloud {
     /// Runs `future` as if its code ran in Lambda: its tasks and maps are invoked in this cloud.
     pub async fn run<F: Future>(self, future: F) -> F::Output {
         let faults = Arc::new(self.faults);
-        let shared = shared(self.registry, self.bucket, Arc::clone(&faults) as _, &faults);
+        let shared = share_state(self.registry, self.bucket, Arc::clone(&faults) as _, &faults);
         engine::scope(shared, future).await
     }
 
-    /// The same over HTTP on a port of this machine, through the client that the runtime uses in Lambda.
+    /// Runs `future` like [`run`](Self::run), and sends its invocations over HTTP through the client that the runtime uses in
+    /// Lambda.
     ///
     /// # Errors
     /// When no port is free.
     pub async fn run_over_http<F: Future>(self, future: F) -> io::Result<F::Output> {
         let faults = Arc::new(self.faults);
-        let listening = http::listen(Arc::clone(&faults)).await?;
+        let listening = http::serve_cloud(Arc::clone(&faults)).await?;
         let invoker = LambdaInvoker::at(&listening.url, faults.version).map_err(io::Error::other)?;
         let invoker = Arc::new(invoker);
-        let shared = shared(self.registry, self.bucket, invoker, &faults);
+        let shared = share_state(self.registry, self.bucket, invoker, &faults);
         Ok(engine::scope(shared, future).await)
     }
 }
 
-/// What the caller's tasks share, and the workers' too.
-fn shared(
+/// The state that the caller's tasks and the workers' tasks share.
+fn share_state(
     registry: Registry,
     bucket: Option<Memory>,
     invoker: Arc<dyn Invoker>,
-    workers: &Faults,
+    workers: &FaultyInvoker,
 ) -> Arc<Shared> {
-    let source = bucket.clone().map(Source::in_memory).unwrap_or_default();
+    let source = bucket.clone().map(ObjectSource::in_memory).unwrap_or_default();
     let store = bucket.map(Store::in_memory);
     let shared =
         Shared { target: TaskTarget::Remote(invoker), store, source, ..Shared::in_process(Some(registry)) };
     let shared = Arc::new(shared);
-    // Set once: each cloud runs one future.
+    // Weak, because the shared state owns the invoker that holds this reference. Set once, as a cloud runs one future.
     let _ = workers.shared.set(Arc::downgrade(&shared));
     shared
 }
 
-/// The keys in a test's bucket, and what it puts there.
+/// The objects in a test's bucket.
 #[derive(Clone, Debug)]
 pub struct Keys(Memory);
 
@@ -286,72 +290,72 @@ impl Keys {
         objects.insert(address.to_owned(), bytes.into());
     }
 
-    /// All keys, sorted.
+    /// Returns all keys, sorted.
     pub fn all(&self) -> Vec<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 }
 
-/// What a caller's own version may be.
+/// The versions that a caller can run as.
 const PUBLISHED: &str = "1";
 const LATEST: &str = "$LATEST";
 
 /// The invoker behind a [`Cloud`].
-struct Faults {
+struct FaultyInvoker {
     limit: usize,
     latency: Duration,
     timeout: Duration,
-    /// The caller's.
+    /// The caller's version.
     version: &'static str,
     deployed_at: usize,
-    rule: Rule,
+    rule: FaultRule,
     running: AtomicUsize,
     total: AtomicUsize,
     attempts: Mutex<HashMap<String, u32>>,
     shared: OnceLock<Weak<Shared>>,
 }
 
-impl fmt::Debug for Faults {
+impl fmt::Debug for FaultyInvoker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Cloud")
     }
 }
 
-impl Invoker for Faults {
+impl Invoker for FaultyInvoker {
     fn invoke(&self, event: Bytes) -> BoxFuture<'_, AttemptOutcome> {
-        Box::pin(self.one(event, self.version))
+        Box::pin(self.run_version(event, self.version))
     }
 
     fn invoke_async(&self, event: Bytes) -> BoxFuture<'_, AttemptOutcome> {
-        Box::pin(self.later(event, self.version))
+        Box::pin(self.run_queued(event, self.version))
     }
 }
 
 /// Counts an invocation that is in flight until it is dropped.
-struct Running<'a>(&'a AtomicUsize);
+struct RunningGuard<'a>(&'a AtomicUsize);
 
-impl Drop for Running<'_> {
+impl Drop for RunningGuard<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-impl Faults {
-    /// An invocation that nobody waits for, with the attempts that Lambda makes, but at once.
-    async fn later(&self, event: Bytes, version: &str) -> AttemptOutcome {
-        for _ in 0..job::attempts() {
-            match self.one(event.clone(), version).await {
+impl FaultyInvoker {
+    /// Runs an asynchronous invocation, with as many attempts as Lambda makes, without its waits of a minute and two.
+    async fn run_queued(&self, event: Bytes, version: &str) -> AttemptOutcome {
+        for _ in 0..job::max_attempts() {
+            match self.run_version(event.clone(), version).await {
                 AttemptOutcome::Failed { .. } => {}
                 AttemptOutcome::Answered(_) => break,
-                // Not taken.
+                // Lambda did not queue the event.
                 other => return other,
             }
         }
         AttemptOutcome::Answered(Bytes::new())
     }
 
-    /// An invocation of one version.
-    async fn one(&self, event: Bytes, version: &str) -> AttemptOutcome {
+    /// Runs an invocation of one version of the function.
+    async fn run_version(&self, event: Bytes, version: &str) -> AttemptOutcome {
         let Ok(mut event) = Event::parse(&String::from_utf8_lossy(&event)) else {
             return AttemptOutcome::Failed {
                 failure: FunctionFailure::Error,
@@ -359,37 +363,41 @@ impl Faults {
                 request_id: None,
             };
         };
-        let running = Running(&self.running);
+        // Each invocation counts until this guard is dropped, including one that a fault ends.
+        let running = RunningGuard(&self.running);
         let full = self.running.fetch_add(1, Ordering::SeqCst) >= self.limit;
         let total = self.total.fetch_add(1, Ordering::SeqCst) + 1;
         if full {
-            return throttled(ThrottleReason::Concurrency);
+            return throttled_outcome(ThrottleReason::Concurrency);
         }
-        let attempt = self.attempt(&event, total);
-        // All builds are this process; so it is the caller's that gets another name, and the worker that finds it out.
+        let attempt = self.count_attempt(&event, total);
+        // All builds run in this process, so the caller's build is renamed instead, and the worker finds the mismatch.
         if let Some(build) =
             event.head.build.as_mut().filter(|_| version == LATEST && total >= self.deployed_at)
         {
             build.push_str("-before-the-deploy");
         }
         let fault = (self.rule)(&attempt);
-        if let Some(outcome) = fault.and_then(before) {
+        if let Some(outcome) = fault.and_then(outcome_before_run) {
             return outcome;
         }
         let slow = if let Some(Fault::Slow(more)) = fault { more } else { Duration::ZERO };
+        // In tests with a paused clock, this sleep advances virtual time.
         tokio::time::sleep(self.latency + slow).await;
-        let outcome = self.work(event).await;
+        let outcome = self.run_worker(event).await;
         drop(running);
         match fault {
             Some(Fault::Reset) => AttemptOutcome::ResponseLost("connection reset by peer".to_owned()),
-            Some(Fault::Foreign) => AttemptOutcome::Answered(renamed(outcome)),
+            Some(Fault::Foreign) => AttemptOutcome::Answered(rename_chunk_key(outcome)),
             _ => outcome,
         }
     }
 
-    fn attempt(&self, event: &Event, total: usize) -> Attempt {
+    /// Counts an invocation, and describes it for the rule.
+    fn count_attempt(&self, event: &Event, total: usize) -> Attempt {
         let chunk = event.head.chunk.as_ref();
         let data = chunk.map_or_else(|| event.data.get().to_owned(), |chunk| chunk.key.clone());
+        // Attempts are counted by a chunk's key, which the halves of a split chunk don't share.
         let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         let number = attempts.entry(data).or_default();
         *number += 1;
@@ -402,11 +410,12 @@ impl Faults {
         }
     }
 
-    async fn work(&self, event: Event) -> AttemptOutcome {
+    /// Runs an event as a worker does.
+    async fn run_worker(&self, event: Event) -> AttemptOutcome {
         let Some(shared) = self.shared.get().and_then(Weak::upgrade) else {
             return AttemptOutcome::ResponseLost("the cloud is gone".to_owned());
         };
-        let deadline = now_ms() + millis(self.timeout);
+        let deadline = now_ms() + to_millis(self.timeout);
         let answer = engine::scope(Arc::clone(&shared), worker::answer_event(&shared, event, deadline));
         match tokio::time::timeout(self.timeout, answer).await {
             Ok(Ok(reply)) => AttemptOutcome::Answered(Bytes::copy_from_slice(reply.get().as_bytes())),
@@ -415,16 +424,16 @@ impl Faults {
                 message: error.to_string(),
                 request_id: None,
             },
-            Err(_) => timed_out(),
+            Err(_) => timeout_outcome(),
         }
     }
 }
 
-fn throttled(reason: ThrottleReason) -> AttemptOutcome {
+fn throttled_outcome(reason: ThrottleReason) -> AttemptOutcome {
     AttemptOutcome::Throttled { reason, retry_after: None }
 }
 
-fn timed_out() -> AttemptOutcome {
+fn timeout_outcome() -> AttemptOutcome {
     let message = "Task timed out after 3.00 seconds".to_owned();
     AttemptOutcome::Failed {
         failure: FunctionFailure::Timeout,
@@ -433,18 +442,18 @@ fn timed_out() -> AttemptOutcome {
     }
 }
 
-/// Faults after which nothing runs.
-fn before(fault: Fault) -> Option<AttemptOutcome> {
+/// The outcome of a fault that happens before the function runs; `None` for the others.
+fn outcome_before_run(fault: Fault) -> Option<AttemptOutcome> {
     let refused = |kind, message: &str| AttemptOutcome::Refused { kind, message: message.to_owned() };
     Some(match fault {
-        Fault::Throttle => throttled(ThrottleReason::Concurrency),
-        Fault::TooFast => throttled(ThrottleReason::Rate),
+        Fault::Throttle => throttled_outcome(ThrottleReason::Concurrency),
+        Fault::TooFast => throttled_outcome(ThrottleReason::Rate),
         Fault::Crash => AttemptOutcome::Failed {
             failure: FunctionFailure::Exit,
             message: "Runtime exited with error: signal: killed".to_owned(),
             request_id: Some("request-1".to_owned()),
         },
-        Fault::Timeout => timed_out(),
+        Fault::Timeout => timeout_outcome(),
         Fault::Refuse => AttemptOutcome::NotConnected("connection refused".to_owned()),
         Fault::Unavailable => AttemptOutcome::Unavailable("ServiceException".to_owned()),
         Fault::Garbage => AttemptOutcome::Answered(Bytes::from_static(b"{\"statusCode\":200}")),
@@ -461,8 +470,8 @@ fn before(fault: Fault) -> Option<AttemptOutcome> {
     })
 }
 
-/// The same answer, as if it were another chunk's.
-fn renamed(outcome: AttemptOutcome) -> Bytes {
+/// The answer with another chunk's key.
+fn rename_chunk_key(outcome: AttemptOutcome) -> Bytes {
     let AttemptOutcome::Answered(answer) = outcome else { return Bytes::new() };
     String::from_utf8_lossy(&answer).replacen("\"key\":\"", "\"key\":\"0", 1).into()
 }

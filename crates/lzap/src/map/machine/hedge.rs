@@ -1,33 +1,44 @@
-//! When a chunk is slow enough for a second invocation.
+//! Hedged attempts: a second invocation of a slow chunk, whose first answer counts.
 
 use std::time::Duration;
 
-use super::{Attempt, ChunkId, Machine, Where};
+use super::{AttemptPlace, AttemptState, ChunkId, Machine};
 use crate::map::options::Hedge;
 
-/// So many times the median is slow once nineteen of twenty chunks are done: then it is what the map waits for, there is
-/// room for a rival, and there are enough others to tell.
+/// A chunk is slow at this multiple of the median once 95 % of the chunks are done.
+///
+/// The threshold is lower at the end, because the map then waits for these chunks alone, capacity is free, and the median
+/// is reliable.
 const SLOW_AT_THE_END: f64 = 2.0;
 
 impl Machine {
-    /// A chunk that has run for so long that a second invocation of it may be first.
-    pub(super) fn slowest(&self, now: Duration) -> Option<ChunkId> {
+    /// The chunk that has run longest, if it is slow enough to hedge.
+    ///
+    /// Only idempotent tasks are hedged, since both invocations run the items.
+    pub(super) fn slowest_chunk(&self, now: Duration) -> Option<ChunkId> {
         let hedge = self.rules.hedge.filter(|_| self.rules.idempotent)?;
-        let limit = self.slow_after(&hedge)?;
-        let slow = |attempt: &&Attempt| {
-            attempt.open
-                && attempt.place == Where::Remote
-                && now.saturating_sub(attempt.since) >= limit
-                && self.pieces.get(attempt.chunk).is_some_and(|piece| !piece.settled && !piece.hedged)
+        let limit = self.hedge_threshold(&hedge)?;
+        let slow = |attempt: &&AttemptState| {
+            attempt.is_open
+                && attempt.place == AttemptPlace::Remote
+                && now.saturating_sub(attempt.started) >= limit
+                && self
+                    .chunks
+                    .get(attempt.chunk)
+                    .is_some_and(|chunk_state| !chunk_state.is_settled && !chunk_state.is_hedged)
         };
-        self.attempts.iter().filter(slow).min_by_key(|attempt| attempt.since).map(|attempt| attempt.chunk)
+        // The oldest attempt is the most likely one to be on a slow host.
+        self.attempts.iter().filter(slow).min_by_key(|attempt| attempt.started).map(|attempt| attempt.chunk)
     }
 
-    /// From when on a chunk is slow; none while there is too little to tell, or no budget left.
+    /// The duration from which a chunk counts as slow. `None` with fewer than ten chunks, before half of them are done, and
+    /// when the budget is spent.
     #[expect(clippy::cast_precision_loss, reason = "at most ten thousand chunks")]
-    pub(super) fn slow_after(&self, hedge: &Hedge) -> Option<Duration> {
-        let chunks = self.chunks();
+    pub(super) fn hedge_threshold(&self, hedge: &Hedge) -> Option<Duration> {
+        let chunks = self.chunk_count();
+        // Fractions round up, so that each budget above zero allows at least one hedged attempt.
         let spent = self.counts.hedges as f64 >= (hedge.budget * chunks as f64).max(1.0);
+        // With fewer chunks, a median says little about what is slow.
         if chunks < 10 || self.times.len() * 2 < chunks || spent || hedge.budget == 0.0 {
             return None;
         }

@@ -1,7 +1,7 @@
-//! What a map does next: a machine that is told what happened, and says what to send where.
+//! The state machine of a map: it records how attempts end, and decides which attempt starts next and where.
 //!
-//! Pure: no clock, no I/O, no randomness but a seed's. `drive.rs` runs it against Lambda; the simulator runs the same
-//! machine in virtual time. Times are since the owner's epoch.
+//! The machine is pure: it has no clock and no I/O, and its random numbers come from a seed. `drive.rs` runs it against
+//! Lambda, and the simulator runs the same machine in virtual time. All times count from the owner's epoch.
 
 mod endings;
 mod hedge;
@@ -11,184 +11,199 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::options::{Caller, Hedge, OnError};
-use super::window::{Room, Window};
+use super::window::{Capacity, Window};
 use crate::engine::{FunctionFailure, ThrottleReason};
 use crate::task::error::TaskErrorKind;
-use endings::tell;
+use endings::update_window;
 
-/// Attempts of a single item at which a worker died: one more could be another item's fault.
-const DEATHS: u32 = 2;
-/// How often a map that shares its window looks whether another has made room.
-const LOOK: Duration = Duration::from_millis(50);
+/// Worker exits after which a single item fails. The first exit can have another cause, for example the environment.
+const MAX_EXITS: u32 = 2;
+/// The time between checks of the shared window, when other maps' invocations fill it.
+const WINDOW_POLL: Duration = Duration::from_millis(50);
 
-/// The rules of one map.
+/// The options and limits of one map.
 #[derive(Clone, Debug)]
-pub(crate) struct Rules {
+pub(crate) struct MapRules {
+    /// Invocations in flight, at most.
     pub(crate) limit: usize,
+    /// Attempts of a chunk, at most. Throttled ones don't count.
     pub(crate) attempts: u32,
     pub(crate) idempotent: bool,
     pub(crate) hedge: Option<Hedge>,
     pub(crate) on_error: OnError,
     pub(crate) caller: Caller,
-    /// Chunks that this process computes at once.
+    /// Chunks that this process computes concurrently.
     pub(crate) cores: usize,
-    /// When it must be over.
+    /// The time at which the map ends, finished or not.
     pub(crate) deadline: Option<Duration>,
-    /// From when on nothing is sent any more: it would be back too late.
+    /// The time after which no attempt is sent, because its answer would arrive after the deadline.
     pub(crate) last_start: Option<Duration>,
-    /// Items of all of the map, those included that are in no chunk any more.
+    /// All items of the map, including those that an earlier attempt of the job has finished.
     pub(crate) items: usize,
+    /// Seeds the jitter of retries.
     pub(crate) seed: u64,
 }
 
-/// A chunk of the map, by its place in the list.
+/// A chunk's index in the machine's list.
 pub(crate) type ChunkId = usize;
-/// One try of one chunk.
+/// An attempt's index in the machine's list.
 pub(crate) type AttemptId = usize;
 
-/// Where an attempt runs.
+/// The process that runs an attempt: a worker, or this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Where {
+pub(crate) enum AttemptPlace {
     Remote,
     Here,
 }
 
-/// What to do now.
+/// The driver's next step.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Next {
+pub(crate) enum NextStep {
     Start {
         attempt: AttemptId,
         items: Range<usize>,
-        place: Where,
+        place: AttemptPlace,
     },
-    /// Until an attempt ends, or this time.
+    /// Wait until an attempt ends, or until this time.
     Wait(Option<Duration>),
     Finished,
 }
 
-/// How an attempt ended.
+/// The end of an attempt.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Ended {
-    /// With results for so many items, from the first on.
+pub(crate) enum AttemptEnd {
+    /// The answer has results for the first `items` items, of which `failed` are errors.
     Done {
         items: usize,
         failed: usize,
     },
     Throttled {
-        cause: ThrottleReason,
+        reason: ThrottleReason,
         retry_after: Option<Duration>,
     },
-    Died {
-        how: FunctionFailure,
+    FunctionFailed {
+        failure: FunctionFailure,
         message: String,
     },
-    /// It may have run.
-    Lost(String),
-    /// It was never sent: no file descriptor was left.
-    OutOfFiles,
-    /// The event doesn't fit, or the answer: then its items have run.
+    /// No answer arrived, so the items may have run.
+    ResponseLost(String),
+    /// The process had no file descriptor for a connection, so nothing was sent.
+    OutOfDescriptors,
+    /// The event or the answer exceeds Lambda's limit. `ran` is true for the answer: its items have run.
     TooLarge {
         ran: bool,
         message: String,
     },
-    /// An answer that isn't one of this chunk.
-    Foreign(String),
-    /// Lambda can't be used at all.
-    NoLambda {
+    /// The answer belongs to another chunk or another program.
+    ForeignAnswer(String),
+    /// No invocation can succeed, for example because the role lacks the permission.
+    LambdaUnusable {
         kind: TaskErrorKind,
         message: String,
     },
-    /// The other side doesn't know what to do: no attempt would end otherwise.
+    /// An error that every attempt would repeat, for example an unknown task.
     Fatal {
         kind: TaskErrorKind,
         message: String,
     },
 }
 
-/// What the owner does with an attempt's answer.
+/// The use of an attempt's answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Verdict {
-    /// These items have their results now.
+    /// The results of these items count.
     Take(Range<usize>),
-    /// Nothing: there was no answer, or another was first.
+    /// There is no answer, or another attempt's answer came first.
     Drop,
 }
 
-/// Why items have no result.
+/// Items without a result, and the reason.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Failure {
+pub(crate) struct ChunkFailure {
     pub(crate) items: Range<usize>,
     pub(crate) attempts: u32,
     pub(crate) kind: TaskErrorKind,
     pub(crate) message: String,
 }
 
-/// What was counted.
+/// Counters for the report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
+pub(crate) struct AttemptCounts {
     pub(crate) attempts: usize,
+    /// Attempts in this process.
     pub(crate) here: usize,
     pub(crate) throttles: usize,
     pub(crate) retries: usize,
     pub(crate) splits: usize,
     pub(crate) hedges: usize,
     pub(crate) hedges_won: usize,
+    /// Answers to chunks that already had one.
     pub(crate) duplicates: usize,
 }
 
+/// The state of one chunk.
 #[derive(Clone, Debug)]
-struct Piece {
+struct ChunkState {
     items: Range<usize>,
-    settled: bool,
+    /// It has results or an error, or its halves replace it.
+    is_settled: bool,
+    /// Attempts that count towards the limit: neither hedged nor throttled ones.
     tries: u32,
-    deaths: u32,
-    /// Half of one that ran out of time.
-    late: bool,
+    /// Attempts at which the worker exited or timed out.
+    exits: u32,
+    /// It is half of a chunk that timed out, so another timeout fails it instead of splitting it again.
+    has_timed_out: bool,
     foreign: u32,
+    /// Attempts in flight: two while a hedged one runs.
     running: usize,
-    hedged: bool,
+    is_hedged: bool,
 }
 
+/// The state of one attempt.
 #[derive(Clone, Debug)]
-struct Attempt {
+struct AttemptState {
     chunk: ChunkId,
-    place: Where,
-    since: Duration,
-    hedge: bool,
-    /// Not the chunk's first.
-    again: bool,
-    open: bool,
+    place: AttemptPlace,
+    started: Duration,
+    is_hedge: bool,
+    /// It is not the chunk's first attempt.
+    is_retry: bool,
+    /// It has not ended yet.
+    is_open: bool,
 }
 
 /// The state of one map.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
-    rules: Rules,
-    pieces: Vec<Piece>,
-    attempts: Vec<Attempt>,
+    rules: MapRules,
+    chunks: Vec<ChunkState>,
+    attempts: Vec<AttemptState>,
+    /// Chunks to send, in order.
     queue: VecDeque<ChunkId>,
-    /// Chunks that wait for another try, and until when.
-    resting: Vec<(Duration, ChunkId)>,
+    /// Chunks that wait for a retry, and the time at which each wait ends.
+    delayed: Vec<(Duration, ChunkId)>,
+    /// Attempts in flight, in workers and in this process.
     remote: usize,
     here: usize,
     /// Items without a result or a failure.
     open_items: usize,
     failed_items: usize,
-    /// Sorted: how long answered chunks took.
+    /// Durations of answered attempts in workers, sorted, for the median.
     times: Vec<Duration>,
-    failures: Vec<Failure>,
-    /// Why Lambda is not invoked any more.
-    pub(crate) no_lambda: Option<String>,
-    ended: Option<End>,
-    pub(crate) counts: Counts,
+    failures: Vec<ChunkFailure>,
+    /// The reason why the map stopped invoking Lambda.
+    pub(crate) lambda_unusable: Option<String>,
+    end: Option<MapEnd>,
+    pub(crate) counts: AttemptCounts,
+    /// The state of the random number generator.
     random: u64,
 }
 
-/// Why a map ended before all was done.
+/// The reason why a map ended early.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum End {
+pub(crate) enum MapEnd {
     Deadline,
-    /// More items failed than may.
+    /// More items failed than `on_error` allows.
     Failed,
     Cost,
     Fatal {
@@ -198,273 +213,308 @@ pub(crate) enum End {
 }
 
 impl Machine {
-    pub(crate) fn new(rules: Rules, chunks: &[Range<usize>]) -> Self {
+    /// A machine whose chunks are all queued.
+    pub(crate) fn new(rules: MapRules, chunks: &[Range<usize>]) -> Self {
         let mut machine = Self {
             random: rules.seed,
             rules,
-            pieces: Vec::with_capacity(chunks.len()),
+            chunks: Vec::with_capacity(chunks.len()),
             attempts: Vec::with_capacity(chunks.len()),
             queue: VecDeque::with_capacity(chunks.len()),
-            resting: Vec::new(),
+            delayed: Vec::new(),
             remote: 0,
             here: 0,
             failed_items: 0,
             open_items: 0,
             times: Vec::new(),
             failures: Vec::new(),
-            no_lambda: None,
-            ended: None,
-            counts: Counts::default(),
+            lambda_unusable: None,
+            end: None,
+            counts: AttemptCounts::default(),
         };
-        machine.extend(chunks);
+        machine.add_chunks(chunks);
         machine
     }
 
-    /// More chunks, behind those that there are.
-    pub(crate) fn extend(&mut self, chunks: &[Range<usize>]) {
+    /// Appends chunks to the queue.
+    pub(crate) fn add_chunks(&mut self, chunks: &[Range<usize>]) {
         for items in chunks {
             self.open_items += items.len();
-            let id = self.piece(items.clone());
+            let id = self.add_chunk(items.clone());
             self.queue.push_back(id);
         }
     }
 
-    /// One more chunk, which this process begins to compute right now.
-    pub(crate) fn begin_here(&mut self, items: Range<usize>, now: Duration) -> AttemptId {
+    /// Adds a chunk that this process starts to compute now.
+    pub(crate) fn start_here(&mut self, items: Range<usize>, now: Duration) -> AttemptId {
         self.open_items += items.len();
-        let chunk = self.piece(items);
+        let chunk = self.add_chunk(items);
         self.here += 1;
-        self.start(chunk, Where::Here, now, false).0
+        self.start_attempt(chunk, AttemptPlace::Here, now, false).0
     }
 
-    /// From now on this process computes all of it, so many chunks at once.
-    pub(crate) fn alone(&mut self, cores: usize) {
+    /// Makes this process compute all remaining chunks, `cores` of them concurrently.
+    pub(crate) fn compute_all_here(&mut self, cores: usize) {
         (self.rules.caller, self.rules.cores) = (Caller::Alone, cores);
     }
 
-    /// What to do at `now`. Asked again until it says to wait.
-    pub(crate) fn next(&mut self, now: Duration, window: &mut Window) -> Next {
+    /// The next step at `now`. The driver calls it again until it returns `Wait` or `Finished`.
+    pub(crate) fn next_step(&mut self, now: Duration, window: &mut Window) -> NextStep {
+        // A map whose last answer arrives at its deadline is complete, and not late.
         if self.rules.deadline.is_some_and(|deadline| now >= deadline) && self.open_items > 0 {
-            self.stop(End::Deadline);
+            self.end_map(MapEnd::Deadline);
         }
-        if self.open_items == 0 || self.ended.is_some() {
-            return Next::Finished;
+        if self.open_items == 0 || self.end.is_some() {
+            return NextStep::Finished;
         }
-        self.wake(now);
-        window.look(now);
-        let sends = self.rules.caller != Caller::Alone && self.no_lambda.is_none() && !self.is_late(now);
+        // Both can make capacity or chunks available, so they come before the decision.
+        self.requeue_due_chunks(now);
+        window.double_if_due(now);
+        let sends =
+            self.rules.caller != Caller::Alone && self.lambda_unusable.is_none() && !self.is_late(now);
         if sends
-            && self.room(now, window) == Room::Now
+            && self.capacity(now, window) == Capacity::Now
             && let Some((chunk, hedge)) = self.next_chunk(now)
         {
-            window.sent(now);
+            window.record_launch(now);
             self.remote += 1;
-            let (attempt, items) = self.start(chunk, Where::Remote, now, hedge);
-            return Next::Start { attempt, items, place: Where::Remote };
+            let (attempt, items) = self.start_attempt(chunk, AttemptPlace::Remote, now, hedge);
+            return NextStep::Start { attempt, items, place: AttemptPlace::Remote };
         }
-        if self.here_helps(now, window)
+        // This process takes chunks from the back of the queue, and workers take them from the front. Small chunks are at the back,
+        // so this process delays the map's end as little as possible.
+        if self.must_compute_here(now, window)
             && let Some(chunk) = self.queue.pop_back()
         {
             self.here += 1;
-            let (attempt, items) = self.start(chunk, Where::Here, now, false);
-            return Next::Start { attempt, items, place: Where::Here };
+            let (attempt, items) = self.start_attempt(chunk, AttemptPlace::Here, now, false);
+            return NextStep::Start { attempt, items, place: AttemptPlace::Here };
         }
-        if self.is_late(now) && self.remote + self.here == 0 && self.resting.is_empty() {
-            // Nothing will be begun any more.
-            self.stop(End::Deadline);
-            return Next::Finished;
+        if self.is_late(now) && self.remote + self.here == 0 && self.delayed.is_empty() {
+            // It is too late to start an attempt, and none is in flight, so waiting for the deadline would be useless.
+            self.end_map(MapEnd::Deadline);
+            return NextStep::Finished;
         }
-        Next::Wait(self.wait_until(now, window))
+        NextStep::Wait(self.wait_until(now, window))
     }
 
-    /// Whether what is sent now would be back too late.
+    /// True when the answer of an attempt sent now would arrive after the deadline.
     fn is_late(&self, now: Duration) -> bool {
         self.rules.caller != Caller::Alone && self.rules.last_start.is_some_and(|last| now >= last)
     }
 
-    /// Takes in how an attempt ended.
-    pub(crate) fn ended(
+    /// Records the end of an attempt, and returns the use of its answer.
+    pub(crate) fn record_end(
         &mut self,
         id: AttemptId,
         now: Duration,
-        ended: Ended,
+        end: AttemptEnd,
         window: &mut Window,
     ) -> Verdict {
-        let Some(attempt) = self.attempts.get_mut(id).filter(|attempt| attempt.open) else {
+        // A driver reports each attempt once. A second report must not free a place twice.
+        let Some(attempt) = self.attempts.get_mut(id).filter(|attempt| attempt.is_open) else {
             return Verdict::Drop;
         };
-        attempt.open = false;
+        attempt.is_open = false;
         let attempt = attempt.clone();
         match attempt.place {
-            Where::Here => self.here = self.here.saturating_sub(1),
-            Where::Remote => {
+            // Local attempts say nothing about Lambda's concurrency.
+            AttemptPlace::Here => self.here = self.here.saturating_sub(1),
+            AttemptPlace::Remote => {
                 self.remote = self.remote.saturating_sub(1);
-                tell(window, now, &ended);
+                update_window(window, now, &end);
             }
         }
         let chunk = attempt.chunk;
-        let Some(piece) = self.pieces.get_mut(chunk) else { return Verdict::Drop };
-        piece.running = piece.running.saturating_sub(1);
-        if piece.settled || self.ended.is_some() {
-            self.counts.duplicates += usize::from(piece.settled && matches!(ended, Ended::Done { .. }));
+        let Some(chunk_state) = self.chunks.get_mut(chunk) else { return Verdict::Drop };
+        chunk_state.running = chunk_state.running.saturating_sub(1);
+        // A late answer of a hedged or a split chunk has no effect, except that its results were paid for twice.
+        if chunk_state.is_settled || self.end.is_some() {
+            self.counts.duplicates +=
+                usize::from(chunk_state.is_settled && matches!(end, AttemptEnd::Done { .. }));
             return Verdict::Drop;
         }
-        match ended {
-            Ended::Done { items: 0, .. } => self.not_begun(chunk, now, attempt.place),
-            Ended::Done { items, failed } => {
-                self.remember(now.saturating_sub(attempt.since), attempt.place);
-                self.counts.hedges_won += usize::from(attempt.hedge);
-                return self.done(chunk, items, failed, attempt.place);
+        match end {
+            AttemptEnd::Done { items: 0, .. } => self.retry_unstarted(chunk, now, attempt.place),
+            AttemptEnd::Done { items, failed } => {
+                self.record_duration(now.saturating_sub(attempt.started), attempt.place);
+                // The other attempt keeps running, and its answer counts as a duplicate.
+                self.counts.hedges_won += usize::from(attempt.is_hedge);
+                return self.record_results(chunk, items, failed, attempt.place);
             }
-            Ended::Throttled { .. } => {
+            AttemptEnd::Throttled { .. } => {
                 self.counts.throttles += 1;
-                self.again(chunk);
+                self.requeue_chunk(chunk);
             }
-            Ended::OutOfFiles => self.again(chunk),
-            Ended::Lost(message) => self.lost(chunk, now, TaskErrorKind::Unreachable, message),
-            Ended::Died { how, message } => self.died(chunk, now, how, message),
-            Ended::TooLarge { ran, message } => self.too_large(chunk, ran, message),
-            Ended::Foreign(message) => self.foreign(chunk, message),
-            Ended::NoLambda { kind, message } => self.without_lambda(chunk, kind, message),
-            Ended::Fatal { kind, message } => self.stop(End::Fatal { kind, message }),
+            AttemptEnd::OutOfDescriptors => self.requeue_chunk(chunk),
+            AttemptEnd::ResponseLost(message) => {
+                self.retry_later(chunk, now, TaskErrorKind::Unreachable, message)
+            }
+            AttemptEnd::FunctionFailed { failure, message } => {
+                self.handle_function_failure(chunk, now, failure, message)
+            }
+            AttemptEnd::TooLarge { ran, message } => self.handle_too_large(chunk, ran, message),
+            AttemptEnd::ForeignAnswer(message) => self.handle_foreign_answer(chunk, message),
+            AttemptEnd::LambdaUnusable { kind, message } => self.stop_using_lambda(chunk, kind, message),
+            AttemptEnd::Fatal { kind, message } => self.end_map(MapEnd::Fatal { kind, message }),
         }
         Verdict::Drop
     }
 
-    /// Ends the map: nothing is started any more.
-    pub(crate) fn stop(&mut self, end: End) {
-        self.ended.get_or_insert(end);
+    /// Ends the map: no attempt starts after this. The first reason stays.
+    pub(crate) fn end_map(&mut self, end: MapEnd) {
+        // Later reasons are consequences of the first.
+        self.end.get_or_insert(end);
     }
 
-    /// Why it ended before all was done.
-    pub(crate) fn end(&self) -> Option<&End> {
-        self.ended.as_ref()
+    /// The reason why the map ended early.
+    pub(crate) fn end(&self) -> Option<&MapEnd> {
+        self.end.as_ref()
     }
 
-    /// Items that failed since the last call.
-    pub(crate) fn take_failures(&mut self) -> Vec<Failure> {
+    /// The failures since the last call.
+    pub(crate) fn take_failures(&mut self) -> Vec<ChunkFailure> {
         std::mem::take(&mut self.failures)
     }
 
-    /// Items of each chunk, in the order in which they were added.
-    pub(crate) fn sizes(&self) -> Vec<usize> {
-        self.pieces.iter().map(|piece| piece.items.len()).collect()
+    /// The number of items of each chunk, in the order in which chunks were added.
+    pub(crate) fn chunk_sizes(&self) -> Vec<usize> {
+        self.chunks.iter().map(|chunk_state| chunk_state.items.len()).collect()
     }
 
-    /// Chunks so far, split ones counted as their halves.
-    pub(crate) fn chunks(&self) -> usize {
-        self.pieces.len() - self.counts.splits
+    /// The number of chunks. A split chunk counts as its two halves.
+    pub(crate) fn chunk_count(&self) -> usize {
+        self.chunks.len() - self.counts.splits
     }
 
-    /// Since when each invocation has been under way that has not ended.
-    pub(crate) fn under_way(&self) -> impl Iterator<Item = Duration> {
-        let remote = |attempt: &&Attempt| attempt.open && attempt.place == Where::Remote;
-        self.attempts.iter().filter(remote).map(|attempt| attempt.since)
+    /// The start times of the invocations in flight.
+    pub(crate) fn in_flight_since(&self) -> impl Iterator<Item = Duration> {
+        let remote = |attempt: &&AttemptState| attempt.is_open && attempt.place == AttemptPlace::Remote;
+        self.attempts.iter().filter(remote).map(|attempt| attempt.started)
     }
 
-    /// The chunk of an attempt, and whether it was tried before.
+    /// The chunk of an attempt, and true if the attempt is not the chunk's first.
     pub(crate) fn chunk_of(&self, attempt: AttemptId) -> (ChunkId, bool) {
-        self.attempts.get(attempt).map_or((0, false), |attempt| (attempt.chunk, attempt.again))
+        self.attempts.get(attempt).map_or((0, false), |attempt| (attempt.chunk, attempt.is_retry))
     }
 
-    fn piece(&mut self, items: Range<usize>) -> ChunkId {
-        self.pieces.push(Piece {
+    /// Adds a chunk without queuing it.
+    fn add_chunk(&mut self, items: Range<usize>) -> ChunkId {
+        self.chunks.push(ChunkState {
             items,
-            settled: false,
+            is_settled: false,
             tries: 0,
-            deaths: 0,
-            late: false,
+            exits: 0,
+            has_timed_out: false,
             foreign: 0,
             running: 0,
-            hedged: false,
+            is_hedged: false,
         });
-        self.pieces.len() - 1
+        self.chunks.len() - 1
     }
 
-    fn room(&self, now: Duration, window: &Window) -> Room {
-        if self.remote >= self.rules.limit { Room::Later } else { window.room(now) }
+    /// The capacity for another invocation, within the map's own limit and the shared window.
+    fn capacity(&self, now: Duration, window: &Window) -> Capacity {
+        if self.remote >= self.rules.limit { Capacity::Later } else { window.capacity(now) }
     }
 
-    fn start(
+    /// Records the start of an attempt and returns its items.
+    fn start_attempt(
         &mut self,
         chunk: ChunkId,
-        place: Where,
+        place: AttemptPlace,
         now: Duration,
         hedge: bool,
     ) -> (AttemptId, Range<usize>) {
         let attempt = self.attempts.len();
         self.counts.attempts += 1;
-        self.counts.here += usize::from(place == Where::Here);
+        self.counts.here += usize::from(place == AttemptPlace::Here);
         self.counts.hedges += usize::from(hedge);
         let (mut items, mut again) = (0..0, hedge);
-        if let Some(piece) = self.pieces.get_mut(chunk) {
-            piece.running += 1;
-            piece.tries += u32::from(!hedge);
-            piece.hedged |= hedge;
-            again |= piece.tries > 1;
-            items = piece.items.clone();
+        if let Some(chunk_state) = self.chunks.get_mut(chunk) {
+            chunk_state.running += 1;
+            // A hedged attempt must not use up the retries of a chunk that is only slow.
+            chunk_state.tries += u32::from(!hedge);
+            chunk_state.is_hedged |= hedge;
+            again |= chunk_state.tries > 1;
+            items = chunk_state.items.clone();
         }
-        self.attempts.push(Attempt { chunk, place, since: now, hedge, again, open: true });
+        self.attempts.push(AttemptState {
+            chunk,
+            place,
+            started: now,
+            is_hedge: hedge,
+            is_retry: again,
+            is_open: true,
+        });
         (attempt, items)
     }
 
-    /// The first in the queue, else one that is worth a second invocation.
+    /// The first queued chunk, else a slow one to hedge. The flag is true for a hedged attempt.
     fn next_chunk(&mut self, now: Duration) -> Option<(ChunkId, bool)> {
         match self.queue.pop_front() {
             Some(chunk) => Some((chunk, false)),
-            None => self.slowest(now).map(|chunk| (chunk, true)),
+            None => self.slowest_chunk(now).map(|chunk| (chunk, true)),
         }
     }
 
-    /// Whether this process should compute a chunk itself.
-    fn here_helps(&self, now: Duration, window: &Window) -> bool {
+    /// True when this process should compute a chunk now.
+    fn must_compute_here(&self, now: Duration, window: &Window) -> bool {
         if self.here >= self.rules.cores {
             return false;
         }
         match self.rules.caller {
             Caller::Alone => true,
-            _ if self.no_lambda.is_some() => true,
-            Caller::Helps => self.is_late(now) || self.room(now, window) != Room::Now,
+            // Without Lambda the map would not finish otherwise, even for `WhenStuck`.
+            _ if self.lambda_unusable.is_some() => true,
+            Caller::Helps => self.is_late(now) || self.capacity(now, window) != Capacity::Now,
             Caller::WhenStuck => window.is_stuck(now),
         }
     }
 
+    /// The next time at which something can start without an attempt's end. `None` waits for an end alone.
     fn wait_until(&self, now: Duration, window: &Window) -> Option<Duration> {
-        let mut times: Vec<Duration> = self.resting.iter().map(|(until, _)| *until).collect();
+        let mut times: Vec<Duration> = self.delayed.iter().map(|(until, _)| *until).collect();
         times.extend(self.rules.deadline);
+        // From this time on, the map sends nothing and may end, so it must wake up.
         times.extend(self.rules.last_start.filter(|last| now < *last && self.rules.caller != Caller::Alone));
         if self.is_late(now) {
-            // Room is of no use any more.
-        } else if !self.queue.is_empty() || self.slowest(now).is_some() {
-            match window.room(now) {
-                Room::At(then) => times.push(then),
-                // Another map's invocations may fill the window: that they end wakes nothing here.
-                Room::Later if self.remote < self.rules.limit => times.push(now + LOOK),
+            // Capacity doesn't matter: it is too late to start an invocation.
+        } else if !self.queue.is_empty() || self.slowest_chunk(now).is_some() {
+            match window.capacity(now) {
+                Capacity::At(then) => times.push(then),
+                // Other maps' invocations can fill the window, and their ends don't wake this map, so it polls.
+                Capacity::Later if self.remote < self.rules.limit => times.push(now + WINDOW_POLL),
                 _ => {}
             }
-        } else if let Some(limit) = self.rules.hedge.as_ref().and_then(|hedge| self.slow_after(hedge)) {
+        } else if let Some(limit) = self.rules.hedge.as_ref().and_then(|hedge| self.hedge_threshold(hedge)) {
             let open = self.attempts.iter().filter(|attempt| {
-                attempt.open && self.pieces.get(attempt.chunk).is_some_and(|piece| !piece.hedged)
+                attempt.is_open
+                    && self.chunks.get(attempt.chunk).is_some_and(|chunk_state| !chunk_state.is_hedged)
             });
-            times.extend(open.map(|attempt| attempt.since + limit).filter(|then| *then > now).min());
+            // The first attempt that becomes slow enough to hedge. Times in the past are those of local attempts, which are not
+            // hedged.
+            times.extend(open.map(|attempt| attempt.started + limit).filter(|then| *then > now).min());
         }
+        // Never zero: a step in the past would make the driver spin.
         times.into_iter().min().map(|then| then.max(now + Duration::from_millis(1)))
     }
 
-    /// Chunks that have waited long enough go to the front: they are the oldest.
-    fn wake(&mut self, now: Duration) {
+    /// Puts chunks whose wait is over to the front of the queue, because they are the oldest.
+    fn requeue_due_chunks(&mut self, now: Duration) {
         let queue = &mut self.queue;
-        self.resting.retain(|(until, chunk)| {
-            let rests = *until > now;
-            if !rests {
+        self.delayed.retain(|(until, chunk)| {
+            let is_delayed = *until > now;
+            if !is_delayed {
                 queue.push_front(*chunk);
             }
-            rests
+            is_delayed
         });
     }
 
-    fn remember(&mut self, took: Duration, place: Where) {
-        if place == Where::Remote {
+    /// Records the duration of an answered attempt, if a worker ran it.
+    fn record_duration(&mut self, took: Duration, place: AttemptPlace) {
+        if place == AttemptPlace::Remote {
             let at = self.times.partition_point(|time| *time < took);
             self.times.insert(at, took);
         }
