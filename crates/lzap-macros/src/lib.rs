@@ -1,15 +1,15 @@
-//! The attribute behind `lzap::task`. The guide is in the crate `lzap`; here is only what the compiler needs.
+//! The attribute macro `lzap::task`. The crate `lzap` has its guide.
 //!
-//! A task's function becomes a constant of the same name, of type `lzap::Task<Input, Output>`, with the function
-//! inside. Nothing is registered behind the user's back: that is `App::task`.
+//! The macro turns a function into a constant of the same name and of type `lzap::Task<Input, Output>`, which contains the
+//! function. It registers nothing: the app registers its tasks with `App::task`, so that a reader sees them in one place.
 
 mod options;
 mod task;
 
 use proc_macro::TokenStream;
 
-/// Makes a task of a function: see `lzap::task`.
+/// Turns a function into a task: see `lzap::task`.
 #[proc_macro_attribute]
 pub fn task(arguments: TokenStream, function: TokenStream) -> TokenStream {
-    task::expand(arguments.into(), function.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+    task::expand_task(arguments.into(), function.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }

@@ -1,29 +1,33 @@
-//! From a function to a constant.
+//! Expands `#[lzap::task]`: checks the function, and builds the constant that replaces it.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
 use syn::spanned::Spanned as _;
 use syn::{Attribute, Error, FnArg, ItemFn, Result, ReturnType, Safety, Type};
 
-use crate::options::{self, Options};
+use crate::options::{self, TaskOptions};
 
-/// The constant that stands for `function`.
-pub(crate) fn expand(arguments: TokenStream, function: TokenStream) -> Result<TokenStream> {
-    let options: Options = syn::parse2(arguments)?;
+/// Expands the attribute on `function` into a constant.
+///
+/// # Errors
+/// When an option, the name or the signature is not valid for a task.
+pub(crate) fn expand_task(arguments: TokenStream, function: TokenStream) -> Result<TokenStream> {
+    let options: TaskOptions = syn::parse2(arguments)?;
     let function: ItemFn = syn::parse2(function.clone()).map_err(|error| {
         let span = function.into_iter().next().map_or_else(|| error.span(), |token| token.span());
         Error::new(span, "`#[lzap::task]` goes on a function outside of any `impl`")
     })?;
-    check(&function)?;
+    check_signature(&function)?;
     let name = function.sig.ident.to_string();
-    options::check(options.name.as_deref().unwrap_or(&name))
+    options::check_name(options.name.as_deref().unwrap_or(&name))
         .map_err(|why| Error::new(function.sig.ident.span(), why))?;
-    let types = inputs(&function)?;
-    Ok(constant(&function, &types, &options, options.name.as_deref().unwrap_or(&name)))
+    let types = argument_types(&function)?;
+    Ok(build_constant(&function, &types, &options, options.name.as_deref().unwrap_or(&name)))
 }
 
-/// What can't be sent to another process is refused here, in words, not by the type checker.
-fn check(function: &ItemFn) -> Result<()> {
+/// Refuses signatures that can't run in another process. The type checker would refuse most of them too, but its errors
+/// would point into the generated code.
+fn check_signature(function: &ItemFn) -> Result<()> {
     let signature = &function.sig;
     let refuse = |span, why: &str| Err(Error::new(span, why));
     if !signature.generics.params.is_empty() || signature.generics.where_clause.is_some() {
@@ -48,8 +52,8 @@ fn check(function: &ItemFn) -> Result<()> {
     Ok(())
 }
 
-/// The types of the arguments.
-fn inputs(function: &ItemFn) -> Result<Vec<&Type>> {
+/// The types of the arguments. References and receivers are refused.
+fn argument_types(function: &ItemFn) -> Result<Vec<&Type>> {
     function
         .sig
         .inputs
@@ -68,9 +72,10 @@ fn inputs(function: &ItemFn) -> Result<Vec<&Type>> {
         .collect()
 }
 
-fn constant(function: &ItemFn, types: &[&Type], options: &Options, name: &str) -> TokenStream {
+/// Builds the constant.
+fn build_constant(function: &ItemFn, types: &[&Type], options: &TaskOptions, name: &str) -> TokenStream {
     let ItemFn { attrs, vis, sig, block, .. } = function;
-    // Under another name, so that the body can call the task by its own.
+    // The inner function has another name, so that within the body the task's name means the task.
     let ident = &sig.ident;
     let inner = quote::format_ident!("__{}", ident, span = ident.span());
     let inner_sig = syn::Signature { ident: inner.clone(), ..sig.clone() };
@@ -101,7 +106,7 @@ fn constant(function: &ItemFn, types: &[&Type], options: &Options, name: &str) -
         }
     };
     let build = if options.not_idempotent { quote!(#build.__not_idempotent()) } else { build };
-    // `allow`, not `expect`: this stands in users' code, where an `expect` warns as soon as a lint has nothing to say.
+    // `allow` instead of `expect`: this code is part of the user's crate, where an `expect` warns when its lint finds nothing.
     quote! {
         #(#documented)*
         #[allow(non_upper_case_globals, reason = "it is called as the function was")]
