@@ -1,6 +1,6 @@
 //! A real app in a process of its own: behind a small Runtime API (`lambda`), and on a port (`local`).
 //!
-//! The app is in `app`. What AWS's own emulator makes of it is tested elsewhere.
+//! `app` has the app. Other tests run apps in AWS's own emulator.
 
 mod answers;
 mod app;

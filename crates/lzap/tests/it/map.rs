@@ -1,4 +1,4 @@
-//! `map` against a Lambda in this process: right and ordered results, or the documented error, whatever goes wrong.
+//! Maps in a test's Lambda with faults: correct results in order, or the documented error.
 
 mod builds;
 mod first;
@@ -49,7 +49,7 @@ fn cloud() -> Cloud {
     Cloud::new().task(double).task(blow_up).task(nap).task(charge).task(add)
 }
 
-/// Chunks of ten, every one by an invocation.
+/// A map of 20 chunks of ten items, each computed by a worker.
 fn doubled() -> Map<u64, u64> {
     double.map(0..ITEMS).chunk(Chunk::Items(10)).caller(Caller::WhenStuck)
 }
@@ -61,13 +61,13 @@ fn assert_doubled(output: Result<MapOutput<u64>, MapError>) -> lzap::MapReport {
     report
 }
 
-/// The first attempt of one chunk, or of each.
+/// A rule with a fault in the first attempt of each chunk.
 fn once(fault: Fault) -> impl Fn(&Attempt) -> Option<Fault> + Send + Sync {
     move |attempt| (attempt.number == 1).then_some(fault)
 }
 
 #[tokio::test]
-async fn results_are_right_and_in_order_after_any_fault_that_passes() {
+async fn map_with_temporary_faults_returns_all_results_in_order() {
     for (fault, retries) in [
         (Fault::Throttle, false),
         (Fault::TooFast, false),
@@ -85,9 +85,9 @@ async fn results_are_right_and_in_order_after_any_fault_that_passes() {
     }
 }
 
-/// The same through the SDK, and AWS's own ways to say it.
+/// The same faults through the client, in the forms of Lambda's HTTP API.
 #[tokio::test]
-async fn over_http_the_same_faults_mean_the_same() {
+async fn map_over_http_handles_the_same_faults() {
     for (fault, retries, splits) in [
         (Fault::Throttle, false, false),
         (Fault::TooFast, false, false),
@@ -116,7 +116,7 @@ async fn over_http_the_same_faults_mean_the_same() {
 }
 
 #[tokio::test]
-async fn throttles_never_fail_a_map() {
+async fn map_with_throttled_chunks_succeeds() {
     let report =
         assert_doubled(cloud().limit(3).latency(Duration::from_millis(5)).run(doubled().run()).await);
     assert!(report.throttles > 0, "{report:?}");
@@ -124,7 +124,7 @@ async fn throttles_never_fail_a_map() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_no_room_at_all_the_caller_does_it_and_says_so() {
+async fn map_without_available_concurrency_runs_in_the_caller() {
     for caller in [Caller::WhenStuck, Caller::Helps] {
         let report = assert_doubled(cloud().limit(0).run(doubled().caller(caller).run()).await);
         assert_eq!(report.here, 20, "{report:?}");
@@ -132,7 +132,7 @@ async fn with_no_room_at_all_the_caller_does_it_and_says_so() {
 }
 
 #[tokio::test]
-async fn without_permission_or_in_a_loop_the_caller_finishes() {
+async fn map_without_permission_or_in_a_loop_runs_in_the_caller() {
     for fault in [Fault::Denied, Fault::Recursion] {
         let map = doubled().caller(Caller::Helps);
         let report = assert_doubled(cloud().fault(move |_| Some(fault)).run(map.run()).await);
@@ -143,11 +143,11 @@ async fn without_permission_or_in_a_loop_the_caller_finishes() {
     assert_eq!(error.kind(), TaskErrorKind::Denied);
 }
 
-/// A poison item is found by halving, and only it fails.
+/// Splitting finds the items that make the worker exit, and only they fail.
 #[tokio::test]
-async fn a_chunk_that_kills_its_worker_is_halved_until_one_item_is_left() {
+async fn chunk_whose_worker_exits_is_split_down_to_one_item() {
     let kills = |attempt: &Attempt| (attempt.chunk == Some(7) || attempt.items < 10).then_some(Fault::Crash);
-    // Chunk 7 and whatever comes of it die; the rest is done.
+    // The workers of chunk 7 and of its halves exit; the other chunks succeed.
     let output =
         cloud().fault(kills).run(doubled().on_error(OnError::Collect).run()).await.expect("collected");
     let failed: Vec<_> = output.errors().map(|error| (error.index, error.kind)).collect();
@@ -158,7 +158,7 @@ async fn a_chunk_that_kills_its_worker_is_halved_until_one_item_is_left() {
 }
 
 #[tokio::test]
-async fn a_worker_that_dies_once_costs_a_split_and_nothing_else() {
+async fn chunk_that_fails_once_is_split_and_succeeds() {
     let report = assert_doubled(cloud().fault(once_of_ten(Fault::Crash)).run(doubled().run()).await);
     assert_eq!(report.splits, 20);
     let report = assert_doubled(cloud().fault(once_of_ten(Fault::Timeout)).run(doubled().run()).await);
@@ -167,13 +167,13 @@ async fn a_worker_that_dies_once_costs_a_split_and_nothing_else() {
     assert_eq!(report.splits, 20);
 }
 
-/// The first attempt of each chunk of ten, so that its halves are well.
+/// A rule with a fault in the first attempt of each chunk of ten items, but not in its halves.
 fn once_of_ten(fault: Fault) -> impl Fn(&Attempt) -> Option<Fault> + Send + Sync {
     move |attempt| (attempt.items == 10 && attempt.number == 1).then_some(fault)
 }
 
 #[tokio::test]
-async fn what_always_times_out_is_halved_once_and_then_fails() {
+async fn chunk_that_always_times_out_is_split_once_and_fails() {
     let output = cloud()
         .fault(|attempt| {
             (attempt.chunk.is_some_and(|chunk| chunk == 3 || chunk >= 20)).then_some(Fault::Timeout)
@@ -187,7 +187,7 @@ async fn what_always_times_out_is_halved_once_and_then_fails() {
 }
 
 #[tokio::test]
-async fn an_item_s_own_error_is_never_tried_again() {
+async fn item_with_an_error_of_its_own_is_not_retried() {
     for (items, kind) in [([1, 13_000], TaskErrorKind::Failed), ([1, 13_001], TaskErrorKind::Panicked)] {
         let map = || double.map(items).chunk(Chunk::Items(2)).caller(Caller::WhenStuck);
         let error = cloud().run(map().values()).await.expect_err("fails fast");
@@ -202,7 +202,7 @@ async fn an_item_s_own_error_is_never_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_worker_gets_a_rival_and_the_first_answer_wins() {
+async fn slow_chunk_gets_a_hedged_attempt_whose_answer_counts() {
     let slow = |attempt: &Attempt| {
         (attempt.chunk == Some(4) && attempt.number == 1).then_some(Fault::Slow(Duration::from_mins(10)))
     };
@@ -215,7 +215,7 @@ async fn a_slow_worker_gets_a_rival_and_the_first_answer_wins() {
 }
 
 #[tokio::test]
-async fn a_stream_whose_map_panics_says_so() {
+async fn stream_of_a_panicking_map_ends_with_the_panic() {
     use futures_util::StreamExt as _;
     let map = doubled().progress(|_| panic!("a panic on purpose"));
     let results: Vec<_> = cloud().run(async { map.stream().collect().await }).await;
@@ -223,7 +223,7 @@ async fn a_stream_whose_map_panics_says_so() {
     assert_eq!(end.kind(), TaskErrorKind::Panicked);
 }
 
-/// An error that can't say what it is.
+/// An error that panics when it is formatted.
 struct Mute;
 
 impl std::fmt::Debug for Mute {
@@ -246,7 +246,7 @@ fn fail_mutely(n: u64) -> Result<u64, Mute> {
 }
 
 #[tokio::test]
-async fn an_error_that_panics_is_one_item_s_and_the_others_stay_in_their_places() {
+async fn item_whose_error_panics_fails_alone() {
     let map = fail_mutely.map(0..8).chunk(Chunk::Items(8)).caller(Caller::WhenStuck);
     let output =
         cloud().task(fail_mutely).run(map.on_error(OnError::Collect).run()).await.expect("collected");
@@ -258,7 +258,7 @@ async fn an_error_that_panics_is_one_item_s_and_the_others_stay_in_their_places(
     }
 }
 
-/// Text that isn't worth compressing.
+/// Random text, which deflate can't shrink.
 fn noise(bytes: usize) -> String {
     let mut state = 88_172_645_463_325_252_u64;
     let mut next = || {
@@ -271,7 +271,7 @@ fn noise(bytes: usize) -> String {
 }
 
 #[tokio::test]
-async fn json_and_postcard_give_the_same() {
+async fn map_returns_the_same_with_json_and_postcard() {
     for codec in [Codec::Json, Codec::Postcard] {
         assert_doubled(cloud().run(doubled().codec(codec).run()).await);
         let sum = cloud().run(doubled().codec(codec).reduce(add)).await.expect("joined");
@@ -280,7 +280,7 @@ async fn json_and_postcard_give_the_same() {
 }
 
 #[tokio::test]
-async fn nothing_to_do_and_little_to_do_invoke_nothing() {
+async fn map_of_no_or_cheap_items_invokes_nothing() {
     let none = cloud().fault(|attempt| panic!("{attempt:?}")).run(double.map([]).run()).await.expect("empty");
     assert_eq!((none.results.len(), none.report.attempts), (0, 0));
     let few = cloud().fault(|attempt| panic!("{attempt:?}")).run(double.map(0..200).run()).await;
@@ -288,9 +288,9 @@ async fn nothing_to_do_and_little_to_do_invoke_nothing() {
     assert!(!report.remote && report.reason.contains("of work here"), "{report:?}");
 }
 
-/// Every item is in one bar of the timeline: the first ones, which the caller tries, too.
+/// Each item is in one span of the timeline, including the items that the caller tries.
 #[tokio::test]
-async fn the_items_that_are_tried_first_are_in_the_timeline() {
+async fn timeline_has_the_items_that_the_caller_tries() {
     let here = cloud().run(double.map(0..200).run()).await.expect("all done").report;
     let spread = cloud().run(nap.map(vec![5; 100]).hedge(None).run()).await.expect("all done").report;
     assert!(!here.remote && spread.remote, "{here:?} {spread:?}");
@@ -310,7 +310,7 @@ async fn the_items_that_are_tried_first_are_in_the_timeline() {
 }
 
 #[tokio::test]
-async fn an_item_that_fails_when_it_is_tried_leaves_a_report() {
+async fn error_of_a_tried_item_has_a_report() {
     let error = cloud().run(double.map([13_000]).values()).await.expect_err("thirteen");
     let report = error.report();
     assert_eq!((error.item(), report.done, report.chunks, report.attempts), (Some(0), 1, 1, 1));
@@ -319,7 +319,7 @@ async fn an_item_that_fails_when_it_is_tried_leaves_a_report() {
 }
 
 #[tokio::test]
-async fn more_chunks_than_one_call_may_invoke_are_refused_before_the_first() {
+async fn map_with_more_chunks_than_the_maximum_fails_before_the_first() {
     let map = double.map(0..10_001).chunk(Chunk::Items(1)).caller(Caller::WhenStuck);
     let error = cloud().run(map.values()).await.expect_err("too many");
     assert_eq!(error.kind(), TaskErrorKind::TooLarge);
@@ -327,7 +327,7 @@ async fn more_chunks_than_one_call_may_invoke_are_refused_before_the_first() {
 }
 
 #[tokio::test]
-async fn values_are_joined_in_order_in_workers_and_here() {
+async fn reduce_joins_values_in_order_and_skips_failed_items() {
     let sum = cloud().run(doubled().reduce(add)).await.expect("joined");
     assert_eq!(sum, Some((0..ITEMS).map(|n| 2 * n).sum()));
     assert_eq!(cloud().run(double.map([]).reduce(add)).await.expect("nothing"), None);
@@ -336,7 +336,7 @@ async fn values_are_joined_in_order_in_workers_and_here() {
 }
 
 #[tokio::test]
-async fn a_stream_gives_each_item_once() {
+async fn stream_returns_each_item_once_after_lost_responses() {
     use futures_util::StreamExt as _;
     let mut seen: Vec<usize> = cloud()
         .fault(once(Fault::Reset))
@@ -347,7 +347,7 @@ async fn a_stream_gives_each_item_once() {
 }
 
 #[tokio::test]
-async fn a_plan_is_told_without_invoking_anything() {
+async fn explain_returns_the_plan_without_an_invocation() {
     let map = doubled().caller(Caller::WhenStuck);
     let plan = cloud().fault(|attempt| panic!("{attempt:?}")).run(map.explain()).await.expect("a plan");
     assert_eq!(plan.chunks, vec![10; 20]);
@@ -355,7 +355,7 @@ async fn a_plan_is_told_without_invoking_anything() {
 }
 
 #[tokio::test]
-async fn progress_counts_up_to_all() {
+async fn progress_never_decreases_and_reaches_all_items() {
     let seen = Arc::new(AtomicUsize::new(0));
     let last = Arc::clone(&seen);
     let map = doubled().progress(move |progress| {
@@ -366,14 +366,14 @@ async fn progress_counts_up_to_all() {
 }
 
 #[tokio::test]
-async fn an_unregistered_task_fails_before_anything_is_sent() {
+async fn map_of_an_unregistered_task_fails_before_an_invocation() {
     let error = Cloud::new().task(add).run(doubled().values()).await.expect_err("unknown");
     assert_eq!(error.kind(), TaskErrorKind::UnknownTask);
     assert!(error.to_string().contains("there are: add"), "{error}");
 }
 
 #[tokio::test]
-async fn outside_of_a_cloud_it_runs_here_through_the_codec() {
+async fn map_outside_of_lambda_runs_in_this_process() {
     let report = assert_doubled(double.map(0..ITEMS).run().await);
     assert!(!report.remote);
     assert_eq!(blow_up.map([1, 2]).values().await.expect("plain"), ["x", "xx"]);
@@ -387,15 +387,15 @@ fn dwell(ms: u64) -> Result<u64, String> {
     Ok(ms)
 }
 
-/// A plain task has all cores; what each of them did is work, here and in a worker.
+/// A plain task uses all cores, and the report sums their work, in this process and in a worker.
 #[tokio::test]
-async fn the_work_of_all_cores_counts() {
+async fn report_sums_the_work_of_all_cores() {
     let here = dwell.map(vec![5; 40]).run().await.expect("all done").report;
     let cloud = cloud().task(dwell);
     let map = dwell.map(vec![5; 40]).chunk(Chunk::Items(20)).caller(Caller::WhenStuck);
     let spread = cloud.run(map.run()).await.expect("all done").report;
     for report in [here, spread] {
-        // A nap is never shorter than it was to be.
+        // A sleep is never shorter than its duration.
         assert!(report.work_secs >= 0.2, "{report:?}");
     }
 }
@@ -411,9 +411,9 @@ async fn count_records(rows: lzap::Rows) -> Result<usize, lzap::TaskError> {
     Ok(records)
 }
 
-/// Rows longer than what is looked ahead, and quoted line breaks: none is cut, and none counted twice.
+/// The object has quoted line breaks, and a row that is longer than the first additional read.
 #[tokio::test]
-async fn parts_of_an_object_respect_its_records() {
+async fn split_csv_returns_each_record_in_one_part() {
     let record = |n: u32| {
         let cell = if n == 150 { "x\n".repeat(100_000) } else { format!("line\nbreak \"\"{n}\"\"\n") };
         [n.to_string(), format!("\"{cell}\"\n")].join(",")
@@ -436,9 +436,9 @@ async fn parts_of_an_object_respect_its_records() {
     assert_eq!(wrong.expect_err("no address").kind(), TaskErrorKind::BadInput);
 }
 
-/// Who waits for a map may go away; the next map has all the room again.
+/// A dropped map gives its places in the shared window back.
 #[tokio::test]
-async fn a_map_that_nobody_waits_for_any_more_takes_no_room_from_the_next() {
+async fn dropped_map_frees_its_concurrency_for_the_next() {
     let cloud = cloud().limit(1000);
     let values = cloud.run(async {
         for _ in 0..3 {
@@ -447,7 +447,7 @@ async fn a_map_that_nobody_waits_for_any_more_takes_no_room_from_the_next() {
             assert!(ended.is_err(), "it sleeps for a minute");
         }
         let map = nap.map(vec![1; 60]).chunk(Chunk::Items(1)).caller(Caller::WhenStuck);
-        tokio::time::timeout(Duration::from_secs(10), map.values()).await.expect("there is room")
+        tokio::time::timeout(Duration::from_secs(10), map.values()).await.expect("concurrency is available")
     });
     assert_eq!(values.await.expect("all").len(), 60);
 }

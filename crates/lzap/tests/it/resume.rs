@@ -1,6 +1,6 @@
-//! Maps in jobs: what an attempt has done, the next one doesn't do again.
+//! Maps in jobs: the next attempt of a job resumes from the results of the last one.
 //!
-//! In virtual time, except for the wall clock of deadlines: no test waits.
+//! The tests run in virtual time, except for the wall clock of deadlines, so no test waits.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,23 +13,23 @@ use serde::de::DeserializeOwned;
 
 const ITEMS: u64 = 60;
 
-/// Any error of a task.
+/// The error type of these tasks.
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
-/// How often something ran.
+/// A number of runs.
 type Count = AtomicUsize;
 
-/// Counts, beginning with 1.
+/// Increments the count and returns it.
 fn next(count: &Count) -> usize {
     count.fetch_add(1, Ordering::SeqCst) + 1
 }
 
-/// One item after the other, a tenth of a second each, all in other Lambdas.
+/// Runs one item after the other in workers. Each takes a tenth of a second.
 fn slowly<O>(map: Map<u64, O>) -> Map<u64, O> {
     map.chunk(Chunk::Items(1)).concurrency(1).caller(Caller::WhenStuck).hedge(None)
 }
 
-/// The job's end in a cloud with a bucket, and what is left in that.
+/// Runs a job in a cloud with a bucket, and returns its state and the bucket's objects.
 async fn run<O>(
     cloud: Cloud,
     job: impl Future<Output = Result<Job<O>, lzap::TaskError>>,
@@ -70,15 +70,15 @@ async fn killed(items: u64) -> Result<(Vec<u64>, usize), Failed> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_next_attempt_goes_on_where_the_last_one_was_killed() {
+async fn job_after_a_panic_resumes_from_the_journal() {
     let (state, keys) = run(Cloud::new().task(killed).task(killed_item), killed.job(ITEMS)).await;
     let JobState::Done((values, resumed)) = state else { panic!("{state:?}") };
     assert_eq!(values, (0..ITEMS).collect::<Vec<_>>());
-    // What a second brings may be lost.
+    // The journal is written once a second, so the results of one second may be lost.
     assert!((34..=45).contains(&resumed), "{resumed}");
     let runs = KILLED_RUNS.load(Ordering::SeqCst);
     assert_eq!(runs, 45 + 60 - resumed);
-    assert_eq!(keys.all(), Vec::<String>::new(), "what was kept is gone with the job");
+    assert_eq!(keys.all(), Vec::<String>::new(), "the finished job deletes its journal");
 }
 
 counted!(LATE_RUNS, late_item);
@@ -89,11 +89,11 @@ async fn late(items: u64) -> Result<Vec<u64>, Failed> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_may_take_longer_than_one_invocation() {
+async fn job_that_takes_longer_than_one_invocation_finishes() {
     let cloud = Cloud::new().task(late).task(late_item).timeout(Duration::from_secs(3));
     let (state, keys) = run(cloud, late.job(ITEMS)).await;
     assert_eq!(state, JobState::Done((0..ITEMS).collect()));
-    // The item that was under way when the time was over.
+    // The item in flight at each timeout runs again.
     let runs = LATE_RUNS.load(Ordering::SeqCst);
     assert!((60..=64).contains(&runs), "{runs}");
     assert_eq!(keys.all(), Vec::<String>::new());
@@ -113,7 +113,7 @@ async fn flaky(items: u64) -> Result<Vec<u64>, Failed> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_failed_is_tried_again_and_what_did_not_is_kept() {
+async fn job_after_a_failed_item_runs_only_that_item_again() {
     let (state, _) = run(Cloud::new().task(flaky).task(flaky_item), flaky.job(ITEMS)).await;
     assert_eq!(state, JobState::Done((0..ITEMS).collect()));
     assert_eq!(FLAKY_RUNS.load(Ordering::SeqCst), 61);
@@ -140,7 +140,7 @@ async fn twice(items: u64) -> Result<(), Failed> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_maps_of_the_same_items_stay_two() {
+async fn two_maps_of_the_same_items_have_separate_journals() {
     let (state, _) = run(Cloud::new().task(twice).task(ticket), twice.job(ITEMS)).await;
     assert_eq!(state, JobState::Done(()));
     let drawn = DRAWN.lock().expect("no panic").clone();
@@ -166,7 +166,7 @@ async fn sum(items: u64) -> Result<Option<u64>, Failed> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn joined_values_are_kept_too() {
+async fn job_with_reduce_resumes_joined_values() {
     let (state, _) = run(Cloud::new().task(sum).task(summand).task(plus), sum.job(ITEMS)).await;
     assert_eq!(state, JobState::Done(Some((0..ITEMS).sum())));
     assert!(SUM_RUNS.load(Ordering::SeqCst) < 2 * 60 - 14, "{SUM_RUNS:?}");
@@ -193,7 +193,7 @@ async fn spoiled(items: u64) -> Result<Vec<u64>, Failed> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_can_t_be_read_is_done_again() {
+async fn job_with_an_unreadable_journal_runs_all_items_again() {
     let (cloud, keys) = Cloud::new().task(spoiled).task(spoiled_item).bucket();
     *BUCKET.lock().expect("no panic") = Some(keys.clone());
     let job = async { spoiled.job(ITEMS).await.expect("taken").state().await.expect("a record") };
@@ -210,7 +210,7 @@ async fn short(items: u64) -> Result<(), Failed> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_short_map_writes_nothing() {
+async fn map_shorter_than_a_second_writes_no_journal() {
     let (state, keys) = run(Cloud::new().task(short).task(short_item), short.job(5)).await;
     assert!(matches!(&state, JobState::Failed(error) if error.kind() == TaskErrorKind::Failed), "{state:?}");
     assert_eq!(SHORT_RUNS.load(Ordering::SeqCst), 15, "each of three attempts does all of it");

@@ -22,7 +22,7 @@ use tokio::{
 
 use crate::app::App;
 
-/// An answer, as the Runtime API got it.
+/// An answer that the Runtime API received.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Answer {
     Response(Value),

@@ -1,4 +1,4 @@
-//! Tasks: called, spawned and kept as jobs, in this process and in a Lambda in it.
+//! Tasks: calls, spawned tasks and jobs, in this process and in a test's Lambda.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ struct Order {
     notes: Vec<String>,
 }
 
-/// Any error type will do.
+/// A task may return any error type.
 #[lzap::task]
 async fn ship(order: Order) -> Result<String, std::num::ParseIntError> {
     let first: u64 = order.notes.first().map_or("0", String::as_str).parse()?;
@@ -53,7 +53,7 @@ fn order() -> Order {
 }
 
 #[tokio::test]
-async fn a_task_gives_the_same_here_and_elsewhere() {
+async fn call_returns_the_same_in_process_and_in_a_cloud() {
     assert_eq!(ship.run(order()).await.expect("direct"), "7-12");
     assert_eq!(ship.call(order()).await.expect("in process"), "7-12");
     assert_eq!(cloud().run(ship.call(order())).await.expect("in a cloud"), "7-12");
@@ -63,7 +63,7 @@ async fn a_task_gives_the_same_here_and_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_failure_has_its_kind_and_its_text() {
+async fn call_of_a_failing_task_returns_its_kind_and_message() {
     let bad = || Order { notes: vec!["x".to_owned()], ..order() };
     for error in [ship.call(bad()).await, cloud().run(ship.call(bad())).await] {
         let error = error.expect_err("not a number");
@@ -84,7 +84,7 @@ async fn a_failure_has_its_kind_and_its_text() {
 }
 
 #[tokio::test]
-async fn a_chain_that_is_too_deep_is_stopped_before_aws_would() {
+async fn chain_of_calls_above_the_maximum_depth_fails() {
     for depth in [0, 3] {
         assert_eq!(cloud().run(deeper.call(depth)).await.expect("allowed"), depth);
     }
@@ -95,7 +95,7 @@ async fn a_chain_that_is_too_deep_is_stopped_before_aws_would() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_never_ran_is_sent_again_and_what_may_have_run_only_when_that_is_harmless() {
+async fn call_is_retried_unless_a_non_idempotent_task_may_have_run() {
     let first = |fault| move |attempt: &Attempt| (attempt.total == 1).then_some(fault);
     for fault in [Fault::Throttle, Fault::TooFast, Fault::Reset, Fault::Unavailable] {
         cloud().fault(first(fault)).run(ship.call(order())).await.expect("the second time");
@@ -107,7 +107,7 @@ async fn what_never_ran_is_sent_again_and_what_may_have_run_only_when_that_is_ha
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_way_of_not_answering_has_its_kind() {
+async fn call_maps_each_fault_to_its_error_kind() {
     for (fault, kind) in [
         (Fault::Crash, TaskErrorKind::Crashed),
         (Fault::Timeout, TaskErrorKind::TimedOut),
@@ -125,7 +125,7 @@ async fn each_way_of_not_answering_has_its_kind() {
 }
 
 #[tokio::test]
-async fn an_input_that_lambda_can_t_carry_is_told_before_it_is_sent() {
+async fn spawn_with_an_input_too_large_fails_before_it_is_sent() {
     let large = || ("x".repeat(2 * 1024 * 1024), String::new());
     join.call(large()).await.expect("6 MB are allowed");
     let error = cloud()
@@ -137,7 +137,7 @@ async fn an_input_that_lambda_can_t_carry_is_told_before_it_is_sent() {
 }
 
 #[tokio::test]
-async fn a_job_s_result_is_found_by_its_id() {
+async fn find_by_id_returns_a_jobs_result() {
     let job = ship.job(order()).await.expect("taken");
     assert_eq!(job.wait(Duration::from_secs(10)).await.expect("done"), "7-12");
     let found = Job::<String>::find(job.id()).expect("an id");
@@ -148,21 +148,21 @@ async fn a_job_s_result_is_found_by_its_id() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_fails_says_why_after_its_last_attempt() {
+async fn wait_for_a_failing_job_returns_its_error_after_the_last_attempt() {
     let job = panics.job(()).await.expect("taken");
     let error = job.wait(Duration::from_mins(1)).await.expect_err("panics");
     assert_eq!(error.kind(), TaskErrorKind::Panicked);
 }
 
 #[tokio::test]
-async fn a_job_that_aws_did_not_take_is_not_left_queued() {
+async fn job_that_lambda_refuses_is_an_error() {
     let (cloud, _) = cloud().bucket();
     let error = cloud.fault(|_| Some(Fault::Denied)).run(ship.job(order())).await.expect_err("denied");
     assert_eq!(error.kind(), TaskErrorKind::Denied);
 }
 
-/// What the macro says to mistakes.
+/// The macro's error messages are in `tests/ui/*.stderr`.
 #[test]
-fn mistakes_are_told_in_words() {
+fn task_attribute_on_invalid_functions_reports_readable_errors() {
     trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
 }

@@ -85,7 +85,7 @@ async fn request_behind_every_front_gets_the_answer_of_cargo_run() {
 }
 
 #[test]
-fn http_api_path_of_the_model_equals_what_was_captured_on_aws() {
+fn http_api_path_of_the_model_equals_the_captured_paths() {
     let captured: Value =
         serde_json::from_str(include_str!("../../../../../tests/data/captured-on-aws.json")).expect("JSON");
     for path in captured["http_api_paths"].as_array().expect("a list") {

@@ -1,4 +1,4 @@
-//! A map and a deploy: which build answers, and what an answer of another one means.
+//! Maps during a deploy: a map never uses results of another build.
 
 use lzap::TaskErrorKind;
 use lzap::testing::Fault;
@@ -6,7 +6,7 @@ use lzap::testing::Fault;
 use super::{assert_doubled, cloud, doubled};
 
 #[tokio::test]
-async fn another_build_s_answer_ends_the_map_and_names_the_deploy() {
+async fn answer_of_another_build_ends_the_map() {
     let error = cloud().fault(|_| Some(Fault::OtherBuild)).run(doubled().run()).await.expect_err("skew");
     assert_eq!(error.kind(), TaskErrorKind::WrongBuild);
     let error = cloud().fault(|_| Some(Fault::Garbage)).run(doubled().run()).await.expect_err("garbage");
@@ -14,9 +14,9 @@ async fn another_build_s_answer_ends_the_map_and_names_the_deploy() {
     assert!(error.to_string().contains("another"), "{error}");
 }
 
-/// The map invokes the version that it runs as, and that one stays what it is.
+/// The map invokes the version that it runs as, and a published version never changes.
 #[tokio::test]
-async fn a_deploy_in_the_middle_changes_nothing_for_a_published_version() {
+async fn deploy_during_a_map_does_not_affect_a_published_version() {
     let deployed = || cloud().deploy_at(5);
     let reports = [
         assert_doubled(deployed().run(doubled().run()).await),
@@ -27,9 +27,9 @@ async fn a_deploy_in_the_middle_changes_nothing_for_a_published_version() {
     }
 }
 
-/// Only `$LATEST` answers, and that is another build by now: an error, and no result of it.
+/// `$LATEST` is another build after the deploy, so the map fails and has no result of it.
 #[tokio::test]
-async fn a_deploy_in_the_middle_of_an_unpublished_version_s_map_ends_it() {
+async fn deploy_during_a_map_of_an_unpublished_version_ends_it() {
     let deployed = || cloud().unpublished().deploy_at(5);
     let errors = [
         deployed().run(doubled().run()).await.expect_err("skew"),
@@ -40,6 +40,6 @@ async fn a_deploy_in_the_middle_of_an_unpublished_version_s_map_ends_it() {
         assert!(error.to_string().contains("a deploy happened in between; try again"), "{error}");
         assert!(error.report().done <= 40, "{:?}", error.report());
     }
-    // Before the deploy, it is as good as a published one.
+    // Without a deploy during the map, an unpublished version works.
     assert_doubled(cloud().unpublished().deploy_at(21).run(doubled().run()).await);
 }

@@ -1,4 +1,4 @@
-//! The items that the caller tries first: whatever they do, they are items like the others.
+//! The items that the caller tries before it plans the rest. They follow the same rules as the others.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use lzap::{MapError, OnError, TaskErrorKind};
 use super::{charge, cloud, double, nap};
 
 #[tokio::test(start_paused = true)]
-async fn a_long_one_goes_on_beside_the_rest() {
+async fn tried_item_that_takes_long_continues_while_workers_run() {
     let report = cloud().run(nap.map(vec![2000; 20]).hedge(None).run()).await.expect("all done").report;
     assert_eq!((report.here, report.remote, report.chunks), (1, true, 20), "{report:?}");
     assert!(report.wall_secs < 3.0, "not one after the other: {report:?}");
 }
 
-/// Whatever of them is slow: nothing waits behind it that another worker could do.
+/// Items after a slow one go to workers instead of waiting for it.
 #[tokio::test(start_paused = true)]
-async fn a_slow_one_among_quick_ones_delays_no_other() {
+async fn slow_item_among_quick_ones_delays_no_other() {
     for quick in [1, 2, 5] {
         for slow in [20, 100] {
             let items = [vec![1; quick], vec![1000; slow]].concat();
@@ -27,7 +27,7 @@ async fn a_slow_one_among_quick_ones_delays_no_other() {
     }
 }
 
-/// A row whose first one reads itself as if it were longer than it is.
+/// A type that encodes `None` as no bytes and decodes it as one, as `skip_serializing_if` does with postcard.
 #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 struct Row {
     n: u64,
@@ -41,19 +41,19 @@ async fn row(n: u64) -> Result<Row, String> {
 }
 
 #[tokio::test]
-async fn one_that_can_t_be_read_gets_no_other_s_result() {
+async fn unreadable_result_fails_and_is_not_replaced_by_the_next() {
     let error = cloud().task(row).run(row.map(0..40).run()).await.expect_err("not readable");
     assert_eq!(error.kind(), TaskErrorKind::BadOutput, "{error}");
 }
 
 #[tokio::test]
-async fn a_plan_runs_nothing_that_may_not_run_twice() {
+async fn explain_runs_no_item_of_a_task_that_is_not_idempotent() {
     let plan = cloud().run(charge.map(0..40).explain()).await.expect("a plan");
     assert_eq!((plan.items, plan.chunks), (40, vec![1; 40]), "one for each: nothing is known about them");
 }
 
 #[tokio::test]
-async fn the_map_s_time_is_theirs_too() {
+async fn deadline_ends_tried_items() {
     let map = nap.map([60_000, 1, 1]).deadline(Duration::from_millis(300));
     let error = tokio::time::timeout(Duration::from_secs(30), cloud().run(map.values()));
     let error = error.await.expect("it ends").expect_err("too late");
@@ -61,12 +61,12 @@ async fn the_map_s_time_is_theirs_too() {
 }
 
 #[tokio::test]
-async fn those_that_fail_count_for_what_may_fail() {
+async fn failed_tried_items_count_towards_tolerate() {
     let map = |share| double.map([13_000, 1, 2, 3]).on_error(OnError::Tolerate(share));
     let error = cloud().run(map(0.2).run()).await.expect_err("a quarter failed");
     assert_eq!((error.kind(), error.item()), (TaskErrorKind::Failed, Some(0)));
     cloud().run(map(0.25).run()).await.expect("a quarter may fail");
-    // And all items are what the share is of, those included that were tried.
+    // The share is of all items, including the tried ones.
     let mostly = || (0..40).map(|n| if n == 39 { 13_000 } else { n });
     cloud().run(double.map(mostly()).on_error(OnError::Tolerate(0.03)).run()).await.expect("one of forty");
 }
@@ -77,7 +77,7 @@ async fn nested(left: u32) -> Result<u32, MapError> {
 }
 
 #[tokio::test]
-async fn a_chain_through_them_is_stopped_too() {
+async fn chain_of_maps_above_the_maximum_depth_fails() {
     let cloud = || Cloud::new().task(nested);
     assert_eq!(cloud().run(nested.map([3]).values()).await.expect("allowed"), [3]);
     let error = cloud().run(nested.map([9]).values()).await.expect_err("too deep");

@@ -1,4 +1,4 @@
-//! Time and money: what is over before all items are done.
+//! The deadline and the maximum cost of a map.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use lzap::{Caller, Chunk, OnError, TaskErrorKind};
 use super::{add, assert_doubled, cloud, doubled, nap, once_of_ten};
 
 #[tokio::test]
-async fn when_the_time_is_over_the_error_says_how_far_it_came() {
+async fn map_past_its_deadline_fails_with_the_number_of_items() {
     let map = || nap.map([1, 1, 1, 60_000]).chunk(Chunk::Items(1)).caller(Caller::WhenStuck);
     let map = || map().deadline(Duration::from_millis(300));
     let error = cloud().run(map().values()).await.expect_err("too late");
@@ -20,15 +20,15 @@ async fn when_the_time_is_over_the_error_says_how_far_it_came() {
 }
 
 #[tokio::test]
-async fn a_cost_cap_stops_launching() {
+async fn map_above_its_maximum_cost_starts_no_more_attempts() {
     let map = doubled().concurrency(1).max_cost(1e-7).on_error(OnError::Collect);
     let output = cloud().run(map.run()).await.expect("a part");
     assert!(!output.is_complete() && output.report.attempts < 20, "{:?}", output.report);
 }
 
-/// Lambda bills them, so the report does.
+/// Lambda bills them, so the report includes them.
 #[tokio::test]
-async fn invocations_that_do_not_answer_cost_too() {
+async fn report_includes_the_costs_of_unanswered_invocations() {
     const REQUEST: f64 = 2e-7;
     let report = assert_doubled(cloud().fault(once_of_ten(Fault::Timeout)).run(doubled().run()).await);
     assert_eq!(report.attempts, 60);
@@ -38,9 +38,9 @@ async fn invocations_that_do_not_answer_cost_too() {
     assert_eq!(output.report.attempts, 3, "{:?}", output.report);
 }
 
-/// What a worker has done when the time is over is on its way before.
+/// A worker's deadline is earlier than the map's, so its results arrive in time.
 #[tokio::test]
-async fn a_part_of_a_chunk_is_there_in_time() {
+async fn chunk_past_the_deadline_returns_its_finished_items() {
     let map = nap.map(vec![50; 40]).chunk(Chunk::Items(40)).caller(Caller::WhenStuck);
     let map = map.deadline(Duration::from_secs(1)).on_error(OnError::Collect);
     let output = cloud().run(map.run()).await.expect("a part");
@@ -48,7 +48,7 @@ async fn a_part_of_a_chunk_is_there_in_time() {
 }
 
 #[tokio::test]
-async fn a_sum_or_a_stream_of_a_part_is_an_error() {
+async fn reduce_and_stream_past_the_deadline_fail() {
     use futures_util::StreamExt as _;
     let map = || nap.map([1, 1, 1, 60_000]).chunk(Chunk::Items(1)).caller(Caller::WhenStuck);
     let map = || map().deadline(Duration::from_millis(300)).on_error(OnError::Collect);

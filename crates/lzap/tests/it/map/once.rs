@@ -1,4 +1,4 @@
-//! Tasks that may not run twice: where it can't be told whether an item has run, it fails.
+//! Maps of tasks that are not idempotent: an item fails when it is unknown whether it has run.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,14 +8,14 @@ use lzap::{Caller, Chunk, OnError, TaskErrorKind};
 use super::{charge, cloud, noise, once};
 
 #[tokio::test]
-async fn a_lost_answer_is_an_error_and_a_refusal_is_not() {
+async fn lost_response_fails_the_items_and_throttling_does_not() {
     let map = charge.map(0..20).chunk(Chunk::Items(10)).caller(Caller::WhenStuck);
     let reset = |attempt: &Attempt| (attempt.chunk == Some(1)).then_some(Fault::Reset);
     let output = cloud().fault(reset).run(map.on_error(OnError::Collect).run()).await.expect("collected");
     assert_eq!(output.report.attempts, 2);
     assert!(output.errors().all(|error| error.kind == TaskErrorKind::Unreachable && error.index >= 10));
     assert_eq!(output.errors().count(), 10);
-    // What was never run is sent again all the same.
+    // A throttled attempt never ran, so it is retried.
     let map = charge.map(0..20).chunk(Chunk::Items(10)).caller(Caller::WhenStuck);
     let values = cloud().fault(once(Fault::Throttle)).run(map.values()).await.expect("all");
     assert_eq!(values, (0..20).collect::<Vec<_>>());
@@ -23,7 +23,7 @@ async fn a_lost_answer_is_an_error_and_a_refusal_is_not() {
 
 static PRINTED: AtomicUsize = AtomicUsize::new(0);
 
-/// Four of them are more than an answer can carry.
+/// Four of these outputs exceed Lambda's limit for an answer.
 #[lzap::task(idempotent = false)]
 async fn print(n: u64) -> Result<String, String> {
     PRINTED.fetch_add(1, Ordering::SeqCst);
@@ -31,14 +31,14 @@ async fn print(n: u64) -> Result<String, String> {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_too_large_comes_after_the_items_ran() {
+async fn answer_too_large_fails_the_items_without_running_them_again() {
     let map = print.map(0..4).chunk(Chunk::Items(4)).caller(Caller::WhenStuck).on_error(OnError::Collect);
     let output = cloud().task(print).run(map.run()).await.expect("collected");
     assert!(output.errors().all(|error| error.kind == TaskErrorKind::TooLarge));
     assert_eq!((output.errors().count(), PRINTED.load(Ordering::SeqCst)), (4, 4));
 }
 
-/// A value that writes itself as one thing and reads itself as another.
+/// A value that can be encoded and never decoded.
 #[derive(Debug)]
 struct Receipt;
 
@@ -63,7 +63,7 @@ async fn tear(_n: u64) -> Result<Receipt, String> {
 }
 
 #[tokio::test]
-async fn results_that_can_t_be_read_are_not_made_again() {
+async fn unreadable_results_fail_the_map_without_running_the_item_again() {
     let error = cloud().task(tear).run(tear.map([1]).values()).await.expect_err("torn");
     assert_eq!((error.kind(), TORN.load(Ordering::SeqCst)), (TaskErrorKind::BadOutput, 1), "{error}");
 }

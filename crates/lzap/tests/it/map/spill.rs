@@ -1,4 +1,4 @@
-//! Payloads that Lambda can't carry: through the bucket both ways, and nothing is left there.
+//! Payloads above Lambda's limit: they are spilled to S3 in both directions and deleted.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ async fn echo(text: String) -> Result<String, String> {
 }
 
 #[tokio::test]
-async fn large_payloads_go_through_the_bucket_both_ways_and_leave_nothing_there() {
+async fn large_payloads_are_spilled_in_both_directions_and_deleted() {
     // Up: one item of 6 MB. Down: an answer of 9 MB.
     let (cloud, keys) = cloud().bucket();
     let big = noise(6 * 1024 * 1024);
@@ -33,7 +33,7 @@ async fn large_payloads_go_through_the_bucket_both_ways_and_leave_nothing_there(
 }
 
 #[tokio::test]
-async fn without_a_bucket_large_answers_are_split_and_a_single_one_is_an_error() {
+async fn large_answers_without_a_bucket_are_split_or_fail() {
     let error = cloud().task(echo).run(echo.map([noise(9_000_000)]).caller(Caller::WhenStuck).values()).await;
     assert_eq!(error.expect_err("too large").kind(), TaskErrorKind::TooLarge);
     let items = || (0..4).map(|_| noise(1_500_000));
@@ -43,9 +43,9 @@ async fn without_a_bucket_large_answers_are_split_and_a_single_one_is_an_error()
     assert_eq!(values.into_values().expect("all"), items().collect::<Vec<_>>());
 }
 
-/// Equal items are still two: each has its own place in the bucket.
+/// Equal items have equal keys, so their S3 keys also contain the attempt.
 #[tokio::test]
-async fn equal_items_do_not_take_each_other_s_payload() {
+async fn equal_items_have_separate_spilled_payloads() {
     let (cloud, keys) = cloud().bucket();
     let big = noise(5 * 1024 * 1024);
     let slow_one =
@@ -56,9 +56,9 @@ async fn equal_items_do_not_take_each_other_s_payload() {
     assert_eq!(keys.all(), Vec::<String>::new());
 }
 
-/// A rival that is refused deletes its own payload, not that of the slow one, which has yet to read it.
+/// A throttled hedged attempt deletes its own payload, not that of the slow attempt, which still reads it.
 #[tokio::test]
-async fn a_rival_s_end_leaves_the_other_s_payload() {
+async fn end_of_a_hedged_attempt_keeps_the_other_attempts_payload() {
     let (cloud, keys) = cloud().bucket();
     let items: Vec<_> = (0..12).map(|n| noise(if n == 4 { 5 << 20 } else { 10 + n })).collect();
     let rule = |attempt: &Attempt| match (attempt.chunk, attempt.number) {
