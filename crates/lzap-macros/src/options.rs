@@ -29,7 +29,7 @@ impl Parse for TaskOptions {
     }
 }
 
-/// TaskOption option.
+/// One option.
 enum TaskOption {
     Name(String),
     Idempotent(bool),

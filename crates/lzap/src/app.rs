@@ -32,7 +32,7 @@ pub struct App {
     http: ErasedService,
     #[cfg(feature = "tasks")]
     tasks: Registry,
-    /// The name of a task that was registered duplicate_task. `run` reports it, because `task` returns no error.
+    /// The name of a task that was registered twice. `run` reports it, because `task` returns no error.
     #[cfg(feature = "tasks")]
     duplicate_task: Option<&'static str>,
 }

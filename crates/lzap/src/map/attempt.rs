@@ -308,7 +308,7 @@ impl MapContext {
             AttemptEnd::ForeignAnswer(format!("a worker's answer {why}; was another version deployed?"))
         };
         let chunk = reply.head.chunk.ok_or_else(|| foreign("is not a chunk's"))?;
-        // A key differs when another version answers, or when a proxy mixes up responses. Results of other items must never count.
+        // A key differs when another version answers, or a proxy mixes up responses. Results of other items must not count.
         if chunk.key != sent.key {
             return Err(foreign("is another chunk's"));
         }

@@ -166,7 +166,7 @@ impl Drive {
                 }
             }
         }
-        // These invocations are abandoned, and Lambda bills them. The report counts the time until now, which is all that is known.
+        // These invocations are abandoned, and Lambda bills them. The report counts the time until now.
         for since in self.machine.in_flight_since() {
             self.report.record_unanswered(now().saturating_sub(since), self.memory_mb);
         }

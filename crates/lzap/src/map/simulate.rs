@@ -3,11 +3,14 @@
 //!
 //! It is for tests and for the figures in the guide, not for apps.
 
+mod random;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
 use std::time::Duration;
 
+use self::random::SplitMix64;
 use super::machine::{AttemptEnd, AttemptId, AttemptPlace, Machine, MapEnd, MapRules, NextStep, Verdict};
 use super::options::{Caller, Chunk, Hedge, OnError};
 use super::plan::{self, PlanInputs, PlanPlace};
@@ -220,7 +223,7 @@ struct SimulatedLambda {
 
 impl SimulatedLambda {
     fn new(model: Model, items: usize, seed: u64) -> Self {
-        let mut random = SplitMix64(seed);
+        let mut random = SplitMix64::new(seed);
         // A log-normal distribution with the model's mean.
         let mean = model.item.ln() - model.spread * model.spread / 2.0;
         let costs = (0..items).map(|_| (mean + model.spread * random.next_normal()).exp()).collect();
@@ -329,33 +332,6 @@ impl SimulatedLambda {
                 Some((event.attempt, ended))
             }
         }
-    }
-}
-
-/// A seeded generator, `SplitMix64`. A crate's generator could change its sequence with an update, and with it the guide's
-/// figures.
-struct SplitMix64(u64);
-
-impl SplitMix64 {
-    /// A number from 0 up to, but not including, 1.
-    fn next_fraction(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        let high = u32::try_from((z ^ (z >> 31)) >> 32).unwrap_or(0);
-        f64::from(high) / (f64::from(u32::MAX) + 1.0)
-    }
-
-    /// True with the probability `share`.
-    fn draw_chance(&mut self, share: f64) -> bool {
-        self.next_fraction() < share
-    }
-
-    /// A number of the standard normal distribution, by the Box-Muller transform.
-    fn next_normal(&mut self) -> f64 {
-        let (a, b) = (1.0 - self.next_fraction(), self.next_fraction());
-        (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
     }
 }
 

@@ -234,15 +234,15 @@ impl Machine {
 pub(super) fn update_window(window: &mut Window, now: Duration, end: &AttemptEnd) {
     match end {
         AttemptEnd::Throttled { reason: ThrottleReason::Concurrency, retry_after } => {
-            window.record_concurrency_throttle(now, *retry_after)
+            window.record_concurrency_throttle(now, *retry_after);
         }
         AttemptEnd::Throttled { reason: ThrottleReason::Rate, retry_after } => {
-            window.record_rate_throttle(now, *retry_after)
+            window.record_rate_throttle(now, *retry_after);
         }
         AttemptEnd::OutOfDescriptors => window.record_descriptor_shortage(),
         // These ends say nothing about concurrency: the request may not have reached Lambda.
         AttemptEnd::ResponseLost(_) | AttemptEnd::LambdaUnusable { .. } | AttemptEnd::TooLarge { .. } => {
-            window.release_place()
+            window.release_place();
         }
         _ => window.record_answer(now),
     }

@@ -5,6 +5,7 @@
 
 mod endings;
 mod hedge;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -18,8 +19,6 @@ use endings::update_window;
 
 /// Worker exits after which a single item fails. The first exit can have another cause, for example the environment.
 const MAX_EXITS: u32 = 2;
-/// The time between checks of the shared window, when other maps' invocations fill it.
-const WINDOW_POLL: Duration = Duration::from_millis(50);
 
 /// The options and limits of one map.
 #[derive(Clone, Debug)]
@@ -281,8 +280,8 @@ impl Machine {
             let (attempt, items) = self.start_attempt(chunk, AttemptPlace::Remote, now, hedge);
             return NextStep::Start { attempt, items, place: AttemptPlace::Remote };
         }
-        // This process takes chunks from the back of the queue, and workers take them from the front. Small chunks are at the back,
-        // so this process delays the map's end as little as possible.
+        // Workers take chunks from the front of the queue, and this process takes them from the back. The small chunks are
+        // there, so this process delays the map's end as little as possible.
         if self.must_compute_here(now, window)
             && let Some(chunk) = self.queue.pop_back()
         {
@@ -348,10 +347,10 @@ impl Machine {
             }
             AttemptEnd::OutOfDescriptors => self.requeue_chunk(chunk),
             AttemptEnd::ResponseLost(message) => {
-                self.retry_later(chunk, now, TaskErrorKind::Unreachable, message)
+                self.retry_later(chunk, now, TaskErrorKind::Unreachable, message);
             }
             AttemptEnd::FunctionFailed { failure, message } => {
-                self.handle_function_failure(chunk, now, failure, message)
+                self.handle_function_failure(chunk, now, failure, message);
             }
             AttemptEnd::TooLarge { ran, message } => self.handle_too_large(chunk, ran, message),
             AttemptEnd::ForeignAnswer(message) => self.handle_foreign_answer(chunk, message),
@@ -470,46 +469,6 @@ impl Machine {
             Caller::Helps => self.is_late(now) || self.capacity(now, window) != Capacity::Now,
             Caller::WhenStuck => window.is_stuck(now),
         }
-    }
-
-    /// The next time at which something can start without an attempt's end. `None` waits for an end alone.
-    fn wait_until(&self, now: Duration, window: &Window) -> Option<Duration> {
-        let mut times: Vec<Duration> = self.delayed.iter().map(|(until, _)| *until).collect();
-        times.extend(self.rules.deadline);
-        // From this time on, the map sends nothing and may end, so it must wake up.
-        times.extend(self.rules.last_start.filter(|last| now < *last && self.rules.caller != Caller::Alone));
-        if self.is_late(now) {
-            // Capacity doesn't matter: it is too late to start an invocation.
-        } else if !self.queue.is_empty() || self.slowest_chunk(now).is_some() {
-            match window.capacity(now) {
-                Capacity::At(then) => times.push(then),
-                // Other maps' invocations can fill the window, and their ends don't wake this map, so it polls.
-                Capacity::Later if self.remote < self.rules.limit => times.push(now + WINDOW_POLL),
-                _ => {}
-            }
-        } else if let Some(limit) = self.rules.hedge.as_ref().and_then(|hedge| self.hedge_threshold(hedge)) {
-            let open = self.attempts.iter().filter(|attempt| {
-                attempt.is_open
-                    && self.chunks.get(attempt.chunk).is_some_and(|chunk_state| !chunk_state.is_hedged)
-            });
-            // The first attempt that becomes slow enough to hedge. Times in the past are those of local attempts, which are not
-            // hedged.
-            times.extend(open.map(|attempt| attempt.started + limit).filter(|then| *then > now).min());
-        }
-        // Never zero: a step in the past would make the driver spin.
-        times.into_iter().min().map(|then| then.max(now + Duration::from_millis(1)))
-    }
-
-    /// Puts chunks whose wait is over to the front of the queue, because they are the oldest.
-    fn requeue_due_chunks(&mut self, now: Duration) {
-        let queue = &mut self.queue;
-        self.delayed.retain(|(until, chunk)| {
-            let is_delayed = *until > now;
-            if !is_delayed {
-                queue.push_front(*chunk);
-            }
-            is_delayed
-        });
     }
 
     /// Records the duration of an answered attempt, if a worker ran it.
