@@ -114,7 +114,7 @@ impl fmt::Debug for App {
 /// A service that [`App`] can serve. The crate implements this trait for each type that fits, and it can't be implemented
 /// elsewhere.
 ///
-/// A fitting type is a [`tower::Service`](Service) that takes `http::Request<`[`lzap::Body`](crate::Body)`>` and gives an
+/// A fitting type is a [`tower::Service`] that takes `http::Request<`[`lzap::Body`](crate::Body)`>` and gives an
 /// `http::Response` over any `http_body::Body` of [`Bytes`]. Its error must convert into a boxed error (an error
 /// becomes a 500 answer), its future must be `Send`, and the service `Clone + Send + 'static`. An [`axum::Router`]
 /// that has its state is such a service. So is a plain function:
