@@ -11,7 +11,7 @@ use rustls::{
     ClientConfig, ClientConnection, Connection, Error, RootCertStore, ServerConfig, ServerConnection,
 };
 
-use crate::{provider, provider_name};
+use crate::choice::{provider, provider_name};
 
 /// A self-signed certificate for P-256 and its key. Nothing trusts it but the check below, so the key is no secret.
 /// `handshake/generate.py` makes both.

@@ -18,49 +18,10 @@
 
 pub(crate) mod answer;
 mod header;
+mod kind;
 mod ordered;
 mod path;
 mod request;
 
+pub(crate) use kind::Front;
 pub(crate) use request::{EventFields, FrontRequest, MalformedEvent};
-
-use lzap_wire::limits::{LOAD_BALANCER_RESPONSE_BYTES, SYNC_PAYLOAD_BYTES};
-
-/// The service that sent the event. Each has its own way with paths, queries and repeated headers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Front {
-    /// An HTTP API with payload format 2.0. Its path arrives decoded.
-    /// AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
-    HttpApiV2,
-    /// An HTTP API with payload format 1.0. Its path arrives decoded.
-    HttpApiV1,
-    /// A function URL: payload format 2.0, but the path arrives encoded.
-    /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>
-    FunctionUrl,
-    /// A REST API. Its path arrives encoded and without the stage.
-    /// AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>
-    RestApi,
-    /// A load balancer whose target group has multi-value headers off.
-    /// AWS: <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html>
-    LoadBalancer,
-    /// A load balancer whose target group has multi-value headers on.
-    LoadBalancerMultiValue,
-}
-
-impl Front {
-    /// How many bytes the JSON text of an answer may have.
-    pub(crate) fn answer_limit(self) -> u64 {
-        match self {
-            Self::LoadBalancer | Self::LoadBalancerMultiValue => LOAD_BALANCER_RESPONSE_BYTES,
-            Self::HttpApiV2 | Self::HttpApiV1 | Self::FunctionUrl | Self::RestApi => SYNC_PAYLOAD_BYTES,
-        }
-    }
-
-    /// What carries the answer to the client, for a sentence about the limit.
-    pub(crate) fn carrier(self) -> &'static str {
-        match self {
-            Self::LoadBalancer | Self::LoadBalancerMultiValue => "a load balancer",
-            Self::HttpApiV2 | Self::HttpApiV1 | Self::FunctionUrl | Self::RestApi => "Lambda",
-        }
-    }
-}

@@ -13,6 +13,7 @@ use serde_json::json;
 use tower::ServiceExt as _;
 
 use crate::app::ErasedService;
+use crate::error_chain::describe_error_chain;
 
 /// The service's response, its body not read yet.
 ///
@@ -34,7 +35,7 @@ pub(crate) async fn answer(
             internal_server_error(request_id).map(Body::from)
         }
         Ok(Err(error)) => {
-            tracing::error!(error = chain(&*error), "the service returned an error");
+            tracing::error!(error = describe_error_chain(&*error), "the service returned an error");
             internal_server_error(request_id).map(Body::from)
         }
         Err(_panic) => internal_server_error(request_id).map(Body::from),
@@ -76,7 +77,7 @@ pub(crate) async fn whole_answer(
 
 /// Writes the one line about a body that ends with an error.
 pub(crate) fn log_body_error(error: &dyn StdError) {
-    tracing::error!(error = chain(error), "the response body failed");
+    tracing::error!(error = describe_error_chain(error), "the response body failed");
 }
 
 fn is_final(status: StatusCode) -> bool {
@@ -97,22 +98,6 @@ pub(crate) fn json_response(status: StatusCode, body: &serde_json::Value) -> Res
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
-}
-
-/// An error and its causes in one line. A cause that the text before it ends with is left out: many errors display their
-/// source themselves, and wrappers such as `axum::Error` are nothing but their source.
-pub(crate) fn chain(error: &dyn StdError) -> String {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !line.ends_with(&text) {
-            line.push_str(": ");
-            line.push_str(&text);
-        }
-        source = cause.source();
-    }
-    line
 }
 
 /// The access log's view of a request. The query is left out: people put secrets there.
@@ -143,29 +128,5 @@ impl Access {
             duration_ms,
             "request"
         );
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug, thiserror::Error)]
-    #[error("outer")]
-    struct Outer(#[source] Inner);
-
-    #[derive(Debug, thiserror::Error)]
-    #[error("inner: the disk is full")]
-    struct Inner(#[source] Cause);
-
-    #[derive(Debug, thiserror::Error)]
-    #[error("the disk is full")]
-    struct Cause;
-
-    #[test]
-    fn chain_of_wrapped_errors_has_each_cause_once() {
-        assert_eq!(chain(&Outer(Inner(Cause))), "outer: inner: the disk is full");
-        let wrapped = axum::Error::new(axum::Error::new(Cause));
-        assert_eq!(chain(&wrapped), "the disk is full");
     }
 }

@@ -34,7 +34,9 @@ use crate::{
     log::SPAN_TARGET,
 };
 #[cfg(feature = "tasks")]
-use crate::{engine::shared, http::chain, task::context::Invocation, task::registry::Registry};
+use crate::{
+    engine::shared, error_chain::describe_error_chain, task::context::Invocation, task::registry::Registry,
+};
 #[cfg(feature = "tasks")]
 use lzap_wire::envelope::Kind;
 
@@ -101,8 +103,11 @@ fn describe_tasks(reply: Reply) -> Reply {
     }
     let tls = lzap_tls::check_handshake().map_or_else(
         |error| {
-            tracing::error!(error = chain(&error), "TLS does not work in this execution environment");
-            format!("failed: {}", chain(&error))
+            tracing::error!(
+                error = describe_error_chain(&error),
+                "TLS does not work in this execution environment"
+            );
+            format!("failed: {}", describe_error_chain(&error))
         },
         str::to_owned,
     );

@@ -161,6 +161,8 @@ mod environment;
 #[cfg(feature = "http")]
 mod error;
 #[cfg(feature = "http")]
+mod error_chain;
+#[cfg(feature = "http")]
 mod event;
 #[cfg(feature = "http")]
 mod front;

@@ -1,6 +1,7 @@
 //! The control APIs, called without an SDK: a function of one script, and HTTP APIs in front of it.
 
 use std::{
+    fmt::Write as _,
     io::{Read as _, Write as _},
     net::TcpStream,
     time::{Duration, Instant},
@@ -23,7 +24,7 @@ impl Control {
         }] });
         let form = format!(
             "Action=CreateRole&Version=2010-05-08&RoleName=echo&AssumeRolePolicyDocument={}",
-            encode(&trust.to_string())
+            percent_encode(&trust.to_string())
         );
         let (status, body) = self.call("iam", "POST /", "application/x-www-form-urlencoded", form.as_bytes());
         assert_eq!(status, 200, "{body}");
@@ -99,6 +100,10 @@ fn zip(bootstrap: &str) -> Vec<u8> {
     zip.finish().expect("a zip").into_inner()
 }
 
-fn encode(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+/// Encodes every byte.
+fn percent_encode(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        let _ = write!(encoded, "%{byte:02X}");
+        encoded
+    })
 }

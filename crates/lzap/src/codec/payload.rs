@@ -6,7 +6,9 @@ use std::iter;
 use miniz_oxide::deflate::compress_to_vec;
 use miniz_oxide::inflate::decompress_slice_iter_to_slice;
 
-use super::{Codec, CodecError, Encoding, json};
+use super::encoding::{Codec, Encoding};
+use super::items::CodecError;
+use super::json;
 use crate::environment::memory_mb;
 
 /// Bytes are compressed when a sample of them shrinks to less than this share.
@@ -122,7 +124,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::codec::{EncodedItems, read_items};
+    use crate::codec::items::{EncodedItems, read_items};
 
     fn encodings() -> impl Strategy<Value = Encoding> {
         prop_oneof![Just(0), Just(1), Just(2), Just(3)].prop_map(|n: usize| Encoding::NAMES[n].1)

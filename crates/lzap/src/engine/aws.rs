@@ -1,23 +1,13 @@
-//! The process's AWS client, and the instant by which its calls give up.
+//! The process's AWS client, and the meaning of its errors.
 
 use std::error::Error as _;
 use std::io;
 use std::sync::OnceLock;
-use std::time::Duration;
 
-use lzap_client::{Client, ClientError, Deadline, ErrorKind};
-
-use crate::http::chain;
-use crate::task::context;
+use lzap_client::{Client, ClientError, ErrorKind};
 
 /// Linux's number of "too many open files": the process's own limit, and the system's.
 const NO_DESCRIPTOR: [i32; 2] = [24, 23];
-/// The time between a call's deadline and the invocation's: for the error to become an answer.
-const ANSWER_MARGIN: Duration = Duration::from_millis(100);
-/// The longest that a call may take where no deadline ends it: a function's longest run, and the way there and back.
-///
-/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html> (read 2026-11).
-const LONGEST_CALL: Duration = Duration::from_secs(1805);
 
 /// The process's client, made at the first call: an app that makes none reads no credentials.
 pub(crate) fn client() -> Result<&'static Client, ClientError> {
@@ -27,18 +17,6 @@ pub(crate) fn client() -> Result<&'static Client, ClientError> {
     }
     let made = Client::from_env()?;
     Ok(CLIENT.get_or_init(|| made))
-}
-
-/// The deadline of a call within the current invocation.
-pub(crate) fn call_deadline() -> Deadline {
-    let end = context::current().deadline_ms;
-    let left = end.map(|end| Duration::from_millis(end.saturating_sub(context::now_ms())));
-    Deadline::after(left.map_or(LONGEST_CALL, |left| left.saturating_sub(ANSWER_MARGIN)))
-}
-
-/// The error and its causes in one line.
-pub(crate) fn describe(error: &ClientError) -> String {
-    chain(error)
 }
 
 /// Whether the process had no file descriptor for the connection.

@@ -13,6 +13,8 @@ use lzap_client::{Client, ClientError, ErrorKind, InvocationKind, Invoke, Invoke
 use serde::Deserialize;
 
 use super::{AttemptOutcome, FunctionFailure, Invoker, ThrottleReason, aws};
+use crate::error_chain::describe_error_chain;
+use crate::task::context::call_deadline;
 use crate::task::error::TaskErrorKind;
 
 /// Invokes one version of a function: this process's own, so that a deploy never mixes two versions, or its workers'.
@@ -72,11 +74,11 @@ impl LambdaInvoker {
         };
         let invoke =
             Invoke { qualifier: Some(self.version.clone()), kind, ..Invoke::new(&self.function, event) };
-        client.invoke(invoke, aws::call_deadline()).await
+        client.invoke(invoke, call_deadline()).await
     }
 
     fn read_error(&self, error: &ClientError) -> AttemptOutcome {
-        let message = aws::describe(error);
+        let message = describe_error_chain(error);
         let refused = |kind, message| AttemptOutcome::Refused { kind, message };
         match error.kind() {
             ErrorKind::NotConnected if aws::is_out_of_descriptors(error) => AttemptOutcome::OutOfDescriptors,

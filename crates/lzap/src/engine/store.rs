@@ -15,6 +15,8 @@ use lzap_client::{AccountId, Bucket, ClientError, ErrorKind, GetOptions, PutObje
 use lzap_wire::env::{LZAP_ACCOUNT, LZAP_APP, LZAP_BUCKET, LZAP_STAGE};
 
 use super::aws;
+use crate::error_chain::describe_error_chain;
+use crate::task::context::call_deadline;
 use crate::task::error::{TaskError, TaskErrorKind};
 
 /// How long the bucket's lifecycle keeps an object.
@@ -86,7 +88,7 @@ impl Store {
             Objects::S3(bucket) => {
                 let object = PutObject { tags: vec![retention.tag()], ..PutObject::new(bytes) };
                 let put = async {
-                    aws::client()?.put_object(bucket, &self.key(key), object, aws::call_deadline()).await
+                    aws::client()?.put_object(bucket, &self.key(key), object, call_deadline()).await
                 };
                 put.await.map(|_| ()).map_err(|error| self.error(key, &error))
             }
@@ -107,7 +109,7 @@ impl Store {
         };
         let get = async {
             let client = aws::client()?;
-            client.get_object(bucket, &self.key(key), GetOptions::default(), aws::call_deadline()).await
+            client.get_object(bucket, &self.key(key), GetOptions::default(), call_deadline()).await
         };
         match get.await {
             Ok(object) => Ok(Some(object.bytes)),
@@ -123,10 +125,10 @@ impl Store {
             Objects::S3(bucket) => {
                 let delete = async {
                     let client = aws::client()?;
-                    client.delete_object(bucket, &self.key(key), aws::call_deadline()).await
+                    client.delete_object(bucket, &self.key(key), call_deadline()).await
                 };
                 if let Err(error) = delete.await {
-                    let error = aws::describe(&error);
+                    let error = describe_error_chain(&error);
                     tracing::debug!(key, error, "left for the bucket's lifecycle to delete");
                 }
             }
@@ -162,7 +164,7 @@ impl Store {
             }
             _ => (TaskErrorKind::Storage, ""),
         };
-        let cause = aws::describe(error);
+        let cause = describe_error_chain(error);
         TaskError::new(kind, format!("`{}`: {cause}{help}", self.address(key)))
     }
 }

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, Response, header};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Front, header::encode_value};
+use super::{header::encode_value, kind::Front};
 
 /// Why there is no answer.
 #[derive(Debug)]

@@ -18,8 +18,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    Front,
     header::decode_value,
+    kind::Front,
     ordered::{EventText, OrderedMap, TextValues},
     path::{encode_path, push_query_text, strip_stage},
 };

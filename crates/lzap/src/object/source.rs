@@ -8,6 +8,8 @@ use bytes::Bytes;
 use lzap_client::{Bucket, ClientError, ErrorKind, GetOptions};
 
 use crate::engine::{Memory, aws};
+use crate::error_chain::describe_error_chain;
+use crate::task::context::call_deadline;
 use crate::task::error::{TaskError, TaskErrorKind};
 
 /// The source of objects: S3, or in tests a map in memory from `s3://` addresses to bytes.
@@ -35,7 +37,7 @@ impl ObjectSource {
         }
         let head = async {
             let client = aws::client()?;
-            client.head_object(&Bucket::new(bucket), key, aws::call_deadline()).await
+            client.head_object(&Bucket::new(bucket), key, call_deadline()).await
         };
         let head = head.await.map_err(|error| read_error(bucket, key, &error))?;
         Ok((head.size, head.etag.unwrap_or_default()))
@@ -61,7 +63,7 @@ impl ObjectSource {
             GetOptions { range: Some(range), if_match: Some(etag.to_owned()), ..GetOptions::default() };
         let get = async {
             let client = aws::client()?;
-            client.get_object(&Bucket::new(bucket), key, options, aws::call_deadline()).await
+            client.get_object(&Bucket::new(bucket), key, options, call_deadline()).await
         };
         let part = get.await.map_err(|error| read_error(bucket, key, &error))?;
         Ok(part.bytes.into())
@@ -93,6 +95,6 @@ fn read_error(bucket: &str, key: &str, error: &ClientError) -> TaskError {
         }
         _ => (TaskErrorKind::Storage, ""),
     };
-    let cause = aws::describe(error);
+    let cause = describe_error_chain(error);
     TaskError::new(kind, format!("`s3://{bucket}/{key}`: {cause}{help}"))
 }

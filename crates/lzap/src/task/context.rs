@@ -5,6 +5,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use lzap_client::Deadline;
+
 use super::error::{TaskError, TaskErrorKind};
 #[cfg(feature = "map")]
 use crate::map::JobAttempt;
@@ -14,6 +16,14 @@ use crate::map::JobAttempt;
 ///
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>
 pub(crate) const MAX_DEPTH: u32 = 4;
+
+/// The time between a call's deadline and its invocation's.
+const ANSWER_MARGIN: Duration = Duration::from_millis(100);
+
+/// The longest that a call may take where no deadline ends it: a function's longest run, and the way there and back.
+///
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html> (read 2026-11).
+const LONGEST_CALL: Duration = Duration::from_secs(1805);
 
 /// The time that an HTTP API waits for an answer (30 s), minus time for the way back.
 ///
@@ -73,6 +83,14 @@ pub(crate) fn next_depth() -> Result<u32, TaskError> {
         ));
     }
     Ok(depth)
+}
+
+/// The deadline of an AWS call within the current invocation: the invocation's own, less the time in which the call's error
+/// becomes an answer.
+pub(crate) fn call_deadline() -> Deadline {
+    let end = current().deadline_ms;
+    let left = end.map(|end| Duration::from_millis(end.saturating_sub(now_ms())));
+    Deadline::after(left.map_or(LONGEST_CALL, |left| left.saturating_sub(ANSWER_MARGIN)))
 }
 
 /// Milliseconds since 1970. Deadlines pass between processes, so they use the wall clock.

@@ -119,7 +119,7 @@ pub(crate) async fn catch_panic<T>(
 
 /// The error that a task returned, with its causes in one line.
 fn task_failure(error: &BoxError) -> TaskError {
-    TaskError::new(TaskErrorKind::Failed, crate::http::chain(&**error))
+    TaskError::new(TaskErrorKind::Failed, crate::error_chain::describe_error_chain(&**error))
 }
 
 /// The error for a panic. It has no source location, because the panic hook has logged that.

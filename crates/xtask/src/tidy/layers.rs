@@ -53,8 +53,8 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "lzap",
-        internal: &["lzap-wire", "lzap-macros"],
-        forbidden: &["winterbaume-", TERMINAL, "fs-err"],
+        internal: &["lzap-wire", "lzap-macros", "lzap-client", "lzap-tls"],
+        forbidden: &["aws-sdk-", "aws-config", "winterbaume-", TERMINAL, "fs-err"],
     },
     Layer {
         name: "lzap-client",
@@ -74,7 +74,8 @@ const LAYERS: &[Layer] = &[
 ];
 
 /// Crates that only tests, and the project's own tasks, may use.
-const FOR_TESTS: &[&str] = &["lzap-testkit", "lzap-wire"];
+/// The embedded cloud's tests run a real app, so they use the runtime crate.
+const FOR_TESTS: &[&str] = &["lzap-testkit", "lzap-wire", "lzap"];
 
 /// The dependencies that the table forbids.
 pub(super) fn check() -> Result<Vec<String>> {
