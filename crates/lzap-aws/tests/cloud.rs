@@ -49,13 +49,12 @@ impl World {
     /// Each test has a region of its own, for a cloud that several tests share: buckets and moto's queued answers belong
     /// to one.
     async fn new(app: &str, region: &str) -> Self {
-        let (endpoint, moto) = match std::env::var("LZAP_TEST_ENDPOINT") {
-            Ok(endpoint) => (endpoint, None),
-            Err(_) => {
-                let started = tokio::task::spawn_blocking(Moto::start).await;
-                let moto = started.expect("the thread ends").expect("moto starts");
-                (moto.url().to_owned(), Some(moto))
-            }
+        let (endpoint, moto) = if let Ok(endpoint) = std::env::var("LZAP_TEST_ENDPOINT") {
+            (endpoint, None)
+        } else {
+            let started = tokio::task::spawn_blocking(Moto::start).await;
+            let moto = started.expect("the thread ends").expect("moto starts");
+            (moto.url().to_owned(), Some(moto))
         };
         let cloud = Cloud::Local { endpoint: endpoint.clone(), region: region.to_owned() };
         let clients = Clients::connect(&cloud).await.expect("the clients need no network");
