@@ -139,11 +139,12 @@
 //! |---|---|---|---|
 //! | `http` | yes | everything on this page | an app of one route, axum included: 2.3 MB static binary, 1.0 MB zip; 1 to 5 ms to start under AWS's emulator |
 //!
-//! | `tasks` | no | [`task`](macro@task), [`Task`], [`Job`]: typed tasks in other Lambdas | the AWS SDK for Lambda and S3, TLS |
+//! | `tasks` | no | [`task`](macro@task), [`Task`], [`Job`]: typed tasks in other Lambdas | a small client for Lambda and S3, TLS |
 //! | `map` | no | [`Task::map`]: one task on many items; contains `tasks` | codecs |
 //!
 //! Nothing here compiles C, whatever the features, so an app of pure Rust cross-compiles with `rustup target add` alone.
-//! An app without tasks does no TLS and has no AWS SDK in it.
+//! There is no AWS SDK in an app; one without tasks has no TLS in it either. What a function reads from its environment for its
+//! calls to AWS, and how long they take, is in `docs/aws-calls.md`.
 
 #[cfg(not(feature = "http"))]
 compile_error!("the `lzap` crate needs its feature `http` (it is on by default)");
