@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use lzap_core::names::Names;
 use lzap_wire::envelope::{Kind, Reply, event};
 use lzap_wire::limits::INIT_SECS;
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::Published;
@@ -63,7 +64,9 @@ impl Question<'_> {
 ///
 /// AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 fn http_event(path: &str) -> Value {
-    let (raw_path, query) = path.split_once('?').unwrap_or((path, ""));
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    // An HTTP API delivers the path decoded.
+    let raw_path = percent_decode_str(path).decode_utf8_lossy();
     json!({
         "version": "2.0",
         "routeKey": "$default",
@@ -237,6 +240,7 @@ mod tests {
         }
         let event = http_event("/health?deep=1");
         assert_eq!((&event["rawPath"], &event["rawQueryString"]), (&json!("/health"), &json!("deep=1")));
+        assert_eq!(http_event("/is%20it%3Fup")["rawPath"], "/is it?up");
     }
 
     #[test]
