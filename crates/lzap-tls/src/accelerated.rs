@@ -1,22 +1,19 @@
 //! The provider for CPUs that graviola supports: graviola where it is faster and small, else the code of `portable`.
 //!
-//! From graviola come X25519, AES-GCM with SHA-2, and the verification of RSA. Its other parts would be more than half of a
-//! megabyte in each function's zip, for connections that AWS's endpoints don't make: P-256 and P-384 in a handshake or a
-//! certificate (they work, with `RustCrypto`'s code), `ChaCha20`, Ed25519, and the hybrid exchange with ML-KEM, which besides
-//! would double the processor time of a handshake.
+//! From graviola come AES-GCM with SHA-2, which encrypt every byte, and the verification of RSA, which each handshake does
+//! two or three times. Its other parts would be more than half of a megabyte in each function's zip: the key exchanges
+//! (`RustCrypto`'s X25519 costs a handshake some tens of microseconds more, and is there anyway), P-256 and P-384,
+//! `ChaCha20`, Ed25519, and the hybrid exchange with ML-KEM, which besides would double the processor time of a handshake.
 
 mod rsa;
 
-use rustls::crypto::{CryptoProvider, SupportedKxGroup, WebPkiSupportedAlgorithms};
-use rustls_graviola::{kx, suites};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
+use rustls_graviola::suites;
 
 use crate::portable;
 use crate::verify::supported_algorithms;
 
 const ALGORITHMS: WebPkiSupportedAlgorithms = supported_algorithms!(self::rsa);
-
-/// In the order of preference; P-256 is for endpoints that must have an exchange approved by FIPS.
-static GROUPS: &[&dyn SupportedKxGroup] = &[&kx::X25519, portable::P256_GROUP];
 
 /// Returns the provider over graviola, or `None` on a CPU where graviola would panic.
 ///
@@ -36,7 +33,7 @@ pub fn graviola_provider() -> Option<CryptoProvider> {
             suites::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
             suites::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
         ],
-        kx_groups: GROUPS.to_vec(),
+        kx_groups: portable::KEY_EXCHANGES.to_vec(),
         signature_verification_algorithms: ALGORITHMS,
         secure_random: portable::SYSTEM_RANDOM,
         key_provider: portable::P256_KEYS,

@@ -22,8 +22,8 @@ const ALGORITHMS: WebPkiSupportedAlgorithms = supported_algorithms!(self::rsa_ve
 /// The private keys that this crate signs with, whichever the provider. Only the server of the check has one.
 pub(crate) static P256_KEYS: &dyn KeyProvider = &sign::P256Keys;
 
-/// The key exchange on P-256, for both providers.
-pub(crate) static P256_GROUP: &dyn SupportedKxGroup = &exchange::P256;
+/// The key exchanges, for both providers.
+pub(crate) static KEY_EXCHANGES: &[&dyn SupportedKxGroup] = exchange::GROUPS;
 
 /// The system's source of randomness, for both providers.
 pub(crate) static SYSTEM_RANDOM: &dyn SecureRandom = &SystemRandom;
@@ -38,7 +38,7 @@ pub(crate) static SYSTEM_RANDOM: &dyn SecureRandom = &SystemRandom;
 pub fn portable_provider() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: suites::CIPHER_SUITES.to_vec(),
-        kx_groups: exchange::GROUPS.to_vec(),
+        kx_groups: KEY_EXCHANGES.to_vec(),
         signature_verification_algorithms: ALGORITHMS,
         secure_random: SYSTEM_RANDOM,
         key_provider: P256_KEYS,
