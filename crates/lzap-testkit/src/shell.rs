@@ -166,7 +166,7 @@ fn cannot_start(command: &Command, error: &std::io::Error) -> Failure {
 
 /// The arguments of cargo that build `lzap` with the features that the tests' build chooses, so that the AWS SDK is
 /// compiled once for both. cargo chooses features for the packages and targets that are selected: `--workspace` selects
-/// all packages, and `--examples`, of which there are none, makes the features of dev-dependencies count.
+/// all packages, and `--examples`, of which there are few, makes the features of dev-dependencies count.
 pub const BUILD_LZAP: [&str; 6] = ["build", "--quiet", "--workspace", "--bin", "lzap", "--examples"];
 
 /// The built `lzap`, with one target folder for all apps that it compiles. It is built once per process.
@@ -175,9 +175,14 @@ pub const BUILD_LZAP: [&str; 6] = ["build", "--quiet", "--workspace", "--bin", "
 /// When it cannot be built.
 pub fn lzap() -> Result<Command> {
     build_lzap()?;
+    Ok(lzap_command())
+}
+
+/// The same, however it was built.
+pub fn lzap_command() -> Command {
     let mut command = Command::new(lzap_path());
     command.current_dir(workspace()).env("CARGO_TARGET_DIR", apps_target()).env("RUSTUP_AUTO_INSTALL", "0");
-    Ok(command)
+    command
 }
 
 /// Builds `lzap` with [`BUILD_LZAP`], once per process.
