@@ -2,7 +2,7 @@
 //!
 //! | name | made of | used where |
 //! |---|---|---|
-//! | `graviola` | `rustls-graviola`: assembly within Rust | the CPU has every instruction that graviola asserts |
+//! | `graviola` | AES-GCM, SHA-2 and RSA of `rustls-graviola` (assembly within Rust), the rest as below | the CPU has every instruction that graviola asserts |
 //! | `rustcrypto` | this crate's glue over the `RustCrypto` crates (see [`portable_provider`]) | everywhere else |
 //!
 //! Both are always compiled in, and neither compiles C. AWS promises no more than AVX2 on `x86_64`; graviola also needs ADX
@@ -18,22 +18,22 @@
 //! Only the padding of RSA signatures is checked by code of this crate (over `crypto-bigint`, which `p256` has anyway).
 //!
 //! # What they cost
-//! Measured by `examples/measure.rs` on a shared Xeon at `opt-level = 3`, both sides of the connection on one core:
+//! Measured by `examples/measure.rs` on a shared and busy Xeon at `opt-level = 3`, both sides of the connection on one core:
 //!
 //! | | `graviola` | `rustcrypto` | ratio |
 //! |---|---|---|---|
-//! | [`check_handshake`] (TLS 1.3, P-256 certificate) | 1.2 ms | 1.5 ms | 1.3 |
-//! | resumed handshake | 0.32 ms | 0.26 ms | 0.8 (no ML-KEM) |
-//! | verify RSA-2048 | 29 µs | 72 µs | 2.5 |
-//! | verify ECDSA on P-256 | 72 µs | 243 µs | 3.4 |
-//! | AES-128-GCM, each byte encrypted and decrypted | 459 MB/s | 341 MB/s | 0.74 |
+//! | [`check_handshake`] (TLS 1.3, P-256 certificate) | 1.4 ms | 1.4 ms | 1.0 |
+//! | resumed handshake | 0.23 ms | 0.22 ms | 0.9 |
+//! | verify RSA-2048 | 27 µs | 58 µs | 2.1 |
+//! | verify ECDSA on P-256 (the same code) | 242 µs | 242 µs | 1.0 |
+//! | AES-128-GCM | 3,418 MB/s | 1,487 MB/s | 0.44 |
 //!
 //! The second provider adds 300 KB to a static binary, 130 KB to its zip; the check 50 KB. With `opt-level = "s"` it
 //! keeps its speed, except AES-GCM (98 MB/s): `[profile.release.package.lzap-tls] opt-level = 3` gives 264 MB/s for 83 KB
 //! of binary, since the generic code of all algorithms is compiled with this crate. With `opt-level = "z"` it is slow
 //! (12 ms per handshake, 8 MB/s) unless `lzap-tls`, `polyval` and `curve25519-dalek` have 3.
 //!
-//! Deliberately not here: ChaCha20-Poly1305 and Ed25519 in the second provider (each AWS endpoint has AES-GCM, and no
+//! Deliberately not here: ChaCha20-Poly1305, ML-KEM and Ed25519 in either provider (each AWS endpoint has AES-GCM, and no
 //! public authority signs with Ed25519), client certificates, roots of trust, sockets. Valgrind's CPU has no ADX either:
 //! under callgrind `rustcrypto` is what is measured.
 //!
