@@ -9,11 +9,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use group_sum::{Results, Text, group_sum, read_sums, read_values};
 use http_body_util::BodyExt as _;
 
-use crate::error::{Error, Text};
+use crate::error::Error;
 use crate::source::Sources;
-use crate::{Params, answer, group_sum, page, report, spread, table};
+use crate::{Params, answer, page, report, spread};
 
 /// The largest body that is taken, here and on Lambda alike: as base64 it is 6,000,000 bytes, which leaves 291,456 of the
 /// event's 6 MB (of 1024 × 1024 bytes) for headers and the rest.
@@ -47,15 +48,18 @@ async fn sum(State(sources): State<Sources>, request: Request) -> Result<Respons
     let (params, csv) = read(request, &sources).await?;
     let mut timing = Timing::begin();
     let (answer, report) = if params.asks_for_a_map() {
-        let table = table::parse(&csv, &params)?;
+        let table = read_values(&csv, params.selection())?;
         timing.lap("read");
         let (results, report) = spread::map(&table, &params).await?;
         timing.lap("map");
         (answer::write(&table, &results)?, Some(report))
     } else {
         // A few milliseconds of work, and a Lambda environment has one request at a time: no thread is needed.
-        let table = table::parse(&csv, &params)?;
-        let results = group_sum::group_sum(&table)?;
+        let table = read_sums(&csv, params.selection())?;
+        let results = Results {
+            sums: group_sum(&table)?,
+            extras: Vec::new(),
+        };
         timing.lap("sum");
         (answer::write(&table, &results)?, None)
     };

@@ -16,10 +16,9 @@
 //! | [`http`] | routes, body limit, form uploads |
 //! | [`params`] | the query: which column is the id, which columns are summed, and how |
 //! | [`source`] | a CSV in S3, when the query names one |
-//! | [`table`] | CSV bytes → ids and columns of numbers (over [`rows`], [`columns`] and [`number`]; rows over [`marks`] and [`unquoted`]) |
-//! | [`group_sum`] | each number is added to its sum as it is read: here and in one pass; or … |
-//! | [`spread`] | … the numbers are kept, and summed in other Lambdas, one item for each id and column (over [`series`]) |
-//! | [`answer`] | sums → CSV bytes |
+//! | [`group_sum`] | a crate of its own, which knows neither HTTP nor Lambda: CSV bytes → sums in one pass → CSV bytes, or … |
+//! | [`spread`] | … the values are kept, and summed in other Lambdas, one item for each id and column (over [`series`]) |
+//! | [`answer`] | the limit on an answer |
 //! | [`report`] | what the sums took → headers and JSON |
 //! | [`error`] | everything that can be wrong with a request, each as one sentence with its status |
 //! | [`page`] | the page of `GET /` |
@@ -28,21 +27,16 @@
 //! Lambda, apart from the two size limits, which are Lambda's.
 
 pub mod answer;
-pub mod columns;
 pub mod error;
-pub mod group_sum;
 pub mod http;
-pub mod marks;
-pub mod number;
 pub mod page;
 pub mod params;
 pub mod report;
-pub mod rows;
 pub mod series;
 pub mod source;
 pub mod spread;
-pub mod table;
-pub mod unquoted;
+
+use group_sum::{Results, group_sum, read_sums};
 
 pub use error::Error;
 pub use http::router;
@@ -52,9 +46,13 @@ pub use series::{summarize, summarize_after_a_wait};
 /// The plain calculation, from the bytes of a CSV to the bytes of the answer: nothing but sums, in one pass, here.
 ///
 /// # Errors
-/// Whatever [`table::parse`], [`group_sum::group_sum`] and [`answer::write`] find wrong with the CSV.
+/// The CSV is broken, lacks a column, or has a cell in a summed column that is not a number; a sum or the answer is too
+/// large.
 pub fn sum_csv(csv: &[u8], params: &Params) -> Result<Vec<u8>, Error> {
-    let table = table::parse(csv, params)?;
-    let results = group_sum::group_sum(&table)?;
+    let table = read_sums(csv, params.selection())?;
+    let results = Results {
+        sums: group_sum(&table)?,
+        extras: Vec::new(),
+    };
     answer::write(&table, &results)
 }

@@ -19,10 +19,11 @@
 
 use std::num::NonZero;
 
+use group_sum::{Selection, Text};
 use hashbrown::HashSet;
 use lzap::{Caller, Codec};
 
-use crate::error::{Error, Text};
+use crate::error::Error;
 use crate::series::{Feature, Work};
 
 /// The names of all parameters.
@@ -141,6 +142,14 @@ impl Params {
             _ => self.report = report(&value)?,
         }
         Ok(())
+    }
+
+    /// The columns that the request is about.
+    pub fn selection(&self) -> Selection<'_> {
+        Selection {
+            id: &self.id_column,
+            values: self.value_columns.as_deref(),
+        }
     }
 
     /// Whether anything here asks for a map. Without it, the sums take one pass and a few milliseconds, which is less

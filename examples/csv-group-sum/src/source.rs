@@ -7,9 +7,10 @@ use std::env;
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use group_sum::Text;
 use lzap::{Object, TaskError, TaskErrorKind};
 
-use crate::error::{Error, Text};
+use crate::error::Error;
 
 /// The environment variable with the folder of all sources: `s3://bucket/folder/`.
 pub const VARIABLE: &str = "CSV_SOURCES";

@@ -1,4 +1,4 @@
-//! The sums in other Lambdas: the parallel form of [`crate::group_sum`].
+//! The sums in other Lambdas: the parallel form of [`group_sum::group_sum`].
 //!
 //! An *item* of work is the values of one id in one column, in the order of the rows; items know nothing of each other.
 //! They are mapped over a task, which adds the values of an item from the first to the last. Because an item is never
@@ -7,32 +7,18 @@
 
 use std::num::NonZero;
 
+use group_sum::{Column, Extra, Results, Table, Values};
 use lzap::{Chunk, Map, MapError, MapOutput, MapReport, TaskErrorKind};
 
 use crate::error::Error;
-use crate::group_sum::{Extra, Results};
 use crate::params::{Params, Spread};
 use crate::series::{Series, Summary, Work, summarize, summarize_after_a_wait};
-use crate::table::{Column, Numbers, Table};
-
-/// The values of a column, by index of the id. Those of one id are in the order of the rows.
-#[derive(Debug, Default)]
-pub struct Groups(Vec<Vec<f64>>);
-
-impl Numbers for Groups {
-    fn add(&mut self, id: usize, number: f64) {
-        if id >= self.0.len() {
-            self.0.resize_with(id + 1, Vec::new);
-        }
-        self.0[id].push(number);
-    }
-}
 
 /// Sums every column of `table` by id, with what else is asked of each item; and what that took.
 ///
 /// # Errors
 /// A sum is too large for a 64-bit float, the time was over, or other Lambdas could not be used as asked.
-pub async fn map(table: &Table<Groups>, params: &Params) -> Result<(Results, MapReport), Error> {
+pub async fn map(table: &Table<Values>, params: &Params) -> Result<(Results, MapReport), Error> {
     let map = prepare(items(table, params.work), params);
     let MapOutput { results, report, .. } = map.run().await.map_err(|error| refusal(&error))?;
     // A task that can't fail, and a map that ends at the first failure: so each item has a summary.
@@ -42,9 +28,9 @@ pub async fn map(table: &Table<Groups>, params: &Params) -> Result<(Results, Map
 }
 
 /// The items, column by column and in the order of the ids, each of which has one.
-fn items(table: &Table<Groups>, work: Work) -> Vec<Series> {
-    let item = |column: &Column<Groups>, id: usize| Series {
-        values: column.numbers.0.get(id).cloned().unwrap_or_default(),
+fn items(table: &Table<Values>, work: Work) -> Vec<Series> {
+    let item = |column: &Column<Values>, id: usize| Series {
+        values: column.numbers.of_id(id).to_vec(),
         work,
     };
     let of_column = |column| (0..table.ids.len()).map(move |id| item(column, id));
@@ -74,7 +60,7 @@ fn prepare(items: Vec<Series>, params: &Params) -> Map<Series, Summary> {
 }
 
 /// The other way: from the summaries of the items to columns.
-fn arrange(table: &Table<Groups>, work: Work, summaries: Vec<Summary>) -> Result<Results, Error> {
+fn arrange(table: &Table<Values>, work: Work, summaries: Vec<Summary>) -> Result<Results, Error> {
     let mut summaries = summaries.into_iter();
     let (mut sums, mut extras) = (Vec::new(), Vec::new());
     for column in &table.columns {
@@ -88,10 +74,12 @@ fn arrange(table: &Table<Groups>, work: Work, summaries: Vec<Summary>) -> Result
     Ok(Results { sums, extras })
 }
 
-fn sums_of(table: &Table<Groups>, column: &Column<Groups>, summaries: &[Summary]) -> Result<Vec<f64>, Error> {
+fn sums_of(table: &Table<Values>, column: &Column<Values>, summaries: &[Summary]) -> Result<Vec<f64>, Error> {
     let pairs = table.ids.iter().zip(summaries);
     let sum = |(id, summary): (&String, &Summary)| {
-        summary.sum.ok_or_else(|| Error::sum_too_large(&column.name, id))
+        summary
+            .sum
+            .ok_or_else(|| group_sum::Error::sum_too_large(&column.name, id).into())
     };
     pairs.map(sum).collect()
 }
@@ -113,28 +101,17 @@ fn refusal(error: &MapError) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use group_sum::{Selection, read_values};
+
     use super::*;
     use crate::series::Feature;
 
-    fn table() -> Table<Groups> {
-        let column = |name: &str, values: &[(usize, f64)]| {
-            let mut groups = Groups::default();
-            for &(id, number) in values {
-                groups.add(id, number);
-            }
-            Column {
-                name: name.into(),
-                numbers: groups,
-            }
+    fn table() -> Table<Values> {
+        let selection = Selection {
+            id: "id",
+            values: None,
         };
-        Table {
-            id_name: "id".into(),
-            ids: vec!["a".into(), "b".into()],
-            columns: vec![
-                column("x", &[(1, 1.0), (0, 2.0), (1, 3.0)]),
-                column("y", &[(1, 4.0)]),
-            ],
-        }
+        read_values(b"id,x,y\na,2,\nb,1,4\nb,3,\n", selection).expect("a valid CSV")
     }
 
     fn summary(sum: Option<f64>) -> Summary {

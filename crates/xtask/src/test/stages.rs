@@ -193,9 +193,17 @@ fn benches() -> Result {
 fn apps(tally: &mut Tally) -> Result {
     for folder in app_folders()? {
         println!("    {}", folder.strip_prefix(workspace()).unwrap_or(&folder).display());
-        call(cargo_in_app(&folder).args(["fmt", "--check"]))?;
-        call(cargo_in_app(&folder).args(["clippy", "--quiet", "--all-targets", "--", "--deny", "warnings"]))?;
-        run_tests(cargo_in_app(&folder).args(["test", "--quiet"]), tally)?;
+        call(cargo_in_app(&folder).args(["fmt", "--all", "--check"]))?;
+        call(cargo_in_app(&folder).args([
+            "clippy",
+            "--quiet",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "--deny",
+            "warnings",
+        ]))?;
+        run_tests(cargo_in_app(&folder).args(["test", "--quiet", "--workspace"]), tally)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! are skipped. Both are lenient about what is broken, so the rest is here: every row has as many cells as the header,
 //! quotes are closed, text is UTF-8, and each complaint knows its row, line and column.
 //!
-//! What the cells mean is not known here; [`crate::table`] reads them.
+//! What the cells mean is not known here; `table` reads them.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ use crate::unquoted::Unquoted;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Reads a CSV row by row; the current row is read cell by cell.
-pub struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     csv: &'a [u8],
     /// The marks from the next row on.
     marks: Marks<'a>,
@@ -39,7 +39,7 @@ impl<'a> Rows<'a> {
     ///
     /// # Errors
     /// The CSV is empty or has no first row, or its header is broken.
-    pub fn new(csv: &'a [u8]) -> Result<Self, Error> {
+    pub(crate) fn new(csv: &'a [u8]) -> Result<Self, Error> {
         if csv.is_empty() {
             return Err(Error::EmptyBody);
         }
@@ -69,7 +69,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The names in the first row.
-    pub fn header(&self) -> &[String] {
+    pub(crate) fn header(&self) -> &[String] {
         &self.header
     }
 
@@ -78,7 +78,7 @@ impl<'a> Rows<'a> {
     /// # Errors
     /// The row has too few or too many cells, one of them is not UTF-8, or a quote is left open.
     #[inline]
-    pub fn advance(&mut self) -> Result<bool, Error> {
+    pub(crate) fn advance(&mut self) -> Result<bool, Error> {
         self.row += 1;
         if !self.read()? {
             return Ok(false);
@@ -91,7 +91,7 @@ impl<'a> Rows<'a> {
 
     /// A cell of the current row: valid UTF-8, and every column of the header has one.
     #[inline]
-    pub fn cell(&self, column: usize) -> &[u8] {
+    pub(crate) fn cell(&self, column: usize) -> &[u8] {
         let text = if self.is_unquoted {
             self.unquoted.text()
         } else {
@@ -101,7 +101,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Where a cell of the current row is.
-    pub fn place(&self, column: usize) -> Place {
+    pub(crate) fn place(&self, column: usize) -> Place {
         let name = self.header.get(column).cloned().unwrap_or_default();
         Place {
             row: self.row,
@@ -133,15 +133,17 @@ impl<'a> Rows<'a> {
                 b'"' if mark == cell && self.skip_quoted() => (cell, quote) = (mark + 1, 1),
                 b'"' => return self.read_unquoted(),
                 // A blank line, or the second half of a CRLF.
-                _ if mark == self.start => {
+                b'\n' | b'\r' if mark == self.start => {
                     self.start += 1;
                     cell = self.start;
                 }
-                _ => {
+                b'\n' | b'\r' => {
                     self.cells.push(cell..mark - quote);
                     self.next = mark + 1;
                     return Ok(true);
                 }
+                // Text.
+                _ => {}
             }
         }
         // The last row, where no line end follows it.
@@ -189,7 +191,8 @@ impl<'a> Rows<'a> {
             // What else is wrong before that cell is told first.
             match self.advance() {
                 Ok(true) => {}
-                Ok(false) => return Error::BodyUnreadable,
+                // Not reached: each byte that is no mark belongs to a cell.
+                Ok(false) => return Error::NotUtf8(self.place(0)),
                 Err(error) => return error,
             }
         }
@@ -225,7 +228,7 @@ impl<'a> Rows<'a> {
 }
 
 /// A cell as text.
-pub fn text(cell: &[u8]) -> String {
+pub(crate) fn text(cell: &[u8]) -> String {
     String::from_utf8_lossy(cell).into_owned()
 }
 

@@ -5,7 +5,7 @@
 
 /// What a cell holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Cell {
+pub(crate) enum Cell {
     /// Nothing, or nothing but spaces: a missing value.
     Empty,
     /// A finite number.
@@ -18,7 +18,7 @@ pub enum Cell {
 
 /// Reads a cell.
 #[inline]
-pub fn read(cell: &[u8]) -> Cell {
+pub(crate) fn read(cell: &[u8]) -> Cell {
     match fast_float2::parse(cell) {
         Ok(value) if f64::is_finite(value) => Cell::Number(value),
         _ => read_unusual(cell),
@@ -43,11 +43,11 @@ fn read_unusual(cell: &[u8]) -> Cell {
 /// Writes numbers: the fewest digits that read back as the same float, with an exponent where plain digits would be
 /// long.
 #[derive(Default)]
-pub struct Writer(ryu::Buffer);
+pub(crate) struct Writer(ryu::Buffer);
 
 impl Writer {
     /// A finite number as text.
-    pub fn write(&mut self, number: f64) -> &str {
+    pub(crate) fn write(&mut self, number: f64) -> &str {
         let digits = self.0.format_finite(number);
         // Whole numbers are written as such.
         digits.strip_suffix(".0").unwrap_or(digits)

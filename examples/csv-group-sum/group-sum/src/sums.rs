@@ -1,13 +1,12 @@
-//! Sums each column by id, here and in one pass.
+//! Sums each column by id in one pass.
 //!
 //! A number is added to its sum as soon as it is read, so that no number is kept: a large CSV takes no more memory than
-//! its ids do.
-//!
-//! The parallel form is [`crate::spread`]. Both add the values of an id in a column in the order of the rows, in plain
-//! 64-bit floats and from 0 on, so that both give the same answer bit for bit.
+//! its ids do. The values of an id in a column are added in the order of the rows, in 64-bit floats and from 0 on, as
+//! [`sum`] does it: both give the same result bit for bit.
 
+use crate::columns::Selection;
 use crate::error::Error;
-use crate::table::{Column, Numbers, Table};
+use crate::table::{self, Column, Numbers, Table};
 
 /// The sums of a column so far, by index of the id.
 #[derive(Debug, Default)]
@@ -23,37 +22,33 @@ impl Numbers for Sums {
     }
 }
 
-/// What is answered about a table.
-#[derive(Debug, Default, PartialEq)]
-pub struct Results {
-    /// The sums of each column, by index of the id.
-    pub sums: Vec<Vec<f64>>,
-    /// Further columns.
-    pub extras: Vec<Extra>,
+/// Reads a CSV and keeps the sums.
+///
+/// # Errors
+/// The CSV is broken, lacks a column, or has a cell in a summed column that is not a number.
+pub fn read_sums(csv: &[u8], selection: Selection<'_>) -> Result<Table<Sums>, Error> {
+    table::read(csv, selection)
 }
 
-/// A column of the answer that the input does not have.
-#[derive(Debug, PartialEq)]
-pub struct Extra {
-    /// Its name.
-    pub name: String,
-    /// Its cells, by index of the id.
-    pub values: Vec<Option<f64>>,
-}
-
-/// The sums of every column of `table`. An id without values in a column has the sum 0 there.
+/// The sums of every column of `table`, by index of the id. An id without values in a column has the sum 0 there.
 ///
 /// # Errors
 /// A sum is too large for a 64-bit float.
-pub fn group_sum(table: &Table<Sums>) -> Result<Results, Error> {
-    let sums = table.columns.iter().map(|column| sums_of(column, &table.ids));
-    Ok(Results {
-        sums: sums.collect::<Result<_, _>>()?,
-        extras: Vec::new(),
-    })
+pub fn group_sum(table: &Table<Sums>) -> Result<Vec<Vec<f64>>, Error> {
+    table
+        .columns
+        .iter()
+        .map(|column| finish_sums(column, &table.ids))
+        .collect()
 }
 
-fn sums_of(column: &Column<Sums>, ids: &[String]) -> Result<Vec<f64>, Error> {
+/// Adds `values` from the first to the last, from 0 on.
+pub fn sum(values: &[f64]) -> f64 {
+    // Not `Iterator::sum`, which starts at -0.0 and would print it for no values.
+    values.iter().fold(0.0, |sum, value| sum + value)
+}
+
+fn finish_sums(column: &Column<Sums>, ids: &[String]) -> Result<Vec<f64>, Error> {
     let mut sums = column.numbers.0.clone();
     sums.resize(ids.len(), 0.0);
     // A sum that has overflown stays so, whatever is added to it.
@@ -89,20 +84,22 @@ mod tests {
     fn each_id_has_a_sum_in_each_column() {
         let numbers = [(2, 1.0), (0, 2.0), (2, 3.0), (0, 4.0), (2, 5.0)];
         let results = group_sum(&table(&["a", "b", "c", "d"], &[&numbers, &[]])).expect("small sums");
-        assert_eq!(results.sums, [[6.0, 0.0, 9.0, 0.0], [0.0; 4]]);
-        assert_eq!(results.extras, []);
+        assert_eq!(results, [[6.0, 0.0, 9.0, 0.0], [0.0; 4]]);
     }
 
     #[test]
-    fn a_sum_runs_from_the_first_number_to_the_last() {
-        let sum = |numbers: &[f64]| {
-            let numbers: Vec<_> = numbers.iter().map(|&number| (0, number)).collect();
-            group_sum(&table(&["a"], &[&numbers])).expect("a small sum").sums[0][0].to_bits()
-        };
-        assert_eq!(sum(&[1e16, 1.0, 1.0, -1e16]), 0.0_f64.to_bits());
-        assert_eq!(sum(&[1.0, 1.0, 1e16, -1e16]), 2.0_f64.to_bits());
-        assert_eq!(sum(&[]), 0.0_f64.to_bits());
-        assert_eq!(sum(&[-0.0]), 0.0_f64.to_bits());
+    fn a_sum_runs_from_the_first_number_to_the_last_in_one_pass_and_over_values() {
+        for (values, expected) in [
+            (&[1e16, 1.0, 1.0, -1e16][..], 0.0_f64),
+            (&[1.0, 1.0, 1e16, -1e16], 2.0),
+            (&[], 0.0),
+            (&[-0.0], 0.0),
+        ] {
+            let numbers: Vec<_> = values.iter().map(|&number| (0, number)).collect();
+            let sums = group_sum(&table(&["a"], &[&numbers])).expect("a small sum");
+            assert_eq!(sums[0][0].to_bits(), expected.to_bits(), "{values:?}");
+            assert_eq!(sum(values).to_bits(), expected.to_bits(), "{values:?}");
+        }
     }
 
     #[test]

@@ -7,10 +7,9 @@
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher as _;
 
-use crate::columns::Columns;
+use crate::columns::{Columns, Selection};
 use crate::error::{Error, Text};
 use crate::number::{self, Cell};
-use crate::params::Params;
 use crate::rows::{self, Rows};
 
 /// What of a CSV is needed to sum it.
@@ -34,7 +33,7 @@ pub struct Column<N> {
 }
 
 /// What can be kept of a column's numbers.
-pub trait Numbers: Default {
+pub(crate) trait Numbers: Default {
     /// Takes the next number, in the order of the rows. `id` is the index of its row's id.
     fn add(&mut self, id: usize, number: f64);
 }
@@ -43,9 +42,9 @@ pub trait Numbers: Default {
 ///
 /// # Errors
 /// The CSV is broken, lacks a column, or has a cell in a summed column that is not a number.
-pub fn parse<N: Numbers>(csv: &[u8], params: &Params) -> Result<Table<N>, Error> {
+pub(crate) fn read<N: Numbers>(csv: &[u8], selection: Selection<'_>) -> Result<Table<N>, Error> {
     let mut rows = Rows::new(csv)?;
-    let columns = Columns::find(rows.header(), params)?;
+    let columns = Columns::find(rows.header(), selection)?;
     let mut ids = Ids::default();
     let mut candidates = candidates(&rows, &columns);
     while rows.advance()? {
@@ -184,8 +183,12 @@ mod tests {
 
     type Table = super::Table<Vec<(usize, f64)>>;
 
-    fn parse_str(csv: &str) -> Result<Table, String> {
-        parse(csv.as_bytes(), &Params::default()).map_err(|error| error.to_string())
+    fn read_str(csv: &str) -> Result<Table, String> {
+        let selection = Selection {
+            id: "id",
+            values: None,
+        };
+        read(csv.as_bytes(), selection).map_err(|error| error.to_string())
     }
 
     fn numbers(table: &Table, column: usize) -> Vec<(&str, f64)> {
@@ -198,7 +201,7 @@ mod tests {
 
     #[test]
     fn ids_come_in_order_of_first_appearance() {
-        let table = parse_str("value,id\n1,b\n2,a\n3,b\n4,\n").expect("a valid CSV");
+        let table = read_str("value,id\n1,b\n2,a\n3,b\n4,\n").expect("a valid CSV");
         assert_eq!(table.ids, ["b", "a", ""]);
         assert_eq!(
             numbers(&table, 0),
@@ -208,7 +211,7 @@ mod tests {
 
     #[test]
     fn the_first_non_empty_cell_decides() {
-        let table = parse_str("id,note,late,never\na,x,,\nb,1,,\na,y,2,\n").expect("a valid CSV");
+        let table = read_str("id,note,late,never\na,x,,\nb,1,,\na,y,2,\n").expect("a valid CSV");
         let names: Vec<_> = table.columns.iter().map(|column| column.name.as_str()).collect();
         assert_eq!(names, ["late"]);
         assert_eq!(numbers(&table, 0), [("a", 2.0)]);
@@ -217,11 +220,11 @@ mod tests {
     #[test]
     fn a_later_cell_that_is_not_a_number_is_told() {
         assert_eq!(
-            parse_str("id,value\na,1\nb,\nc,x\n").map(drop),
+            read_str("id,value\na,1\nb,\nc,x\n").map(drop),
             Err("Row 3 (line 4), column \"value\": \"x\" is not a number.".into())
         );
         assert_eq!(
-            parse_str("id,value\na,1e999\n").map(drop),
+            read_str("id,value\na,1e999\n").map(drop),
             Err("Row 1 (line 2), column \"value\": \"1e999\" is too large for a 64-bit float.".into())
         );
     }

@@ -1,20 +1,28 @@
-//! Which columns a request is about: the header and the parameters, brought together.
+//! Finds the wanted columns in the header.
 
 use hashbrown::HashMap;
 
 use crate::error::{Error, Text};
 use crate::number::{self, Cell};
-use crate::params::Params;
 
-/// The columns of a request, by index.
+/// Names of the columns to read.
+#[derive(Clone, Copy, Debug)]
+pub struct Selection<'a> {
+    /// Name of the column whose cells are the ids.
+    pub id: &'a str,
+    /// Names of the columns to sum; `None` selects every named column, but the id, whose first non-empty cell is a number.
+    pub values: Option<&'a [String]>,
+}
+
+/// Indices of the selected columns.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Columns {
+pub(crate) struct Columns {
     /// The column whose cells are the ids.
-    pub id: usize,
+    pub(crate) id: usize,
     /// The columns to sum, or that may turn out to be summed, in the order of the header.
-    pub values: Vec<usize>,
-    /// Whether `values` were asked for by name. Otherwise the first non-empty cell of each decides.
-    pub by_name: bool,
+    pub(crate) values: Vec<usize>,
+    /// True if `values` were selected by name. Otherwise the first non-empty cell of each decides.
+    pub(crate) by_name: bool,
 }
 
 impl Columns {
@@ -22,10 +30,10 @@ impl Columns {
     ///
     /// # Errors
     /// A column that is needed is missing, ambiguous, or asked for as id and as value.
-    pub fn find(header: &[String], params: &Params) -> Result<Self, Error> {
+    pub(crate) fn find(header: &[String], selection: Selection<'_>) -> Result<Self, Error> {
         let index = Index::new(header);
-        let id = index.find(&params.id_column)?;
-        let Some(names) = &params.value_columns else {
+        let id = index.find(selection.id)?;
+        let Some(names) = selection.values else {
             return Ok(Self {
                 id,
                 values: index.all_but(id)?,
@@ -138,12 +146,12 @@ mod tests {
 
     fn find(header: &str, id: &str, values: Option<&str>) -> Result<Columns, String> {
         let split = |list: &str| list.split(',').map(str::to_owned).collect::<Vec<_>>();
-        let params = Params {
-            id_column: id.to_owned(),
-            value_columns: values.map(split),
-            ..Params::default()
+        let values = values.map(split);
+        let selection = Selection {
+            id,
+            values: values.as_deref(),
         };
-        Columns::find(&split(header), &params).map_err(|error| error.to_string())
+        Columns::find(&split(header), selection).map_err(|error| error.to_string())
     }
 
     #[test]

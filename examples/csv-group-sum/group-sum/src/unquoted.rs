@@ -6,7 +6,7 @@ use std::ops::Range;
 use csv_core::{ReadRecordResult, Reader};
 
 /// The content of a row's cells, one after the other.
-pub struct Unquoted {
+pub(crate) struct Unquoted {
     reader: Reader,
     text: Vec<u8>,
     ends: Vec<usize>,
@@ -24,13 +24,13 @@ impl Default for Unquoted {
 
 impl Unquoted {
     /// The text of all cells.
-    pub fn text(&self) -> &[u8] {
+    pub(crate) fn text(&self) -> &[u8] {
         &self.text
     }
 
     /// Reads the first row of `csv`, after blank lines, and says how many bytes that took. Its cells, as ranges in
     /// [`Self::text`], replace those in `cells`; without a row there are none.
-    pub fn read(&mut self, csv: &[u8], cells: &mut Vec<Range<usize>>) -> usize {
+    pub(crate) fn read(&mut self, csv: &[u8], cells: &mut Vec<Range<usize>>) -> usize {
         let (mut read, mut written, mut count) = (0, 0, 0);
         loop {
             let (text, ends) = (&mut self.text[written..], &mut self.ends[count..]);
