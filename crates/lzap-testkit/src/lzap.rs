@@ -14,15 +14,7 @@ use tempfile::TempDir;
 
 use crate::child::Guarded;
 use crate::paths::{apps_target, workspace};
-use crate::shell::{BUILD_LZAP, cargo, lzap_path};
-
-/// What makes cargo quick where nothing but an app's behavior counts: with no optimization across crates, an app on top
-/// of the AWS SDK is linked in seconds instead of minutes.
-const QUICK: [(&str, &str); 3] = [
-    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
-    ("CARGO_PROFILE_RELEASE_LTO", "off"),
-    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
-];
+use crate::shell::{BUILD_LZAP, QUICK_BUILD, cargo, lzap_path};
 
 /// One user's machine: a home folder and a folder for the embedded cloud, both empty, and the tool.
 ///
@@ -41,7 +33,7 @@ impl Lzap {
     /// # Errors
     /// When its folders can't be made.
     pub fn new() -> io::Result<Self> {
-        let env = QUICK.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let env = QUICK_BUILD.map(|(name, value)| (name.to_owned(), value.to_owned()));
         Ok(Self { home: TempDir::new()?, builds: apps_target(), env: env.into() })
     }
 
@@ -49,7 +41,7 @@ impl Lzap {
     /// both kinds of build have one name.
     #[must_use]
     pub fn as_shipped(mut self) -> Self {
-        self.env.retain(|(name, _)| !QUICK.iter().any(|(quick, _)| quick == name));
+        self.env.retain(|(name, _)| !QUICK_BUILD.iter().any(|(quick, _)| quick == name));
         self.builds = apps_target().join("shipped");
         self
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use fs_err as fs;
 use lzap_testkit::shell::{
-    Failure, Result, call, cargo, group_digits, lzap_command, lzap_path, output, quiet_output,
+    Failure, QUICK_BUILD, Result, call, cargo, group_digits, lzap_command, lzap_path, output, quiet_output,
 };
 use lzap_testkit::{csv, target, workspace};
 use serde_json::Value;
@@ -26,7 +26,8 @@ pub(crate) fn run() -> Result {
     call(cargo().args(["build", "--quiet", "--package", "lzap-cli"]))?;
     let mut deploy = lzap_command();
     stop_earlier_cloud()?;
-    print_step("deploying examples/csv-group-sum to an embedded cloud");
+    print_step("deploying examples/csv-group-sum to an embedded cloud, compiled without optimization");
+    deploy.envs(QUICK_BUILD);
     let report = output(use_demo_cloud(&mut deploy).args(["deploy", "local", "--output", "json"]))?;
     let report: Value = serde_json::from_str(&report)?;
     let url = report["url"].as_str().ok_or_else(|| Failure::new(format!("no URL in {report}")))?;
