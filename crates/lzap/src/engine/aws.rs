@@ -42,9 +42,39 @@ pub(crate) fn is_out_of_descriptors(error: &ClientError) -> bool {
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>,
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshoot-403-errors.html>
 pub(crate) fn is_missing_object(error: &ClientError) -> bool {
-    match error.kind() {
-        ErrorKind::NotFound => error.code() != Some("NoSuchBucket"),
-        ErrorKind::Denied => error.message().contains("s3:ListBucket"),
+    means_missing(error.kind(), error.code(), error.message())
+}
+
+fn means_missing(kind: ErrorKind, code: Option<&str>, message: &str) -> bool {
+    match kind {
+        ErrorKind::NotFound => code != Some("NoSuchBucket"),
+        ErrorKind::Denied => message.contains("s3:ListBucket"),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The message of a 403 is S3's, with the names of the role and the bucket replaced.
+    #[test]
+    fn object_is_missing_only_if_s3_says_so_or_would_need_to_list_the_bucket() {
+        let denied = |action: &str| {
+            format!(
+                "User: arn:aws:sts::111122223333:assumed-role/shop/shop is not authorized to perform: {action} on \
+                 resource: \"arn:aws:s3:::data/a.csv\" because no identity-based policy allows the {action} action"
+            )
+        };
+        for (kind, code, message, expected) in [
+            (ErrorKind::NotFound, "NoSuchKey", "The specified key does not exist.".to_owned(), true),
+            (ErrorKind::NotFound, "NoSuchBucket", "The specified bucket does not exist".to_owned(), false),
+            (ErrorKind::Denied, "AccessDenied", denied("s3:ListBucket"), true),
+            (ErrorKind::Denied, "AccessDenied", denied("s3:GetObject"), false),
+            (ErrorKind::Denied, "AccessDenied", "Access Denied".to_owned(), false),
+            (ErrorKind::Throttled, "SlowDown", denied("s3:ListBucket"), false),
+        ] {
+            assert_eq!(means_missing(kind, Some(code), &message), expected, "{code}: {message}");
+        }
     }
 }
