@@ -85,18 +85,18 @@ impl<'a> Index<'a> {
     /// The column called `name`, or else called so without the spaces around it: people write `a, b`.
     fn find(&self, name: &str) -> Result<usize, Error> {
         let found = self.first.get(name).or_else(|| self.first.get(name.trim()));
-        let column = *found.ok_or_else(|| self.missing(name))?;
-        self.unambiguous(column)
+        let column = *found.ok_or_else(|| self.describe_missing(name))?;
+        self.require_unique(column)
     }
 
     /// Every column that has a name, apart from the id.
     fn all_but(&self, id: usize) -> Result<Vec<usize>, Error> {
         let named =
             (0..self.header.len()).filter(|&column| column != id && !self.header[column].trim().is_empty());
-        named.map(|column| self.unambiguous(column)).collect()
+        named.map(|column| self.require_unique(column)).collect()
     }
 
-    fn unambiguous(&self, column: usize) -> Result<usize, Error> {
+    fn require_unique(&self, column: usize) -> Result<usize, Error> {
         let name = self.header[column].as_str();
         match self.second.get(name) {
             None => Ok(column),
@@ -108,21 +108,21 @@ impl<'a> Index<'a> {
         }
     }
 
-    fn missing(&self, name: &str) -> Error {
+    fn describe_missing(&self, name: &str) -> Error {
         // A first row of numbers is data, not a header. (It may well be a header as long as the id column is found.)
-        let is_data = |cell: &String| !matches!(number::read(cell.as_bytes()), Cell::Text);
+        let is_data = |cell: &String| !matches!(number::parse_number(cell.as_bytes()), Cell::Text);
         if self.header.iter().all(is_data) {
             return Error::NoHeader;
         }
         Error::MissingColumn {
             name: Text::new(name),
-            present: present(self.header),
+            present: list_names(self.header),
         }
     }
 }
 
 /// A clause that lists the named columns, the first of them when there are many.
-fn present(header: &[String]) -> String {
+fn list_names(header: &[String]) -> String {
     const MOST: usize = 20;
     let named: Vec<String> = header
         .iter()

@@ -31,9 +31,9 @@ pub enum Error {
     RepeatedColumn {
         /// The name.
         name: Text,
-        /// Where it is first, counted from 1.
+        /// Its first position, counted from 1.
         first: usize,
-        /// Where it is again, counted from 1.
+        /// Its second position, counted from 1.
         second: usize,
     },
     /// A name in the header that is not UTF-8.
@@ -58,9 +58,9 @@ pub enum Error {
     TooFewCells {
         /// The first cell that is missing.
         place: Place,
-        /// How many cells the row has.
+        /// Number of cells in the row.
         cells: usize,
-        /// How many the header has.
+        /// Number of cells in the header.
         expected: usize,
     },
     /// More cells than the header has.
@@ -70,11 +70,11 @@ pub enum Error {
     TooManyCells {
         /// The first cell that is too many.
         place: Place,
-        /// What is in it.
+        /// Its content.
         cell: Text,
-        /// How many cells the row has.
+        /// Number of cells in the row.
         cells: usize,
-        /// How many the header has.
+        /// Number of cells in the header.
         expected: usize,
     },
     /// A cell of a summed column that is no number.
@@ -103,7 +103,7 @@ impl Error {
     }
 }
 
-/// Where a cell is.
+/// The place of a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Counted from 1 below the header.

@@ -10,7 +10,7 @@ const BLOCK: usize = 64;
 /// rather than in numbers, such as blanks.
 pub(crate) struct Marks<'a> {
     text: &'a [u8],
-    /// Where the current block starts.
+    /// Start of the current block.
     block: usize,
     /// The marks in it that are still to come; the lowest bit is its first byte.
     bits: u64,
@@ -19,7 +19,7 @@ pub(crate) struct Marks<'a> {
 impl<'a> Marks<'a> {
     /// The marks from byte `start` on.
     pub(crate) fn new(text: &'a [u8], start: usize) -> Self {
-        let bits = text.get(start..).map_or(0, first_bits);
+        let bits = text.get(start..).map_or(0, find_in_first_block);
         Self {
             text,
             block: start,
@@ -35,7 +35,7 @@ impl Iterator for Marks<'_> {
     fn next(&mut self) -> Option<usize> {
         while self.bits == 0 {
             self.block += BLOCK;
-            self.bits = first_bits(self.text.get(self.block..)?);
+            self.bits = find_in_first_block(self.text.get(self.block..)?);
         }
         let mark = self.block + self.bits.trailing_zeros() as usize;
         self.bits &= self.bits - 1;
@@ -45,20 +45,20 @@ impl Iterator for Marks<'_> {
 
 /// The marks in the first block of `text`, which may be shorter than a block.
 #[inline]
-fn first_bits(text: &[u8]) -> u64 {
+fn find_in_first_block(text: &[u8]) -> u64 {
     if let Some(block) = text.first_chunk() {
-        return bits(block);
+        return find_in_block(block);
     }
     // No mark.
     let mut block = [u8::MAX; BLOCK];
     block[..text.len()].copy_from_slice(text);
-    bits(&block)
+    find_in_block(&block)
 }
 
 /// The marks in a block, eight bytes at once and by arithmetic, so that the speed depends neither on the processor nor on the
 /// profile.
 #[inline]
-fn bits(block: &[u8; BLOCK]) -> u64 {
+fn find_in_block(block: &[u8; BLOCK]) -> u64 {
     const EACH: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x80 * EACH;
     /// Moves the lowest bits of eight bytes next to each other, into the highest byte of the product.

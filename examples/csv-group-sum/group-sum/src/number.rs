@@ -1,9 +1,9 @@
-//! What counts as a number, and how one is written.
+//! Reads and writes numbers.
 //!
 //! A number is decimal digits with an optional sign, point and exponent: `7`, `-0.5`, `+.5`, `1e-9`. White space
 //! around it is dropped. `nan`, `inf`, `0x1f`, `1_000` and `1.000,5` are text.
 
-/// What a cell holds.
+/// The content of a cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Cell {
     /// Nothing, or nothing but spaces: a missing value.
@@ -18,16 +18,16 @@ pub(crate) enum Cell {
 
 /// Reads a cell.
 #[inline]
-pub(crate) fn read(cell: &[u8]) -> Cell {
+pub(crate) fn parse_number(cell: &[u8]) -> Cell {
     match fast_float2::parse(cell) {
         Ok(value) if f64::is_finite(value) => Cell::Number(value),
-        _ => read_unusual(cell),
+        _ => parse_unusual(cell),
     }
 }
 
-/// Reads a cell that is not plainly a finite number. Out of line, so that the common case stays small.
+/// Reads a cell that is not plainly a finite number. A function of its own, so that the common case stays small.
 #[cold]
-fn read_unusual(cell: &[u8]) -> Cell {
+fn parse_unusual(cell: &[u8]) -> Cell {
     let trimmed = cell.trim_ascii();
     if trimmed.is_empty() {
         return Cell::Empty;
@@ -47,7 +47,7 @@ pub(crate) struct Writer(ryu::Buffer);
 
 impl Writer {
     /// A finite number as text.
-    pub(crate) fn write(&mut self, number: f64) -> &str {
+    pub(crate) fn format_number(&mut self, number: f64) -> &str {
         let digits = self.0.format_finite(number);
         // Whole numbers are written as such.
         digits.strip_suffix(".0").unwrap_or(digits)
@@ -70,7 +70,7 @@ mod tests {
             ("007", 7.0),
         ];
         for (cell, value) in numbers {
-            assert_eq!(read(cell.as_bytes()), Cell::Number(value), "{cell:?}");
+            assert_eq!(parse_number(cell.as_bytes()), Cell::Number(value), "{cell:?}");
         }
         for cell in [
             "abc",
@@ -88,15 +88,15 @@ mod tests {
             "٣",
             "1.5€",
         ] {
-            assert_eq!(read(cell.as_bytes()), Cell::Text, "{cell:?}");
+            assert_eq!(parse_number(cell.as_bytes()), Cell::Text, "{cell:?}");
         }
         for cell in ["", " ", "\t"] {
-            assert_eq!(read(cell.as_bytes()), Cell::Empty, "{cell:?}");
+            assert_eq!(parse_number(cell.as_bytes()), Cell::Empty, "{cell:?}");
         }
         for cell in ["1e999", "-1e309", " 1e400", &"9".repeat(400)] {
-            assert_eq!(read(cell.as_bytes()), Cell::TooLarge, "{cell:?}");
+            assert_eq!(parse_number(cell.as_bytes()), Cell::TooLarge, "{cell:?}");
         }
-        assert_eq!(read(b"1e-999"), Cell::Number(0.0));
+        assert_eq!(parse_number(b"1e-999"), Cell::Number(0.0));
     }
 
     #[test]
@@ -116,8 +116,8 @@ mod tests {
             (5e-324, "5e-324"),
         ];
         for (value, written) in cases {
-            assert_eq!(Writer::default().write(value), written);
-            assert_eq!(read(written.as_bytes()), Cell::Number(value), "{written}");
+            assert_eq!(Writer::default().format_number(value), written);
+            assert_eq!(parse_number(written.as_bytes()), Cell::Number(value), "{written}");
         }
     }
 }

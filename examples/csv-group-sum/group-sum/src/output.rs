@@ -56,10 +56,10 @@ fn write_rows(
     for (index, id) in ids.iter().enumerate() {
         out.write_field(id)?;
         for column in &results.sums {
-            out.write_field(numbers.write(column[index]))?;
+            out.write_field(numbers.format_number(column[index]))?;
         }
         for extra in &results.extras {
-            out.write_field(extra.values[index].map_or("", |value| numbers.write(value)))?;
+            out.write_field(extra.values[index].map_or("", |value| numbers.format_number(value)))?;
         }
         out.write_record(END)?;
     }

@@ -1,11 +1,11 @@
-//! The rows of a CSV, one after the other, and what can be wrong with one.
+//! Reads the rows of a CSV, one after the other, and finds the errors in them.
 //!
 //! The cells of most rows are what stands between two [`Marks`], or between two quotes. A row with anything else, such as
 //! a quote within quotes, is read by `csv-core` ([`Unquoted`]). Either way a row ends at LF, CR or CRLF, and blank lines
 //! are skipped. Both are lenient about what is broken, so the rest is here: every row has as many cells as the header,
 //! quotes are closed, text is UTF-8, and each complaint knows its row, line and column.
 //!
-//! What the cells mean is not known here; `table` reads them.
+//! The meaning of the cells is `table`'s.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use crate::error::{Error, Place, Text};
 use crate::marks::Marks;
 use crate::unquoted::Unquoted;
 
-/// What some spreadsheets put before the first byte.
+/// Some spreadsheets put it before the first byte.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Reads a CSV row by row; the current row is read cell by cell.
@@ -22,9 +22,9 @@ pub(crate) struct Rows<'a> {
     /// The marks from the next row on.
     marks: Marks<'a>,
     header: Vec<String>,
-    /// Where the next row starts, blank lines before it included.
+    /// Start of the next row, blank lines before it included.
     next: usize,
-    /// Where the current row starts; the header before the first [`Rows::advance`].
+    /// Start of the current row; of the header before the first [`Rows::advance`].
     start: usize,
     /// Its cells: in `unquoted`, or else in `csv`.
     cells: Vec<Range<usize>>,
@@ -59,12 +59,12 @@ impl<'a> Rows<'a> {
         if !rows.read_unquoted()? {
             return Err(Error::NoHeader);
         }
-        rows.header = rows.cells().map(text).collect();
+        rows.header = rows.cells().map(to_text).collect();
         // Once for the whole text is many times faster than cell by cell.
         if str::from_utf8(csv).is_ok() {
             Ok(rows)
         } else {
-            Err(rows.not_utf8())
+            Err(rows.find_invalid_text())
         }
     }
 
@@ -84,7 +84,7 @@ impl<'a> Rows<'a> {
             return Ok(false);
         }
         if self.cells.len() != self.header.len() {
-            return Err(self.ragged());
+            return Err(self.describe_length());
         }
         Ok(true)
     }
@@ -100,7 +100,7 @@ impl<'a> Rows<'a> {
         &text[self.cells[column].clone()]
     }
 
-    /// Where a cell of the current row is.
+    /// The place of a cell of the current row.
     pub(crate) fn place(&self, column: usize) -> Place {
         let name = self.header.get(column).cloned().unwrap_or_default();
         Place {
@@ -121,7 +121,7 @@ impl<'a> Rows<'a> {
         self.is_unquoted = false;
         self.cells.clear();
         self.start = self.next;
-        // Where the current cell starts, and how many bytes of it follow its content: the quote, where it has one.
+        // Start of the current cell, and the number of bytes behind its content: 1 if it has quotes.
         let (mut cell, mut quote) = (self.start, 0);
         while let Some(mark) = self.marks.next() {
             let byte = self.csv[mark];
@@ -174,13 +174,13 @@ impl<'a> Rows<'a> {
         self.next += self.unquoted.read(rest, &mut self.cells);
         self.marks = Marks::new(self.csv, self.next);
         if self.next == self.csv.len() && ends_in_quotes(&self.csv[self.start..]) {
-            return Err(self.unclosed());
+            return Err(self.describe_open_quote());
         }
         Ok(!self.cells.is_empty())
     }
 
     /// Looks for the first cell that is not UTF-8, in a text that is known to have one.
-    fn not_utf8(mut self) -> Error {
+    fn find_invalid_text(mut self) -> Error {
         loop {
             let bad = self.cells().position(|cell| str::from_utf8(cell).is_err());
             match (bad, self.row) {
@@ -188,7 +188,7 @@ impl<'a> Rows<'a> {
                 (Some(column), _) => return Error::NotUtf8(self.place(column)),
                 (None, _) => {}
             }
-            // What else is wrong before that cell is told first.
+            // An error of another kind before that cell is returned first.
             match self.advance() {
                 Ok(true) => {}
                 // Not reached: each byte that is no mark belongs to a cell.
@@ -198,7 +198,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn unclosed(&self) -> Error {
+    fn describe_open_quote(&self) -> Error {
         match self.row {
             0 => Error::UnclosedHeader,
             row => Error::UnclosedQuote {
@@ -208,7 +208,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn ragged(&self) -> Error {
+    fn describe_length(&self) -> Error {
         let (cells, expected) = (self.cells.len(), self.header.len());
         let place = self.place(cells.min(expected));
         match self.cells().nth(expected) {
@@ -219,7 +219,7 @@ impl<'a> Rows<'a> {
             },
             Some(cell) => Error::TooManyCells {
                 place,
-                cell: Text::new(&text(cell)),
+                cell: Text::new(&to_text(cell)),
                 cells,
                 expected,
             },
@@ -228,7 +228,7 @@ impl<'a> Rows<'a> {
 }
 
 /// A cell as text.
-pub(crate) fn text(cell: &[u8]) -> String {
+pub(crate) fn to_text(cell: &[u8]) -> String {
     String::from_utf8_lossy(cell).into_owned()
 }
 
@@ -240,7 +240,7 @@ fn line_at(csv: &[u8], at: usize) -> usize {
     1 + before.iter().filter(|byte| ends(byte)).count() - halves
 }
 
-/// Whether `row`, the last of its file, ends inside a quoted cell.
+/// True if `row`, the last of its file, ends inside a quoted cell.
 fn ends_in_quotes(row: &[u8]) -> bool {
     #[derive(Clone, Copy, PartialEq)]
     enum In {
@@ -269,7 +269,7 @@ mod tests {
         while rows.advance().map_err(|error| error.to_string())? {
             all.push(
                 (0..rows.header().len())
-                    .map(|column| text(rows.cell(column)))
+                    .map(|column| to_text(rows.cell(column)))
                     .collect(),
             );
         }
@@ -344,7 +344,7 @@ mod tests {
         }
     }
 
-    /// Where each row after the header starts, and its cells.
+    /// The start of each row after the header, and its cells.
     type Found = Vec<(usize, Vec<Vec<u8>>)>;
 
     /// As the `csv` crate reads them.

@@ -1,7 +1,8 @@
 //! A CSV as a table: the ids, and the numbers of each summed column with the id they belong to.
 //!
-//! Cells are read once, as numbers; missing ones are left out. What is kept of the numbers is the caller's choice: to sum
-//! them here, a running sum for each id is enough; to sum them elsewhere, all of them are needed. An empty id is an id
+//! Cells are read once, as numbers; missing ones are left out. The caller chooses
+//! what is kept of the numbers: to sum them here, a running sum for each id is enough; to sum them elsewhere, all of them
+//! are needed. An empty id is an id
 //! like any other: its values are summed rather than silently lost.
 
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -12,7 +13,7 @@ use crate::error::{Error, Text};
 use crate::number::{self, Cell};
 use crate::rows::{self, Rows};
 
-/// What of a CSV is needed to sum it.
+/// The ids of a CSV, and what is kept of its numbers.
 #[derive(Debug)]
 pub struct Table<N> {
     /// The name of the id column.
@@ -28,11 +29,11 @@ pub struct Table<N> {
 pub struct Column<N> {
     /// Its name in the header.
     pub name: String,
-    /// What is kept of its numbers.
+    /// Its numbers, or their sums.
     pub numbers: N,
 }
 
-/// What can be kept of a column's numbers.
+/// A way to keep the numbers of a column.
 pub(crate) trait Numbers: Default {
     /// Takes the next number, in the order of the rows. `id` is the index of its row's id.
     fn add(&mut self, id: usize, number: f64);
@@ -46,7 +47,7 @@ pub(crate) fn read<N: Numbers>(csv: &[u8], selection: Selection<'_>) -> Result<T
     let mut rows = Rows::new(csv)?;
     let columns = Columns::find(rows.header(), selection)?;
     let mut ids = Ids::default();
-    let mut candidates = candidates(&rows, &columns);
+    let mut candidates = list_candidates(&rows, &columns);
     while rows.advance()? {
         let id = ids.index_of(rows.cell(columns.id));
         read_row(&rows, id, &mut candidates)?;
@@ -75,7 +76,7 @@ enum Kind {
     Text,
 }
 
-fn candidates<N: Numbers>(rows: &Rows<'_>, columns: &Columns) -> Vec<Candidate<N>> {
+fn list_candidates<N: Numbers>(rows: &Rows<'_>, columns: &Columns) -> Vec<Candidate<N>> {
     let kind = if columns.by_name {
         Kind::Summed
     } else {
@@ -101,7 +102,7 @@ fn read_row<N: Numbers>(rows: &Rows<'_>, id: usize, candidates: &mut Vec<Candida
     let mut found_text = false;
     for Candidate { index, kind, column } in candidates.iter_mut() {
         let cell = rows.cell(*index);
-        match number::read(cell) {
+        match number::parse_number(cell) {
             Cell::Number(number) => {
                 *kind = Kind::Summed;
                 column.numbers.add(id, number);
@@ -110,13 +111,13 @@ fn read_row<N: Numbers>(rows: &Rows<'_>, id: usize, candidates: &mut Vec<Candida
             Cell::TooLarge => {
                 return Err(Error::NumberTooLarge(
                     rows.place(*index),
-                    Text::new(&rows::text(cell)),
+                    Text::new(&rows::to_text(cell)),
                 ));
             }
             Cell::Text if *kind == Kind::Summed => {
                 return Err(Error::NotANumber(
                     rows.place(*index),
-                    Text::new(&rows::text(cell)),
+                    Text::new(&rows::to_text(cell)),
                 ));
             }
             Cell::Text => {
@@ -164,7 +165,7 @@ impl Ids {
             return index;
         }
         let index = names.len();
-        names.push(rows::text(id));
+        names.push(rows::to_text(id));
         table.insert_unique(hash, (hash, index), |&(hash, _)| hash);
         index
     }
