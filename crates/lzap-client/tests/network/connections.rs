@@ -81,7 +81,7 @@ async fn invoke_on_a_connection_that_was_closed_while_idle_is_sent_anew() {
 /// A freeze hides the close from tokio: the kernel knows of it, the runtime has not asked yet. Blocking the only thread
 /// of the runtime has the same effect, so that the server runs on a thread of its own.
 #[tokio::test]
-async fn invoke_on_a_connection_that_was_closed_during_a_freeze_is_sent_anew() {
+async fn invoke_on_connection_closed_during_a_freeze_is_sent_anew() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let server = std::thread::spawn(move || {

@@ -53,7 +53,7 @@ async fn invoke_over_tls_checks_the_server_and_reuses_the_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn invoke_many_at_once_over_tls_makes_no_more_handshakes_than_calls_in_flight() {
+async fn invoke_many_over_tls_makes_no_more_handshakes_than_calls_in_flight() {
     // More than the connections that may be opened at the same time.
     const IN_FLIGHT: usize = 80;
     let stub = tls_stub().await;
