@@ -1,4 +1,6 @@
 //! Opening connections: name, TCP, proxy, TLS.
+//!
+//! All failures here are [`ErrorKind::NotConnected`]: no byte of the request was sent, so that any call may be repeated.
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,13 +27,14 @@ use crate::proxy::{ProxyRules, ProxyServer, Route};
 use crate::resolve::Resolver;
 use crate::socket::{Socket, Wire};
 
-/// From the name to an open connection, or tunnel.
+/// The limit from the name to an open connection, or tunnel. Within a region connecting takes milliseconds: a peer that
+/// takes seconds is gone, and the caller gets the rest of its time for another attempt.
 const CONNECT: Duration = Duration::from_secs(3);
 /// The longest silence of the server within the TLS handshake. The handshake as a whole is only bounded by the call's
 /// deadline: a function with a tenth of a core needs seconds for dozens of handshakes at once, and a limit that counts
 /// its own work would fail just when many connections are opened.
 const HANDSHAKE_SILENCE: Duration = Duration::from_secs(3);
-/// The number of a host's addresses that are tried.
+/// The number of a host's addresses that are tried: with more, each would get less than 0.75 s of [`CONNECT`].
 const ADDRESSES: usize = 4;
 
 /// Opens connections.
@@ -51,7 +54,8 @@ impl Connector {
         self.proxy.find_route(origin)
     }
 
-    /// A new connection to `origin`. A silent peer is an error after 3 s.
+    /// Opens a new connection to `origin`. A silent peer is an error after 3 s while connecting, and after 3 to 6 s in the
+    /// TLS handshake.
     pub(crate) async fn open_connection(
         &self,
         origin: &Origin,
@@ -76,6 +80,7 @@ impl Connector {
         match self.find_route(origin) {
             Route::Direct => self.open_socket(origin, progress).await,
             Route::Forward(proxy) => self.open_socket(&proxy.origin, progress).await,
+            // TLS goes through the tunnel from end to end: the proxy sees the host's name, and no request.
             Route::Tunnel(proxy) => {
                 let socket = self.open_socket(&proxy.origin, progress).await?;
                 progress.enter_stage(Stage::AskingProxy);
@@ -107,6 +112,7 @@ impl Connector {
             .map_err(|error| not_connected(origin, "the host has no valid name").with_source(error))?;
         let connector = TlsConnector::from(Arc::clone(&self.tls));
         let traffic = socket.traffic();
+        // Biased: a handshake that is done wins over a silence that has passed at the same time.
         let stream = tokio::select! {
             biased;
             stream = connector.connect(name, socket) => stream,
@@ -150,7 +156,9 @@ async fn connect_any(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     Err(last)
 }
 
-/// Asks the proxy for a connection to `origin`.
+/// Asks the proxy for a connection to `origin`: one round trip to the proxy, and as long as it takes to connect.
+///
+/// `CONNECT` is RFC 9110, section 9.3.6.
 async fn open_tunnel(socket: Socket, proxy: &ProxyServer, origin: &Origin) -> Result<Socket, ClientError> {
     let failed = |why: String| {
         let text = format!("got no connection to {origin}: the proxy {} {why}", proxy.origin);

@@ -1,7 +1,8 @@
 //! One HTTP/1.1 connection, and one exchange at a time on it.
 //!
 //! No background task drives it: the call that uses the connection polls it, and an idle one rests. That saves a task
-//! and its wake-ups for each call, and dropping the call closes the connection.
+//! and its wake-ups for each call, and dropping the call closes the connection. HTTP/1.1 has no other way to give up an
+//! exchange: the next answer on the connection would be that of the request before.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -20,7 +21,7 @@ use crate::pool::Reusable;
 use crate::progress::{Progress, Stage};
 use crate::socket::{Traffic, Wire};
 
-/// The limit for the body of an error; AWS's have a few hundred bytes.
+/// The limit for the body of an error; AWS's have a few hundred bytes. More is cut, not refused: the status says enough.
 const ERROR_BYTES: u64 = 64 * 1024;
 
 /// An open connection.
@@ -28,6 +29,7 @@ pub(crate) struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
     driver: Driver,
     traffic: Arc<Traffic>,
+    /// Decides whether a close before the first byte is a server's idle limit, or a failure.
     was_used: bool,
 }
 
@@ -43,7 +45,7 @@ pub(crate) struct Answer {
 }
 
 impl Connection {
-    /// Sets up HTTP on an open socket. Nothing is sent.
+    /// Sets up HTTP/1.1 on an open socket. Nothing is sent: HTTP/1.1 has no handshake of its own.
     pub(crate) async fn open(wire: Wire) -> hyper::Result<Self> {
         let traffic = wire.traffic();
         let (sender, connection) = http1::handshake(TokioIo::new(wire)).await?;
@@ -62,7 +64,10 @@ impl Connection {
 
     /// Sends a request and reads the whole answer, of `max_bytes` at most.
     ///
-    /// The error is [`ErrorKind::NotConnected`] when not a single byte was sent.
+    /// # Errors
+    /// [`ErrorKind::NotConnected`] when not a single byte was sent, [`ErrorKind::ResponseLost`] when the connection ended
+    /// later, [`ErrorKind::TooLarge`] when a success has more than `max_bytes`. Bytes that the kernel took count as sent,
+    /// even if they never left the machine: a call is rather not repeated than run twice.
     pub(crate) async fn send_request(
         &mut self,
         request: Request<Full<Bytes>>,
@@ -120,6 +125,7 @@ impl Connection {
         if announced > limit && !is_error {
             return Err(too_large());
         }
+        // One allocation for a body of known length, which saves copies: a body may have hundreds of megabytes.
         let mut all = BytesMut::with_capacity(usize::try_from(announced.min(limit)).unwrap_or(0));
         while let Some(frame) = self.driver.drive_until(body.frame()).await {
             let frame = frame.map_err(|error| {

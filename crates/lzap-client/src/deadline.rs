@@ -7,6 +7,9 @@ use tokio::time::Instant;
 /// The instant by which a call must have ended, with an answer or an error.
 ///
 /// The client keeps no margin: a caller that must answer by itself subtracts what that takes.
+///
+/// The clock is tokio's and monotonic, so that a corrected wall clock ends no call. It may stand still while an execution
+/// environment is frozen: take the deadline from the invocation (`Lambda-Runtime-Deadline-Ms`), and take it anew for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
 
@@ -16,7 +19,7 @@ impl Deadline {
         Self(instant)
     }
 
-    /// A call that ends within `time` from now; within 30 years where `time` is longer.
+    /// A call that ends within `time` from now; within 30 years where `time` is longer, since `Instant` may overflow.
     pub fn after(time: Duration) -> Self {
         const LONGEST: Duration = Duration::from_hours(262_800);
         Self(Instant::now() + time.min(LONGEST))

@@ -2,6 +2,11 @@
 //!
 //! A connection is only opened by a call that found no idle one, and only for itself: there are never more of them than
 //! calls in flight. The newest idle one is used first, so that the others grow old and are closed.
+//!
+//! The pool has no limit of its own. The caller bounds its calls in flight: an execution environment has 1,024 file
+//! descriptors.
+//!
+//! AWS: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,7 +26,7 @@ const CONNECTING: usize = 32;
 
 /// A connection, as far as the pool knows it.
 pub(crate) trait Reusable {
-    /// Returns false when the peer has closed the connection.
+    /// Returns false when the peer has closed the connection. Asks the kernel, and sends nothing.
     fn is_usable(&self) -> bool;
 }
 
@@ -62,7 +67,8 @@ impl<C: Reusable> Pool<C> {
         None
     }
 
-    /// Keeps a connection on which the last answer was read to its end.
+    /// Keeps a connection on which the last answer was read to its end. Nothing closes it while no call comes: that is left
+    /// to the next [`Pool::take`], since a timer would need a task.
     pub(crate) fn put(&self, origin: &Origin, connection: C, now: Moment) {
         let mut origins = self.lock_entries();
         let slot = origins.entry(origin.clone()).or_insert_with(Slot::new);
@@ -74,6 +80,8 @@ impl<C: Reusable> Pool<C> {
         Arc::clone(&self.lock_entries().entry(origin.clone()).or_insert_with(Slot::new).gate)
     }
 
+    /// Held for map operations only, never over an `await`. A panic can't leave a half-changed entry, so that a poisoned
+    /// lock is taken all the same.
     fn lock_entries(&self) -> MutexGuard<'_, HashMap<Origin, Slot<C>>> {
         self.origins.lock().unwrap_or_else(PoisonError::into_inner)
     }

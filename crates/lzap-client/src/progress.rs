@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::error::{ClientError, ErrorKind};
 
-/// The stages of a call, in order.
+/// The stages of a call, in order: from [`Stage::Waiting`] on, AWS may have carried out the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Stage {
@@ -46,11 +46,13 @@ impl Stage {
 }
 
 /// The stage of one call. Shared with the code outside its future, which is dropped when the deadline passes.
+///
+/// Atomic, so that futures of calls are `Send`; one task writes and reads it, so that the order is of no importance.
 #[derive(Debug, Default)]
 pub(crate) struct Progress(AtomicU8);
 
 impl Progress {
-    /// Notes that the call has come to `stage`.
+    /// Notes that the call has come to `stage`. It may go back: a call on a dead connection opens another one.
     pub(crate) fn enter_stage(&self, stage: Stage) {
         self.0.store(stage as u8, Ordering::Relaxed);
     }

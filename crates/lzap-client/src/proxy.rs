@@ -1,4 +1,8 @@
 //! The choice of a proxy by `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.
+//!
+//! Functions in a VPC without a NAT gateway reach AWS through a proxy, or through VPC endpoints, which need none. The
+//! variables are a convention without a standard: hyper-util's matcher reads them as curl does. `NO_PROXY` takes hosts,
+//! domains with all that is below them, addresses, CIDR blocks and `*`.
 
 use http::{HeaderValue, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
@@ -46,7 +50,7 @@ impl ProxyRules {
         Ok(Self { matcher })
     }
 
-    /// The way to `origin`. This machine is never behind a proxy.
+    /// The way to `origin`. This machine is never behind a proxy: the embedded cloud and emulators listen on loopback.
     pub(crate) fn find_route(&self, origin: &Origin) -> Route {
         if origin.is_loopback() {
             return Route::Direct;

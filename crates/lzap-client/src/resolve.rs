@@ -13,6 +13,7 @@ use tokio::sync::OnceCell;
 use crate::clock::Moment;
 
 /// The time for which addresses are used. Each lookup blocks a thread: hundreds of calls at once would need hundreds.
+/// Longer would be wrong: the system's resolver doesn't tell how long an answer is valid, and AWS changes addresses often.
 const FRESH: Duration = Duration::from_secs(10);
 
 type Addresses = Arc<OnceCell<Vec<SocketAddr>>>;
@@ -20,12 +21,16 @@ type Addresses = Arc<OnceCell<Vec<SocketAddr>>>;
 /// The addresses of hosts that were asked for lately.
 #[derive(Default)]
 pub(crate) struct Resolver {
+    // The cell is shared by the calls that wait for it: one looks up. When its deadline passes, the next one goes on.
     hosts: Mutex<HashMap<(String, u16), (Moment, Addresses)>>,
     turn: AtomicUsize,
 }
 
 impl Resolver {
     /// The addresses of `host`, each time beginning with another one: S3 wants its load spread.
+    ///
+    /// # Errors
+    /// Those of `getaddrinfo`; `NotFound` when it knows the name but no address.
     pub(crate) async fn resolve_host(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         // Names below `localhost` are loopback by RFC 6761, whatever the machine's resolver says.
         let asked = if host.ends_with(".localhost") { "localhost" } else { host };

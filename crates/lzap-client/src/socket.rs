@@ -14,19 +14,24 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tokio_rustls::client::TlsStream;
 
-/// A connection on which nothing is said for minutes, because a function runs so long, stays open through NATs; a peer
-/// that is gone is noticed after 35 s.
+/// A connection on which nothing is said for minutes, because a function runs so long, stays open through NATs (AWS's NAT
+/// gateway forgets one that is idle for 350 s); a peer that is gone is noticed after 20 s + 3 × 5 s = 35 s.
 ///
-/// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>,
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html>
 const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_time(Duration::from_secs(20))
     .with_interval(Duration::from_secs(5))
     .with_retries(3);
-/// The longest time for which sent bytes may stay unacknowledged.
+/// The longest time for which sent bytes may stay unacknowledged. Linux's default is about 15 minutes (`tcp_retries2`). With
+/// this option Linux ends the keepalive's probes by time and not by number, so that both say 35 s (tcp(7)).
 #[cfg(target_os = "linux")]
 const UNACKNOWLEDGED: Duration = Duration::from_secs(35);
 
 /// The socket of a connection and its counters; shared with the code that watches it.
+///
+/// hyper owns the reading and writing end, below TLS, and gives no access to it. The socket is therefore read and written
+/// by reference (`try_read_buf`, `try_write`), which tokio allows beside a peek.
 #[derive(Debug)]
 pub(crate) struct Traffic {
     stream: TcpStream,
@@ -145,16 +150,18 @@ impl AsyncWrite for Socket {
         true
     }
 
+    // Written bytes are the kernel's: this process keeps none back.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
+    // tokio's own needs `&mut TcpStream`, which a shared socket can't give.
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(SockRef::from(&self.0.stream).shutdown(std::net::Shutdown::Write))
     }
 }
 
-/// The byte stream below HTTP.
+/// The byte stream below HTTP. TLS is boxed: a plain socket is one pointer, the state of TLS many times as much.
 #[derive(Debug)]
 pub(crate) enum Wire {
     Plain(Socket),

@@ -10,6 +10,12 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::error::{ClientError, ErrorKind};
 
 /// TLS that trusts Mozilla's roots, or the certificates of `bundle` instead.
+///
+/// Mozilla's roots are compiled in: a cold start reads and parses no file, and a root that Mozilla adds comes with a new
+/// build. A bundle replaces them and adds nothing to them, as in the AWS CLI: it must hold the roots of all endpoints.
+///
+/// # Errors
+/// [`ErrorKind::Config`] when the bundle can't be read, or has no certificate or an invalid one.
 pub(crate) fn load_config(bundle: Option<&Path>) -> Result<Arc<ClientConfig>, ClientError> {
     let roots = match bundle {
         Some(path) => read_bundle(path)?,

@@ -34,7 +34,8 @@ pub(crate) struct Outgoing<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) deadline: Deadline,
-    /// The longest time without a byte in either direction; none where a silent server may be busy.
+    /// The longest time without a byte in either direction; none where a silent server may be busy. Noticed after one to two
+    /// times this long.
     pub(crate) silence: Option<Duration>,
     /// The largest body of a successful answer.
     pub(crate) max_bytes: u64,
@@ -53,6 +54,10 @@ impl Transport {
     }
 
     /// Sends the request, once as far as the server can tell, and reads the whole answer.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TimedOut`] at the deadline. Otherwise as [`Connector::open_connection`] and
+    /// [`Connection::send_request`], or [`ErrorKind::ResponseLost`] after too long a silence.
     pub(crate) async fn send_request(
         &self,
         outgoing: &Outgoing<'_>,
@@ -80,6 +85,7 @@ impl Transport {
             Some(idle) => idle,
             None => self.open_connection(outgoing.origin, progress).await?,
         };
+        // Two rounds at most: the second one has a new connection.
         loop {
             let was_used = connection.was_used();
             let request = self.build_request(outgoing)?;
@@ -106,7 +112,8 @@ impl Transport {
         }
     }
 
-    /// An idle connection that came back while this call queued, or a new one.
+    /// An idle connection that came back while this call queued, or a new one. Its TLS handshake
+    /// is the most expensive part of a call: each call that ended meanwhile saves one.
     async fn open_connection(&self, origin: &Origin, progress: &Progress) -> Result<Connection, ClientError> {
         let gate = self.pool.opening_gate(origin);
         if let Ok(_place) = gate.try_acquire() {
