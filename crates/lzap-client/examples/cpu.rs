@@ -1,4 +1,4 @@
-//! Measures the processor time of an invocation, against a stub in a process of its own.
+//! Measures the processor time of an invocation, against a stub in a process of its own: the stub's time doesn't count.
 //!
 //! `cargo run --release -p lzap-client --example cpu [CALLS [AT_ONCE]]` prints one line of JSON.
 #![expect(clippy::print_stdout, reason = "the figures are the program's result")]

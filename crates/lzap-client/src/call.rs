@@ -1,4 +1,6 @@
-//! One call of an AWS API: signed, sent, its error read, its retries made.
+//! One call of an AWS API: signs and sends the request, reads an error answer, and repeats what may be repeated.
+//!
+//! Side effect: a refusal because of a wrong clock corrects the clock for all later calls of the client.
 
 use std::time::{Duration, SystemTime};
 
@@ -33,27 +35,35 @@ pub(crate) struct Service {
     pub(crate) name: &'static str,
     pub(crate) style: SigningStyle,
     pub(crate) errors: ErrorFormat,
-    /// See [`Limits::silence`].
+    /// See [`Limits::silence`]. Per service, since only some services are silent while they work.
     pub(crate) silence: Option<Duration>,
 }
 
 /// One call, before it is signed.
 pub(crate) struct ApiCall {
     pub(crate) service: &'static Service,
-    /// As `service:Operation`.
+    /// As `service:Operation`, the form of IAM's actions: a denied call names the permission to give.
     pub(crate) operation: &'static str,
     pub(crate) method: Method,
     pub(crate) origin: Origin,
     /// The path with its query, encoded.
     pub(crate) target: String,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Attempts share the bytes: a retry copies nothing.
     pub(crate) body: Bytes,
+    /// The limit for the body of a success, which is kept in memory.
     pub(crate) max_bytes: u64,
     pub(crate) retry: RetryPolicy,
 }
 
 impl ApiCall {
-    /// Adds a header.
+    /// Adds a header, which the signature covers if the value is ASCII.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] when `value` has bytes that a header can't carry, such as the newline of a media type.
+    ///
+    /// # Panics
+    /// When `name` has an uppercase letter (`HeaderName::from_static`).
     pub(crate) fn add_header(&mut self, name: &'static str, value: &str) -> Result<(), ClientError> {
         let value = HeaderValue::from_str(value).map_err(|error| {
             let text = format!("can't be sent: the value of {name} is not plain text");
@@ -99,7 +109,10 @@ impl Caller {
         })
     }
 
-    /// A successful answer, or why there is none.
+    /// Returns the successful answer, or the error of the last attempt.
+    ///
+    /// All attempts and the waits between them share `deadline`. An attempt has no limit of its own: a slow one is ended
+    /// by the service's silence limit, or takes the rest of the time.
     pub(crate) async fn call(&self, call: &ApiCall, deadline: Deadline) -> Result<Answer, ClientError> {
         let mut number = 0;
         let mut is_corrected = false;
@@ -132,7 +145,8 @@ impl Caller {
         }
     }
 
-    /// Signs and sends the call. The signature is made anew for each attempt, since it holds the time.
+    /// Signs and sends the call once. The signature is made anew for each attempt, since it holds the time; it costs a
+    /// SHA-256 over the whole body each time.
     async fn send_once(&self, call: &ApiCall, deadline: Deadline) -> Result<Answer, Failure> {
         let final_error =
             |error: ClientError| Failure { error: error.in_operation(call.operation), server_time: None };
@@ -154,6 +168,7 @@ impl Caller {
         if answer.status.is_success() {
             return Ok(answer);
         }
+        // A redirect is an error, too: S3 sends it for a bucket of another region, which wants another signature.
         let status = answer.status.as_u16();
         let details = parse_error(call.service.errors, status, &answer.headers, &answer.body);
         let server_time = detect_skew(status, details.code.as_deref(), parse_date(&answer.headers), time);
@@ -161,13 +176,14 @@ impl Caller {
         Err(Failure { error, server_time })
     }
 
-    /// All headers of the call, its signature included.
+    /// Returns all headers of the call, its signature included.
     fn sign_call(&self, call: &ApiCall, time: SystemTime) -> Result<HeaderMap, ClientError> {
         let host = HeaderValue::from_str(&call.origin.host_header()).map_err(|error| {
             ClientError::new(ErrorKind::Config, "can't be sent: the endpoint's host is not plain text")
                 .with_source(error)
         })?;
         let mut headers = call.headers.clone();
+        // Every signature covers `Host`, and a connection of hyper adds none.
         headers.push((HOST, host));
         let url = format!("{}{}", call.origin.url(), call.target);
         let signable =
@@ -186,7 +202,7 @@ impl Caller {
     }
 }
 
-/// The server's time.
+/// The server's time, in whole seconds. Every answer of AWS has it; without it a wrong clock stays a refusal.
 fn parse_date(headers: &HeaderMap) -> Option<SystemTime> {
     let text = headers.get(DATE)?.to_str().ok()?;
     DateTime::from_str(text, Format::HttpDate).ok()?.try_into().ok()

@@ -7,7 +7,10 @@ use crate::call::Caller;
 use crate::config::Settings;
 use crate::error::ClientError;
 
-/// Calls AWS. Clones share connections, and cost nothing.
+/// Calls AWS. Clones share connections, addresses and the clock's correction; a clone costs a reference count.
+///
+/// One client should serve the whole process and one tokio runtime: a second client has connections of its own, and each
+/// connection costs a TLS handshake.
 #[derive(Clone)]
 pub struct Client(Arc<Caller>);
 

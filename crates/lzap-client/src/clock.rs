@@ -6,6 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
 /// The time that AWS accepts: this machine's, plus a correction.
+///
+/// The correction is kept, and not the server's time: the clock goes on between calls. It lasts as long as the client, so
+/// that one refused request corrects all later ones.
 #[derive(Debug, Default)]
 pub(crate) struct SigningClock {
     offset_ms: AtomicI64,
@@ -15,13 +18,15 @@ impl SigningClock {
     /// The time to sign with. A clock that is off by more than what `SystemTime` can express is used as it is.
     pub(crate) fn now(&self) -> SystemTime {
         let now = SystemTime::now();
+        // Relaxed: a call that still reads the old offset is refused, and then corrects it by itself.
         let offset = self.offset_ms.load(Ordering::Relaxed);
         let distance = Duration::from_millis(offset.unsigned_abs());
         let shifted = if offset < 0 { now.checked_sub(distance) } else { now.checked_add(distance) };
         shifted.unwrap_or(now)
     }
 
-    /// Takes AWS's time, which is `server`, as right from now on.
+    /// Takes AWS's time, which is `server`, as right from now on. The error is the age of the answer and the second to
+    /// which `Date` is cut: nothing beside the minutes that AWS allows.
     pub(crate) fn set_server_time(&self, server: SystemTime) {
         self.offset_ms.store(unix_millis(server) - unix_millis(SystemTime::now()), Ordering::Relaxed);
     }

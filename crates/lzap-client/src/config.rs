@@ -45,7 +45,7 @@ pub struct Settings {
     pub(crate) ca_bundle: Option<PathBuf>,
 }
 
-/// The proxy variables, as they are written. They may hold a password.
+/// The proxy variables, as they are written. They may hold a password, so that neither this nor [`Settings`] shows them.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct ProxySettings {
     pub(crate) https: Option<String>,
@@ -76,6 +76,9 @@ impl Settings {
     /// | `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` | `true`: those three are ignored |
     /// | `AWS_CA_BUNDLE` | a PEM file whose certificates replace the built-in ones |
     /// | `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`, or lowercase | the proxy, and the hosts that bypass it |
+    ///
+    /// Nothing else that the SDKs know is read: with FIPS or dual-stack endpoints, name the endpoint. A variable that is not
+    /// UTF-8 counts as not set.
     ///
     /// AWS: <https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html>
     ///

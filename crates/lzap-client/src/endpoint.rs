@@ -1,4 +1,5 @@
-//! Hosts and paths of services, partitions and buckets: pure.
+//! Hosts and paths of services, partitions and buckets. Pure: a region that AWS adds needs no new version of lzap, unless
+//! it is in a new partition.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -30,7 +31,7 @@ impl Origin {
         Self { scheme: Scheme::Https, host, port: 443 }
     }
 
-    /// The origin as a URL without a path, with its port even where that is the default.
+    /// The origin as a URL without a path, with its port even where that is the default: `CONNECT` needs the port.
     pub(crate) fn url(&self) -> String {
         let scheme = match self.scheme {
             Scheme::Http => "http",
@@ -39,7 +40,8 @@ impl Origin {
         format!("{scheme}://{}:{}", self.bracket_host(), self.port)
     }
 
-    /// The value of `Host`: without the port where that is the scheme's default.
+    /// The value of `Host`: without the port where that is the scheme's default. A signature covers it: a
+    /// proxy that drops a default port would break the signature.
     pub(crate) fn host_header(&self) -> String {
         match (self.scheme, self.port) {
             (Scheme::Http, 80) | (Scheme::Https, 443) => self.bracket_host(),
@@ -47,6 +49,7 @@ impl Origin {
         }
     }
 
+    /// RFC 3986, section 3.2.2: an IPv6 address stands in brackets, which tell its colons from the port's.
     fn bracket_host(&self) -> String {
         if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
     }
@@ -93,7 +96,7 @@ impl Endpoint {
 
     /// An endpoint of the environment: scheme, host, and perhaps a port and a path.
     fn parse_url(url: &str) -> Result<Self, ClientError> {
-        // Credentials in a URL are an error, which must not print them.
+        // Credentials in a URL are an error, which must not print them: errors end up in CloudWatch Logs.
         let shown = url.rsplit('@').next().unwrap_or_default();
         let invalid = |why: &str| {
             let text = format!(

@@ -50,10 +50,12 @@ pub(crate) fn read_request_id(headers: &HeaderMap) -> Option<String> {
     Some(value.to_str().ok()?.to_owned())
 }
 
-/// The kind of an error, by its code and else by its status.
+/// The kind of an error, by its code and else by its status. The code is first, since statuses are ambiguous: S3's throttle
+/// is a 503, and its expired token a 400.
 pub(crate) fn classify(details: &AnswerDetails) -> ErrorKind {
     match details.code.as_deref().unwrap_or_default() {
-        // The names that AWS's SDKs take as throttles.
+        // The names that AWS's SDKs take as throttles. Lambda sends the last one with status 502, when EC2 throttles the
+        // start of an execution environment; the function has not run.
         "Throttling"
         | "ThrottlingException"
         | "ThrottledException"
@@ -82,10 +84,11 @@ pub(crate) fn classify(details: &AnswerDetails) -> ErrorKind {
         }
         "PreconditionFailed" => return ErrorKind::PreconditionFailed,
         "RequestTooLargeException" | "EntityTooLarge" => return ErrorKind::TooLarge,
-        // S3 gave up waiting for the body: nothing was stored.
+        // S3 gave up waiting for the body: nothing was stored. The status is 400, which would make it final.
         "RequestTimeout" => return ErrorKind::Unavailable,
         _ => {}
     }
+    // Without a code: the answer to HEAD, or one of a proxy or load balancer before the service.
     match details.status {
         401 | 403 => ErrorKind::Denied,
         404 => ErrorKind::NotFound,
@@ -110,7 +113,10 @@ fn parse_seconds(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// Lambda writes `message` or `Message`, older services `__type` in place of the header.
+/// Lambda writes `message` or `Message`, older services `__type` in place of the header. `Reason` and `retryAfterSeconds`
+/// come with a throttled invocation.
+///
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
 fn parse_json(body: &[u8]) -> AnswerDetails {
     let value: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |names: &[&str]| {
@@ -133,6 +139,8 @@ fn parse_json(body: &[u8]) -> AnswerDetails {
 }
 
 /// S3's error, with or without the `ErrorResponse` around it that query services have.
+///
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
 fn parse_xml(body: &[u8]) -> AnswerDetails {
     let mut details = AnswerDetails::default();
     for (path, text) in XmlTexts::new(body) {
@@ -182,6 +190,7 @@ impl Iterator for XmlTexts<'_> {
                         return None;
                     }
                 }
+                // The predefined entities and character references only; any other entity ends the document.
                 Event::Text(text) => self.text.push_str(&text.unescape().ok()?),
                 Event::CData(text) => self.text.push_str(&String::from_utf8_lossy(&text)),
                 Event::End(_) => {

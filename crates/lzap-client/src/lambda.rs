@@ -18,11 +18,11 @@ use crate::error_body::{ErrorFormat, read_request_id};
 use crate::retry::RetryPolicy;
 use crate::sign::SigningStyle;
 
-/// A function runs for 15 minutes without a word: only the deadline and TCP's keepalive end the wait.
+/// Lambda sends nothing while a function runs, for 15 minutes or longer: only the deadline and TCP's keepalive end the wait.
 static LAMBDA: Service =
     Service { name: "lambda", style: SigningStyle::Common, errors: ErrorFormat::Json, silence: None };
 
-/// Lambda's limit, and some more for emulators that don't enforce it.
+/// Twice Lambda's limit for an answer: emulators don't enforce it. It bounds the memory that a wrong endpoint can take.
 const MAX_ANSWER_BYTES: u64 = 2 * SYNC_PAYLOAD_BYTES;
 
 /// The variable in which Lambda's runtime keeps the trace header of the invocation that it handles.
@@ -47,7 +47,7 @@ pub struct Invoke {
     pub qualifier: Option<String>,
     /// Synchronous or asynchronous.
     pub kind: InvocationKind,
-    /// Asks for the last 4 KB of the log. Synchronous invocations only.
+    /// Asks for the last 4 KB of the log. Lambda takes it in synchronous invocations only.
     pub has_log_tail: bool,
     /// The event: JSON, 6 MB at most (1 MB asynchronous).
     pub payload: Bytes,

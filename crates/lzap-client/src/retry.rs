@@ -4,13 +4,15 @@ use std::time::{Duration, SystemTime};
 
 use crate::error::ErrorKind;
 
-/// Attempts at most, the first one included.
+/// Attempts at most, the first one included. The waits between four are 350 ms on average and 700 ms at most: an
+/// invocation that waits for S3 is billed meanwhile.
 const ATTEMPTS: u32 = 4;
 /// The longest wait before the second attempt; each further one may be twice as long.
 const FIRST: Duration = Duration::from_millis(100);
-/// No wait is longer, unless AWS asks for it.
+/// No wait is longer, unless AWS asks for it. Four attempts never come near it: it holds for larger numbers of attempts.
 const LONGEST: Duration = Duration::from_secs(5);
-/// AWS accepts signatures that are 5 minutes off at most. Below this the clock is not what is wrong.
+/// AWS accepts signatures that are 5 minutes off at most (S3: 15). Below this the clock is not what is wrong. The minute
+/// between is for the time that the request was under way.
 ///
 /// AWS: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html>
 const SKEW: Duration = Duration::from_mins(4);
@@ -61,6 +63,7 @@ pub(crate) fn plan_retry(
     // Full jitter: hundreds of calls that failed together must not come back together.
     let longest = (FIRST * 2_u32.saturating_pow(failed.number.saturating_sub(1))).min(LONGEST);
     let wait = failed.retry_after.unwrap_or_else(|| longest.mul_f64(jitter.clamp(0.0, 1.0)));
+    // A wait that ends at the deadline leaves no time for an attempt: the error comes at once, with its cause.
     (is_transient && wait < remaining).then_some(wait)
 }
 

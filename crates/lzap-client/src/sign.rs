@@ -1,5 +1,7 @@
 //! Signatures (`SigV4`) of requests, by `aws-sigv4`.
 //!
+//! AWS: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>
+//!
 //! Presigned URLs would be one more function here: the same parameters with `SignatureLocation::QueryParams`.
 
 use std::time::SystemTime;
@@ -68,6 +70,7 @@ pub(crate) fn sign_request(
         .build()
         .map_err(|error| failed(error.into()))?
         .into();
+    // A value that isn't ASCII is sent all the same, but not signed: the crate takes text only.
     let headers =
         request.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
     let signable =
@@ -79,6 +82,7 @@ pub(crate) fn sign_request(
         .into_iter()
         .map(|header| {
             let mut value = HeaderValue::from_str(header.value()).map_err(|error| failed(error.into()))?;
+            // `Debug` of a request then hides the session token and the signature.
             value.set_sensitive(header.sensitive());
             Ok((HeaderName::from_static(header.name()), value))
         })

@@ -13,7 +13,8 @@ use crate::error_body::ErrorFormat;
 use crate::retry::RetryPolicy;
 use crate::sign::SigningStyle;
 
-/// S3 answers within a second or two, and never rests within an answer.
+/// S3 answers within a second or two, and never rests within an answer: 30 s of silence are a dead connection, also for
+/// a function that has most of its time left.
 static S3: Service = Service {
     name: "s3",
     style: SigningStyle::S3,
@@ -53,12 +54,14 @@ pub struct Bucket {
     /// Its name.
     pub name: String,
     /// The account that owns it. Where it is known, S3 refuses calls to a bucket of the same name that another account
-    /// has made (`x-amz-expected-bucket-owner`).
+    /// has made (`x-amz-expected-bucket-owner`), with 403.
+    ///
+    /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>
     pub owner: Option<AccountId>,
 }
 
 impl Bucket {
-    /// A bucket of whatever account.
+    /// A bucket of any account. Names are global: where the account is known, [`Bucket::owned_by`] is safer.
     pub fn new(name: &str) -> Self {
         Self { name: name.to_owned(), owner: None }
     }

@@ -25,7 +25,8 @@ pub struct GetOptions {
     pub range: Option<Range<u64>>,
     /// Only the object that has this `ETag`; [`ErrorKind::PreconditionFailed`] otherwise.
     pub if_match: Option<String>,
-    /// More bytes are [`ErrorKind::TooLarge`]. They are kept in memory.
+    /// More bytes are [`ErrorKind::TooLarge`]; 5 GB without. The memory for the whole answer is allocated at once: set this
+    /// to what the function has.
     pub max_bytes: Option<u64>,
 }
 
@@ -92,7 +93,8 @@ pub struct PutDone {
 impl Client {
     /// `s3:GetObject`: reads an object, or a part of it, into memory.
     ///
-    /// A whole object is compared with the CRC-32 that S3 keeps for it, if it keeps one.
+    /// A whole object is compared with the CRC-32 that S3 keeps for it, if it keeps one. A range is not: S3 answers no
+    /// checksum for it, so that TLS is its only guard.
     ///
     /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
     ///
