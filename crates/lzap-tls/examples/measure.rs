@@ -18,7 +18,7 @@ const KEY: &[u8] = include_bytes!("../src/handshake/key.pkcs8.der");
 const HOST: &str = "handshake.lzap.invalid";
 const SIGNATURES: &str = include_str!("../tests/vectors/signatures.txt");
 
-/// How long each figure is measured for.
+/// How long each figure is measured for: about 1,400 handshakes, or tens of thousands of RSA verifications.
 const SPAN: Duration = Duration::from_secs(2);
 const TRANSFER: usize = 1 << 20;
 

@@ -16,12 +16,14 @@ struct ChosenProvider {
     provider: Arc<CryptoProvider>,
 }
 
-/// Returns the provider for this CPU. The first call chooses it for the life of the process.
+/// Returns the provider for this CPU. The first call chooses it for the life of the process, from the CPU's feature bits: it
+/// makes no handshake and needs microseconds. In a release build no setting overrides the choice.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::clone(&choose_provider().provider)
 }
 
-/// Returns the name of the provider for this CPU: `graviola` or `rustcrypto`.
+/// Returns the name of the provider for this CPU: `graviola` or `rustcrypto`. For reports and measurements: both providers
+/// negotiate the same, so that no code needs to decide by it.
 pub fn provider_name() -> &'static str {
     choose_provider().name
 }
@@ -29,6 +31,7 @@ pub fn provider_name() -> &'static str {
 fn choose_provider() -> &'static ChosenProvider {
     static CHOSEN: OnceLock<ChosenProvider> = OnceLock::new();
     CHOSEN.get_or_init(|| {
+        // The check comes first: graviola asserts the same features at each call, and a panic would end an invocation.
         let (name, provider) = match graviola_provider() {
             Some(provider) => (GRAVIOLA, provider),
             None => (PORTABLE, portable_provider()),
@@ -38,7 +41,12 @@ fn choose_provider() -> &'static ChosenProvider {
 }
 
 /// Returns the configuration of a TLS client that trusts `roots`: TLS 1.3 and 1.2, no client certificate, sessions are
-/// resumed. All connections of a process should share it, since it holds the sessions.
+/// resumed. All connections of a process should share it, since it holds the sessions (rustls's default: of 256 servers, in
+/// memory).
+///
+/// No early data (0-RTT) is sent: an attacker could replay a request. No protocol is negotiated (ALPN), so that servers
+/// speak HTTP/1.1. Revocation is not checked, since that needs lists or further connections. `SSLKEYLOGFILE` is not read:
+/// a variable of the environment can't give keys away.
 pub fn client_config(roots: RootCertStore) -> ClientConfig {
     client_config_with(provider(), roots)
 }

@@ -59,6 +59,7 @@ pub fn check_handshake_with(provider: &Arc<CryptoProvider>) -> Result<(), Error>
     let mut server = start_server(provider)?;
     // Text is held back by rustls until the handshake is done.
     client.writer().write_all(PING).map_err(io_error)?;
+    // Ends: a side that waits for bytes wants to write nothing. A handshake that stops halfway shows in `expect_text`.
     while client.wants_write() || server.wants_write() {
         transfer(&mut client, &mut server)?;
         transfer(&mut server, &mut client)?;
@@ -101,7 +102,8 @@ impl TimeProvider for FixedTime {
     }
 }
 
-/// Moves everything that `from` has to send to `to`.
+/// Moves everything that `from` has to send to `to`. Records stay in memory, so that a handshake needs no
+/// second thread.
 fn transfer(from: &mut Connection, to: &mut Connection) -> Result<(), Error> {
     let mut records = Vec::new();
     while from.wants_write() {

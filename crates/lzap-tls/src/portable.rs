@@ -50,6 +50,7 @@ struct SystemRandom;
 
 impl SecureRandom for SystemRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
+        // One system call. AWS-LC gathers entropy of its own when a process starts, up to a second of a cold start.
         getrandom::fill(bytes).map_err(|_| GetRandomFailed)
     }
 }

@@ -66,6 +66,8 @@ pub(crate) static P384_SHA384: Verifier =
 /// The table of a provider whose module `$rsa` has six verifiers of RSA signatures, named by padding and hash.
 ///
 /// Certificates may pair each curve with each hash. In TLS 1.3 a scheme names both, so the matching pair comes first.
+///
+/// A macro, because the table has to be a constant and names statics of the module, which no function can take.
 macro_rules! supported_algorithms {
     ($rsa:path) => {{
         use $crate::verify::{P256_SHA256, P256_SHA384, P384_SHA256, P384_SHA384};

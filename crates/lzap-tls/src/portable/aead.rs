@@ -12,10 +12,12 @@ use rustls::crypto::cipher::{
 };
 use rustls::{ConnectionTrafficSecrets, ContentType, Error, ProtocolVersion};
 
+/// The whole tag (RFC 5116, section 5.1): TLS never shortens the tag of AES-GCM.
 const TAG_LEN: usize = 16;
 /// TLS 1.2: the part of the nonce that the keys determine, and the part that each record carries.
 const FIXED_NONCE_LEN: usize = 4;
 const EXPLICIT_NONCE_LEN: usize = 8;
+/// The largest text of a record in bytes (RFC 5246, section 6.2.1).
 const MAX_PLAINTEXT_LEN: usize = 16_384;
 
 pub(super) static AES_128_GCM: AesGcm = AesGcm::Aes128;
@@ -36,7 +38,7 @@ impl AesGcm {
         }
     }
 
-    /// Computes the round keys, once for each direction of a connection.
+    /// Computes the round keys, once for each direction of a connection. They are erased when the connection ends.
     fn expand_key(self, key: &AeadKey) -> AesKey {
         const LENGTH: &str = "rustls derives keys of key_len() bytes";
         match self {
@@ -61,7 +63,8 @@ enum AesKey {
 }
 
 impl AesKey {
-    /// Encrypts `text` in place and returns the tag.
+    /// Encrypts `text` in place and returns the tag. A nonce must never come twice with one key: two records with the same
+    /// nonce reveal the XOR of their texts, and the key of the tags.
     fn seal(&self, nonce: [u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> Result<[u8; TAG_LEN], Error> {
         let nonce = nonce.into();
         match self {
@@ -72,7 +75,8 @@ impl AesKey {
         .map_err(|_| Error::EncryptError)
     }
 
-    /// Verifies `sealed`, which ends with the tag, decrypts it in place and returns the length of the text.
+    /// Verifies `sealed`, which ends with the tag, decrypts it in place and returns the length of the text. After an error
+    /// nothing of the text may be used; rustls ends the connection with the alert `bad_record_mac`.
     fn open(&self, nonce: [u8; NONCE_LEN], aad: &[u8], sealed: &mut [u8]) -> Result<usize, Error> {
         // A record shorter than a tag is refused like one with a wrong tag: the peer learns nothing from the difference.
         let (text, tag) = sealed.split_last_chunk_mut::<TAG_LEN>().ok_or(Error::DecryptError)?;
@@ -127,6 +131,7 @@ impl MessageEncrypter for Tls13Cipher {
         // TLS 1.3 hides the type of the content: it is the last byte of the text.
         payload.extend_from_slice(&message.typ.to_array());
         let nonce = Nonce::new(&self.iv, sequence).0;
+        // The header is authenticated with the length that it will have on the wire.
         let tag = self.key.seal(nonce, &make_tls13_aad(total_len), payload.as_mut())?;
         payload.extend_from_slice(&tag);
         // The record on the wire claims to be application data of TLS 1.2.
@@ -167,6 +172,7 @@ impl Tls12AeadAlgorithm for AesGcm {
         KeyBlockShape {
             enc_key_len: (*self).key_len(),
             fixed_iv_len: FIXED_NONCE_LEN,
+            // From the keys too: no random number is drawn for a record.
             explicit_nonce_len: EXPLICIT_NONCE_LEN,
         }
     }
@@ -202,6 +208,7 @@ impl MessageEncrypter for Tls12Encrypter {
         sequence: u64,
     ) -> Result<OutboundOpaqueMessage, Error> {
         let nonce = Nonce::new(&self.iv, sequence).0;
+        // The length is that of the text, not of the record as in TLS 1.3.
         let aad = make_tls12_aad(sequence, message.typ, message.version, message.payload.len());
         let mut payload = PrefixedPayload::with_capacity(self.encrypted_payload_len(message.payload.len()));
         // The explicit part counts up from a secret start, like the nonce of TLS 1.3: it is unique without randomness.
@@ -217,7 +224,8 @@ impl MessageEncrypter for Tls12Encrypter {
     }
 }
 
-/// Reads the explicit part of each nonce from the record: the peer may choose it as it likes.
+/// Reads the explicit part of each nonce from the record: the peer may choose it as it likes. Replayed and reordered records
+/// fail all the same, since the authenticated header has the sequence number.
 struct Tls12Decrypter {
     key: AesKey,
     fixed: [u8; FIXED_NONCE_LEN],

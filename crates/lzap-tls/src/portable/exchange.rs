@@ -73,12 +73,14 @@ impl ActiveKeyExchange for X25519Exchange {
     }
 }
 
-/// The group that TLS calls `secp256r1`. Keys are uncompressed points.
+/// The group that TLS calls `secp256r1`. Keys are uncompressed points. The shared secret is the x coordinate alone, 32 bytes
+/// with leading zeros kept (RFC 8446, section 7.4.2).
 #[derive(Debug)]
 struct P256;
 
 impl SupportedKxGroup for P256 {
     fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
+        // The scalar is drawn again until it is below the order of the curve: bytes as for X25519 would be biased.
         let secret = p256::ecdh::EphemeralSecret::try_generate().map_err(|_| GetRandomFailed)?;
         let public = secret.public_key().to_sec1_point(false);
         Ok(Box::new(P256Exchange { secret, public }))
@@ -104,7 +106,8 @@ impl ActiveKeyExchange for P256Exchange {
         if peer.len() != POINT_LEN || peer[0] != UNCOMPRESSED {
             return Err(PeerMisbehaved::InvalidKeyShare.into());
         }
-        // Refuses points that are not on the curve.
+        // Refuses points that are not on the curve: the answers to such points would reveal the secret bit by bit. The secret
+        // serves once, but the check is what RFC 8446, section 4.2.8.2, demands.
         let peer = p256::PublicKey::from_sec1_bytes(peer).map_err(|_| PeerMisbehaved::InvalidKeyShare)?;
         let shared = self.secret.diffie_hellman(&peer);
         Ok(SharedSecret::from(shared.raw_secret_bytes().as_slice()))

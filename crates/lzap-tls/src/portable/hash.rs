@@ -1,4 +1,6 @@
 //! SHA-256 and SHA-384, plain and as HMAC. rustls derives HKDF (TLS 1.3) and the PRF (TLS 1.2) from HMAC.
+//!
+//! SHA-512 is no suite's hash; signatures that use it hash in `rsa`.
 
 use std::marker::PhantomData;
 
@@ -35,7 +37,8 @@ impl<D: Digest + Clone + Send + Sync + 'static> hash::Hash for Sha2<D> {
     }
 }
 
-/// A transcript: rustls takes its hash at several points of the handshake and goes on hashing.
+/// A transcript: rustls takes its hash at several points of the handshake and goes on hashing. A copy is the state of the
+/// hash, without the messages that were hashed.
 struct HashContext<D>(D);
 
 impl<D: Digest + Clone + Send + Sync + 'static> hash::Context for HashContext<D> {
@@ -62,6 +65,7 @@ where
     Hmac<D>: Mac + KeyInit + Clone + Send + Sync,
 {
     fn with_key(&self, key: &[u8]) -> Box<dyn tls_hmac::Key> {
+        // RFC 2104: a key that is longer than a block is hashed first.
         Box::new(HmacKey(<Hmac<D> as KeyInit>::new_from_slice(key).expect("HMAC takes a key of any length")))
     }
 

@@ -1,4 +1,6 @@
 //! The verifiers of RSA signatures over `rsa`, as webpki looks them up.
+//!
+//! The names are those of `accelerated::rsa`: one macro builds both providers' tables.
 
 use rustls::pki_types::alg_id;
 use sha2::{Sha256, Sha384, Sha512};

@@ -20,10 +20,12 @@ pub(super) static CIPHER_SUITES: &[SupportedCipherSuite] = &[
     SupportedCipherSuite::Tls12(&RSA_AES_256),
 ];
 
-/// How many records one key may encrypt: 2^24.5 for AES-GCM (RFC 8446, section 5.5), rounded down.
+/// How many records one key may encrypt: 2^24.5 for AES-GCM (RFC 8446, section 5.5), rounded down; 256 GB of full records.
+/// Then rustls changes the key (TLS 1.3) or closes the connection (TLS 1.2).
 const MAX_RECORDS: u64 = 1 << 24;
 
-// The PRF of TLS 1.2 (RFC 5246, section 5), which rustls builds from HMAC.
+// The PRF of TLS 1.2 (RFC 5246, section 5), which rustls builds from HMAC. The suite names its hash: SHA-384 goes with
+// AES-256 (RFC 5289, section 3).
 static PRF_SHA256: PrfUsingHmac<'_> = PrfUsingHmac(&SHA256);
 static PRF_SHA384: PrfUsingHmac<'_> = PrfUsingHmac(&SHA384);
 
@@ -31,6 +33,7 @@ static TLS13_AES_128: Tls13CipherSuite = Tls13CipherSuite {
     common: with_sha256(CipherSuite::TLS13_AES_128_GCM_SHA256),
     hkdf_provider: &HkdfUsingHmac(&SHA256),
     aead_alg: &AES_128_GCM,
+    // QUIC: the client speaks HTTP/1.1 only.
     quic: None,
 };
 
