@@ -3,11 +3,11 @@
 use lzap_testkit::shell::{Result, call, cargo};
 use lzap_testkit::{target, workspace};
 
-use crate::setup::{self, Scope, System};
+use crate::setup::{self, PackagePolicy, Scope};
 
 /// Compiles the benchmarks with optimization and runs them with `arguments`.
 pub(crate) fn run(arguments: &[String]) -> Result {
-    setup::run(Scope::Everything, System::Ask)?;
+    setup::run(Scope::Everything, PackagePolicy::RootOnly)?;
     let manifest = workspace().join("tests/bench/Cargo.toml");
     let mut bench = cargo();
     bench.args(["run", "--quiet", "--release", "--locked", "--manifest-path"]).arg(manifest);

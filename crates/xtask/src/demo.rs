@@ -20,7 +20,7 @@ const SEED: u64 = 20_180_302;
 
 /// Builds, deploys, sends a CSV, checks each sum.
 pub(crate) fn run() -> Result {
-    disk::require(disk::DEMO)?;
+    disk::require_space(disk::DEMO)?;
     print_step("building lzap (minutes the first time, as any Rust project)");
     // Of the workspace only what the tool needs: the first command of a newcomer compiles nothing for tests.
     call(cargo().args(["build", "--quiet", "--package", "lzap-cli"]))?;
@@ -47,7 +47,7 @@ pub(crate) fn run() -> Result {
     let took = began.elapsed();
     let checked = csv::check(&table, "value", &answer).map_err(Failure::new)?;
 
-    println!("{}", summarize(&answer, checked, took));
+    println!("{}", summarize_answer(&answer, checked, took));
     println!("The app is live:  {url}");
     println!("Send it a CSV:    curl --data-binary @{} '{url_with_column}'", show_path(&path));
     println!("Stop its cloud:   {}", show_lzap_command("local stop"));
@@ -67,7 +67,7 @@ fn put_csv(url: &str, table: &str) -> Result<String> {
     Err(Failure::new(format!("{url} answered {}: {answer}", response.status())))
 }
 
-fn summarize(answer: &str, checked: usize, took: Duration) -> String {
+fn summarize_answer(answer: &str, checked: usize, took: Duration) -> String {
     let first = answer.lines().take(6).collect::<Vec<_>>().join("\n    ");
     let checked = group_digits(checked);
     format!(

@@ -15,7 +15,7 @@ use lzap_testkit::shell::{Failure, Result};
 
 /// Writes the pages, or says which ones are not current.
 pub(crate) fn run(check: bool) -> Result {
-    let pages = [("cli.md", cli::page()?), ("config.md", config::page()?)];
+    let pages = [("cli.md", cli::render_page()?), ("config.md", config::render_page()?)];
     let folder = workspace().join("docs/reference");
     let mut stale = Vec::new();
     for (name, text) in pages {

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use lzap_testkit::shell::Result;
 
-use crate::setup::{Scope, System};
+use crate::setup::{PackagePolicy, Scope};
 
 /// The project's own tasks.
 #[derive(Parser)]
@@ -43,7 +43,7 @@ enum Task {
     /// Set up, then run the tests: `quick` and `full` by default
     Test {
         /// Tiers (quick, full, exhaustive) or single stages; behind `exhaustive`, stages of that tier
-        #[arg(value_name = "TIER|STAGE", value_parser = test::words())]
+        #[arg(value_name = "TIER|STAGE", value_parser = test::list_words())]
         words: Vec<String>,
     },
     /// Check what no compiler checks: dependencies of crates, module cycles, lengths, forbidden words
@@ -68,7 +68,7 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse().task) {
+    match run_task(Cli::parse().task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             println!("\nerror: {failure}");
@@ -77,10 +77,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(task: Task) -> Result {
+fn run_task(task: Task) -> Result {
     match task {
         Task::Setup { system } => {
-            setup::run(Scope::Everything, if system { System::Sudo } else { System::Ask })?;
+            setup::run(
+                Scope::Everything,
+                if system { PackagePolicy::Sudo } else { PackagePolicy::RootOnly },
+            )?;
             println!("Everything that the tests need is installed.");
             Ok(())
         }

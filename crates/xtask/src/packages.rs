@@ -15,13 +15,13 @@ pub(crate) struct Dependency<'a>(&'a Value);
 pub(crate) fn read_packages() -> Result<Vec<Package>> {
     let metadata = quiet_output(cargo().args(["metadata", "--format-version", "1", "--no-deps"]))?;
     let metadata: Value = serde_json::from_str(&metadata)?;
-    Ok(items(&metadata["packages"]).cloned().map(Package).collect())
+    Ok(list_items(&metadata["packages"]).cloned().map(Package).collect())
 }
 
 impl Package {
     /// The package's name.
     pub(crate) fn name(&self) -> &str {
-        text(&self.0["name"])
+        read_text(&self.0["name"])
     }
 
     /// The names of its features.
@@ -31,20 +31,20 @@ impl Package {
 
     /// The names of its integration test targets.
     pub(crate) fn test_targets(&self) -> impl Iterator<Item = &str> {
-        let is_test = |target: &&Value| items(&target["kind"]).any(|kind| kind == "test");
-        items(&self.0["targets"]).filter(is_test).map(|target| text(&target["name"]))
+        let is_test = |target: &&Value| list_items(&target["kind"]).any(|kind| kind == "test");
+        list_items(&self.0["targets"]).filter(is_test).map(|target| read_text(&target["name"]))
     }
 
     /// What it depends on, whatever for.
     pub(crate) fn dependencies(&self) -> impl Iterator<Item = Dependency<'_>> {
-        items(&self.0["dependencies"]).map(Dependency)
+        list_items(&self.0["dependencies"]).map(Dependency)
     }
 }
 
 impl<'a> Dependency<'a> {
     /// The name of the package that it means.
     pub(crate) fn name(self) -> &'a str {
-        text(&self.0["name"])
+        read_text(&self.0["name"])
     }
 
     /// Whether it lies in this repository.
@@ -58,10 +58,10 @@ impl<'a> Dependency<'a> {
     }
 }
 
-fn items(value: &Value) -> impl Iterator<Item = &Value> {
+fn list_items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-fn text(value: &Value) -> &str {
+fn read_text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }

@@ -9,7 +9,7 @@ mod debian;
 pub(crate) mod disk;
 mod rust_targets;
 
-pub(crate) use self::debian::System;
+pub(crate) use self::debian::PackagePolicy;
 pub(crate) use self::rust_targets::LAMBDA_TARGETS;
 
 use lzap_testkit::shell::Result;
@@ -25,13 +25,13 @@ pub(crate) enum Scope {
 }
 
 /// Installs what is missing.
-pub(crate) fn run(scope: Scope, system: System) -> Result {
-    disk::require(match scope {
+pub(crate) fn run(scope: Scope, policy: PackagePolicy) -> Result {
+    disk::require_space(match scope {
         Scope::RustOnly => disk::QUICK,
         Scope::Everything => disk::FULL,
     })?;
     if scope == Scope::Everything {
-        debian::install_missing(system)?;
+        debian::install_missing(policy)?;
     }
     rust_targets::install_missing()?;
     crates::fetch_missing()?;

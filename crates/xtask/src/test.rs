@@ -14,10 +14,10 @@ use lzap_testkit::shell::{Failure, Result, Tally};
 use self::stage::{Stage, Tier};
 use self::stages::STAGES;
 use self::timing::{StageTime, Stopwatch};
-use crate::setup::{self, Scope, System, disk};
+use crate::setup::{self, PackagePolicy, Scope, disk};
 
 /// The words of the command line: tiers and stages.
-pub(crate) fn words() -> Vec<&'static str> {
+pub(crate) fn list_words() -> Vec<&'static str> {
     let mut words: Vec<&str> = Tier::ALL.iter().map(|tier| tier.word()).collect();
     for stage in STAGES {
         if !words.contains(&stage.name) {
@@ -29,9 +29,9 @@ pub(crate) fn words() -> Vec<&'static str> {
 
 /// Sets up what the stages need, then runs them: those that `words` name, or the quick and the full tier.
 pub(crate) fn run(words: &[String]) -> Result {
-    let chosen = choose(words)?;
+    let chosen = choose_stages(words)?;
     let is_quick = chosen.iter().all(|stage| stage.tier == Tier::Quick);
-    setup::run(if is_quick { Scope::RustOnly } else { Scope::Everything }, System::Ask)?;
+    setup::run(if is_quick { Scope::RustOnly } else { Scope::Everything }, PackagePolicy::RootOnly)?;
     run_stages(&chosen)?;
     if chosen.len() > 1 {
         if is_quick { disk::QUICK } else { disk::FULL }.mark_done()?;
@@ -40,7 +40,7 @@ pub(crate) fn run(words: &[String]) -> Result {
 }
 
 /// The stages that `words` name, in the order of the table.
-fn choose(words: &[String]) -> Result<Vec<&'static Stage>> {
+fn choose_stages(words: &[String]) -> Result<Vec<&'static Stage>> {
     if words.is_empty() {
         return Ok(STAGES.iter().filter(|stage| stage.tier != Tier::Exhaustive).collect());
     }
@@ -54,13 +54,13 @@ fn choose(words: &[String]) -> Result<Vec<&'static Stage>> {
         let is_named = |stage: &Stage| {
             stage.tier != Tier::Exhaustive && (stage.name == word || stage.tier.word() == word)
         };
-        mark(&mut chosen, word, is_named)?;
+        mark_stages(&mut chosen, word, is_named)?;
     }
     match behind {
-        Some([]) => mark(&mut chosen, "exhaustive", |stage| stage.tier == Tier::Exhaustive)?,
+        Some([]) => mark_stages(&mut chosen, "exhaustive", |stage| stage.tier == Tier::Exhaustive)?,
         Some(names) => {
             for name in names {
-                mark(&mut chosen, name, |stage| stage.tier == Tier::Exhaustive && stage.name == name)?;
+                mark_stages(&mut chosen, name, |stage| stage.tier == Tier::Exhaustive && stage.name == name)?;
             }
         }
         None => {}
@@ -68,7 +68,7 @@ fn choose(words: &[String]) -> Result<Vec<&'static Stage>> {
     Ok(STAGES.iter().zip(chosen).filter(|(_, is_chosen)| *is_chosen).map(|(stage, _)| stage).collect())
 }
 
-fn mark(chosen: &mut [bool], word: &str, is_named: impl Fn(&Stage) -> bool) -> Result {
+fn mark_stages(chosen: &mut [bool], word: &str, is_named: impl Fn(&Stage) -> bool) -> Result {
     let mut found = false;
     for (stage, chosen) in STAGES.iter().zip(chosen) {
         if is_named(stage) {
@@ -95,7 +95,7 @@ fn run_stages(stages: &[&Stage]) -> Result {
         let spent = time.to_string();
         times.push(time);
         if let Err(failure) = result {
-            println!("\n{}", timing::table(&times, &total.read("all")?));
+            println!("\n{}", timing::format_table(&times, &total.read("all")?));
             println!("\n{} passed, {} failed", tally.passed, tally.failed.max(1));
             return Err(Failure::new(format!(
                 "stage {} failed ({spent}): {failure}\nto run it alone: {}",
@@ -105,7 +105,7 @@ fn run_stages(stages: &[&Stage]) -> Result {
         }
         println!("    {} done ({spent})", stage.name);
     }
-    println!("\n{}", timing::table(&times, &total.read("all")?));
+    println!("\n{}", timing::format_table(&times, &total.read("all")?));
     println!("\n{} passed, {} failed", tally.passed, tally.failed);
     Ok(())
 }
@@ -114,44 +114,44 @@ fn run_stages(stages: &[&Stage]) -> Result {
 mod tests {
     use super::*;
 
-    fn names(words: &[&str]) -> Vec<&'static str> {
+    fn choose_names(words: &[&str]) -> Vec<&'static str> {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        let chosen = choose(&words).unwrap_or_default();
+        let chosen = choose_stages(&words).unwrap_or_default();
         chosen.iter().map(|stage| stage.name).collect()
     }
 
     #[test]
-    fn choose_without_words_is_quick_and_full() {
-        assert_eq!(names(&[]), names(&["quick", "full"]));
-        assert!(names(&["quick"]).contains(&"unit") && !names(&["quick"]).contains(&"moto"));
-        assert!(!names(&[]).contains(&"soak"));
+    fn choose_stages_without_words_returns_quick_and_full() {
+        assert_eq!(choose_names(&[]), choose_names(&["quick", "full"]));
+        assert!(choose_names(&["quick"]).contains(&"unit") && !choose_names(&["quick"]).contains(&"moto"));
+        assert!(!choose_names(&[]).contains(&"soak"));
     }
 
     #[test]
-    fn choose_behind_exhaustive_takes_stages_of_that_tier() -> Result {
-        let all = names(&["exhaustive"]);
+    fn choose_stages_after_exhaustive_returns_that_tier() -> Result {
+        let all = choose_names(&["exhaustive"]);
         assert!(all.contains(&"faults") && all.contains(&"soak") && all.contains(&"fuzz"), "{all:?}");
         let words = ["exhaustive", "faults"].map(str::to_owned);
-        let chosen = choose(&words)?;
+        let chosen = choose_stages(&words)?;
         assert!(chosen.iter().all(|stage| stage.tier == Tier::Exhaustive) && chosen.len() == 1);
-        assert_eq!(choose(&["faults".to_owned()])?[0].tier, Tier::Full);
+        assert_eq!(choose_stages(&["faults".to_owned()])?[0].tier, Tier::Full);
         Ok(())
     }
 
     #[test]
-    fn choose_a_stage_of_the_wrong_tier_says_how_to_run_it() {
-        let error = choose(&["soak".to_owned()]).err().map(|error| error.to_string());
+    fn choose_stages_wrong_tier_fails_with_the_right_command() {
+        let error = choose_stages(&["soak".to_owned()]).err().map(|error| error.to_string());
         let expected = "`soak` belongs to another tier: cargo xtask test exhaustive soak";
         assert_eq!(error.as_deref(), Some(expected));
     }
 
     #[test]
-    fn choose_keeps_the_order_of_the_table() {
-        assert_eq!(names(&["unit", "fmt"]), ["fmt", "unit"]);
+    fn choose_stages_keeps_the_order_of_the_table() {
+        assert_eq!(choose_names(&["unit", "fmt"]), ["fmt", "unit"]);
     }
 
     #[test]
-    fn stage_names_are_unique_within_their_tier_and_are_no_tiers() {
+    fn stage_names_are_unique_and_differ_from_tiers() {
         let mut seen = std::collections::BTreeSet::new();
         for stage in STAGES {
             assert!(seen.insert((stage.tier.word(), stage.name)), "{} stands twice", stage.name);

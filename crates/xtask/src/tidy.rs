@@ -12,15 +12,15 @@ use lzap_testkit::workspace;
 
 /// Runs every check; with `shorten`, first deletes the outdated lines of the list of module cycles.
 pub(crate) fn run(shorten: bool) -> Result {
-    let mut files = files::tracked(&workspace())?;
+    let mut files = files::read_source_files(&workspace())?;
     if shorten {
-        cycles::shorten(&workspace(), &files)?;
-        files = files::tracked(&workspace())?;
+        cycles::shorten_list(&workspace(), &files)?;
+        files = files::read_source_files(&workspace())?;
     }
-    let mut wrong = layers::check()?;
-    wrong.extend(files::check(&files));
-    wrong.extend(cycles::check(&files)?);
-    let (shape, wrong_shape) = shape::check(&files);
+    let mut wrong = layers::check_layers()?;
+    wrong.extend(files::check_files(&files));
+    wrong.extend(cycles::check_cycles(&files)?);
+    let (shape, wrong_shape) = shape::check_lengths(&files);
     wrong.extend(wrong_shape);
     println!("{shape}");
     if wrong.is_empty() {
@@ -29,9 +29,9 @@ pub(crate) fn run(shorten: bool) -> Result {
     for line in &wrong {
         println!("  {line}");
     }
-    Err(Failure::new(format!("{} found by `cargo xtask tidy`", plural(wrong.len()))))
+    Err(Failure::new(format!("{} found by `cargo xtask tidy`", count_problems(wrong.len()))))
 }
 
-fn plural(count: usize) -> String {
+fn count_problems(count: usize) -> String {
     if count == 1 { "1 problem".to_owned() } else { format!("{count} problems") }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use fs_err as fs;
 use lzap_testkit::workspace;
 
-use super::markdown::{NOTE, anchor, code, prose, table};
+use super::markdown::{NOTE, escape_prose, format_code, format_table, make_anchor};
 use lzap_testkit::shell::{Failure, Result, lzap, quiet_output};
 
 /// A `--help`, taken apart.
@@ -72,19 +72,19 @@ fn add_words(text: &mut String, more: &str) {
 }
 
 /// The whole page.
-pub(crate) fn page() -> Result<String> {
+pub(crate) fn render_page() -> Result<String> {
     let mut commands = Vec::new();
-    collect(&[], &mut commands)?;
+    collect_helps(&[], &mut commands)?;
     let (_, root) = commands.first().ok_or_else(|| Failure::new("no commands found"))?;
-    let rows: Vec<_> = commands.iter().skip(1).map(|(name, help)| overview_row(name, help)).collect();
+    let rows: Vec<_> = commands.iter().skip(1).map(|(name, help)| format_overview_row(name, help)).collect();
     let mut page = format!(
         "# Commands\n\n{NOTE}\n\n{}.\n\n{}\n[Exit codes](#exit-codes) and [environment variables](#environment-variables) \
          are at the end.\n\n## Options of every command\n\n{}",
-        prose(&root.about),
-        table(&["command", "what it does"], &rows),
-        entries_table("option", &[root.entries("Global options"), root.entries("Options")].concat()),
+        escape_prose(&root.about),
+        format_table(&["command", "what it does"], &rows),
+        format_entries("option", &[root.entries("Global options"), root.entries("Options")].concat()),
     );
-    let _ = write!(page, "\n## Examples\n\n{}", entries_table("command", root.entries("Examples")));
+    let _ = write!(page, "\n## Examples\n\n{}", format_entries("command", root.entries("Examples")));
     for (name, help) in commands.iter().skip(1) {
         add_command(&mut page, name, help, root);
     }
@@ -94,7 +94,7 @@ pub(crate) fn page() -> Result<String> {
 }
 
 /// Asks the command at `path`, then its subcommands. Hidden ones are not in any help, so not here either.
-fn collect(path: &[&str], commands: &mut Vec<(String, Help)>) -> Result {
+fn collect_helps(path: &[&str], commands: &mut Vec<(String, Help)>) -> Result {
     let mut command = lzap()?;
     // A set variable would show in the help of its option.
     let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LZAP_"));
@@ -105,19 +105,19 @@ fn collect(path: &[&str], commands: &mut Vec<(String, Help)>) -> Result {
     let names: Vec<String> = help.entries("Commands").iter().map(|entry| entry.name.clone()).collect();
     commands.push((std::iter::once("lzap").chain(path.iter().copied()).collect::<Vec<_>>().join(" "), help));
     for name in names.iter().filter(|name| *name != "help") {
-        collect(&[path, &[name.as_str()]].concat(), commands)?;
+        collect_helps(&[path, &[name.as_str()]].concat(), commands)?;
     }
     Ok(())
 }
 
-fn overview_row(name: &str, help: &Help) -> Vec<String> {
-    vec![format!("[`{name}`](#{})", anchor(name)), prose(&help.about)]
+fn format_overview_row(name: &str, help: &Help) -> Vec<String> {
+    vec![format!("[`{name}`](#{})", make_anchor(name)), escape_prose(&help.about)]
 }
 
 /// What sets the command apart: its own arguments and options, or its subcommands.
 fn add_command(page: &mut String, name: &str, help: &Help, root: &Help) {
     let level = if name.matches(' ').count() > 1 { "###" } else { "##" };
-    let _ = write!(page, "\n{level} {name}\n\n{}.\n", prose(&help.about));
+    let _ = write!(page, "\n{level} {name}\n\n{}.\n", escape_prose(&help.about));
     if !help.entries("Commands").is_empty() {
         return;
     }
@@ -127,36 +127,36 @@ fn add_command(page: &mut String, name: &str, help: &Help, root: &Help) {
         help.entries("Options").iter().filter(|it| !everywhere.contains(it)).cloned().collect();
     for (title, entries) in [("argument", help.entries("Arguments")), ("option", own.as_slice())] {
         if !entries.is_empty() {
-            let _ = write!(page, "\n{}", entries_table(title, entries));
+            let _ = write!(page, "\n{}", format_entries(title, entries));
         }
     }
 }
 
-fn entries_table(title: &str, entries: &[Entry]) -> String {
+fn format_entries(title: &str, entries: &[Entry]) -> String {
     // `[env: NAME=]` shows an empty value.
-    let about = |entry: &Entry| prose(&entry.about).replace("=]", "]");
-    let rows: Vec<_> = entries.iter().map(|entry| vec![code(&entry.name), about(entry)]).collect();
-    table(&[title, "meaning"], &rows)
+    let about = |entry: &Entry| escape_prose(&entry.about).replace("=]", "]");
+    let rows: Vec<_> = entries.iter().map(|entry| vec![format_code(&entry.name), about(entry)]).collect();
+    format_table(&[title, "meaning"], &rows)
 }
 
 fn add_exit_codes(page: &mut String) -> Result {
     let source = fs::read_to_string(workspace().join("crates/lzap-cli/src/exit.rs"))?;
-    let codes = documented(&source, |line| {
+    let codes = collect_documented(&source, |line| {
         let (_, number) = line.trim_end_matches(',').split_once(" = ")?;
         number.parse::<u8>().ok().map(|number| number.to_string())
     });
     if codes.is_empty() {
         return Err(Failure::new("no exit codes found"));
     }
-    let _ = write!(page, "\n## Exit codes\n\n{}", table(&["code", "meaning"], &codes));
+    let _ = write!(page, "\n## Exit codes\n\n{}", format_table(&["code", "meaning"], &codes));
     Ok(())
 }
 
 fn add_variables(page: &mut String) -> Result {
     let source = fs::read_to_string(workspace().join("crates/lzap-wire/src/env.rs"))?;
-    let variables = documented(&source, |line| {
+    let variables = collect_documented(&source, |line| {
         let (_, value) = line.strip_prefix("pub const ")?.split_once(": &str = \"")?;
-        Some(code(value.trim_end_matches("\";")))
+        Some(format_code(value.trim_end_matches("\";")))
     });
     if variables.is_empty() {
         return Err(Failure::new("no environment variables found"));
@@ -167,13 +167,13 @@ fn add_variables(page: &mut String) -> Result {
          Beside these, the variables of the AWS SDK (`AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL`, …) and of cargo\n\
          (`CARGO_TARGET_DIR`, `RUSTFLAGS`, …) hold as everywhere. `NO_COLOR` turns colors off, `CI` progress bars. An app's\n\
          log level is in `RUST_LOG`.\n",
-        table(&["variable", "meaning"], &variables)
+        format_table(&["variable", "meaning"], &variables)
     );
     Ok(())
 }
 
 /// Rows of what `name_of` finds on a line, with the documentation comment above it.
-fn documented(source: &str, name_of: impl Fn(&str) -> Option<String>) -> Vec<Vec<String>> {
+fn collect_documented(source: &str, name_of: impl Fn(&str) -> Option<String>) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     let mut comment = String::new();
     for line in source.lines().map(str::trim) {
@@ -183,7 +183,7 @@ fn documented(source: &str, name_of: impl Fn(&str) -> Option<String>) -> Vec<Vec
         }
         if let Some(name) = name_of(line) {
             // Links to items mean nothing outside of the crate.
-            rows.push(vec![name, prose(&comment.replace("[`", "`").replace("`]", "`"))]);
+            rows.push(vec![name, escape_prose(&comment.replace("[`", "`").replace("`]", "`"))]);
         }
         comment.clear();
     }
@@ -197,7 +197,7 @@ mod tests {
     const HELP: &str = "About\n\nUsage: lzap [COMMAND]\n\nCommands:\n  init    Make\n  deploy  Converge and\n          more\n\nOptions:\n  -C, --project <DIR>  Where [default:\n                       here]\n      --long-option <WITH_A_NAME>\n          Below\n";
 
     #[test]
-    fn a_help_is_taken_apart() {
+    fn parse_help_splits_sections_and_joins_wrapped_lines() {
         let help = Help::parse(HELP);
         let entry = |name: &str, about: &str| Entry { name: name.to_owned(), about: about.to_owned() };
         assert_eq!((help.about.as_str(), help.usage.as_str()), ("About", "lzap [COMMAND]"));
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_may_have_several_usages() {
+    fn parse_help_keeps_every_usage_line() {
         let help = Help::parse(
             "About\n\nUsage: lzap invoke <TASK>\n       lzap invoke --job <ID>\n\nOptions:\n  -h  Help\n",
         );
@@ -219,9 +219,9 @@ mod tests {
     }
 
     #[test]
-    fn comments_become_rows() {
+    fn collect_documented_pairs_names_with_comments() {
         let source = "/// See [`B`].\n/// More.\nOne = 1,\n\n/// Nothing.\nfn other() {}\nTwo = 2,\n";
-        let rows = documented(source, |line| Some(line.split_once(" = ")?.0.to_owned()));
+        let rows = collect_documented(source, |line| Some(line.split_once(" = ")?.0.to_owned()));
         assert_eq!(rows, [["One", "See `B`. More."], ["Two", ""]]);
     }
 }

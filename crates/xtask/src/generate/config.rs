@@ -6,7 +6,7 @@ use fs_err as fs;
 use lzap_testkit::target;
 use serde_json::Value;
 
-use super::markdown::{NOTE, code, prose, table};
+use super::markdown::{NOTE, escape_prose, format_code, format_table};
 use lzap_testkit::shell::{Result, lzap, quiet_output};
 
 /// Shown on the page, and checked: `lzap config` must accept it.
@@ -29,9 +29,9 @@ tags = { team = "web" }
 "#;
 
 /// The whole page.
-pub(crate) fn page() -> Result<String> {
+pub(crate) fn render_page() -> Result<String> {
     let schema: Value = serde_json::from_str(&quiet_output(lzap()?.args(["config", "--schema"]))?)?;
-    accepts_example()?;
+    check_example()?;
     let mut page = format!(
         "# `lzap.toml`\n\n{NOTE}\n\n\
          Every key has a default; a key that doesn't exist is an error. `lzap config STAGE` shows what is in effect and\n\
@@ -41,13 +41,13 @@ pub(crate) fn page() -> Result<String> {
     add_object(&mut page, "Keys of the file", &schema, &schema);
     for definition in schema["$defs"].as_object().into_iter().flat_map(|it| it.values()) {
         if definition["properties"].is_object() {
-            add_object(&mut page, &title(definition), definition, &schema);
+            add_object(&mut page, &read_title(definition), definition, &schema);
         }
     }
     Ok(page.trim_end().to_owned() + "\n")
 }
 
-fn accepts_example() -> Result {
+fn check_example() -> Result {
     let folder = target().join("generate");
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("lzap.toml"), EXAMPLE)?;
@@ -58,41 +58,42 @@ fn accepts_example() -> Result {
 }
 
 /// A definition's description begins with its name in the file, as code.
-fn title(definition: &Value) -> String {
-    about(definition).split_once(": ").map_or_else(String::new, |(name, _)| name.to_owned())
+fn read_title(definition: &Value) -> String {
+    read_about(definition).split_once(": ").map_or_else(String::new, |(name, _)| name.to_owned())
 }
 
-fn about(node: &Value) -> String {
-    prose(node["description"].as_str().unwrap_or_default())
+fn read_about(node: &Value) -> String {
+    escape_prose(node["description"].as_str().unwrap_or_default())
 }
 
 /// A heading, a table of the keys, and the values of those that have a list of them.
 fn add_object(page: &mut String, title: &str, object: &Value, schema: &Value) {
     let _ = writeln!(page, "## {title}\n");
-    if let Some((_, rest)) = about(object).split_once(": ") {
-        let _ = writeln!(page, "{}\n", capitalized(rest));
+    if let Some((_, rest)) = read_about(object).split_once(": ") {
+        let _ = writeln!(page, "{}\n", capitalize_first(rest));
     }
     let properties = || object["properties"].as_object().into_iter().flatten();
-    let rows: Vec<_> = properties().map(|(key, property)| row(key, property, schema)).collect();
-    let _ = writeln!(page, "{}", table(&["key", "type", "default", "AWS allows", "meaning"], &rows));
+    let rows: Vec<_> = properties().map(|(key, property)| format_row(key, property, schema)).collect();
+    let _ = writeln!(page, "{}", format_table(&["key", "type", "default", "AWS allows", "meaning"], &rows));
     for (key, property) in properties() {
-        let values = values(property, schema);
+        let values = list_values(property, schema);
         if !values.is_empty() {
-            let _ = writeln!(page, "### Values of `{key}`\n\n{}", table(&["value", "meaning"], &values));
+            let _ =
+                writeln!(page, "### Values of `{key}`\n\n{}", format_table(&["value", "meaning"], &values));
         }
     }
 }
 
-fn capitalized(text: &str) -> String {
+fn capitalize_first(text: &str) -> String {
     let mut letters = text.chars();
     letters
         .next()
         .map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
 }
 
-fn row(key: &str, property: &Value, schema: &Value) -> Vec<String> {
+fn format_row(key: &str, property: &Value, schema: &Value) -> Vec<String> {
     let (mut default, mut limit, mut meaning) = (String::new(), String::new(), Vec::new());
-    for sentence in sentences(&about(property)) {
+    for sentence in split_sentences(&read_about(property)) {
         if let Some(text) = sentence.strip_prefix("Default: ") {
             text.trim_end_matches('.').clone_into(&mut default);
         } else if let Some(text) = sentence.strip_prefix("AWS: ") {
@@ -101,11 +102,11 @@ fn row(key: &str, property: &Value, schema: &Value) -> Vec<String> {
             meaning.push(sentence);
         }
     }
-    vec![code(key), kind(property, schema), default, limit, meaning.join(" ")]
+    vec![format_code(key), describe_type(property, schema), default, limit, meaning.join(" ")]
 }
 
 /// The sentences of a description. A full stop ends one where a capital or code follows.
-fn sentences(text: &str) -> Vec<String> {
+fn split_sentences(text: &str) -> Vec<String> {
     let mut sentences = vec![String::new()];
     for word in text.split(' ') {
         let begins = word.starts_with(|it: char| it.is_uppercase() || it == '`');
@@ -120,69 +121,75 @@ fn sentences(text: &str) -> Vec<String> {
 }
 
 /// The definition that `property` refers to, or itself.
-fn resolved<'a>(property: &'a Value, schema: &'a Value) -> &'a Value {
+fn resolve_reference<'a>(property: &'a Value, schema: &'a Value) -> &'a Value {
     let name = property["$ref"].as_str().and_then(|path| path.rsplit('/').next());
     name.map_or(property, |name| &schema["$defs"][name])
 }
 
-fn choices(property: &Value) -> impl Iterator<Item = &Value> {
+fn list_choices(property: &Value) -> impl Iterator<Item = &Value> {
     let choices = property["anyOf"].as_array().or_else(|| property["oneOf"].as_array());
     choices.into_iter().flatten().filter(|choice| choice["type"] != "null")
 }
 
 /// The values that are described, with their meanings.
-fn values(property: &Value, schema: &Value) -> Vec<Vec<String>> {
+fn list_values(property: &Value, schema: &Value) -> Vec<Vec<String>> {
     let described = |choice: &Value| {
         let value = choice.get("const").filter(|_| choice["description"].is_string())?;
-        Some(vec![code(&value.to_string()), about(choice)])
+        Some(vec![format_code(&value.to_string()), read_about(choice)])
     };
-    choices(property).flat_map(|choice| choices(resolved(choice, schema)).filter_map(described)).collect()
+    list_choices(property)
+        .flat_map(|choice| list_choices(resolve_reference(choice, schema)).filter_map(described))
+        .collect()
 }
 
 /// A property's type in words.
-fn kind(property: &Value, schema: &Value) -> String {
-    let target = resolved(property, schema);
+fn describe_type(property: &Value, schema: &Value) -> String {
+    let target = resolve_reference(property, schema);
     if !std::ptr::eq(property, target) {
-        return if target["properties"].is_object() { title(target) } else { kind(target, schema) };
+        return if target["properties"].is_object() {
+            read_title(target)
+        } else {
+            describe_type(target, schema)
+        };
     }
     if let Some(value) = property.get("const") {
-        return code(&value.to_string());
+        return format_code(&value.to_string());
     }
     if property["anyOf"].is_array() || property["oneOf"].is_array() {
-        return either(choices(property).map(|choice| kind(choice, schema)));
+        return join_alternatives(list_choices(property).map(|choice| describe_type(choice, schema)));
     }
     match &property["type"] {
-        Value::String(name) => plain_kind(name, property, schema),
+        Value::String(name) => describe_plain_type(name, property, schema),
         Value::Array(names) => {
             let names = names.iter().filter_map(Value::as_str).filter(|name| *name != "null");
-            either(names.map(|name| plain_kind(name, property, schema)))
+            join_alternatives(names.map(|name| describe_plain_type(name, property, schema)))
         }
         _ => "any".to_owned(),
     }
 }
 
-fn plain_kind(name: &str, property: &Value, schema: &Value) -> String {
+fn describe_plain_type(name: &str, property: &Value, schema: &Value) -> String {
     match name {
-        "array" if resolved(&property["items"], schema)["properties"].is_object() => {
-            format!("tables {}", kind(&property["items"], schema))
+        "array" if resolve_reference(&property["items"], schema)["properties"].is_object() => {
+            format!("tables {}", describe_type(&property["items"], schema))
         }
-        "array" => format!("list of {}s", kind(&property["items"], schema)),
+        "array" => format!("list of {}s", describe_type(&property["items"], schema)),
         "object" if property["additionalProperties"]["type"].is_string() => {
-            format!("table of {}s", kind(&property["additionalProperties"], schema))
+            format!("table of {}s", describe_type(&property["additionalProperties"], schema))
         }
         "object" if property["additionalProperties"].is_object() => {
-            format!("tables {}", kind(&property["additionalProperties"], schema))
+            format!("tables {}", describe_type(&property["additionalProperties"], schema))
         }
         "object" => {
             let properties = property["properties"].as_object().into_iter().flatten();
-            let keys = properties.map(|(key, value)| format!("{key} = {}", kind(value, schema)));
-            code(&format!("{{ {} }}", keys.collect::<Vec<_>>().join(", ")))
+            let keys = properties.map(|(key, value)| format!("{key} = {}", describe_type(value, schema)));
+            format_code(&format!("{{ {} }}", keys.collect::<Vec<_>>().join(", ")))
         }
         other => other.to_owned(),
     }
 }
 
-fn either(kinds: impl Iterator<Item = String>) -> String {
+fn join_alternatives(kinds: impl Iterator<Item = String>) -> String {
     let mut kinds: Vec<String> = kinds.collect();
     kinds.dedup();
     kinds.join(" or ")
@@ -195,17 +202,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_description_is_spread_over_the_columns() {
+    fn format_row_splits_description_into_columns() {
         let property = json!({"type": ["integer", "null"], "description":
             "Memory in MB, e.g. more for more. AWS: 128 to 10240; see there. Default: `512`, which fits. `x` is left."});
         let cells = ["`memory`", "integer", "`512`, which fits", "128 to 10240; see there"];
-        let row = row("memory", &property, &json!({}));
+        let row = format_row("memory", &property, &json!({}));
         assert_eq!(row[..4], cells);
         assert_eq!(row[4], "Memory in MB, e.g. more for more. `x` is left.");
     }
 
     #[test]
-    fn types_are_told_in_words() {
+    fn describe_type_covers_every_schema_form() {
         let schema = json!({"$defs": {
             "Arch": {"oneOf": [{"const": "arm64", "description": "Arm."}, {"const": "x86_64"}]},
             "Stage": {"properties": {}, "description": "`[stage.NAME]`: a stage."},
@@ -222,8 +229,8 @@ mod tests {
             (json!({"type": "array", "items": {"type": "string"}}), "list of strings"),
             (json!({"type": "object", "properties": {"n": {"type": "integer"}}}), "`{ n = integer }`"),
         ] {
-            assert_eq!(kind(&property, &schema), words);
+            assert_eq!(describe_type(&property, &schema), words);
         }
-        assert_eq!(values(&arch, &schema), [["`\"arm64\"`", "Arm."]]);
+        assert_eq!(list_values(&arch, &schema), [["`\"arm64\"`", "Arm."]]);
     }
 }

@@ -4,7 +4,7 @@
 pub(crate) const NOTE: &str = "<!-- Written by `cargo xtask generate`. Edit the source, not this page. -->";
 
 /// A table; a column whose cells are all empty is left out. `cells` hold finished Markdown in one line.
-pub(crate) fn table(titles: &[&str], rows: &[Vec<String>]) -> String {
+pub(crate) fn format_table(titles: &[&str], rows: &[Vec<String>]) -> String {
     let used: Vec<usize> =
         (0..titles.len()).filter(|column| rows.iter().any(|row| !row[*column].is_empty())).collect();
     let line = |cells: Vec<&str>| {
@@ -22,7 +22,7 @@ pub(crate) fn table(titles: &[&str], rows: &[Vec<String>]) -> String {
 }
 
 /// Plain text as Markdown: in one line, and no tags in it.
-pub(crate) fn prose(text: &str) -> String {
+pub(crate) fn escape_prose(text: &str) -> String {
     let mut in_code = false;
     let mut prose = String::new();
     for character in text.split_whitespace().collect::<Vec<_>>().join(" ").chars() {
@@ -36,12 +36,12 @@ pub(crate) fn prose(text: &str) -> String {
 }
 
 /// `text` as code.
-pub(crate) fn code(text: &str) -> String {
+pub(crate) fn format_code(text: &str) -> String {
     format!("`{text}`")
 }
 
 /// The anchor that a heading gets.
-pub(crate) fn anchor(heading: &str) -> String {
+pub(crate) fn make_anchor(heading: &str) -> String {
     let kept = heading.chars().filter(|it| it.is_alphanumeric() || " -_".contains(*it));
     kept.collect::<String>().to_lowercase().replace(' ', "-")
 }
@@ -51,13 +51,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_without_content_are_left_out() {
+    fn format_table_omits_empty_columns() {
         let rows = [vec!["a|b".to_owned(), String::new(), "c".to_owned()]];
-        assert_eq!(table(&["x", "y", "z"], &rows), "| x | z |\n|---|---|\n| a\\|b | c |\n");
+        assert_eq!(format_table(&["x", "y", "z"], &rows), "| x | z |\n|---|---|\n| a\\|b | c |\n");
     }
 
     #[test]
-    fn prose_keeps_code_as_it_is() {
-        assert_eq!(prose("a <b>\n  `<c>`"), "a \\<b> `<c>`");
+    fn escape_prose_leaves_code_unchanged() {
+        assert_eq!(escape_prose("a <b>\n  `<c>`"), "a \\<b> `<c>`");
     }
 }

@@ -13,7 +13,7 @@ const GROUPS: [&str; 3] = ["examples", "templates", "tests/fixtures"];
 /// Fetches the crates of each lock file that changed since the last time.
 pub(super) fn fetch_missing() -> Result {
     let workspaces = find_workspaces()?;
-    let wanted = describe(&workspaces)?;
+    let wanted = describe_lock_files(&workspaces)?;
     let stamp = target().join("setup/fetched");
     if fs::read_to_string(&stamp).ok().as_deref() == Some(wanted.as_str()) {
         return Ok(());
@@ -42,7 +42,7 @@ fn find_workspaces() -> Result<Vec<PathBuf>> {
 }
 
 /// The text of all lock files, and where cargo keeps crates: what was fetched is still there while this is the same.
-fn describe(workspaces: &[PathBuf]) -> Result<String> {
+fn describe_lock_files(workspaces: &[PathBuf]) -> Result<String> {
     let home = std::env::var("CARGO_HOME").unwrap_or_default();
     let mut text = format!("CARGO_HOME={home}\n");
     for folder in workspaces {

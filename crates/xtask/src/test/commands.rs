@@ -33,7 +33,7 @@ fn cargo_test(targets: &[&str]) -> Command {
 
 /// Unit tests, and the integration tests of each crate that need neither Python nor QEMU.
 pub(super) fn run_unit_tests(tally: &mut Tally) -> Result {
-    let names = integration_targets()?;
+    let names = list_integration_targets()?;
     let special = [COMMAND_SET, CLOUD, QEMU, ZIG];
     let targets = names.iter().filter(|name| !special.contains(&name.as_str()));
     let mut command = cargo_test(&["--lib", "--bins"]);
@@ -53,7 +53,7 @@ pub(super) fn run_doc_tests(tally: &mut Tally) -> Result {
 
 /// The targets called `name`, in whatever crate; none is an error.
 pub(super) fn run_targets(name: &str, tally: &mut Tally) -> Result {
-    if !integration_targets()?.iter().any(|target| target == name) {
+    if !list_integration_targets()?.iter().any(|target| target == name) {
         return Err(Failure::new(format!("no test target is called `{name}`")));
     }
     run_tests(with_zig(&mut cargo_test(&["--test", name])), tally)
@@ -61,11 +61,11 @@ pub(super) fn run_targets(name: &str, tally: &mut Tally) -> Result {
 
 /// The modules of the command set's tests that `modules` name.
 pub(super) fn run_command_set(modules: &[&str], tally: &mut Tally) -> Result {
-    run_tests(with_zig(&mut command_set(modules)), tally)
+    run_tests(with_zig(&mut command_set_tests(modules)), tally)
 }
 
 /// `cargo test` for modules of the command set's tests.
-pub(super) fn command_set(modules: &[&str]) -> Command {
+pub(super) fn command_set_tests(modules: &[&str]) -> Command {
     let mut command = cargo_test(&["--test", COMMAND_SET]);
     // A module's name is the beginning of its tests' names, but libtest looks for it anywhere in them.
     command.arg("--").args(modules.iter().map(|module| format!("{module}::")));
@@ -74,7 +74,7 @@ pub(super) fn command_set(modules: &[&str]) -> Command {
 
 /// Whether a target of this name exists in some crate.
 pub(super) fn has_target(name: &str) -> Result<bool> {
-    Ok(integration_targets()?.iter().any(|target| target == name))
+    Ok(list_integration_targets()?.iter().any(|target| target == name))
 }
 
 /// zig is a Python package in the tests' environment; the tool finds it there. Without the environment, as in the quick
@@ -87,7 +87,7 @@ pub(super) fn with_zig(command: &mut Command) -> &mut Command {
 }
 
 /// The names of the workspace's integration test targets, each once.
-fn integration_targets() -> Result<Vec<String>> {
+fn list_integration_targets() -> Result<Vec<String>> {
     let packages = read_packages()?;
     let mut names: Vec<String> =
         packages.iter().flat_map(|package| package.test_targets().map(str::to_owned)).collect();

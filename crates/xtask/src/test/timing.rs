@@ -31,18 +31,18 @@ pub(super) struct Stopwatch {
 impl Stopwatch {
     /// Begins to measure.
     pub(super) fn start() -> Result<Self> {
-        Ok(Self { began: Instant::now(), processor: children_processor_time()? })
+        Ok(Self { began: Instant::now(), processor: read_children_processor_time()? })
     }
 
     /// What passed since the start, under the name of a stage.
     pub(super) fn read(&self, name: &'static str) -> Result<StageTime> {
-        let processor = children_processor_time()?.saturating_sub(self.processor);
+        let processor = read_children_processor_time()?.saturating_sub(self.processor);
         Ok(StageTime { name, wall: self.began.elapsed(), processor })
     }
 }
 
 /// One line per stage and one for the whole run.
-pub(super) fn table(stages: &[StageTime], total: &StageTime) -> String {
+pub(super) fn format_table(stages: &[StageTime], total: &StageTime) -> String {
     let mut lines = vec![format!("{:>9} {:>9}", "wall", "processor")];
     for time in stages.iter().chain([total]) {
         let (wall, processor) = (time.wall.as_secs_f64(), time.processor.as_secs_f64());
@@ -52,7 +52,7 @@ pub(super) fn table(stages: &[StageTime], total: &StageTime) -> String {
 }
 
 /// User and system time of this process's children that have ended.
-fn children_processor_time() -> Result<Duration> {
+fn read_children_processor_time() -> Result<Duration> {
     let stat = fs::read_to_string("/proc/self/stat")?;
     let ticks = parse_children_ticks(&stat).ok_or_else(|| Failure::new("cannot read /proc/self/stat"))?;
     let per_second = rustix::param::clock_ticks_per_second();
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn processor_time_of_a_child_is_counted_once_it_has_ended() -> Result {
+    fn stopwatch_counts_processor_time_of_ended_child() -> Result {
         let watch = Stopwatch::start()?;
         let busy = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
         std::process::Command::new("sh").args(["-c", busy]).status()?;
@@ -89,13 +89,13 @@ mod tests {
     }
 
     #[test]
-    fn table_has_a_line_per_stage_and_one_for_the_run() {
+    fn format_table_has_one_line_per_stage_and_a_total() {
         let time = |name, seconds| StageTime {
             name,
             wall: Duration::from_secs(seconds),
             processor: Duration::from_millis(seconds * 1_500),
         };
-        let text = table(&[time("fmt", 2), time("unit", 60)], &time("all", 62));
+        let text = format_table(&[time("fmt", 2), time("unit", 60)], &time("all", 62));
         assert_eq!(text.lines().count(), 4);
         assert_eq!(text.lines().last(), Some("    62.0s     93.0s all"));
     }

@@ -14,19 +14,19 @@ use fs_err as fs;
 use lzap_testkit::shell::{Failure, Result};
 
 use self::modules::{Crate, Graph};
-use super::files::File;
+use super::files::SourceFile;
 
 /// The list, relative to the root.
 const LIST: &str = "crates/xtask/src/tidy/cycles.txt";
 
 /// The dependencies that are part of a cycle and not in the list, and the lines of the list that are outdated.
-pub(super) fn check(files: &[File]) -> Result<Vec<String>> {
-    let texts = index(files);
-    Ok(compare(&cyclic_lines(&texts)?, list(&texts)?))
+pub(super) fn check_cycles(files: &[SourceFile]) -> Result<Vec<String>> {
+    let texts = index_texts(files);
+    Ok(compare_with_list(&find_cyclic_lines(&texts)?, find_list(&texts)?))
 }
 
 /// Each dependency that is part of a cycle, in every crate of the workspace, as a line of the list.
-fn cyclic_lines(texts: &BTreeMap<&str, &str>) -> Result<BTreeSet<String>> {
+fn find_cyclic_lines(texts: &BTreeMap<&str, &str>) -> Result<BTreeSet<String>> {
     let mut lines = BTreeSet::new();
     for path in texts.keys() {
         let Some((name, file)) = path.strip_prefix("crates/").and_then(|rest| rest.split_once("/src/"))
@@ -34,15 +34,16 @@ fn cyclic_lines(texts: &BTreeMap<&str, &str>) -> Result<BTreeSet<String>> {
             continue;
         };
         if ["lib.rs", "main.rs"].contains(&file) {
-            let graph = Crate::parse(path, texts)?.graph();
-            lines.extend(cyclic_edges(&graph).iter().map(|(from, to)| format!("{name}: {from} -> {to}")));
+            let graph = Crate::parse(path, texts)?.build_graph();
+            lines
+                .extend(find_cyclic_edges(&graph).iter().map(|(from, to)| format!("{name}: {from} -> {to}")));
         }
     }
     Ok(lines)
 }
 
 /// What is wrong with `list`, given the dependencies that are part of a cycle.
-fn compare(found: &BTreeSet<String>, list: &str) -> Vec<String> {
+fn compare_with_list(found: &BTreeSet<String>, list: &str) -> Vec<String> {
     let listed: BTreeSet<String> = list
         .lines()
         .map(str::trim)
@@ -59,29 +60,29 @@ fn compare(found: &BTreeSet<String>, list: &str) -> Vec<String> {
 }
 
 /// Deletes the lines of the list that are no cycle any more; adds none.
-pub(super) fn shorten(root: &Path, files: &[File]) -> Result {
-    let texts = index(files);
-    let found = cyclic_lines(&texts)?;
+pub(super) fn shorten_list(root: &Path, files: &[SourceFile]) -> Result {
+    let texts = index_texts(files);
+    let found = find_cyclic_lines(&texts)?;
     let is_kept = |line: &&str| line.is_empty() || line.starts_with('#') || found.contains(*line);
-    let kept: Vec<&str> = list(&texts)?.lines().filter(is_kept).collect();
+    let kept: Vec<&str> = find_list(&texts)?.lines().filter(is_kept).collect();
     Ok(fs::write(root.join(LIST), kept.join("\n") + "\n")?)
 }
 
-fn index(files: &[File]) -> BTreeMap<&str, &str> {
+fn index_texts(files: &[SourceFile]) -> BTreeMap<&str, &str> {
     files.iter().map(|file| (file.path.as_str(), file.text.as_str())).collect()
 }
 
-fn list<'a>(texts: &BTreeMap<&str, &'a str>) -> Result<&'a str> {
+fn find_list<'a>(texts: &BTreeMap<&str, &'a str>) -> Result<&'a str> {
     texts.get(LIST).copied().ok_or_else(|| Failure::new(format!("{LIST} is not there")))
 }
 
 /// The edges from which a way leads back to their beginning.
-fn cyclic_edges(graph: &Graph) -> Vec<(&str, &str)> {
+fn find_cyclic_edges(graph: &Graph) -> Vec<(&str, &str)> {
     let edges = graph.iter().flat_map(|(from, to)| to.iter().map(move |to| (from.as_str(), to.as_str())));
-    edges.filter(|(from, to)| reaches(graph, to, from)).collect()
+    edges.filter(|(from, to)| can_reach(graph, to, from)).collect()
 }
 
-fn reaches(graph: &Graph, from: &str, to: &str) -> bool {
+fn can_reach(graph: &Graph, from: &str, to: &str) -> bool {
     let (mut seen, mut next) = (BTreeSet::from([from]), VecDeque::from([from]));
     while let Some(module) = next.pop_front() {
         if module == to {
@@ -100,14 +101,14 @@ fn reaches(graph: &Graph, from: &str, to: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn lines(texts: &[(&str, &str)]) -> Vec<String> {
+    fn find_cycles(texts: &[(&str, &str)]) -> Vec<String> {
         let texts = texts.iter().copied().collect();
-        cyclic_lines(&texts).expect("the sources parse").into_iter().collect()
+        find_cyclic_lines(&texts).expect("the sources parse").into_iter().collect()
     }
 
     #[test]
-    fn two_modules_that_use_each_other_are_a_cycle() {
-        let found = lines(&[
+    fn find_cyclic_lines_two_modules_that_use_each_other() {
+        let found = find_cycles(&[
             ("crates/a/src/lib.rs", "mod one; mod two; mod three;"),
             ("crates/a/src/one.rs", "use crate::two::Two; pub struct One;"),
             ("crates/a/src/two.rs", "pub struct Two(super::one::One);"),
@@ -117,8 +118,8 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_cycle_is_found_edge_by_edge() {
-        let found = lines(&[
+    fn find_cyclic_lines_longer_cycle_lists_every_edge() {
+        let found = find_cycles(&[
             ("crates/a/src/lib.rs", "mod one; mod two; mod three;"),
             ("crates/a/src/one.rs", "use crate::two; fn f() { two::f() }"),
             ("crates/a/src/two.rs", "use crate::three::g; pub fn f() { g() }"),
@@ -128,8 +129,8 @@ mod tests {
     }
 
     #[test]
-    fn a_re_export_leads_to_the_definition() {
-        let found = lines(&[
+    fn find_cyclic_lines_re_export_counts_as_its_definition() {
+        let found = find_cycles(&[
             ("crates/a/src/lib.rs", "mod one; mod two; pub use one::One; pub use two::*;"),
             ("crates/a/src/one.rs", "use crate::Two; pub struct One(Two);"),
             ("crates/a/src/two.rs", "pub struct Two;"),
@@ -138,18 +139,18 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_uses_its_parents_items_is_a_cycle_only_if_the_parent_uses_the_child() {
+    fn find_cyclic_lines_child_module_counts_if_parent_uses_it() {
         let child = ("crates/a/src/one/child.rs", "use super::One; pub fn f(_: One) {}");
         let root = ("crates/a/src/lib.rs", "mod one;");
         let user = ("crates/a/src/one.rs", "mod child; pub struct One; fn g() { child::f(One) }");
-        assert_eq!(lines(&[root, user, child]), ["a: one -> one::child", "a: one::child -> one"]);
+        assert_eq!(find_cycles(&[root, user, child]), ["a: one -> one::child", "a: one::child -> one"]);
         let no_user = ("crates/a/src/one.rs", "mod child; pub struct One;");
-        assert!(lines(&[root, no_user, child]).is_empty());
+        assert!(find_cycles(&[root, no_user, child]).is_empty());
     }
 
     #[test]
-    fn test_modules_do_not_count() {
-        let found = lines(&[
+    fn find_cyclic_lines_ignores_test_modules() {
+        let found = find_cycles(&[
             ("crates/a/src/lib.rs", "mod one; mod two;"),
             ("crates/a/src/one.rs", "pub struct One; #[cfg(test)] mod tests { use crate::two::Two; }"),
             ("crates/a/src/two.rs", "use crate::one::One; pub struct Two(One);"),
@@ -158,10 +159,10 @@ mod tests {
     }
 
     #[test]
-    fn compare_refuses_a_new_cycle_and_an_outdated_line() {
+    fn compare_with_list_refuses_new_cycle_and_outdated_line() {
         let found = BTreeSet::from(["a: one -> two".to_owned(), "a: two -> one".to_owned()]);
-        assert!(compare(&found, "# Comment.\na: one -> two\na: two -> one\n").is_empty());
-        let wrong = compare(&found, "a: one -> two\na: gone -> one\n");
+        assert!(compare_with_list(&found, "# Comment.\na: one -> two\na: two -> one\n").is_empty());
+        let wrong = compare_with_list(&found, "a: one -> two\na: gone -> one\n");
         assert_eq!(wrong.len(), 2, "{wrong:?}");
         assert!(wrong[0].starts_with("a: two -> one: a module cycle"), "{wrong:?}");
         assert!(wrong[1].contains("`a: gone -> one` is no cycle any more"), "{wrong:?}");

@@ -9,25 +9,25 @@ use walkdir::{DirEntry, WalkDir};
 use lzap_testkit::shell::Result;
 
 /// A file that belongs to the repository, with its text.
-pub(super) struct File {
+pub(super) struct SourceFile {
     /// Relative to the root, `/`-separated.
     pub(super) path: String,
     pub(super) text: String,
 }
 
-impl File {
+impl SourceFile {
     pub(super) fn is_rust(&self) -> bool {
         Path::new(&self.path).extension() == Some(OsStr::new("rs"))
     }
 }
 
 /// Lines that the two front pages may have.
-const LIMITS: &[(&str, usize)] = &[("README.md", 150), ("ARCHITECTURE.md", 250)];
+const PAGE_LIMITS: &[(&str, usize)] = &[("README.md", 150), ("ARCHITECTURE.md", 250)];
 
 /// All text files below `root` that are neither built nor fetched.
-pub(super) fn tracked(root: &Path) -> Result<Vec<File>> {
+pub(super) fn read_source_files(root: &Path) -> Result<Vec<SourceFile>> {
     let mut files = Vec::new();
-    for entry in WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(is_ours) {
+    for entry in WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(is_source_entry) {
         let entry = entry?;
         if !entry.file_type().is_file() {
             continue;
@@ -35,28 +35,28 @@ pub(super) fn tracked(root: &Path) -> Result<Vec<File>> {
         let path = entry.path().strip_prefix(root).unwrap_or(entry.path()).display().to_string();
         // What isn't text has no lines to check.
         if let Ok(text) = fs::read_to_string(entry.path()) {
-            files.push(File { path, text });
+            files.push(SourceFile { path, text });
         }
     }
     Ok(files)
 }
 
-fn is_ours(entry: &DirEntry) -> bool {
+fn is_source_entry(entry: &DirEntry) -> bool {
     let generated = ["target", ".git", ".venv", "__pycache__"].map(OsStr::new);
     !generated.contains(&entry.file_name()) && entry.file_name() != OsStr::new("Cargo.lock")
 }
 
 /// Forbidden words and pages that are too long.
-pub(super) fn check(files: &[File]) -> Vec<String> {
-    let hosts = registry_hosts();
+pub(super) fn check_files(files: &[SourceFile]) -> Vec<String> {
+    let hosts = read_registry_hosts();
     let mut wrong = Vec::new();
     for file in files {
         for (number, line) in file.text.lines().enumerate() {
-            if let Some(what) = forbidden(file, line, &hosts) {
-                wrong.push(format!("{}:{}: {what}", file.path, number + 1));
+            if let Some(problem) = find_forbidden(file, line, &hosts) {
+                wrong.push(format!("{}:{}: {problem}", file.path, number + 1));
             }
         }
-        let limit = LIMITS.iter().find(|(path, _)| *path == file.path);
+        let limit = PAGE_LIMITS.iter().find(|(path, _)| *path == file.path);
         if let Some((_, most)) = limit.filter(|(_, most)| file.text.lines().count() > *most) {
             wrong.push(format!("{}: longer than {most} lines", file.path));
         }
@@ -65,7 +65,7 @@ pub(super) fn check(files: &[File]) -> Vec<String> {
 }
 
 /// What is wrong with a line. The words are put together here so that this file passes itself.
-fn forbidden(file: &File, line: &str, hosts: &[String]) -> Option<String> {
+fn find_forbidden(file: &SourceFile, line: &str, hosts: &[String]) -> Option<String> {
     let code = line.split("//").next().unwrap_or_default();
     if file.is_rust() && code.contains(concat!(".unwrap", "()")) {
         return Some(concat!("`.unwrap", "()`: say in an `expect` why it can't fail, or use `?`").to_owned());
@@ -76,14 +76,14 @@ fn forbidden(file: &File, line: &str, hosts: &[String]) -> Option<String> {
     }
     let machine =
         [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Us", "ers/")];
-    if let Some(path) = machine.iter().find(|path| names_path(line, path)) {
-        return Some(format!("a path of somebody's machine: {path}"));
+    if let Some(path) = machine.iter().find(|path| has_path(line, path)) {
+        return Some(format!("a path of one machine: {path}"));
     }
     hosts.iter().find(|host| line.contains(host.as_str())).map(|_| "the host of a package mirror".to_owned())
 }
 
 /// Whether `line` has `path` where a path begins, and not within a longer one.
-fn names_path(line: &str, path: &str) -> bool {
+fn has_path(line: &str, path: &str) -> bool {
     line.match_indices(path).any(|(at, _)| {
         let before = line[..at].chars().next_back();
         before.is_none_or(|c| c.is_whitespace() || "\"'`(=:[".contains(c))
@@ -92,7 +92,7 @@ fn names_path(line: &str, path: &str) -> bool {
 
 /// The hosts that this machine fetches packages from instead of the public ones, as far as variables name them: they
 /// must not get into a file. Configuration files in the user's home are not read.
-fn registry_hosts() -> Vec<String> {
+fn read_registry_hosts() -> Vec<String> {
     let variables = ["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_INDEX_URL", "NPM_CONFIG_REGISTRY"];
     let mut texts: Vec<String> = variables.iter().filter_map(|name| std::env::var(name).ok()).collect();
     texts
@@ -110,18 +110,18 @@ fn registry_hosts() -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn found(path: &str, line: &str) -> bool {
-        let file = File { path: path.to_owned(), text: String::new() };
-        forbidden(&file, line, &["mirror.example".to_owned()]).is_some()
+    fn is_forbidden(path: &str, line: &str) -> bool {
+        let file = SourceFile { path: path.to_owned(), text: String::new() };
+        find_forbidden(&file, line, &["mirror.example".to_owned()]).is_some()
     }
 
     #[test]
-    fn forbidden_words_are_found_where_they_count() {
-        assert!(found("a.rs", concat!("x.unwrap", "();")));
-        assert!(!found("a.rs", concat!("// never x.unwrap", "()")));
-        assert!(!found("a.md", concat!("x.unwrap", "()")));
-        assert!(found("a.md", concat!("see /ro", "ot/x")));
-        assert!(!found("a.md", concat!("a URL like example.com/ho", "me/x")));
-        assert!(found("a.toml", "index = \"https://mirror.example/simple\""));
+    fn find_forbidden_depends_on_file_type_and_position() {
+        assert!(is_forbidden("a.rs", concat!("x.unwrap", "();")));
+        assert!(!is_forbidden("a.rs", concat!("// never x.unwrap", "()")));
+        assert!(!is_forbidden("a.md", concat!("x.unwrap", "()")));
+        assert!(is_forbidden("a.md", concat!("see /ro", "ot/x")));
+        assert!(!is_forbidden("a.md", concat!("a URL like example.com/ho", "me/x")));
+        assert!(is_forbidden("a.toml", "index = \"https://mirror.example/simple\""));
     }
 }

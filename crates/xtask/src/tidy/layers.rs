@@ -13,13 +13,13 @@ struct Layer {
     forbidden: &'static [&'static str],
 }
 
-const TERMINAL: &str = "clap";
+const COMMAND_LINE: &str = "clap";
 
 const LAYERS: &[Layer] = &[
     Layer {
         name: "lzap-wire",
         internal: &[],
-        forbidden: &["tokio", "aws-", "axum", "hyper", TERMINAL, "fs-err"],
+        forbidden: &["tokio", "aws-", "axum", "hyper", COMMAND_LINE, "fs-err"],
     },
     Layer {
         name: "lzap-core",
@@ -31,7 +31,7 @@ const LAYERS: &[Layer] = &[
             "hyper",
             "axum",
             "winterbaume-",
-            TERMINAL,
+            COMMAND_LINE,
             "rustix",
             "tempfile",
         ],
@@ -39,27 +39,27 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "lzap-build",
         internal: &["lzap-core", "lzap-wire"],
-        forbidden: &["aws-", "winterbaume-", TERMINAL, "inquire", "indicatif", "anstream"],
+        forbidden: &["aws-", "winterbaume-", COMMAND_LINE, "inquire", "indicatif", "anstream"],
     },
     Layer {
         name: "lzap-aws",
         internal: &["lzap-core", "lzap-wire"],
-        forbidden: &["winterbaume-", TERMINAL, "inquire", "indicatif", "anstream"],
+        forbidden: &["winterbaume-", COMMAND_LINE, "inquire", "indicatif", "anstream"],
     },
     Layer {
         name: "lzap-local",
         internal: &["lzap-wire"],
-        forbidden: &["aws-sdk-", "aws-config", TERMINAL, "inquire", "indicatif", "anstream"],
+        forbidden: &["aws-sdk-", "aws-config", COMMAND_LINE, "inquire", "indicatif", "anstream"],
     },
     Layer {
         name: "lzap",
         internal: &["lzap-wire", "lzap-macros", "lzap-client", "lzap-tls"],
-        forbidden: &["aws-sdk-", "aws-config", "winterbaume-", TERMINAL, "fs-err"],
+        forbidden: &["aws-sdk-", "aws-config", "winterbaume-", COMMAND_LINE, "fs-err"],
     },
     Layer {
         name: "lzap-client",
         internal: &["lzap-wire", "lzap-tls"],
-        forbidden: &["aws-sdk-", "aws-config", "winterbaume-", TERMINAL, "fs-err", "ring", "aws-lc-rs"],
+        forbidden: &["aws-sdk-", "aws-config", "winterbaume-", COMMAND_LINE, "fs-err", "ring", "aws-lc-rs"],
     },
     Layer { name: "lzap-macros", internal: &[], forbidden: &["tokio", "aws-"] },
     Layer {
@@ -67,7 +67,7 @@ const LAYERS: &[Layer] = &[
         internal: &["lzap-core", "lzap-build", "lzap-aws", "lzap-local", "lzap-wire"],
         forbidden: &["aws-sdk-", "winterbaume-"],
     },
-    Layer { name: "lzap-tls", internal: &[], forbidden: &["aws-", "tokio", TERMINAL] },
+    Layer { name: "lzap-tls", internal: &[], forbidden: &["aws-", "tokio", COMMAND_LINE] },
     Layer { name: "lzap-testkit", internal: &[], forbidden: &["aws-", "winterbaume-"] },
     Layer { name: "xtask", internal: &["lzap-testkit"], forbidden: &["aws-", "winterbaume-"] },
     Layer { name: "lzap-tests", internal: &[], forbidden: &["winterbaume-"] },
@@ -75,10 +75,10 @@ const LAYERS: &[Layer] = &[
 
 /// Crates that only tests, and the project's own tasks, may use.
 /// The embedded cloud's tests run a real app, so they use the runtime crate.
-const FOR_TESTS: &[&str] = &["lzap-testkit", "lzap-wire", "lzap"];
+const ALLOWED_FOR_TESTS: &[&str] = &["lzap-testkit", "lzap-wire", "lzap"];
 
 /// The dependencies that the table forbids.
-pub(super) fn check() -> Result<Vec<String>> {
+pub(super) fn check_layers() -> Result<Vec<String>> {
     Ok(read_packages()?.iter().flat_map(check_package).collect())
 }
 
@@ -92,16 +92,16 @@ fn check_package(package: &Package) -> Vec<String> {
         match (dependency.is_internal(), dependency.is_for_tests()) {
             // A crate's own tests may want features that its users choose.
             (true, true) if used == name => false,
-            (true, true) => !layer.internal.contains(&used) && !FOR_TESTS.contains(&used),
+            (true, true) => !layer.internal.contains(&used) && !ALLOWED_FOR_TESTS.contains(&used),
             (true, false) => !layer.internal.contains(&used),
             (false, true) => false,
-            (false, false) => layer.forbidden.iter().any(|start| used == *start || is_family(used, start)),
+            (false, false) => layer.forbidden.iter().any(|start| used == *start || is_in_family(used, start)),
         }
     });
     wrong.map(|dependency| format!("{name} must not depend on {}", dependency.name())).collect()
 }
 
 /// `aws-` is a family of crates, `tokio` is one crate.
-fn is_family(name: &str, start: &str) -> bool {
+fn is_in_family(name: &str, start: &str) -> bool {
     start.ends_with('-') && name.starts_with(start)
 }

@@ -8,7 +8,7 @@ use syn::{Attribute, Item, ItemMod};
 use super::paths::{Segments, collect_paths, flatten_use};
 
 /// How many re-exports a name may pass through; more is a cycle of re-exports.
-const MOST_RE_EXPORTS: usize = 16;
+const MAX_RE_EXPORTS: usize = 16;
 
 /// Which modules a module depends on.
 pub(super) type Graph = BTreeMap<String, BTreeSet<String>>;
@@ -41,7 +41,7 @@ pub(super) struct Crate {
 }
 
 /// Where a file's modules are looked for.
-struct Place<'a> {
+struct ModuleFiles<'a> {
     texts: &'a BTreeMap<&'a str, &'a str>,
     /// The folder of the files of submodules.
     folder: String,
@@ -52,19 +52,19 @@ impl Crate {
     pub(super) fn parse(root: &str, texts: &BTreeMap<&str, &str>) -> Result<Self> {
         let mut whole = Self::default();
         let folder = root.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
-        whole.add_file("crate", root, &Place { texts, folder })?;
+        whole.add_file("crate", root, &ModuleFiles { texts, folder })?;
         Ok(whole)
     }
 
-    fn add_file(&mut self, key: &str, path: &str, place: &Place<'_>) -> Result {
+    fn add_file(&mut self, key: &str, path: &str, place: &ModuleFiles<'_>) -> Result {
         let text = place.texts.get(path).ok_or_else(|| Failure::new(format!("{path} is not there")))?;
         let file = syn::parse_file(text).map_err(|error| Failure::new(format!("{path}: {error}")))?;
         self.add_module(key, &file.items, place)
     }
 
-    fn add_module(&mut self, key: &str, items: &[Item], place: &Place<'_>) -> Result {
+    fn add_module(&mut self, key: &str, items: &[Item], place: &ModuleFiles<'_>) -> Result {
         let mut module = Module::default();
-        for item in items.iter().filter(|item| !attributes(item).iter().any(is_for_tests)) {
+        for item in items.iter().filter(|item| !list_attributes(item).iter().any(is_for_tests)) {
             match item {
                 Item::Mod(child) => {
                     let name = child.ident.to_string();
@@ -74,7 +74,7 @@ impl Crate {
                 }
                 Item::Use(import) => module.add_use(&import.tree),
                 item => {
-                    if let Some(name) = defined_name(item) {
+                    if let Some(name) = find_defined_name(item) {
                         module.names.insert(name, Binding::Item);
                     }
                     collect_paths(item, &mut module.paths);
@@ -85,9 +85,9 @@ impl Crate {
         Ok(())
     }
 
-    fn add_child(&mut self, key: &str, child: &ItemMod, place: &Place<'_>) -> Result {
+    fn add_child(&mut self, key: &str, child: &ItemMod, place: &ModuleFiles<'_>) -> Result {
         let folder = format!("{}/{}", place.folder, child.ident);
-        let inside = Place { texts: place.texts, folder: folder.clone() };
+        let inside = ModuleFiles { texts: place.texts, folder: folder.clone() };
         if let Some((_, items)) = &child.content {
             return self.add_module(key, items, &inside);
         }
@@ -98,14 +98,14 @@ impl Crate {
     }
 
     /// Each module's dependencies on other modules of the crate.
-    pub(super) fn graph(&self) -> Graph {
+    pub(super) fn build_graph(&self) -> Graph {
         let dependencies = |(key, module): (&String, &Module)| {
             let imports = module.names.values().filter_map(|binding| match binding {
                 Binding::Import(path) => Some(path),
                 Binding::Module(_) | Binding::Item => None,
             });
             let paths = imports.chain(&module.globs).chain(&module.paths);
-            let leads_to = paths.filter_map(|path| self.resolve(key, path, 0));
+            let leads_to = paths.filter_map(|path| self.resolve_path(key, path, 0));
             let others: BTreeSet<String> = leads_to.map(|end| end.module).filter(|it| it != key).collect();
             (key.clone(), others)
         };
@@ -113,55 +113,55 @@ impl Crate {
     }
 
     /// Where `path`, written in the module `from`, leads; `None` when it leads out of the crate.
-    fn resolve(&self, from: &str, path: &[String], depth: usize) -> Option<End> {
-        let mut at = End { module: from.to_owned(), is_item: false };
+    fn resolve_path(&self, from: &str, path: &[String], depth: usize) -> Option<PathEnd> {
+        let mut at = PathEnd { module: from.to_owned(), is_item: false };
         for (place, name) in path.iter().enumerate() {
             if at.is_item {
                 // An associated item or a variant of the item that was found.
                 return Some(at);
             }
             at = match name.as_str() {
-                "crate" => End { module: "crate".to_owned(), is_item: false },
+                "crate" => PathEnd { module: "crate".to_owned(), is_item: false },
                 "self" => at,
-                "super" => End { module: parent(&at.module), is_item: false },
-                name => match self.look_up(&at.module, name, depth) {
+                "super" => PathEnd { module: parent_module(&at.module), is_item: false },
+                name => match self.look_up_name(&at.module, name, depth) {
                     Some(end) => end,
                     // A name that the crate does not have is another crate's, or of the prelude.
                     None if place == 0 => return None,
                     // A name that a macro defines.
-                    None => End { module: at.module, is_item: true },
+                    None => PathEnd { module: at.module, is_item: true },
                 },
             };
         }
         Some(at)
     }
 
-    fn look_up(&self, module: &str, name: &str, depth: usize) -> Option<End> {
-        if depth > MOST_RE_EXPORTS {
+    fn look_up_name(&self, module: &str, name: &str, depth: usize) -> Option<PathEnd> {
+        if depth > MAX_RE_EXPORTS {
             return None;
         }
         let names = self.modules.get(module)?;
         match names.names.get(name) {
-            Some(Binding::Module(key)) => Some(End { module: key.clone(), is_item: false }),
-            Some(Binding::Item) => Some(End { module: module.to_owned(), is_item: true }),
+            Some(Binding::Module(key)) => Some(PathEnd { module: key.clone(), is_item: false }),
+            Some(Binding::Item) => Some(PathEnd { module: module.to_owned(), is_item: true }),
             Some(Binding::Import(path)) => self.resolve_import(module, name, path, depth),
             None => names.globs.iter().find_map(|glob| {
-                let end = self.resolve(module, glob, depth + 1)?;
-                self.look_up(&end.module, name, depth + 1)
+                let end = self.resolve_path(module, glob, depth + 1)?;
+                self.look_up_name(&end.module, name, depth + 1)
             }),
         }
     }
 
     /// An import that begins with its own name, as `use serde::de`, means another crate.
-    fn resolve_import(&self, module: &str, name: &str, path: &[String], depth: usize) -> Option<End> {
+    fn resolve_import(&self, module: &str, name: &str, path: &[String], depth: usize) -> Option<PathEnd> {
         let is_itself = path.first().is_some_and(|first| first == name);
-        if is_itself { None } else { self.resolve(module, path, depth + 1) }
+        if is_itself { None } else { self.resolve_path(module, path, depth + 1) }
     }
 }
 
 /// The end of a path.
 #[derive(Clone, Debug)]
-struct End {
+struct PathEnd {
     /// The module that it leads to, or that defines the item that it leads to.
     module: String,
     is_item: bool,
@@ -182,7 +182,7 @@ impl Module {
     }
 }
 
-fn parent(module: &str) -> String {
+fn parent_module(module: &str) -> String {
     module.rsplit_once("::").map_or("crate", |(parent, _)| parent).to_owned()
 }
 
@@ -192,7 +192,7 @@ fn is_for_tests(attribute: &Attribute) -> bool {
     attribute.path().is_ident("cfg") && list.tokens.to_string() == "test"
 }
 
-fn attributes(item: &Item) -> &[Attribute] {
+fn list_attributes(item: &Item) -> &[Attribute] {
     match item {
         Item::Const(it) => &it.attrs,
         Item::Enum(it) => &it.attrs,
@@ -208,7 +208,7 @@ fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-fn defined_name(item: &Item) -> Option<String> {
+fn find_defined_name(item: &Item) -> Option<String> {
     let name = match item {
         Item::Const(it) => &it.ident,
         Item::Enum(it) => &it.ident,

@@ -17,11 +17,11 @@ pub(super) struct UseLeaf {
 /// Each name that a `use` brings.
 pub(super) fn flatten_use(tree: &UseTree) -> Vec<UseLeaf> {
     let mut leaves = Vec::new();
-    add_leaves(tree, &[], &mut leaves);
+    add_use_leaves(tree, &[], &mut leaves);
     leaves
 }
 
-fn add_leaves(tree: &UseTree, before: &[String], leaves: &mut Vec<UseLeaf>) {
+fn add_use_leaves(tree: &UseTree, before: &[String], leaves: &mut Vec<UseLeaf>) {
     let with = |name: &syn::Ident| {
         let mut path = before.to_vec();
         // `use a::{self}` means `a`.
@@ -31,7 +31,7 @@ fn add_leaves(tree: &UseTree, before: &[String], leaves: &mut Vec<UseLeaf>) {
         path
     };
     match tree {
-        UseTree::Path(path) => add_leaves(&path.tree, &with(&path.ident), leaves),
+        UseTree::Path(path) => add_use_leaves(&path.tree, &with(&path.ident), leaves),
         UseTree::Name(name) => {
             let path = with(&name.ident);
             leaves.push(UseLeaf { name: path.last().cloned(), path });
@@ -42,7 +42,7 @@ fn add_leaves(tree: &UseTree, before: &[String], leaves: &mut Vec<UseLeaf>) {
         UseTree::Glob(_) => leaves.push(UseLeaf { path: before.to_vec(), name: None }),
         UseTree::Group(group) => {
             for tree in &group.items {
-                add_leaves(tree, before, leaves);
+                add_use_leaves(tree, before, leaves);
             }
         }
     }
@@ -52,11 +52,11 @@ fn add_leaves(tree: &UseTree, before: &[String], leaves: &mut Vec<UseLeaf>) {
 /// They are found among the tokens, since what a macro takes need not be Rust.
 pub(super) fn collect_paths(item: &Item, paths: &mut Vec<Segments>) {
     let mut words = Vec::new();
-    add_words(item.to_token_stream(), &mut words);
+    add_tokens(item.to_token_stream(), &mut words);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let mut at = 0;
     while at < words.len() {
-        let path = path_at(&words[at..]);
+        let path = take_path(&words[at..]);
         // `pub(in crate::x)` is no dependency, and `::x` another crate.
         let is_foreign = words[..at].ends_with(&["::"]) || words[..at].ends_with(&["pub", "(", "in"]);
         // Names, and `::` between them.
@@ -68,7 +68,7 @@ pub(super) fn collect_paths(item: &Item, paths: &mut Vec<Segments>) {
 }
 
 /// Names, `::`, and every other token; what stands in a text or a comment is none.
-fn add_words(tokens: TokenStream, words: &mut Vec<String>) {
+fn add_tokens(tokens: TokenStream, words: &mut Vec<String>) {
     for token in tokens {
         match token {
             TokenTree::Ident(name) => words.push(name.to_string()),
@@ -80,7 +80,7 @@ fn add_words(tokens: TokenStream, words: &mut Vec<String>) {
             TokenTree::Group(group) => {
                 let opening = if group.delimiter() == Delimiter::Parenthesis { "(" } else { "{" };
                 words.push(opening.to_owned());
-                add_words(group.stream(), words);
+                add_tokens(group.stream(), words);
                 words.push(")".to_owned());
             }
         }
@@ -88,7 +88,7 @@ fn add_words(tokens: TokenStream, words: &mut Vec<String>) {
 }
 
 /// The longest path at the beginning of `words`.
-fn path_at(words: &[&str]) -> Segments {
+fn take_path(words: &[&str]) -> Segments {
     let mut path = Vec::new();
     for pair in words.chunks(2) {
         if !is_name(pair[0]) {
@@ -120,19 +120,19 @@ mod tests {
     }
 
     #[test]
-    fn paths_in_types_expressions_and_macros_are_found() {
+    fn collect_paths_finds_types_expressions_and_macros() {
         let text =
             "fn f(a: super::A) -> u8 { let b = return x::y::z(a); println!(\"{b}\", crate::m::C, 1); 0 }";
         assert_eq!(paths_of(text), ["super::A", "x::y::z", "crate::m::C"]);
     }
 
     #[test]
-    fn visibilities_other_crates_and_single_names_are_no_paths() {
+    fn collect_paths_skips_visibilities_other_crates_and_single_names() {
         assert!(paths_of("pub(in crate::a) struct B(C, ::d::E);").is_empty());
     }
 
     #[test]
-    fn a_use_is_flattened_name_by_name() {
+    fn flatten_use_returns_one_leaf_per_name() {
         let import: syn::ItemUse = syn::parse_str("use a::{self, b::C, d::*, e as f};").expect("it parses");
         let leaves = flatten_use(&import.tree);
         let shown: Vec<String> =
