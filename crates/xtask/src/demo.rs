@@ -1,5 +1,7 @@
-//! `cargo xtask demo`: the whole path in one command, in an embedded cloud of its own, which shares neither ports nor
-//! state with the user's. It needs Rust and nothing else.
+//! `cargo xtask demo`: builds the tool, deploys the reference app, sends a CSV to it, and checks the answer.
+//!
+//! The demo starts an embedded cloud that shares neither ports nor state with the user's own. It needs Rust
+//! and none of the tests' tools. The tests of the same path are in `tests/it`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,19 +16,29 @@ use serde_json::Value;
 
 use crate::setup::disk;
 
+/// Data rows of the CSV that is sent: about 2.8 MB. Lambda accepts at most 6 MB in one request.
 const ROWS: usize = 100_000;
+/// Distinct ids among the rows, so the number of sums in the answer.
 const IDS: usize = 1_000;
+/// A fixed seed, so that every run sends the same file and the printed `curl` command repeats it.
 const SEED: u64 = 20_180_302;
 
-/// Builds, deploys, sends a CSV, checks each sum.
+/// Builds `lzap`, deploys `examples/csv-group-sum`, and compares every sum in its answer with one computed
+/// here.
+///
+/// The CSV stays at `target/demo/sample.csv` and the cloud keeps running, so that the printed commands work.
+/// The first run takes minutes, nearly all of them for compiling.
 pub(crate) fn run() -> Result {
     disk::require_space(disk::DEMO)?;
     print_step("building lzap (minutes the first time, as any Rust project)");
-    // Of the workspace only what the tool needs: the first command of a newcomer compiles nothing for tests.
+    // Only this package, unlike the tests' build: a newcomer's first command must not compile what only tests
+    // use.
     call(cargo().args(["build", "--quiet", "--package", "lzap-cli"]))?;
     let mut deploy = lzap_command();
     stop_earlier_cloud()?;
     print_step("deploying examples/csv-group-sum to an embedded cloud, compiled without optimization");
+    // An optimized build of the app would take longer than everything else here, and the demo measures no
+    // speed.
     deploy.envs(QUICK_BUILD);
     let report = output(use_demo_cloud(&mut deploy).args(["deploy", "local", "--output", "json"]))?;
     let report: Value = serde_json::from_str(&report)?;
@@ -55,9 +67,11 @@ pub(crate) fn run() -> Result {
     Ok(())
 }
 
-/// Sends `table` and returns the app's answer.
+/// Sends `table` in one PUT request and returns the app's answer. An HTTP status other than 2xx is an error
+/// that contains the answer.
 fn put_csv(url: &str, table: &str) -> Result<String> {
-    // A status that is not a success has a text that says why.
+    // Otherwise ureq turns a 4xx or 5xx status into an error without the body, and the body has the app's
+    // reason.
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let mut response = agent.put(url).header("content-type", "text/csv").send(table)?;
     let answer = response.body_mut().read_to_string()?;
@@ -67,7 +81,9 @@ fn put_csv(url: &str, table: &str) -> Result<String> {
     Err(Failure::new(format!("{url} answered {}: {answer}", response.status())))
 }
 
+/// Returns the first lines of the answer and how many sums were checked, as printed text.
 fn summarize_answer(answer: &str, checked: usize, took: Duration) -> String {
+    // The header and five ids: enough to see the format.
     let first = answer.lines().take(6).collect::<Vec<_>>().join("\n    ");
     let checked = group_digits(checked);
     format!(
@@ -76,39 +92,45 @@ fn summarize_answer(answer: &str, checked: usize, took: Duration) -> String {
     )
 }
 
+/// Prints one line of progress, marked as `cargo xtask setup` and `test` mark theirs.
 fn print_step(text: &str) {
     println!("==> {text}");
 }
 
-/// Stops the demo's cloud of an earlier run, which may be another build of the tool. Its state stays, so that the same
-/// stage is deployed again at the same URL.
+/// Stops the demo's cloud of an earlier run; does nothing when none is running.
+///
+/// The running cloud may be an older build of the tool than the one just built. Its state stays on disk, so
+/// that the same stage is deployed again at the same URL.
 fn stop_earlier_cloud() -> Result {
     let mut stop = lzap_command();
     quiet_output(stop.args(["local", "stop"]).env("LZAP_STATE_DIR", state_dir()))?;
     Ok(())
 }
 
+/// The folder in which the demo's cloud keeps its state, apart from the user's own cloud.
 fn state_dir() -> PathBuf {
     target().join("demo/cloud")
 }
 
+/// Points an `lzap` command at the reference app and at the demo's cloud.
 fn use_demo_cloud(command: &mut Command) -> &mut Command {
     command
         .arg("--project")
         .arg(workspace().join("examples/csv-group-sum"))
         .env("LZAP_STATE_DIR", state_dir())
-        // Any free port: the usual one may be the user's own cloud's.
+        // Any free port: the user's own cloud may be listening on the usual one.
         .env("LZAP_LOCAL_PORT", "0")
 }
 
-/// A path as one word of a shell, relative to where the task was started.
+/// Formats a path as one word of a shell command: relative to the current folder where possible, quoted if it
+/// contains whitespace.
 fn show_path(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     let path = path.strip_prefix(here).unwrap_or(path).display().to_string();
     if path.contains(char::is_whitespace) { format!("'{path}'") } else { path }
 }
 
-/// The command that runs `lzap ARGUMENTS` on the demo's cloud.
+/// Formats the shell command that runs `lzap ARGUMENTS` on the demo's cloud.
 fn show_lzap_command(arguments: &str) -> String {
     let (state, lzap) = (state_dir(), lzap_path());
     format!("LZAP_STATE_DIR={} {} {arguments}", show_path(&state), show_path(&lzap))

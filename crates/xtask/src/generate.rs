@@ -1,8 +1,10 @@
-//! `cargo xtask generate`: the reference pages, written by the tool that they describe.
+//! `cargo xtask generate`: writes the reference pages under `docs/reference` from the tool that they
+//! describe.
 //!
-//! What the tool says of itself is asked from it (`--help`, `config --schema`); what it can't say, environment variables
-//! and exit codes, is read from the comments beside their constants. A page is a function of the source: no versions, no
-//! paths, no dates.
+//! The tool prints most of the content (`--help`, `config --schema`). It cannot print its environment
+//! variables and exit codes; those are read from the doc comments beside their constants. A page depends on
+//! the source alone: it contains no versions, paths or dates, so that an unchanged source gives an unchanged
+//! page. The other pages in `docs/` are written by hand.
 
 mod cli;
 mod config;
@@ -13,13 +15,16 @@ use lzap_testkit::workspace;
 
 use lzap_testkit::shell::{Failure, Result};
 
-/// Writes the pages, or says which ones are not current.
+/// Writes every page that is not current. With `check`, writes nothing and fails when a page is not current.
+///
+/// Builds `lzap` first, which takes minutes on a fresh checkout.
 pub(crate) fn run(check: bool) -> Result {
     let pages = [("cli.md", cli::render_page()?), ("config.md", config::render_page()?)];
     let folder = workspace().join("docs/reference");
     let mut stale = Vec::new();
     for (name, text) in pages {
         let path = folder.join(name);
+        // A page that cannot be read counts as not current, so that a missing one is created.
         if fs::read_to_string(&path).ok().as_deref() == Some(text.as_str()) {
             println!("    docs/reference/{name} is current");
         } else if check {

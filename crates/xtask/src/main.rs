@@ -1,7 +1,8 @@
-//! The project's own tasks, as `cargo xtask TASK`: everything that is longer than one cargo line.
+//! The project's own tasks, run as `cargo xtask TASK`: every task that needs more than one cargo command.
 //!
-//! The tests are not here but beside the code and in `tests/`; [`mod@test`] runs them, and [`setup`] installs what they
-//! need. The benchmarks are a workspace of their own, `tests/bench`, so that no other task compiles them.
+//! This crate runs and checks; it contains no tests of lzap. Those are beside the code and in `tests/`.
+//! [`mod@test`] runs them, and [`setup`] installs the programs and crates that they need. The benchmarks are
+//! in a workspace of their own, `tests/bench`, so that no other task compiles them.
 #![expect(
     clippy::print_stdout,
     reason = "a developer's tool: its output is for the terminal it was typed in"
@@ -30,6 +31,7 @@ struct Cli {
     task: Task,
 }
 
+// The doc comments of the variants are the text of `cargo xtask --help`.
 #[derive(Subcommand)]
 enum Task {
     /// Install everything that the tests need: Debian packages, Rust targets, crates, and tools below target/
@@ -53,6 +55,8 @@ enum Task {
         shorten: bool,
     },
     /// Measure, beside peers in the same run; `cargo xtask bench --help` lists the benchmarks
+    // The benchmarks have a command line of their own, in another workspace. Without its own help flag, this
+    // one passes `--help` on to them.
     #[command(disable_help_flag = true)]
     Bench {
         /// The benchmark and its options
@@ -67,16 +71,19 @@ enum Task {
     },
 }
 
+/// Runs the task and exits with 0, or prints the error and exits with 1.
 fn main() -> ExitCode {
     match run_task(Cli::parse().task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
+            // A task has no result that a pipe would read, so its error goes to stdout as its progress does.
             println!("\nerror: {failure}");
             ExitCode::FAILURE
         }
     }
 }
 
+/// Runs one task to its end. Every task prints its progress itself.
 fn run_task(task: Task) -> Result {
     match task {
         Task::Setup { system } => {

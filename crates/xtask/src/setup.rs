@@ -1,8 +1,11 @@
-//! `cargo xtask setup`: installs what the tests need, so that no test installs anything and none needs a network.
+//! `cargo xtask setup`: installs the prerequisites of the tests, so that no test installs anything and none
+//! needs a network.
 //!
-//! In this order: disk space is checked; Debian packages, the one thing outside of `target/` and of Rust's own folders;
-//! the standard libraries that apps are compiled against; the crates of all workspaces; Python packages and AWS's Runtime
-//! Interface Emulator below `target/`. What is there already is recognized in less than a second, without a network.
+//! The order is: check the disk space; Debian packages, which are the only thing installed outside of
+//! `target/` and of Rust's own folders; the standard libraries for the targets of apps; the crates of all
+//! workspaces; Python packages and AWS's Runtime Interface Emulator below `target/`. If everything is
+//! installed, a run takes less than a second and needs no network. The peers of the benchmarks are not
+//! installed here: each benchmark installs its own.
 
 mod crates;
 mod debian;
@@ -15,21 +18,22 @@ pub(crate) use self::rust_targets::LAMBDA_TARGETS;
 use lzap_testkit::shell::Result;
 use lzap_testkit::{Python, find_runtime_emulator, install_runtime_emulator, read_requirements, target};
 
-/// How much is installed.
+/// The amount that is installed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Scope {
     /// Rust targets and crates: enough for the quick tier.
     RustOnly,
-    /// What every test needs.
+    /// The prerequisites of every test.
     Everything,
 }
 
-/// Installs what is missing.
+/// Installs the prerequisites that are missing, and stops at the first one that cannot be installed.
 pub(crate) fn run(scope: Scope, policy: PackagePolicy) -> Result {
     disk::require_space(match scope {
         Scope::RustOnly => disk::QUICK,
         Scope::Everything => disk::FULL,
     })?;
+    // Before everything else, since a Python environment needs Debian's `python3-venv`.
     if scope == Scope::Everything {
         debian::install_missing(policy)?;
     }
@@ -41,8 +45,11 @@ pub(crate) fn run(scope: Scope, policy: PackagePolicy) -> Result {
     Ok(())
 }
 
+/// Installs the Python packages of `requirements.txt` and the Runtime Interface Emulator, each unless it is
+/// current.
 fn install_tools() -> Result {
     let (venv, requirements) = (target().join("venv"), read_requirements()?);
+    // `Python::install` checks the same, but prints nothing while it downloads.
     if !Python::is_current(&venv, &requirements) {
         println!("==> setup: installing Python packages in target/venv");
     }

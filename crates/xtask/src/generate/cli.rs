@@ -1,4 +1,7 @@
-//! `docs/reference/cli.md`: each command's `--help` as tables, exit codes, environment variables.
+//! Renders `docs/reference/cli.md`: the `--help` of every command as tables, exit codes, environment
+//! variables.
+//!
+//! The texts belong to `lzap-cli` and `lzap-wire`; nothing here describes a command.
 
 use std::fmt::Write as _;
 
@@ -8,16 +11,16 @@ use lzap_testkit::workspace;
 use super::markdown::{NOTE, escape_prose, format_code, format_table, make_anchor};
 use lzap_testkit::shell::{Failure, Result, lzap, quiet_output};
 
-/// A `--help`, taken apart.
+/// The output of `lzap COMMAND --help`, parsed.
 #[derive(Debug, Default, PartialEq)]
 struct Help {
     about: String,
     usage: String,
-    /// Titles with their entries, in order.
+    /// The sections below the usage (`Options`, `Commands`, …) by title, in their order.
     sections: Vec<(String, Vec<Entry>)>,
 }
 
-/// `-C, --project <DIR>` and what is said of it.
+/// One row of a section, such as `-C, --project <DIR>` with its description.
 #[derive(Clone, Debug, PartialEq)]
 struct Entry {
     name: String,
@@ -25,10 +28,14 @@ struct Entry {
 }
 
 impl Help {
+    /// The rows of the section `title`; empty when the command has no such section.
     fn entries(&self, title: &str) -> &[Entry] {
         self.sections.iter().find(|(it, _)| it == title).map_or(&[], |(_, entries)| entries)
     }
 
+    /// Parses the format that clap prints with `NO_COLOR`: description, usage, then titled sections. Never
+    /// fails: an unknown line before the first section is appended to the usage, and so is visible on the
+    /// page.
     fn parse(text: &str) -> Self {
         let mut help = Self::default();
         for line in text.lines().map(str::trim_end) {
@@ -41,6 +48,7 @@ impl Help {
             } else if let Some((_, entries)) = help.sections.last_mut() {
                 add_line(entries, line);
             } else if !line.is_empty() {
+                // clap prints a second usage on a line of its own, before the first section.
                 help.usage = format!("{}\n{}", help.usage, line.trim_start());
             }
         }
@@ -48,7 +56,8 @@ impl Help {
     }
 }
 
-/// A line begins an entry, or is the rest of the one above: those are indented further than any entry.
+/// Adds one line of a section: a new entry, or the continuation of the last one, which clap indents by more
+/// than 6 columns.
 fn add_line(entries: &mut Vec<Entry>, line: &str) {
     let text = line.trim_start();
     let indent = line.len() - text.len();
@@ -58,12 +67,14 @@ fn add_line(entries: &mut Vec<Entry>, line: &str) {
     match entries.last_mut() {
         Some(entry) if indent > 6 => add_words(&mut entry.about, text),
         _ => {
+            // Two blanks separate name and description. A long name has its description on the next line.
             let (name, about) = text.split_once("  ").unwrap_or((text, ""));
             entries.push(Entry { name: name.to_owned(), about: about.trim().to_owned() });
         }
     }
 }
 
+/// Appends `more` to `text` with one blank between them.
 fn add_words(text: &mut String, more: &str) {
     if !text.is_empty() && !more.is_empty() {
         text.push(' ');
@@ -71,7 +82,8 @@ fn add_words(text: &mut String, more: &str) {
     text.push_str(more);
 }
 
-/// The whole page.
+/// Returns the whole page. Builds `lzap` if necessary and runs it once per command. Fails when a part of the
+/// page would be empty, which means that the format of its source changed.
 pub(crate) fn render_page() -> Result<String> {
     let mut commands = Vec::new();
     collect_helps(&[], &mut commands)?;
@@ -93,10 +105,11 @@ pub(crate) fn render_page() -> Result<String> {
     Ok(page)
 }
 
-/// Asks the command at `path`, then its subcommands. Hidden ones are not in any help, so not here either.
+/// Appends the help of the command at `path` and of all its subcommands, depth first, to `commands`. Hidden
+/// commands are missing on the page, because no help lists them.
 fn collect_helps(path: &[&str], commands: &mut Vec<(String, Help)>) -> Result {
     let mut command = lzap()?;
-    // A set variable would show in the help of its option.
+    // clap shows the current value of an option's variable, and the page must not depend on who generates it.
     let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LZAP_"));
     for (name, _) in ours {
         command.env_remove(name);
@@ -104,17 +117,20 @@ fn collect_helps(path: &[&str], commands: &mut Vec<(String, Help)>) -> Result {
     let help = Help::parse(&quiet_output(command.args(path).arg("--help").env("NO_COLOR", "1"))?);
     let names: Vec<String> = help.entries("Commands").iter().map(|entry| entry.name.clone()).collect();
     commands.push((std::iter::once("lzap").chain(path.iter().copied()).collect::<Vec<_>>().join(" "), help));
+    // clap adds the command `help` to each command that has subcommands; it has no content of its own.
     for name in names.iter().filter(|name| *name != "help") {
         collect_helps(&[path, &[name.as_str()]].concat(), commands)?;
     }
     Ok(())
 }
 
+/// Returns a command's row in the table at the top of the page: a link to its section, and its description.
 fn format_overview_row(name: &str, help: &Help) -> Vec<String> {
     vec![format!("[`{name}`](#{})", make_anchor(name)), escape_prose(&help.about)]
 }
 
-/// What sets the command apart: its own arguments and options, or its subcommands.
+/// Appends a command's section: usage, arguments and options. Options that every command has are described
+/// once, at the top of the page. A command that only groups subcommands gets its description alone.
 fn add_command(page: &mut String, name: &str, help: &Help, root: &Help) {
     let level = if name.matches(' ').count() > 1 { "###" } else { "##" };
     let _ = write!(page, "\n{level} {name}\n\n{}.\n", escape_prose(&help.about));
@@ -132,16 +148,19 @@ fn add_command(page: &mut String, name: &str, help: &Help, root: &Help) {
     }
 }
 
+/// Formats the rows of a section as a table with two columns.
 fn format_entries(title: &str, entries: &[Entry]) -> String {
-    // `[env: NAME=]` shows an empty value.
+    // clap prints `[env: NAME=]` for a variable that is not set.
     let about = |entry: &Entry| escape_prose(&entry.about).replace("=]", "]");
     let rows: Vec<_> = entries.iter().map(|entry| vec![format_code(&entry.name), about(entry)]).collect();
     format_table(&[title, "meaning"], &rows)
 }
 
+/// Appends the table of exit codes, read from the comments in `crates/lzap-cli/src/exit.rs`.
 fn add_exit_codes(page: &mut String) -> Result {
     let source = fs::read_to_string(workspace().join("crates/lzap-cli/src/exit.rs"))?;
     let codes = collect_documented(&source, |line| {
+        // A variant with its code, as `Usage = 2,`.
         let (_, number) = line.trim_end_matches(',').split_once(" = ")?;
         number.parse::<u8>().ok().map(|number| number.to_string())
     });
@@ -152,6 +171,8 @@ fn add_exit_codes(page: &mut String) -> Result {
     Ok(())
 }
 
+/// Appends the table of environment variables, read from the comments in `crates/lzap-wire/src/env.rs`. The
+/// variables of the AWS SDK and of cargo are not listed: their own documentation is complete.
 fn add_variables(page: &mut String) -> Result {
     let source = fs::read_to_string(workspace().join("crates/lzap-wire/src/env.rs"))?;
     let variables = collect_documented(&source, |line| {
@@ -172,7 +193,11 @@ fn add_variables(page: &mut String) -> Result {
     Ok(())
 }
 
-/// Rows of what `name_of` finds on a line, with the documentation comment above it.
+/// Returns one row per line in which `name_of` finds a name: that name, and the doc comment directly above
+/// the line.
+///
+/// The source is read line by line and not parsed, since rustfmt keeps each constant and variant on a line of
+/// its own.
 fn collect_documented(source: &str, name_of: impl Fn(&str) -> Option<String>) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     let mut comment = String::new();
@@ -182,9 +207,10 @@ fn collect_documented(source: &str, name_of: impl Fn(&str) -> Option<String>) ->
             continue;
         }
         if let Some(name) = name_of(line) {
-            // Links to items mean nothing outside of the crate.
+            // rustdoc's links to items lead nowhere on a page outside of the crate's documentation.
             rows.push(vec![name, escape_prose(&comment.replace("[`", "`").replace("`]", "`"))]);
         }
+        // The comment belonged to this line, whether or not it has a name.
         comment.clear();
     }
     rows

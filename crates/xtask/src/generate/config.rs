@@ -1,4 +1,8 @@
-//! `docs/reference/config.md`: every key of `lzap.toml`, from its JSON Schema.
+//! Renders `docs/reference/config.md`: every key of `lzap.toml`, from the JSON Schema that `lzap config
+//! --schema` prints.
+//!
+//! The descriptions are the doc comments of the settings in `lzap-core`. They follow a convention that
+//! [`format_row`] reads: `Default: …` and `AWS: …` are sentences of their own.
 
 use std::fmt::Write as _;
 
@@ -9,7 +13,7 @@ use serde_json::Value;
 use super::markdown::{NOTE, escape_prose, format_code, format_table};
 use lzap_testkit::shell::{Result, lzap, quiet_output};
 
-/// Shown on the page, and checked: `lzap config` must accept it.
+/// The example on the page. `lzap config` must accept it, so that it cannot go out of date.
 const EXAMPLE: &str = r#"app = "shop"
 default_stage = "dev"
 
@@ -28,7 +32,7 @@ log_retention_days = 365
 tags = { team = "web" }
 "#;
 
-/// The whole page.
+/// Returns the whole page. Builds `lzap` if necessary; fails when `lzap` rejects the example.
 pub(crate) fn render_page() -> Result<String> {
     let schema: Value = serde_json::from_str(&quiet_output(lzap()?.args(["config", "--schema"]))?)?;
     check_example()?;
@@ -47,6 +51,8 @@ pub(crate) fn render_page() -> Result<String> {
     Ok(page.trim_end().to_owned() + "\n")
 }
 
+/// Fails unless `lzap config` accepts [`EXAMPLE`] for each of its stages. Writes it to
+/// `target/generate/lzap.toml`.
 fn check_example() -> Result {
     let folder = target().join("generate");
     fs::create_dir_all(&folder)?;
@@ -57,16 +63,19 @@ fn check_example() -> Result {
     Ok(())
 }
 
-/// A definition's description begins with its name in the file, as code.
+/// Returns the heading of a definition: the part of its description before the colon, which names the table
+/// in the file. Empty when the description has no colon.
 fn read_title(definition: &Value) -> String {
     read_about(definition).split_once(": ").map_or_else(String::new, |(name, _)| name.to_owned())
 }
 
+/// Returns the description of a schema node as Markdown; empty when it has none.
 fn read_about(node: &Value) -> String {
     escape_prose(node["description"].as_str().unwrap_or_default())
 }
 
-/// A heading, a table of the keys, and the values of those that have a list of them.
+/// Appends the section of a table: a heading, its description, its keys, and the values of each key that has
+/// a fixed list.
 fn add_object(page: &mut String, title: &str, object: &Value, schema: &Value) {
     let _ = writeln!(page, "## {title}\n");
     if let Some((_, rest)) = read_about(object).split_once(": ") {
@@ -84,6 +93,8 @@ fn add_object(page: &mut String, title: &str, object: &Value, schema: &Value) {
     }
 }
 
+/// Makes the first letter a capital: the description goes on behind a colon, but begins a paragraph on the
+/// page.
 fn capitalize_first(text: &str) -> String {
     let mut letters = text.chars();
     letters
@@ -91,6 +102,8 @@ fn capitalize_first(text: &str) -> String {
         .map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
 }
 
+/// Returns a key's row: key, type, default, limits of AWS, meaning. The sentences of its description that
+/// begin with `Default: ` and `AWS: ` go into columns of their own.
 fn format_row(key: &str, property: &Value, schema: &Value) -> Vec<String> {
     let (mut default, mut limit, mut meaning) = (String::new(), String::new(), Vec::new());
     for sentence in split_sentences(&read_about(property)) {
@@ -105,7 +118,8 @@ fn format_row(key: &str, property: &Value, schema: &Value) -> Vec<String> {
     vec![format_code(key), describe_type(property, schema), default, limit, meaning.join(" ")]
 }
 
-/// The sentences of a description. A full stop ends one where a capital or code follows.
+/// Splits a description into sentences. A full stop ends a sentence only where a capital or code follows, so
+/// that `e.g.` does not.
 fn split_sentences(text: &str) -> Vec<String> {
     let mut sentences = vec![String::new()];
     for word in text.split(' ') {
@@ -120,18 +134,21 @@ fn split_sentences(text: &str) -> Vec<String> {
     sentences
 }
 
-/// The definition that `property` refers to, or itself.
+/// Returns the definition that `property` refers to with `$ref`, or `property` itself.
 fn resolve_reference<'a>(property: &'a Value, schema: &'a Value) -> &'a Value {
+    // The schema has references of the form `#/$defs/NAME` only.
     let name = property["$ref"].as_str().and_then(|path| path.rsplit('/').next());
     name.map_or(property, |name| &schema["$defs"][name])
 }
 
+/// Returns the alternatives of a property, without `null`: an optional key is left out of the file, as TOML
+/// has no null.
 fn list_choices(property: &Value) -> impl Iterator<Item = &Value> {
     let choices = property["anyOf"].as_array().or_else(|| property["oneOf"].as_array());
     choices.into_iter().flatten().filter(|choice| choice["type"] != "null")
 }
 
-/// The values that are described, with their meanings.
+/// Returns one row per documented value of a property, with its meaning; empty when it is not an enumeration.
 fn list_values(property: &Value, schema: &Value) -> Vec<Vec<String>> {
     let described = |choice: &Value| {
         let value = choice.get("const").filter(|_| choice["description"].is_string())?;
@@ -142,10 +159,11 @@ fn list_values(property: &Value, schema: &Value) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// A property's type in words.
+/// Returns a property's type in words, such as `integer`, `list of strings`, or the name of another table.
 fn describe_type(property: &Value, schema: &Value) -> String {
     let target = resolve_reference(property, schema);
     if !std::ptr::eq(property, target) {
+        // A table of its own has a section on the page, so its name is enough.
         return if target["properties"].is_object() {
             read_title(target)
         } else {
@@ -168,6 +186,7 @@ fn describe_type(property: &Value, schema: &Value) -> String {
     }
 }
 
+/// Returns the words for a JSON Schema type `name`, with the types that an array or an object contains.
 fn describe_plain_type(name: &str, property: &Value, schema: &Value) -> String {
     match name {
         "array" if resolve_reference(&property["items"], schema)["properties"].is_object() => {
@@ -189,8 +208,10 @@ fn describe_plain_type(name: &str, property: &Value, schema: &Value) -> String {
     }
 }
 
+/// Joins types with `or`, each once where equal ones follow each other.
 fn join_alternatives(kinds: impl Iterator<Item = String>) -> String {
     let mut kinds: Vec<String> = kinds.collect();
+    // Alternatives that differ only in their limits have the same words.
     kinds.dedup();
     kinds.join(" or ")
 }

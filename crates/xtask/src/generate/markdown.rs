@@ -1,13 +1,16 @@
-//! The little Markdown that the pages need.
+//! The Markdown that the reference pages need: tables, inline code, escaped text, anchors. Not a Markdown
+//! library.
 
-/// Below each page's title: that it isn't to be edited.
+/// The comment below each page's title. It keeps readers from editing a page that the next run overwrites.
 pub(crate) const NOTE: &str = "<!-- Written by `cargo xtask generate`. Edit the source, not this page. -->";
 
-/// A table; a column whose cells are all empty is left out. `cells` hold finished Markdown in one line.
+/// Formats a table and omits the columns whose cells are all empty. Each cell of `rows` is finished Markdown
+/// in one line; each row has as many cells as `titles`.
 pub(crate) fn format_table(titles: &[&str], rows: &[Vec<String>]) -> String {
     let used: Vec<usize> =
         (0..titles.len()).filter(|column| rows.iter().any(|row| !row[*column].is_empty())).collect();
     let line = |cells: Vec<&str>| {
+        // GitHub reads `|` as the end of a cell, within code too, unless it is escaped.
         let cells: Vec<String> = cells.iter().map(|cell| format!(" {}", cell.replace('|', "\\|"))).collect();
         format!("|{} |\n", cells.join(" |"))
     };
@@ -21,7 +24,8 @@ pub(crate) fn format_table(titles: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
-/// Plain text as Markdown: in one line, and no tags in it.
+/// Converts plain text to Markdown: joins its lines, and escapes `<`, which would begin an HTML tag. Text
+/// between backticks stays as it is, since Markdown shows a backslash there.
 pub(crate) fn escape_prose(text: &str) -> String {
     let mut in_code = false;
     let mut prose = String::new();
@@ -35,12 +39,13 @@ pub(crate) fn escape_prose(text: &str) -> String {
     prose
 }
 
-/// `text` as code.
+/// Formats `text` as inline code. `text` must not contain backticks.
 pub(crate) fn format_code(text: &str) -> String {
     format!("`{text}`")
 }
 
-/// The anchor that a heading gets.
+/// Returns the anchor that GitHub gives a heading: lowercase, hyphens for spaces, and no
+/// punctuation but `-` and `_`.
 pub(crate) fn make_anchor(heading: &str) -> String {
     let kept = heading.chars().filter(|it| it.is_alphanumeric() || " -_".contains(*it));
     kept.collect::<String>().to_lowercase().replace(' ', "-")

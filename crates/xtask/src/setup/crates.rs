@@ -1,4 +1,5 @@
-//! The crates of all workspaces that the tests compile: fetched before, so that tests run without a network.
+//! Fetches the crates of all workspaces that the tests compile, so that tests run without a network. The
+//! benchmarks' workspace is not among them: cargo fetches its crates when they are compiled.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,13 +8,14 @@ use fs_err as fs;
 use lzap_testkit::shell::{Result, call, cargo};
 use lzap_testkit::{target, workspace};
 
-/// Folders whose subfolders are workspaces, as users have them.
+/// Folders of which each subfolder may be a workspace with a lock file of its own, as a user's project has.
 const GROUPS: [&str; 3] = ["examples", "templates", "tests/fixtures"];
 
-/// Fetches the crates of each lock file that changed since the last time.
+/// Fetches the crates of all lock files if one of them changed since the last fetch. A fetch needs a network.
 pub(super) fn fetch_missing() -> Result {
     let workspaces = find_workspaces()?;
     let wanted = describe_lock_files(&workspaces)?;
+    // Comparing texts is quicker than one `cargo fetch` per workspace, and every test run waits for this check.
     let stamp = target().join("setup/fetched");
     if fs::read_to_string(&stamp).ok().as_deref() == Some(wanted.as_str()) {
         return Ok(());
@@ -22,11 +24,13 @@ pub(super) fn fetch_missing() -> Result {
     for folder in &workspaces {
         call(cargo().args(["fetch", "--quiet", "--locked"]).current_dir(folder))?;
     }
+    // Recorded last, so that an interrupted fetch is repeated.
     fs::create_dir_all(target().join("setup"))?;
     Ok(fs::write(stamp, wanted)?)
 }
 
-/// The root, and each example, template and fixture that has a lock file.
+/// Returns the root of the repository, and each example, template and fixture that has a lock file, sorted by
+/// path.
 fn find_workspaces() -> Result<Vec<PathBuf>> {
     let mut found = vec![workspace()];
     for group in GROUPS {
@@ -41,7 +45,8 @@ fn find_workspaces() -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The text of all lock files, and where cargo keeps crates: what was fetched is still there while this is the same.
+/// Returns the text of all lock files and cargo's home. While this text stays the same, no crate is missing:
+/// another `CARGO_HOME` may be empty.
 fn describe_lock_files(workspaces: &[PathBuf]) -> Result<String> {
     let home = std::env::var("CARGO_HOME").unwrap_or_default();
     let mut text = format!("CARGO_HOME={home}\n");

@@ -1,5 +1,6 @@
-//! The Debian packages that the tests need. They are the only thing outside of the checkout and of Rust's own folders,
-//! so they are named before anything happens.
+//! The Debian packages that the tests need. They are the only thing installed outside of the checkout and of
+//! Rust's own folders, so setup names them before it installs anything. Programs that pip or cargo can
+//! install are not here.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -7,23 +8,26 @@ use std::process::{Command, Stdio};
 use lzap_testkit::shell::{Failure, Result, call};
 use lzap_testkit::{ARM64_LOADER, find_program, find_qemu};
 
-/// What to do about missing Debian packages.
+/// The permission to install Debian packages.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum PackagePolicy {
-    /// Install them as root; as another user stop and print the command.
+    /// Install them as root. As another user, fail with the command to type: a test run must not ask for a
+    /// password.
     RootOnly,
-    /// Install them, through sudo where the user is not root.
+    /// Install them, through sudo unless the user is root.
     Sudo,
 }
 
-/// A package, and how to see without its package manager that the machine has what it brings.
+/// A Debian package and the check for what it provides. The check does not use dpkg, so that a machine of
+/// another distribution passes if it has the programs.
 struct DebianPackage {
     name: &'static str,
     is_installed: fn() -> bool,
 }
 
+/// All packages, each with the reason why the tests need it.
 const PACKAGES: &[DebianPackage] = &[
-    // Debian's python3 has no `venv` of its own.
+    // Debian's python3 comes without `ensurepip`, so `python3 -m venv` fails.
     DebianPackage { name: "python3-venv", is_installed: can_create_environments },
     // Runs functions of the other architecture, and functions on a CPU with fewer instructions.
     DebianPackage {
@@ -35,25 +39,28 @@ const PACKAGES: &[DebianPackage] = &[
         name: "libc6-arm64-cross",
         is_installed: || cfg!(target_arch = "aarch64") || Path::new(ARM64_LOADER).exists(),
     },
-    // The README's transcript and the functions of a few lines.
+    // The README's commands, and test functions that are shell scripts, call it.
     DebianPackage { name: "curl", is_installed: || find_program("curl").is_some() },
-    // Commits of deployed versions.
+    // A deploy records the commit of the app, and the tests of that create repositories.
     DebianPackage { name: "git", is_installed: || find_program("git").is_some() },
-    // `kill`.
+    // Tests send signals with `kill`, which a slim container image does not have.
     DebianPackage { name: "procps", is_installed: || find_program("kill").is_some() },
 ];
 
+/// Returns whether QEMU's user mode emulator for `cpu` is in `PATH`, static or not.
 fn has_qemu(cpu: &str) -> bool {
     find_qemu(cpu).is_ok()
 }
 
+/// Returns whether python3 can create virtual environments with pip. Starts Python to find out.
 fn can_create_environments() -> bool {
     let mut python = Command::new("python3");
     python.args(["-c", "import ensurepip, venv"]).stdout(Stdio::null()).stderr(Stdio::null());
     python.status().is_ok_and(|status| status.success())
 }
 
-/// Installs the packages that the machine lacks.
+/// Installs the packages that are missing, with apt-get. Fails without `apt-get`, and where `policy` does not
+/// permit it.
 pub(super) fn install_missing(policy: PackagePolicy) -> Result {
     let missing: Vec<&str> =
         PACKAGES.iter().filter(|package| !(package.is_installed)()).map(|package| package.name).collect();
@@ -66,11 +73,15 @@ pub(super) fn install_missing(policy: PackagePolicy) -> Result {
     }
     println!("==> setup: installing the Debian packages {names}");
     call(&mut apt_get_command(is_root, &["update", "--quiet"]))?;
+    // The recommended packages would take space and time, and no test uses them.
     let install = ["install", "--quiet", "--yes", "--no-install-recommends"];
     call(apt_get_command(is_root, &install).args(&missing))
 }
 
-/// Why the packages `names` are not installed, and what to type instead; `None` when they may be.
+/// Returns why the packages `names` must not be installed and what to type instead, or `None` if they may be
+/// installed.
+///
+/// A function of its arguments alone, so that the tests cover every kind of user and machine.
 fn explain_refusal(names: &str, is_root: bool, policy: PackagePolicy, has_apt: bool) -> Option<String> {
     if !has_apt {
         return Some(format!(
@@ -86,9 +97,10 @@ fn explain_refusal(names: &str, is_root: bool, policy: PackagePolicy, has_apt: b
     })
 }
 
+/// Returns an apt-get command that asks no questions, as root or through sudo.
 fn apt_get_command(is_root: bool, args: &[&str]) -> Command {
     let mut command = Command::new(if is_root { "env" } else { "sudo" });
-    // Through `env`, since sudo does not pass on the caller's variables.
+    // Through `env`, since sudo does not pass the caller's variables on.
     if !is_root {
         command.arg("env");
     }

@@ -1,10 +1,11 @@
-//! The disk space that a task needs: said first, and checked before anything is compiled.
+//! The disk space that a task needs. Tasks check it before they compile anything, since a full disk would
+//! otherwise stop them much later, with an error of the compiler or linker.
 
 use fs_err as fs;
 use lzap_testkit::shell::{Failure, Result};
 use lzap_testkit::target;
 
-/// What a task leaves in `target/`.
+/// The space that a task needs in `target/`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NeededSpace {
     /// The task, as it is typed behind `cargo xtask`.
@@ -15,18 +16,19 @@ pub(crate) struct NeededSpace {
     done: &'static str,
 }
 
-/// The reference app and the tool.
+/// Space for the reference app and the tool.
 pub(crate) const DEMO: NeededSpace = NeededSpace { task: "demo", gigabytes: 3, done: "demo/sample.csv" };
-/// The quick tier.
+/// Space for the quick tier.
 pub(crate) const QUICK: NeededSpace = NeededSpace { task: "test quick", gigabytes: 10, done: "setup/quick" };
-/// The quick and the full tier.
+/// Space for the quick and the full tier.
 pub(crate) const FULL: NeededSpace = NeededSpace { task: "test", gigabytes: 20, done: "setup/full" };
 
-/// What a task needs in addition to what an earlier run left.
+/// Gigabytes that a repeated run needs in addition to the space that earlier runs occupy.
 const REPEAT_GIGABYTES: u64 = 2;
 
 impl NeededSpace {
-    /// Remembers that the task has run: from now on it needs little more.
+    /// Records that the task has run, so that [`require_space`] demands little from now on. The demo does not
+    /// call this: the CSV that it writes is the record.
     pub(crate) fn mark_done(self) -> Result {
         let path = target().join(self.done);
         fs::create_dir_all(target().join("setup"))?;
@@ -34,10 +36,11 @@ impl NeededSpace {
     }
 }
 
-/// Prints what the task needs and what is free, and fails when that is too little.
+/// Fails if less space is free than the task needs. Prints both figures before a first run.
 pub(crate) fn require_space(space: NeededSpace) -> Result {
     fs::create_dir_all(target())?;
     let system = rustix::fs::statvfs(target())?;
+    // `f_bavail` instead of `f_bfree`: blocks that are reserved for root do not help.
     let free = system.f_bavail * system.f_frsize / 1_000_000_000;
     let is_done = target().join(space.done).exists();
     let line = describe_space(space, is_done, free);
@@ -50,10 +53,12 @@ pub(crate) fn require_space(space: NeededSpace) -> Result {
     Ok(())
 }
 
+/// Returns the gigabytes that must be free for the task.
 fn needed_gigabytes(space: NeededSpace, is_done: bool) -> u64 {
     if is_done { REPEAT_GIGABYTES.min(space.gigabytes) } else { space.gigabytes }
 }
 
+/// Returns the sentence that compares the needed space with the free space, for progress and for the error.
 fn describe_space(space: NeededSpace, is_done: bool, free: u64) -> String {
     let needed = needed_gigabytes(space, is_done);
     format!("`cargo xtask {}` needs {needed} GB in target/, and {free} GB are free", space.task)

@@ -1,4 +1,5 @@
-//! The standard libraries that the tests compile apps against.
+//! The Rust targets that the tests compile apps for. Toolchains are not installed here: the one that runs
+//! this task is used.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,7 +7,7 @@ use std::process::Command;
 use lzap_testkit::shell::{Failure, Result, call, quiet_output};
 use lzap_testkit::{find_program, workspace};
 
-/// The targets that an app is compiled for, by one linker or another.
+/// The targets of Lambda's two architectures, for linking with glibc and with musl.
 pub(crate) const LAMBDA_TARGETS: [&str; 4] = [
     "aarch64-unknown-linux-gnu",
     "aarch64-unknown-linux-musl",
@@ -14,9 +15,12 @@ pub(crate) const LAMBDA_TARGETS: [&str; 4] = [
     "x86_64-unknown-linux-musl",
 ];
 
-/// Adds the targets that the toolchain lacks, through rustup.
+/// Adds the standard libraries that the toolchain lacks, through rustup. Needs a network only if one is
+/// missing; fails if one is missing and rustup is not installed.
 pub(super) fn install_missing() -> Result {
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    // The folder is checked without rustup, because a distribution's toolchain comes without it and may still
+    // have the targets. `RUSTUP_AUTO_INSTALL=0` keeps rustup from downloading a toolchain meanwhile.
     rustc.args(["--print", "sysroot"]).current_dir(workspace()).env("RUSTUP_AUTO_INSTALL", "0");
     let sysroot = quiet_output(&mut rustc)?;
     let libraries = Path::new(sysroot.trim()).join("lib/rustlib");
