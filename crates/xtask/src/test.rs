@@ -1,8 +1,9 @@
-//! `cargo xtask test`: everything that must hold, in stages, the quick ones first.
+//! `cargo xtask test`: installs the prerequisites of the tests and runs them in stages, the quick ones first.
 //!
-//! A stage belongs to a tier: `quick` needs no Python and no network, `full` needs what `cargo xtask setup` installs,
-//! `exhaustive` takes hours. The run stops at the first stage that fails and says how to run that one alone. Nothing is
-//! skipped: a stage whose tools are missing fails.
+//! A stage belongs to a tier: `quick` needs no Python and no network, `full` needs what `cargo xtask setup`
+//! installs, `exhaustive` takes hours. A run stops at the first stage that fails and prints the command that
+//! runs this stage alone. No stage is skipped: if a tool is missing, the stage fails. The tests themselves
+//! are beside the code and in `tests/`.
 
 mod commands;
 mod stage;
@@ -16,7 +17,7 @@ use self::stages::STAGES;
 use self::timing::{StageTime, Stopwatch};
 use crate::setup::{self, PackagePolicy, Scope, disk};
 
-/// The words of the command line: tiers and stages.
+/// Returns the words that the command line accepts: the tiers, then the stages, each name once.
 pub(crate) fn list_words() -> Vec<&'static str> {
     let mut words: Vec<&str> = Tier::ALL.iter().map(|tier| tier.word()).collect();
     for stage in STAGES {
@@ -27,19 +28,23 @@ pub(crate) fn list_words() -> Vec<&'static str> {
     words
 }
 
-/// Sets up what the stages need, then runs them: those that `words` name, or the quick and the full tier.
+/// Runs the stages that `words` select, or the quick and the full tier if there are none. Installs their
+/// prerequisites first.
 pub(crate) fn run(words: &[String]) -> Result {
     let chosen = choose_stages(words)?;
     let is_quick = chosen.iter().all(|stage| stage.tier == Tier::Quick);
     setup::run(if is_quick { Scope::RustOnly } else { Scope::Everything }, PackagePolicy::RootOnly)?;
     run_stages(&chosen)?;
+    // A single stage says nothing about the space that its tier needs.
     if chosen.len() > 1 {
         if is_quick { disk::QUICK } else { disk::FULL }.mark_done()?;
     }
     Ok(())
 }
 
-/// The stages that `words` name, in the order of the table.
+/// Returns the stages that `words` select, in the order of [`STAGES`]. Words behind `exhaustive` select
+/// stages of that tier; the words before it select stages of the other tiers, because `faults` is in two
+/// tiers.
 fn choose_stages(words: &[String]) -> Result<Vec<&'static Stage>> {
     if words.is_empty() {
         return Ok(STAGES.iter().filter(|stage| stage.tier != Tier::Exhaustive).collect());
@@ -49,6 +54,8 @@ fn choose_stages(words: &[String]) -> Result<Vec<&'static Stage>> {
         Some(at) => (&words[..at], Some(&words[at + 1..])),
         None => (words, None),
     };
+    // A mark per stage instead of a list: a stage that is named twice runs once, and the order stays the
+    // table's.
     let mut chosen = vec![false; STAGES.len()];
     for word in normal {
         let is_named = |stage: &Stage| {
@@ -68,6 +75,8 @@ fn choose_stages(words: &[String]) -> Result<Vec<&'static Stage>> {
     Ok(STAGES.iter().zip(chosen).filter(|(_, is_chosen)| *is_chosen).map(|(stage, _)| stage).collect())
 }
 
+/// Marks the stages for which `is_named` holds. It is an error if there are none: `word` belongs to another
+/// tier.
 fn mark_stages(chosen: &mut [bool], word: &str, is_named: impl Fn(&Stage) -> bool) -> Result {
     let mut found = false;
     for (stage, chosen) in STAGES.iter().zip(chosen) {
@@ -83,6 +92,7 @@ fn mark_stages(chosen: &mut [bool], word: &str, is_named: impl Fn(&Stage) -> boo
     Err(Failure::new(format!("`{word}` belongs to another tier: {other}")))
 }
 
+/// Runs `stages` one after the other, prints the time of each, and stops at the first one that fails.
 fn run_stages(stages: &[&Stage]) -> Result {
     let mut tally = Tally::default();
     let mut times: Vec<StageTime> = Vec::new();
@@ -96,6 +106,7 @@ fn run_stages(stages: &[&Stage]) -> Result {
         times.push(time);
         if let Err(failure) = result {
             println!("\n{}", timing::format_table(&times, &total.read("all")?));
+            // A stage that runs no tests, such as clippy, adds nothing to the tally when it fails.
             println!("\n{} passed, {} failed", tally.passed, tally.failed.max(1));
             return Err(Failure::new(format!(
                 "stage {} failed ({spent}): {failure}\nto run it alone: {}",

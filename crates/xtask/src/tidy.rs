@@ -1,6 +1,7 @@
-//! `cargo xtask tidy`: the rules that no compiler checks.
+//! `cargo xtask tidy`: the rules of the repository that no compiler, formatter or lint checks.
 //!
-//! Each check returns what it found wrong, one line each; all are reported together.
+//! Each module has one check, which returns one line per violation. All checks run before the task fails, so
+//! that one run reports everything. Format and lints are stages of `cargo xtask test`.
 
 mod cycles;
 mod files;
@@ -10,11 +11,13 @@ mod shape;
 use lzap_testkit::shell::{Failure, Result};
 use lzap_testkit::workspace;
 
-/// Runs every check; with `shorten`, first deletes the outdated lines of the list of module cycles.
+/// Runs every check and fails if one finds a violation. With `shorten`, first deletes outdated lines from the
+/// list of module cycles. Reads all files of the repository, which takes one to two seconds.
 pub(crate) fn run(shorten: bool) -> Result {
     let mut files = files::read_source_files(&workspace())?;
     if shorten {
         cycles::shorten_list(&workspace(), &files)?;
+        // The list is one of the files that the checks read, and it has changed.
         files = files::read_source_files(&workspace())?;
     }
     let mut wrong = layers::check_layers()?;
@@ -32,6 +35,7 @@ pub(crate) fn run(shorten: bool) -> Result {
     Err(Failure::new(format!("{} found by `cargo xtask tidy`", count_problems(wrong.len()))))
 }
 
+/// Formats the number of problems with the right plural.
 fn count_problems(count: usize) -> String {
     if count == 1 { "1 problem".to_owned() } else { format!("{count} problems") }
 }

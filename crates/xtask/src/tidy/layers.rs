@@ -1,20 +1,26 @@
-//! Which crate may depend on which: a crate exists to forbid a dependency.
+//! Checks the dependencies of the workspace's crates against the table in this file. A crate exists to forbid
+//! dependencies: the table is what `ARCHITECTURE.md` describes. The modules within a crate are checked in
+//! `cycles.rs`.
 
 use lzap_testkit::shell::Result;
 
 use crate::packages::{Package, read_packages};
 
-/// What a crate of the workspace may use of the others, and what it may not use at all.
+/// The dependencies that a crate may have on the workspace, and must not have on other crates.
 struct Layer {
     name: &'static str,
-    /// Crates of the workspace.
+    /// Crates of the workspace that it may use.
     internal: &'static [&'static str],
-    /// Beginnings of names of crates from elsewhere.
+    /// Crates from registries that it must not use. A name that ends with `-` forbids all crates that begin
+    /// with it.
     forbidden: &'static [&'static str],
 }
 
+/// The parser of command lines, which only `lzap-cli` and the tools of tests may use.
 const COMMAND_LINE: &str = "clap";
 
+/// Every crate of the workspace. A crate that is missing here fails the check, so that a new one must be
+/// placed.
 const LAYERS: &[Layer] = &[
     Layer {
         name: "lzap-wire",
@@ -73,15 +79,16 @@ const LAYERS: &[Layer] = &[
     Layer { name: "lzap-tests", internal: &[], forbidden: &["winterbaume-"] },
 ];
 
-/// Crates that only tests, and the project's own tasks, may use.
-/// The embedded cloud's tests run a real app, so they use the runtime crate.
+/// Crates of the workspace that the tests of every crate may use. The runtime crate is among them because the
+/// embedded cloud's tests run a real app.
 const ALLOWED_FOR_TESTS: &[&str] = &["lzap-testkit", "lzap-wire", "lzap"];
 
-/// The dependencies that the table forbids.
+/// Returns the dependencies that the table does not permit. Runs `cargo metadata`.
 pub(super) fn check_layers() -> Result<Vec<String>> {
     Ok(read_packages()?.iter().flat_map(check_package).collect())
 }
 
+/// Returns the violations of one crate.
 fn check_package(package: &Package) -> Vec<String> {
     let name = package.name();
     let Some(layer) = LAYERS.iter().find(|layer| layer.name == name) else {
@@ -90,10 +97,11 @@ fn check_package(package: &Package) -> Vec<String> {
     let wrong = package.dependencies().filter(|dependency| {
         let used = dependency.name();
         match (dependency.is_internal(), dependency.is_for_tests()) {
-            // A crate's own tests may want features that its users choose.
+            // A crate depends on itself for its tests where they need features that its users choose.
             (true, true) if used == name => false,
             (true, true) => !layer.internal.contains(&used) && !ALLOWED_FOR_TESTS.contains(&used),
             (true, false) => !layer.internal.contains(&used),
+            // Tests may use any crate of a registry: no user compiles it.
             (false, true) => false,
             (false, false) => layer.forbidden.iter().any(|start| used == *start || is_in_family(used, start)),
         }
@@ -101,7 +109,8 @@ fn check_package(package: &Package) -> Vec<String> {
     wrong.map(|dependency| format!("{name} must not depend on {}", dependency.name())).collect()
 }
 
-/// `aws-` is a family of crates, `tokio` is one crate.
+/// Returns whether `start` stands for a family of crates (`aws-`) that contains `name`. `tokio` stands for
+/// itself alone.
 fn is_in_family(name: &str, start: &str) -> bool {
     start.ends_with('-') && name.starts_with(start)
 }

@@ -1,4 +1,8 @@
-//! The modules of a crate: which names each has, and where a path leads.
+//! The modules of a crate: the names that each one has, and the resolution of paths to modules.
+//!
+//! This is a small part of Rust's name resolution. It does not expand macros, does not know the local names
+//! of a function, and treats types and values alike. That is enough for cycles: a path whose first name is
+//! unknown counts as another crate's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,13 +11,13 @@ use syn::{Attribute, Item, ItemMod};
 
 use super::paths::{Segments, collect_paths, flatten_use};
 
-/// How many re-exports a name may pass through; more is a cycle of re-exports.
+/// The most re-exports that a name may pass through. It ends the search in a cycle of re-exports.
 const MAX_RE_EXPORTS: usize = 16;
 
-/// Which modules a module depends on.
+/// The modules that each module depends on, by their paths in the crate.
 pub(super) type Graph = BTreeMap<String, BTreeSet<String>>;
 
-/// What a name in a module stands for.
+/// The meaning of a name in a module.
 #[derive(Clone, Debug)]
 enum Binding {
     /// A submodule, by its key.
@@ -24,31 +28,33 @@ enum Binding {
     Import(Segments),
 }
 
-/// A module's names and the paths that it uses.
+/// The names of a module and the paths in it.
 #[derive(Debug, Default)]
 struct Module {
     names: BTreeMap<String, Binding>,
-    /// `use PATH::*`.
+    /// The paths of `use PATH::*`.
     globs: Vec<Segments>,
-    /// Every other path that may lead into another module.
+    /// All other paths that may lead into another module.
     paths: Vec<Segments>,
 }
 
-/// The modules of one crate by their paths, as `map::machine`; the root is `crate`.
+/// The modules of one crate by their paths, such as `map::machine`. The root is `crate`.
 #[derive(Debug, Default)]
 pub(super) struct Crate {
     modules: BTreeMap<String, Module>,
 }
 
-/// Where a file's modules are looked for.
+/// The location of a module's source.
 struct ModuleFiles<'a> {
+    /// All files of the repository by their paths.
     texts: &'a BTreeMap<&'a str, &'a str>,
     /// The folder of the files of submodules.
     folder: String,
 }
 
 impl Crate {
-    /// Parses the file `root` and each file that it declares as a module.
+    /// Parses the file `root` and each file that it declares as a module. Fails if a file is missing or is
+    /// not valid Rust.
     pub(super) fn parse(root: &str, texts: &BTreeMap<&str, &str>) -> Result<Self> {
         let mut whole = Self::default();
         let folder = root.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
@@ -56,12 +62,14 @@ impl Crate {
         Ok(whole)
     }
 
+    /// Adds the module `key`, whose source is the file `path`, and its submodules.
     fn add_file(&mut self, key: &str, path: &str, place: &ModuleFiles<'_>) -> Result {
         let text = place.texts.get(path).ok_or_else(|| Failure::new(format!("{path} is not there")))?;
         let file = syn::parse_file(text).map_err(|error| Failure::new(format!("{path}: {error}")))?;
         self.add_module(key, &file.items, place)
     }
 
+    /// Adds the module `key` with the given items, and its submodules. Items for tests are left out.
     fn add_module(&mut self, key: &str, items: &[Item], place: &ModuleFiles<'_>) -> Result {
         let mut module = Module::default();
         for item in items.iter().filter(|item| !list_attributes(item).iter().any(is_for_tests)) {
@@ -85,6 +93,8 @@ impl Crate {
         Ok(())
     }
 
+    /// Adds a submodule, from its braces or from its file, as `rustc` would look for it. `#[path]` is not
+    /// supported.
     fn add_child(&mut self, key: &str, child: &ItemMod, place: &ModuleFiles<'_>) -> Result {
         let folder = format!("{}/{}", place.folder, child.ident);
         let inside = ModuleFiles { texts: place.texts, folder: folder.clone() };
@@ -97,7 +107,7 @@ impl Crate {
         self.add_file(key, &path, &inside)
     }
 
-    /// Each module's dependencies on other modules of the crate.
+    /// Returns the dependencies of each module on other modules of the crate.
     pub(super) fn build_graph(&self) -> Graph {
         let dependencies = |(key, module): (&String, &Module)| {
             let imports = module.names.values().filter_map(|binding| match binding {
@@ -112,7 +122,8 @@ impl Crate {
         self.modules.iter().map(dependencies).collect()
     }
 
-    /// Where `path`, written in the module `from`, leads; `None` when it leads out of the crate.
+    /// Returns the end of `path`, which is written in the module `from`, or `None` if it leads out of the
+    /// crate. `depth` counts the re-exports on the way.
     fn resolve_path(&self, from: &str, path: &[String], depth: usize) -> Option<PathEnd> {
         let mut at = PathEnd { module: from.to_owned(), is_item: false };
         for (place, name) in path.iter().enumerate() {
@@ -136,6 +147,8 @@ impl Crate {
         Some(at)
     }
 
+    /// Returns the end of a single name in `module`, following imports and then globs; `None` if the crate
+    /// does not define it.
     fn look_up_name(&self, module: &str, name: &str, depth: usize) -> Option<PathEnd> {
         if depth > MAX_RE_EXPORTS {
             return None;
@@ -152,14 +165,15 @@ impl Crate {
         }
     }
 
-    /// An import that begins with its own name, as `use serde::de`, means another crate.
+    /// Follows an import. One that begins with its own name, such as `use serde::de` in a module with the
+    /// name `serde`, means another crate.
     fn resolve_import(&self, module: &str, name: &str, path: &[String], depth: usize) -> Option<PathEnd> {
         let is_itself = path.first().is_some_and(|first| first == name);
         if is_itself { None } else { self.resolve_path(module, path, depth + 1) }
     }
 }
 
-/// The end of a path.
+/// The end of a resolved path.
 #[derive(Clone, Debug)]
 struct PathEnd {
     /// The module that it leads to, or that defines the item that it leads to.
@@ -168,6 +182,7 @@ struct PathEnd {
 }
 
 impl Module {
+    /// Adds the names that a `use` imports, and its globs.
     fn add_use(&mut self, tree: &syn::UseTree) {
         for leaf in flatten_use(tree) {
             match leaf.name {
@@ -182,16 +197,18 @@ impl Module {
     }
 }
 
+/// Returns the path of the parent module; the parent of a top module is `crate`.
 fn parent_module(module: &str) -> String {
     module.rsplit_once("::").map_or("crate", |(parent, _)| parent).to_owned()
 }
 
-/// `#[cfg(test)]`, and whatever else is compiled for tests only.
+/// Returns whether the attribute limits an item to tests: `#[cfg(test)]` or `#[test]`.
 fn is_for_tests(attribute: &Attribute) -> bool {
     let syn::Meta::List(list) = &attribute.meta else { return attribute.path().is_ident("test") };
     attribute.path().is_ident("cfg") && list.tokens.to_string() == "test"
 }
 
+/// Returns the attributes of an item. Rare kinds, such as unions and macros, are treated as if they had none.
 fn list_attributes(item: &Item) -> &[Attribute] {
     match item {
         Item::Const(it) => &it.attrs,
@@ -208,6 +225,8 @@ fn list_attributes(item: &Item) -> &[Attribute] {
     }
 }
 
+/// Returns the name that an item defines in its module; `None` for `impl` blocks and for `use`, which is
+/// handled apart.
 fn find_defined_name(item: &Item) -> Option<String> {
     let name = match item {
         Item::Const(it) => &it.ident,

@@ -1,26 +1,28 @@
-//! The paths that stand in an item: in `use`, in types, in expressions, and within macros.
+//! Collects the paths in an item: in types, in expressions, and in the arguments of macros; and the names
+//! that a `use` imports. The paths are resolved in `modules.rs`.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{Item, UseTree};
 
-/// A path as its segments.
+/// The segments of a path: `a::b` is `["a", "b"]`.
 pub(super) type Segments = Vec<String>;
 
-/// One name of a `use`.
+/// One name that a `use` imports.
 pub(super) struct UseLeaf {
     pub(super) path: Segments,
     /// The name in this module; `None` for `*`.
     pub(super) name: Option<String>,
 }
 
-/// Each name that a `use` brings.
+/// Returns each name that a `use` imports, with its whole path.
 pub(super) fn flatten_use(tree: &UseTree) -> Vec<UseLeaf> {
     let mut leaves = Vec::new();
     add_use_leaves(tree, &[], &mut leaves);
     leaves
 }
 
+/// Appends the names in `tree` to `leaves`. `before` is the path that leads to `tree`.
 fn add_use_leaves(tree: &UseTree, before: &[String], leaves: &mut Vec<UseLeaf>) {
     let with = |name: &syn::Ident| {
         let mut path = before.to_vec();
@@ -48,8 +50,11 @@ fn add_use_leaves(tree: &UseTree, before: &[String], leaves: &mut Vec<UseLeaf>) 
     }
 }
 
-/// Adds the paths of `item` that have several segments: a single name is the module's own, imported, or of the prelude.
-/// They are found among the tokens, since what a macro takes need not be Rust.
+/// Appends the paths of `item` that have several segments to `paths`. A single name is left out: the module
+/// defines it, imports it (and then the `use` counts), or has it from the prelude.
+///
+/// The paths are searched among tokens and not in the syntax tree, since the arguments of a macro need not be
+/// Rust.
 pub(super) fn collect_paths(item: &Item, paths: &mut Vec<Segments>) {
     let mut words = Vec::new();
     add_tokens(item.to_token_stream(), &mut words);
@@ -59,7 +64,7 @@ pub(super) fn collect_paths(item: &Item, paths: &mut Vec<Segments>) {
         let path = take_path(&words[at..]);
         // `pub(in crate::x)` is no dependency, and `::x` another crate.
         let is_foreign = words[..at].ends_with(&["::"]) || words[..at].ends_with(&["pub", "(", "in"]);
-        // Names, and `::` between them.
+        // A path of n names has n - 1 `::` between them.
         at += (path.len() * 2).saturating_sub(1).max(1);
         if path.len() > 1 && !is_foreign {
             paths.push(path);
@@ -67,7 +72,8 @@ pub(super) fn collect_paths(item: &Item, paths: &mut Vec<Segments>) {
     }
 }
 
-/// Names, `::`, and every other token; what stands in a text or a comment is none.
+/// Appends the tokens to `words`, with `::` as one word. Brackets become `(` or `{`, and text literals lose
+/// their content, which is no code.
 fn add_tokens(tokens: TokenStream, words: &mut Vec<String>) {
     for token in tokens {
         match token {
@@ -87,7 +93,7 @@ fn add_tokens(tokens: TokenStream, words: &mut Vec<String>) {
     }
 }
 
-/// The longest path at the beginning of `words`.
+/// Returns the longest path at the beginning of `words`; empty if they do not begin with a name.
 fn take_path(words: &[&str]) -> Segments {
     let mut path = Vec::new();
     for pair in words.chunks(2) {
@@ -102,6 +108,8 @@ fn take_path(words: &[&str]) -> Segments {
     path
 }
 
+/// Returns whether a token is an identifier or a keyword. Keywords never have `::` behind them, but for
+/// `crate`, `self`, `Self` and `super`.
 fn is_name(word: &str) -> bool {
     word.chars().all(|c| c.is_alphanumeric() || c == '_') && !word.starts_with(|c: char| c.is_numeric())
 }
