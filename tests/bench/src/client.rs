@@ -51,7 +51,7 @@ impl ClientKind {
     }
 }
 
-/// What to measure.
+/// The load and the number of runs.
 #[derive(Args)]
 pub(crate) struct Options {
     /// Invocations per run
@@ -63,12 +63,12 @@ pub(crate) struct Options {
     /// Milliseconds that the stub takes for each invocation
     #[arg(long, default_value_t = 20)]
     latency_ms: u64,
-    /// How often each client runs
+    /// Runs of each client
     #[arg(long, default_value_t = 5)]
     rounds: usize,
 }
 
-/// What a run of a client took, and what the stub saw of it.
+/// The costs of a run of a client, and the counts of the stub.
 #[derive(Clone, Copy, Debug)]
 struct Figures {
     /// Milliseconds of processor time per 1,000 invocations.

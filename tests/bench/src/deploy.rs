@@ -1,9 +1,9 @@
-//! `cargo xtask bench deploy`: what a deploy costs in calls, round trips, bytes and seconds, beside other tools.
+//! `cargo xtask bench deploy`: the calls, round trips, bytes and seconds of a deploy, beside other tools.
 //!
-//! Each tool deploys its hello app to the same mock of AWS, which waits as AWS does, through the same proxy, which adds
-//! a delay to each call as a network would ([`stand`]). What a tool is told for each [`Step`] is in a file of its name;
-//! the result becomes a [`page`] with a [`chart`]. Compiling is not on the clock; what a tool does on each deploy, as
-//! packaging, is.
+//! Each tool deploys its hello app to the same mock of AWS, which has AWS's propagation delays, through the
+//! same proxy, which adds a delay to each call as a network would ([`stand`]). Each tool has a module with
+//! its command for each [`Step`]; the result becomes a [`page`] with a [`chart`]. Compiling is not measured;
+//! work that a tool repeats on each deploy, such as packaging, is.
 
 mod cargo_lambda;
 mod chalice;
@@ -31,18 +31,19 @@ use lzap_testkit::shell::Result;
 /// In the order of the table.
 const TOOLS: [&str; 5] = ["lzap", "zappa", "chalice", "sam", "cargo-lambda"];
 
-/// What to measure.
+/// The tools and rounds to measure.
 #[derive(Args)]
 pub(crate) struct Options {
     /// Only these, with commas between; the page is written only when all take part
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = PossibleValuesParser::new(TOOLS), default_values = TOOLS)]
     tools: Vec<String>,
-    /// How often the whole series runs; the fastest of each step counts, since a busy machine only ever adds
+    /// Runs of the whole series; the fastest of each step counts, since other load on the machine only ever
+    /// adds
     #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
 }
 
-/// What is measured of each tool, in this order, on one account that is empty at first.
+/// The steps that are measured for each tool, in this order, in one account that is empty at first.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Step {
     First,
@@ -64,7 +65,7 @@ impl Step {
     }
 }
 
-/// What a tool makes; only like is compared with like.
+/// The resources that a tool creates. Only tools of the same kind are compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Kind {
     /// A function, its role, and an API in front.
@@ -84,7 +85,8 @@ trait Tool {
         Kind::App
     }
 
-    /// Whether its API is a stack's: AWS deletes it with the stack, the mock doesn't.
+    /// Returns whether the tool's API belongs to a CloudFormation stack: AWS deletes it with the stack, the
+    /// mock does not.
     fn api_is_in_a_stack(&self) -> bool {
         false
     }
@@ -93,7 +95,7 @@ trait Tool {
     fn command(&self, step: Step, stand: &Stand) -> Result<Option<Command>>;
 }
 
-/// What one command did.
+/// The measured figures of one command.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Figures {
     calls: usize,
@@ -104,7 +106,7 @@ struct Figures {
     seconds: f64,
 }
 
-/// How a step of a tool ended.
+/// The result of a step of a tool.
 #[derive(Clone, Debug, PartialEq)]
 enum Outcome {
     /// With the operation at which it failed at first, when it had to be typed a second time.
@@ -137,9 +139,9 @@ struct Summary {
     kind: Kind,
     /// By [`Step::ALL`].
     outcomes: Vec<Outcome>,
-    /// What its first deploy made.
+    /// The resources that its first deploy created.
     made: Inventory,
-    /// What was still there after its delete.
+    /// The resources that still existed after its delete.
     left: Inventory,
 }
 
@@ -192,7 +194,8 @@ fn run_round(tool: &dyn Tool) -> Result<Summary> {
         if step == Step::First {
             before = Inventory::of(&stand.moto)?;
         } else {
-            // Nobody deploys twice within seconds: no step pays for the one before.
+            // A deploy rarely follows another within seconds, so a step must not include waits that the step
+            // before caused.
             sleep(stand::WAITS.created);
         }
         outcomes.push(match command {

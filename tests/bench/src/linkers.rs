@@ -74,7 +74,7 @@ struct Built {
     best: Option<Figures>,
 }
 
-/// What was measured.
+/// The measured figures of one form.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Figures {
     cold: Duration,

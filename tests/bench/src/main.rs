@@ -42,7 +42,7 @@ enum Bench {
     Csv,
     /// Cold start, requests, memory and size, beside bare `lambda_http` and Zappa's handler
     Runtime,
-    /// What a map costs beside its work, beside Lithops; and the simulator's figures for a thousand workers
+    /// The cost of a map beside its work, beside Lithops; and the simulator's figures for a thousand workers
     Map,
     /// Processor time of an invocation for the caller, by client, over plain HTTP and over TLS
     Client(client::Options),

@@ -1,4 +1,5 @@
-//! What the peers have in common: each comes from PyPI into an environment of its own, with a project beside it.
+//! The installation of the peers: each one comes from PyPI into a Python environment of its own, with a
+//! project beside it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -39,7 +39,7 @@ struct Form {
     instructions: Option<Instructions>,
 }
 
-/// What was measured.
+/// The measured figures of one app.
 #[derive(Clone, Copy, Debug)]
 struct Figures {
     /// From the first event to its answer: the process starts with it.

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{ClientKind, Invoke, runtime, sdk};
 
-/// Which client runs, and how.
+/// The client that runs, and its load.
 #[derive(Args)]
 pub(crate) struct RunOptions {
     #[arg(long, value_enum)]

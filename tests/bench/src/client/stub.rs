@@ -21,19 +21,19 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{ca_path, certificates};
 
-/// How the stub answers.
+/// The transport and latency of the stub.
 #[derive(Args)]
 pub(crate) struct StubOptions {
     #[arg(long)]
     tls: bool,
     #[arg(long)]
     latency_ms: u64,
-    /// Where the root certificate is written
+    /// The path to which the root certificate is written
     #[arg(long)]
     certificates: PathBuf,
 }
 
-/// What the stub saw.
+/// The counts of requests, connections and TLS handshakes that the stub received.
 #[derive(Debug, Default)]
 struct Counts {
     requests: AtomicUsize,

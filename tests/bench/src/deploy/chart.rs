@@ -22,7 +22,7 @@ pub(super) struct Bar {
     pub(super) ink: Ink,
 }
 
-/// Who it is about.
+/// The kind of tool that a bar represents; it chooses the color.
 #[derive(Clone, Copy)]
 pub(super) enum Ink {
     Ours,

@@ -1,4 +1,4 @@
-//! What is in an account, seen through boto3.
+//! The resources in an account, listed through boto3.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,7 +38,7 @@ impl Inventory {
         Ok(this)
     }
 
-    /// What belongs to the functions and buckets.
+    /// Adds the resources that belong to functions and buckets: aliases, function URLs, objects.
     fn look_inside(&mut self, moto: &Moto) -> Result {
         let owners: Vec<(&str, String)> = ["function", "bucket"]
             .into_iter()
@@ -69,7 +69,7 @@ impl Inventory {
         }
     }
 
-    /// What is here and not in `other`.
+    /// Returns the resources that are in `self` and not in `other`.
     pub(super) fn without(&self, other: &Self) -> Self {
         let mut rest = Self::default();
         for (kind, names) in &self.0 {
@@ -87,7 +87,7 @@ impl Inventory {
         self.0.remove(kind);
     }
 
-    /// How many things.
+    /// The number of resources.
     pub(super) fn len(&self) -> usize {
         self.0.values().map(BTreeSet::len).sum()
     }

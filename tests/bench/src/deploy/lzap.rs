@@ -30,7 +30,7 @@ impl Lzap {
         Ok(this)
     }
 
-    /// What it answers, compiled.
+    /// Changes the text that the app answers from `from` to `to`, and compiles the app.
     fn greet(&self, from: &str, to: &str) -> Result {
         self.replace("src/main.rs", from, to)?;
         quiet_output(&mut self.lzap(&["package", "dev"])?).map(drop)

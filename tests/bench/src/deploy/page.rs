@@ -228,7 +228,8 @@ fn groups(tools: &[Summary], steps: &[Step], value: impl Fn(Figures) -> (f64, St
     steps.iter().map(group).collect()
 }
 
-/// What a tool leaves; all that it made where it has no command that deletes.
+/// Returns the bar for the leftover resources of a tool. A tool without a command that deletes leaves
+/// everything it created.
 fn left(tool: &Summary) -> Bar {
     let text = match tool.outcome(Step::Delete) {
         Outcome::Missing => "all of it".to_owned(),

@@ -1,4 +1,5 @@
-//! What the tools are measured on: a mock of AWS, made to wait as AWS does, behind a proxy that records and delays.
+//! The environment of a measurement: a mock of AWS with AWS's propagation delays, behind a proxy that records
+//! each call and delays it.
 
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};
@@ -12,7 +13,7 @@ use super::{Figures, Outcome, Step};
 use crate::{REGION, peer};
 use lzap_testkit::shell::Result;
 
-/// What the proxy adds to each call.
+/// The delay that the proxy adds to each call.
 pub(super) const DELAY: Duration = Duration::from_millis(50);
 pub(super) const WAITS: Waits = Waits::TYPICAL;
 
@@ -114,7 +115,8 @@ fn against(command: &mut Command, endpoint: &str) {
     ]);
 }
 
-/// What the report of a command says that it spent on the build; the peers report nothing and build nothing.
+/// Returns the seconds that a command spent on the build, according to its report. The peers report nothing
+/// and build nothing.
 fn build_seconds(report: &str) -> f64 {
     let report: Value = serde_json::from_str(report).unwrap_or_default();
     report["seconds"]["build"].as_f64().unwrap_or(0.0)
@@ -127,7 +129,7 @@ fn failed_at(recording: &Recording, checked: &[Checked]) -> String {
     refused.or_else(|| calls().next_back()).map_or("the start", |(_, checked)| &checked.operation).to_owned()
 }
 
-/// Each call with its begin and its length, for whoever wants to know where the time went.
+/// Formats each call with its start and duration in seconds, to show where a slow deploy spent its time.
 fn timeline(recording: &Recording, checked: &[Checked]) -> String {
     let zero = recording.calls().first().map(|call| call.start).unwrap_or_default();
     let mut text = String::new();
@@ -147,7 +149,7 @@ fn note(tool: &str, step: Step, text: &str) -> Result {
     Ok(fs::write(folder.join(format!("{tool}-{name}.txt")), text)?)
 }
 
-/// What all tools are measured with.
+/// Returns the versions of the programs that every measurement uses.
 pub(super) fn versions() -> Result<String> {
     Ok(format!("moto {}", peer::version(&Python::ready()?, "moto")?))
 }

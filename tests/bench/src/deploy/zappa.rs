@@ -30,7 +30,8 @@ impl Zappa {
         Ok(this)
     }
 
-    /// What `zappa init` writes, and no request to a URL that moto doesn't serve.
+    /// The settings that `zappa init` writes, but with `touch` off: it would request a URL that moto does not
+    /// serve.
     fn settings(&self) -> Result<String> {
         let settings = json!({"dev": {
             "app_function": "app.app",

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const ROUNDS: usize = 5;
 /// Simulated runs of each kind.
 const SEEDS: u32 = 10;
-/// How long a worker of the loopback stub takes.
+/// The time that a worker of the loopback stub takes.
 const WORK: Duration = Duration::from_millis(50);
 
 #[lzap::task]

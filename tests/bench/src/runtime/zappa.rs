@@ -18,7 +18,7 @@ pub(super) fn form() -> Result<Form> {
     let peer = Peer::new("zappa-runtime", REQUIREMENTS)?;
     let settings = json!({"dev": {
         "app_function": "app.app",
-        // What Lambda's Python brings along, its runtime's own client included.
+        // Lambda's Python runtime already includes these packages, its own client among them.
         "exclude": ["boto3", "dateutil", "botocore", "s3transfer", "concurrent", "awslambdaric", "snapshot_restore_py"],
         "aws_region": crate::REGION,
         "project_name": "hello",
