@@ -35,7 +35,7 @@ pub(crate) fn run(shorten: bool) -> Result {
     Err(Failure::new(format!("{} found by `cargo xtask tidy`", count_problems(wrong.len()))))
 }
 
-/// Formats the number of problems with the right plural.
+/// Formats the number of problems for the error that ends the task.
 fn count_problems(count: usize) -> String {
     if count == 1 { "1 problem".to_owned() } else { format!("{count} problems") }
 }

@@ -74,7 +74,8 @@ fn add_line(entries: &mut Vec<Entry>, line: &str) {
     }
 }
 
-/// Appends `more` to `text` with one blank between them.
+/// Appends `more` to `text`, with one blank between them unless one is empty, as the blank lines of a help
+/// are.
 fn add_words(text: &mut String, more: &str) {
     if !text.is_empty() && !more.is_empty() {
         text.push(' ');
@@ -148,7 +149,7 @@ fn add_command(page: &mut String, name: &str, help: &Help, root: &Help) {
     }
 }
 
-/// Formats the rows of a section as a table with two columns.
+/// Formats the rows of a section as a table; `title` heads the column of names.
 fn format_entries(title: &str, entries: &[Entry]) -> String {
     // clap prints `[env: NAME=]` for a variable that is not set.
     let about = |entry: &Entry| escape_prose(&entry.about).replace("=]", "]");

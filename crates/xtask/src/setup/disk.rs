@@ -53,7 +53,8 @@ pub(crate) fn require_space(space: NeededSpace) -> Result {
     Ok(())
 }
 
-/// Returns the gigabytes that must be free for the task.
+/// Returns the gigabytes that must be free: a first run fills `target/`, a repeated one replaces what is
+/// there.
 fn needed_gigabytes(space: NeededSpace, is_done: bool) -> u64 {
     if is_done { REPEAT_GIGABYTES.min(space.gigabytes) } else { space.gigabytes }
 }

@@ -75,7 +75,7 @@ pub(super) fn shorten_list(root: &Path, files: &[SourceFile]) -> Result {
     Ok(fs::write(root.join(LIST), kept.join("\n") + "\n")?)
 }
 
-/// Returns the text of each file by its path.
+/// Returns the text of each file by its path: modules are looked up by the paths that they may have.
 fn index_texts(files: &[SourceFile]) -> BTreeMap<&str, &str> {
     files.iter().map(|file| (file.path.as_str(), file.text.as_str())).collect()
 }
