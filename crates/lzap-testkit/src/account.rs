@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::child::Guarded;
 use crate::http::{request, wait_until_answers};
-use crate::python::{Python, scripts};
+use crate::python::{Python, scripts_folder};
 
 /// An account of moto's, on a server of its own. A copy costs milliseconds (`python/account.py` forks), so that a test
 /// can try many things on the same state.
@@ -29,7 +29,7 @@ impl Account {
     /// When Python or moto can't be set up, or the server doesn't come up.
     pub fn empty(region: &str, probes: usize) -> io::Result<Self> {
         let mut command = Python::ready()?.command("python");
-        command.arg(scripts().join("account.py")).arg(region);
+        command.arg(scripts_folder().join("account.py")).arg(region);
         let mut process =
             Guarded::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()))?;
         let stdout = process.child().stdout.take().ok_or_else(|| io::Error::other("no stdout"))?;
@@ -39,7 +39,7 @@ impl Account {
         wait_until_answers(&account.url, Duration::from_mins(1))?;
         let answer = json!({"lzap": {"v": 1, "kind": "probe", "runtime": "0.1.0"}}).to_string();
         let answers = json!({"region": region, "results": vec![answer; probes]});
-        account.ask("moto-api/static/lambda-simple/response", &answers.to_string())?;
+        account.post_control("moto-api/static/lambda-simple/response", &answers.to_string())?;
         Ok(account)
     }
 
@@ -53,7 +53,7 @@ impl Account {
     /// # Errors
     /// When the server doesn't answer.
     pub fn copy(&self) -> io::Result<Self> {
-        let answer: Value = serde_json::from_str(&self.ask("lzap/copy", "")?)?;
+        let answer: Value = serde_json::from_str(&self.post_control("lzap/copy", "")?)?;
         let copy =
             Self { url: format!("http://127.0.0.1:{}", answer["port"]), group: Arc::clone(&self.group) };
         Ok(copy)
@@ -64,10 +64,10 @@ impl Account {
     /// # Errors
     /// When the server doesn't answer.
     pub fn dump(&self) -> io::Result<Value> {
-        Ok(serde_json::from_str(&self.ask("lzap/dump", "")?)?)
+        Ok(serde_json::from_str(&self.post_control("lzap/dump", "")?)?)
     }
 
-    fn ask(&self, path: &str, body: &str) -> io::Result<String> {
+    fn post_control(&self, path: &str, body: &str) -> io::Result<String> {
         let url = format!("{}/{path}", self.url);
         let response = request(&Method::POST, &url, "application/json", body.to_owned())?;
         if response.status.is_success() {
@@ -80,6 +80,6 @@ impl Account {
 impl Drop for Account {
     fn drop(&mut self) {
         // A server that ends at once doesn't answer, and the first one ends with its process group.
-        drop(self.ask("lzap/exit", ""));
+        drop(self.post_control("lzap/exit", ""));
     }
 }

@@ -34,7 +34,7 @@ pub fn exact_sums(csv: &str, column: &str) -> HashMap<String, i128> {
     let mut sums = HashMap::new();
     for line in lines {
         let cells: Vec<&str> = line.split(',').collect();
-        *sums.entry(cells[id].to_owned()).or_insert(0) += trillionths(cells[value]);
+        *sums.entry(cells[id].to_owned()).or_insert(0) += parse_trillionths(cells[value]);
     }
     sums
 }
@@ -54,7 +54,7 @@ pub fn check(csv: &str, column: &str, answer: &str) -> Result<usize, String> {
     for line in lines {
         let cells: Vec<&str> = line.split(',').collect();
         let wanted = exact.get(cells[0]).ok_or_else(|| format!("id {} was never sent", cells[0]))?;
-        let got = trillionths(cells[place]);
+        let got = parse_trillionths(cells[place]);
         // One part in 10⁹ of the sum, in the same unit.
         if (got - wanted).abs() > wanted.abs() / 1_000_000_000 {
             return Err(format!("id {}: {} where {wanted}e-12 is right", cells[0], cells[place]));
@@ -65,7 +65,7 @@ pub fn check(csv: &str, column: &str, answer: &str) -> Result<usize, String> {
 }
 
 /// A decimal number in 10⁻¹²ths; further digits are cut off, scientific notation is read.
-fn trillionths(text: &str) -> i128 {
+fn parse_trillionths(text: &str) -> i128 {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

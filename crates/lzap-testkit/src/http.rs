@@ -42,20 +42,20 @@ pub fn request(
     content_type: &str,
     body: impl Into<Bytes>,
 ) -> io::Result<Response> {
-    let uri: Uri = url.parse().map_err(|error| bad(format!("`{url}` is not a URL: {error}")))?;
+    let uri: Uri = url.parse().map_err(|error| other_error(format!("`{url}` is not a URL: {error}")))?;
     let request = Request::builder()
         .method(method)
         .uri(uri.path_and_query().map_or("/", |path| path.as_str()))
         .header(HOST, uri.authority().map_or("", |authority| authority.as_str()))
         .header(CONTENT_TYPE, content_type)
         .body(Full::new(body.into()))
-        .map_err(|error| bad(error.to_string()))?;
+        .map_err(|error| other_error(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let answer = async { timeout(Duration::from_mins(2), exchange(&uri, request)).await };
-    runtime.block_on(answer).map_err(|_| bad(format!("{url} took more than two minutes")))?
+    let answer = async { timeout(Duration::from_mins(2), send_and_read(&uri, request)).await };
+    runtime.block_on(answer).map_err(|_| other_error(format!("{url} took more than two minutes")))?
 }
 
-async fn exchange(uri: &Uri, request: Request<Full<Bytes>>) -> io::Result<Response> {
+async fn send_and_read(uri: &Uri, request: Request<Full<Bytes>>) -> io::Result<Response> {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     // Names below `localhost` are loopback by RFC 6761, whatever the machine's resolver says.
     let host = if host.ends_with(".localhost") { "127.0.0.1" } else { host };
@@ -80,13 +80,13 @@ pub fn wait_until_answers(url: &str, patience: Duration) -> io::Result<()> {
         match request(&Method::GET, url, "text/plain", Bytes::new()) {
             Ok(_) => return Ok(()),
             Err(error) if Instant::now() > give_up => {
-                return Err(bad(format!("{url} doesn't answer: {error}")));
+                return Err(other_error(format!("{url} doesn't answer: {error}")));
             }
             Err(_) => sleep(Duration::from_millis(100)),
         }
     }
 }
 
-fn bad(message: String) -> io::Error {
+fn other_error(message: String) -> io::Error {
     io::Error::other(message)
 }

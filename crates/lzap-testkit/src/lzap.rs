@@ -88,15 +88,15 @@ impl Lzap {
     /// # Errors
     /// When it can't be built or started.
     pub fn spawn<S: AsRef<OsStr>>(&self, folder: &Path, args: &[S]) -> io::Result<Running> {
-        let mut command = Command::new(binary()?);
+        let mut command = Command::new(find_or_build_lzap()?);
         command.args(args).current_dir(folder);
-        self.clean(&mut command);
+        self.set_clean_environment(&mut command);
         let shown = format!("{command:?}");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = Guarded::spawn(&mut command)?;
         let child = process.child();
-        let stdout = child.stdout.take().map(Stream::read);
-        let stderr = child.stderr.take().map(Stream::read);
+        let stdout = child.stdout.take().map(Stream::start_reader);
+        let stderr = child.stderr.take().map(Stream::start_reader);
         Ok(Running { shown, process, stdout, stderr })
     }
 
@@ -105,12 +105,12 @@ impl Lzap {
     /// # Errors
     /// When a line fails.
     pub fn run_script(&self, folder: &Path, script: &str) -> io::Result<String> {
-        let program = binary()?;
+        let program = find_or_build_lzap()?;
         let mut paths = vec![program.parent().map(Path::to_path_buf).unwrap_or_default()];
         paths.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
         let mut shell = Command::new("bash");
         shell.args(["-e", "-c", &format!("exec 2>&1\n{script}")]).current_dir(folder).stdin(Stdio::null());
-        self.clean(&mut shell);
+        self.set_clean_environment(&mut shell);
         shell.env("PATH", std::env::join_paths(paths).map_err(io::Error::other)?);
         let output = shell.output()?;
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -123,11 +123,13 @@ impl Lzap {
 
     /// Removes the variables that `lzap`, the SDK or a nested cargo would read from the real environment, and no others.
     /// rustup's variables stay as they are: without them it may choose, fetch or replace the machine's toolchain.
-    fn clean(&self, command: &mut Command) {
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_the_users)) {
+    fn set_clean_environment(&self, command: &mut Command) {
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(must_remove_variable))
+        {
             command.env_remove(name);
         }
-        for (name, path) in rust_homes() {
+        for (name, path) in find_rust_homes() {
             command.env(name, path);
         }
         command
@@ -148,7 +150,7 @@ impl Lzap {
 }
 
 /// Whether a variable is one that a test sets itself, if at all.
-fn is_the_users(name: &str) -> bool {
+fn must_remove_variable(name: &str) -> bool {
     let starts = ["AWS_", "LZAP_", "CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_PROFILE_", "GITHUB_", "INSTA_"];
     let names = [
         "CI",
@@ -165,11 +167,11 @@ fn is_the_users(name: &str) -> bool {
 
 /// Where Rust is installed, as variables: the home folder of a test's user is another one, and has no Rust. rustup sets
 /// both variables for every program that it starts; without them, cargo and rustup are asked. No file is read.
-fn rust_homes() -> &'static [(&'static str, PathBuf)] {
+fn find_rust_homes() -> &'static [(&'static str, PathBuf)] {
     static HOMES: OnceLock<Vec<(&'static str, PathBuf)>> = OnceLock::new();
     HOMES.get_or_init(|| {
-        let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(ask_cargo_for_its_home);
-        let rustup = std::env::var_os("RUSTUP_HOME").map(PathBuf::from).or_else(ask_rustup_for_its_home);
+        let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(find_cargo_home);
+        let rustup = std::env::var_os("RUSTUP_HOME").map(PathBuf::from).or_else(find_rustup_home);
         [("CARGO_HOME", cargo), ("RUSTUP_HOME", rustup)]
             .into_iter()
             .filter_map(|(name, path)| Some((name, path?)))
@@ -178,7 +180,7 @@ fn rust_homes() -> &'static [(&'static str, PathBuf)] {
 }
 
 /// `CARGO_HOME/registry/src/INDEX/CRATE/Cargo.toml` is where cargo keeps the manifest of a crate from the registry.
-fn ask_cargo_for_its_home() -> Option<PathBuf> {
+fn find_cargo_home() -> Option<PathBuf> {
     let mut metadata = cargo();
     metadata.args(["metadata", "--format-version", "1", "--offline", "--locked"]);
     let output = metadata.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
@@ -192,21 +194,21 @@ fn ask_cargo_for_its_home() -> Option<PathBuf> {
     homes.next().map(Path::to_path_buf)
 }
 
-fn ask_rustup_for_its_home() -> Option<PathBuf> {
+fn find_rustup_home() -> Option<PathBuf> {
     let output = Command::new("rustup").args(["show", "home"]).stdin(Stdio::null()).output().ok()?;
     let home = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| PathBuf::from(home.trim()))
 }
 
 /// The tool as this checkout builds it; built on first use. Features are chosen as by `shell::build_lzap`.
-fn binary() -> io::Result<&'static Path> {
+fn find_or_build_lzap() -> io::Result<&'static Path> {
     static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let built = BINARY.get_or_init(|| {
         if let Some(path) = std::env::var_os("LZAP_BIN") {
             return Ok(path.into());
         }
         let mut build = cargo();
-        crate::python::run(build.args(BUILD_LZAP)).map_err(|error| error.to_string())?;
+        crate::python::run_quietly(build.args(BUILD_LZAP)).map_err(|error| error.to_string())?;
         Ok(lzap_path())
     });
     built.as_deref().map_err(|error| io::Error::other(error.clone()))
@@ -220,7 +222,7 @@ struct Stream {
 }
 
 impl Stream {
-    fn read(mut stream: impl Read + Send + 'static) -> Self {
+    fn start_reader(mut stream: impl Read + Send + 'static) -> Self {
         let bytes = Arc::<Mutex<Vec<u8>>>::default();
         let kept = Arc::clone(&bytes);
         let reader = std::thread::spawn(move || {
@@ -233,11 +235,11 @@ impl Stream {
         Self { bytes, reader }
     }
 
-    fn so_far(&self) -> String {
+    fn read_so_far(&self) -> String {
         String::from_utf8_lossy(&self.bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 
-    fn whole(self) -> String {
+    fn read_to_end(self) -> String {
         let Self { bytes, reader } = self;
         drop(reader.join());
         String::from_utf8_lossy(&bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
@@ -286,7 +288,7 @@ impl Running {
         let give_up = Instant::now() + patience;
         loop {
             let streams = [&self.stdout, &self.stderr];
-            let printed: String = streams.into_iter().flatten().map(Stream::so_far).collect();
+            let printed: String = streams.into_iter().flatten().map(Stream::read_so_far).collect();
             if printed.contains(text) {
                 return Ok(());
             }
@@ -306,7 +308,7 @@ impl Running {
         let Some(status) = self.process.wait_for(patience)? else {
             return Err(io::Error::other(format!("still running after {patience:?}: {}", self.shown)));
         };
-        let text = |stream: Option<Stream>| stream.map(Stream::whole).unwrap_or_default();
+        let text = |stream: Option<Stream>| stream.map(Stream::read_to_end).unwrap_or_default();
         Ok(Outcome {
             code: status.code(),
             stdout: text(self.stdout.take()),
@@ -381,7 +383,7 @@ mod tests {
     fn what_steers_rustup_is_never_taken_away() {
         for kept in ["RUSTUP_AUTO_INSTALL", "RUSTUP_TOOLCHAIN", "RUSTUP_HOME", "CARGO_HOME", "CARGO", "PATH"]
         {
-            assert!(!is_the_users(kept), "{kept}");
+            assert!(!must_remove_variable(kept), "{kept}");
         }
         for taken in [
             "AWS_PROFILE",
@@ -392,14 +394,14 @@ mod tests {
             "CI",
             "INSTA_UPDATE",
         ] {
-            assert!(is_the_users(taken), "{taken}");
+            assert!(must_remove_variable(taken), "{taken}");
         }
     }
 
     #[test]
     fn a_command_runs_with_installing_switched_off() -> io::Result<()> {
         let mut command = Command::new("lzap");
-        Lzap::new()?.clean(&mut command);
+        Lzap::new()?.set_clean_environment(&mut command);
         let set = command.get_envs().find(|(name, _)| *name == "RUSTUP_AUTO_INSTALL");
         assert_eq!(set, Some((OsStr::new("RUSTUP_AUTO_INSTALL"), Some(OsStr::new("0")))));
         Ok(())

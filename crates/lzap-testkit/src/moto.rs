@@ -26,7 +26,7 @@ impl Moto {
     /// # Errors
     /// When Python or moto can't be set up, or the server doesn't come up.
     pub fn start() -> io::Result<Self> {
-        Self::started(false)
+        Self::start_server(false)
     }
 
     /// The same with the policies that AWS itself keeps in each account, which some tools attach; they take a moment
@@ -35,10 +35,10 @@ impl Moto {
     /// # Errors
     /// As [`Moto::start`].
     pub fn with_managed_policies() -> io::Result<Self> {
-        Self::started(true)
+        Self::start_server(true)
     }
 
-    fn started(managed_policies: bool) -> io::Result<Self> {
+    fn start_server(managed_policies: bool) -> io::Result<Self> {
         let python = Python::ready()?;
         let port = crate::ports::free_port()?;
         let process = Guarded::spawn(
@@ -52,7 +52,7 @@ impl Moto {
         )?;
         let moto = Self { url: format!("http://127.0.0.1:{port}"), python, _process: process };
         wait_until_answers(&format!("{}/moto-api/", moto.url), Duration::from_mins(1))?;
-        moto.control("config", &json!({"lambda": {"use_docker": false}}))?;
+        moto.post_control("config", &json!({"lambda": {"use_docker": false}}))?;
         Ok(moto)
     }
 
@@ -67,7 +67,7 @@ impl Moto {
     /// When moto refuses.
     pub fn queue_answers(&self, region: &str, answers: &[Value]) -> io::Result<()> {
         let results: Vec<String> = answers.iter().map(Value::to_string).collect();
-        self.control("static/lambda-simple/response", &json!({"region": region, "results": results}))
+        self.post_control("static/lambda-simple/response", &json!({"region": region, "results": results}))
     }
 
     /// Queues `count` answers of a function that lets itself be deployed: what the runtime crate says to a probe.
@@ -84,7 +84,7 @@ impl Moto {
     /// # Errors
     /// When moto refuses.
     pub fn reset(&self) -> io::Result<()> {
-        self.control("reset", &Value::Null)
+        self.post_control("reset", &Value::Null)
     }
 
     /// Looks at the account through boto3; see [`Python::aws`].
@@ -95,7 +95,7 @@ impl Moto {
         self.python.aws(&self.url, region, calls)
     }
 
-    fn control(&self, path: &str, body: &Value) -> io::Result<()> {
+    fn post_control(&self, path: &str, body: &Value) -> io::Result<()> {
         let url = format!("{}/moto-api/{path}", self.url);
         let response = request(&Method::POST, &url, "application/json", body.to_string())?;
         if response.status.is_success() {

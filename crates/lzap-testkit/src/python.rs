@@ -58,14 +58,14 @@ impl Python {
             if venv.exists() {
                 fs::remove_dir_all(venv)?;
             }
-            run(Command::new("python3").args(["-m", "venv"]).arg(venv))?;
+            run_quietly(Command::new("python3").args(["-m", "venv"]).arg(venv))?;
             let wanted = venv.join("wanted.txt");
             fs::write(&wanted, requirements)?;
             let python = Self { venv: venv.to_owned() };
             // Not the script `pip`, for the reason that `LocalCloud::aws_cli` has.
             let mut pip = python.command("python");
             pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
-            run(pip.arg(&wanted))?;
+            run_quietly(pip.arg(&wanted))?;
             fs::rename(wanted, venv.join(INSTALLED))?;
         }
         Ok(Self { venv: venv.to_owned() })
@@ -86,7 +86,7 @@ impl Python {
     pub fn script(&self, name: &str, input: &str) -> io::Result<String> {
         let mut child = self
             .command("python")
-            .arg(scripts().join(name))
+            .arg(scripts_folder().join(name))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -116,7 +116,7 @@ impl Python {
     }
 }
 
-pub(crate) fn scripts() -> PathBuf {
+pub(crate) fn scripts_folder() -> PathBuf {
     workspace().join("crates/lzap-testkit/python")
 }
 
@@ -125,11 +125,11 @@ pub(crate) fn scripts() -> PathBuf {
 /// # Errors
 /// When the file is not there.
 pub fn read_requirements() -> io::Result<String> {
-    fs::read_to_string(scripts().join("requirements.txt"))
+    fs::read_to_string(scripts_folder().join("requirements.txt"))
 }
 
 /// Runs a command without showing its output; on failure the error has all of it.
-pub(crate) fn run(command: &mut Command) -> io::Result<()> {
+pub(crate) fn run_quietly(command: &mut Command) -> io::Result<()> {
     let shown = format!("{command:?}");
     let output =
         command.stdin(Stdio::null()).output().map_err(|e| io::Error::other(format!("{shown}: {e}")))?;

@@ -40,7 +40,7 @@ impl Call {
         let headers: Vec<_> =
             parts.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
         Self {
-            service: signed_service(&headers).unwrap_or_default().to_owned(),
+            service: find_signed_service(&headers).unwrap_or_default().to_owned(),
             method: parts.method.to_string(),
             target: parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
             headers,
@@ -75,7 +75,7 @@ impl Call {
         format!("{service} {} /{}?{}", self.method, path.join("/"), keys.join("&"))
     }
 
-    fn record(&self) -> Value {
+    fn to_json(&self) -> Value {
         json!({
             "service": self.service,
             "method": self.method,
@@ -90,7 +90,7 @@ impl Call {
 }
 
 /// `Credential=KEY/DATE/REGION/SERVICE/aws4_request`.
-fn signed_service(headers: &[(String, String)]) -> Option<&str> {
+fn find_signed_service(headers: &[(String, String)]) -> Option<&str> {
     let (_, value) = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"))?;
     value.split("Credential=").nth(1)?.split(',').next()?.split('/').nth(3)
 }
@@ -153,7 +153,7 @@ impl Recording {
 
     /// The calls as JSON lines, bodies in base64.
     pub fn json_lines(&self) -> String {
-        self.calls.iter().map(|call| call.record().to_string() + "\n").collect()
+        self.calls.iter().map(|call| call.to_json().to_string() + "\n").collect()
     }
 
     /// Each call's operation, checked against AWS's published model (`python/validate.py`).
@@ -232,6 +232,6 @@ mod tests {
     fn the_service_comes_from_the_signature() {
         let header = "AWS4-HMAC-SHA256 Credential=AK/20261122/eu-central-1/apigateway/aws4_request, SignedHeaders=host";
         let headers = vec![("authorization".to_owned(), header.to_owned())];
-        assert_eq!(signed_service(&headers), Some("apigateway"));
+        assert_eq!(find_signed_service(&headers), Some("apigateway"));
     }
 }

@@ -26,9 +26,9 @@ impl RememberedCargo {
         let remembered = Self { folder: TempDir::new()? };
         for (program, variable) in [("cargo", "CARGO"), ("rustc", "RUSTC")] {
             let real = std::env::var_os(variable).map_or_else(|| PathBuf::from(program), PathBuf::from);
-            let path = remembered.path(program);
+            let path = remembered.script_path(program);
             let memory = remembered.folder.path().join(format!("{program}-answer-"));
-            fs::write(&path, script(&real, &memory))?;
+            fs::write(&path, format_script(&real, &memory))?;
             fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
         }
         Ok(remembered)
@@ -36,18 +36,18 @@ impl RememberedCargo {
 
     /// `lzap` with this cargo.
     pub fn with(&self, lzap: Lzap) -> Lzap {
-        let path = |program| self.path(program).display().to_string();
+        let path = |program| self.script_path(program).display().to_string();
         lzap.env("CARGO", &path("cargo")).env("RUSTC", &path("rustc"))
     }
 
-    fn path(&self, program: &str) -> PathBuf {
+    fn script_path(&self, program: &str) -> PathBuf {
         self.folder.path().join(program)
     }
 }
 
 /// The script that stands in for the program `real` and keeps answers in files whose names begin with `memory`.
-fn script(real: &Path, memory: &Path) -> String {
-    let (real, memory) = (quote(real), quote(memory));
+fn format_script(real: &Path, memory: &Path) -> String {
+    let (real, memory) = (quote_path(real), quote_path(memory));
     format!(
         r#"#!/bin/sh
 set -e
@@ -65,7 +65,7 @@ exec cat "$memory"
 }
 
 /// A path as one word of a shell.
-fn quote(path: &Path) -> String {
+fn quote_path(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quote_keeps_blanks_and_quotes_in_one_word() {
-        assert_eq!(quote(Path::new("/a b/it's")), r"'/a b/it'\''s'");
+    fn quote_path_keeps_blanks_and_quotes_in_one_word() {
+        assert_eq!(quote_path(Path::new("/a b/it's")), r"'/a b/it'\''s'");
     }
 }

@@ -116,7 +116,7 @@ pub fn run_tests(command: &mut Command, tally: &mut Tally) -> Result {
 /// # Errors
 /// When it cannot be started or fails.
 pub fn output(command: &mut Command) -> Result<String> {
-    finished(command.stderr(Stdio::inherit()))
+    run_for_stdout(command.stderr(Stdio::inherit()))
 }
 
 /// Runs a command without a terminal and returns its standard output.
@@ -124,10 +124,10 @@ pub fn output(command: &mut Command) -> Result<String> {
 /// # Errors
 /// When it cannot be started or fails; the text has its output.
 pub fn quiet_output(command: &mut Command) -> Result<String> {
-    finished(command.stderr(Stdio::piped()))
+    run_for_stdout(command.stderr(Stdio::piped()))
 }
 
-fn finished(command: &mut Command) -> Result<String> {
+fn run_for_stdout(command: &mut Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).output().map_err(|error| cannot_start(command, &error))?;
     if !output.status.success() {
         let mut said = String::from_utf8_lossy(&output.stderr).into_owned();

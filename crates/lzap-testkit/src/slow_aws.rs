@@ -28,8 +28,8 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::upstream::Upstream;
-use request::Ask;
-use waits::{Model, Refusal, Service};
+use request::AwsRequest;
+use waits::{Model, Service, WaitError};
 
 pub use waits::Waits;
 
@@ -40,12 +40,12 @@ const TEMPLATE_BYTES: usize = 200_000;
 #[derive(Debug)]
 pub struct SlowAws {
     url: String,
-    shared: Arc<Shared>,
+    shared: Arc<LayerState>,
     _runtime: Runtime,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct LayerState {
     began: Instant,
     upstream: Upstream,
     model: Mutex<Model>,
@@ -64,8 +64,9 @@ impl SlowAws {
         // Its client must not outlive the runtime that made it.
         let upstream = runtime.block_on(async { Upstream::new(upstream) });
         let model = Mutex::new(Model::new(waits));
-        let shared = Arc::new(Shared { began: Instant::now(), upstream, model, expanded: Mutex::default() });
-        runtime.spawn(accept(listener, Arc::clone(&shared)));
+        let shared =
+            Arc::new(LayerState { began: Instant::now(), upstream, model, expanded: Mutex::default() });
+        runtime.spawn(accept_connections(listener, Arc::clone(&shared)));
         Ok(Self { url, shared, _runtime: runtime })
     }
 
@@ -81,58 +82,58 @@ impl SlowAws {
     }
 }
 
-impl Shared {
-    fn model(&self) -> MutexGuard<'_, Model> {
+impl LayerState {
+    fn lock_model(&self) -> MutexGuard<'_, Model> {
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The request in words that the emulator understands.
-    fn mend(&self, ask: Ask, parts: &Parts, body: Bytes) -> (Ask, Bytes) {
-        if let Some(body) = gaps::api_document(parts, &body) {
-            return (ask, body);
+    fn adapt_request(&self, request: AwsRequest, parts: &Parts, body: Bytes) -> (AwsRequest, Bytes) {
+        if let Some(body) = gaps::convert_swagger(parts, &body) {
+            return (request, body);
         }
-        match ask {
-            Ask::PutObject { file } if body.len() < TEMPLATE_BYTES => {
-                self.model().stacks().put(&file, &String::from_utf8_lossy(&body));
-                (Ask::PutObject { file }, body)
+        match request {
+            AwsRequest::PutObject { file } if body.len() < TEMPLATE_BYTES => {
+                self.lock_model().stacks().store_file(&file, &String::from_utf8_lossy(&body));
+                (AwsRequest::PutObject { file }, body)
             }
-            Ask::PlanStack { stack, template } => match self.transformed(&stack, &template) {
+            AwsRequest::PlanStack { stack, template } => match self.expand_template(&stack, &template) {
                 Some(text) => {
-                    let body = gaps::with_template(&body, &text);
-                    (Ask::PlanStack { stack, template: request::Template::Body(text) }, body)
+                    let body = gaps::replace_template(&body, &text);
+                    (AwsRequest::PlanStack { stack, template: request::Template::Body(text) }, body)
                 }
-                None => (Ask::PlanStack { stack, template }, body),
+                None => (AwsRequest::PlanStack { stack, template }, body),
             },
             other => (other, body),
         }
     }
 
-    fn transformed(&self, stack: &str, template: &request::Template) -> Option<String> {
-        let mut model = self.model();
+    fn expand_template(&self, stack: &str, template: &request::Template) -> Option<String> {
+        let mut model = self.lock_model();
         let expanded = self.expanded.lock().unwrap_or_else(PoisonError::into_inner);
-        let source = model.stacks().text(template)?.to_owned();
-        let text = gaps::transformed(&source, expanded.as_deref()?)?;
-        model.stacks().expanded_from(stack, &source);
+        let source = model.stacks().find_text(template)?.to_owned();
+        let text = gaps::expand_template(&source, expanded.as_deref()?)?;
+        model.stacks().store_source(stack, &source);
         Some(text)
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept_connections(listener: TcpListener, shared: Arc<LayerState>) {
     while let Ok((stream, _)) = listener.accept().await {
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
-            let service = service_fn(|request| answer(Arc::clone(&shared), request));
+            let service = service_fn(|request| handle_request(Arc::clone(&shared), request));
             // A client that hangs up ends only its own connection.
             drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
         });
     }
 }
 
-async fn answer(
-    shared: Arc<Shared>,
+async fn handle_request(
+    shared: Arc<LayerState>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    let answer = pass_on(&shared, request).await.unwrap_or_else(|error| {
+    let answer = forward_request(&shared, request).await.unwrap_or_else(|error| {
         let mut response = Response::new(Bytes::from(format!("slow AWS: {error}")));
         *response.status_mut() = StatusCode::BAD_GATEWAY;
         response
@@ -140,19 +141,19 @@ async fn answer(
     Ok(answer.map(Full::new))
 }
 
-async fn pass_on(shared: &Shared, request: Request<Incoming>) -> io::Result<Response<Bytes>> {
+async fn forward_request(shared: &LayerState, request: Request<Incoming>) -> io::Result<Response<Bytes>> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-    let (ask, body) = shared.mend(Ask::of(&parts, &body), &parts, body);
-    if let Some(refusal) = shared.model().refusal(&ask, shared.began.elapsed()) {
-        return Ok(refused(&refusal));
+    let (request, body) = shared.adapt_request(AwsRequest::parse(&parts, &body), &parts, body);
+    if let Some(refusal) = shared.lock_model().find_refusal(&request, shared.began.elapsed()) {
+        return Ok(build_refusal(&refusal));
     }
-    let mut response = shared.upstream.send(&parts, body).await?;
+    let mut response = shared.upstream.send_request(&parts, body).await?;
     if response.status().is_success() {
         let now = shared.began.elapsed();
-        let mut model = shared.model();
-        model.accepted(&ask, now);
-        if let Some(body) = model.shown(&ask, now, response.body()) {
+        let mut model = shared.lock_model();
+        model.record_success(&request, now);
+        if let Some(body) = model.rewrite_answer(&request, now, response.body()) {
             response.headers_mut().remove(CONTENT_LENGTH);
             *response.body_mut() = body.into();
         }
@@ -161,8 +162,8 @@ async fn pass_on(shared: &Shared, request: Request<Incoming>) -> io::Result<Resp
 }
 
 /// In the form of the service.
-fn refused(refusal: &Refusal) -> Response<Bytes> {
-    let Refusal { service, status, code, message } = refusal;
+fn build_refusal(refusal: &WaitError) -> Response<Bytes> {
+    let WaitError { service, status, code, message } = refusal;
     let (content_type, body) = match service {
         Service::Lambda => {
             ("application/json", json!({"Type": "User", "Message": message, "message": message}).to_string())

@@ -7,7 +7,7 @@ use fs_err as fs;
 
 use crate::missing::not_set_up;
 use crate::paths::target;
-use crate::python::{Python, run};
+use crate::python::{Python, run_quietly};
 
 /// The loader that a glibc binary for arm64 names, from Debian's package `libc6-arm64-cross`.
 pub const ARM64_LOADER: &str = "/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1";
@@ -75,11 +75,13 @@ pub fn install_runtime_emulator(python: &Python) -> io::Result<PathBuf> {
     let lock = fs::File::create(folder.join("lock"))?;
     lock.file().lock()?;
     if !path.exists() {
-        run(python
-            .command("python")
-            .args(["-m", "pip", "download", "--quiet", "--no-deps", WHEEL, "--dest"])
-            .arg(&folder))?;
-        run(python.command("python").args(["-c", EXTRACT]).arg(&folder))?;
+        run_quietly(
+            python
+                .command("python")
+                .args(["-m", "pip", "download", "--quiet", "--no-deps", WHEEL, "--dest"])
+                .arg(&folder),
+        )?;
+        run_quietly(python.command("python").args(["-c", EXTRACT]).arg(&folder))?;
     }
     Ok(path)
 }

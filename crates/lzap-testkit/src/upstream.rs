@@ -25,7 +25,7 @@ impl Upstream {
     }
 
     /// Sends the request with `body`, which need not be the one that came in, and reads the whole answer.
-    pub(crate) async fn send(&self, parts: &Parts, body: Bytes) -> io::Result<Response<Bytes>> {
+    pub(crate) async fn send_request(&self, parts: &Parts, body: Bytes) -> io::Result<Response<Bytes>> {
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         let uri: Uri = format!("{}{target}", self.base).parse().map_err(io::Error::other)?;
         let mut request = Request::new(Full::new(body));

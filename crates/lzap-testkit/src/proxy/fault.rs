@@ -42,14 +42,14 @@ impl Trigger {
         Self { kind: Some(kind.to_owned()), nth }
     }
 
-    fn concerns(&self, kind: &str) -> bool {
+    fn matches_kind(&self, kind: &str) -> bool {
         self.kind.as_deref().is_none_or(|wanted| wanted == kind)
     }
 }
 
 /// What a held call waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hold {
+enum HoldState {
     /// It is held, or will be.
     On,
     /// It may go on.
@@ -61,12 +61,12 @@ enum Hold {
 /// The one fault that is armed, and what became of it.
 #[derive(Debug)]
 pub(super) struct Armed {
-    state: Mutex<State>,
-    hold: watch::Sender<Hold>,
+    state: Mutex<ArmedState>,
+    hold: watch::Sender<HoldState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ArmedState {
     fault: Option<(Trigger, Fault)>,
     /// Calls that concern the trigger, so far.
     seen: usize,
@@ -78,37 +78,37 @@ struct State {
 
 impl Default for Armed {
     fn default() -> Self {
-        Self { state: Mutex::default(), hold: watch::Sender::new(Hold::On) }
+        Self { state: Mutex::default(), hold: watch::Sender::new(HoldState::On) }
     }
 }
 
 impl Armed {
     pub(super) fn arm(&self, trigger: Trigger, fault: Fault) {
-        self.hold.send_replace(Hold::On);
-        *self.state() = State { fault: Some((trigger, fault)), ..State::default() };
+        self.hold.send_replace(HoldState::On);
+        *self.lock_state() = ArmedState { fault: Some((trigger, fault)), ..ArmedState::default() };
     }
 
     pub(super) fn disarm(&self) {
-        self.state().fault = None;
+        self.lock_state().fault = None;
     }
 
-    pub(super) fn met(&self) -> usize {
-        self.state().met
+    pub(super) fn count_hits(&self) -> usize {
+        self.lock_state().met
     }
 
     pub(super) fn is_held(&self) -> bool {
-        self.state().held
+        self.lock_state().held
     }
 
     /// What happens to a call of this kind.
-    pub(super) fn meet(&self, kind: &str) -> Option<Fault> {
-        let mut state = self.state();
+    pub(super) fn take_fault(&self, kind: &str) -> Option<Fault> {
+        let mut state = self.lock_state();
         let (trigger, fault) = state.fault.clone()?;
         let again = matches!(fault, Fault::Refused(_)) && state.kind.as_deref() == Some(kind);
-        if trigger.concerns(kind) {
+        if trigger.matches_kind(kind) {
             state.seen += 1;
         }
-        if !again && (state.met > 0 || !trigger.concerns(kind) || state.seen < trigger.nth) {
+        if !again && (state.met > 0 || !trigger.matches_kind(kind) || state.seen < trigger.nth) {
             return None;
         }
         state.met += 1;
@@ -117,24 +117,25 @@ impl Armed {
     }
 
     /// Waits until the held call may go on; whether it may.
-    pub(super) async fn hold(&self) -> bool {
-        self.state().held = true;
+    pub(super) async fn hold_call(&self) -> bool {
+        self.lock_state().held = true;
         let mut hold = self.hold.subscribe();
         // The sender lives as long as `self`.
-        let end = hold.wait_for(|hold| *hold != Hold::On).await.is_ok_and(|hold| *hold == Hold::Over);
-        self.state().held = false;
+        let end =
+            hold.wait_for(|hold| *hold != HoldState::On).await.is_ok_and(|hold| *hold == HoldState::Over);
+        self.lock_state().held = false;
         end
     }
 
     pub(super) fn release(&self) {
-        self.hold.send_replace(Hold::Over);
+        self.hold.send_replace(HoldState::Over);
     }
 
     pub(super) fn drop_held(&self) {
-        self.hold.send_replace(Hold::Dropped);
+        self.hold.send_replace(HoldState::Dropped);
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock_state(&self) -> std::sync::MutexGuard<'_, ArmedState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -146,7 +147,7 @@ mod tests {
     fn met(fault: Fault, trigger: Trigger, kinds: &[&str]) -> Vec<bool> {
         let armed = Armed::default();
         armed.arm(trigger, fault);
-        kinds.iter().map(|kind| armed.meet(kind).is_some()).collect()
+        kinds.iter().map(|kind| armed.take_fault(kind).is_some()).collect()
     }
 
     #[test]

@@ -33,12 +33,12 @@ pub use refusal::Refusal;
 #[derive(Debug)]
 pub struct Proxy {
     url: String,
-    shared: Arc<Shared>,
+    shared: Arc<ProxyState>,
     _runtime: Runtime,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct ProxyState {
     upstream: String,
     delay: Duration,
     began: Instant,
@@ -47,7 +47,7 @@ struct Shared {
     stubs: Mutex<Vec<(String, String)>>,
     armed: Armed,
     /// Calls that the upstream has, and hasn't answered yet.
-    under_way: AtomicUsize,
+    in_flight: AtomicUsize,
 }
 
 impl Proxy {
@@ -59,7 +59,7 @@ impl Proxy {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
         let url = format!("http://{}", listener.local_addr()?);
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ProxyState {
             upstream: upstream.trim_end_matches('/').to_owned(),
             delay,
             began: Instant::now(),
@@ -67,9 +67,9 @@ impl Proxy {
             calls: Mutex::default(),
             stubs: Mutex::default(),
             armed: Armed::default(),
-            under_way: AtomicUsize::new(0),
+            in_flight: AtomicUsize::new(0),
         });
-        runtime.spawn(accept(listener, Arc::clone(&shared)));
+        runtime.spawn(accept_connections(listener, Arc::clone(&shared)));
         Ok(Self { url, shared, _runtime: runtime })
     }
 
@@ -97,7 +97,7 @@ impl Proxy {
 
     /// How many calls the fault happened to.
     pub fn met(&self) -> usize {
-        self.shared.armed.met()
+        self.shared.armed.count_hits()
     }
 
     /// Whether a call is held right now.
@@ -118,7 +118,7 @@ impl Proxy {
     /// Whether the upstream has answered all that it was asked. A call that was sent is carried out, even when its
     /// sender doesn't live to see it.
     pub fn is_idle(&self) -> bool {
-        self.shared.under_way.load(Ordering::SeqCst) == 0
+        self.shared.in_flight.load(Ordering::SeqCst) == 0
     }
 
     /// How many calls have come and gone since the start or the last [`Proxy::take`].
@@ -135,13 +135,13 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept_connections(listener: TcpListener, shared: Arc<ProxyState>) {
     while let Ok((stream, _)) = listener.accept().await {
         // A connection that the proxy gives up is reset, as it is when a machine vanishes, not closed in order.
         drop(stream.set_zero_linger());
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
-            let service = service_fn(|request| pass_on(Arc::clone(&shared), request));
+            let service = service_fn(|request| handle_call(Arc::clone(&shared), request));
             // A client that hangs up ends only its own connection.
             drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
         });
@@ -149,19 +149,22 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 /// An answer; or an error, with which the connection ends.
-async fn pass_on(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
+async fn handle_call(
+    shared: Arc<ProxyState>,
+    request: Request<Incoming>,
+) -> io::Result<Response<Full<Bytes>>> {
     let start = shared.began.elapsed();
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let mut call = Call::new(&parts, body.clone(), StatusCode::BAD_GATEWAY.as_u16(), start..start);
-    let fault = shared.armed.meet(&call.kind());
+    let fault = shared.armed.take_fault(&call.kind());
     let answer = match &fault {
         Some(Fault::RefusedOnce(refusal) | Fault::Refused(refusal)) => {
-            Ok(refusal.answer(&call.service, &parts.method))
+            Ok(refusal.build_response(&call.service, &parts.method))
         }
-        Some(Fault::ResetBefore) => Err(lost()),
-        Some(Fault::HoldBefore) if !shared.armed.hold().await => Err(lost()),
-        _ => Ok(carried_out(&shared, parts, body).await),
+        Some(Fault::ResetBefore) => Err(connection_reset()),
+        Some(Fault::HoldBefore) if !shared.armed.hold_call().await => Err(connection_reset()),
+        _ => Ok(forward_to_end(&shared, parts, body).await),
     };
     if let Ok(response) = &answer {
         call.status = response.status().as_u16();
@@ -171,30 +174,30 @@ async fn pass_on(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<
     call.end = shared.began.elapsed();
     shared.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
     match fault {
-        Some(Fault::ResetAfter) => Err(lost()),
-        Some(Fault::HoldAfter) if !shared.armed.hold().await => Err(lost()),
+        Some(Fault::ResetAfter) => Err(connection_reset()),
+        Some(Fault::HoldAfter) if !shared.armed.hold_call().await => Err(connection_reset()),
         _ => answer,
     }
 }
 
-fn lost() -> io::Error {
+fn connection_reset() -> io::Error {
     io::ErrorKind::ConnectionReset.into()
 }
 
 /// A task of its own: the connection's ends with the client's life.
-async fn carried_out(shared: &Arc<Shared>, parts: Parts, body: Bytes) -> Response<Full<Bytes>> {
+async fn forward_to_end(shared: &Arc<ProxyState>, parts: Parts, body: Bytes) -> Response<Full<Bytes>> {
     let shared = Arc::clone(shared);
-    shared.under_way.fetch_add(1, Ordering::SeqCst);
+    shared.in_flight.fetch_add(1, Ordering::SeqCst);
     let call = tokio::spawn(async move {
-        let answer = forward(&shared, &parts, body).await;
-        shared.under_way.fetch_sub(1, Ordering::SeqCst);
+        let answer = send_upstream(&shared, &parts, body).await;
+        shared.in_flight.fetch_sub(1, Ordering::SeqCst);
         answer
     });
-    call.await.map_err(io::Error::other).flatten().unwrap_or_else(|error| bad_gateway(&error))
+    call.await.map_err(io::Error::other).flatten().unwrap_or_else(|error| build_bad_gateway(&error))
 }
 
-async fn forward(shared: &Shared, parts: &Parts, body: Bytes) -> io::Result<Response<Full<Bytes>>> {
-    if let Some(answer) = stubbed(shared, parts) {
+async fn send_upstream(shared: &ProxyState, parts: &Parts, body: Bytes) -> io::Result<Response<Full<Bytes>>> {
+    if let Some(answer) = find_stub(shared, parts) {
         return Ok(answer);
     }
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
@@ -213,7 +216,7 @@ async fn forward(shared: &Shared, parts: &Parts, body: Bytes) -> io::Result<Resp
     Ok(Response::from_parts(parts, Full::new(body)))
 }
 
-fn stubbed(shared: &Shared, parts: &Parts) -> Option<Response<Full<Bytes>>> {
+fn find_stub(shared: &ProxyState, parts: &Parts) -> Option<Response<Full<Bytes>>> {
     let stubs = shared.stubs.lock().unwrap_or_else(PoisonError::into_inner);
     let fits =
         |path: &str| parts.method == Method::GET && parts.uri.path().trim_end_matches('/').ends_with(path);
@@ -223,7 +226,7 @@ fn stubbed(shared: &Shared, parts: &Parts) -> Option<Response<Full<Bytes>>> {
     Some(response)
 }
 
-fn bad_gateway(error: &io::Error) -> Response<Full<Bytes>> {
+fn build_bad_gateway(error: &io::Error) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(format!("proxy: {error}"))));
     *response.status_mut() = StatusCode::BAD_GATEWAY;
     response

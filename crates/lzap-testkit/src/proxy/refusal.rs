@@ -44,9 +44,9 @@ impl Refusal {
     }
 
     /// The answer to a call of `service`.
-    pub(super) fn answer(&self, service: &str, method: &Method) -> Response<Full<Bytes>> {
+    pub(super) fn build_response(&self, service: &str, method: &Method) -> Response<Full<Bytes>> {
         const ID: &str = "00000000-0000-4000-8000-0000000fa017";
-        let body = self.body.clone().unwrap_or_else(|| self.text(service, ID));
+        let body = self.body.clone().unwrap_or_else(|| self.format_body(service, ID));
         // An answer to HEAD has no body, so that only the status tells.
         let body = if method == Method::HEAD { Bytes::new() } else { Bytes::from(body) };
         let mut response = Response::new(Full::new(body));
@@ -69,7 +69,7 @@ impl Refusal {
         response
     }
 
-    fn text(&self, service: &str, id: &str) -> String {
+    fn format_body(&self, service: &str, id: &str) -> String {
         let Self { code, message, .. } = self;
         match service {
             "s3" => format!(

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// moto imports a REST API from OpenAPI 3 with a description only; AWS takes Swagger 2 as well, which differs in
 /// nothing that moto keeps.
-pub(super) fn api_document(parts: &Parts, body: &Bytes) -> Option<Bytes> {
+pub(super) fn convert_swagger(parts: &Parts, body: &Bytes) -> Option<Bytes> {
     let path = parts.uri.path();
     let import = parts.method == Method::POST && path == "/restapis" || parts.method == Method::PUT;
     if !import || !path.starts_with("/restapis") {
@@ -25,7 +25,7 @@ pub(super) fn api_document(parts: &Parts, body: &Bytes) -> Option<Bytes> {
 
 /// moto runs no transform: a template of SAM's, with one function whose code is on S3, becomes `expanded`, where
 /// `BUCKET` and `KEY` stand for that code's place.
-pub(super) fn transformed(template: &str, expanded: &str) -> Option<String> {
+pub(super) fn expand_template(template: &str, expanded: &str) -> Option<String> {
     if !template.contains("AWS::Serverless-2016-10-31") {
         return None;
     }
@@ -39,7 +39,7 @@ pub(super) fn transformed(template: &str, expanded: &str) -> Option<String> {
 }
 
 /// The form of a change set with its template in place.
-pub(super) fn with_template(form: &Bytes, template: &str) -> Bytes {
+pub(super) fn replace_template(form: &Bytes, template: &str) -> Bytes {
     let kept = form_urlencoded::parse(form).filter(|(name, _)| !name.starts_with("Template"));
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.extend_pairs(kept).append_pair("TemplateBody", template);
@@ -56,7 +56,7 @@ mod tests {
     fn swagger_becomes_openapi() {
         let relabelled = |method: &str, target: &str, body: &'static str| {
             let request = Request::builder().method(method).uri(target).body(()).expect("a valid request");
-            api_document(&request.into_parts().0, &Bytes::from_static(body.as_bytes()))
+            convert_swagger(&request.into_parts().0, &Bytes::from_static(body.as_bytes()))
         };
         let swagger = r#"{"swagger":"2.0","info":{"title":"shop"},"paths":{}}"#;
         let openapi = r#"{"info":{"title":"shop","description":""},"paths":{},"openapi":"3.0.1"}"#;
@@ -74,10 +74,10 @@ mod tests {
     fn a_template_is_expanded_around_its_code() {
         let template = "Transform: AWS::Serverless-2016-10-31\n  CodeUri: s3://shop/abc\n  Handler: app";
         let expanded = r#"{"S3Bucket":"BUCKET","S3Key":"KEY"}"#;
-        let done = transformed(template, expanded);
+        let done = expand_template(template, expanded);
         assert_eq!(done.as_deref(), Some(r#"{"S3Bucket":"shop","S3Key":"abc"}"#));
-        assert_eq!(transformed(expanded, expanded), None);
-        let form = with_template(&Bytes::from_static(b"Action=CreateChangeSet&TemplateURL=x"), "{}");
+        assert_eq!(expand_template(expanded, expanded), None);
+        let form = replace_template(&Bytes::from_static(b"Action=CreateChangeSet&TemplateURL=x"), "{}");
         assert_eq!(form, "Action=CreateChangeSet&TemplateBody=%7B%7D");
     }
 }

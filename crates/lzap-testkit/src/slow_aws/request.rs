@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// One request, by the thing it is about.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Ask {
+pub(super) enum AwsRequest {
     CreateRole {
         role: String,
     },
@@ -78,37 +78,37 @@ pub(super) enum Template {
     File(String),
 }
 
-impl Ask {
-    pub(super) fn of(parts: &Parts, body: &Bytes) -> Self {
+impl AwsRequest {
+    pub(super) fn parse(parts: &Parts, body: &Bytes) -> Self {
         let path = parts.uri.path();
         if let Some(rest) = path.strip_prefix("/2015-03-31/functions") {
-            return lambda(&parts.method, rest.trim_matches('/'), body).unwrap_or(Self::Other);
+            return parse_lambda(&parts.method, rest.trim_matches('/'), body).unwrap_or(Self::Other);
         }
         if parts.method == Method::PUT {
             return Self::PutObject { file: last_part(path, '/') };
         }
-        if path == "/" && parts.method == Method::POST { form(body) } else { Self::Other }
+        if path == "/" && parts.method == Method::POST { parse_form(body) } else { Self::Other }
     }
 }
 
-fn lambda(method: &Method, rest: &str, body: &Bytes) -> Option<Ask> {
+fn parse_lambda(method: &Method, rest: &str, body: &Bytes) -> Option<AwsRequest> {
     let sent: Value = serde_json::from_slice(body).unwrap_or_default();
     let role = || sent["Role"].as_str().map(|arn| last_part(arn, '/'));
     let mut rest = rest.splitn(2, '/');
     let function = function_name(rest.next().unwrap_or_default());
-    let ask = match (method.as_str(), rest.next().unwrap_or_default()) {
+    let request = match (method.as_str(), rest.next().unwrap_or_default()) {
         ("POST", "") => {
-            Ask::CreateFunction { function: sent["FunctionName"].as_str()?.to_owned(), role: role()? }
+            AwsRequest::CreateFunction { function: sent["FunctionName"].as_str()?.to_owned(), role: role()? }
         }
-        ("PUT", "code") => Ask::UpdateFunction { function, role: None },
-        ("PUT", "configuration") => Ask::UpdateFunction { function, role: role() },
-        ("POST", "versions") => Ask::PublishVersion { function },
-        ("POST", "invocations") => Ask::Invoke { function },
-        ("GET", "" | "configuration") if !function.is_empty() => Ask::ReadFunction { function },
-        ("DELETE", "") => Ask::DeleteFunction { function },
+        ("PUT", "code") => AwsRequest::UpdateFunction { function, role: None },
+        ("PUT", "configuration") => AwsRequest::UpdateFunction { function, role: role() },
+        ("POST", "versions") => AwsRequest::PublishVersion { function },
+        ("POST", "invocations") => AwsRequest::Invoke { function },
+        ("GET", "" | "configuration") if !function.is_empty() => AwsRequest::ReadFunction { function },
+        ("DELETE", "") => AwsRequest::DeleteFunction { function },
         _ => return None,
     };
-    Some(ask)
+    Some(request)
 }
 
 /// The name alone, whether the path has a name, an ARN, or either with a qualifier.
@@ -120,24 +120,24 @@ fn function_name(text: &str) -> String {
     }
 }
 
-fn form(body: &Bytes) -> Ask {
+fn parse_form(body: &Bytes) -> AwsRequest {
     let fields: BTreeMap<_, _> = form_urlencoded::parse(body).into_owned().collect();
     let text = |name: &str| fields.get(name).cloned().unwrap_or_default();
-    let stack = last_stack(&text("StackName"));
+    let stack = parse_stack_name(&text("StackName"));
     match text("Action").as_str() {
-        "CreateRole" => Ask::CreateRole { role: text("RoleName") },
-        "AssumeRole" => Ask::AssumeRole { role: last_part(&text("RoleArn"), '/') },
-        "CreateChangeSet" => Ask::PlanStack { stack, template: template(&fields) },
-        "CreateStack" | "UpdateStack" => Ask::RunStack { stack, template: template(&fields) },
-        "ExecuteChangeSet" => Ask::RunPlanned { stack },
-        "DescribeStacks" | "DescribeStackEvents" => Ask::ReadStack { stack },
-        "GetTemplate" => Ask::ReadTemplate { stack },
-        "DeleteStack" => Ask::DeleteStack { stack },
-        _ => Ask::Other,
+        "CreateRole" => AwsRequest::CreateRole { role: text("RoleName") },
+        "AssumeRole" => AwsRequest::AssumeRole { role: last_part(&text("RoleArn"), '/') },
+        "CreateChangeSet" => AwsRequest::PlanStack { stack, template: parse_template(&fields) },
+        "CreateStack" | "UpdateStack" => AwsRequest::RunStack { stack, template: parse_template(&fields) },
+        "ExecuteChangeSet" => AwsRequest::RunPlanned { stack },
+        "DescribeStacks" | "DescribeStackEvents" => AwsRequest::ReadStack { stack },
+        "GetTemplate" => AwsRequest::ReadTemplate { stack },
+        "DeleteStack" => AwsRequest::DeleteStack { stack },
+        _ => AwsRequest::Other,
     }
 }
 
-fn template(fields: &BTreeMap<String, String>) -> Template {
+fn parse_template(fields: &BTreeMap<String, String>) -> Template {
     match (fields.get("TemplateBody"), fields.get("TemplateURL")) {
         (Some(body), _) => Template::Body(body.clone()),
         (None, url) => Template::File(last_part(url.map_or("", |url| url), '/')),
@@ -145,7 +145,7 @@ fn template(fields: &BTreeMap<String, String>) -> Template {
 }
 
 /// `arn:…:stack/NAME/ID` and `NAME` are the same stack.
-fn last_stack(text: &str) -> String {
+fn parse_stack_name(text: &str) -> String {
     text.split_once(":stack/").map_or(text, |(_, name)| name.split('/').next().unwrap_or(name)).to_owned()
 }
 
@@ -159,9 +159,9 @@ mod tests {
 
     use super::*;
 
-    fn ask(method: &str, target: &str, body: &str) -> Ask {
+    fn ask(method: &str, target: &str, body: &str) -> AwsRequest {
         let request = Request::builder().method(method).uri(target).body(()).expect("a valid request");
-        Ask::of(&request.into_parts().0, &Bytes::from(body.to_owned()))
+        AwsRequest::parse(&request.into_parts().0, &Bytes::from(body.to_owned()))
     }
 
     fn shop() -> String {
@@ -173,14 +173,22 @@ mod tests {
         let functions = "/2015-03-31/functions";
         let arn = "arn%3Aaws%3Alambda%3Aeu-central-1%3A123456789012%3Afunction%3Ashop%3Alive";
         for (method, target, asked) in [
-            ("GET", format!("{functions}/shop?Qualifier=1"), Ask::ReadFunction { function: shop() }),
-            ("GET", format!("{functions}/{arn}/configuration"), Ask::ReadFunction { function: shop() }),
-            ("PUT", format!("{functions}/shop/code"), Ask::UpdateFunction { function: shop(), role: None }),
-            ("POST", format!("{functions}/shop/versions"), Ask::PublishVersion { function: shop() }),
-            ("POST", format!("{functions}/shop%3Alive/invocations"), Ask::Invoke { function: shop() }),
-            ("DELETE", format!("{functions}/shop"), Ask::DeleteFunction { function: shop() }),
-            ("GET", format!("{functions}/"), Ask::Other),
-            ("GET", format!("{functions}/shop/policy"), Ask::Other),
+            ("GET", format!("{functions}/shop?Qualifier=1"), AwsRequest::ReadFunction { function: shop() }),
+            (
+                "GET",
+                format!("{functions}/{arn}/configuration"),
+                AwsRequest::ReadFunction { function: shop() },
+            ),
+            (
+                "PUT",
+                format!("{functions}/shop/code"),
+                AwsRequest::UpdateFunction { function: shop(), role: None },
+            ),
+            ("POST", format!("{functions}/shop/versions"), AwsRequest::PublishVersion { function: shop() }),
+            ("POST", format!("{functions}/shop%3Alive/invocations"), AwsRequest::Invoke { function: shop() }),
+            ("DELETE", format!("{functions}/shop"), AwsRequest::DeleteFunction { function: shop() }),
+            ("GET", format!("{functions}/"), AwsRequest::Other),
+            ("GET", format!("{functions}/shop/policy"), AwsRequest::Other),
         ] {
             assert_eq!(ask(method, &target, ""), asked, "{method} {target}");
         }
@@ -190,7 +198,7 @@ mod tests {
     fn a_new_function_names_its_role() {
         let body = r#"{"FunctionName":"shop","Role":"arn:aws:iam::123456789012:role/path/baker"}"#;
         let role = "baker".to_owned();
-        let asked = Ask::CreateFunction { function: shop(), role };
+        let asked = AwsRequest::CreateFunction { function: shop(), role };
         assert_eq!(ask("POST", "/2015-03-31/functions/", body), asked);
     }
 
@@ -199,20 +207,20 @@ mod tests {
         let url = "http%3A%2F%2Flocalhost%2Fbucket%2Fabc.template";
         let file = Template::File("abc.template".to_owned());
         for (body, asked) in [
-            ("Action=CreateRole&RoleName=baker", Ask::CreateRole { role: "baker".to_owned() }),
+            ("Action=CreateRole&RoleName=baker", AwsRequest::CreateRole { role: "baker".to_owned() }),
             (
                 "Action=AssumeRole&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fbaker",
-                Ask::AssumeRole { role: "baker".to_owned() },
+                AwsRequest::AssumeRole { role: "baker".to_owned() },
             ),
             (
                 &format!("Action=CreateStack&StackName=shop&TemplateURL={url}"),
-                Ask::RunStack { stack: shop(), template: file },
+                AwsRequest::RunStack { stack: shop(), template: file },
             ),
             (
                 "Action=DescribeStacks&StackName=arn%3Aaws%3Acloudformation%3Aeu%3A1%3Astack%2Fshop%2Fid",
-                Ask::ReadStack { stack: shop() },
+                AwsRequest::ReadStack { stack: shop() },
             ),
-            ("Action=GetRole&RoleName=baker", Ask::Other),
+            ("Action=GetRole&RoleName=baker", AwsRequest::Other),
         ] {
             assert_eq!(ask("POST", "/", body), asked, "{body}");
         }

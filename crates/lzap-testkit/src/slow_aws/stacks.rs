@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::request::{Ask, Template};
+use super::request::{AwsRequest, Template};
 use super::waits::Waits;
 
 #[derive(Debug)]
@@ -37,17 +37,17 @@ impl Stacks {
     }
 
     /// Keeps a file that was put.
-    pub(super) fn put(&mut self, file: &str, text: &str) {
+    pub(super) fn store_file(&mut self, file: &str, text: &str) {
         self.files.insert(file.to_owned(), text.to_owned());
     }
 
     /// Keeps what a tool sent for a stack before it was expanded.
-    pub(super) fn expanded_from(&mut self, stack: &str, source: &str) {
+    pub(super) fn store_source(&mut self, stack: &str, source: &str) {
         self.by_name.entry(stack.to_owned()).or_default().source = Some(source.to_owned());
     }
 
     /// The text of a template, wherever it is.
-    pub(super) fn text<'a>(&'a self, template: &'a Template) -> Option<&'a str> {
+    pub(super) fn find_text<'a>(&'a self, template: &'a Template) -> Option<&'a str> {
         match template {
             Template::Body(body) => Some(body),
             Template::File(file) => self.files.get(file).map(String::as_str),
@@ -55,41 +55,41 @@ impl Stacks {
     }
 
     /// The cloud did it at the time `now`.
-    pub(super) fn accepted(&mut self, ask: &Ask, now: Duration) {
-        match ask {
-            Ask::PlanStack { stack, template } => {
-                let planned = self.text(template).map(str::to_owned);
+    pub(super) fn record_success(&mut self, request: &AwsRequest, now: Duration) {
+        match request {
+            AwsRequest::PlanStack { stack, template } => {
+                let planned = self.find_text(template).map(str::to_owned);
                 self.by_name.entry(stack.clone()).or_default().planned = planned;
             }
-            Ask::RunStack { stack, template } => {
-                let next = self.text(template).map(str::to_owned);
-                self.run(stack, next, now);
+            AwsRequest::RunStack { stack, template } => {
+                let next = self.find_text(template).map(str::to_owned);
+                self.start_change(stack, next, now);
             }
-            Ask::RunPlanned { stack } => {
+            AwsRequest::RunPlanned { stack } => {
                 let next = self.by_name.get_mut(stack).and_then(|stack| stack.planned.take());
-                self.run(stack, next, now);
+                self.start_change(stack, next, now);
             }
-            Ask::DeleteStack { stack } => {
+            AwsRequest::DeleteStack { stack } => {
                 self.by_name.remove(stack);
             }
             _ => {}
         }
     }
 
-    fn run(&mut self, name: &str, next: Option<String>, now: Duration) {
+    fn start_change(&mut self, name: &str, next: Option<String>, now: Duration) {
         let waits = self.waits;
         let stack = self.by_name.entry(name.to_owned()).or_default();
         if let Some(next) = next {
-            stack.until = now + held(waits, stack.current.as_deref(), &next);
+            stack.until = now + compute_hold(waits, stack.current.as_deref(), &next);
             stack.current = Some(next);
         }
     }
 
     /// The cloud's answer about a stack that is still held at the time `now`.
-    pub(super) fn shown(&self, stack: &str, now: Duration, body: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn rewrite_status(&self, stack: &str, now: Duration, body: &[u8]) -> Option<Vec<u8>> {
         self.by_name.get(stack).filter(|stack| now < stack.until)?;
         let text = String::from_utf8_lossy(body);
-        let text = without_the_end(&text);
+        let text = remove_completion_events(&text);
         let text = ["CREATE", "UPDATE"].iter().fold(text, |text, verb| {
             let (done, doing) = (format!("{verb}_COMPLETE"), format!("{verb}_IN_PROGRESS"));
             let status = |status: &str| format!("<StackStatus>{status}</StackStatus>");
@@ -99,7 +99,7 @@ impl Stacks {
     }
 
     /// The cloud's answer with the template that the tool sent, as AWS gives it back.
-    pub(super) fn shown_template(&self, stack: &str, body: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn restore_template(&self, stack: &str, body: &[u8]) -> Option<Vec<u8>> {
         let source = self.by_name.get(stack)?.source.as_ref()?;
         let text = String::from_utf8_lossy(body);
         let (head, rest) = text.split_once("<TemplateBody>")?;
@@ -110,41 +110,41 @@ impl Stacks {
 }
 
 /// For how long a stack that was `before` is in progress towards `after`.
-fn held(waits: Waits, before: Option<&str>, after: &str) -> Duration {
-    let (before, after) = (before.map(resources), resources(after));
-    let functions = of_type(&after, "AWS::Lambda::Function");
+fn compute_hold(waits: Waits, before: Option<&str>, after: &str) -> Duration {
+    let (before, after) = (before.map(parse_resources), parse_resources(after));
+    let functions = filter_by_type(&after, "AWS::Lambda::Function");
     let Some(before) = before else {
-        return match (functions.is_empty(), of_type(&after, "AWS::IAM::Role").is_empty()) {
+        return match (functions.is_empty(), filter_by_type(&after, "AWS::IAM::Role").is_empty()) {
             (true, _) => Duration::ZERO,
             (false, true) => waits.created,
             (false, false) => waits.role + waits.created,
         };
     };
-    if of_type(&before, "AWS::Lambda::Function") == functions { Duration::ZERO } else { waits.updated }
+    if filter_by_type(&before, "AWS::Lambda::Function") == functions { Duration::ZERO } else { waits.updated }
 }
 
-fn resources(template: &str) -> Value {
+fn parse_resources(template: &str) -> Value {
     let mut template: Value = serde_json::from_str(template).unwrap_or_default();
     template["Resources"].take()
 }
 
-fn of_type<'a>(resources: &'a Value, kind: &str) -> Vec<&'a Value> {
+fn filter_by_type<'a>(resources: &'a Value, kind: &str) -> Vec<&'a Value> {
     let all = resources.as_object().into_iter().flat_map(|all| all.values());
     all.filter(|resource| resource["Type"] == kind).collect()
 }
 
 /// The events of a stack without the ones that say that it is complete.
-fn without_the_end(text: &str) -> String {
+fn remove_completion_events(text: &str) -> String {
     let Some((head, events)) = text.split_once("<StackEvents>") else {
         return text.to_owned();
     };
     let (events, tail) = events.split_once("</StackEvents>").unwrap_or((events, ""));
     let end = "</member>";
-    let kept: String = events.split_inclusive(end).filter(|event| !is_the_end(event)).collect();
+    let kept: String = events.split_inclusive(end).filter(|event| !is_completion_event(event)).collect();
     format!("{head}<StackEvents>{kept}</StackEvents>{tail}")
 }
 
-fn is_the_end(event: &str) -> bool {
+fn is_completion_event(event: &str) -> bool {
     event.contains("<ResourceType>AWS::CloudFormation::Stack</ResourceType>")
         && event.contains("_COMPLETE</ResourceStatus>")
 }
@@ -176,7 +176,7 @@ mod tests {
             (Some(&all), &template(&[ROLE, FUNCTION, API], "two"), 1_500),
             (Some(&api), &template(&[API], "two"), 0),
         ] {
-            let held = held(Waits::TYPICAL, before.map(String::as_str), after);
+            let held = compute_hold(Waits::TYPICAL, before.map(String::as_str), after);
             assert_eq!(held, Duration::from_millis(millis), "{before:?} {after}");
         }
     }
@@ -186,23 +186,23 @@ mod tests {
         let mut stacks = Stacks::new(Waits::TYPICAL);
         let stack = || "shop".to_owned();
         let body = b"<StackStatus>CREATE_COMPLETE</StackStatus>";
-        stacks.put("abc.template", &template(&[ROLE, FUNCTION], "one"));
+        stacks.store_file("abc.template", &template(&[ROLE, FUNCTION], "one"));
         let template = Template::File("abc.template".to_owned());
-        stacks.accepted(&Ask::PlanStack { stack: stack(), template }, Duration::ZERO);
-        assert_eq!(stacks.shown("shop", Duration::ZERO, body), None);
-        stacks.accepted(&Ask::RunPlanned { stack: stack() }, Duration::from_secs(1));
-        let shown = stacks.shown("shop", Duration::from_secs(8), body);
+        stacks.record_success(&AwsRequest::PlanStack { stack: stack(), template }, Duration::ZERO);
+        assert_eq!(stacks.rewrite_status("shop", Duration::ZERO, body), None);
+        stacks.record_success(&AwsRequest::RunPlanned { stack: stack() }, Duration::from_secs(1));
+        let shown = stacks.rewrite_status("shop", Duration::from_secs(8), body);
         assert_eq!(shown.as_deref(), Some(b"<StackStatus>CREATE_IN_PROGRESS</StackStatus>".as_slice()));
-        assert_eq!(stacks.shown("shop", Duration::from_secs(9), body), None);
+        assert_eq!(stacks.rewrite_status("shop", Duration::from_secs(9), body), None);
     }
 
     #[test]
     fn a_template_is_given_back_as_it_was_sent() {
         let mut stacks = Stacks::new(Waits::TYPICAL);
         let body = b"<R><TemplateBody>{}</TemplateBody></R>";
-        assert_eq!(stacks.shown_template("shop", body), None);
-        stacks.expanded_from("shop", "a: <b>");
-        let shown = stacks.shown_template("shop", body);
+        assert_eq!(stacks.restore_template("shop", body), None);
+        stacks.store_source("shop", "a: <b>");
+        let shown = stacks.restore_template("shop", body);
         assert_eq!(shown.as_deref(), Some(b"<R><TemplateBody>a: &lt;b&gt;</TemplateBody></R>".as_slice()));
     }
 
@@ -217,6 +217,6 @@ mod tests {
             event(FUNCTION, "CREATE_COMPLETE") + &event("AWS::CloudFormation::Stack", "CREATE_IN_PROGRESS");
         let end = event("AWS::CloudFormation::Stack", "CREATE_COMPLETE");
         let told = format!("<R><StackEvents>{end}{kept}</StackEvents></R>");
-        assert_eq!(without_the_end(&told), format!("<R><StackEvents>{kept}</StackEvents></R>"));
+        assert_eq!(remove_completion_events(&told), format!("<R><StackEvents>{kept}</StackEvents></R>"));
     }
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::request::Ask;
+use super::request::AwsRequest;
 use super::stacks::Stacks;
 
-/// How long AWS takes.
+/// The propagation and activation delays of AWS.
 #[derive(Clone, Copy, Debug)]
 pub struct Waits {
     /// From `CreateRole` until anybody can assume the role.
@@ -37,25 +37,25 @@ pub(super) struct Model {
     waits: Waits,
     /// When each role can be assumed.
     roles: BTreeMap<String, Duration>,
-    functions: BTreeMap<String, Changing>,
+    functions: BTreeMap<String, FunctionChange>,
     stacks: Stacks,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Changing {
-    how: How,
+struct FunctionChange {
+    kind: ChangeKind,
     until: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum How {
+enum ChangeKind {
     New,
     Updated,
 }
 
 /// An answer that is given in the cloud's place.
 #[derive(Debug, PartialEq)]
-pub(super) struct Refusal {
+pub(super) struct WaitError {
     pub(super) service: Service,
     pub(super) status: u16,
     pub(super) code: &'static str,
@@ -81,99 +81,99 @@ impl Model {
     }
 
     /// Why AWS wouldn't do it at the time `now`.
-    pub(super) fn refusal(&self, ask: &Ask, now: Duration) -> Option<Refusal> {
-        match ask {
-            Ask::AssumeRole { role } => self.role_refusal(role, now).map(|_| Refusal {
+    pub(super) fn find_refusal(&self, request: &AwsRequest, now: Duration) -> Option<WaitError> {
+        match request {
+            AwsRequest::AssumeRole { role } => self.check_role(role, now).map(|_| WaitError {
                 service: Service::Sts,
                 status: 403,
                 code: "AccessDenied",
                 message: format!("User is not authorized to perform: sts:AssumeRole on resource: {role}"),
             }),
-            Ask::CreateFunction { role, .. } => self.role_refusal(role, now),
-            Ask::UpdateFunction { function, role } => {
-                let role = role.as_ref().and_then(|role| self.role_refusal(role, now));
-                self.change_refusal(function, now).or(role)
+            AwsRequest::CreateFunction { role, .. } => self.check_role(role, now),
+            AwsRequest::UpdateFunction { function, role } => {
+                let role = role.as_ref().and_then(|role| self.check_role(role, now));
+                self.check_change(function, now).or(role)
             }
-            Ask::PublishVersion { function } => self.change_refusal(function, now),
+            AwsRequest::PublishVersion { function } => self.check_change(function, now),
             // What is being updated still runs as it was.
-            Ask::Invoke { function } => match self.changing(function, now)? {
-                How::New => self.change_refusal(function, now),
-                How::Updated => None,
+            AwsRequest::Invoke { function } => match self.find_change(function, now)? {
+                ChangeKind::New => self.check_change(function, now),
+                ChangeKind::Updated => None,
             },
             _ => None,
         }
     }
 
-    fn role_refusal(&self, role: &str, now: Duration) -> Option<Refusal> {
+    fn check_role(&self, role: &str, now: Duration) -> Option<WaitError> {
         let message = "The role defined for the function cannot be assumed by Lambda.".to_owned();
         let code = "InvalidParameterValueException";
-        let refusal = Refusal { service: Service::Lambda, status: 400, code, message };
+        let refusal = WaitError { service: Service::Lambda, status: 400, code, message };
         (now < *self.roles.get(role)?).then_some(refusal)
     }
 
-    fn change_refusal(&self, function: &str, now: Duration) -> Option<Refusal> {
-        let why = match self.changing(function, now)? {
-            How::New => "The function is currently in the following state: Pending".to_owned(),
-            How::Updated => format!("An update is in progress for resource: {function}"),
+    fn check_change(&self, function: &str, now: Duration) -> Option<WaitError> {
+        let why = match self.find_change(function, now)? {
+            ChangeKind::New => "The function is currently in the following state: Pending".to_owned(),
+            ChangeKind::Updated => format!("An update is in progress for resource: {function}"),
         };
         let message = format!("The operation cannot be performed at this time. {why}");
         let code = "ResourceConflictException";
-        Some(Refusal { service: Service::Lambda, status: 409, code, message })
+        Some(WaitError { service: Service::Lambda, status: 409, code, message })
     }
 
-    fn changing(&self, function: &str, now: Duration) -> Option<How> {
-        self.functions.get(function).filter(|changing| now < changing.until).map(|changing| changing.how)
+    fn find_change(&self, function: &str, now: Duration) -> Option<ChangeKind> {
+        self.functions.get(function).filter(|changing| now < changing.until).map(|changing| changing.kind)
     }
 
     /// The cloud did it at the time `now`.
-    pub(super) fn accepted(&mut self, ask: &Ask, now: Duration) {
-        match ask {
-            Ask::CreateRole { role } => {
+    pub(super) fn record_success(&mut self, request: &AwsRequest, now: Duration) {
+        match request {
+            AwsRequest::CreateRole { role } => {
                 self.roles.insert(role.clone(), now + self.waits.role);
             }
-            Ask::CreateFunction { function, .. } => {
+            AwsRequest::CreateFunction { function, .. } => {
                 let until = now + self.waits.created;
-                self.functions.insert(function.clone(), Changing { how: How::New, until });
+                self.functions.insert(function.clone(), FunctionChange { kind: ChangeKind::New, until });
             }
-            Ask::UpdateFunction { function, .. } => {
+            AwsRequest::UpdateFunction { function, .. } => {
                 let until = now + self.waits.updated;
-                self.functions.insert(function.clone(), Changing { how: How::Updated, until });
+                self.functions.insert(function.clone(), FunctionChange { kind: ChangeKind::Updated, until });
             }
-            Ask::DeleteFunction { function } => {
+            AwsRequest::DeleteFunction { function } => {
                 self.functions.remove(function);
             }
-            _ => self.stacks.accepted(ask, now),
+            _ => self.stacks.record_success(request, now),
         }
     }
 
     /// The cloud's answer with what is still changing at the time `now`; `None` when it may stay as it is.
-    pub(super) fn shown(&self, ask: &Ask, now: Duration, body: &[u8]) -> Option<Vec<u8>> {
-        match ask {
-            Ask::CreateFunction { function, .. }
-            | Ask::UpdateFunction { function, .. }
-            | Ask::ReadFunction { function } => {
+    pub(super) fn rewrite_answer(&self, request: &AwsRequest, now: Duration, body: &[u8]) -> Option<Vec<u8>> {
+        match request {
+            AwsRequest::CreateFunction { function, .. }
+            | AwsRequest::UpdateFunction { function, .. }
+            | AwsRequest::ReadFunction { function } => {
                 let mut answer: Value = serde_json::from_slice(body).ok()?;
-                show(&mut answer, self.changing(function, now)?);
+                write_state(&mut answer, self.find_change(function, now)?);
                 Some(answer.to_string().into_bytes())
             }
-            Ask::ReadStack { stack } => self.stacks.shown(stack, now, body),
-            Ask::ReadTemplate { stack } => self.stacks.shown_template(stack, body),
+            AwsRequest::ReadStack { stack } => self.stacks.rewrite_status(stack, now, body),
+            AwsRequest::ReadTemplate { stack } => self.stacks.restore_template(stack, body),
             _ => None,
         }
     }
 }
 
 /// Puts the state into an answer of Lambda's, which has the configuration at its top or one below.
-fn show(answer: &mut Value, how: How) {
+fn write_state(answer: &mut Value, kind: ChangeKind) {
     let configuration =
         if answer["Configuration"].is_object() { &mut answer["Configuration"] } else { answer };
-    let field = match how {
-        How::New => "State",
-        How::Updated => "LastUpdateStatus",
+    let field = match kind {
+        ChangeKind::New => "State",
+        ChangeKind::Updated => "LastUpdateStatus",
     };
-    configuration[field] = match how {
-        How::New => json!("Pending"),
-        How::Updated => json!("InProgress"),
+    configuration[field] = match kind {
+        ChangeKind::New => json!("Pending"),
+        ChangeKind::Updated => json!("InProgress"),
     };
     configuration[format!("{field}Reason")] = json!("The function is being created.");
     configuration[format!("{field}ReasonCode")] = json!("Creating");
@@ -187,62 +187,62 @@ mod tests {
         Duration::from_millis(millis)
     }
 
-    fn create() -> Ask {
-        Ask::CreateFunction { function: "shop".to_owned(), role: "baker".to_owned() }
+    fn create() -> AwsRequest {
+        AwsRequest::CreateFunction { function: "shop".to_owned(), role: "baker".to_owned() }
     }
 
-    fn update() -> Ask {
-        Ask::UpdateFunction { function: "shop".to_owned(), role: None }
+    fn update() -> AwsRequest {
+        AwsRequest::UpdateFunction { function: "shop".to_owned(), role: None }
     }
 
-    fn invoke() -> Ask {
-        Ask::Invoke { function: "shop".to_owned() }
+    fn invoke() -> AwsRequest {
+        AwsRequest::Invoke { function: "shop".to_owned() }
     }
 
-    fn read() -> Ask {
-        Ask::ReadFunction { function: "shop".to_owned() }
+    fn read() -> AwsRequest {
+        AwsRequest::ReadFunction { function: "shop".to_owned() }
     }
 
-    fn code(model: &Model, ask: &Ask, millis: u64) -> Option<&'static str> {
-        model.refusal(ask, at(millis)).map(|refusal| refusal.code)
+    fn code(model: &Model, request: &AwsRequest, millis: u64) -> Option<&'static str> {
+        model.find_refusal(request, at(millis)).map(|refusal| refusal.code)
     }
 
     #[test]
     fn a_new_role_is_not_assumable_for_six_seconds() {
         let mut model = Model::new(Waits::TYPICAL);
-        model.accepted(&Ask::CreateRole { role: "baker".to_owned() }, at(1_000));
+        model.record_success(&AwsRequest::CreateRole { role: "baker".to_owned() }, at(1_000));
         assert_eq!(code(&model, &create(), 6_999), Some("InvalidParameterValueException"));
         assert_eq!(code(&model, &create(), 7_000), None);
-        let assume = Ask::AssumeRole { role: "baker".to_owned() };
+        let assume = AwsRequest::AssumeRole { role: "baker".to_owned() };
         assert_eq!(code(&model, &assume, 6_999), Some("AccessDenied"));
         assert_eq!(code(&model, &assume, 7_000), None);
         // A role that was there before is ready.
-        let older = Ask::CreateFunction { function: "shop".to_owned(), role: "older".to_owned() };
+        let older = AwsRequest::CreateFunction { function: "shop".to_owned(), role: "older".to_owned() };
         assert_eq!(code(&model, &older, 1_001), None);
     }
 
     #[test]
     fn a_new_function_is_pending_and_refuses_to_be_touched() {
         let mut model = Model::new(Waits::TYPICAL);
-        model.accepted(&create(), at(0));
-        for ask in [update(), invoke(), Ask::PublishVersion { function: "shop".to_owned() }] {
-            assert_eq!(code(&model, &ask, 1_999), Some("ResourceConflictException"), "{ask:?}");
-            assert_eq!(code(&model, &ask, 2_000), None, "{ask:?}");
+        model.record_success(&create(), at(0));
+        for request in [update(), invoke(), AwsRequest::PublishVersion { function: "shop".to_owned() }] {
+            assert_eq!(code(&model, &request, 1_999), Some("ResourceConflictException"), "{request:?}");
+            assert_eq!(code(&model, &request, 2_000), None, "{request:?}");
         }
-        let shown = model.shown(&read(), at(1_999), br#"{"Configuration":{"State":"Active"}}"#);
+        let shown = model.rewrite_answer(&read(), at(1_999), br#"{"Configuration":{"State":"Active"}}"#);
         let shown: Value = serde_json::from_slice(&shown.expect("rewritten")).expect("JSON");
         assert_eq!(shown["Configuration"]["State"], "Pending");
-        assert_eq!(model.shown(&read(), at(2_000), br#"{"State":"Active"}"#), None);
+        assert_eq!(model.rewrite_answer(&read(), at(2_000), br#"{"State":"Active"}"#), None);
     }
 
     #[test]
     fn a_changed_function_is_in_progress_and_still_runs() {
         let mut model = Model::new(Waits::TYPICAL);
-        model.accepted(&update(), at(0));
+        model.record_success(&update(), at(0));
         assert_eq!(code(&model, &update(), 1_499), Some("ResourceConflictException"));
         assert_eq!(code(&model, &invoke(), 1_499), None);
         assert_eq!(code(&model, &update(), 1_500), None);
-        let shown = model.shown(&read(), at(1_499), br#"{"LastUpdateStatus":"Successful"}"#);
+        let shown = model.rewrite_answer(&read(), at(1_499), br#"{"LastUpdateStatus":"Successful"}"#);
         let shown: Value = serde_json::from_slice(&shown.expect("rewritten")).expect("JSON");
         assert_eq!(shown["LastUpdateStatus"], "InProgress");
     }
@@ -250,8 +250,8 @@ mod tests {
     #[test]
     fn what_is_deleted_waits_for_nothing() {
         let mut model = Model::new(Waits::TYPICAL);
-        model.accepted(&update(), at(0));
-        model.accepted(&Ask::DeleteFunction { function: "shop".to_owned() }, at(100));
+        model.record_success(&update(), at(0));
+        model.record_success(&AwsRequest::DeleteFunction { function: "shop".to_owned() }, at(100));
         assert_eq!(code(&model, &update(), 200), None);
     }
 }
