@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fs_err as fs;
 use hyper::Method;
-use lzap_testkit::{LocalCloud, Lzap, Python, Response, TempProject, request, require_arm64, workspace};
+use lzap_testkit::{LocalCloud, Lzap, Python, Response, TempProject, require_arm64, send_request, workspace};
 use serde_json::{Value, json};
 
 use crate::support::{HOST, REGION, Result, hello, new_app, settings, unzip};
@@ -18,7 +18,7 @@ fn cloud() -> Result<LocalCloud> {
     require_arm64()?;
     // Where the package `ziglang` is.
     let python = Python::ready()?.command("python3").get_program().to_string_lossy().into_owned();
-    Ok(LocalCloud::on(Lzap::new()?.as_shipped().env("CARGO_ZIGBUILD_PYTHON_PATH", &python)))
+    Ok(LocalCloud::on_machine(Lzap::new()?.as_shipped().env("CARGO_ZIGBUILD_PYTHON_PATH", &python)))
 }
 
 /// Deploys `app` to the embedded cloud as arm64, with more lines for the stage.
@@ -34,13 +34,13 @@ fn deploy(cloud: &LocalCloud, app: &Path, more: &str) -> Result<Value> {
 
 fn send(method: &Method, deployed: &Value, path: &str, body: &str) -> Result<Response> {
     let url = deployed["url"].as_str().unwrap_or_default().trim_end_matches('/');
-    request(method, &format!("{url}{path}"), "text/plain", body.to_owned())
+    send_request(method, &format!("{url}{path}"), "text/plain", body.to_owned())
 }
 
 /// All that the function and the platform logged.
 fn log(cloud: &LocalCloud, function: &str) -> Result<String> {
     let group = json!({"logGroupName": format!("/aws/lambda/{function}")});
-    let events = cloud.aws("us-east-1", &[("logs", "filter_log_events", group)])?;
+    let events = cloud.call_aws("us-east-1", &[("logs", "filter_log_events", group)])?;
     let lines = events[0]["events"].as_array().into_iter().flatten();
     Ok(lines.filter_map(|event| event["message"].as_str()).collect::<Vec<_>>().join("\n"))
 }
@@ -82,7 +82,8 @@ fn elf_of(deployed: &Value, app: &Path, cloud: &LocalCloud) -> Result<(bool, Opt
     let key = deployed["artifact"]["key"].as_str().unwrap_or_default();
     let bucket = deployed["artifact"]["bucket"].as_str().unwrap_or_default();
     let folder = TempProject::empty("unzipped")?;
-    let copied = cloud.aws_cli(folder.path(), &["s3", "cp", &format!("s3://{bucket}/{key}"), "app.zip"])?;
+    let copied =
+        cloud.run_aws_cli(folder.path(), &["s3", "cp", &format!("s3://{bucket}/{key}"), "app.zip"])?;
     assert!(copied.status.success(), "{}: {}", app.display(), String::from_utf8_lossy(&copied.stderr));
     unzip(&folder.path().join("app.zip").display().to_string(), folder.path())?;
     elf(&folder.path().join("bootstrap"))
@@ -102,7 +103,7 @@ fn the_hello_app_is_built_both_ways_and_answers() -> Result {
         }
     }
     let live = json!({"FunctionName": "hello-local", "Qualifier": "live"});
-    let function = cloud.aws("us-east-1", &[("lambda", "get_function_configuration", live)])?;
+    let function = cloud.call_aws("us-east-1", &[("lambda", "get_function_configuration", live)])?;
     assert_eq!(function[0]["Architectures"], json!(["arm64"]));
     for pid in workers(&cloud)? {
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;

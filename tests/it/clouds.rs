@@ -68,13 +68,13 @@ pub(crate) struct MotoCloud {
 impl MotoCloud {
     pub(crate) fn start() -> Result<Self> {
         let moto = Moto::start()?;
-        let lzap = Lzap::against(moto.url(), REGION)?;
+        let lzap = Lzap::with_endpoint(moto.url(), REGION)?;
         Ok(Self { moto, lzap })
     }
 
     /// The same cloud behind another endpoint.
     pub(crate) fn behind(moto: Moto, endpoint: &str) -> Result<Self> {
-        Ok(Self { moto, lzap: Lzap::against(endpoint, REGION)? })
+        Ok(Self { moto, lzap: Lzap::with_endpoint(endpoint, REGION)? })
     }
 }
 
@@ -98,7 +98,7 @@ impl Cloud for MotoCloud {
     }
 
     fn aws(&self, calls: &[(&str, &str, Value)]) -> Result<Vec<Value>> {
-        self.moto.aws(REGION, calls)
+        self.moto.call_aws(REGION, calls)
     }
 }
 
@@ -121,6 +121,6 @@ impl Cloud for LocalCloud {
     }
 
     fn aws(&self, calls: &[(&str, &str, Value)]) -> Result<Vec<Value>> {
-        Self::aws(self, Self::REGION, calls)
+        Self::call_aws(self, Self::REGION, calls)
     }
 }

@@ -52,7 +52,7 @@ fn matches(shown: &[String], printed: &[String]) -> bool {
 
 #[test]
 fn the_readmes_transcript_is_true() -> Result {
-    let cloud = LocalCloud::on(Lzap::new()?.as_shipped());
+    let cloud = LocalCloud::on_machine(Lzap::new()?.as_shipped());
     repeat("README.md", &TempProject::empty("readme")?, &cloud)
 }
 

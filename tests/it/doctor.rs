@@ -53,8 +53,8 @@ impl Account {
     fn new(limits: &Value) -> Result<Self> {
         let moto = Moto::start()?;
         let proxy = Proxy::start(moto.url(), Duration::ZERO)?;
-        proxy.stub("/account-settings", &limits.to_string());
-        let lzap = Lzap::against(proxy.url(), REGION)?;
+        proxy.add_stub("/account-settings", &limits.to_string());
+        let lzap = Lzap::with_endpoint(proxy.url(), REGION)?;
         Ok(Self { _moto: moto, proxy, lzap })
     }
 }
@@ -107,8 +107,8 @@ fn a_healthy_machine_and_account() -> Result {
     );
     let writes: Vec<String> = account
         .proxy
-        .take()
-        .checked()?
+        .take_recording()
+        .check_calls()?
         .into_iter()
         .filter(|call| !call.is_read() || !call.problems.is_empty())
         .map(|call| call.operation)
@@ -155,7 +155,7 @@ fn no_credentials_and_no_region() -> Result {
 
 #[test]
 fn nobody_answers() -> Result {
-    let lzap = Lzap::against("http://127.0.0.1:9", REGION)?;
+    let lzap = Lzap::with_endpoint("http://127.0.0.1:9", REGION)?;
     let folder = TempProject::empty("nothing")?;
     let outcome = doctor(&lzap, folder.path(), &[])?.expect_code(1);
     let problem = is(&outcome, "credentials", "problem");
@@ -172,7 +172,7 @@ fn the_stage_local_needs_no_account() -> Result {
     is(&outcome, "target", "ok");
     let running = is(&outcome, "local", "note");
     assert!(
-        running["detail"].as_str().is_some_and(|it| it.contains(&cloud.url().unwrap_or_default())),
+        running["detail"].as_str().is_some_and(|it| it.contains(&cloud.read_url().unwrap_or_default())),
         "{running:#}"
     );
     assert_eq!(checks(&outcome, "credentials"), Vec::<Value>::new());
@@ -253,7 +253,7 @@ fn no_rust() -> Result {
 fn a_wrong_clock() -> Result {
     let url = stub::serve(|_| Answer { date: "Thu, 01 Jan 2026 00:00:00 GMT", ..Answer::identity() })?;
     let account = Account::new(&limits(1000, 1000, 0))?;
-    let lzap = Lzap::against(account.proxy.url(), REGION)?.env("AWS_ENDPOINT_URL_STS", &url);
+    let lzap = Lzap::with_endpoint(account.proxy.url(), REGION)?.env("AWS_ENDPOINT_URL_STS", &url);
     let folder = TempProject::empty("nothing")?;
     let outcome = doctor(&lzap, folder.path(), &[])?.expect_code(1);
     let clock = is(&outcome, "clock", "problem");

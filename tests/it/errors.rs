@@ -22,7 +22,7 @@ const ROLE_CONFLICT: &str = "[stage.dev]\nregion = \"eu-central-1\"\nrole_arn = 
 #[track_caller]
 fn gallery(name: &str, outcome: &Outcome) {
     assert!(outcome.stderr.contains("help: "), "an error without help\n{outcome}");
-    insta::with_settings!({filters => redact::filters(), omit_expression => true, prepend_module_to_snapshot => false}, {
+    insta::with_settings!({filters => redact::snapshot_filters(), omit_expression => true, prepend_module_to_snapshot => false}, {
         insta::assert_snapshot!(name, outcome.transcript());
     });
 }
@@ -226,7 +226,7 @@ fn cloud_not_running() -> Result {
 #[test]
 fn aws_unreachable() -> Result {
     let project = shop("app = \"shop\"\n[stage.dev]\nregion = \"eu-central-1\"\n")?;
-    let lzap = Lzap::against("http://127.0.0.1:9", "eu-central-1")?;
+    let lzap = Lzap::with_endpoint("http://127.0.0.1:9", "eu-central-1")?;
     gallery("aws_unreachable", &lzap.run(project.path(), &["status", "dev"])?.expect_code(5));
     Ok(())
 }
@@ -256,7 +256,7 @@ fn interrupted() -> Result {
     let running = lzap.spawn(app.path(), &["package", "local"])?;
     std::thread::sleep(Duration::from_secs(4));
     running.interrupt()?;
-    let outcome = running.finish(Duration::from_secs(30))?.expect_code(130);
+    let outcome = running.wait_for_exit(Duration::from_secs(30))?.expect_code(130);
     gallery("interrupted", &outcome);
     Ok(())
 }

@@ -48,7 +48,7 @@ fn ctrl_c_says_that_the_task_runs_on() -> Result {
     let waiting = app.0.lzap().spawn(&tasks(), &["invoke", "local", "nap", "--data", "{\"ms\": 15000}"])?;
     std::thread::sleep(Duration::from_secs(2));
     waiting.interrupt()?;
-    let ended = waiting.finish(Duration::from_secs(10))?.expect_code(130);
+    let ended = waiting.wait_for_exit(Duration::from_secs(10))?.expect_code(130);
     assert!(ended.stderr.contains("runs to its end"), "{ended}");
     Ok(())
 }
@@ -234,7 +234,7 @@ fn a_job_is_read_and_waited_for() -> Result {
     jobs(&moto, &bucket)?;
     let local = LocalCloud::start()?;
     drop(local.deploy("deploy", "")?);
-    let buckets = &local.aws("us-east-1", &[("s3", "list_buckets", json!({}))])?[0]["Buckets"];
+    let buckets = &local.call_aws("us-east-1", &[("s3", "list_buckets", json!({}))])?[0]["Buckets"];
     jobs(&local, buckets[0]["Name"].as_str().unwrap_or_default())?;
     // An app's own objects are no reason to plan anew, and go with the stage.
     let again = local.run("deploy", &[], "")?.expect_success().json();

@@ -7,7 +7,7 @@ mod versions;
 use std::path::Path;
 
 use hyper::Method;
-use lzap_testkit::{LocalCloud, Lzap, Response, TempProject, csv, request};
+use lzap_testkit::{LocalCloud, Lzap, Response, TempProject, csv, send_request};
 use serde_json::{Value, json};
 
 use crate::commands::{inventory, life_of_a_stage};
@@ -19,7 +19,7 @@ fn run(cloud: &LocalCloud, folder: &Path, args: &[&str]) -> Result<Value> {
 }
 
 pub(crate) fn get(url: &str) -> Result<Response> {
-    request(&Method::GET, url, "text/plain", "")
+    send_request(&Method::GET, url, "text/plain", "")
 }
 
 pub(crate) fn url_of(report: &Value) -> &str {
@@ -66,14 +66,14 @@ fn a_csv_of_100_000_rows_is_summed() -> Result {
     let url = format!("{}/?value_column=value", url_of(&deployed).trim_end_matches('/'));
     for (rows, ids, seed) in [(100_000, 1_000, 1), (10, 10, 2), (100_000, 1, 3)] {
         let table = csv::sample(rows, ids, seed);
-        let answer = request(&Method::PUT, &url, "text/csv", table.clone())?;
+        let answer = send_request(&Method::PUT, &url, "text/csv", table.clone())?;
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert_eq!(csv::check(&table, "value", &answer.text()), Ok(ids), "{rows} rows");
     }
     let page = get(url_of(&deployed))?;
     assert_eq!(page.status, 200);
     assert!(page.text().to_lowercase().contains("<form"), "{}", page.text());
-    let refused = request(&Method::PUT, &url, "text/csv", "id,value\na,1\nb,x\n")?;
+    let refused = send_request(&Method::PUT, &url, "text/csv", "id,value\na,1\nb,x\n")?;
     assert_eq!(refused.status.as_u16() / 100, 4, "{}", refused.text());
     Ok(())
 }
@@ -84,16 +84,16 @@ fn the_cloud_stops_starts_and_is_reset() -> Result {
     let cloud = LocalCloud::start()?;
     let home = cloud.lzap().home().to_owned();
     let again = run(&cloud, &home, &["local", "start"])?;
-    assert_eq!(again["pid"], cloud.status()?["pid"], "starting what runs changes nothing");
+    assert_eq!(again["pid"], cloud.read_status()?["pid"], "starting what runs changes nothing");
     let deployed = run(&cloud, hello()?, &["deploy", "local"])?;
     let before = inventory(&cloud)?;
     run(&cloud, &home, &["local", "stop"])?;
-    assert_eq!(cloud.status()?["running"], false);
+    assert_eq!(cloud.read_status()?["running"], false);
     assert!(get(url_of(&deployed)).is_err(), "a stopped cloud serves nothing");
     run(&cloud, &home, &["local", "start"])?;
     assert_eq!(inventory(&cloud)?, before);
     assert_eq!(get(url_of(&deployed))?.status, 200, "and at the same URL");
-    let status = cloud.status()?;
+    let status = cloud.read_status()?;
     assert_eq!((&status["functions"], &status["apis"][0]["url"]), (&json!(1), &deployed["url"]));
 
     let refused = cloud.lzap().run(&home, &["local", "reset"])?.expect_code(2);
@@ -114,9 +114,9 @@ fn the_limit_of_concurrent_invocations_can_be_set() -> Result {
     let again = cloud.lzap().run(&home, &["local", "start", "--concurrency", "4"])?.expect_success();
     assert!(again.stderr.contains("it runs 3 invocations at once, not 4"), "{again}");
     run(&cloud, &home, &["local", "stop"])?;
-    let set = LocalCloud::on(Lzap::new()?.env("LZAP_LOCAL_CONCURRENCY", "5"));
+    let set = LocalCloud::on_machine(Lzap::new()?.env("LZAP_LOCAL_CONCURRENCY", "5"));
     run(&set, hello()?, &["deploy", "local"])?;
-    assert_eq!(set.status()?["concurrency"], 5, "whoever starts it");
+    assert_eq!(set.read_status()?["concurrency"], 5, "whoever starts it");
     Ok(())
 }
 
@@ -127,7 +127,7 @@ fn the_aws_cli_sees_and_calls_what_is_deployed() -> Result {
     run(&cloud, hello()?, &["deploy", "local"])?;
     let folder = TempProject::empty("cli")?;
     let aws = |args: &[&str]| -> Result<Value> {
-        let output = cloud.aws_cli(folder.path(), args)?;
+        let output = cloud.run_aws_cli(folder.path(), args)?;
         assert!(output.status.success(), "aws {args:?}: {}", String::from_utf8_lossy(&output.stderr));
         Ok(serde_json::from_slice(&output.stdout).unwrap_or(Value::Null))
     };
@@ -164,10 +164,10 @@ fn a_panic_is_a_500_that_tells_nothing() -> Result {
     let refused = cloud.lzap().run(app.path(), &["deploy", "local", "--output", "json"])?;
     // The touch after the deploy meets the panic and says so.
     let refused = refused.expect_code(1);
-    let url = cloud.status()?["apis"][0]["url"].as_str().unwrap_or_default().to_owned();
+    let url = cloud.read_status()?["apis"][0]["url"].as_str().unwrap_or_default().to_owned();
     let answer = get(&url)?;
     assert_eq!(answer.status, 500, "{refused}");
     assert!(!answer.text().contains("secret"), "{}", answer.text());
-    assert_eq!(cloud.status()?["running"], true);
+    assert_eq!(cloud.read_status()?["running"], true);
     Ok(())
 }

@@ -159,12 +159,12 @@ fn calls_are_few_and_legal() -> Result {
     // What is made while the compiler runs costs no time, but would be counted.
     drop(cloud.run_in(app.path(), "package", &[], "")?.expect_success());
     let run = |command: &str, options: &[&str], extra: &str| -> Result<(Value, Recording)> {
-        drop(proxy.take());
+        drop(proxy.take_recording());
         if command == "deploy" || command == "update" {
             cloud.expect_probe()?;
         }
         let report = cloud.run_in(app.path(), command, options, extra)?.expect_success().json();
-        Ok((report, proxy.take()))
+        Ok((report, proxy.take_recording()))
     };
 
     let (first, recording) = run("deploy", &[], "")?;
@@ -205,19 +205,20 @@ fn calls_are_few_and_legal() -> Result {
 }
 
 fn legal(recording: &Recording) -> Result {
-    let wrong: Vec<_> = recording.checked()?.into_iter().filter(|call| !call.problems.is_empty()).collect();
+    let wrong: Vec<_> =
+        recording.check_calls()?.into_iter().filter(|call| !call.problems.is_empty()).collect();
     assert!(wrong.is_empty(), "AWS would refuse: {wrong:#?}");
     Ok(())
 }
 
 fn writes(recording: &Recording) -> Result<Vec<String>> {
-    let checked = recording.checked()?.into_iter();
+    let checked = recording.check_calls()?.into_iter();
     Ok(checked.filter(|call| !call.is_read()).map(|call| call.operation).collect())
 }
 
 fn within(what: &str, recording: &Recording, calls: usize, depth: usize) -> Result {
-    let operations: Vec<String> = recording.checked()?.into_iter().map(|call| call.operation).collect();
-    let (made, deep) = (operations.len(), recording.depth());
+    let operations: Vec<String> = recording.check_calls()?.into_iter().map(|call| call.operation).collect();
+    let (made, deep) = (operations.len(), recording.critical_path_len());
     assert!(
         made <= calls && deep <= depth,
         "{what}: {made} calls (at most {calls}), {deep} deep (at most {depth}): {operations:#?}"

@@ -48,11 +48,11 @@ impl World {
 
     /// Runs a command that must succeed, and answers what its calls needed.
     fn needs(&self, life: Life<'_>, command: &str, options: &[&str], extra: &str) -> Result<Vec<Need>> {
-        drop(self.proxy.take());
+        drop(self.proxy.take_recording());
         self.cloud.expect_probe()?;
         drop(self.cloud.run(command, options, extra)?.expect_success());
         self.cloud.moto.queue_answers(REGION, &[])?;
-        needs::of(&self.proxy.take(), life)
+        needs::of(&self.proxy.take_recording(), life)
     }
 
     fn policy(&self, extra: &str) -> Result<Policy> {
@@ -161,13 +161,13 @@ fn workers_need_what_the_policy_with_them_allows() -> Result {
         ("deploy", &[][..], few),
         ("undeploy", &["--yes"][..], few),
     ] {
-        drop(world.proxy.take());
+        drop(world.proxy.take_recording());
         // The workers are probed as the app is.
         world.cloud.expect_probe()?;
         world.cloud.expect_probe()?;
         drop(world.cloud.run_in(&folder, command, options, extra)?.expect_success());
         world.cloud.moto.queue_answers(REGION, &[])?;
-        needs.extend(needs::of(&world.proxy.take(), Life { path: "/", boundary: None })?);
+        needs.extend(needs::of(&world.proxy.take_recording(), Life { path: "/", boundary: None })?);
     }
     let used = used(&policy, &needs);
     for action in ["lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency"] {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use fs_err as fs;
 use hyper::Method;
-use lzap_testkit::{LocalCloud, request};
+use lzap_testkit::{LocalCloud, send_request};
 use serde_json::Value;
 
 use crate::clouds::Cloud;
@@ -50,7 +50,7 @@ fn a_stage_changed_and_requested_for_an_hour_stays_the_same() -> Result {
 fn request_often(deployed: &Value, round: u32) -> Result {
     let url = deployed["url"].as_str().unwrap_or_default();
     for number in 0..REQUESTS {
-        let answer = request(&Method::GET, url, "text/plain", "")?;
+        let answer = send_request(&Method::GET, url, "text/plain", "")?;
         assert_eq!(answer.status, 200, "request {number} of round {round}: {}", answer.text());
     }
     Ok(())
@@ -58,7 +58,7 @@ fn request_often(deployed: &Value, round: u32) -> Result {
 
 /// The memory of the cloud's own process, without its functions.
 fn resident_kib(cloud: &LocalCloud) -> Result<u64> {
-    let status = cloud.status()?;
+    let status = cloud.read_status()?;
     let process = fs::read_to_string(format!("/proc/{}/status", status["pid"]))?;
     let line = process.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
     Ok(line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or_default())

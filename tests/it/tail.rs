@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hyper::Method;
-use lzap_testkit::{LocalCloud, Lzap, Moto, Outcome, request};
+use lzap_testkit::{LocalCloud, Lzap, Moto, Outcome, send_request};
 use serde_json::{Value, json};
 
 use crate::stub::{self, Answer};
@@ -36,7 +36,7 @@ fn requested(paths: &[&str]) -> Result<LocalCloud> {
         cloud.lzap().run(hello()?, &["deploy", "local", "--output", "json"])?.expect_success().json();
     let url = deployed["url"].as_str().unwrap_or_default().trim_end_matches('/').to_owned();
     for path in paths {
-        request(&Method::GET, &format!("{url}{path}"), "text/plain", "")?;
+        send_request(&Method::GET, &format!("{url}{path}"), "text/plain", "")?;
     }
     // The last request's report is written after its answer was sent.
     for _ in 0..100 {
@@ -125,15 +125,15 @@ fn readable_lines_where_text_is_asked_for() -> Result {
 fn following_from_before_the_first_deploy() -> Result {
     let cloud = LocalCloud::start()?;
     let follower = cloud.lzap().spawn(hello()?, &["tail", "local"])?;
-    follower.until("Waiting for the log group /aws/lambda/hello-local", PATIENCE)?;
+    follower.wait_until_printed("Waiting for the log group /aws/lambda/hello-local", PATIENCE)?;
     let deployed =
         cloud.lzap().run(hello()?, &["deploy", "local", "--output", "json"])?.expect_success().json();
-    follower.until("Following /aws/lambda/hello-local", PATIENCE)?;
+    follower.wait_until_printed("Following /aws/lambda/hello-local", PATIENCE)?;
     let url = deployed["url"].as_str().unwrap_or_default().trim_end_matches('/').to_owned();
-    request(&Method::GET, &format!("{url}/followed"), "text/plain", "")?;
-    follower.until("/followed", PATIENCE)?;
+    send_request(&Method::GET, &format!("{url}/followed"), "text/plain", "")?;
+    follower.wait_until_printed("/followed", PATIENCE)?;
     follower.interrupt()?;
-    let outcome = follower.finish(PATIENCE)?.expect_code(130);
+    let outcome = follower.wait_for_exit(PATIENCE)?.expect_code(130);
     assert!(!outcome.stderr.contains("error"), "{outcome}");
     assert_eq!(outcome.stderr.lines().count(), 2, "one line each for waiting and following\n{outcome}");
     assert_eq!(lines(&outcome).iter().filter(|it| it["fields"]["path"] == "/followed").count(), 1);
@@ -192,7 +192,7 @@ const GROUP: &str = "/aws/lambda/shop-dev";
 impl Written {
     fn new() -> Result<Self> {
         let moto = Moto::start()?;
-        let lzap = Lzap::against(moto.url(), REGION)?;
+        let lzap = Lzap::with_endpoint(moto.url(), REGION)?;
         let config = settings(&format!("app = \"shop\"\n[stage.dev]\nregion = \"{REGION}\"\n"))?;
         let it = Self { moto, lzap, config };
         let made = it.aws(&[
@@ -205,7 +205,7 @@ impl Written {
     }
 
     fn aws(&self, calls: &[(&str, &str, Value)]) -> Result<Vec<Value>> {
-        self.moto.aws(REGION, calls)
+        self.moto.call_aws(REGION, calls)
     }
 
     /// Writes `message` as if it had been written `secs` ago.
@@ -230,17 +230,17 @@ fn late_events_come_once_each() -> Result {
     let log = Written::new()?;
     log.write("a", 2, "first")?;
     let follower = log.lzap.spawn(log.config.path(), &["tail", "dev", "--since", "1m"])?;
-    follower.until("first", PATIENCE)?;
+    follower.wait_until_printed("first", PATIENCE)?;
     log.write("b", 0, "newest")?;
-    follower.until("newest", PATIENCE)?;
+    follower.wait_until_printed("newest", PATIENCE)?;
     for (stream, secs, message) in [("a", 5, "five late"), ("b", 10, "ten late"), ("a", 1, "one late")] {
         log.write(stream, secs, message)?;
-        follower.until(message, PATIENCE)?;
+        follower.wait_until_printed(message, PATIENCE)?;
     }
     // Some rounds more read all of it again.
     std::thread::sleep(Duration::from_secs(4));
     follower.interrupt()?;
-    let outcome = follower.finish(PATIENCE)?.expect_code(130);
+    let outcome = follower.wait_for_exit(PATIENCE)?.expect_code(130);
     let shown = lines(&outcome);
     assert_eq!(messages(&shown), ["first", "newest", "five late", "ten late", "one late"]);
     Ok(())
@@ -283,12 +283,12 @@ fn throttles_and_empty_pages_are_no_end() -> Result {
             _ => Answer::new(200, r#"{"events":[]}"#),
         }
     })?;
-    let lzap = Lzap::against(&url, REGION)?;
+    let lzap = Lzap::with_endpoint(&url, REGION)?;
     let config = settings(&format!("app = \"shop\"\n[stage.dev]\nregion = \"{REGION}\"\n"))?;
     let follower = lzap.spawn(config.path(), &["tail", "dev", "-v"])?;
-    follower.until("at last", PATIENCE)?;
+    follower.wait_until_printed("at last", PATIENCE)?;
     follower.interrupt()?;
-    let outcome = follower.finish(PATIENCE)?.expect_code(130);
+    let outcome = follower.wait_for_exit(PATIENCE)?.expect_code(130);
     assert!(outcome.stderr.contains("trying again: AWS is throttling requests"), "{outcome}");
     assert_eq!(messages(&lines(&outcome)), ["at last"]);
     Ok(())
@@ -313,7 +313,7 @@ fn a_jobs_lines_are_found_across_environments() -> Result {
         let put = json!({"logGroupName": group, "logStreamName": stream, "logEvents": events});
         calls.extend([("logs", "create_log_stream", place), ("logs", "put_log_events", put)]);
     }
-    cloud.aws("us-east-1", &calls)?;
+    cloud.call_aws("us-east-1", &calls)?;
     let tail = |options: &[&str]| tail(&cloud, options);
     let found = tail(&["--job", mine])?.expect_success();
     let chunks: Vec<Value> = lines(&found).iter().map(|line| line["fields"]["chunk"].clone()).collect();

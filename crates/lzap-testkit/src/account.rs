@@ -9,7 +9,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::child::Guarded;
-use crate::http::{request, wait_until_answers};
+use crate::http::{send_request, wait_until_answers};
 use crate::python::{Python, scripts_folder};
 
 /// An account of moto's, on a server of its own. A copy costs milliseconds (`python/account.py` forks), so that a test
@@ -27,7 +27,7 @@ impl Account {
     ///
     /// # Errors
     /// When Python or moto can't be set up, or the server doesn't come up.
-    pub fn empty(region: &str, probes: usize) -> io::Result<Self> {
+    pub fn start_empty(region: &str, probes: usize) -> io::Result<Self> {
         let mut command = Python::ready()?.command("python");
         command.arg(scripts_folder().join("account.py")).arg(region);
         let mut process =
@@ -52,7 +52,7 @@ impl Account {
     ///
     /// # Errors
     /// When the server doesn't answer.
-    pub fn copy(&self) -> io::Result<Self> {
+    pub fn start_copy(&self) -> io::Result<Self> {
         let answer: Value = serde_json::from_str(&self.post_control("lzap/copy", "")?)?;
         let copy =
             Self { url: format!("http://127.0.0.1:{}", answer["port"]), group: Arc::clone(&self.group) };
@@ -63,13 +63,13 @@ impl Account {
     ///
     /// # Errors
     /// When the server doesn't answer.
-    pub fn dump(&self) -> io::Result<Value> {
+    pub fn dump_resources(&self) -> io::Result<Value> {
         Ok(serde_json::from_str(&self.post_control("lzap/dump", "")?)?)
     }
 
     fn post_control(&self, path: &str, body: &str) -> io::Result<String> {
         let url = format!("{}/{path}", self.url);
-        let response = request(&Method::POST, &url, "application/json", body.to_owned())?;
+        let response = send_request(&Method::POST, &url, "application/json", body.to_owned())?;
         if response.status.is_success() {
             return Ok(response.text());
         }

@@ -35,7 +35,7 @@ impl Guarded {
     ///
     /// # Errors
     /// When the group is gone.
-    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+    pub fn send_signal(&self, signal: Signal) -> io::Result<()> {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         pid.map_or(Ok(()), |pid| Ok(kill_process_group(pid, signal)?))
     }
@@ -59,12 +59,12 @@ impl Guarded {
 impl Drop for Guarded {
     fn drop(&mut self) {
         // Errors mean that the group is gone already, which is what is wanted.
-        drop(self.signal(Signal::TERM));
+        drop(self.send_signal(Signal::TERM));
         if !matches!(self.wait_for(Duration::from_secs(5)), Ok(Some(_))) {
-            drop(self.signal(Signal::KILL));
+            drop(self.send_signal(Signal::KILL));
             drop(self.child.wait());
         }
         // What the leader left behind in its group.
-        drop(self.signal(Signal::KILL));
+        drop(self.send_signal(Signal::KILL));
     }
 }

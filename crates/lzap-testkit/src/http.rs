@@ -36,7 +36,7 @@ impl Response {
 ///
 /// # Errors
 /// When the URL isn't one, nothing listens there, or the answer breaks off.
-pub fn request(
+pub fn send_request(
     method: &Method,
     url: &str,
     content_type: &str,
@@ -77,7 +77,7 @@ async fn send_and_read(uri: &Uri, request: Request<Full<Bytes>>) -> io::Result<R
 pub fn wait_until_answers(url: &str, patience: Duration) -> io::Result<()> {
     let give_up = Instant::now() + patience;
     loop {
-        match request(&Method::GET, url, "text/plain", Bytes::new()) {
+        match send_request(&Method::GET, url, "text/plain", Bytes::new()) {
             Ok(_) => return Ok(()),
             Err(error) if Instant::now() > give_up => {
                 return Err(other_error(format!("{url} doesn't answer: {error}")));

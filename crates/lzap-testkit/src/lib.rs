@@ -55,7 +55,7 @@ pub use account::Account;
 #[cfg(feature = "clouds")]
 pub use child::Guarded;
 #[cfg(feature = "clouds")]
-pub use http::{Response, request, wait_until_answers};
+pub use http::{Response, send_request, wait_until_answers};
 #[cfg(feature = "clouds")]
 pub use local_cloud::LocalCloud;
 #[cfg(feature = "clouds")]

@@ -20,12 +20,12 @@ impl LocalCloud {
     /// # Errors
     /// When its folders can't be made.
     pub fn idle() -> io::Result<Self> {
-        Ok(Self::on(Lzap::new()?))
+        Ok(Self::on_machine(Lzap::new()?))
     }
 
     /// The same on a machine of the caller's making.
     #[must_use]
-    pub fn on(lzap: Lzap) -> Self {
+    pub fn on_machine(lzap: Lzap) -> Self {
         // Port 0: any free one, so that tests don't meet each other or the user's own cloud.
         Self { lzap: lzap.env("LZAP_LOCAL_PORT", "0") }
     }
@@ -49,7 +49,7 @@ impl LocalCloud {
     ///
     /// # Errors
     /// When it can't be run.
-    pub fn status(&self) -> io::Result<Value> {
+    pub fn read_status(&self) -> io::Result<Value> {
         Ok(self.lzap.run(self.lzap.home(), &["local", "status", "--output", "json"])?.json())
     }
 
@@ -57,25 +57,25 @@ impl LocalCloud {
     ///
     /// # Errors
     /// When the cloud isn't running.
-    pub fn url(&self) -> io::Result<String> {
-        let status = self.status()?;
+    pub fn read_url(&self) -> io::Result<String> {
+        let status = self.read_status()?;
         let endpoint = status["endpoint"].as_str().map(str::to_owned);
         endpoint.ok_or_else(|| io::Error::other(format!("no endpoint in {status}")))
     }
 
-    /// Looks at the cloud through boto3; see [`Python::aws`].
+    /// Looks at the cloud through boto3; see [`Python::call_aws`].
     ///
     /// # Errors
     /// When boto3 itself fails.
-    pub fn aws(&self, region: &str, calls: &[(&str, &str, Value)]) -> io::Result<Vec<Value>> {
-        Python::ready()?.aws(&self.url()?, region, calls)
+    pub fn call_aws(&self, region: &str, calls: &[(&str, &str, Value)]) -> io::Result<Vec<Value>> {
+        Python::ready()?.call_aws(&self.read_url()?, region, calls)
     }
 
     /// Runs the AWS CLI against the cloud.
     ///
     /// # Errors
     /// When it can't be started; a refusal is an answer.
-    pub fn aws_cli(&self, folder: &Path, args: &[&str]) -> io::Result<std::process::Output> {
+    pub fn run_aws_cli(&self, folder: &Path, args: &[&str]) -> io::Result<std::process::Output> {
         // Not the script `aws`, whose first line breaks where the path of the environment has a blank.
         Python::ready()?
             .command("python")
@@ -83,7 +83,7 @@ impl LocalCloud {
                 "-m",
                 "awscli",
                 "--endpoint-url",
-                &self.url()?,
+                &self.read_url()?,
                 "--region",
                 "us-east-1",
                 "--output",

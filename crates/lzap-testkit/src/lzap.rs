@@ -50,7 +50,7 @@ impl Lzap {
     ///
     /// # Errors
     /// As [`Lzap::new`].
-    pub fn against(endpoint: &str, region: &str) -> io::Result<Self> {
+    pub fn with_endpoint(endpoint: &str, region: &str) -> io::Result<Self> {
         Ok(Self::new()?
             .env("AWS_ENDPOINT_URL", endpoint)
             .env("AWS_ACCESS_KEY_ID", "test")
@@ -80,7 +80,7 @@ impl Lzap {
     /// # Errors
     /// When it can't be built or started, or runs for more than ten minutes.
     pub fn run<S: AsRef<OsStr>>(&self, folder: &Path, args: &[S]) -> io::Result<Outcome> {
-        self.spawn(folder, args)?.finish(Duration::from_mins(10))
+        self.spawn(folder, args)?.wait_for_exit(Duration::from_mins(10))
     }
 
     /// Starts `lzap` with `args` in `folder`.
@@ -269,7 +269,7 @@ impl Running {
     /// # Errors
     /// When it has ended already.
     pub fn interrupt(&self) -> io::Result<()> {
-        self.process.signal(Signal::INT)
+        self.process.send_signal(Signal::INT)
     }
 
     /// What `kill -9` does to the tool and its children.
@@ -277,14 +277,14 @@ impl Running {
     /// # Errors
     /// When it has ended already.
     pub fn kill(&self) -> io::Result<()> {
-        self.process.signal(Signal::KILL)
+        self.process.send_signal(Signal::KILL)
     }
 
     /// Waits until what it has printed so far, to either stream, contains `text`.
     ///
     /// # Errors
     /// When that doesn't come within `patience`; with all that was printed.
-    pub fn until(&self, text: &str, patience: Duration) -> io::Result<()> {
+    pub fn wait_until_printed(&self, text: &str, patience: Duration) -> io::Result<()> {
         let give_up = Instant::now() + patience;
         loop {
             let streams = [&self.stdout, &self.stderr];
@@ -304,7 +304,7 @@ impl Running {
     ///
     /// # Errors
     /// When it doesn't come within `patience`.
-    pub fn finish(mut self, patience: Duration) -> io::Result<Outcome> {
+    pub fn wait_for_exit(mut self, patience: Duration) -> io::Result<Outcome> {
         let Some(status) = self.process.wait_for(patience)? else {
             return Err(io::Error::other(format!("still running after {patience:?}: {}", self.shown)));
         };

@@ -8,7 +8,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::child::Guarded;
-use crate::http::{request, wait_until_answers};
+use crate::http::{send_request, wait_until_answers};
 use crate::python::Python;
 
 /// A moto server of its own, on a free port, with an empty account.
@@ -87,17 +87,17 @@ impl Moto {
         self.post_control("reset", &Value::Null)
     }
 
-    /// Looks at the account through boto3; see [`Python::aws`].
+    /// Looks at the account through boto3; see [`Python::call_aws`].
     ///
     /// # Errors
     /// When boto3 itself fails.
-    pub fn aws(&self, region: &str, calls: &[(&str, &str, Value)]) -> io::Result<Vec<Value>> {
-        self.python.aws(&self.url, region, calls)
+    pub fn call_aws(&self, region: &str, calls: &[(&str, &str, Value)]) -> io::Result<Vec<Value>> {
+        self.python.call_aws(&self.url, region, calls)
     }
 
     fn post_control(&self, path: &str, body: &Value) -> io::Result<()> {
         let url = format!("{}/moto-api/{path}", self.url);
-        let response = request(&Method::POST, &url, "application/json", body.to_string())?;
+        let response = send_request(&Method::POST, &url, "application/json", body.to_string())?;
         if response.status.is_success() {
             return Ok(());
         }

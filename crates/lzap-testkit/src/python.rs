@@ -62,7 +62,7 @@ impl Python {
             let wanted = venv.join("wanted.txt");
             fs::write(&wanted, requirements)?;
             let python = Self { venv: venv.to_owned() };
-            // Not the script `pip`, for the reason that `LocalCloud::aws_cli` has.
+            // Not the script `pip`, for the reason that `LocalCloud::run_aws_cli` has.
             let mut pip = python.command("python");
             pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
             run_quietly(pip.arg(&wanted))?;
@@ -83,7 +83,7 @@ impl Python {
     ///
     /// # Errors
     /// When it cannot be started, or fails without output; the text has its standard error.
-    pub fn script(&self, name: &str, input: &str) -> io::Result<String> {
+    pub fn run_script(&self, name: &str, input: &str) -> io::Result<String> {
         let mut child = self
             .command("python")
             .arg(scripts_folder().join(name))
@@ -109,9 +109,14 @@ impl Python {
     /// # Errors
     /// When boto3 itself fails.
     #[cfg(feature = "clouds")]
-    pub fn aws(&self, endpoint: &str, region: &str, calls: &[(&str, &str, Value)]) -> io::Result<Vec<Value>> {
+    pub fn call_aws(
+        &self,
+        endpoint: &str,
+        region: &str,
+        calls: &[(&str, &str, Value)],
+    ) -> io::Result<Vec<Value>> {
         let input = serde_json::json!({"endpoint": endpoint, "region": region, "calls": calls});
-        let answer = self.script("aws.py", &input.to_string())?;
+        let answer = self.run_script("aws.py", &input.to_string())?;
         Ok(serde_json::from_str(&answer)?)
     }
 }

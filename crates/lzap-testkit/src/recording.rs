@@ -133,7 +133,7 @@ impl Recording {
 
     /// How many calls the longest chain has in which each began only after the one before had ended. That many round
     /// trips the command takes at the least, whatever it does at the same time.
-    pub fn depth(&self) -> usize {
+    pub fn critical_path_len(&self) -> usize {
         let mut by_start: Vec<&Call> = self.calls.iter().collect();
         by_start.sort_by_key(|call| call.start);
         let mut depths: Vec<(Duration, usize)> = Vec::new();
@@ -145,7 +145,7 @@ impl Recording {
     }
 
     /// From the first call's start to the last one's end.
-    pub fn wall(&self) -> Duration {
+    pub fn wall_time(&self) -> Duration {
         let start = self.calls.iter().map(|call| call.start).min().unwrap_or_default();
         let end = self.calls.iter().map(|call| call.end).max().unwrap_or_default();
         end.saturating_sub(start)
@@ -160,8 +160,8 @@ impl Recording {
     ///
     /// # Errors
     /// When the checker itself fails.
-    pub fn checked(&self) -> io::Result<Vec<Checked>> {
-        let answer = Python::ready()?.script("validate.py", &self.json_lines())?;
+    pub fn check_calls(&self) -> io::Result<Vec<Checked>> {
+        let answer = Python::ready()?.run_script("validate.py", &self.json_lines())?;
         let checked: Vec<Checked> = answer.lines().map(parse_checked).collect::<io::Result<_>>()?;
         if checked.len() == self.calls.len() {
             return Ok(checked);
@@ -206,7 +206,7 @@ mod tests {
             // Two lanes, the longer one counts; a slow call beside them doesn't.
             (vec![call(0, 10), call(0, 30), call(11, 20), call(21, 29), call(31, 40)], 4),
         ] {
-            assert_eq!(Recording::new(calls).depth(), depth);
+            assert_eq!(Recording::new(calls).critical_path_len(), depth);
         }
     }
 

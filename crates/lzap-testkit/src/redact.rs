@@ -1,7 +1,7 @@
 //! What differs from run to run, replaced by a word in brackets, so that the rest can be held as a snapshot.
 
 /// The filters, as pairs of a regular expression and its replacement, in the order in which they apply.
-pub fn filters() -> Vec<(&'static str, &'static str)> {
+pub fn snapshot_filters() -> Vec<(&'static str, &'static str)> {
     vec![
         (r"\x1b\[[0-9;]*m", ""),
         (r"/[^\s`'\x22:]*/\.tmp[A-Za-z0-9]+", "[TEMP]"),

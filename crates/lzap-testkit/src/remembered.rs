@@ -35,7 +35,7 @@ impl RememberedCargo {
     }
 
     /// `lzap` with this cargo.
-    pub fn with(&self, lzap: Lzap) -> Lzap {
+    pub fn apply_to(&self, lzap: Lzap) -> Lzap {
         let path = |program| self.script_path(program).display().to_string();
         lzap.env("CARGO", &path("cargo")).env("RUSTC", &path("rustc"))
     }

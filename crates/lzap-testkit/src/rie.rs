@@ -10,7 +10,7 @@ use hyper::Method;
 use serde_json::Value;
 
 use crate::child::Guarded;
-use crate::http::{request, wait_until_answers};
+use crate::http::{send_request, wait_until_answers};
 use crate::tools::find_runtime_emulator;
 
 /// A `bootstrap` that runs under the emulator.
@@ -26,14 +26,14 @@ impl Rie {
     /// # Errors
     /// When the emulator is not set up or does not come up.
     pub fn start(bootstrap: &Path, name: &str) -> io::Result<Self> {
-        Self::run(&[bootstrap.as_os_str()], Path::new("/"), name)
+        Self::start_command(&[bootstrap.as_os_str()], Path::new("/"), name)
     }
 
     /// The same for a function that is started by a command in a folder, as an interpreter's is.
     ///
     /// # Errors
     /// As [`Rie::start`].
-    pub fn run(command: &[&OsStr], folder: &Path, name: &str) -> io::Result<Self> {
+    pub fn start_command(command: &[&OsStr], folder: &Path, name: &str) -> io::Result<Self> {
         let (port, runtime_api) = (crate::ports::free_port()?, crate::free_port()?);
         let process = Guarded::spawn(
             Command::new(find_runtime_emulator()?)
@@ -58,7 +58,7 @@ impl Rie {
     }
 
     /// The emulator's process; the function is its child.
-    pub fn id(&mut self) -> u32 {
+    pub fn process_id(&mut self) -> u32 {
         self.process.child().id()
     }
 
@@ -68,7 +68,7 @@ impl Rie {
     /// When the emulator fails or the answer isn't JSON.
     pub fn invoke(&self, event: &Value) -> io::Result<Value> {
         let url = format!("{}/2015-03-31/functions/function/invocations", self.url);
-        let response = request(&Method::POST, &url, "application/json", event.to_string())?;
+        let response = send_request(&Method::POST, &url, "application/json", event.to_string())?;
         serde_json::from_slice(&response.body)
             .map_err(|error| io::Error::other(format!("not JSON ({error}): {}", response.text())))
     }

@@ -147,7 +147,7 @@ fn measure(form: &Form) -> Result<Figures> {
     let mut cold = Duration::MAX;
     let mut figures = None;
     for start in 1..=STARTS {
-        let mut emulator = Rie::run(&command, &form.folder, "bench")?;
+        let mut emulator = Rie::start_command(&command, &form.folder, "bench")?;
         let began = Instant::now();
         let answer = emulator.invoke(&form.event)?;
         cold = cold.min(began.elapsed());
@@ -160,7 +160,7 @@ fn measure(form: &Form) -> Result<Figures> {
                 emulator.invoke(&form.event)?;
             }
             let warm = began.elapsed() / u32::try_from(REQUESTS)?;
-            figures = Some(Figures { cold, warm, resident_bytes: resident(emulator.id())? });
+            figures = Some(Figures { cold, warm, resident_bytes: resident(emulator.process_id())? });
         }
     }
     figures.map(|figures| Figures { cold, ..figures }).ok_or_else(|| Failure::new("nothing was measured"))

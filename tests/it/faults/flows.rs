@@ -91,7 +91,7 @@ impl Workshop {
     /// Starts a command against the cloud at `endpoint`.
     pub(super) fn spawn(&self, endpoint: &str, command: &str, config: Config) -> Result<Running> {
         // Waits take a hundredth of what they take with AWS, and so does patience.
-        let lzap = Lzap::against(endpoint, REGION)?.env("LZAP_TEST_TIME_SCALE", "0.005");
+        let lzap = Lzap::with_endpoint(endpoint, REGION)?.env("LZAP_TEST_TIME_SCALE", "0.005");
         let app = self.app.path().display().to_string();
         let config = self.configs[&config].path().join("lzap.toml").display().to_string();
         let mut args = vec![command, "dev", "--yes", "--project", &app, "--config", &config];
@@ -99,13 +99,13 @@ impl Workshop {
             // The URLs that moto hands out lead to no server.
             args.push("--no-touch");
         }
-        self.cargo.with(lzap).spawn(self.app.path(), &args)
+        self.cargo.apply_to(lzap).spawn(self.app.path(), &args)
     }
 
     /// Runs a command to its end.
     pub(super) fn run(&self, endpoint: &str, command: &str, config: Config) -> Result<Outcome> {
         // The first one of all compiles the app.
-        self.spawn(endpoint, command, config)?.finish(Duration::from_mins(10))
+        self.spawn(endpoint, command, config)?.wait_for_exit(Duration::from_mins(10))
     }
 }
 
@@ -133,27 +133,27 @@ pub(super) struct Prepared {
 
 impl Prepared {
     pub(super) fn new(flow: Flow, empty: &Account, workshop: &Workshop) -> Result<Self> {
-        let account = empty.copy()?;
+        let account = empty.start_copy()?;
         for (command, config) in flow.before {
             drop(workshop.run(account.url(), command, *config)?.expect_success());
         }
-        let undisturbed = account.copy()?;
+        let undisturbed = account.start_copy()?;
         let proxy = Proxy::start(undisturbed.url(), Duration::ZERO)?;
         drop(workshop.run(proxy.url(), flow.command, flow.config)?.expect_success());
-        let recording = proxy.take();
+        let recording = proxy.take_recording();
         every_call_names_the_owner(&recording);
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-        let points = recording.calls().iter().zip(recording.checked()?).map(|(call, checked)| {
+        let points = recording.calls().iter().zip(recording.check_calls()?).map(|(call, checked)| {
             let nth = seen.entry(call.kind()).or_default();
             *nth += 1;
             Point { operation: checked.operation, kind: call.kind(), nth: *nth }
         });
         let points = points.filter(|point: &Point| flow.reads || !is_read(&point.operation)).collect();
-        let done = undisturbed.dump()?;
+        let done = undisturbed.dump_resources()?;
         drop(workshop.run(undisturbed.url(), "undeploy", flow.config)?.expect_success());
         assert_eq!(
-            undisturbed.dump()?,
-            empty.dump()?,
+            undisturbed.dump_resources()?,
+            empty.dump_resources()?,
             "an undisturbed {} and an undeploy leave nothing",
             flow.name
         );

@@ -87,7 +87,7 @@ fn service(operation: &str) -> &str {
 /// What AWS may answer instead, by operation: what its models document, what every operation may answer, and the cases
 /// where the text of the message counts.
 pub(super) fn refusals(operations: &[String]) -> Result<BTreeMap<String, Vec<Refusal>>> {
-    let documented = Python::ready()?.script("errors.py", &serde_json::json!(operations).to_string())?;
+    let documented = Python::ready()?.run_script("errors.py", &serde_json::json!(operations).to_string())?;
     let documented: Value = serde_json::from_str(&documented)?;
     let of = |operation: &String| {
         let mut all = common(operation);
@@ -189,9 +189,9 @@ fn special(operation: &str) -> Vec<Refusal> {
         "s3:DeleteBucket" => vec![Refusal::new(409, "BucketNotEmpty", "The bucket is not empty")],
         "s3:DeleteObjects" => {
             let error = "<Error><Key>hello/dev/x</Key><Code>AccessDenied</Code><Message>no</Message></Error>";
-            vec![Refusal::within("AccessDenied", &format!("<DeleteResult>{error}</DeleteResult>"))]
+            vec![Refusal::within_success("AccessDenied", &format!("<DeleteResult>{error}</DeleteResult>"))]
         }
-        "events:PutTargets" | "events:RemoveTargets" => vec![Refusal::within(
+        "events:PutTargets" | "events:RemoveTargets" => vec![Refusal::within_success(
             "ConcurrentModificationException",
             r#"{"FailedEntryCount":1,"FailedEntries":[{"TargetId":"live","ErrorCode":"ConcurrentModificationException",
                 "ErrorMessage":"try again"}]}"#,

@@ -70,8 +70,8 @@ fn whatever_breaks_the_same_command_again_and_undeploy_lead_where_they_should() 
 
 impl Table {
     fn new() -> Result<Self> {
-        let empty = Account::empty(REGION, PROBES)?;
-        let nothing = empty.dump()?;
+        let empty = Account::start_empty(REGION, PROBES)?;
+        let nothing = empty.dump_resources()?;
         let set = std::env::var("LZAP_FAULTS_SEED").ok().and_then(|seed| seed.parse().ok());
         Ok(Self {
             workshop: Workshop::new(new_app_with_workers()?)?,
@@ -130,7 +130,7 @@ impl Table {
     }
 
     fn run(&self, case: &Case<'_>) -> Result<std::result::Result<(), String>> {
-        let account = case.prepared.account.copy()?;
+        let account = case.prepared.account.start_copy()?;
         let outcome = match self.disturb(case, &account)? {
             Ok(outcome) => outcome,
             Err(why) => return Ok(Err(why)),
@@ -138,7 +138,7 @@ impl Table {
         if let Err(why) = ended_well(case, &outcome) {
             return Ok(Err(why));
         }
-        let key = (case.prepared.flow.name, account.dump()?.to_string());
+        let key = (case.prepared.flow.name, account.dump_resources()?.to_string());
         if let Some(known) = self.resumed().get(&key).filter(|_| !self.all) {
             return Ok(known.clone());
         }
@@ -167,11 +167,11 @@ impl Table {
             drop(running.kill());
             proxy.drop_held();
         }
-        let outcome = running.finish(Duration::from_mins(2))?;
+        let outcome = running.wait_for_exit(Duration::from_mins(2))?;
         while !proxy.is_idle() {
             thread::sleep(Duration::from_millis(2));
         }
-        if proxy.met() == 0 {
+        if proxy.count_faulted_calls() == 0 {
             return Ok(Err(format!("the call was not made\n{}", outcome.transcript())));
         }
         Ok(Ok(outcome))
@@ -179,12 +179,12 @@ impl Table {
 
     /// The same command again, then `undeploy`; and `undeploy` at once.
     fn resume(&self, prepared: &Prepared, account: &Account) -> Result<std::result::Result<(), String>> {
-        let at_once = account.copy()?;
-        let again = prepared.spawn(account.url(), &self.workshop)?.finish(Duration::from_mins(2))?;
+        let at_once = account.start_copy()?;
+        let again = prepared.spawn(account.url(), &self.workshop)?.wait_for_exit(Duration::from_mins(2))?;
         if !prepared.may_end_so(&again) {
             return Ok(Err(format!("the same command again does not succeed: {}", again.transcript())));
         }
-        let differs = differences(&prepared.done, &account.dump()?);
+        let differs = differences(&prepared.done, &account.dump_resources()?);
         if !differs.is_empty() {
             return Ok(Err(format!("the same command again leads elsewhere:\n{differs}")));
         }
@@ -193,7 +193,7 @@ impl Table {
             if undeploy.code != Some(0) {
                 return Ok(Err(format!("an undeploy {when} does not succeed: {}", undeploy.transcript())));
             }
-            let left = differences(&self.nothing, &account.dump()?);
+            let left = differences(&self.nothing, &account.dump_resources()?);
             if !left.is_empty() {
                 return Ok(Err(format!("an undeploy {when} leaves something:\n{left}")));
             }

@@ -13,23 +13,23 @@ const LOCKED: i32 = 6;
 #[test]
 fn two_first_deploys_at_once_make_one_stage() -> Result {
     let workshop = Workshop::new(new_app("hello-twins")?)?;
-    let empty = Account::empty(REGION, 10)?;
+    let empty = Account::start_empty(REGION, 10)?;
     // The build is remembered from here on, so that the two meet at AWS and not at cargo.
-    let alone = empty.copy()?;
+    let alone = empty.start_copy()?;
     drop(workshop.run(alone.url(), "deploy", Config::First)?.expect_success());
-    let whole = alone.dump()?;
+    let whole = alone.dump_resources()?;
     for time in 1..=TIMES {
-        let account = empty.copy()?;
+        let account = empty.start_copy()?;
         let twins = [(); 2].map(|()| workshop.spawn(account.url(), "deploy", Config::First));
         let mut succeeded = 0;
         for twin in twins {
-            let outcome = twin?.finish(std::time::Duration::from_mins(2))?;
+            let outcome = twin?.wait_for_exit(std::time::Duration::from_mins(2))?;
             assert!(matches!(outcome.code, Some(0 | LOCKED)), "time {time}: {outcome}");
             succeeded += usize::from(outcome.code == Some(0));
         }
         assert!(succeeded > 0, "time {time}: one of the two gets through");
-        assert_eq!(account.dump()?, whole, "time {time}: as if one had deployed alone");
-        one_of_each(&account.dump()?);
+        assert_eq!(account.dump_resources()?, whole, "time {time}: as if one had deployed alone");
+        one_of_each(&account.dump_resources()?);
         let again = workshop.run(account.url(), "deploy", Config::First)?.expect_success();
         assert!(again.stderr.contains("nothing to do"), "time {time}: {again}");
     }

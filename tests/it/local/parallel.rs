@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use hyper::Method;
-use lzap_testkit::{LocalCloud, csv, request};
+use lzap_testkit::{LocalCloud, csv, send_request};
 use serde_json::{Value, json};
 
 use super::{run, url_of};
@@ -19,12 +19,12 @@ fn a_thousand_slow_series_are_seven_times_as_fast_in_eight_lambdas() -> Result {
     let table = csv::sample(100_000, 1_000, 4);
 
     let spread = format!("{url}&work_ms=20&invoke_lambda=true&chunksize=25&concurrency=8&report=json");
-    let in_one_pass = request(&Method::PUT, &url, "text/csv", table.clone())?.text();
+    let in_one_pass = send_request(&Method::PUT, &url, "text/csv", table.clone())?.text();
     // A busy machine only ever takes away: once in five times it must be as fast as that.
     let mut answers = Vec::new();
     let mut speed_up = 0.0;
     while speed_up < 7.0 && answers.len() < 5 {
-        let answer = request(&Method::PUT, &spread, "text/csv", table.clone())?;
+        let answer = send_request(&Method::PUT, &spread, "text/csv", table.clone())?;
         assert_eq!(answer.status, 200, "{}", answer.text());
         let answer: Value = serde_json::from_str(&answer.text())?;
         let sums = answer["csv"].as_str().unwrap_or_default();
@@ -55,12 +55,12 @@ fn a_csv_in_s3_is_summed_where_the_stage_allows_it() -> Result {
     let url = url_of(&deployed).trim_end_matches('/');
     let put = |bucket: &str| json!({"Bucket": bucket, "Key": "a.csv", "Body": "id,v\na,1\nb,2\na,4\n"});
     for bucket in ["csv-sources", "csv-secrets"] {
-        cloud.aws(
+        cloud.call_aws(
             "us-east-1",
             &[("s3", "create_bucket", json!({"Bucket": bucket})), ("s3", "put_object", put(bucket))],
         )?;
     }
-    let ask = |query: &str| request(&Method::PUT, &format!("{url}/?{query}"), "text/csv", "");
+    let ask = |query: &str| send_request(&Method::PUT, &format!("{url}/?{query}"), "text/csv", "");
     let answer = ask("source=s3://csv-sources/a.csv")?;
     assert_eq!((answer.status.as_u16(), answer.text().as_str()), (200, "id,v\na,5\nb,2\n"));
     assert_eq!(ask("source=s3://csv-secrets/a.csv")?.status, 403);

@@ -33,12 +33,12 @@ impl App {
 
     /// The keys in the bucket under the stage's prefix and `folder`.
     fn objects(&self, folder: &str) -> Result<Vec<Value>> {
-        let buckets = self.cloud.aws(REGION, &[("s3", "list_buckets", json!({}))])?;
+        let buckets = self.cloud.call_aws(REGION, &[("s3", "list_buckets", json!({}))])?;
         let bucket = buckets[0]["Buckets"][0]["Name"].clone();
         let prefix = format!("map/local/{folder}");
         let listed = self
             .cloud
-            .aws(REGION, &[("s3", "list_objects_v2", json!({"Bucket": bucket, "Prefix": prefix}))])?;
+            .call_aws(REGION, &[("s3", "list_objects_v2", json!({"Bucket": bucket, "Prefix": prefix}))])?;
         Ok(listed[0]["Contents"].as_array().cloned().unwrap_or_default())
     }
 }

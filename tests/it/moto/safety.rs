@@ -73,9 +73,9 @@ fn a_deploy_that_waits_goes_on_when_the_lock_is_free() -> Result {
     foreign_lock(&cloud)?;
     cloud.expect_probe()?;
     let waiting = spawn(&cloud, &["update", "--wait"], "memory_mb = 256")?;
-    waiting.until("Waiting for `lzap update dev` of jane", PATIENCE)?;
+    waiting.wait_until_printed("Waiting for `lzap update dev` of jane", PATIENCE)?;
     cloud.aws(&[("s3", "delete_object", json!({"Bucket": bucket(), "Key": "hello/dev/lock"}))])?;
-    drop(waiting.finish(PATIENCE)?.expect_success());
+    drop(waiting.wait_for_exit(PATIENCE)?.expect_success());
     let live = json!({"FunctionName": "hello-dev", "Qualifier": "live"});
     assert_eq!(cloud.aws(&[("lambda", "get_function_configuration", live)])?[0]["MemorySize"], 256);
     Ok(())
@@ -90,13 +90,13 @@ fn an_interrupted_deploy_ends_in_order_and_is_taken_up() -> Result {
     let cloud = MotoCloud::behind(moto, &url)?;
     drop(cloud.run("package", &[], "")?.expect_success());
     let running = spawn(&cloud, &["deploy"], "")?;
-    running.until("10 to create", PATIENCE)?;
+    running.wait_until_printed("10 to create", PATIENCE)?;
     // In the middle of making things.
-    while proxy.calls() < 14 {
+    while proxy.count_calls() < 14 {
         std::thread::sleep(Duration::from_millis(20));
     }
     running.interrupt()?;
-    let outcome = running.finish(PATIENCE)?.expect_code(130);
+    let outcome = running.wait_for_exit(PATIENCE)?.expect_code(130);
     assert!(outcome.stderr.contains("steps done; the same command goes on from there"), "{outcome}");
     assert!(!keys(&cloud)?.contains(&"hello/dev/lock".to_owned()), "the lock is given back");
     cloud.deploy("deploy", "")?;
@@ -179,7 +179,7 @@ fn all_stages_in_their_regions() -> Result {
     let config = settings.path().join("lzap.toml").display().to_string();
     let project = hello()?.display().to_string();
     // The environment's region would win over each stage's own.
-    let lzap = Lzap::against(cloud.moto.url(), "")?;
+    let lzap = Lzap::with_endpoint(cloud.moto.url(), "")?;
     let run = |args: &[&str]| {
         let options = ["--all", "--output", "json", "--project", &project, "--config", &config];
         lzap.run(settings.path(), &[args, &options].concat())

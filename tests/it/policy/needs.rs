@@ -31,7 +31,7 @@ pub(super) struct Life<'a> {
 
 /// What all calls of a recording need.
 pub(super) fn of(recording: &Recording, life: Life<'_>) -> Result<Vec<Need>> {
-    let checked = recording.checked()?;
+    let checked = recording.check_calls()?;
     let calls = recording.calls().iter().zip(&checked);
     Ok(calls.flat_map(|(call, checked)| Asked { call, checked, life }.needs()).collect())
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 #[test]
 fn endpoints_of_all_regions_equal_botocore_s() {
     let python = Python::ready().expect("Python");
-    let output = python.script("endpoints.py", "").expect("botocore");
+    let output = python.run_script("endpoints.py", "").expect("botocore");
     let regions: Vec<Value> = serde_json::from_str(&output).expect("JSON");
     assert!(regions.len() > 35, "{}", regions.len());
     for region in regions {

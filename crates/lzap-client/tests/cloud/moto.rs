@@ -7,7 +7,7 @@ use hyper::Method;
 use lzap_client::{
     AccountId, Bucket, Client, ErrorKind, GetOptions, Invoke, ListOptions, PutCondition, PutObject,
 };
-use lzap_testkit::{ACCOUNT, Moto, Proxy, request};
+use lzap_testkit::{ACCOUNT, Moto, Proxy, send_request};
 use serde_json::{Value, json};
 
 use crate::{REGION, client_at, runtime, soon};
@@ -25,7 +25,7 @@ fn start_moto() -> (Moto, String, String) {
     let constraint = json!({"LocationConstraint": REGION});
     let policy = json!({"UserName": "lzap", "PolicyName": "objects", "PolicyDocument": policy.to_string()});
     let answers = moto
-        .aws(
+        .call_aws(
             REGION,
             &[
                 ("iam", "create_user", user.clone()),
@@ -38,7 +38,7 @@ fn start_moto() -> (Moto, String, String) {
     let text = |name: &str| answers[2]["AccessKey"][name].as_str().expect("an access key").to_owned();
     let (key_id, secret) = (text("AccessKeyId"), text("SecretAccessKey"));
     let url = format!("{}/moto-api/reset-auth", moto.url());
-    let answer = request(&Method::POST, &url, "text/plain", "0").expect("moto answers");
+    let answer = send_request(&Method::POST, &url, "text/plain", "0").expect("moto answers");
     assert!(answer.status.is_success(), "{}", answer.text());
     (moto, key_id, secret)
 }
@@ -112,12 +112,12 @@ fn s3_operations_work_against_moto_with_authentication_and_fit_the_models() {
     let (moto, key_id, secret) = start_moto();
     let proxy = Proxy::start(moto.url(), Duration::ZERO).expect("a proxy");
     runtime().block_on(use_objects(&client_at(proxy.url(), &key_id, &secret, None)));
-    let recording = proxy.take();
+    let recording = proxy.take_recording();
     assert!(recording.calls().iter().all(|call| {
         call.headers.iter().any(|(name, value)| name == "x-amz-expected-bucket-owner" && value == ACCOUNT)
     }));
     let mut operations = std::collections::BTreeSet::new();
-    for checked in recording.checked().expect("the checker") {
+    for checked in recording.check_calls().expect("the checker") {
         assert!(checked.problems.is_empty(), "{checked:?}");
         operations.insert(checked.operation);
     }
@@ -158,7 +158,7 @@ fn invoke_fits_the_model() {
     };
     let invoked = runtime().block_on(client.invoke(invoke, soon())).expect("moto sends the event back");
     assert_eq!(&invoked.payload[..], br#"{"n":1}"#);
-    let checked = proxy.take().checked().expect("the checker");
+    let checked = proxy.take_recording().check_calls().expect("the checker");
     assert_eq!(checked.len(), 1);
     assert_eq!(
         (checked[0].operation.as_str(), checked[0].problems.len()),

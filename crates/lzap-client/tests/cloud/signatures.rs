@@ -91,7 +91,7 @@ fn assert_signed_as_by_botocore(python: &Python, recording: &Recording, token: O
     let mut input = keys(token, 0);
     let lines = recording.json_lines();
     input["calls"] = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")).collect();
-    let output = python.script("signatures.py", &input.to_string()).expect("botocore");
+    let output = python.run_script("signatures.py", &input.to_string()).expect("botocore");
     let expected: Vec<Value> = serde_json::from_str(&output).expect("JSON");
     assert_eq!(expected.len(), recording.calls().len());
     for (call, expected) in recording.calls().iter().zip(expected) {
@@ -112,7 +112,7 @@ fn signatures_of_all_operations_equal_botocore_s() {
         let (proxy, _server) = start_server(&python, token, 0);
         let client = client_at(proxy.url(), KEY_ID, SECRET, token);
         runtime().block_on(call_everything(&client));
-        let recording = proxy.take();
+        let recording = proxy.take_recording();
         assert_eq!(recording.calls().len(), 16 + 2 * 5 * KEYS.len());
         assert_signed_as_by_botocore(&python, &recording, token);
     }
@@ -144,12 +144,12 @@ fn calls_with_a_wrong_clock_are_accepted_after_one_refusal() {
         let client = client_at(proxy.url(), KEY_ID, SECRET, None);
         runtime.block_on(client.invoke(Invoke::new("f", "1"), soon())).expect("accepted");
         runtime.block_on(client.head_object(&bucket, "k", soon())).expect("accepted");
-        let statuses: Vec<u16> = proxy.take().calls().iter().map(|call| call.status).collect();
+        let statuses: Vec<u16> = proxy.take_recording().calls().iter().map(|call| call.status).collect();
         assert_eq!(statuses, [403, 200, 200]);
         // Another client learns it from S3, also where the refusal has no body.
         let client = client_at(proxy.url(), KEY_ID, SECRET, None);
         runtime.block_on(client.head_object(&bucket, "k", soon())).expect("accepted");
-        let statuses: Vec<u16> = proxy.take().calls().iter().map(|call| call.status).collect();
+        let statuses: Vec<u16> = proxy.take_recording().calls().iter().map(|call| call.status).collect();
         assert_eq!(statuses, [403, 200]);
     }
 }

@@ -32,7 +32,7 @@ pub struct Trigger {
 
 impl Trigger {
     /// The `nth` call of all, beginning with 1.
-    pub fn call(nth: usize) -> Self {
+    pub fn nth_call(nth: usize) -> Self {
         Self { kind: None, nth }
     }
 
@@ -166,7 +166,7 @@ mod tests {
         );
         // Whatever comes fourth; then what is of its kind.
         assert_eq!(
-            met(Fault::Refused(refusal), Trigger::call(4), &["a", "b", "b", "a", "b", "a"]),
+            met(Fault::Refused(refusal), Trigger::nth_call(4), &["a", "b", "b", "a", "b", "a"]),
             [false, false, false, true, false, true]
         );
     }

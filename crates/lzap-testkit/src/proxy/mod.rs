@@ -80,7 +80,7 @@ impl Proxy {
 
     /// From now on answers each `GET` whose path ends with `path` by itself: 200 and `body`, JSON. For what an emulator
     /// lacks and a client can't do without.
-    pub fn stub(&self, path: &str, body: &str) {
+    pub fn add_stub(&self, path: &str, body: &str) {
         let mut stubs = self.shared.stubs.lock().unwrap_or_else(PoisonError::into_inner);
         stubs.push((path.to_owned(), body.to_owned()));
     }
@@ -96,7 +96,7 @@ impl Proxy {
     }
 
     /// How many calls the fault happened to.
-    pub fn met(&self) -> usize {
+    pub fn count_faulted_calls(&self) -> usize {
         self.shared.armed.count_hits()
     }
 
@@ -121,13 +121,13 @@ impl Proxy {
         self.shared.in_flight.load(Ordering::SeqCst) == 0
     }
 
-    /// How many calls have come and gone since the start or the last [`Proxy::take`].
-    pub fn calls(&self) -> usize {
+    /// How many calls have come and gone since the start or the last [`Proxy::take_recording`].
+    pub fn count_calls(&self) -> usize {
         self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// What was called since the start or the last [`Proxy::take`], in the order of arrival; begins anew.
-    pub fn take(&self) -> Recording {
+    /// What was called since the start or the last [`Proxy::take_recording`], in the order of arrival; begins anew.
+    pub fn take_recording(&self) -> Recording {
         let mut calls =
             std::mem::take(&mut *self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner));
         calls.sort_by_key(|call| call.start);

@@ -26,7 +26,7 @@ impl Refusal {
     }
 
     /// A failure within an answer of success: `body`, with `code` in it.
-    pub fn within(code: &str, body: &str) -> Self {
+    pub fn within_success(code: &str, body: &str) -> Self {
         Self { body: Some(body.to_owned()), ..Self::new(200, code, "") }
     }
 

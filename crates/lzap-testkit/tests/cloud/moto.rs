@@ -13,7 +13,7 @@ fn the_proxy_records_what_boto3_sends() -> io::Result<()> {
     let moto = Moto::start()?;
     let proxy = Proxy::start(moto.url(), Duration::from_millis(50))?;
     let trust = json!({"Version": "2012-10-17", "Statement": []}).to_string();
-    let answers = Python::ready()?.aws(
+    let answers = Python::ready()?.call_aws(
         proxy.url(),
         REGION,
         &[
@@ -33,18 +33,18 @@ fn the_proxy_records_what_boto3_sends() -> io::Result<()> {
     assert_eq!(answers[4]["Body"], "hello");
     assert_eq!(answers[9]["error"], "ResourceNotFoundException");
 
-    let recording = proxy.take();
+    let recording = proxy.take_recording();
     assert_eq!(recording.calls().len(), 10);
-    assert_eq!(recording.depth(), 10, "boto3 waits for each answer");
-    assert!(recording.wall() >= Duration::from_millis(500), "{:?}", recording.wall());
-    let checked = recording.checked()?;
+    assert_eq!(recording.critical_path_len(), 10, "boto3 waits for each answer");
+    assert!(recording.wall_time() >= Duration::from_millis(500), "{:?}", recording.wall_time());
+    let checked = recording.check_calls()?;
     let problems: Vec<_> = checked.iter().filter(|each| !each.problems.is_empty()).collect();
     assert!(problems.is_empty(), "{problems:#?}");
     let expected = "sts:GetCallerIdentity s3:CreateBucket s3:PutObject s3:PutObject s3:GetObject iam:CreateRole \
                     apigateway:CreateApi events:PutRule logs:CreateLogGroup lambda:GetFunction";
     let names: Vec<&str> = checked.iter().map(|each| each.operation.as_str()).collect();
     assert_eq!(names, expected.split_whitespace().collect::<Vec<_>>());
-    assert_eq!(proxy.take().calls().len(), 0, "taking begins anew");
+    assert_eq!(proxy.take_recording().calls().len(), 0, "taking begins anew");
     Ok(())
 }
 
@@ -60,7 +60,7 @@ fn an_invoke_takes_the_next_queued_answer() -> io::Result<()> {
         "Role": format!("arn:aws:iam::{}:role/r", lzap_testkit::ACCOUNT),
     });
     let invoke = ("lambda", "invoke", json!({"FunctionName": "f", "Payload": "{\"n\":3}"}));
-    let answers = moto.aws(
+    let answers = moto.call_aws(
         REGION,
         &[
             ("iam", "create_role", json!({"RoleName": "r", "AssumeRolePolicyDocument": trust})),
@@ -74,7 +74,7 @@ fn an_invoke_takes_the_next_queued_answer() -> io::Result<()> {
     let payloads: Vec<&Value> = answers[2..].iter().map(|answer| &answer["Payload"]).collect();
     assert_eq!(payloads, [r#"{"n":1}"#, r#"{"n":2}"#, r#"{"n":3}"#], "the third is the event itself");
     moto.reset()?;
-    let after = moto.aws(REGION, &[("lambda", "list_functions", json!({}))])?;
+    let after = moto.call_aws(REGION, &[("lambda", "list_functions", json!({}))])?;
     assert_eq!(after[0]["Functions"], json!([]));
     Ok(())
 }
@@ -82,9 +82,9 @@ fn an_invoke_takes_the_next_queued_answer() -> io::Result<()> {
 #[test]
 fn an_upstream_that_is_gone_is_a_502() -> io::Result<()> {
     let proxy = Proxy::start("http://127.0.0.1:9", Duration::ZERO)?;
-    let response = lzap_testkit::request(&hyper::Method::GET, proxy.url(), "text/plain", "")?;
+    let response = lzap_testkit::send_request(&hyper::Method::GET, proxy.url(), "text/plain", "")?;
     assert_eq!(response.status, 502);
-    let recording: Recording = proxy.take();
+    let recording: Recording = proxy.take_recording();
     assert_eq!(recording.calls()[0].status, 502);
     Ok(())
 }

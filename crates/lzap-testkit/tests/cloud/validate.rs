@@ -20,7 +20,7 @@ fn call(service: &str, method: &str, target: &str, headers: &[(&str, &str)], bod
 }
 
 fn check(calls: Vec<Call>) -> io::Result<Vec<Checked>> {
-    Recording::new(calls).checked()
+    Recording::new(calls).check_calls()
 }
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/shop";

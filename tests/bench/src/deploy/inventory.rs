@@ -31,7 +31,7 @@ impl Inventory {
     pub(super) fn of(moto: &Moto) -> Result<Self> {
         let calls = LISTINGS.map(|(_, service, method, ..)| (service, method, json!({})));
         let mut this = Self::default();
-        for ((kind, _, _, list, name), answer) in LISTINGS.iter().zip(moto.aws(REGION, &calls)?) {
+        for ((kind, _, _, list, name), answer) in LISTINGS.iter().zip(moto.call_aws(REGION, &calls)?) {
             this.add(kind, items(&answer, list, name));
         }
         this.look_inside(moto)?;
@@ -47,14 +47,14 @@ impl Inventory {
         for (kind, owner) in owners {
             if kind == "bucket" {
                 let calls = [("s3", "list_objects_v2", json!({"Bucket": owner}))];
-                for answer in moto.aws(REGION, &calls)? {
+                for answer in moto.call_aws(REGION, &calls)? {
                     self.add("object", items(&answer, "Contents", "Key"));
                 }
                 continue;
             }
             let of = json!({"FunctionName": owner});
             let calls = [("lambda", "list_aliases", of.clone()), ("lambda", "get_function_url_config", of)];
-            for answer in moto.aws(REGION, &calls)? {
+            for answer in moto.call_aws(REGION, &calls)? {
                 self.add("alias", items(&answer, "Aliases", "Name"));
                 self.add("function URL", answer["FunctionUrl"].as_str().map(str::to_owned));
             }

@@ -123,7 +123,7 @@ impl Tool for Sam {
             Step::First => {
                 let place = json!({"LocationConstraint": REGION});
                 let bucket = json!({"Bucket": BUCKET, "CreateBucketConfiguration": place});
-                stand.moto.aws(REGION, &[("s3", "create_bucket", bucket)])?;
+                stand.moto.call_aws(REGION, &[("s3", "create_bucket", bucket)])?;
                 stand.slow.expand_templates_to(&self.expanded);
                 self.peer.write("hello/app.py", APP)?;
             }

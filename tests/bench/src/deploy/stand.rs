@@ -37,7 +37,7 @@ impl Stand {
         let slow = SlowAws::start(moto.url(), WAITS)?;
         let proxy = Proxy::start(slow.url(), DELAY)?;
         // zappa asks for it on each update, and moto doesn't know it.
-        proxy.stub("/urls", r#"{"FunctionUrlConfigs":[]}"#);
+        proxy.add_stub("/urls", r#"{"FunctionUrlConfigs":[]}"#);
         Ok(Self { moto, slow, proxy })
     }
 
@@ -55,13 +55,13 @@ impl Stand {
     }
 
     fn run(&self, tool: &str, step: Step, command: &mut Command) -> Result<Run> {
-        drop(self.proxy.take());
+        drop(self.proxy.take_recording());
         against(command, self.proxy.url());
         let began = Instant::now();
         let output = command.stdin(Stdio::null()).output()?;
         let wall = began.elapsed().as_secs_f64();
-        let recording = self.proxy.take();
-        let checked = recording.checked()?;
+        let recording = self.proxy.take_recording();
+        let checked = recording.check_calls()?;
         let report = String::from_utf8_lossy(&output.stdout);
         let figures = figures(&recording, &checked, wall - build_seconds(&report));
         println!("    {}: {} calls, {:.1} s", step.title(), figures.calls, figures.seconds);
@@ -92,7 +92,7 @@ fn figures(recording: &Recording, checked: &[Checked], seconds: f64) -> Figures 
     Figures {
         calls: checked.len(),
         writes: checked.iter().filter(|call| !call.is_read()).count(),
-        depth: recording.depth(),
+        depth: recording.critical_path_len(),
         uploaded: recording.calls().iter().map(|call| call.body.len()).sum(),
         seconds,
     }
