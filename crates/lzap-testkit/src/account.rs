@@ -1,4 +1,4 @@
-//! moto's account as a value: copied with all that it holds, and compared.
+//! A moto account that can be copied with all its resources, and compared with another one.
 
 use std::io::{self, BufRead, BufReader};
 use std::process::Stdio;
@@ -12,18 +12,18 @@ use crate::child::Guarded;
 use crate::http::{send_request, wait_until_answers};
 use crate::python::{Python, scripts_folder};
 
-/// An account of moto's, on a server of its own. A copy costs milliseconds (`python/account.py` forks), so that a test
-/// can try many things on the same state.
+/// A moto account on a server of its own. A copy costs milliseconds, because `python/account.py` forks, so a test can
+/// run many cases from the same state.
 #[derive(Debug)]
 pub struct Account {
     url: String,
-    /// All copies are in one process group, which ends with the last of them.
+    /// The process group of the first server and all its copies; it ends when the last copy is dropped.
     group: Arc<Guarded>,
 }
 
 impl Account {
-    /// An empty account in `region`, whose Lambda answers each of the next `probes` invokes as the runtime crate
-    /// answers a probe.
+    /// Starts a server with an empty account. Lambda in `region` answers the next `probes` invocations as the runtime
+    /// crate answers a probe.
     ///
     /// # Errors
     /// When Python or moto can't be set up, or the server doesn't come up.
@@ -32,6 +32,7 @@ impl Account {
         command.arg(scripts_folder().join("account.py")).arg(region);
         let mut process =
             Guarded::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()))?;
+        // The server binds a free port by itself and prints it as its first line: no other process can take it first.
         let stdout = process.child().stdout.take().ok_or_else(|| io::Error::other("no stdout"))?;
         let mut port = String::new();
         BufReader::new(stdout).read_line(&mut port)?;
@@ -48,7 +49,7 @@ impl Account {
         &self.url
     }
 
-    /// Another account that holds what this one does now. Nobody may be talking to this one meanwhile.
+    /// Starts a copy of this account with its present resources. No request to this account may be in flight.
     ///
     /// # Errors
     /// When the server doesn't answer.
@@ -59,7 +60,8 @@ impl Account {
         Ok(copy)
     }
 
-    /// Everything in the account, with its settings, as boto3 reads it; without what AWS invents and without times.
+    /// Reads all resources and their settings with boto3. IDs that AWS generates and times are left out, so that two
+    /// accounts can be compared.
     ///
     /// # Errors
     /// When the server doesn't answer.
@@ -79,7 +81,7 @@ impl Account {
 
 impl Drop for Account {
     fn drop(&mut self) {
-        // A server that ends at once doesn't answer, and the first one ends with its process group.
+        // An error is expected: the server exits without an answer. The first server ends with its process group.
         drop(self.post_control("lzap/exit", ""));
     }
 }

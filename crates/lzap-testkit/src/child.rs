@@ -1,4 +1,4 @@
-//! Child processes that never outlive the value that started them.
+//! Child processes that end when the value that started them is dropped.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -20,6 +20,7 @@ impl Guarded {
     /// # Errors
     /// When the program can't be started.
     pub fn spawn(command: &mut Command) -> io::Result<Self> {
+        // The group makes one signal reach the grandchildren too, such as a compiler that `lzap` started.
         let child = command.process_group(0).spawn().map_err(|error| {
             io::Error::new(error.kind(), format!("cannot start {}: {error}", command.get_program().display()))
         })?;
@@ -40,11 +41,12 @@ impl Guarded {
         pid.map_or(Ok(()), |pid| Ok(kill_process_group(pid, signal)?))
     }
 
-    /// How the process ended; `None` when it still runs after `patience`.
+    /// Waits for the end of the process, and returns `None` when it still runs after `patience`.
     ///
     /// # Errors
     /// When the process can't be waited for.
     pub fn wait_for(&mut self, patience: Duration) -> io::Result<Option<ExitStatus>> {
+        // The standard library has no wait with a timeout, so this polls.
         let give_up = Instant::now() + patience;
         loop {
             let status = self.child.try_wait()?;
@@ -58,13 +60,13 @@ impl Guarded {
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        // Errors mean that the group is gone already, which is what is wanted.
+        // SIGTERM first, so that the process can stop its own children. An error means that the group has ended.
         drop(self.send_signal(Signal::TERM));
         if !matches!(self.wait_for(Duration::from_secs(5)), Ok(Some(_))) {
             drop(self.send_signal(Signal::KILL));
             drop(self.child.wait());
         }
-        // What the leader left behind in its group.
+        // The leader has ended, but other processes of its group may still run.
         drop(self.send_signal(Signal::KILL));
     }
 }

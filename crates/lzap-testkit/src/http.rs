@@ -1,4 +1,4 @@
-//! A small blocking HTTP client, so that no test's view of a server comes from the code under test.
+//! A small blocking HTTP client. Tests use it instead of `lzap`'s own client, whose errors it would share.
 
 use std::io;
 use std::net::ToSocketAddrs;
@@ -14,28 +14,28 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// What a server answered.
+/// The answer of a server.
 #[derive(Debug)]
 pub struct Response {
-    /// The status.
+    /// The HTTP status.
     pub status: StatusCode,
-    /// The headers.
+    /// All headers, with names in lower case.
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Bytes,
 }
 
 impl Response {
-    /// The body as text; what isn't UTF-8 in it is replaced.
+    /// Returns the body as text; invalid UTF-8 becomes U+FFFD.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
-/// Sends one request to an `http://` URL and reads the whole answer, within two minutes.
+/// Sends one request to an `http://` URL and reads the whole answer. The timeout is two minutes; nothing is retried.
 ///
 /// # Errors
-/// When the URL isn't one, nothing listens there, or the answer breaks off.
+/// When the URL is invalid, the connection fails, or the answer is incomplete. An HTTP error status is no error here.
 pub fn send_request(
     method: &Method,
     url: &str,
@@ -50,12 +50,14 @@ pub fn send_request(
         .header(CONTENT_TYPE, content_type)
         .body(Full::new(body.into()))
         .map_err(|error| other_error(error.to_string()))?;
+    // A runtime per request keeps the function blocking. Tests send few requests, so the cost doesn't matter.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answer = async { timeout(Duration::from_mins(2), send_and_read(&uri, request)).await };
     runtime.block_on(answer).map_err(|_| other_error(format!("{url} took more than two minutes")))?
 }
 
 async fn send_and_read(uri: &Uri, request: Request<Full<Bytes>>) -> io::Result<Response> {
+    // `Uri::host` keeps the brackets of an IPv6 address, and `to_socket_addrs` rejects them.
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     // Names below `localhost` are loopback by RFC 6761, whatever the machine's resolver says.
     let host = if host.ends_with(".localhost") { "127.0.0.1" } else { host };
@@ -70,10 +72,10 @@ async fn send_and_read(uri: &Uri, request: Request<Full<Bytes>>) -> io::Result<R
     Ok(Response { status: parts.status, headers: parts.headers, body })
 }
 
-/// Waits until `url` answers anything at all.
+/// Polls `url` every 100 ms until it answers. Any HTTP status counts, since even a 404 shows that the server is up.
 ///
 /// # Errors
-/// When it still doesn't after `patience`.
+/// When there is no answer after `patience`; the text has the last error.
 pub fn wait_until_answers(url: &str, patience: Duration) -> io::Result<()> {
     let give_up = Instant::now() + patience;
     loop {

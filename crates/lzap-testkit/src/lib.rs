@@ -1,17 +1,17 @@
-//! The ground that tests, demo and benchmarks share: temporary projects, the built `lzap`, running clouds, a proxy that
-//! records every call, and checks of those calls against AWS's own models.
+//! Shared test support of the tests, the demo and the benchmarks: temporary projects, the built `lzap`, running clouds,
+//! a proxy that records every call, and checks of those calls against AWS's own models.
 //!
-//! This crate does not know what `lzap` must do; `tests/it` does. The interface is blocking. A process that is started
-//! here stops when its value is dropped.
+//! This crate has no expectations about `lzap`; `tests/it` has them. All functions block. Dropping a value stops the
+//! process that it started.
 //!
 //! Nothing here installs anything, with two exceptions that only `cargo xtask setup` and the benchmarks call:
 //! [`Python::install`] and [`install_runtime_emulator`]. Everything else looks for a tool and, when it is missing, fails
 //! with [`not_set_up`].
 //!
-//! Where to go: [`Lzap`] runs the tool. [`Moto`] and [`LocalCloud`] are the two clouds, [`Account`] is a moto that can be
-//! copied. [`Proxy`] records the calls in between and injects faults, [`SlowAws`] adds AWS's delays, [`Recording`] counts
-//! calls. [`Python`] is the environment of the packages from PyPI. Without the feature
-//! `clouds`, which is on by default, only what `xtask` uses is left: paths, commands, Python, tools, CSVs.
+//! Overview: [`Lzap`] runs the tool. [`Moto`] and [`LocalCloud`] are the two clouds, [`Account`] is a moto server that can
+//! be copied. [`Proxy`] records the calls in between and injects faults, [`SlowAws`] adds AWS's delays, [`Recording`]
+//! counts calls. [`Python`] is the environment of the packages from PyPI. The feature `clouds` is on by default; without
+//! it the crate has only the modules that `xtask` uses: paths, commands, Python, tools, CSVs.
 
 #[cfg(feature = "clouds")]
 mod account;
@@ -83,5 +83,5 @@ pub use tools::{
     ARM64_LOADER, find_program, find_qemu, find_runtime_emulator, install_runtime_emulator, require_arm64,
 };
 
-/// The account that moto plays.
+/// The ID of moto's AWS account.
 pub const ACCOUNT: &str = "123456789012";

@@ -1,4 +1,4 @@
-//! The embedded cloud, as `lzap local start` starts it.
+//! The embedded cloud as a process that `lzap local start` runs in the background.
 
 use std::io;
 use std::path::Path;
@@ -8,14 +8,14 @@ use serde_json::Value;
 use crate::lzap::Lzap;
 use crate::python::Python;
 
-/// A machine whose embedded cloud stops when the value is dropped, whoever started it.
+/// A machine whose embedded cloud stops when the value is dropped, also when another command started it.
 #[derive(Debug)]
 pub struct LocalCloud {
     lzap: Lzap,
 }
 
 impl LocalCloud {
-    /// A new machine; its cloud is started by the first command that needs it.
+    /// A new machine without a running cloud; the first command that needs the cloud starts it.
     ///
     /// # Errors
     /// When its folders can't be made.
@@ -23,17 +23,20 @@ impl LocalCloud {
         Ok(Self::on_machine(Lzap::new()?))
     }
 
-    /// The same on a machine of the caller's making.
+    /// Like [`LocalCloud::idle`], on the machine `lzap`.
     #[must_use]
     pub fn on_machine(lzap: Lzap) -> Self {
-        // Port 0: any free one, so that tests don't meet each other or the user's own cloud.
+        // Port 0 means any free one: parallel tests and the developer's own cloud must not share a port.
         Self { lzap: lzap.env("LZAP_LOCAL_PORT", "0") }
     }
 
-    /// A new machine whose cloud runs.
+    /// Starts the cloud on a new machine, and waits until it is ready.
     ///
     /// # Errors
-    /// When it doesn't start.
+    /// When the folders can't be made or `lzap` can't be run.
+    ///
+    /// # Panics
+    /// When `lzap local start` fails.
     pub fn start() -> io::Result<Self> {
         let cloud = Self::idle()?;
         drop(cloud.lzap.run(cloud.lzap.home(), &["local", "start"])?.expect_success());
@@ -45,7 +48,7 @@ impl LocalCloud {
         &self.lzap
     }
 
-    /// What `lzap local status` says.
+    /// Runs `lzap local status` and returns its JSON document.
     ///
     /// # Errors
     /// When it can't be run.
@@ -53,7 +56,7 @@ impl LocalCloud {
         Ok(self.lzap.run(self.lzap.home(), &["local", "status", "--output", "json"])?.json())
     }
 
-    /// The endpoint of every service.
+    /// Returns the endpoint of every service. This runs a command; the port isn't known before the cloud runs.
     ///
     /// # Errors
     /// When the cloud isn't running.
@@ -63,7 +66,7 @@ impl LocalCloud {
         endpoint.ok_or_else(|| io::Error::other(format!("no endpoint in {status}")))
     }
 
-    /// Looks at the cloud through boto3; see [`Python::call_aws`].
+    /// Calls the cloud with boto3; see [`Python::call_aws`].
     ///
     /// # Errors
     /// When boto3 itself fails.
@@ -74,9 +77,9 @@ impl LocalCloud {
     /// Runs the AWS CLI against the cloud.
     ///
     /// # Errors
-    /// When it can't be started; a refusal is an answer.
+    /// When it can't be started. A failed AWS call is no error here; its exit code is in the output.
     pub fn run_aws_cli(&self, folder: &Path, args: &[&str]) -> io::Result<std::process::Output> {
-        // Not the script `aws`, whose first line breaks where the path of the environment has a blank.
+        // Not the script `aws`: its `#!` line doesn't work when the path of the environment has a blank.
         Python::ready()?
             .command("python")
             .args([
@@ -99,7 +102,7 @@ impl LocalCloud {
 
 impl Drop for LocalCloud {
     fn drop(&mut self) {
-        // A cloud that never ran has nothing to stop.
+        // The command fails when the cloud never ran; then there is nothing to stop.
         drop(self.lzap.run(self.lzap.home(), &["local", "stop"]));
     }
 }

@@ -1,8 +1,8 @@
-//! The sentence for a tool that is missing.
+//! The error message for a missing tool.
 
 use std::io;
 
-/// The error of a test whose tool `what` is missing.
+/// Returns the error for a missing tool `what`, with the command that installs it.
 pub fn not_set_up(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, format!("{what} is missing: run `cargo xtask setup`"))
 }

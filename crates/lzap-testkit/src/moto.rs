@@ -1,4 +1,4 @@
-//! moto, the AWS mock from PyPI: nobody here wrote it, so it can't share this project's mistakes.
+//! moto, the AWS mock from PyPI. It is independent of this project, so it can't share this project's errors.
 
 use std::io;
 use std::process::Stdio;
@@ -20,8 +20,8 @@ pub struct Moto {
 }
 
 impl Moto {
-    /// Starts a server whose Lambda runs nothing: each invoke takes the next answer from a queue (moto's "simple"
-    /// mode; the other one needs Docker).
+    /// Starts a server and waits until it answers. Its Lambda runs no code: each invocation takes the next answer from
+    /// a queue (moto's "simple" mode; the other one needs Docker).
     ///
     /// # Errors
     /// When Python or moto can't be set up, or the server doesn't come up.
@@ -29,8 +29,8 @@ impl Moto {
         Self::start_server(false)
     }
 
-    /// The same with the policies that AWS itself keeps in each account, which some tools attach; they take a moment
-    /// to load.
+    /// Like [`Moto::start`], with the AWS managed policies, which some tools attach. Loading them makes the start
+    /// slower.
     ///
     /// # Errors
     /// As [`Moto::start`].
@@ -56,12 +56,12 @@ impl Moto {
         Ok(moto)
     }
 
-    /// The endpoint of every service.
+    /// Returns the endpoint of every service.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Queues what the next invokes in `region` answer, one value each. With an empty queue moto sends the event back.
+    /// Queues the answers of the next invocations in `region`, one value each. With an empty queue moto returns the event.
     ///
     /// # Errors
     /// When moto refuses.
@@ -70,7 +70,7 @@ impl Moto {
         self.post_control("static/lambda-simple/response", &json!({"region": region, "results": results}))
     }
 
-    /// Queues `count` answers of a function that lets itself be deployed: what the runtime crate says to a probe.
+    /// Queues `count` valid answers to the probe that `lzap deploy` sends to a new version.
     ///
     /// # Errors
     /// When moto refuses.
@@ -79,7 +79,7 @@ impl Moto {
         self.queue_answers(region, &vec![answer; count])
     }
 
-    /// Empties the account.
+    /// Deletes all resources of the account.
     ///
     /// # Errors
     /// When moto refuses.
@@ -87,7 +87,7 @@ impl Moto {
         self.post_control("reset", &Value::Null)
     }
 
-    /// Looks at the account through boto3; see [`Python::call_aws`].
+    /// Calls the account with boto3; see [`Python::call_aws`].
     ///
     /// # Errors
     /// When boto3 itself fails.

@@ -1,4 +1,4 @@
-//! Folders for user projects that vanish with their value.
+//! Temporary folders for user projects.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use tempfile::TempDir;
 
-/// An empty folder with a name of its own choice, somewhere temporary.
+/// A temporary folder whose name the test chooses. Dropping the value deletes it.
 #[derive(Debug)]
 pub struct TempProject {
     path: PathBuf,
@@ -14,8 +14,8 @@ pub struct TempProject {
 }
 
 impl TempProject {
-    /// An empty folder called `name`. Choose a name per test: crates that are made in it are called after it, and all
-    /// of them share one target folder.
+    /// Makes an empty folder called `name`. Each test needs a name of its own: `lzap init` names the crate after the
+    /// folder, and all these crates share one target folder.
     ///
     /// # Errors
     /// When the folder can't be made.
@@ -26,7 +26,7 @@ impl TempProject {
         Ok(Self { path, _root: root })
     }
 
-    /// A folder called `name` with `files`, given as path and text.
+    /// Makes a folder called `name` with `files`, which are pairs of path and text.
     ///
     /// # Errors
     /// When they can't be written.
@@ -38,7 +38,7 @@ impl TempProject {
         Ok(project)
     }
 
-    /// Where it is.
+    /// Returns the absolute path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -46,7 +46,7 @@ impl TempProject {
     /// Reads the file `path`.
     ///
     /// # Errors
-    /// When it isn't there.
+    /// When it is missing or not UTF-8.
     pub fn read(&self, path: &str) -> io::Result<String> {
         fs::read_to_string(self.path.join(path))
     }
@@ -63,12 +63,13 @@ impl TempProject {
         fs::write(path, text)
     }
 
-    /// Replaces `from`, which must be there, by `to` in the file `path`.
+    /// Replaces each occurrence of `from` in the file `path` by `to`.
     ///
     /// # Errors
     /// When the file or the text in it is missing.
     pub fn replace(&self, path: &str, from: &str, to: &str) -> io::Result<()> {
         let text = self.read(path)?;
+        // A test whose replacement has no effect would pass without testing anything.
         if !text.contains(from) {
             return Err(io::Error::other(format!("no `{from}` in {path}:\n{text}")));
         }
