@@ -1,4 +1,4 @@
-//! The built `lzap`, run as a user runs it: another process, a clean environment, its streams apart.
+//! The built `lzap` as a child process with a clean environment and separate output streams.
 
 use std::ffi::OsStr;
 use std::io::{self, Read};
@@ -16,10 +16,10 @@ use crate::child::Guarded;
 use crate::paths::{apps_target, workspace};
 use crate::shell::{BUILD_LZAP, QUICK_BUILD, cargo, lzap_path};
 
-/// One user's machine: a home folder and a folder for the embedded cloud, both empty, and the tool.
+/// A simulated machine: an empty home folder, an empty state folder of the embedded cloud, and the built `lzap`.
 ///
-/// Nothing of the real environment that `lzap` or the AWS SDK reads gets through, unless it is set with
-/// [`Lzap::env`]. There is no terminal.
+/// Commands don't see the variables of the real environment that `lzap` or the AWS SDK reads; [`Lzap::env`] sets them.
+/// There is no terminal.
 #[derive(Debug)]
 pub struct Lzap {
     home: TempDir,
@@ -28,7 +28,7 @@ pub struct Lzap {
 }
 
 impl Lzap {
-    /// A new machine. Its apps are compiled to be there soon, whatever their profile says; see [`Lzap::as_shipped`].
+    /// A new machine. It compiles apps without optimization to save time; see [`Lzap::as_shipped`].
     ///
     /// # Errors
     /// When its folders can't be made.
@@ -37,8 +37,8 @@ impl Lzap {
         Ok(Self { home: TempDir::new()?, builds: apps_target(), env: env.into() })
     }
 
-    /// The same with apps compiled as their users get them, for tests of the artifact; in a folder of its own, since
-    /// both kinds of build have one name.
+    /// Compiles apps with their own profile, for tests of the artifact. These builds have a target folder of their own,
+    /// because both kinds of build have the same file names.
     #[must_use]
     pub fn as_shipped(mut self) -> Self {
         self.env.retain(|(name, _)| !QUICK_BUILD.iter().any(|(quick, _)| quick == name));
@@ -46,11 +46,12 @@ impl Lzap {
         self
     }
 
-    /// The same with dummy credentials and every AWS call going to `endpoint`.
+    /// A new machine with dummy credentials that sends every AWS call to `endpoint`.
     ///
     /// # Errors
     /// As [`Lzap::new`].
     pub fn with_endpoint(endpoint: &str, region: &str) -> io::Result<Self> {
+        // The emulators accept any credentials, but without some the SDK sends no request.
         Ok(Self::new()?
             .env("AWS_ENDPOINT_URL", endpoint)
             .env("AWS_ACCESS_KEY_ID", "test")
@@ -58,7 +59,7 @@ impl Lzap {
             .env("AWS_REGION", region))
     }
 
-    /// Sets a variable for every command.
+    /// Sets an environment variable for all commands of this machine.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
@@ -75,7 +76,7 @@ impl Lzap {
         self.home().join("cloud")
     }
 
-    /// Runs `lzap` with `args` in `folder` and waits for it.
+    /// Runs `lzap` with `args` in `folder` and waits for its end. The first call in a process may build `lzap`.
     ///
     /// # Errors
     /// When it can't be built or started, or runs for more than ten minutes.
@@ -83,7 +84,7 @@ impl Lzap {
         self.spawn(folder, args)?.wait_for_exit(Duration::from_mins(10))
     }
 
-    /// Starts `lzap` with `args` in `folder`.
+    /// Starts `lzap` with `args` in `folder` and returns at once.
     ///
     /// # Errors
     /// When it can't be built or started.
@@ -95,19 +96,21 @@ impl Lzap {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = Guarded::spawn(&mut command)?;
         let child = process.child();
+        // Both pipes are read from the start: a full pipe would block the command.
         let stdout = child.stdout.take().map(Stream::start_reader);
         let stderr = child.stderr.take().map(Stream::start_reader);
         Ok(Running { shown, process, stdout, stderr })
     }
 
-    /// Types the lines of `script` into a shell in `folder`, with `lzap` at hand; answers all that was printed.
+    /// Runs `script` with bash in `folder`, with `lzap` on `PATH`. Returns both output streams, merged.
     ///
     /// # Errors
-    /// When a line fails.
+    /// When a command of the script fails; the text has the script and its output.
     pub fn run_script(&self, folder: &Path, script: &str) -> io::Result<String> {
         let program = find_or_build_lzap()?;
         let mut paths = vec![program.parent().map(Path::to_path_buf).unwrap_or_default()];
         paths.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+        // The streams are merged by the shell, which keeps the order in which the lines were written.
         let mut shell = Command::new("bash");
         shell.args(["-e", "-c", &format!("exec 2>&1\n{script}")]).current_dir(folder).stdin(Stdio::null());
         self.set_clean_environment(&mut shell);
@@ -121,8 +124,8 @@ impl Lzap {
         }
     }
 
-    /// Removes the variables that `lzap`, the SDK or a nested cargo would read from the real environment, and no others.
-    /// rustup's variables stay as they are: without them it may choose, fetch or replace the machine's toolchain.
+    /// Removes only the variables that `lzap`, the SDK or a nested cargo would read from the real environment.
+    /// rustup's variables stay: without them rustup may select, download or replace the machine's toolchain.
     fn set_clean_environment(&self, command: &mut Command) {
         for (name, _) in
             std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(must_remove_variable))
@@ -134,22 +137,22 @@ impl Lzap {
         }
         command
             .env("HOME", self.home())
-            // No test may install or change a toolchain by running a tool that rustup stands in for.
+            // `cargo` may be rustup's proxy, which by default installs a missing toolchain.
             .env("RUSTUP_AUTO_INSTALL", "0")
-            // `cargo xtask setup` fetched every crate: a test that needs another one fails, with or without a network.
+            // `cargo xtask setup` downloads every crate, so a missing one must fail the test even with a network.
             .env("CARGO_NET_OFFLINE", "true")
             .env("CARGO_TARGET_DIR", &self.builds)
             .env("LZAP_STATE_DIR", self.state_dir())
-            // The SDK reads all root certificates before its first call, which is four fifths of a short command's
-            // processor time without optimization, and no cloud of the tests speaks TLS.
+            // The SDK reads all root certificates before its first call. In an unoptimized build that takes four fifths
+            // of a short command's CPU time, and no emulator uses TLS. This file has one certificate.
             .env("SSL_CERT_FILE", workspace().join("crates/lzap-testkit/data/root.pem"))
-            // No credentials of the machine that the tests happen to run on.
+            // On an EC2 instance the SDK would otherwise use the role of the instance.
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .envs(self.env.iter().map(|(name, value)| (name, value)));
     }
 }
 
-/// Whether a variable is one that a test sets itself, if at all.
+/// Returns true for variables that must not reach a command from the real environment.
 fn must_remove_variable(name: &str) -> bool {
     let starts = ["AWS_", "LZAP_", "CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_PROFILE_", "GITHUB_", "INSTA_"];
     let names = [
@@ -165,8 +168,9 @@ fn must_remove_variable(name: &str) -> bool {
     starts.iter().any(|start| name.starts_with(start)) || names.contains(&name)
 }
 
-/// Where Rust is installed, as variables: the home folder of a test's user is another one, and has no Rust. rustup sets
-/// both variables for every program that it starts; without them, cargo and rustup are asked. No file is read.
+/// Returns `CARGO_HOME` and `RUSTUP_HOME`, computed once per process. Commands need both because their `HOME` is an empty
+/// folder. rustup sets the variables for every program that it starts; when they are missing, cargo and rustup report
+/// the folders.
 fn find_rust_homes() -> &'static [(&'static str, PathBuf)] {
     static HOMES: OnceLock<Vec<(&'static str, PathBuf)>> = OnceLock::new();
     HOMES.get_or_init(|| {
@@ -179,7 +183,8 @@ fn find_rust_homes() -> &'static [(&'static str, PathBuf)] {
     })
 }
 
-/// `CARGO_HOME/registry/src/INDEX/CRATE/Cargo.toml` is where cargo keeps the manifest of a crate from the registry.
+/// Derives `CARGO_HOME` from a registry crate's manifest: `CARGO_HOME/registry/src/INDEX/CRATE/Cargo.toml`. cargo has no
+/// stable command that prints the folder.
 fn find_cargo_home() -> Option<PathBuf> {
     let mut metadata = cargo();
     metadata.args(["metadata", "--format-version", "1", "--offline", "--locked"]);
@@ -200,8 +205,10 @@ fn find_rustup_home() -> Option<PathBuf> {
     output.status.success().then(|| PathBuf::from(home.trim()))
 }
 
-/// The tool as this checkout builds it; built on first use. Features are chosen as by `shell::build_lzap`.
+/// Returns the path of `lzap`: `LZAP_BIN`, or this checkout's build, made on first use. The arguments are those of
+/// `shell::build_lzap`, so that both builds use the same artifacts.
 fn find_or_build_lzap() -> io::Result<&'static Path> {
+    // The error is stored as text because `io::Error` can't be cloned for the later callers.
     static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let built = BINARY.get_or_init(|| {
         if let Some(path) = std::env::var_os("LZAP_BIN") {
@@ -214,7 +221,7 @@ fn find_or_build_lzap() -> io::Result<&'static Path> {
     built.as_deref().map_err(|error| io::Error::other(error.clone()))
 }
 
-/// What a stream has carried so far, and who reads it.
+/// The bytes read so far from an output stream, and the thread that reads them.
 #[derive(Debug)]
 struct Stream {
     bytes: Arc<Mutex<Vec<u8>>>,
@@ -227,7 +234,7 @@ impl Stream {
         let kept = Arc::clone(&bytes);
         let reader = std::thread::spawn(move || {
             let mut buffer = [0; 8192];
-            // What was read until the stream broke is what there is to show.
+            // A read error ends the thread like the end of the stream; the bytes read so far are kept.
             while let Ok(count @ 1..) = stream.read(&mut buffer) {
                 kept.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&buffer[..count]);
             }
@@ -246,7 +253,7 @@ impl Stream {
     }
 }
 
-/// A command that still runs; dropping it ends it.
+/// A command that was started; dropping it ends the process.
 #[derive(Debug)]
 pub struct Running {
     shown: String,
@@ -256,15 +263,15 @@ pub struct Running {
 }
 
 impl Running {
-    /// Whether it has ended.
+    /// Returns true when the process has ended. Doesn't wait.
     ///
     /// # Errors
-    /// When it can't be asked.
+    /// When the process can't be queried.
     pub fn has_ended(&mut self) -> io::Result<bool> {
         Ok(self.process.child().try_wait()?.is_some())
     }
 
-    /// What Ctrl-C does: SIGINT to the whole foreground group.
+    /// Sends SIGINT to the process group, as Ctrl-C does.
     ///
     /// # Errors
     /// When it has ended already.
@@ -272,7 +279,7 @@ impl Running {
         self.process.send_signal(Signal::INT)
     }
 
-    /// What `kill -9` does to the tool and its children.
+    /// Sends SIGKILL to `lzap` and its children.
     ///
     /// # Errors
     /// When it has ended already.
@@ -280,10 +287,10 @@ impl Running {
         self.process.send_signal(Signal::KILL)
     }
 
-    /// Waits until what it has printed so far, to either stream, contains `text`.
+    /// Waits until the output so far, of either stream, contains `text`.
     ///
     /// # Errors
-    /// When that doesn't come within `patience`; with all that was printed.
+    /// When `text` is still missing after `patience`; the error has the whole output.
     pub fn wait_until_printed(&self, text: &str, patience: Duration) -> io::Result<()> {
         let give_up = Instant::now() + patience;
         loop {
@@ -300,10 +307,10 @@ impl Running {
         }
     }
 
-    /// Waits for the end.
+    /// Waits for the end of the process and of its output.
     ///
     /// # Errors
-    /// When it doesn't come within `patience`.
+    /// When the process still runs after `patience`; it is then ended.
     pub fn wait_for_exit(mut self, patience: Duration) -> io::Result<Outcome> {
         let Some(status) = self.process.wait_for(patience)? else {
             return Err(io::Error::other(format!("still running after {patience:?}: {}", self.shown)));
@@ -318,23 +325,23 @@ impl Running {
     }
 }
 
-/// What a command left behind.
+/// Exit code and output of a command.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// The exit code; `None` when a signal ended it.
     pub code: Option<i32>,
-    /// Standard output: data.
+    /// Standard output: the results.
     pub stdout: String,
-    /// Standard error: talk.
+    /// Standard error: progress and diagnostics.
     pub stderr: String,
     shown: String,
 }
 
 impl Outcome {
-    /// The same outcome, when the exit code is `code`.
+    /// Returns the outcome unchanged when the exit code is `code`.
     ///
     /// # Panics
-    /// When it isn't: with everything that the command said.
+    /// When the exit code is another one; the message has the command line and the whole output.
     #[must_use]
     #[track_caller]
     pub fn expect_code(self, code: i32) -> Self {
@@ -342,27 +349,27 @@ impl Outcome {
         self
     }
 
-    /// The same outcome, when all went well.
+    /// Returns the outcome unchanged when the exit code is 0.
     ///
     /// # Panics
-    /// When it didn't.
+    /// As [`Outcome::expect_code`].
     #[must_use]
     #[track_caller]
     pub fn expect_success(self) -> Self {
         self.expect_code(0)
     }
 
-    /// Standard output as the one JSON document that it must be.
+    /// Parses standard output as one JSON document.
     ///
     /// # Panics
-    /// When it is anything else.
+    /// When it isn't exactly one document; the message has the whole output.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("stdout is no JSON ({error})\n{self}"))
     }
 
-    /// Exit code and both streams, as a snapshot holds them.
+    /// Formats exit code and both streams for a snapshot.
     pub fn transcript(&self) -> String {
         let code = self.code.map_or_else(|| "none".to_owned(), |code| code.to_string());
         format!("exit code: {code}\n--- stdout\n{}--- stderr\n{}", self.stdout, self.stderr)

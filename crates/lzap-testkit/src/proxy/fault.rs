@@ -1,4 +1,4 @@
-//! What can go wrong with one call: refused, throttled, cut off before or after it was carried out, held.
+//! Faults of one call: an error response, throttling, a connection reset before or after the call, a held call.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,24 +6,24 @@ use tokio::sync::watch;
 
 use super::refusal::Refusal;
 
-/// What happens to the call that a [`Trigger`] meets.
+/// The fault of the call that a [`Trigger`] selects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The proxy answers, and the cloud never hears of the call. What comes after it is let through.
+    /// The proxy answers with an error, and the cloud doesn't receive the call. Later calls pass.
     RefusedOnce(Refusal),
-    /// The same for every further call of its kind, too.
+    /// As [`Fault::RefusedOnce`], for every later call of the same kind too.
     Refused(Refusal),
-    /// The connection is reset before the cloud hears of the call.
+    /// The connection is reset before the cloud receives the call.
     ResetBefore,
-    /// The connection is reset after the cloud has carried the call out: its answer is lost.
+    /// The response is lost: the connection is reset after the cloud has applied the call.
     ResetAfter,
-    /// The call is held before the cloud hears of it; see [`super::Proxy::is_held`].
+    /// The call is held before the cloud receives it; see [`super::Proxy::is_held`].
     HoldBefore,
-    /// The call is held after the cloud has carried it out, with its answer.
+    /// The response is held after the cloud has applied the call.
     HoldAfter,
 }
 
-/// Which call a fault meets.
+/// Selects the call that gets the fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trigger {
     kind: Option<String>,
@@ -31,13 +31,13 @@ pub struct Trigger {
 }
 
 impl Trigger {
-    /// The `nth` call of all, beginning with 1.
+    /// The `nth` call of all kinds, counted from 1.
     pub fn nth_call(nth: usize) -> Self {
         Self { kind: None, nth }
     }
 
-    /// The `nth` call of one kind (see [`crate::Call::kind`]), beginning with 1. Calls at the same time come in any
-    /// order, so this is the one to use for a call that was seen in another run.
+    /// The `nth` call of one kind (see [`crate::Call::kind`]), counted from 1. Concurrent calls arrive in any order, so
+    /// only this trigger selects the same call in every run.
     pub fn of_kind(kind: &str, nth: usize) -> Self {
         Self { kind: Some(kind.to_owned()), nth }
     }
@@ -47,18 +47,18 @@ impl Trigger {
     }
 }
 
-/// What a held call waits for.
+/// The decision that a held call waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HoldState {
-    /// It is held, or will be.
+    /// The call is held, or will be when it arrives.
     On,
-    /// It may go on.
+    /// The call continues.
     Over,
-    /// Its connection is reset, and nothing more is done for it.
+    /// The connection is reset, and the call ends.
     Dropped,
 }
 
-/// The one fault that is armed, and what became of it.
+/// The armed fault, at most one, and its state.
 #[derive(Debug)]
 pub(super) struct Armed {
     state: Mutex<ArmedState>,
@@ -68,10 +68,11 @@ pub(super) struct Armed {
 #[derive(Debug, Default)]
 struct ArmedState {
     fault: Option<(Trigger, Fault)>,
-    /// Calls that concern the trigger, so far.
+    /// The number of calls so far that the trigger counts.
     seen: usize,
-    /// The kind of the call that was met, and how often the fault happened.
+    /// The kind of the first call that got the fault.
     kind: Option<String>,
+    /// The number of calls that got the fault.
     met: usize,
     held: bool,
 }
@@ -84,6 +85,7 @@ impl Default for Armed {
 
 impl Armed {
     pub(super) fn arm(&self, trigger: Trigger, fault: Fault) {
+        // The decision about a call of the previous fault must not apply to a call of this one.
         self.hold.send_replace(HoldState::On);
         *self.lock_state() = ArmedState { fault: Some((trigger, fault)), ..ArmedState::default() };
     }
@@ -100,10 +102,11 @@ impl Armed {
         self.lock_state().held
     }
 
-    /// What happens to a call of this kind.
+    /// Counts a call of this kind and returns its fault, if it gets one.
     pub(super) fn take_fault(&self, kind: &str) -> Option<Fault> {
         let mut state = self.lock_state();
         let (trigger, fault) = state.fault.clone()?;
+        // A permission that is missing stays missing; the other faults happen to one call only.
         let again = matches!(fault, Fault::Refused(_)) && state.kind.as_deref() == Some(kind);
         if trigger.matches_kind(kind) {
             state.seen += 1;
@@ -116,11 +119,11 @@ impl Armed {
         Some(fault)
     }
 
-    /// Waits until the held call may go on; whether it may.
+    /// Waits for the decision about the held call; returns true when the call continues.
     pub(super) async fn hold_call(&self) -> bool {
         self.lock_state().held = true;
         let mut hold = self.hold.subscribe();
-        // The sender lives as long as `self`.
+        // An error is impossible: it means that the sender was dropped, and `self` owns it.
         let end =
             hold.wait_for(|hold| *hold != HoldState::On).await.is_ok_and(|hold| *hold == HoldState::Over);
         self.lock_state().held = false;

@@ -1,5 +1,5 @@
-//! A recording proxy in front of a cloud: every call is kept whole, and delayed as a real network would. It can also
-//! do to a call what networks and clouds do ([`Fault`]), and hold one while a test does something else.
+//! A proxy in front of a cloud that records every call and adds a network's delay. It can also inject a [`Fault`] into
+//! a call, and hold a call while a test does something else.
 
 mod fault;
 mod refusal;
@@ -29,7 +29,7 @@ use fault::Armed;
 pub use fault::{Fault, Trigger};
 pub use refusal::Refusal;
 
-/// A proxy on a free loopback port that passes everything on, unchanged, to one upstream.
+/// A proxy on a free loopback port that forwards each request unchanged to one upstream.
 #[derive(Debug)]
 pub struct Proxy {
     url: String,
@@ -46,7 +46,7 @@ struct ProxyState {
     calls: Mutex<Vec<Call>>,
     stubs: Mutex<Vec<(String, String)>>,
     armed: Armed,
-    /// Calls that the upstream has, and hasn't answered yet.
+    /// The number of calls that were sent upstream and have no answer yet.
     in_flight: AtomicUsize,
 }
 
@@ -56,6 +56,7 @@ impl Proxy {
     /// # Errors
     /// When no port is free.
     pub fn start(upstream: &str, delay: Duration) -> io::Result<Self> {
+        // One thread is enough, since the proxy only copies bytes, and many tests run at the same time.
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -73,60 +74,61 @@ impl Proxy {
         Ok(Self { url, shared, _runtime: runtime })
     }
 
-    /// The endpoint to use in the upstream's place.
+    /// Returns the endpoint that clients use instead of the upstream's.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// From now on answers each `GET` whose path ends with `path` by itself: 200 and `body`, JSON. For what an emulator
-    /// lacks and a client can't do without.
+    /// Answers each later `GET` whose path ends with `path` with status 200 and the JSON `body`, without the upstream.
+    /// For operations that the emulator doesn't implement.
     pub fn add_stub(&self, path: &str, body: &str) {
         let mut stubs = self.shared.stubs.lock().unwrap_or_else(PoisonError::into_inner);
         stubs.push((path.to_owned(), body.to_owned()));
     }
 
-    /// From now on, `fault` happens to the call that `trigger` names. One fault at a time: a new one takes its place.
+    /// Injects `fault` into the call that `trigger` selects. A new fault replaces the previous one.
     pub fn arm(&self, trigger: Trigger, fault: Fault) {
         self.shared.armed.arm(trigger, fault);
     }
 
-    /// From now on all goes well.
+    /// Removes the fault; later calls pass.
     pub fn disarm(&self) {
         self.shared.armed.disarm();
     }
 
-    /// How many calls the fault happened to.
+    /// Returns the number of calls that got the fault.
     pub fn count_faulted_calls(&self) -> usize {
         self.shared.armed.count_hits()
     }
 
-    /// Whether a call is held right now.
+    /// Returns true while a call is held.
     pub fn is_held(&self) -> bool {
         self.shared.armed.is_held()
     }
 
-    /// Lets the held call go on.
+    /// Continues the held call.
     pub fn release(&self) {
         self.shared.armed.release();
     }
 
-    /// Forgets the held call: who made it is gone.
+    /// Resets the connection of the held call. For a test that has killed the client.
     pub fn drop_held(&self) {
         self.shared.armed.drop_held();
     }
 
-    /// Whether the upstream has answered all that it was asked. A call that was sent is carried out, even when its
-    /// sender doesn't live to see it.
+    /// Returns true when no call is in flight upstream. The upstream still applies a call whose client was killed, so
+    /// tests wait for this before they read the state.
     pub fn is_idle(&self) -> bool {
         self.shared.in_flight.load(Ordering::SeqCst) == 0
     }
 
-    /// How many calls have come and gone since the start or the last [`Proxy::take_recording`].
+    /// Returns the number of completed calls since the start or the last [`Proxy::take_recording`].
     pub fn count_calls(&self) -> usize {
         self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// What was called since the start or the last [`Proxy::take_recording`], in the order of arrival; begins anew.
+    /// Returns the calls since the start or the last [`Proxy::take_recording`], in the order of arrival, and clears the
+    /// list.
     pub fn take_recording(&self) -> Recording {
         let mut calls =
             std::mem::take(&mut *self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner));
@@ -137,7 +139,7 @@ impl Proxy {
 
 async fn accept_connections(listener: TcpListener, shared: Arc<ProxyState>) {
     while let Ok((stream, _)) = listener.accept().await {
-        // A connection that the proxy gives up is reset, as it is when a machine vanishes, not closed in order.
+        // With zero linger a dropped connection sends RST, as a lost network peer does, instead of an orderly FIN.
         drop(stream.set_zero_linger());
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
@@ -148,7 +150,7 @@ async fn accept_connections(listener: TcpListener, shared: Arc<ProxyState>) {
     }
 }
 
-/// An answer; or an error, with which the connection ends.
+/// Records a call, injects its fault, and returns the answer. An error resets the connection.
 async fn handle_call(
     shared: Arc<ProxyState>,
     request: Request<Incoming>,
@@ -156,6 +158,7 @@ async fn handle_call(
     let start = shared.began.elapsed();
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    // The recording says 502 for a call whose connection is reset: the client sees no status.
     let mut call = Call::new(&parts, body.clone(), StatusCode::BAD_GATEWAY.as_u16(), start..start);
     let fault = shared.armed.take_fault(&call.kind());
     let answer = match &fault {
@@ -170,7 +173,7 @@ async fn handle_call(
         call.status = response.status().as_u16();
     }
     tokio::time::sleep(shared.delay).await;
-    // The end is taken before the client can see the answer: what it sends next never seems to overlap.
+    // Measured before the client gets the answer, so that its next call never appears to overlap with this one.
     call.end = shared.began.elapsed();
     shared.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
     match fault {
@@ -184,7 +187,7 @@ fn connection_reset() -> io::Error {
     io::ErrorKind::ConnectionReset.into()
 }
 
-/// A task of its own: the connection's ends with the client's life.
+/// Forwards a call in a task of its own, because the connection's task is dropped when the client disconnects.
 async fn forward_to_end(shared: &Arc<ProxyState>, parts: Parts, body: Bytes) -> Response<Full<Bytes>> {
     let shared = Arc::clone(shared);
     shared.in_flight.fetch_add(1, Ordering::SeqCst);
@@ -205,7 +208,8 @@ async fn send_upstream(shared: &ProxyState, parts: &Parts, body: Bytes) -> io::R
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = uri;
-    // The host stays the one that was signed.
+    // `Host` is part of the signature, so it stays. Hop-by-hop headers apply to one connection only, and hyper sets
+    // those of the new one.
     *request.headers_mut() = parts.headers.clone();
     request.headers_mut().remove(CONNECTION);
     request.headers_mut().remove(TRANSFER_ENCODING);

@@ -1,4 +1,4 @@
-//! A refusal in the shape in which the service that is asked sends its own.
+//! AWS error responses in the format of each service.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -6,7 +6,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 use serde_json::json;
 
-/// An error as AWS answers it.
+/// An error response of AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The HTTP status.
@@ -15,22 +15,22 @@ pub struct Refusal {
     pub code: String,
     /// AWS's message.
     pub message: String,
-    /// The whole body, where it isn't what the service sends with every error: some say within a 200 what failed.
+    /// The whole body, when it isn't the service's usual error body. Some services report a failure with status 200.
     pub body: Option<String>,
 }
 
 impl Refusal {
-    /// An error by status, code and message.
+    /// An error with the service's usual body.
     pub fn new(status: u16, code: &str, message: &str) -> Self {
         Self { status, code: code.to_owned(), message: message.to_owned(), body: None }
     }
 
-    /// A failure within an answer of success: `body`, with `code` in it.
+    /// A failure that is reported with status 200: `body` contains `code`.
     pub fn within_success(code: &str, body: &str) -> Self {
         Self { body: Some(body.to_owned()), ..Self::new(200, code, "") }
     }
 
-    /// What each service says to too many requests.
+    /// The throttling error of `service`.
     ///
     /// AWS: <https://docs.aws.amazon.com/general/latest/gr/api-retries.html>, and the "Errors" of the services.
     pub fn throttled(service: &str) -> Self {
@@ -43,11 +43,12 @@ impl Refusal {
         Self::new(status, code, "Rate exceeded")
     }
 
-    /// The answer to a call of `service`.
+    /// Returns the HTTP response to a call of `service`.
     pub(super) fn build_response(&self, service: &str, method: &Method) -> Response<Full<Bytes>> {
+        // A constant request ID, so that messages that contain it are equal in every run.
         const ID: &str = "00000000-0000-4000-8000-0000000fa017";
         let body = self.body.clone().unwrap_or_else(|| self.format_body(service, ID));
-        // An answer to HEAD has no body, so that only the status tells.
+        // An answer to HEAD has no body, so clients see only the status.
         let body = if method == Method::HEAD { Bytes::new() } else { Bytes::from(body) };
         let mut response = Response::new(Full::new(body));
         *response.status_mut() =
@@ -60,6 +61,7 @@ impl Refusal {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content));
         headers.insert("x-amzn-requestid", HeaderValue::from_static(ID));
+        // These services use REST-JSON, which has the error code in this header and not in the body.
         if self.body.is_none()
             && matches!(service, "lambda" | "apigateway")
             && let Ok(code) = HeaderValue::from_str(&self.code)
