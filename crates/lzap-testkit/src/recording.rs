@@ -1,4 +1,4 @@
-//! What a proxy saw: counted, measured, and held against AWS's models.
+//! The calls that a proxy recorded: their number, times, and validation against AWS's models.
 
 use std::io;
 use std::ops::Range;
@@ -12,24 +12,24 @@ use serde_json::{Value, json};
 
 use crate::python::Python;
 
-/// One call, from its first byte to the last byte of its answer.
+/// One HTTP request and the status of its answer.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// The service in the signature's scope (`lambda`, `apigateway`, …); empty when the call isn't signed.
+    /// The service in the scope of the signature (`lambda`, `apigateway`, …); empty for an unsigned call.
     pub service: String,
     /// The HTTP method.
     pub method: String,
-    /// The path with its query.
+    /// The path with the query.
     pub target: String,
-    /// The headers, in order.
+    /// The headers, in the order of arrival.
     pub headers: Vec<(String, String)>,
-    /// The whole body.
+    /// The body of the request.
     pub body: Bytes,
-    /// The answer's status; 502 when the upstream didn't answer.
+    /// The status of the answer; 502 when the upstream didn't answer.
     pub status: u16,
-    /// When it arrived, since the proxy's start.
+    /// The time of arrival, relative to the proxy's start.
     pub start: Duration,
-    /// When its answer was ready, since the proxy's start.
+    /// The time when the answer was ready, relative to the proxy's start.
     pub end: Duration,
 }
 
@@ -51,7 +51,7 @@ impl Call {
         }
     }
 
-    /// What is asked for, without the ids that differ from run to run: two calls of one kind are the same operation.
+    /// Returns the operation without the IDs that differ between runs. Calls with the same kind are the same operation.
     pub fn kind(&self) -> String {
         let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
         let service = &self.service;
@@ -64,12 +64,14 @@ impl Call {
             return format!("{service} {}", action.unwrap_or_default());
         }
         let part = |(index, part): (usize, &str)| {
+            // Paths of API Gateway alternate between a collection and an ID. Artifacts are named by their hash.
             let is_id = service == "apigateway" && index > 0 && index % 2 == 0;
             if is_id || part.strip_suffix(".zip").is_some() { "*".to_owned() } else { part.to_owned() }
         };
         let path: Vec<String> = path.trim_matches('/').split('/').enumerate().map(part).collect();
         let mut keys: Vec<&str> =
             query.split('&').map(|pair| pair.split('=').next().unwrap_or(pair)).collect();
+        // `x-id` is the operation's name, which only some SDKs add, and which AWS ignores.
         keys.retain(|key| !key.is_empty() && *key != "x-id");
         keys.sort_unstable();
         format!("{service} {} /{}?{}", self.method, path.join("/"), keys.join("&"))
@@ -89,50 +91,50 @@ impl Call {
     }
 }
 
-/// `Credential=KEY/DATE/REGION/SERVICE/aws4_request`.
+/// Returns SERVICE of `Credential=KEY/DATE/REGION/SERVICE/aws4_request`.
 fn find_signed_service(headers: &[(String, String)]) -> Option<&str> {
     let (_, value) = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"))?;
     value.split("Credential=").nth(1)?.split(',').next()?.split('/').nth(3)
 }
 
-/// A call with its operation's name and what AWS's model of it has to complain about.
+/// A call that was validated against AWS's model of its operation.
 #[derive(Clone, Debug)]
 pub struct Checked {
     /// The operation as `service:Operation`.
     pub operation: String,
-    /// What AWS would refuse; empty when all is well.
+    /// The violations of the model; empty for a valid call.
     pub problems: Vec<String>,
-    /// What was asked for, by the members of the operation's input.
+    /// The input of the operation, by the member names of the model.
     pub input: Value,
 }
 
 impl Checked {
-    /// Whether the operation changes nothing: by its verb, as AWS names its operations.
+    /// Returns true for a read operation. The verb decides, since AWS names operations consistently.
     pub fn is_read(&self) -> bool {
         let verb = self.operation.split(':').nth(1).unwrap_or_default();
         ["Get", "List", "Head", "Describe", "Filter"].iter().any(|read| verb.starts_with(read))
     }
 }
 
-/// The calls of one command.
+/// The recorded calls of one or more commands.
 #[derive(Clone, Debug)]
 pub struct Recording {
     calls: Vec<Call>,
 }
 
 impl Recording {
-    /// A recording of `calls`.
+    /// Makes a recording of `calls`.
     pub fn new(calls: Vec<Call>) -> Self {
         Self { calls }
     }
 
-    /// The calls, in the order of arrival.
+    /// Returns the calls in the order of arrival.
     pub fn calls(&self) -> &[Call] {
         &self.calls
     }
 
-    /// How many calls the longest chain has in which each began only after the one before had ended. That many round
-    /// trips the command takes at the least, whatever it does at the same time.
+    /// Returns the length of the longest chain of calls of which each starts after the end of the previous one. This is
+    /// the number of sequential round trips. The cost is quadratic in the number of calls.
     pub fn critical_path_len(&self) -> usize {
         let mut by_start: Vec<&Call> = self.calls.iter().collect();
         by_start.sort_by_key(|call| call.start);
@@ -144,25 +146,26 @@ impl Recording {
         depths.into_iter().map(|(_, depth)| depth).max().unwrap_or(0)
     }
 
-    /// From the first call's start to the last one's end.
+    /// Returns the time from the first start to the last end.
     pub fn wall_time(&self) -> Duration {
         let start = self.calls.iter().map(|call| call.start).min().unwrap_or_default();
         let end = self.calls.iter().map(|call| call.end).max().unwrap_or_default();
         end.saturating_sub(start)
     }
 
-    /// The calls as JSON lines, bodies in base64.
+    /// Formats the calls as JSON lines, with bodies in base64. `python/validate.py` reads this format.
     pub fn json_lines(&self) -> String {
         self.calls.iter().map(|call| call.to_json().to_string() + "\n").collect()
     }
 
-    /// Each call's operation, checked against AWS's published model (`python/validate.py`).
+    /// Validates each call against AWS's published model with `python/validate.py`. Starts one Python process.
     ///
     /// # Errors
-    /// When the checker itself fails.
+    /// When the script fails. Violations are no error; they are in [`Checked::problems`].
     pub fn check_calls(&self) -> io::Result<Vec<Checked>> {
         let answer = Python::ready()?.run_script("validate.py", &self.json_lines())?;
         let checked: Vec<Checked> = answer.lines().map(parse_checked).collect::<io::Result<_>>()?;
+        // Callers pair results with calls by position, so a missing line must not pass.
         if checked.len() == self.calls.len() {
             return Ok(checked);
         }

@@ -1,6 +1,6 @@
-//! What differs from run to run, replaced by a word in brackets, so that the rest can be held as a snapshot.
+//! Filters for snapshots: they replace text that differs between runs by a word in brackets.
 
-/// The filters, as pairs of a regular expression and its replacement, in the order in which they apply.
+/// Returns the filters as pairs of a regular expression and its replacement. They apply in this order.
 pub fn snapshot_filters() -> Vec<(&'static str, &'static str)> {
     vec![
         (r"\x1b\[[0-9;]*m", ""),
@@ -9,6 +9,7 @@ pub fn snapshot_filters() -> Vec<(&'static str, &'static str)> {
         (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[UUID]"),
         (r"\b[0-9a-f]{64}\b", "[SHA256]"),
         (r"\b[0-9a-f]{7,12}…", "[SHA256]…"),
+        // URLs come before bare addresses, whose filter would match inside them.
         (r"http://(localhost|127\.0\.0\.1|\[::1\]):\d+", "http://localhost:[PORT]"),
         (r"\b(127\.0\.0\.1|localhost):\d+", "localhost:[PORT]"),
         (r"\bport \d{4,5}\b", "port [PORT]"),

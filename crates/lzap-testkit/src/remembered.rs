@@ -1,4 +1,4 @@
-//! A cargo and a rustc that repeat their first answer, for tests that deploy one project a thousand times.
+//! Caching scripts in place of cargo and rustc, for tests that deploy one project a thousand times.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -9,16 +9,15 @@ use tempfile::TempDir;
 
 use crate::lzap::Lzap;
 
-/// Scripts in the place of `cargo` and `rustc`. The first call with some arguments runs the real program and keeps both
-/// of its streams (cargo reads rustc's standard error too); the same call again prints them. Only for a project that does
-/// not change meanwhile.
+/// Scripts in place of `cargo` and `rustc`. The first call with given arguments runs the real program and stores both
+/// output streams (cargo reads rustc's standard error too); later calls print them. The project must not change.
 #[derive(Debug)]
 pub struct RememberedCargo {
     folder: TempDir,
 }
 
 impl RememberedCargo {
-    /// Scripts that have kept nothing yet.
+    /// Writes the scripts, with an empty cache.
     ///
     /// # Errors
     /// When its files can't be made.
@@ -34,7 +33,7 @@ impl RememberedCargo {
         Ok(remembered)
     }
 
-    /// `lzap` with this cargo.
+    /// Makes `lzap` use these scripts.
     pub fn apply_to(&self, lzap: Lzap) -> Lzap {
         let path = |program| self.script_path(program).display().to_string();
         lzap.env("CARGO", &path("cargo")).env("RUSTC", &path("rustc"))
@@ -45,9 +44,11 @@ impl RememberedCargo {
     }
 }
 
-/// The script that stands in for the program `real` and keeps answers in files whose names begin with `memory`.
+/// Returns the text of the script for the program `real`. Its cache files begin with `memory`.
 fn format_script(real: &Path, memory: &Path) -> String {
     let (real, memory) = (quote_path(real), quote_path(memory));
+    // `$$` and `mv` keep concurrent calls from reading half-written files. Standard output moves last, because its file
+    // marks the answer as complete. A failed call isn't stored.
     format!(
         r#"#!/bin/sh
 set -e
@@ -64,7 +65,7 @@ exec cat "$memory"
     )
 }
 
-/// A path as one word of a shell.
+/// Quotes a path as one word for a POSIX shell.
 fn quote_path(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }

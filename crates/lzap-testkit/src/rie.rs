@@ -1,4 +1,4 @@
-//! A function under AWS's own Runtime Interface Emulator, which comes from the `aws-sam-cli` wheel and needs no Docker.
+//! Functions under AWS's Runtime Interface Emulator, which is part of the `aws-sam-cli` wheel and needs no Docker.
 
 use std::ffi::OsStr;
 use std::io;
@@ -13,7 +13,7 @@ use crate::child::Guarded;
 use crate::http::{send_request, wait_until_answers};
 use crate::tools::find_runtime_emulator;
 
-/// A `bootstrap` that runs under the emulator.
+/// A function that runs under the emulator.
 #[derive(Debug)]
 pub struct Rie {
     url: String,
@@ -21,7 +21,7 @@ pub struct Rie {
 }
 
 impl Rie {
-    /// Starts `bootstrap` under the emulator of this machine's architecture, as the function `name`.
+    /// Starts `bootstrap` as the function `name`, under the emulator for this machine's architecture.
     ///
     /// # Errors
     /// When the emulator is not set up or does not come up.
@@ -29,11 +29,12 @@ impl Rie {
         Self::start_command(&[bootstrap.as_os_str()], Path::new("/"), name)
     }
 
-    /// The same for a function that is started by a command in a folder, as an interpreter's is.
+    /// Starts a function by `command` in `folder`, for example an interpreter with its script.
     ///
     /// # Errors
     /// As [`Rie::start`].
     pub fn start_command(command: &[&OsStr], folder: &Path, name: &str) -> io::Result<Self> {
+        // By default all emulators use the same port for the Runtime API, so parallel tests need one each.
         let (port, runtime_api) = (crate::ports::free_port()?, crate::free_port()?);
         let process = Guarded::spawn(
             Command::new(find_runtime_emulator()?)
@@ -43,6 +44,7 @@ impl Rie {
                 .arg(format!("127.0.0.1:{runtime_api}"))
                 .args(command)
                 .current_dir(folder)
+                // Functions on Lambda don't see the variables of a developer's machine.
                 .env_clear()
                 .env("AWS_LAMBDA_FUNCTION_NAME", name)
                 .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
@@ -57,12 +59,12 @@ impl Rie {
         Ok(Self { url, process })
     }
 
-    /// The emulator's process; the function is its child.
+    /// Returns the process ID of the emulator. The function is its child.
     pub fn process_id(&mut self) -> u32 {
         self.process.child().id()
     }
 
-    /// Invokes the function and returns what it answers.
+    /// Invokes the function synchronously and returns its result or its error document.
     ///
     /// # Errors
     /// When the emulator fails or the answer isn't JSON.

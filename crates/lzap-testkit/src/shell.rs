@@ -1,4 +1,4 @@
-//! Commands of the project's own tasks: run them, count test results, say which one failed.
+//! Child processes of the project's own tasks: running them, counting test results, reporting failures.
 //!
 //! For `xtask` and the benchmarks.
 
@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use crate::paths::{apps_target, target, workspace};
 
-/// Why a task failed, for the person at the terminal.
+/// The error message of a failed task.
 #[derive(Debug)]
 pub struct Failure(String);
 
@@ -18,7 +18,7 @@ pub struct Failure(String);
 pub type Result<T = ()> = std::result::Result<T, Failure>;
 
 impl Failure {
-    /// A failure with `text` as its whole message.
+    /// Makes a failure whose message is `text`.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -42,17 +42,17 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
-/// How many test cases ran, summed over libtest's "test result:" lines.
+/// The number of test cases, summed over libtest's "test result:" lines.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
-    /// How many passed.
+    /// The number of passed tests.
     pub passed: u64,
-    /// How many failed.
+    /// The number of failed tests.
     pub failed: u64,
 }
 
 impl Tally {
-    /// Adds the counts of `line`, when it is one of libtest's results.
+    /// Adds the counts of `line` when it is a "test result:" line; ignores others.
     pub fn read(&mut self, line: &str) {
         let Some((_, counts)) = line.split_once("test result: ") else {
             return;
@@ -73,14 +73,15 @@ impl Tally {
     }
 }
 
-/// cargo in the workspace's root. rustup must not fetch a toolchain meanwhile.
+/// Returns a command for cargo in the root of the workspace. It keeps rustup from downloading a toolchain.
 pub fn cargo() -> Command {
+    // `CARGO` is the cargo that runs this task; the one on `PATH` may belong to another toolchain.
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(workspace()).env("RUSTUP_AUTO_INSTALL", "0");
     command
 }
 
-/// Runs a command whose output goes straight to the terminal.
+/// Runs a command that writes to the terminal, and waits for its end. It gets no standard input.
 ///
 /// # Errors
 /// When it cannot be started or fails.
@@ -89,7 +90,7 @@ pub fn call(command: &mut Command) -> Result {
     if status.success() { Ok(()) } else { Err(Failure::new(format!("{status}: {}", show_command(command)))) }
 }
 
-/// Runs a command, passes its standard output on, and counts the test cases in it.
+/// Runs a command, prints its standard output line by line, and adds its test results to `tally`.
 ///
 /// # Errors
 /// When it cannot be started or fails.
@@ -111,7 +112,7 @@ pub fn run_tests(command: &mut Command, tally: &mut Tally) -> Result {
     if status.success() { Ok(()) } else { Err(Failure::new(format!("{status}: {}", show_command(command)))) }
 }
 
-/// Runs a command and returns its standard output; its standard error goes to the terminal.
+/// Runs a command and returns its standard output. Its standard error goes to the terminal.
 ///
 /// # Errors
 /// When it cannot be started or fails.
@@ -119,7 +120,7 @@ pub fn output(command: &mut Command) -> Result<String> {
     run_for_stdout(command.stderr(Stdio::inherit()))
 }
 
-/// Runs a command without a terminal and returns its standard output.
+/// Runs a command and returns its standard output. Nothing goes to the terminal.
 ///
 /// # Errors
 /// When it cannot be started or fails; the text has its output.
@@ -137,7 +138,7 @@ fn run_for_stdout(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// A number with separators: `100,000`.
+/// Formats a number with separators: `100,000`.
 pub fn group_digits(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -150,7 +151,7 @@ pub fn group_digits(number: usize) -> String {
     text
 }
 
-/// The command as it would be typed; words with blanks are quoted.
+/// Formats a command for messages. Words with blanks are quoted; other special characters aren't escaped.
 pub fn show_command(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let quoted = words.map(|word| {
@@ -177,7 +178,7 @@ pub const QUICK_BUILD: [(&str, &str); 3] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
 ];
 
-/// The built `lzap`, with one target folder for all apps that it compiles. It is built once per process.
+/// Builds `lzap` once per process, and returns a command for it as [`lzap_command`] does.
 ///
 /// # Errors
 /// When it cannot be built.
@@ -186,7 +187,7 @@ pub fn lzap() -> Result<Command> {
     Ok(lzap_command())
 }
 
-/// The same, however it was built.
+/// Returns a command for the built `lzap`, which isn't built first. All apps share one target folder.
 pub fn lzap_command() -> Command {
     let mut command = Command::new(lzap_path());
     command.current_dir(workspace()).env("CARGO_TARGET_DIR", apps_target()).env("RUSTUP_AUTO_INSTALL", "0");
@@ -201,12 +202,13 @@ pub fn build_lzap() -> Result {
     static BUILT: OnceLock<()> = OnceLock::new();
     if BUILT.get().is_none() {
         call(cargo().args(BUILD_LZAP))?;
+        // Set after the build, so that a failed build is repeated by the next call.
         BUILT.get_or_init(|| ());
     }
     Ok(())
 }
 
-/// Where `cargo build` puts the tool.
+/// Returns the path of the `lzap` that `cargo build` makes.
 pub fn lzap_path() -> PathBuf {
     target().join("debug/lzap")
 }

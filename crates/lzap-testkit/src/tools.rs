@@ -1,4 +1,4 @@
-//! The tools that tests run and that are not Rust: where they are.
+//! Paths of the tools that tests run and that cargo doesn't build.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,14 @@ use crate::missing::not_set_up;
 use crate::paths::target;
 use crate::python::{Python, run_quietly};
 
-/// The loader that a glibc binary for arm64 names, from Debian's package `libc6-arm64-cross`.
+/// The dynamic loader of glibc binaries for arm64, from Debian's package `libc6-arm64-cross`.
 pub const ARM64_LOADER: &str = "/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1";
 
 /// The wheel that holds AWS's Runtime Interface Emulator for both architectures; its license is Apache-2.0.
 const WHEEL: &str = "aws-sam-cli==1.170.0";
 
-/// Extracts the two emulators from the wheel in the folder given, and nothing else.
+/// Extracts only the two emulators from the wheel in the folder given.
+// `.part` and rename: an interrupted run must not leave half a program at the final path.
 const EXTRACT: &str = "
 import glob, os, shutil, sys, zipfile
 wheel = zipfile.ZipFile(glob.glob(os.path.join(sys.argv[1], '*.whl'))[0])
@@ -28,17 +29,18 @@ for name in wheel.namelist():
         os.rename(path + '.part', path)
 ";
 
-/// The program `name` on `PATH`.
+/// Searches `PATH` for the program `name`.
 pub fn find_program(name: &str) -> Option<PathBuf> {
     let folders = std::env::var_os("PATH")?;
     std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
-/// QEMU's user mode for `cpu` (`aarch64` or `x86_64`), static or not, from `PATH`.
+/// Searches `PATH` for QEMU's user mode emulator of `cpu` (`aarch64` or `x86_64`).
 ///
 /// # Errors
 /// When neither `qemu-CPU-static` nor `qemu-CPU` is there.
 pub fn find_qemu(cpu: &str) -> io::Result<PathBuf> {
+    // Debian has both in separate packages under these names; either can run the tests.
     let names = [format!("qemu-{cpu}-static"), format!("qemu-{cpu}")];
     names.iter().find_map(|name| find_program(name)).ok_or_else(|| not_set_up(&names[0]))
 }
@@ -55,7 +57,7 @@ pub fn require_arm64() -> io::Result<()> {
     if Path::new(ARM64_LOADER).exists() { Ok(()) } else { Err(not_set_up(ARM64_LOADER)) }
 }
 
-/// AWS's Runtime Interface Emulator for this machine's architecture.
+/// Returns the path of AWS's Runtime Interface Emulator for this machine's architecture.
 ///
 /// # Errors
 /// When `cargo xtask setup` did not install it.

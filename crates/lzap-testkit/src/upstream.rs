@@ -1,4 +1,4 @@
-//! Passing a request on to the server behind.
+//! Forwarding of requests to an upstream server.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
-/// A server at `http://HOST:PORT`, and the connections to it.
+/// A server at `http://HOST:PORT`, with a pool of connections.
 #[derive(Debug)]
 pub(crate) struct Upstream {
     base: String,
@@ -24,14 +24,14 @@ impl Upstream {
         Self { base: base.trim_end_matches('/').to_owned(), client }
     }
 
-    /// Sends the request with `body`, which need not be the one that came in, and reads the whole answer.
+    /// Sends a request with the head `parts` and `body`, which may differ from the original body. Reads the whole answer.
     pub(crate) async fn send_request(&self, parts: &Parts, body: Bytes) -> io::Result<Response<Bytes>> {
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         let uri: Uri = format!("{}{target}", self.base).parse().map_err(io::Error::other)?;
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = parts.method.clone();
         *request.uri_mut() = uri;
-        // The host stays the one that was signed; the length is set anew.
+        // `Host` is part of the signature, so it stays. hyper sets the length, since the body may have changed.
         *request.headers_mut() = parts.headers.clone();
         for name in [CONNECTION, TRANSFER_ENCODING, CONTENT_LENGTH] {
             request.headers_mut().remove(name);
