@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_seed_gives_the_same_table() {
+    fn sample_with_equal_seeds_returns_equal_tables() {
         let table = sample(10, 2, 7);
         assert_eq!(table, sample(10, 2, 7));
         assert_ne!(table, sample(10, 2, 8));
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_sum_is_found() {
+    fn check_rejects_a_wrong_sum_and_a_missing_id() {
         let table = ",id,time,value\n0,a,0,0.5\n1,a,1,0.25\n2,b,0,1e-1\n";
         assert_eq!(check(table, "value", "id,value\na,0.75\nb,0.1\n"), Ok(2));
         assert!(check(table, "value", "id,value\na,0.75\nb,0.1000001\n").is_err());

@@ -387,7 +387,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_steers_rustup_is_never_taken_away() {
+    fn must_remove_variable_keeps_the_variables_of_rustup() {
         for kept in ["RUSTUP_AUTO_INSTALL", "RUSTUP_TOOLCHAIN", "RUSTUP_HOME", "CARGO_HOME", "CARGO", "PATH"]
         {
             assert!(!must_remove_variable(kept), "{kept}");
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_runs_with_installing_switched_off() -> io::Result<()> {
+    fn clean_environment_disables_toolchain_installation() -> io::Result<()> {
         let mut command = Command::new("lzap");
         Lzap::new()?.set_clean_environment(&mut command);
         let set = command.get_envs().find(|(name, _)| *name == "RUSTUP_AUTO_INSTALL");

@@ -201,12 +201,12 @@ mod tests {
     }
 
     #[test]
-    fn depth_counts_what_had_to_wait() {
+    fn critical_path_len_counts_sequential_calls() {
         for (calls, depth) in [
             (vec![], 0),
             (vec![call(0, 10), call(0, 10), call(5, 9)], 1),
             (vec![call(0, 10), call(10, 20), call(20, 30)], 3),
-            // Two lanes, the longer one counts; a slow call beside them doesn't.
+            // The longest chain has four calls; the slow call next to it is in a shorter one.
             (vec![call(0, 10), call(0, 30), call(11, 20), call(21, 29), call(31, 40)], 4),
         ] {
             assert_eq!(Recording::new(calls).critical_path_len(), depth);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_leaves_out_what_differs_from_run_to_run() {
+    fn kind_leaves_out_ids_and_query_values() {
         let kind = |service: &str, target: &str| {
             let call = Call { service: service.to_owned(), target: target.to_owned(), ..call(0, 0) };
             call.kind()
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_service_comes_from_the_signature() {
+    fn find_signed_service_reads_the_credential_scope() {
         let header = "AWS4-HMAC-SHA256 Credential=AK/20261122/eu-central-1/apigateway/aws4_request, SignedHeaders=host";
         let headers = vec![("authorization".to_owned(), header.to_owned())];
         assert_eq!(find_signed_service(&headers), Some("apigateway"));

@@ -1,7 +1,7 @@
-//! A cloud that takes its time: in front of an emulator that settles everything at once, AWS's waits.
+//! A layer that adds AWS's propagation and activation delays to an emulator, whose changes take effect at once.
 //!
-//! What waits for what is in `waits` (roles, functions) and `stacks` (CloudFormation), both pure; `request` reads what
-//! is asked; `gaps` helps the emulator with what it lacks. Put a [`crate::Proxy`] in front to record and to delay.
+//! `waits` (roles, functions) and `stacks` (CloudFormation) compute the delays without I/O; `request` parses requests;
+//! `gaps` rewrites requests that the emulator can't process. A [`crate::Proxy`] in front records the calls.
 
 mod gaps;
 mod request;
@@ -33,7 +33,7 @@ use waits::{Model, Service, WaitError};
 
 pub use waits::Waits;
 
-/// Files beyond this are no templates.
+/// The size in bytes from which an uploaded file isn't kept as a possible template.
 const TEMPLATE_BYTES: usize = 200_000;
 
 /// A layer on a free loopback port in front of one emulator.
@@ -61,7 +61,7 @@ impl SlowAws {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
         let url = format!("http://{}", listener.local_addr()?);
-        // Its client must not outlive the runtime that made it.
+        // Made inside the runtime, because the client's connections run as tasks of it.
         let upstream = runtime.block_on(async { Upstream::new(upstream) });
         let model = Mutex::new(Model::new(waits));
         let shared =
@@ -70,13 +70,13 @@ impl SlowAws {
         Ok(Self { url, shared, _runtime: runtime })
     }
 
-    /// The endpoint to use in the upstream's place.
+    /// Returns the endpoint that clients use instead of the upstream's.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// From now on a template of SAM's is deployed as `expanded`, a CloudFormation template in which the texts `BUCKET`
-    /// and `KEY` stand for where the code of its one function is. On AWS, CloudFormation does the expanding.
+    /// Deploys each later SAM template as `expanded`, a CloudFormation template. Its strings `BUCKET` and `KEY` are
+    /// replaced by the S3 location of the one function's code. On AWS, CloudFormation expands SAM templates.
     pub fn expand_templates_to(&self, expanded: &str) {
         *self.shared.expanded.lock().unwrap_or_else(PoisonError::into_inner) = Some(expanded.to_owned());
     }
@@ -87,7 +87,7 @@ impl LayerState {
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The request in words that the emulator understands.
+    /// Rewrites a request that the emulator can't process, and keeps uploaded templates.
     fn adapt_request(&self, request: AwsRequest, parts: &Parts, body: Bytes) -> (AwsRequest, Bytes) {
         if let Some(body) = gaps::convert_swagger(parts, &body) {
             return (request, body);
@@ -108,6 +108,7 @@ impl LayerState {
         }
     }
 
+    /// Returns the CloudFormation template for a SAM template, and keeps the original for `GetTemplate`.
     fn expand_template(&self, stack: &str, template: &request::Template) -> Option<String> {
         let mut model = self.lock_model();
         let expanded = self.expanded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -123,7 +124,7 @@ async fn accept_connections(listener: TcpListener, shared: Arc<LayerState>) {
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
             let service = service_fn(|request| handle_request(Arc::clone(&shared), request));
-            // A client that hangs up ends only its own connection.
+            // An error means that the client disconnected, which must not stop the other connections.
             drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
         });
     }
@@ -148,6 +149,7 @@ async fn forward_request(shared: &LayerState, request: Request<Incoming>) -> io:
     if let Some(refusal) = shared.lock_model().find_refusal(&request, shared.began.elapsed()) {
         return Ok(build_refusal(&refusal));
     }
+    // Only a change that the emulator accepted starts a delay.
     let mut response = shared.upstream.send_request(&parts, body).await?;
     if response.status().is_success() {
         let now = shared.began.elapsed();
@@ -161,7 +163,7 @@ async fn forward_request(shared: &LayerState, request: Request<Incoming>) -> io:
     Ok(response)
 }
 
-/// In the form of the service.
+/// Returns the error response in the format of the service.
 fn build_refusal(refusal: &WaitError) -> Response<Bytes> {
     let WaitError { service, status, code, message } = refusal;
     let (content_type, body) = match service {

@@ -77,6 +77,7 @@ pub fn install_runtime_emulator(python: &Python) -> io::Result<PathBuf> {
     let lock = fs::File::create(folder.join("lock"))?;
     lock.file().lock()?;
     if !path.exists() {
+        // Only the emulator is needed, so the wheel isn't installed and its dependencies aren't downloaded.
         run_quietly(
             python
                 .command("python")
@@ -98,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn find_program_knows_what_is_on_path() {
+    fn find_program_searches_path() {
         assert!(find_program("sh").is_some());
         assert!(find_program("no-such-program").is_none());
     }

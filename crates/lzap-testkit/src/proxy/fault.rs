@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_meets_the_nth_call_of_its_kind_and_a_refusal_stays() {
+    fn take_fault_selects_the_nth_call_and_refusals_repeat() {
         let refusal = Refusal::new(403, "AccessDenied", "no");
         let kinds = ["a", "b", "b", "a", "b"];
         let second_b = || Trigger::of_kind("b", 2);
@@ -167,7 +167,7 @@ mod tests {
             met(Fault::RefusedOnce(refusal.clone()), second_b(), &kinds),
             [false, false, true, false, false]
         );
-        // Whatever comes fourth; then what is of its kind.
+        // The fourth call of any kind, then each call of that kind.
         assert_eq!(
             met(Fault::Refused(refusal), Trigger::nth_call(4), &["a", "b", "b", "a", "b", "a"]),
             [false, false, false, true, false, true]

@@ -1,12 +1,12 @@
-//! What moto lacks and the benchmark's peers can't do without: requests are put into the words that it understands.
+//! Rewrites requests of the benchmarked tools into forms that moto supports.
 
 use bytes::Bytes;
 use hyper::Method;
 use hyper::http::request::Parts;
 use serde_json::{Value, json};
 
-/// moto imports a REST API from OpenAPI 3 with a description only; AWS takes Swagger 2 as well, which differs in
-/// nothing that moto keeps.
+/// Converts the Swagger 2 document of a REST API import to OpenAPI 3; `None` for other requests. moto imports only
+/// OpenAPI 3 with a description, and AWS both. The two differ in nothing that moto stores.
 pub(super) fn convert_swagger(parts: &Parts, body: &Bytes) -> Option<Bytes> {
     let path = parts.uri.path();
     let import = parts.method == Method::POST && path == "/restapis" || parts.method == Method::PUT;
@@ -23,8 +23,8 @@ pub(super) fn convert_swagger(parts: &Parts, body: &Bytes) -> Option<Bytes> {
     Some(document.to_string().into())
 }
 
-/// moto runs no transform: a template of SAM's, with one function whose code is on S3, becomes `expanded`, where
-/// `BUCKET` and `KEY` stand for that code's place.
+/// Replaces a SAM template with one function, whose code is on S3, by `expanded`, with the code's location for `BUCKET`
+/// and `KEY`. Returns `None` for other templates. moto doesn't run transforms.
 pub(super) fn expand_template(template: &str, expanded: &str) -> Option<String> {
     if !template.contains("AWS::Serverless-2016-10-31") {
         return None;
@@ -38,7 +38,7 @@ pub(super) fn expand_template(template: &str, expanded: &str) -> Option<String> 
     )
 }
 
-/// The form of a change set with its template in place.
+/// Returns the form of a change set with `template` in place of its own one.
 pub(super) fn replace_template(form: &Bytes, template: &str) -> Bytes {
     let kept = form_urlencoded::parse(form).filter(|(name, _)| !name.starts_with("Template"));
     let mut form = form_urlencoded::Serializer::new(String::new());
@@ -53,8 +53,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn swagger_becomes_openapi() {
-        let relabelled = |method: &str, target: &str, body: &'static str| {
+    fn convert_swagger_rewrites_only_api_imports() {
+        let convert = |method: &str, target: &str, body: &'static str| {
             let request = Request::builder().method(method).uri(target).body(()).expect("a valid request");
             convert_swagger(&request.into_parts().0, &Bytes::from_static(body.as_bytes()))
         };
@@ -62,16 +62,15 @@ mod tests {
         let openapi = r#"{"info":{"title":"shop","description":""},"paths":{},"openapi":"3.0.1"}"#;
         for (method, target) in [("POST", "/restapis?mode=import"), ("PUT", "/restapis/abc?mode=overwrite")] {
             let document: Value =
-                serde_json::from_slice(&relabelled(method, target, swagger).expect("relabelled"))
-                    .expect("JSON");
+                serde_json::from_slice(&convert(method, target, swagger).expect("convert")).expect("JSON");
             assert_eq!(document, serde_json::from_str::<Value>(openapi).expect("JSON"));
         }
-        assert_eq!(relabelled("POST", "/restapis", r#"{"name":"shop"}"#), None);
-        assert_eq!(relabelled("PUT", "/bucket/key", swagger), None);
+        assert_eq!(convert("POST", "/restapis", r#"{"name":"shop"}"#), None);
+        assert_eq!(convert("PUT", "/bucket/key", swagger), None);
     }
 
     #[test]
-    fn a_template_is_expanded_around_its_code() {
+    fn expand_template_inserts_the_location_of_the_code() {
         let template = "Transform: AWS::Serverless-2016-10-31\n  CodeUri: s3://shop/abc\n  Handler: app";
         let expanded = r#"{"S3Bucket":"BUCKET","S3Key":"KEY"}"#;
         let done = expand_template(template, expanded);

@@ -1,4 +1,4 @@
-//! What a request asks of AWS, as far as the waits depend on it.
+//! Parses the AWS requests that start a delay or are affected by one.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use hyper::Method;
 use hyper::http::request::Parts;
 use serde_json::Value;
 
-/// One request, by the thing it is about.
+/// One request, with the name of its resource.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum AwsRequest {
     CreateRole {
@@ -20,7 +20,7 @@ pub(super) enum AwsRequest {
         function: String,
         role: String,
     },
-    /// The code or the configuration; the latter may name another role.
+    /// `UpdateFunctionCode` or `UpdateFunctionConfiguration`; the latter may name another role.
     UpdateFunction {
         function: String,
         role: Option<String>,
@@ -38,7 +38,7 @@ pub(super) enum AwsRequest {
     DeleteFunction {
         function: String,
     },
-    /// A change set that is to be run later.
+    /// `CreateChangeSet`.
     PlanStack {
         stack: String,
         template: Template,
@@ -48,7 +48,7 @@ pub(super) enum AwsRequest {
         stack: String,
         template: Template,
     },
-    /// The change set of before.
+    /// `ExecuteChangeSet`, for the last change set that was created.
     RunPlanned {
         stack: String,
     },
@@ -63,18 +63,18 @@ pub(super) enum AwsRequest {
     DeleteStack {
         stack: String,
     },
-    /// A file that may turn out to be a template.
+    /// An upload to S3; the file may be a template.
     PutObject {
         file: String,
     },
     Other,
 }
 
-/// Where a stack's template is.
+/// The template of a stack.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Template {
     Body(String),
-    /// The last part of its URL.
+    /// The file name in its URL; neither host nor bucket is compared.
     File(String),
 }
 
@@ -91,6 +91,7 @@ impl AwsRequest {
     }
 }
 
+/// Parses a Lambda request; `rest` is the path after `/functions`. Operations without a delay return `None`.
 fn parse_lambda(method: &Method, rest: &str, body: &Bytes) -> Option<AwsRequest> {
     let sent: Value = serde_json::from_slice(body).unwrap_or_default();
     let role = || sent["Role"].as_str().map(|arn| last_part(arn, '/'));
@@ -111,7 +112,7 @@ fn parse_lambda(method: &Method, rest: &str, body: &Bytes) -> Option<AwsRequest>
     Some(request)
 }
 
-/// The name alone, whether the path has a name, an ARN, or either with a qualifier.
+/// Returns the function's name from a name or an ARN, with or without a qualifier.
 fn function_name(text: &str) -> String {
     let text = text.replace("%3A", ":").replace("%3a", ":");
     match text.split(':').collect::<Vec<_>>()[..] {
@@ -120,6 +121,7 @@ fn function_name(text: &str) -> String {
     }
 }
 
+/// Parses a request of the query protocol, which IAM, STS and CloudFormation use.
 fn parse_form(body: &Bytes) -> AwsRequest {
     let fields: BTreeMap<_, _> = form_urlencoded::parse(body).into_owned().collect();
     let text = |name: &str| fields.get(name).cloned().unwrap_or_default();
@@ -144,7 +146,7 @@ fn parse_template(fields: &BTreeMap<String, String>) -> Template {
     }
 }
 
-/// `arn:…:stack/NAME/ID` and `NAME` are the same stack.
+/// Returns the stack's name from `arn:…:stack/NAME/ID` or `NAME`.
 fn parse_stack_name(text: &str) -> String {
     text.split_once(":stack/").map_or(text, |(_, name)| name.split('/').next().unwrap_or(name)).to_owned()
 }
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn functions_are_found_by_name_arn_and_qualifier() {
+    fn parse_finds_functions_by_name_arn_and_qualifier() {
         let functions = "/2015-03-31/functions";
         let arn = "arn%3Aaws%3Alambda%3Aeu-central-1%3A123456789012%3Afunction%3Ashop%3Alive";
         for (method, target, asked) in [
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_function_names_its_role() {
+    fn parse_create_function_finds_its_role() {
         let body = r#"{"FunctionName":"shop","Role":"arn:aws:iam::123456789012:role/path/baker"}"#;
         let role = "baker".to_owned();
         let asked = AwsRequest::CreateFunction { function: shop(), role };
@@ -203,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn forms_are_read() {
+    fn parse_reads_forms_of_the_query_protocol() {
         let url = "http%3A%2F%2Flocalhost%2Fbucket%2Fabc.template";
         let file = Template::File("abc.template".to_owned());
         for (body, asked) in [

@@ -1,8 +1,8 @@
-//! CloudFormation's share of the waits: a stack stays in progress for what its resources wait for at the least.
+//! Delays of CloudFormation: a stack stays in progress at least as long as the delays of its resources.
 //!
-//! The stack's resources are made inside the emulator at once, where no wait can show. So the answers about the stack
-//! are held back: by the role's and the function's wait when it makes both, by the update's when its function changed,
-//! by nothing otherwise. AWS takes longer than that, since CloudFormation looks and waits in its own steps.
+//! The emulator creates the resources of a stack internally and at once, so the layer can't delay them. It rewrites the
+//! answers about the stack instead. The delay is that of the role plus that of the function when both are created, that
+//! of an update when the function changes, and none otherwise. AWS takes longer, since CloudFormation polls.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,22 +12,24 @@ use serde_json::Value;
 use super::request::{AwsRequest, Template};
 use super::waits::Waits;
 
+/// The stacks of the emulator, and the uploaded files that can be their templates.
 #[derive(Debug)]
 pub(super) struct Stacks {
     waits: Waits,
-    /// Files put that may be templates, by name.
+    /// The texts of uploaded files by file name.
     files: BTreeMap<String, String>,
     by_name: BTreeMap<String, Stack>,
 }
 
 #[derive(Debug, Default)]
 struct Stack {
-    /// What is deployed.
+    /// The deployed template.
     current: Option<String>,
-    /// What the last change set would deploy.
+    /// The template of the last change set that wasn't executed.
     planned: Option<String>,
-    /// What the tool sent, where that was expanded on the way.
+    /// The SAM template as the client sent it, when the layer expanded it.
     source: Option<String>,
+    /// The end of the delay, on the clock of `now`.
     until: Duration,
 }
 
@@ -36,17 +38,17 @@ impl Stacks {
         Self { waits, files: BTreeMap::new(), by_name: BTreeMap::new() }
     }
 
-    /// Keeps a file that was put.
+    /// Stores an uploaded file.
     pub(super) fn store_file(&mut self, file: &str, text: &str) {
         self.files.insert(file.to_owned(), text.to_owned());
     }
 
-    /// Keeps what a tool sent for a stack before it was expanded.
+    /// Stores the SAM template that the client sent for a stack.
     pub(super) fn store_source(&mut self, stack: &str, source: &str) {
         self.by_name.entry(stack.to_owned()).or_default().source = Some(source.to_owned());
     }
 
-    /// The text of a template, wherever it is.
+    /// Returns the text of a template; `None` when its file wasn't uploaded.
     pub(super) fn find_text<'a>(&'a self, template: &'a Template) -> Option<&'a str> {
         match template {
             Template::Body(body) => Some(body),
@@ -54,7 +56,7 @@ impl Stacks {
         }
     }
 
-    /// The cloud did it at the time `now`.
+    /// Applies a request that the emulator accepted at the time `now`.
     pub(super) fn record_success(&mut self, request: &AwsRequest, now: Duration) {
         match request {
             AwsRequest::PlanStack { stack, template } => {
@@ -76,6 +78,7 @@ impl Stacks {
         }
     }
 
+    /// Deploys the template `next` and starts its delay.
     fn start_change(&mut self, name: &str, next: Option<String>, now: Duration) {
         let waits = self.waits;
         let stack = self.by_name.entry(name.to_owned()).or_default();
@@ -85,10 +88,11 @@ impl Stacks {
         }
     }
 
-    /// The cloud's answer about a stack that is still held at the time `now`.
+    /// Rewrites the answer about a stack that is in progress at the time `now`; `None` when its delay is over.
     pub(super) fn rewrite_status(&self, stack: &str, now: Duration, body: &[u8]) -> Option<Vec<u8>> {
         self.by_name.get(stack).filter(|stack| now < stack.until)?;
         let text = String::from_utf8_lossy(body);
+        // Some clients poll the status and others the events, so both must show a stack in progress.
         let text = remove_completion_events(&text);
         let text = ["CREATE", "UPDATE"].iter().fold(text, |text, verb| {
             let (done, doing) = (format!("{verb}_COMPLETE"), format!("{verb}_IN_PROGRESS"));
@@ -98,7 +102,7 @@ impl Stacks {
         Some(text.into_bytes())
     }
 
-    /// The cloud's answer with the template that the tool sent, as AWS gives it back.
+    /// Puts the SAM template back into an answer of `GetTemplate`, since AWS returns the original by default.
     pub(super) fn restore_template(&self, stack: &str, body: &[u8]) -> Option<Vec<u8>> {
         let source = self.by_name.get(stack)?.source.as_ref()?;
         let text = String::from_utf8_lossy(body);
@@ -109,7 +113,7 @@ impl Stacks {
     }
 }
 
-/// For how long a stack that was `before` is in progress towards `after`.
+/// Returns the delay of a change from the template `before` to `after`.
 fn compute_hold(waits: Waits, before: Option<&str>, after: &str) -> Duration {
     let (before, after) = (before.map(parse_resources), parse_resources(after));
     let functions = filter_by_type(&after, "AWS::Lambda::Function");
@@ -133,7 +137,7 @@ fn filter_by_type<'a>(resources: &'a Value, kind: &str) -> Vec<&'a Value> {
     all.filter(|resource| resource["Type"] == kind).collect()
 }
 
-/// The events of a stack without the ones that say that it is complete.
+/// Removes the events that report the stack itself as complete.
 fn remove_completion_events(text: &str) -> String {
     let Some((head, events)) = text.split_once("<StackEvents>") else {
         return text.to_owned();
@@ -165,7 +169,7 @@ mod tests {
     const API: &str = "AWS::ApiGateway::RestApi";
 
     #[test]
-    fn a_stack_is_held_for_what_its_resources_wait_for() {
+    fn compute_hold_adds_the_delays_of_new_and_changed_resources() {
         let all = template(&[ROLE, FUNCTION, API], "one");
         let api = template(&[API], "one");
         for (before, after, millis) in [
@@ -182,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_planned_stack_is_in_progress_once_it_runs() {
+    fn executed_change_set_keeps_the_stack_in_progress_until_its_delay_ends() {
         let mut stacks = Stacks::new(Waits::TYPICAL);
         let stack = || "shop".to_owned();
         let body = b"<StackStatus>CREATE_COMPLETE</StackStatus>";
@@ -197,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_is_given_back_as_it_was_sent() {
+    fn restore_template_returns_the_source_escaped() {
         let mut stacks = Stacks::new(Waits::TYPICAL);
         let body = b"<R><TemplateBody>{}</TemplateBody></R>";
         assert_eq!(stacks.restore_template("shop", body), None);
@@ -207,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_the_story_is_kept_back() {
+    fn remove_completion_events_drops_only_the_event_of_the_stack() {
         let event = |kind: &str, status: &str| {
             format!(
                 "<member><ResourceType>{kind}</ResourceType><ResourceStatus>{status}</ResourceStatus></member>"
@@ -216,7 +220,7 @@ mod tests {
         let kept =
             event(FUNCTION, "CREATE_COMPLETE") + &event("AWS::CloudFormation::Stack", "CREATE_IN_PROGRESS");
         let end = event("AWS::CloudFormation::Stack", "CREATE_COMPLETE");
-        let told = format!("<R><StackEvents>{end}{kept}</StackEvents></R>");
-        assert_eq!(remove_completion_events(&told), format!("<R><StackEvents>{kept}</StackEvents></R>"));
+        let answer = format!("<R><StackEvents>{end}{kept}</StackEvents></R>");
+        assert_eq!(remove_completion_events(&answer), format!("<R><StackEvents>{kept}</StackEvents></R>"));
     }
 }

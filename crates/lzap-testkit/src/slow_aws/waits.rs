@@ -1,7 +1,7 @@
-//! What takes time on AWS: a pure model, time is passed in.
+//! A model of AWS's delays without I/O; the caller passes the time.
 //!
-//! A new role can't be assumed at first, a new function is `Pending`, a changed one `InProgress`; meanwhile AWS refuses
-//! what would disturb. AWS: <https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html>
+//! A new role can't be assumed at first, a new function is `Pending`, a changed one `InProgress`. Meanwhile AWS rejects
+//! conflicting requests. AWS: <https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html>
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,16 +14,16 @@ use super::stacks::Stacks;
 /// The propagation and activation delays of AWS.
 #[derive(Clone, Copy, Debug)]
 pub struct Waits {
-    /// From `CreateRole` until anybody can assume the role.
+    /// The propagation delay of a new role: from `CreateRole` until the role can be assumed.
     pub role: Duration,
-    /// For which a new function is `Pending`.
+    /// The time for which a new function is `Pending`.
     pub created: Duration,
-    /// For which a changed function is `InProgress`.
+    /// The time for which a changed function is `InProgress`.
     pub updated: Duration,
 }
 
 impl Waits {
-    /// What one sees on AWS on an ordinary day.
+    /// Typical delays of AWS.
     pub const TYPICAL: Self = Self {
         role: Duration::from_secs(6),
         created: Duration::from_secs(2),
@@ -31,11 +31,11 @@ impl Waits {
     };
 }
 
-/// What is still changing.
+/// The delays that are running, and the CloudFormation stacks.
 #[derive(Debug)]
 pub(super) struct Model {
     waits: Waits,
-    /// When each role can be assumed.
+    /// The time from which each role can be assumed, by role name.
     roles: BTreeMap<String, Duration>,
     functions: BTreeMap<String, FunctionChange>,
     stacks: Stacks,
@@ -53,7 +53,7 @@ enum ChangeKind {
     Updated,
 }
 
-/// An answer that is given in the cloud's place.
+/// An error response that the layer returns without calling the emulator.
 #[derive(Debug, PartialEq)]
 pub(super) struct WaitError {
     pub(super) service: Service,
@@ -62,7 +62,7 @@ pub(super) struct WaitError {
     pub(super) message: String,
 }
 
-/// Who refuses; each has a form of its own.
+/// The service of an error; the response formats differ.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Service {
     Lambda,
@@ -75,12 +75,12 @@ impl Model {
         Self { waits, roles, functions, stacks: Stacks::new(waits) }
     }
 
-    /// The stacks of CloudFormation.
+    /// Returns the stacks of CloudFormation.
     pub(super) fn stacks(&mut self) -> &mut Stacks {
         &mut self.stacks
     }
 
-    /// Why AWS wouldn't do it at the time `now`.
+    /// Returns AWS's error for a request that a running delay forbids at the time `now`.
     pub(super) fn find_refusal(&self, request: &AwsRequest, now: Duration) -> Option<WaitError> {
         match request {
             AwsRequest::AssumeRole { role } => self.check_role(role, now).map(|_| WaitError {
@@ -95,7 +95,7 @@ impl Model {
                 self.check_change(function, now).or(role)
             }
             AwsRequest::PublishVersion { function } => self.check_change(function, now),
-            // What is being updated still runs as it was.
+            // During an update Lambda runs the previous code, so only a new function rejects invocations.
             AwsRequest::Invoke { function } => match self.find_change(function, now)? {
                 ChangeKind::New => self.check_change(function, now),
                 ChangeKind::Updated => None,
@@ -121,11 +121,12 @@ impl Model {
         Some(WaitError { service: Service::Lambda, status: 409, code, message })
     }
 
+    /// Returns the change of a function whose delay isn't over.
     fn find_change(&self, function: &str, now: Duration) -> Option<ChangeKind> {
         self.functions.get(function).filter(|changing| now < changing.until).map(|changing| changing.kind)
     }
 
-    /// The cloud did it at the time `now`.
+    /// Applies a request that the emulator accepted at the time `now`, and starts its delay.
     pub(super) fn record_success(&mut self, request: &AwsRequest, now: Duration) {
         match request {
             AwsRequest::CreateRole { role } => {
@@ -146,7 +147,7 @@ impl Model {
         }
     }
 
-    /// The cloud's answer with what is still changing at the time `now`; `None` when it may stay as it is.
+    /// Rewrites an answer so that it shows the changes in progress at the time `now`; `None` when there are none.
     pub(super) fn rewrite_answer(&self, request: &AwsRequest, now: Duration, body: &[u8]) -> Option<Vec<u8>> {
         match request {
             AwsRequest::CreateFunction { function, .. }
@@ -163,7 +164,7 @@ impl Model {
     }
 }
 
-/// Puts the state into an answer of Lambda's, which has the configuration at its top or one below.
+/// Writes the state into an answer of Lambda. The configuration is the answer itself, or its member `Configuration`.
 fn write_state(answer: &mut Value, kind: ChangeKind) {
     let configuration =
         if answer["Configuration"].is_object() { &mut answer["Configuration"] } else { answer };
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_role_is_not_assumable_for_six_seconds() {
+    fn new_role_cannot_be_assumed_for_six_seconds() {
         let mut model = Model::new(Waits::TYPICAL);
         model.record_success(&AwsRequest::CreateRole { role: "baker".to_owned() }, at(1_000));
         assert_eq!(code(&model, &create(), 6_999), Some("InvalidParameterValueException"));
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_function_is_pending_and_refuses_to_be_touched() {
+    fn new_function_is_pending_and_rejects_changes_and_invocations() {
         let mut model = Model::new(Waits::TYPICAL);
         model.record_success(&create(), at(0));
         for request in [update(), invoke(), AwsRequest::PublishVersion { function: "shop".to_owned() }] {
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_function_is_in_progress_and_still_runs() {
+    fn changed_function_is_in_progress_and_accepts_invocations() {
         let mut model = Model::new(Waits::TYPICAL);
         model.record_success(&update(), at(0));
         assert_eq!(code(&model, &update(), 1_499), Some("ResourceConflictException"));
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_deleted_waits_for_nothing() {
+    fn deleted_function_has_no_delay() {
         let mut model = Model::new(Waits::TYPICAL);
         model.record_success(&update(), at(0));
         model.record_success(&AwsRequest::DeleteFunction { function: "shop".to_owned() }, at(100));

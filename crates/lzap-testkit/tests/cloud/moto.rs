@@ -1,4 +1,4 @@
-//! moto, the proxy before it, and boto3 before both: what the proxy records is what was sent, and AWS would take it.
+//! boto3 calls moto through the proxy: the recording has every call, and each one is valid for AWS.
 
 use std::io;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 const REGION: &str = "eu-central-1";
 
 #[test]
-fn the_proxy_records_what_boto3_sends() -> io::Result<()> {
+fn proxy_records_every_call_of_boto3_as_valid() -> io::Result<()> {
     let moto = Moto::start()?;
     let proxy = Proxy::start(moto.url(), Duration::from_millis(50))?;
     let trust = json!({"Version": "2012-10-17", "Statement": []}).to_string();
@@ -26,7 +26,7 @@ fn the_proxy_records_what_boto3_sends() -> io::Result<()> {
             ("apigatewayv2", "create_api", json!({"Name": "a", "ProtocolType": "HTTP"})),
             ("events", "put_rule", json!({"Name": "warm", "ScheduleExpression": "rate(4 minutes)"})),
             ("logs", "create_log_group", json!({"logGroupName": "/aws/lambda/a"})),
-            ("lambda", "get_function", json!({"FunctionName": "nobody"})),
+            ("lambda", "get_function", json!({"FunctionName": "missing"})),
         ],
     )?;
     assert_eq!(answers[3], json!({"error": "PreconditionFailed", "status": 412}));
@@ -44,12 +44,12 @@ fn the_proxy_records_what_boto3_sends() -> io::Result<()> {
                     apigateway:CreateApi events:PutRule logs:CreateLogGroup lambda:GetFunction";
     let names: Vec<&str> = checked.iter().map(|each| each.operation.as_str()).collect();
     assert_eq!(names, expected.split_whitespace().collect::<Vec<_>>());
-    assert_eq!(proxy.take_recording().calls().len(), 0, "taking begins anew");
+    assert_eq!(proxy.take_recording().calls().len(), 0, "take_recording clears the list");
     Ok(())
 }
 
 #[test]
-fn an_invoke_takes_the_next_queued_answer() -> io::Result<()> {
+fn invoke_returns_the_next_queued_answer() -> io::Result<()> {
     let moto = Moto::start()?;
     moto.queue_answers(REGION, &[json!({"n": 1}), json!({"n": 2})])?;
     let trust = json!({"Version": "2012-10-17", "Statement": []}).to_string();
@@ -80,7 +80,7 @@ fn an_invoke_takes_the_next_queued_answer() -> io::Result<()> {
 }
 
 #[test]
-fn an_upstream_that_is_gone_is_a_502() -> io::Result<()> {
+fn request_without_upstream_is_answered_with_502() -> io::Result<()> {
     let proxy = Proxy::start("http://127.0.0.1:9", Duration::ZERO)?;
     let response = lzap_testkit::send_request(&hyper::Method::GET, proxy.url(), "text/plain", "")?;
     assert_eq!(response.status, 502);

@@ -1,4 +1,4 @@
-//! The checker of recorded requests finds what AWS would refuse, and lets pass what it would take.
+//! The validation of recorded requests accepts valid requests and reports each kind of violation.
 
 use std::io;
 use std::time::Duration;
@@ -28,7 +28,7 @@ const PUT_RULE: &[(&str, &str)] = &[("X-Amz-Target", "AWSEvents.PutRule")];
 const RETENTION: &[(&str, &str)] = &[("x-amz-target", "Logs_20140328.PutRetentionPolicy")];
 
 #[test]
-fn good_requests_pass_and_are_named() -> io::Result<()> {
+fn check_calls_accepts_valid_requests_and_names_operations() -> io::Result<()> {
     let function = format!(
         r#"{{"FunctionName":"shop-dev","Role":"{ROLE}","Code":{{"S3Bucket":"lzap-1","S3Key":"a.zip"}},"MemorySize":128,
         "Runtime":"provided.al2023","Handler":"bootstrap","Architectures":["arm64"],"Tags":{{"lzap:app":"shop"}}}}"#
@@ -73,8 +73,8 @@ fn good_requests_pass_and_are_named() -> io::Result<()> {
     Ok(())
 }
 
-/// What each mistake is told as, and a request that makes it.
-fn mistakes() -> Vec<(&'static str, Call)> {
+/// Pairs of an expected message and an invalid request.
+fn invalid_requests() -> Vec<(&'static str, Call)> {
     let long_name = format!("/2015-03-31/functions/{}/code", "x".repeat(200));
     let target = [("X-Amz-Target", "AWSEvents.PutTargets")];
     vec![
@@ -100,8 +100,8 @@ fn mistakes() -> Vec<(&'static str, Call)> {
 }
 
 #[test]
-fn each_kind_of_mistake_is_found() -> io::Result<()> {
-    let cases = mistakes();
+fn check_calls_reports_each_kind_of_violation() -> io::Result<()> {
+    let cases = invalid_requests();
     let checked = check(cases.iter().map(|(_, call)| call.clone()).collect())?;
     for ((wanted, call), checked) in cases.iter().zip(checked) {
         let found = checked.problems.iter().any(|problem| problem.contains(wanted));
