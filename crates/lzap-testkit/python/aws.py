@@ -1,4 +1,4 @@
-"""Calls AWS through boto3 and prints what it says: the tests' view of a cloud, past lzap.
+"""Calls AWS with boto3 and prints the answers, so that tests can read a cloud without lzap.
 
 stdin:  {"endpoint": URL, "region": NAME, "calls": [[SERVICE, OPERATION, {PARAMETERS}], ...]}
 stdout: a JSON list with, for each call, its answer or {"error": CODE, "status": HTTP STATUS}.
@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 
 def plain(value):
-    """JSON has no dates and no bytes; streams are read."""
+    """Converts dates, bytes and streams to text, since JSON has none of them."""
     if isinstance(value, bytes):
         try:
             return value.decode()

@@ -14,7 +14,7 @@ SESSION = boto3.session.Session()
 
 
 def host(service, region):
-    # In us-east-1 S3's old global host is botocore's default; the regional one is as good.
+    # In us-east-1 botocore uses S3's old global host by default; the regional one is equivalent.
     config = Config(s3={"us_east_1_regional_endpoint": "regional"})
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     client = SESSION.client(service, region_name=region, config=config, **keys)

@@ -1,4 +1,4 @@
-"""The errors that AWS documents for operations, by botocore's copy of AWS's models.
+"""Lists the errors that AWS documents for operations, from botocore's copy of AWS's models.
 
 stdin:  a JSON list of `service:Operation`, the service as in a signature's scope.
 stdout: a JSON object with, for each operation, a list of {"code", "status"}.
@@ -13,7 +13,7 @@ from validate import model_named
 def documented(operation):
     service, _, name = operation.partition(":")
     model = model_named({"apigateway": "apigatewayv2"}.get(service, service))
-    # JSON 1.1 says 400 to all that is the caller's fault.
+    # JSON 1.1 uses status 400 for every client error.
     return [
         {
             "code": shape.metadata.get("error", {}).get("code", shape.name),

@@ -15,7 +15,7 @@ import botocore.auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-# What a signature adds, and what HTTP clients add after it.
+# Headers that the signer adds, and headers that HTTP clients add after signing.
 ADDED = {
     "authorization",
     "connection",
@@ -28,7 +28,7 @@ ADDED = {
 
 
 def sign(keys, call):
-    """The headers that botocore adds to the call's own."""
+    """Returns the headers that botocore adds to those of the call."""
     sent = {name.lower(): value for name, value in call["headers"]}
     own = {name: value for name, value in sent.items() if name not in ADDED}
     request = AWSRequest(

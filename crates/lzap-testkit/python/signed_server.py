@@ -1,4 +1,4 @@
-"""A server that does nothing but check signatures, with botocore: moto's Lambda refuses even boto3's.
+"""A server that only verifies signatures, with botocore, since moto's Lambda rejects even those of boto3.
 
 usage: signed_server.py PORT KEYS, with KEYS = {"region", "access_key", "secret_key", "token", "ahead"} as JSON. Its clock
 is `ahead` seconds ahead of this machine's.
@@ -21,7 +21,7 @@ MAX_AGE_SECONDS = 300
 
 
 def complaint(call, sent):
-    """The error's code and text; None when the signature is right."""
+    """Returns the code and the text of the error, or None for a valid signature."""
     is_s3 = call["service"] == "s3"
     if "x-amz-date" not in sent or "authorization" not in sent:
         return ("AccessDenied" if is_s3 else "MissingAuthenticationTokenException"), "not signed"

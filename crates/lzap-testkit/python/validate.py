@@ -1,8 +1,7 @@
 """Checks recorded AWS requests against the API models that AWS publishes (botocore carries them).
 
-An emulator takes what it can understand; AWS refuses what its model forbids. So each request is parsed by the model of
-its operation, and everything in it is compared with that model: required members, members that don't exist, lengths,
-patterns, enums, ranges.
+An emulator may accept a request that AWS rejects. So each request is parsed by the model of its operation, and all its
+parts are compared with that model: required members, members that don't exist, lengths, patterns, enums, ranges.
 
 stdin:  one JSON object per line: {"service", "method", "target", "headers": [[NAME, VALUE], ...], "body": BASE64}.
         `service` is the one in the request's SigV4 scope, `target` the path with its query.
@@ -20,7 +19,7 @@ from xml.etree import ElementTree
 import botocore.session
 import regex
 
-# The SigV4 scope's name, where the model's name is another.
+# Services whose name in the SigV4 scope differs from the name of their model.
 MODEL_NAMES = {"monitoring": "cloudwatch"}
 SESSION = botocore.session.get_session()
 MODELS = {}
@@ -28,7 +27,7 @@ MODELS = {}
 
 def model_of(request):
     name = MODEL_NAMES.get(request.service, request.service)
-    # Two services with one signature.
+    # Two services that have the same name in the SigV4 scope.
     if name == "apigateway" and request.path.startswith("/v2/"):
         name = "apigatewayv2"
     return model_named(name)
@@ -64,7 +63,7 @@ def operation_of(request, model):
 
 
 def rest_operation(request, model):
-    """The most specific operation whose method, path, query and required headers fit."""
+    """Returns the most specific operation that matches the method, path, query and required headers."""
     fitting = []
     for name in model.operation_names:
         operation = model.operation_model(name)
@@ -102,7 +101,7 @@ def uri_constants(operation):
 
 
 def match_path(template, path):
-    """The labels in `path`, or None when it isn't made by `template`."""
+    """Returns the labels in `path`, or None when it doesn't match `template`."""
     pattern = ""
     for part in regex.split(r"(\{[^}]+\})", template.partition("?")[0].rstrip("/")):
         if part.startswith("{"):
@@ -119,11 +118,11 @@ def location(shape, name):
     return member.get("location"), member.get("name", name)
 
 
-# From the wire to plain values. `problems` collects what has no place in the model.
+# Parsing the wire format. `problems` collects the parts that the model doesn't have.
 
 
 def scalar(shape, text, path, problems):
-    """The value that `text` stands for; the text itself where it stands for none."""
+    """Parses `text`; returns it unchanged when it isn't valid for the shape."""
     kind = shape.type_name
     try:
         if kind in ("integer", "long"):
@@ -227,7 +226,7 @@ def tag(node):
 
 
 def parse(request, operation, problems):
-    """The operation's input as plain values, by the protocol of its service."""
+    """Parses the input of the operation by the protocol of its service."""
     shape = operation.input_shape
     protocol = operation.service_model.metadata["protocol"]
     if protocol == "json":

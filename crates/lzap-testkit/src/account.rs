@@ -32,7 +32,8 @@ impl Account {
         command.arg(scripts_folder().join("account.py")).arg(region);
         let mut process =
             Guarded::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()))?;
-        // The server binds a free port by itself and prints it as its first line: no other process can take it first.
+        // The server binds a free port by itself and prints it as its first line, so no other process can take
+        // the port in between.
         let stdout = process.child().stdout.take().ok_or_else(|| io::Error::other("no stdout"))?;
         let mut port = String::new();
         BufReader::new(stdout).read_line(&mut port)?;

@@ -158,7 +158,7 @@ async fn handle_call(
     let start = shared.began.elapsed();
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-    // The recording says 502 for a call whose connection is reset: the client sees no status.
+    // 502 stays in the recording when the connection is reset before the upstream answers.
     let mut call = Call::new(&parts, body.clone(), StatusCode::BAD_GATEWAY.as_u16(), start..start);
     let fault = shared.armed.take_fault(&call.kind());
     let answer = match &fault {
