@@ -54,12 +54,11 @@ fn write_if_changed(path: &Path, text: &str) -> Result {
     Ok(())
 }
 
-/// The reference app without its release profile, whose optimization of the whole AWS SDK takes minutes. Tests only read
-/// it.
+/// The reference app without its release profile, whose optimization takes minutes. Tests only read it.
 pub(crate) fn csv_group_sum() -> Result<PathBuf> {
     let (home, _lock) = shared_apps()?;
     let (example, shared) = (workspace().join("examples/csv-group-sum"), home.join("csv-group-sum"));
-    for folder in [".", "src", "assets", "benches"] {
+    for folder in [".", "src", "assets", "benches", "group-sum", "group-sum/src"] {
         for entry in fs::read_dir(example.join(folder))? {
             let entry = entry?;
             if entry.file_type()?.is_file() {
