@@ -116,7 +116,7 @@ fn the_limit_of_concurrent_invocations_can_be_set() -> Result {
     run(&cloud, &home, &["local", "stop"])?;
     let set = LocalCloud::on_machine(Lzap::new()?.env("LZAP_LOCAL_CONCURRENCY", "5"));
     run(&set, hello()?, &["deploy", "local"])?;
-    assert_eq!(set.read_status()?["concurrency"], 5, "whoever starts it");
+    assert_eq!(set.read_status()?["concurrency"], 5, "the variable holds for a cloud that a deploy starts");
     Ok(())
 }
 

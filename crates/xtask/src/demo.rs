@@ -37,8 +37,7 @@ pub(crate) fn run() -> Result {
     let mut deploy = lzap_command();
     stop_earlier_cloud()?;
     print_step("deploying examples/csv-group-sum to an embedded cloud, compiled without optimization");
-    // An optimized build of the app would take longer than everything else here, and the demo measures no
-    // speed.
+    // An optimized build of the app takes twice as long, and the demo measures no speed.
     deploy.envs(QUICK_BUILD);
     let report = output(use_demo_cloud(&mut deploy).args(["deploy", "local", "--output", "json"]))?;
     let report: Value = serde_json::from_str(&report)?;

@@ -89,6 +89,20 @@ fn each_version_of_the_app_keeps_its_workers() {
     assert_eq!(calls(&deployed(&more, &second)), Some(VersionRef::Known("3".to_owned())));
 }
 
+/// The old version names workers that do not exist, though there are workers again.
+#[test]
+fn workers_created_again_leave_old_versions_in_reach_of_a_rollback() {
+    let second = deployed(&big(2), &deployed(&big(1), &Observed::nothing(names())));
+    let without = deployed(&with(2, None, |_| ()), &second);
+    let again = deployed(&big(2), &without);
+    let old = again.version("2").expect("the version before the last two");
+    assert_eq!(old.config.workers, Some(VersionRef::Known("2".to_owned())));
+    assert!(again.workers.versions.iter().all(|version| version.number != "2"), "its workers are gone");
+    assert!(planned(big(2), &again).is_empty());
+    let back = plan(&Desired::Version(Rollback::To("2".to_owned())), &again).expect("a plan");
+    assert_called_workers_are_kept(&again, &again.after(&back, back.steps.len()));
+}
+
 #[test]
 fn what_is_reserved_changes_without_a_new_version() {
     let cloud = deployed(&big(1), &Observed::nothing(names()));

@@ -57,7 +57,8 @@ fn means_missing(kind: ErrorKind, code: Option<&str>, message: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// The message of a 403 is S3's, with the names of the role and the bucket replaced.
+    /// The message of a 403 has the form that AWS documents; none was recorded on AWS.
+    /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshoot-403-errors.html>
     #[test]
     fn object_is_missing_only_if_s3_says_so_or_would_need_to_list_the_bucket() {
         let denied = |action: &str| {
