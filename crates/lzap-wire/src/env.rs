@@ -44,6 +44,17 @@ pub const LZAP_TEST_TIME_SCALE: &str = "LZAP_TEST_TIME_SCALE";
 /// Set by Lambda: present means that the process runs in Lambda (or in the embedded cloud).
 pub const AWS_LAMBDA_RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 
+/// Set by Lambda on Managed Instances: how many invocations one process gets at the same time; one unless set.
+///
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html>
+pub const AWS_LAMBDA_MAX_CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
+
+/// Set by Lambda: how the execution environment was started, such as `on-demand` or `native-http`.
+pub const AWS_LAMBDA_INITIALIZATION_TYPE: &str = "AWS_LAMBDA_INITIALIZATION_TYPE";
+
+/// Set by Lambda for Web Functions: the address and port on which the process serves HTTP, such as `0.0.0.0:3000`.
+pub const AWS_LAMBDA_HTTP_ENDPOINT: &str = "AWS_LAMBDA_HTTP_ENDPOINT";
+
 /// Names that Lambda sets itself and refuses in a function's environment.
 ///
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html> (read 2026-11).

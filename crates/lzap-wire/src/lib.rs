@@ -7,8 +7,10 @@
 //! Formats that outlive a process carry a version; [`envelope`] says how an old reader meets a new writer. What is
 //! particular to tasks is in [`task`], what is kept about a job in [`job`].
 
+pub mod encoding;
 pub mod env;
 pub mod envelope;
+pub mod invoke;
 pub mod job;
 pub mod limits;
 pub mod task;

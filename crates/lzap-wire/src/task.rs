@@ -167,6 +167,8 @@ pub enum FailureCode {
     Storage,
     /// There is no such object, or no such job.
     NotFound,
+    /// A map reached the maximum cost or the maximum number of invocations that its caller set.
+    CostLimit,
     /// A reason that a newer runtime crate has.
     #[serde(other)]
     Other,
@@ -192,6 +194,7 @@ impl FailureCode {
             Self::Unreachable => "unreachable",
             Self::Storage => "storage",
             Self::NotFound => "not_found",
+            Self::CostLimit => "cost_limit",
             Self::Other => "other",
         }
     }

@@ -1,24 +1,15 @@
-//! The app: registers the HTTP service and the tasks, and serves them.
-//!
-//! `App::new` erases the service's type, so that no code after it is generic, and an app compiles fast. `local.rs` and
-//! `lambda.rs` serve it.
+//! The app: its HTTP service and its tasks, and the choice of the server that serves them.
 
 use std::{env, fmt};
 
-use axum::body::{Body, HttpBody};
-use bytes::Bytes;
-use http::{Request, Response};
-use lambda_runtime::Error as BoxError;
+use lzap_http::{ErasedService, HttpService, LogPlace, erase_service};
 use lzap_wire::env::AWS_LAMBDA_RUNTIME_API;
-use tower::{Service, ServiceExt, util::BoxCloneService};
 
-use crate::{Error, lambda, local, log};
+use crate::Error;
 #[cfg(feature = "tasks")]
-use crate::{task::Task, task::registry::Registry};
+use crate::{Task, app_tasks::AppTasks};
 #[cfg(feature = "tasks")]
 use serde::{Serialize, de::DeserializeOwned};
-#[cfg(feature = "tasks")]
-use std::sync::Arc;
 
 /// A web app, ready to run: on localhost under `cargo run`, behind the Runtime API in Lambda.
 ///
@@ -31,10 +22,7 @@ use std::sync::Arc;
 pub struct App {
     http: ErasedService,
     #[cfg(feature = "tasks")]
-    tasks: Registry,
-    /// The name of a task that was registered twice. `run` reports it, because `task` returns no error.
-    #[cfg(feature = "tasks")]
-    duplicate_task: Option<&'static str>,
+    tasks: AppTasks,
 }
 
 impl App {
@@ -42,11 +30,9 @@ impl App {
     /// [`HttpService`] describes.
     pub fn new<S: HttpService>(service: S) -> Self {
         Self {
-            http: service.erase_service(),
+            http: erase_service(service),
             #[cfg(feature = "tasks")]
-            tasks: Registry::default(),
-            #[cfg(feature = "tasks")]
-            duplicate_task: None,
+            tasks: AppTasks::new(),
         }
     }
 
@@ -69,7 +55,7 @@ impl App {
         I: Serialize + DeserializeOwned + Send + 'static,
         O: Serialize + DeserializeOwned + Send + 'static,
     {
-        self.duplicate_task = self.duplicate_task.or(self.tasks.add_task(Arc::new(task)).err());
+        self.tasks.add(task);
         self
     }
 
@@ -89,19 +75,20 @@ impl App {
     pub async fn run(self) -> Result<(), Error> {
         // Checked on every machine, so that the mistake shows under `cargo run` and not first in Lambda.
         #[cfg(feature = "tasks")]
-        {
-            if let Some(name) = self.duplicate_task {
-                return Err(Error::duplicate_task(name));
-            }
-            crate::engine::install(self.tasks);
-        }
-        if env::var_os(AWS_LAMBDA_RUNTIME_API).is_some() {
-            log::install(log::Place::Lambda);
-            lambda::run(self.http).await
+        let tasks = Some(self.tasks.install()?);
+        #[cfg(not(feature = "tasks"))]
+        let tasks = None;
+        let served = if lzap_http::is_native_http() {
+            lzap_http::install_log(LogPlace::Lambda);
+            lzap_http::serve_native_http(self.http).await
+        } else if env::var_os(AWS_LAMBDA_RUNTIME_API).is_some() {
+            lzap_http::install_log(LogPlace::Lambda);
+            lzap_http::serve_lambda(self.http, tasks).await
         } else {
-            log::install(log::Place::Local);
-            local::run(self.http).await
-        }
+            lzap_http::install_log(LogPlace::Local);
+            lzap_http::serve_local(self.http).await
+        };
+        served.map_err(Error::from)
     }
 }
 
@@ -111,63 +98,14 @@ impl fmt::Debug for App {
     }
 }
 
-/// A service that [`App`] can serve. The crate implements this trait for each type that fits, and it can't be implemented
-/// elsewhere.
-///
-/// A fitting type is a [`tower::Service`] that takes `http::Request<`[`lzap::Body`](crate::Body)`>` and gives an
-/// `http::Response` over any `http_body::Body` of [`Bytes`]. Its error must convert into a boxed error (an error
-/// becomes a 500 answer), its future must be `Send`, and the service `Clone + Send + 'static`. An [`axum::Router`]
-/// that has its state is such a service. So is a plain function:
-///
-/// ```no_run
-/// use std::convert::Infallible;
-///
-/// async fn echo(request: http::Request<lzap::Body>) -> Result<http::Response<lzap::Body>, Infallible> {
-///     Ok(http::Response::new(request.into_body()))
-/// }
-///
-/// # async fn example() -> Result<(), lzap::Error> {
-/// lzap::App::new(tower::service_fn(echo)).run().await
-/// # }
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot answer HTTP requests",
-    label = "expected an `axum::Router` or another tower service over `http::Request<lzap::Body>`",
-    note = "an `axum::Router` with state of its own is a service only once it has it: call `.with_state(…)`",
-    note = "any other service needs `Clone + Send + 'static`, a `Send` future, a response `http::Response<B>` where \
-            `B: http_body::Body<Data = bytes::Bytes>`, and an error that converts into `Box<dyn Error + Send + Sync>`"
-)]
-pub trait HttpService: sealed::Erase {}
-
-/// The type to which each service is erased.
-pub(crate) type ErasedService = BoxCloneService<Request<Body>, Response<Body>, BoxError>;
-
-#[diagnostic::do_not_recommend]
-impl<S: sealed::Erase> HttpService for S {}
-
-mod sealed {
-    pub trait Erase {
-        fn erase_service(self) -> super::ErasedService;
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<S, B> sealed::Erase for S
-where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send + 'static,
-    B: HttpBody<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    fn erase_service(self) -> ErasedService {
-        BoxCloneService::new(self.map_response(|response| response.map(Body::new)).map_err(Into::into))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+    use http::{Request, Response};
+
     use super::*;
+
+    type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
     fn is_send(_: &impl Send) {}
 

@@ -146,75 +146,38 @@
 //! There is no AWS SDK in an app; one without tasks has no TLS in it either. What a function reads from its environment for its
 //! calls to AWS, and how long they take, is in `docs/aws-calls.md`.
 
-#[cfg(not(feature = "http"))]
-compile_error!("the `lzap` crate needs its feature `http` (it is on by default)");
-
-#[cfg(feature = "http")]
 mod app;
 #[cfg(feature = "tasks")]
-mod build;
-#[cfg(feature = "tasks")]
-mod codec;
-#[cfg(feature = "tasks")]
-mod engine;
-#[cfg(feature = "map")]
-mod environment;
-#[cfg(feature = "http")]
+mod app_tasks;
 mod error;
-#[cfg(feature = "http")]
-mod error_chain;
-#[cfg(feature = "http")]
-mod event;
-#[cfg(feature = "http")]
-mod front;
-#[cfg(feature = "http")]
-mod http;
-#[cfg(feature = "http")]
-mod lambda;
-#[cfg(feature = "http")]
-mod local;
-#[cfg(feature = "http")]
-mod log;
-#[cfg(feature = "map")]
-mod map;
-#[cfg(feature = "map")]
-mod object;
-#[cfg(feature = "tasks")]
-mod task;
 #[cfg(feature = "map")]
 pub mod testing;
 #[cfg(feature = "tasks")]
-mod worker;
+mod typed_task;
 
-#[cfg(feature = "http")]
-pub use app::{App, HttpService};
-#[cfg(feature = "http")]
-pub use axum::body::Body;
-#[cfg(feature = "tasks")]
-pub use codec::Codec;
-#[cfg(feature = "http")]
+pub use app::App;
 pub use error::Error;
+pub use lzap_http::{Body, HttpService};
 #[cfg(feature = "tasks")]
 pub use lzap_macros::task;
 #[cfg(feature = "map")]
-pub use map::{
-    Caller, Chunk, Explanation, Hedge, ItemError, Map, MapError, MapOutput, MapReport, MapStream, OnError,
-    Progress, Span,
-};
+pub use lzap_map::{Explanation, ItemError, Map, MapError, MapOutput, MapStream, Object, Rows};
 #[cfg(feature = "map")]
-pub use object::{Object, Rows};
+pub use lzap_map_scheduler::report::{MapReport, Progress, Span};
+#[cfg(feature = "map")]
+pub use lzap_map_scheduler::{Caller, Chunk, Hedge, OnError};
 #[cfg(feature = "tasks")]
-pub use task::{
-    Task,
-    error::{TaskError, TaskErrorKind},
-    job::{Job, JobState},
-};
+pub use lzap_tasks::{Job, JobState, TaskError, TaskErrorKind};
+#[cfg(feature = "map")]
+pub use lzap_wire::encoding::Codec;
+#[cfg(feature = "tasks")]
+pub use typed_task::Task;
 
 /// For the macro's code.
 #[cfg(feature = "tasks")]
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::task::result::TaskResult;
+    pub use lzap_tasks::TaskResult;
 }
 
 /// The guide's blocks run.

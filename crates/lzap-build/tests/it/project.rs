@@ -114,15 +114,14 @@ fn app(dependencies: &str, others: &[(&str, &str)]) -> tempfile::TempDir {
 
 #[test]
 fn the_runtime_crate_is_told_with_its_features() {
-    let lzap =
-        manifest("lzap", "[features]\ndefault = [\"http\"]\nhttp = []\ntasks = []\nmap = [\"tasks\"]\n");
+    let lzap = manifest("lzap", "[features]\ndefault = []\ntasks = []\nmap = [\"tasks\"]\n");
     let dir = app(
         "lzap = { path = \"lzap\", features = [\"tasks\"] }\n",
         &[("lzap/Cargo.toml", &lzap), ("lzap/src/lib.rs", "")],
     );
     let found = find(dir.path()).expect("a project").lzap.expect("it depends on lzap");
     assert_eq!(found.version, "1.2.3");
-    assert_eq!(found.features, ["default", "http", "tasks"].map(str::to_owned).into());
+    assert_eq!(found.features, ["default", "tasks"].map(str::to_owned).into());
 }
 
 #[test]

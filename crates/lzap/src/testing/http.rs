@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::{FaultyInvoker, LATEST};
-use crate::engine::{AttemptOutcome, FunctionFailure, ThrottleReason};
-use crate::task::error::TaskErrorKind;
+use lzap_tasks::{AttemptOutcome, TaskErrorKind};
+use lzap_wire::invoke::{FunctionFailure, ThrottleReason};
+
+use super::fault::{FaultyInvoker, LATEST};
 
 /// A listening server. It stops when it is dropped.
 pub(super) struct CloudServer {

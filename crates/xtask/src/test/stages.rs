@@ -97,18 +97,31 @@ fn check_dependencies() -> Result {
     call(deny.args(["bans", "licenses", "sources"]).current_dir(workspace()))
 }
 
-/// Compiles the runtime crate with each of its features alone. Other stages build several features together,
-/// where a missing `cfg` goes unnoticed.
+/// Compiles the runtime crate with each combination of its features, and with none. Other stages build all of them
+/// together, where a missing `cfg` goes unnoticed.
 fn check_runtime_features() -> Result {
     let packages = read_packages()?;
     let runtime = packages.iter().find(|package| package.name() == "lzap");
     let runtime = runtime.ok_or_else(|| Failure::new("no package `lzap` in the workspace"))?;
-    for feature in runtime.features().filter(|feature| *feature != "default") {
-        println!("    {feature}");
-        let check = ["check", "--quiet", "--package", "lzap", "--no-default-features", "--features", feature];
+    let features: Vec<&str> = runtime.features().filter(|feature| *feature != "default").collect();
+    for features in combinations(&features) {
+        let features = features.join(",");
+        println!("    {}", if features.is_empty() { "none" } else { &features });
+        let check =
+            ["check", "--quiet", "--package", "lzap", "--no-default-features", "--features", &features];
         call(cargo().args(check))?;
     }
     Ok(())
+}
+
+/// Returns each subset of `features`, the empty one first.
+fn combinations<'a>(features: &[&'a str]) -> Vec<Vec<&'a str>> {
+    features.iter().fold(vec![Vec::new()], |mut subsets, feature| {
+        let with: Vec<Vec<&str>> =
+            subsets.iter().map(|subset| [subset.as_slice(), &[*feature]].concat()).collect();
+        subsets.extend(with);
+        subsets
+    })
 }
 
 /// Fails if the runtime crate compiles C with any feature, or uses an AWS SDK without one.

@@ -1,0 +1,267 @@
+//! In Lambda: invocations from the Runtime API to the app and back.
+//!
+//! `lambda_runtime` polls the Runtime API, for one invocation at a time or, on Managed Instances, for several. This module
+//! dispatches each event: lzap's own events are answered before user code, HTTP requests go to the app, and each invocation
+//! gets its span and its context. `event.rs` classifies events, `front.rs` translates requests and answers, `request.rs`
+//! calls the app.
+
+use std::{
+    env,
+    future::{Future, ready},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context as TaskContext, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use lambda_http::{Context, LambdaEvent};
+use lambda_runtime::{Error as BoxError, LambdaInvocation, Runtime};
+use lzap_invocation::{ANSWER_MARGIN, Invocation, SPAN_TARGET, now_ms, to_millis};
+use lzap_wire::env::AWS_LAMBDA_MAX_CONCURRENCY;
+use lzap_wire::envelope::{Kind, Reply};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tower::{Service, layer::layer_fn};
+use tracing::{Instrument as _, instrument::Instrumented};
+
+use crate::{
+    ServeError, TaskEvents,
+    erase::ErasedService,
+    event::Incoming,
+    front::{
+        Front, FrontRequest,
+        answer::{AnswerError, write_answer},
+    },
+    invocation_error::InvocationError,
+    request::{Access, internal_server_error, json_response, whole_answer},
+};
+
+/// The variables that `lambda_runtime` panics without. Its panic would hide which program is at fault.
+const REQUIRED_VARIABLES: [&str; 3] =
+    ["AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"];
+
+/// The tracing header, which the Runtime API gives for each invocation.
+const TRACE_HEADER: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+
+/// The time that an HTTP API waits for an answer (30 s), minus time for the way there and back.
+///
+/// AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
+const HTTP_API_WAIT: Duration = Duration::from_secs(28);
+
+/// The time before an invocation's deadline at which it is answered with an error, on Managed Instances. It is shorter than
+/// [`ANSWER_MARGIN`], so that work which watches its own deadline ends first.
+const TIMEOUT_MARGIN: Duration = Duration::from_millis(100);
+
+/// The type of the error that answers an invocation past its deadline.
+const TIMED_OUT: &str = "lzap::TimedOut";
+
+type AnswerFuture = Pin<Box<dyn Future<Output = Result<Box<RawValue>, InvocationError>> + Send>>;
+
+/// Answers invocations until the Runtime API fails: one at a time, or as many as `AWS_LAMBDA_MAX_CONCURRENCY` says, which
+/// Lambda sets on Managed Instances.
+///
+/// With several at a time, an invocation that reaches its deadline is answered with an error and its work is dropped, because
+/// Lambda doesn't end the process for it: the other invocations go on. Work on threads of its own can't be dropped, and runs
+/// to its end.
+///
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html>
+///
+/// # Errors
+/// When a variable is missing that Lambda always sets, or the Runtime API fails.
+pub async fn serve_lambda(http: ErasedService, tasks: Option<Arc<dyn TaskEvents>>) -> Result<(), ServeError> {
+    if let Some(name) = REQUIRED_VARIABLES.into_iter().find(|name| env::var_os(name).is_none()) {
+        return Err(ServeError::not_quite_lambda(name));
+    }
+    let has_several = max_concurrency() > 1;
+    if has_several && Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
+        tracing::warn!(
+            "Lambda sends several invocations at once, and the app's tokio runtime has one thread: use \
+             `#[tokio::main]` without `flavor = \"current_thread\"`, and tokio's feature `rt-multi-thread`"
+        );
+    }
+    let is_cold = Arc::new(AtomicBool::new(true));
+    let runtime = Runtime::new(Dispatch { http, tasks, has_several })
+        .layer(layer_fn(|inner| InvocationSpan { inner, is_cold: Arc::clone(&is_cold) }));
+    let served = if has_several { runtime.run_concurrent().await } else { runtime.run().await };
+    served.map_err(ServeError::runtime_api_failed)
+}
+
+/// The invocations that Lambda sends at once to this process. `lambda_runtime` reads the variable in the same way.
+fn max_concurrency() -> u32 {
+    env::var(AWS_LAMBDA_MAX_CONCURRENCY).ok().and_then(|text| text.parse().ok()).unwrap_or(1)
+}
+
+/// Dispatches each event by its kind. Each clone serves one invocation at a time.
+#[derive(Clone)]
+struct Dispatch {
+    http: ErasedService,
+    tasks: Option<Arc<dyn TaskEvents>>,
+    has_several: bool,
+}
+
+impl Service<LambdaEvent<Incoming>> for Dispatch {
+    type Response = Box<RawValue>;
+    type Error = InvocationError;
+    type Future = AnswerFuture;
+
+    fn poll_ready(&mut self, _: &mut TaskContext<'_>) -> Poll<Result<(), InvocationError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, event: LambdaEvent<Incoming>) -> Self::Future {
+        let LambdaEvent { payload, context } = event;
+        let deadline_ms = context.deadline;
+        let invocation = Invocation {
+            request_id: context.request_id.as_str().into(),
+            trace_id: context.xray_trace_id.as_deref().map(Arc::from),
+            deadline_ms: Some(deadline_ms.saturating_sub(to_millis(ANSWER_MARGIN))),
+            ..Invocation::default()
+        };
+        let answer: AnswerFuture = match payload {
+            Incoming::Http(request) => {
+                let http = self.http.clone();
+                Box::pin(for_request(invocation).scope(answer_request(http, *request, context)))
+            }
+            Incoming::Lzap(kind) => return Box::pin(ready(self.answer_own_event(kind))),
+            Incoming::Task(event) => match &self.tasks {
+                Some(tasks) => Box::pin(invocation.scope(tasks.answer(event))),
+                None => return Box::pin(ready(Err(tasks_missing()))),
+            },
+            Incoming::Failed(error) => return Box::pin(ready(Err(error))),
+        };
+        if self.has_several { Box::pin(end_at_deadline(answer, deadline_ms)) } else { answer }
+    }
+}
+
+impl Dispatch {
+    /// Answers a keep-warm ping or a deploy's probe.
+    fn answer_own_event(&self, kind: Kind) -> Result<Box<RawValue>, InvocationError> {
+        tracing::debug!(kind = kind.as_str(), "answered before the app");
+        let reply = Reply::ok(kind, env!("CARGO_PKG_VERSION"));
+        let reply = match &self.tasks {
+            Some(tasks) if kind == Kind::Probe => tasks.describe(reply),
+            _ => reply,
+        };
+        write_json(&reply.to_value())
+    }
+}
+
+/// The error of a task's event in an app without tasks.
+fn tasks_missing() -> InvocationError {
+    InvocationError::unhandled_event(
+        "the event is for a task, and the app is built without tasks: give its `lzap` dependency the feature `tasks`"
+            .to_owned(),
+    )
+}
+
+/// The context of an HTTP request. The gateway waits for 30 s at most, even if the function's timeout is longer.
+fn for_request(invocation: Invocation) -> Invocation {
+    // The gateway's wait began before this process got the request, so the constant leaves two seconds.
+    let gateway = now_ms().saturating_add(to_millis(HTTP_API_WAIT));
+    Invocation { deadline_ms: invocation.deadline_ms.map(|end| end.min(gateway)), ..invocation }
+}
+
+/// Answers with an error at the deadline, and drops the work.
+async fn end_at_deadline(answer: AnswerFuture, deadline_ms: u64) -> Result<Box<RawValue>, InvocationError> {
+    let left = Duration::from_millis(deadline_ms.saturating_sub(now_ms())).saturating_sub(TIMEOUT_MARGIN);
+    tokio::time::timeout(left, answer).await.unwrap_or_else(|_| {
+        tracing::error!(
+            "the invocation reached its deadline: it is answered with an error, and its work is dropped"
+        );
+        Err(InvocationError::new(TIMED_OUT, "the invocation reached its deadline".to_owned()))
+    })
+}
+
+/// Written here and not by `lambda_runtime`, where a value that can't be written ends the process.
+fn write_json(answer: &impl Serialize) -> Result<Box<RawValue>, InvocationError> {
+    to_raw_value(answer).map_err(|error| InvocationError::from_json(&error))
+}
+
+/// One HTTP request to the app and back.
+async fn answer_request(
+    http: ErasedService,
+    request: FrontRequest,
+    context: Context,
+) -> Result<Box<RawValue>, InvocationError> {
+    let FrontRequest { front, request } = request;
+    let Some(mut request) = request else {
+        return finish(front, &bad_request(), &context.request_id).1;
+    };
+    let trace = context.xray_trace_id.as_deref().and_then(|trace| HeaderValue::from_str(trace).ok());
+    if let Some(trace) = trace {
+        request.headers_mut().insert(TRACE_HEADER, trace);
+    }
+    let request_id = context.request_id.clone();
+    request.extensions_mut().insert(context);
+    let access = Access::begin(&request);
+    let response = whole_answer(http, request, &request_id).await;
+    let (status, answer) = finish(front, &response, &request_id);
+    access.end(status);
+    answer
+}
+
+/// The response in the front's format, and the status that the client gets.
+///
+/// Where the front would refuse the answer, the client gets a 500 with the request id, and the log names the limit: from
+/// Lambda itself neither of them would learn why.
+fn finish(
+    front: Front,
+    response: &Response<Bytes>,
+    request_id: &str,
+) -> (StatusCode, Result<Box<RawValue>, InvocationError>) {
+    match write_answer(front, response) {
+        Ok(answer) => (response.status(), Ok(answer)),
+        Err(AnswerError::TooLarge { bytes, limit }) => {
+            let carrier = front.carrier();
+            tracing::error!(bytes, limit, "the response is larger than {carrier} can carry");
+            let response = internal_server_error(request_id);
+            (response.status(), write_answer(front, &response).map_err(InvocationError::from_answer))
+        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, Err(InvocationError::from_answer(error))),
+    }
+}
+
+/// The response to a request that hyper would refuse under `cargo run`.
+fn bad_request() -> Response<Bytes> {
+    let message =
+        "Bad Request: the path, query or headers have characters that HTTP can't carry; percent-encode them";
+    json_response(StatusCode::BAD_REQUEST, &serde_json::json!({ "message": message }))
+}
+
+/// Puts each invocation into its span, from which every log line takes the request id and the cold start flag.
+#[derive(Clone)]
+struct InvocationSpan<S> {
+    inner: S,
+    /// True until the process's first invocation. All clones share it.
+    is_cold: Arc<AtomicBool>,
+}
+
+impl<S> Service<LambdaInvocation> for InvocationSpan<S>
+where
+    S: Service<LambdaInvocation, Response = (), Error = BoxError>,
+{
+    type Response = ();
+    type Error = BoxError;
+    type Future = Instrumented<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut TaskContext<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, invocation: LambdaInvocation) -> Self::Future {
+        let span = tracing::error_span!(
+            target: SPAN_TARGET,
+            "invocation",
+            requestId = invocation.context.request_id,
+            coldStart = self.is_cold.swap(false, Ordering::Relaxed),
+        );
+        let future = span.in_scope(|| self.inner.call(invocation));
+        future.instrument(span)
+    }
+}

@@ -1,0 +1,81 @@
+//! One attempt of a job, with the temporary objects in S3 that the job deletes when it is done.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// One attempt of a job. All code that runs in the attempt shares it.
+#[derive(Debug)]
+pub struct JobAttempt {
+    id: String,
+    number: u32,
+    notes: Mutex<Notes>,
+}
+
+/// What the attempt's code has recorded.
+#[derive(Debug, Default)]
+struct Notes {
+    /// How often each name was used.
+    uses: HashMap<String, usize>,
+    /// The keys of temporary objects.
+    objects: Vec<String>,
+}
+
+impl JobAttempt {
+    /// The attempt `number`, counted from 1, of the job with this id.
+    pub fn new(id: &str, number: u32) -> Self {
+        Self { id: id.to_owned(), number, notes: Mutex::default() }
+    }
+
+    /// The job's id, 32 hex digits.
+    pub fn job_id(&self) -> &str {
+        &self.id
+    }
+
+    /// The attempt's number, from 1.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Counts a use of `name` and returns its number, from 1. Another attempt that does the same in the same order gets the
+    /// same numbers, and so finds what this attempt stored under them.
+    pub fn count_use(&self, name: &str) -> usize {
+        let mut notes = self.lock_notes();
+        let uses = notes.uses.entry(name.to_owned()).or_default();
+        *uses += 1;
+        *uses
+    }
+
+    /// Adds the keys of objects to delete when the job is done.
+    pub fn add_objects(&self, keys: impl IntoIterator<Item = String>) {
+        self.lock_notes().objects.extend(keys);
+    }
+
+    /// Removes and returns the keys of all objects that were added.
+    pub fn take_objects(&self) -> Vec<String> {
+        std::mem::take(&mut self.lock_notes().objects)
+    }
+
+    /// Each use of the lock leaves the notes whole, so a panic elsewhere doesn't matter.
+    fn lock_notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn second_use_of_a_name_has_the_number_two() {
+        let attempt = JobAttempt::new("0a", 1);
+        assert_eq!([attempt.count_use("a"), attempt.count_use("b"), attempt.count_use("a")], [1, 1, 2]);
+    }
+
+    #[test]
+    fn take_objects_returns_each_key_once() {
+        let attempt = JobAttempt::new("0a", 1);
+        attempt.add_objects(["one".to_owned()]);
+        assert_eq!(attempt.take_objects(), ["one"]);
+        assert!(attempt.take_objects().is_empty());
+    }
+}

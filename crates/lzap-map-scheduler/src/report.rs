@@ -1,0 +1,215 @@
+//! The report of a map: attempts, durations and costs.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::ops::Range;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::attempt::AttemptCounts;
+
+/// Dollars for one GB-second on x86-64 and on arm64, in us-east-1, first tier.
+///
+/// AWS: <https://aws.amazon.com/lambda/pricing/> (read 2026-11).
+const GB_SECOND_PRICES: (f64, f64) = (0.000_016_666_7, 0.000_013_333_4);
+/// Dollars for one request.
+const REQUEST_PRICE: f64 = 0.000_000_2;
+
+/// The report of a map. It is serializable, so that a page or a log can show it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct MapReport {
+    /// The map's id, which is `job` in its workers' log lines (`lzap tail --job ID`).
+    pub job: String,
+    /// The plan used Lambdas.
+    pub remote: bool,
+    /// The reason for the plan, for people.
+    pub reason: String,
+    /// Items of the input.
+    pub items: usize,
+    /// Items with a result or an error.
+    pub done: usize,
+    /// Items with results from an earlier attempt of the same job.
+    pub resumed: usize,
+    /// The number of chunks after splits. The items that the caller tries to measure their duration are one or more of them.
+    pub chunks: usize,
+    /// Attempts of all chunks, including throttled ones.
+    pub attempts: usize,
+    /// Attempts in this process.
+    pub here: usize,
+    /// Throttled invocations. Lambda does not bill them.
+    pub throttles: usize,
+    /// Attempts after a lost response or a worker's exit.
+    pub retries: usize,
+    /// Chunks that were split, because their worker exited or timed out, or because they were too large.
+    pub splits: usize,
+    /// Hedged attempts: second invocations of slow chunks.
+    pub hedges: usize,
+    /// Hedged attempts that answered first.
+    pub hedges_won: usize,
+    /// Answers to chunks that already had an answer.
+    pub duplicates: usize,
+    /// Execution environments that Lambda started for this map.
+    pub cold_starts: usize,
+    /// Execution environments that answered.
+    pub workers: usize,
+    /// Bytes of all events sent.
+    pub bytes_up: usize,
+    /// Bytes of all answers.
+    pub bytes_down: usize,
+    /// Payloads that went through S3.
+    pub spilled: usize,
+    /// Seconds from the first item to the last result.
+    pub wall_secs: f64,
+    /// Seconds of work, summed over all cores of all workers, which is the time that one core would need.
+    pub work_secs: f64,
+    /// The median duration of an answered attempt in milliseconds, as the caller measured it.
+    pub p50_ms: f64,
+    /// The 95th percentile of that duration.
+    pub p95_ms: f64,
+    /// The longest of these durations.
+    pub max_ms: f64,
+    /// The workers' billed memory times their billed duration. An invocation without an answer counts for the time that the map
+    /// waited. One that is in flight at the map's end continues and costs more than this.
+    pub gb_seconds: f64,
+    /// The price of `gb_seconds` and of the requests in dollars, in us-east-1 without the free tier. It excludes the caller's
+    /// own duration and cold starts.
+    pub dollars: f64,
+    /// The reason why the map stopped invoking Lambdas and computed the rest itself.
+    pub gave_up: Option<String>,
+    /// One entry for each attempt that answered.
+    pub timeline: Vec<Span>,
+}
+
+/// One answered attempt.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Span {
+    /// The chunk's index, from 0. The chunks that the caller tries before it plans come first.
+    pub chunk: usize,
+    /// The indexes of the items.
+    pub items: Range<usize>,
+    /// The execution environment's name; `here` for the caller.
+    pub worker: String,
+    /// The start in milliseconds since the map began.
+    pub start_ms: f64,
+    /// The end in milliseconds since the map began.
+    pub end_ms: f64,
+    /// Milliseconds of work, summed over all cores. It exceeds the duration when a plain task ran on several cores.
+    pub work_ms: f64,
+    /// It is the environment's first chunk.
+    pub cold: bool,
+    /// It is not the chunk's first attempt.
+    pub retry: bool,
+    /// Its results count: no other attempt of the chunk answered before.
+    pub used: bool,
+}
+
+impl MapReport {
+    /// The speed-up over one core: work divided by wall time.
+    pub fn speed_up(&self) -> f64 {
+        if self.wall_secs > 0.0 { self.work_secs / self.wall_secs } else { 1.0 }
+    }
+
+    /// Adds an answered attempt, which took `took_ms` in its execution environment.
+    pub fn record_answer(&mut self, span: Span, took_ms: f64, memory_mb: u32) {
+        self.cold_starts += usize::from(span.cold);
+        // Work of duplicates is billed, but it is not work that one core would have to do.
+        self.work_secs += if span.used { span.work_ms / 1e3 } else { 0.0 };
+        if span.worker != HERE {
+            self.add_cost(took_ms, memory_mb);
+        }
+        self.timeline.push(span);
+    }
+
+    /// Adds an invocation without an answer after `waited`. Lambda bills it like an answered one.
+    pub fn record_unanswered(&mut self, waited: Duration, memory_mb: u32) {
+        self.add_cost(waited.as_secs_f64() * 1e3, memory_mb);
+    }
+
+    /// Adds the costs of one invocation. Lambda rounds its duration up to whole milliseconds, and does not bill cores.
+    fn add_cost(&mut self, ms: f64, memory_mb: u32) {
+        let gb_seconds = ms.ceil() / 1e3 * f64::from(memory_mb) / 1024.0;
+        self.gb_seconds += gb_seconds;
+        self.dollars += gb_seconds * gb_second_price() + REQUEST_PRICE;
+    }
+
+    /// Fills in the fields that are known at the map's end.
+    pub fn finish(&mut self, wall: Duration, counts: AttemptCounts, chunks: usize) {
+        self.wall_secs = wall.as_secs_f64();
+        self.chunks = chunks;
+        (self.attempts, self.here, self.throttles) = (counts.attempts, counts.here, counts.throttles);
+        (self.retries, self.splits, self.duplicates) = (counts.retries, counts.splits, counts.duplicates);
+        (self.hedges, self.hedges_won) = (counts.hedges, counts.hedges_won);
+        // Names of environments repeat, since warm ones compute several chunks.
+        let workers = self.timeline.iter().map(|span| span.worker.as_str()).filter(|worker| *worker != HERE);
+        self.workers = workers.collect::<BTreeSet<_>>().len();
+        let mut times: Vec<f64> = self.timeline.iter().map(|span| span.end_ms - span.start_ms).collect();
+        times.sort_by(f64::total_cmp);
+        let at = |percent: usize| times.get((times.len() * percent / 100).min(times.len().saturating_sub(1)));
+        (self.p50_ms, self.p95_ms) = (at(50).copied().unwrap_or(0.0), at(95).copied().unwrap_or(0.0));
+        self.max_ms = times.last().copied().unwrap_or(0.0);
+    }
+}
+
+/// The worker name of the calling process.
+pub const HERE: &str = "here";
+
+/// The price for this process's architecture. Workers run the same artifact, so theirs is the same.
+fn gb_second_price() -> f64 {
+    if env::consts::ARCH == "aarch64" { GB_SECOND_PRICES.1 } else { GB_SECOND_PRICES.0 }
+}
+
+/// The progress of a map.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Items with a result or an error.
+    pub done: usize,
+    /// All items.
+    pub items: usize,
+    /// Items that failed.
+    pub failed: usize,
+    /// Throttled invocations.
+    pub throttles: usize,
+    /// The time since the map began.
+    pub elapsed: Duration,
+    /// The workers' costs so far, in dollars.
+    pub dollars: f64,
+}
+
+impl Progress {
+    /// The estimated time until the end, at the pace so far; `None` before the first result.
+    #[expect(clippy::cast_precision_loss, reason = "a share of the items")]
+    pub fn remaining(&self) -> Option<Duration> {
+        let share = self.items.saturating_sub(self.done) as f64 / self.done as f64;
+        (self.done > 0).then(|| self.elapsed.mul_f64(share))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answered_attempt_adds_billed_duration_and_work_of_all_cores() {
+        let span = Span {
+            chunk: 0,
+            items: 0..10,
+            worker: "a".to_owned(),
+            start_ms: 0.0,
+            end_ms: 1100.0,
+            work_ms: 2000.0,
+            cold: false,
+            retry: false,
+            used: true,
+        };
+        let mut report = MapReport::default();
+        report.record_answer(span, 999.5, 2048);
+        report.finish(Duration::from_secs(1), AttemptCounts::default(), 1);
+        let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
+        assert!(near(report.gb_seconds, 2.0), "{report:?}");
+        assert!(near(report.work_secs, 2.0) && near(report.speed_up(), 2.0), "{report:?}");
+    }
+}

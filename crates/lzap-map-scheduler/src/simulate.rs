@@ -1,0 +1,484 @@
+//! Simulates Lambda in virtual time: scaling, cold starts, slow hosts, throttling and crashes, around the machine that also
+//! runs in Lambda. A run with a thousand workers takes milliseconds, and the same seed gives the same run.
+//!
+//! It is for tests and for the figures in the guide, not for apps.
+
+mod random;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::ops::Range;
+use std::time::Duration;
+
+use self::random::SplitMix64;
+use crate::attempt::{AttemptEnd, AttemptId, AttemptPlace, Verdict};
+use crate::machine::{Machine, NextStep};
+use crate::options::{Caller, Chunk, Hedge, OnError};
+use crate::plan::{self, PlanInputs, PlanPlace};
+use crate::rules::{MapEnd, MapRules};
+use crate::window::Window;
+use lzap_wire::invoke::{FunctionFailure, ThrottleReason};
+
+/// The behavior of a simulated Lambda. Times are in seconds.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The concurrency limit of the account.
+    pub concurrency: usize,
+    /// New execution environments per ten seconds, refilled continuously.
+    ///
+    /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html>
+    pub scaling_per_10_secs: f64,
+    /// Concurrency that other callers use.
+    pub others: usize,
+    /// The time of an invocation in addition to its work: the network and the Lambda service.
+    pub overhead: f64,
+    /// The duration of a cold start.
+    pub cold_start: f64,
+    /// The mean duration of an item.
+    pub item: f64,
+    /// The standard deviation of the logarithm of an item's duration.
+    pub spread: f64,
+    /// The share of invocations on a slow host, and the factor by which they are slower.
+    pub stragglers: (f64, f64),
+    /// The share of invocations whose worker exits half-way.
+    pub crashes: f64,
+    /// The share of invocations whose response is lost.
+    pub losses: f64,
+    /// The caller's time to send one invocation.
+    pub send: f64,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            concurrency: 1000,
+            scaling_per_10_secs: 1000.0,
+            others: 0,
+            overhead: 0.025,
+            cold_start: 0.15,
+            item: 0.1,
+            spread: 0.2,
+            stragglers: (0.01, 5.0),
+            crashes: 0.0,
+            losses: 0.0,
+            send: 0.000_125,
+        }
+    }
+}
+
+/// A map to simulate.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The number of items.
+    pub items: usize,
+    /// The division of items into chunks.
+    pub chunk: Chunk,
+    /// Invocations in flight, at most.
+    pub limit: usize,
+    /// The condition for hedged attempts; `None` turns them off.
+    pub hedge: Option<Hedge>,
+    /// The calling process's share of the work.
+    pub caller: Caller,
+}
+
+impl Default for Job {
+    fn default() -> Self {
+        Self {
+            items: 1000,
+            chunk: Chunk::Auto,
+            limit: super::window::MAX_IN_FLIGHT,
+            hedge: Some(Hedge::default()),
+            caller: Caller::Helps,
+        }
+    }
+}
+
+/// The result of a simulated map.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// Seconds from the first launch to the last result.
+    pub wall: f64,
+    /// Seconds of work, as one core would need them.
+    pub work: f64,
+    /// The number of chunks, after splits.
+    pub chunks: usize,
+    /// The number of attempts, including throttled ones.
+    pub attempts: usize,
+    /// Throttled attempts.
+    pub throttles: usize,
+    /// Hedged attempts.
+    pub hedges: usize,
+    /// The largest number of busy environments.
+    pub peak: usize,
+    /// The number of results of each item. Each is 1 when no result was lost or counted twice.
+    pub counted: Vec<u32>,
+    /// Items with an error.
+    pub failed: usize,
+    /// False when the machine ended the map early.
+    pub complete: bool,
+}
+
+impl Outcome {
+    /// The speed-up over one core.
+    pub fn speed_up(&self) -> f64 {
+        self.work / self.wall.max(f64::MIN_POSITIVE)
+    }
+}
+
+/// Simulates one map.
+pub fn run(model: &Model, job: &Job, seed: u64) -> Outcome {
+    let mut cloud = SimulatedLambda::new(model.clone(), job.items, seed);
+    let facts = PlanInputs {
+        items: job.items,
+        item_secs: Some(model.item),
+        bytes: 0,
+        cores: 1,
+        overhead: Duration::from_secs_f64(model.overhead),
+        limit: job.limit.min(model.concurrency),
+    };
+    // Items have no size here, so payload limits don't apply.
+    let plan = plan::plan_chunks(&facts, job.chunk, PlanPlace::Remote, |_| 0);
+    let rules = MapRules {
+        limit: job.limit,
+        attempts: 5,
+        idempotent: true,
+        hedge: job.hedge,
+        on_error: OnError::Collect,
+        caller: job.caller,
+        cores: 1,
+        deadline: None,
+        last_start: None,
+        items: job.items,
+        seed,
+    };
+    let mut machine = Machine::new(rules, &plan.chunks);
+    let mut window = Window::default();
+    let mut counted = vec![0; job.items];
+    let mut failed = 0;
+    loop {
+        match machine.next_step(cloud.now, &mut window) {
+            NextStep::Finished => break,
+            NextStep::Start { attempt, items, place } => cloud.start_attempt(attempt, items, place),
+            NextStep::Wait(until) => {
+                let Some((attempt, ended)) = cloud.advance_to_event(until) else { continue };
+                if let Verdict::Take(items) = machine.record_end(attempt, cloud.now, ended, &mut window) {
+                    counted.iter_mut().skip(items.start).take(items.len()).for_each(|count| *count += 1);
+                }
+                failed += machine.take_failures().iter().map(|failure| failure.items.len()).sum::<usize>();
+            }
+        }
+        // A machine that never finishes must fail the test instead of hanging it.
+        if cloud.now > Duration::from_hours(24) {
+            machine.end_map(MapEnd::Deadline);
+        }
+    }
+    Outcome {
+        wall: cloud.now.as_secs_f64(),
+        work: cloud.costs.iter().sum(),
+        chunks: machine.chunk_count(),
+        attempts: machine.counts.attempts,
+        throttles: machine.counts.throttles,
+        hedges: machine.counts.hedges,
+        peak: cloud.peak,
+        counted,
+        failed,
+        complete: machine.end().is_none(),
+    }
+}
+
+/// The end of an attempt at a future time.
+#[derive(Debug, PartialEq, Eq)]
+struct EndEvent {
+    at: Duration,
+    attempt: AttemptId,
+    /// An environment becomes free at this time.
+    frees: bool,
+}
+
+impl Ord for EndEvent {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.attempt).cmp(&(other.at, other.attempt))
+    }
+}
+
+impl PartialOrd for EndEvent {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The state of the simulated Lambda.
+struct SimulatedLambda {
+    model: Model,
+    now: Duration,
+    events: BinaryHeap<Reverse<EndEvent>>,
+    endings: Vec<Option<AttemptEnd>>,
+    /// The duration of each item in seconds.
+    costs: Vec<f64>,
+    warm: usize,
+    busy: usize,
+    peak: usize,
+    /// New environments that may start, and the time of that count: a token bucket.
+    tokens: (f64, Duration),
+    random: SplitMix64,
+}
+
+impl SimulatedLambda {
+    fn new(model: Model, items: usize, seed: u64) -> Self {
+        let mut random = SplitMix64::new(seed);
+        // A log-normal distribution with the model's mean.
+        let mean = model.item.ln() - model.spread * model.spread / 2.0;
+        let costs = (0..items).map(|_| (mean + model.spread * random.next_normal()).exp()).collect();
+        Self {
+            now: Duration::ZERO,
+            events: BinaryHeap::new(),
+            endings: Vec::new(),
+            costs,
+            warm: 0,
+            busy: 0,
+            peak: 0,
+            tokens: (model.scaling_per_10_secs, Duration::ZERO),
+            random,
+            model,
+        }
+    }
+
+    /// Starts an attempt and schedules its end.
+    fn start_attempt(&mut self, attempt: AttemptId, items: Range<usize>, place: AttemptPlace) {
+        let count = items.len();
+        let work: f64 = self.costs.get(items).map_or(0.0, |costs| costs.iter().sum());
+        if place == AttemptPlace::Here {
+            return self.schedule_end(work, attempt, AttemptEnd::Done { items: count, failed: 0 }, false);
+        }
+        // The caller sends invocations one after the other, so sending advances the time.
+        self.now += Duration::from_secs_f64(self.model.send);
+        let Some(start) = self.take_environment() else {
+            let refused = AttemptEnd::Throttled { reason: ThrottleReason::Concurrency, retry_after: None };
+            return self.schedule_end(self.model.overhead / 2.0, attempt, refused, false);
+        };
+        // A slow host affects the whole chunk, which is why hedging single chunks works.
+        let slow =
+            if self.random.draw_chance(self.model.stragglers.0) { self.model.stragglers.1 } else { 1.0 };
+        let took = start + self.model.overhead + work * slow;
+        if self.random.draw_chance(self.model.crashes) {
+            let died = AttemptEnd::FunctionFailed {
+                failure: FunctionFailure::Exit,
+                message: "signal: killed".to_owned(),
+            };
+            return self.schedule_end(took / 2.0, attempt, died, true);
+        }
+        let ended = if self.random.draw_chance(self.model.losses) {
+            AttemptEnd::ResponseLost("connection reset".to_owned())
+        } else {
+            AttemptEnd::Done { items: count, failed: 0 }
+        };
+        self.schedule_end(took, attempt, ended, true);
+    }
+
+    /// Schedules the end of an attempt in `secs`.
+    fn schedule_end(&mut self, secs: f64, attempt: AttemptId, ended: AttemptEnd, frees: bool) {
+        if self.endings.len() <= attempt {
+            self.endings.resize_with(attempt + 1, || None);
+        }
+        if let Some(ending) = self.endings.get_mut(attempt) {
+            *ending = Some(ended);
+        }
+        let at = self.now + Duration::from_secs_f64(secs);
+        self.events.push(Reverse(EndEvent { at, attempt, frees }));
+    }
+
+    /// Takes a warm or a new environment, and returns its start-up time in seconds. `None` when Lambda would throttle.
+    fn take_environment(&mut self) -> Option<f64> {
+        let per_sec = self.model.scaling_per_10_secs / 10.0;
+        let (tokens, since) = self.tokens;
+        let refilled = tokens + (self.now.saturating_sub(since)).as_secs_f64() * per_sec;
+        self.tokens = (refilled.min(self.model.scaling_per_10_secs), self.now);
+        // The account's limit comes first. The token bucket only limits new environments.
+        if self.busy + self.model.others >= self.model.concurrency {
+            return None;
+        }
+        let start = if self.warm > 0 {
+            self.warm -= 1;
+            0.0
+        } else if self.tokens.0 >= 1.0 {
+            self.tokens.0 -= 1.0;
+            self.model.cold_start
+        } else {
+            return None;
+        };
+        self.busy += 1;
+        self.peak = self.peak.max(self.busy);
+        Some(start)
+    }
+
+    /// Advances the time to the next event, or to `until` if that is earlier.
+    fn advance_to_event(&mut self, until: Option<Duration>) -> Option<(AttemptId, AttemptEnd)> {
+        let next = self.events.peek().map(|Reverse(event)| event.at);
+        match (next, until) {
+            (Some(next), Some(until)) if until < next => {
+                self.now = self.now.max(until);
+                None
+            }
+            (None, Some(until)) => {
+                self.now = self.now.max(until);
+                None
+            }
+            _ => {
+                let Reverse(event) = self.events.pop()?;
+                self.now = self.now.max(event.at);
+                if event.frees {
+                    self.busy -= 1;
+                    self.warm += 1;
+                }
+                let ended = self.endings.get_mut(event.attempt).and_then(Option::take)?;
+                Some((event.attempt, ended))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn model() -> impl Strategy<Value = Model> {
+        let limits = (1..300_usize, 10.0..2000.0_f64, 0..50_usize);
+        let times = (0.0..0.2_f64, 0.0..1.0_f64, 0.001..2.0_f64, 0.0..1.0_f64);
+        let faults = (0.0..0.2_f64, 1.0..20.0_f64, 0.0..0.2_f64, 0.0..0.2_f64);
+        (limits, times, faults).prop_map(|(limits, times, faults)| Model {
+            concurrency: limits.0,
+            scaling_per_10_secs: limits.1,
+            others: limits.2,
+            overhead: times.0,
+            cold_start: times.1,
+            item: times.2,
+            spread: times.3,
+            stragglers: (faults.0, faults.1),
+            crashes: faults.2,
+            losses: faults.3,
+            ..Model::default()
+        })
+    }
+
+    fn job() -> impl Strategy<Value = Job> {
+        let caller = prop_oneof![Just(Caller::Helps), Just(Caller::WhenStuck)];
+        let chunk = prop_oneof![Just(Chunk::Auto), (1..50_usize).prop_map(Chunk::Items)];
+        (1..2000_usize, chunk, 1..900_usize, any::<bool>(), caller).prop_map(
+            |(items, chunk, limit, hedges, caller)| Job {
+                items,
+                chunk,
+                limit,
+                hedge: hedges.then(Hedge::default),
+                caller,
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+        /// In every model, the map finishes and each item has one result or one error.
+        #[test]
+        fn simulated_map_gives_each_item_exactly_one_result_or_error(model in model(), job in job(), seed in any::<u64>()) {
+            let outcome = run(&model, &job, seed);
+            prop_assert!(outcome.complete, "{:?}", outcome.wall);
+            let counted = outcome.counted.iter().filter(|count| **count == 1).count();
+            prop_assert!(outcome.counted.iter().all(|count| *count <= 1));
+            prop_assert_eq!(counted + outcome.failed, job.items);
+            prop_assert!(outcome.peak <= model.concurrency);
+            // Without faults no item fails, even at the lowest concurrency limit.
+            if model.crashes == 0.0 && model.losses == 0.0 {
+                prop_assert_eq!(outcome.failed, 0);
+            }
+        }
+
+        #[test]
+        fn simulation_with_the_same_seed_repeats_exactly(model in model(), job in job(), seed in any::<u64>()) {
+            prop_assert_eq!(run(&model, &job, seed), run(&model, &job, seed));
+        }
+    }
+
+    fn run_10_000_items(model: &Model) -> Outcome {
+        run(model, &Job { items: 10_000, ..Job::default() }, 1)
+    }
+
+    /// The duration of a map in seconds, averaged over eight seeds.
+    fn wall(model: &Model, work: f64, limit: usize) -> f64 {
+        const SEEDS: u32 = 8;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
+        let items = (work / model.item) as usize;
+        let job = Job { items, limit, caller: Caller::WhenStuck, ..Job::default() };
+        (1..=SEEDS).map(|seed| run(model, &job, seed.into()).wall).sum::<f64>() / f64::from(SEEDS)
+    }
+
+    #[test]
+    fn map_with_more_workers_is_not_slower() {
+        for item in [0.1, 0.5] {
+            let model = Model { item, ..Model::default() };
+            for work in [3.0, 30.0, 100.0, 300.0, 1000.0] {
+                let walls = [30, 100, 300, 900].map(|limit| wall(&model, work, limit));
+                let [.., last] = walls;
+                assert!(walls.iter().all(|wall| last <= wall * 1.05), "{work} s of {item} s: {walls:?}");
+            }
+        }
+    }
+
+    /// Bars in seconds for 900 workers. Each allows for a cold start and a chunk on a slow host.
+    #[test]
+    fn map_with_900_workers_stays_below_the_bars() {
+        for (work, bar) in [(10.0, 0.75), (100.0, 1.05), (1000.0, 2.3), (3000.0, 5.2)] {
+            let wall = wall(&Model::default(), work, 900);
+            assert!(wall <= bar, "{work} s of work took {wall:.2} s, and {bar} are the bar");
+        }
+    }
+
+    #[test]
+    fn map_of_long_chunks_sends_all_before_the_first_answer() {
+        let even = Model { item: 10.0, spread: 0.0, stragglers: (0.0, 1.0), ..Model::default() };
+        let outcome = run(&even, &Job { items: 900, caller: Caller::WhenStuck, ..Job::default() }, 1);
+        assert_eq!((outcome.chunks, outcome.peak), (900, 900));
+        assert!(outcome.wall < 10.5, "{:.2}", outcome.wall);
+    }
+
+    /// The guide on maps explains these bars.
+    #[test]
+    fn map_of_1000_core_seconds_reaches_the_speed_up_bars() {
+        let even = Model { spread: 0.0, stragglers: (0.0, 1.0), ..Model::default() };
+        let outcome = run_10_000_items(&even);
+        // 1,000 s of work take 1.1 s on 900 ideal workers. A cold start, a fifth for overhead, and a quarter of a second in
+        // which the window grows make 1.8 s.
+        assert!(outcome.speed_up() > 550.0, "{:.0}x in {:.2} s", outcome.speed_up(), outcome.wall);
+        let small = Model { concurrency: 10, ..even };
+        let outcome = run(&small, &Job { items: 1000, ..Job::default() }, 1);
+        assert!(outcome.speed_up() > 8.5, "{:.1}x of 10 (and the caller)", outcome.speed_up());
+    }
+
+    #[test]
+    fn hedged_attempts_shorten_a_map_with_stragglers() {
+        let model = Model { stragglers: (0.02, 20.0), ..Model::default() };
+        let job = Job { items: 2000, chunk: Chunk::Items(10), ..Job::default() };
+        let with = run(&model, &job, 3);
+        let without = run(&model, &Job { hedge: None, ..job }, 3);
+        assert!(with.hedges > 0 && with.wall < without.wall * 0.7, "{} and {}", with.wall, without.wall);
+    }
+
+    /// A chunk of 100 ms takes half a second on a slow host, which is below the usual threshold of one second.
+    #[test]
+    fn hedging_threshold_at_the_end_shortens_a_map_of_short_chunks() {
+        let wall = |hedge: Hedge| -> f64 {
+            let job = Job { limit: 300, hedge: Some(hedge), caller: Caller::WhenStuck, ..Job::default() };
+            (1..=8).map(|seed| run(&Model::default(), &job, seed).wall).sum()
+        };
+        let (sooner, later) =
+            (wall(Hedge::default()), wall(Hedge::default().at_least(Duration::from_secs(10))));
+        assert!(sooner < later * 0.9, "{sooner:.2} and {later:.2}");
+    }
+
+    #[test]
+    fn map_in_a_full_account_loses_no_item() {
+        let model = Model { concurrency: 100, others: 100, ..Model::default() };
+        let outcome = run(&model, &Job { items: 50, ..Job::default() }, 1);
+        assert!(outcome.complete && outcome.counted.iter().all(|count| *count == 1));
+    }
+}

@@ -1,0 +1,40 @@
+//! The options of a map that its builder collects.
+
+use std::time::Duration;
+
+use lzap_map_scheduler::{Caller, Chunk, Hedge, OnError, window};
+use lzap_wire::encoding::Codec;
+
+/// All options of one map.
+#[derive(Clone, Debug)]
+pub(crate) struct MapOptions {
+    pub chunk: Chunk,
+    /// Invocations in flight, at most.
+    pub limit: usize,
+    pub time: Option<Duration>,
+    pub attempts: u32,
+    pub hedge: Option<Hedge>,
+    pub codec: Codec,
+    pub spill: bool,
+    pub on_error: OnError,
+    pub caller: Caller,
+    /// Dollars.
+    pub max_cost: Option<f64>,
+}
+
+impl Default for MapOptions {
+    fn default() -> Self {
+        Self {
+            chunk: Chunk::default(),
+            limit: window::MAX_IN_FLIGHT,
+            time: None,
+            attempts: 3,
+            hedge: Some(Hedge::default()),
+            codec: Codec::Postcard,
+            spill: true,
+            on_error: OnError::default(),
+            caller: Caller::default(),
+            max_cost: None,
+        }
+    }
+}

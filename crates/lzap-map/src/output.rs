@@ -1,0 +1,174 @@
+//! The results and errors of a map.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_util::Stream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use lzap_map_scheduler::report::MapReport;
+use lzap_tasks::{TaskError, TaskErrorKind};
+
+/// All results of a map, in the order of the items.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MapOutput<O> {
+    /// One result for each item, in the order of the items.
+    pub results: Vec<Result<O, ItemError>>,
+    /// Attempts, durations and costs.
+    pub report: MapReport,
+}
+
+impl<O> MapOutput<O> {
+    /// The values of all items.
+    ///
+    /// # Errors
+    /// The first item that failed.
+    pub fn into_values(self) -> Result<Vec<O>, ItemError> {
+        self.results.into_iter().collect()
+    }
+
+    /// The items that failed, in order.
+    pub fn errors(&self) -> impl Iterator<Item = &ItemError> {
+        self.results.iter().filter_map(|result| result.as_ref().err())
+    }
+
+    /// True when every item was tried; false when the deadline or the maximum cost ended the map before that.
+    pub fn is_complete(&self) -> bool {
+        self.errors().all(|error| error.attempts > 0)
+    }
+}
+
+/// The failure of one item.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("item {index}: {message}")]
+#[non_exhaustive]
+pub struct ItemError {
+    /// The item's index, from 0.
+    pub index: usize,
+    /// The number of attempts of its chunk; 0 when it was never tried.
+    pub attempts: u32,
+    /// The kind of failure, for programs.
+    pub kind: TaskErrorKind,
+    /// The failure for people, as one sentence without a period.
+    pub message: String,
+}
+
+/// The failure of a map.
+pub struct MapError {
+    pub(crate) kind: TaskErrorKind,
+    pub(crate) message: String,
+    pub(crate) item: Option<usize>,
+    pub(crate) report: Box<MapReport>,
+}
+
+impl MapError {
+    pub(crate) fn new(kind: TaskErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), item: None, report: Box::default() }
+    }
+
+    /// The error of a map that one item's failure ended.
+    pub(crate) fn of_item(error: &ItemError, report: MapReport) -> Self {
+        let message = format!("{error}");
+        Self { kind: error.kind, message, item: Some(error.index), report: Box::new(report) }
+    }
+
+    #[must_use]
+    pub(crate) fn with_report(mut self, report: MapReport) -> Self {
+        self.report = Box::new(report);
+        self
+    }
+
+    /// The kind of failure, for programs.
+    pub fn kind(&self) -> TaskErrorKind {
+        self.kind
+    }
+
+    /// The index (from 0) of the item that failed; `None` when the map failed for another reason.
+    pub fn item(&self) -> Option<usize> {
+        self.item
+    }
+
+    /// The attempts and costs until the map ended.
+    pub fn report(&self) -> &MapReport {
+        &self.report
+    }
+}
+
+impl fmt::Display for MapError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// Readable text instead of the derived form, because Rust prints `Debug` when `main` returns the error.
+impl fmt::Debug for MapError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.message, self.kind.as_str())
+    }
+}
+
+impl std::error::Error for MapError {}
+
+impl From<TaskError> for MapError {
+    fn from(error: TaskError) -> Self {
+        Self::new(error.kind(), error.to_string())
+    }
+}
+
+/// The plan of a map, from [`Map::explain`](crate::Map::explain).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// The map would invoke Lambdas.
+    pub remote: bool,
+    /// The reason for that choice, for people.
+    pub reason: String,
+    /// The number of items.
+    pub items: usize,
+    /// The number of items in each chunk, in order. The chunks that `explain` ran to measure items come first.
+    pub chunks: Vec<usize>,
+    /// The encoded size of all items in bytes, before compression.
+    pub bytes: usize,
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = if self.remote { "in other Lambdas" } else { "here" };
+        let (items, chunks) = (self.items, self.chunks.len());
+        write!(f, "{items} items ({} bytes) in {chunks} chunks, {place}: {}", self.bytes, self.reason)
+    }
+}
+
+/// One item's index and result, or the error that ended the map.
+pub(crate) type StreamItem<O> = Result<(usize, Result<O, ItemError>), MapError>;
+
+/// The results of a map as they arrive, from [`Map::stream`](crate::Map::stream).
+///
+/// Dropping the stream ends the map. Lambda can't cancel invocations in flight, so they run to their end and are billed.
+pub struct MapStream<O> {
+    pub(crate) results: mpsc::UnboundedReceiver<StreamItem<O>>,
+    pub(crate) runner: JoinHandle<()>,
+}
+
+impl<O> fmt::Debug for MapStream<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MapStream")
+    }
+}
+
+impl<O> Stream for MapStream<O> {
+    type Item = StreamItem<O>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.results.poll_recv(context)
+    }
+}
+
+impl<O> Drop for MapStream<O> {
+    fn drop(&mut self) {
+        self.runner.abort();
+    }
+}

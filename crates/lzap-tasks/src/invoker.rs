@@ -1,0 +1,77 @@
+//! The interface to Lambda: one event to a function, and the outcome of that attempt.
+//!
+//! Which outcomes are retried is the caller's decision: `retry.rs` decides for single tasks, a map for its chunks.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use lzap_wire::invoke::{FunctionFailure, ThrottleReason};
+
+use crate::error::TaskErrorKind;
+
+/// Sends invocations.
+pub trait Invoker: Send + Sync + fmt::Debug {
+    /// Invokes synchronously: waits for the function's answer.
+    fn invoke(&self, event: Bytes) -> BoxFuture<'_, AttemptOutcome>;
+
+    /// Invokes asynchronously: returns as soon as Lambda has queued the event, with an empty answer.
+    fn invoke_async(&self, event: Bytes) -> BoxFuture<'_, AttemptOutcome>;
+}
+
+/// The outcome of one attempt to invoke a function.
+#[derive(Clone, Debug)]
+pub enum AttemptOutcome {
+    /// The function's answer.
+    Answered(Bytes),
+    /// Lambda throttled the attempt before the function ran.
+    Throttled {
+        /// The limit that was reached.
+        reason: ThrottleReason,
+        /// The wait that Lambda asks for; `None` when it names none.
+        retry_after: Option<Duration>,
+    },
+    /// The function was started and failed.
+    Failed {
+        /// How it failed.
+        failure: FunctionFailure,
+        /// Lambda's or the function's message.
+        message: String,
+        /// The failed invocation's request id.
+        request_id: Option<String>,
+    },
+    /// No connection was made, so the function did not run.
+    NotConnected(String),
+    /// This process has no file descriptor left for another connection, so the function did not run.
+    OutOfDescriptors,
+    /// The request was sent and no answer arrived: the function may have run.
+    ResponseLost(String),
+    /// Lambda answered with a 5xx: the function may have run.
+    Unavailable(String),
+    /// The event or the answer exceeds Lambda's limit.
+    TooLarge(String),
+    /// Lambda refused for a reason that a retry does not change: no permission, no such function, a recursive loop.
+    Refused {
+        /// The kind of refusal.
+        kind: TaskErrorKind,
+        /// Lambda's message, and how to fix it.
+        message: String,
+    },
+}
+
+/// How often an event may be delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// An event whose response was lost is not sent again.
+    AtMostOnce,
+    /// An event whose response was lost is sent again.
+    AtLeastOnce,
+}
+
+impl Delivery {
+    /// The delivery of a task by whether it is idempotent.
+    pub(crate) fn for_task(idempotent: bool) -> Self {
+        if idempotent { Self::AtLeastOnce } else { Self::AtMostOnce }
+    }
+}
