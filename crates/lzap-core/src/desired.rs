@@ -13,7 +13,9 @@ use crate::role::{self, RoleSetting};
 use crate::settings::Settings;
 use crate::step::VersionRef;
 use crate::uses::Uses;
-use lzap_wire::env::{LZAP_ACCOUNT, LZAP_APP, LZAP_BUCKET, LZAP_RETRIES, LZAP_STAGE};
+use lzap_wire::env::{
+    LZAP_ACCOUNT, LZAP_APP, LZAP_BUCKET, LZAP_RETRIES, LZAP_STAGE, LZAP_TIMEOUT, LZAP_WORKERS_MEMORY,
+};
 use lzap_wire::envelope::{Kind, event};
 use lzap_wire::task::schedule_input;
 
@@ -253,6 +255,12 @@ fn environment(settings: &Settings, names: &Names, uses: Uses) -> BTreeMap<Strin
         let retries = settings.asynchronous.as_ref().map(|it| it.retries);
         if let Some(retries) = retries.filter(|retries| *retries != DEFAULT_RETRIES) {
             environment.insert(LZAP_RETRIES.to_owned(), retries.to_string());
+        }
+    }
+    if uses.map {
+        environment.insert(LZAP_TIMEOUT.to_owned(), settings.timeout_secs.to_string());
+        if let Some(memory) = settings.workers.and_then(|workers| workers.memory_mb) {
+            environment.insert(LZAP_WORKERS_MEMORY.to_owned(), memory.to_string());
         }
     }
     environment

@@ -46,6 +46,8 @@ pub enum AttemptEnd {
     },
     /// No answer arrived, so the items may have run.
     ResponseLost(String),
+    /// No connection was made, so nothing has run.
+    NotSent(String),
     /// The process had no file descriptor for a connection, so nothing was sent.
     OutOfDescriptors,
     /// The event or the answer exceeds Lambda's limit. `ran` is true for the answer: its items have run.
@@ -71,6 +73,22 @@ pub enum AttemptEnd {
         /// The failure for people.
         message: String,
     },
+}
+
+/// The end of an attempt, and what it cost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BilledEnd {
+    /// How the attempt ended.
+    pub end: AttemptEnd,
+    /// The attempt's cost in dollars.
+    pub dollars: f64,
+}
+
+/// The end of an attempt that cost nothing.
+impl From<AttemptEnd> for BilledEnd {
+    fn from(end: AttemptEnd) -> Self {
+        Self { end, dollars: 0.0 }
+    }
 }
 
 /// The use of an attempt's answer.

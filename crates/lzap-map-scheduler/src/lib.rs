@@ -8,10 +8,13 @@
 //! version.
 
 pub mod attempt;
+pub mod budget;
+pub mod cost;
 pub mod machine;
 pub mod open_items;
 mod options;
 pub mod plan;
+mod random;
 pub mod report;
 pub mod rules;
 pub mod simulate;

@@ -7,14 +7,18 @@ mod endings;
 mod hedge;
 mod waiting;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
 use lzap_wire::task::FailureCode;
 
-use crate::attempt::{AttemptCounts, AttemptEnd, AttemptId, AttemptPlace, ChunkFailure, ChunkId, Verdict};
+use crate::attempt::{
+    AttemptCounts, AttemptEnd, AttemptId, AttemptPlace, BilledEnd, ChunkFailure, ChunkId, Verdict,
+};
+use crate::budget::Budget;
 use crate::options::Caller;
+use crate::random::SplitMix64;
 use crate::rules::{MapEnd, MapRules};
 use crate::window::{Capacity, Window};
 
@@ -63,8 +67,6 @@ struct AttemptState {
     is_hedge: bool,
     /// It is not the chunk's first attempt.
     is_retry: bool,
-    /// It has not ended yet.
-    is_open: bool,
 }
 
 /// The state of one map.
@@ -73,6 +75,9 @@ pub struct Machine {
     rules: MapRules,
     chunks: Vec<ChunkState>,
     attempts: Vec<AttemptState>,
+    /// Attempts that have not ended, the oldest first.
+    in_flight: BTreeSet<AttemptId>,
+    budget: Budget,
     /// Chunks to send, in order.
     queue: VecDeque<ChunkId>,
     /// Chunks that wait for a retry, and the time at which each wait ends.
@@ -91,18 +96,20 @@ pub struct Machine {
     end: Option<MapEnd>,
     /// The counters for the report.
     pub counts: AttemptCounts,
-    /// The state of the random number generator.
-    random: u64,
+    /// For the jitter of retries.
+    random: SplitMix64,
 }
 
 impl Machine {
     /// A machine whose chunks are all queued.
     pub fn new(rules: MapRules, chunks: &[Range<usize>]) -> Self {
         let mut machine = Self {
-            random: rules.seed,
+            random: SplitMix64::new(rules.seed),
+            budget: Budget::new(rules.budget),
             rules,
             chunks: Vec::with_capacity(chunks.len()),
             attempts: Vec::with_capacity(chunks.len()),
+            in_flight: BTreeSet::new(),
             queue: VecDeque::with_capacity(chunks.len()),
             delayed: Vec::new(),
             remote: 0,
@@ -155,11 +162,23 @@ impl Machine {
         window.double_if_due(now);
         let sends =
             self.rules.caller != Caller::Alone && self.lambda_unusable.is_none() && !self.is_late(now);
+        let reached = self.budget.reached_limit().filter(|_| sends);
+        if let Some(limit) = reached.filter(|_| self.remote == 0 && !self.queue.is_empty()) {
+            // No end of an invocation can free a part of the budget. This process starts nothing more either, since the rest
+            // could take it very long.
+            if self.here > 0 {
+                return NextStep::Wait(self.rules.deadline);
+            }
+            self.end_map(MapEnd::Budget(limit));
+            return NextStep::Finished;
+        }
         if sends
+            && reached.is_none()
             && self.capacity(now, window) == Capacity::Now
             && let Some((chunk, hedge)) = self.next_chunk(now)
         {
             window.record_launch(now);
+            self.budget.start();
             self.remote += 1;
             let (attempt, items) = self.start_attempt(chunk, AttemptPlace::Remote, now, hedge);
             return NextStep::Start { attempt, items, place: AttemptPlace::Remote };
@@ -191,21 +210,22 @@ impl Machine {
         &mut self,
         id: AttemptId,
         now: Duration,
-        end: AttemptEnd,
+        end: impl Into<BilledEnd>,
         window: &mut Window,
     ) -> Verdict {
+        let BilledEnd { end, dollars } = end.into();
         // A driver reports each attempt once. A second report must not free a place twice.
-        let Some(attempt) = self.attempts.get_mut(id).filter(|attempt| attempt.is_open) else {
+        if !self.in_flight.remove(&id) {
             return Verdict::Drop;
-        };
-        attempt.is_open = false;
-        let attempt = attempt.clone();
+        }
+        let Some(attempt) = self.attempts.get(id).cloned() else { return Verdict::Drop };
         match attempt.place {
             // Local attempts say nothing about Lambda's concurrency.
             AttemptPlace::Here => self.here = self.here.saturating_sub(1),
             AttemptPlace::Remote => {
                 self.remote = self.remote.saturating_sub(1);
                 window.record_end(now, &end);
+                self.budget.end(&end, dollars);
             }
         }
         let chunk = attempt.chunk;
@@ -230,6 +250,9 @@ impl Machine {
                 self.requeue_chunk(chunk);
             }
             AttemptEnd::OutOfDescriptors => self.requeue_chunk(chunk),
+            AttemptEnd::NotSent(message) => {
+                self.retry_unsent(chunk, now, FailureCode::Unreachable, message);
+            }
             AttemptEnd::ResponseLost(message) => {
                 self.retry_later(chunk, now, FailureCode::Unreachable, message);
             }
@@ -272,8 +295,13 @@ impl Machine {
 
     /// The start times of the invocations in flight.
     pub fn in_flight_since(&self) -> impl Iterator<Item = Duration> {
-        let remote = |attempt: &&AttemptState| attempt.is_open && attempt.place == AttemptPlace::Remote;
-        self.attempts.iter().filter(remote).map(|attempt| attempt.started)
+        self.remote_in_flight().map(|attempt| attempt.started)
+    }
+
+    /// The attempts in flight in workers, the oldest first.
+    fn remote_in_flight(&self) -> impl Iterator<Item = &AttemptState> {
+        let attempts = self.in_flight.iter().filter_map(|id| self.attempts.get(*id));
+        attempts.filter(|attempt| attempt.place == AttemptPlace::Remote)
     }
 
     /// The chunk of an attempt, and true if the attempt is not the chunk's first.
@@ -322,14 +350,8 @@ impl Machine {
             again |= chunk_state.tries > 1;
             items = chunk_state.items.clone();
         }
-        self.attempts.push(AttemptState {
-            chunk,
-            place,
-            started: now,
-            is_hedge: hedge,
-            is_retry: again,
-            is_open: true,
-        });
+        self.attempts.push(AttemptState { chunk, place, started: now, is_hedge: hedge, is_retry: again });
+        self.in_flight.insert(attempt);
         (attempt, items)
     }
 
@@ -350,7 +372,11 @@ impl Machine {
             Caller::Alone => true,
             // Without Lambda the map would not finish otherwise, even for `WhenStuck`.
             _ if self.lambda_unusable.is_some() => true,
-            Caller::Helps => self.is_late(now) || self.capacity(now, window) != Capacity::Now,
+            Caller::Helps => {
+                self.is_late(now)
+                    || self.budget.reached_limit().is_some()
+                    || self.capacity(now, window) != Capacity::Now
+            }
             Caller::WhenStuck => window.is_stuck(now),
         }
     }

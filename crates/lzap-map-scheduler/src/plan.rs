@@ -48,6 +48,8 @@ pub struct PlanInputs {
     pub overhead: Duration,
     /// The largest number of invocations in flight.
     pub limit: usize,
+    /// The largest number of invocations; `None` for no limit.
+    pub max_invocations: Option<usize>,
 }
 
 /// The chunks of a map, and the place of its work.
@@ -128,9 +130,21 @@ pub fn plan_chunks(
         }
     };
     // Chunks of a size that the user chose may exceed Lambda's payload limit too.
-    let chunks =
-        sizes.into_iter().flat_map(|range| halve_until_fitting(range, INLINE_BYTES, &bytes_of)).collect();
-    MapPlan { remote: true, chunks, reason: why }
+    let fitting = sizes.iter().flat_map(|range| halve_until_fitting(range.clone(), INLINE_BYTES, &bytes_of));
+    let chunks: Vec<_> = fitting.collect();
+    match facts.max_invocations.map(chunks_within) {
+        // Larger chunks than fit into an event go through S3.
+        Some(most) if chunks.len() > most => {
+            let reason = format!("{why}, made larger for at most {most} of them");
+            MapPlan { remote: true, chunks: split_evenly(facts.items, most), reason }
+        }
+        _ => MapPlan { remote: true, chunks, reason: why },
+    }
+}
+
+/// The number of chunks that a map of at most `invocations` has: a tenth of the invocations is left for retries.
+fn chunks_within(invocations: usize) -> usize {
+    (invocations - invocations / 10).max(1)
 }
 
 /// The number of chunks with which the map ends soonest.
@@ -264,6 +278,7 @@ mod tests {
                 cores,
                 overhead: OVERHEAD,
                 limit,
+                max_invocations: None,
             },
         )
     }
@@ -306,6 +321,7 @@ mod tests {
                     cores: 1,
                     overhead: Duration::from_secs_f64(overhead),
                     limit,
+                    max_invocations: None,
                 },
             ),
         ) {
@@ -320,8 +336,15 @@ mod tests {
     }
 
     fn plan_items(items: usize, item_secs: f64, bytes: usize) -> MapPlan {
-        let facts =
-            PlanInputs { items, item_secs: Some(item_secs), bytes, cores: 2, overhead: OVERHEAD, limit: 900 };
+        let facts = PlanInputs {
+            items,
+            item_secs: Some(item_secs),
+            bytes,
+            cores: 2,
+            overhead: OVERHEAD,
+            limit: 900,
+            max_invocations: None,
+        };
         plan_chunks(&facts, Chunk::Auto, PlanPlace::Either, |range| range.len() * bytes / items)
     }
 
@@ -356,6 +379,7 @@ mod tests {
             cores: 1,
             overhead: OVERHEAD,
             limit: 10,
+            max_invocations: None,
         };
         let chunks = plan_chunks(&facts, Chunk::Auto, PlanPlace::Either, |_| 0).chunks;
         assert!(chunks[0].len() > chunks[chunks.len() - 2].len());

@@ -1,20 +1,13 @@
 //! The report of a map: attempts, durations and costs.
 
 use std::collections::BTreeSet;
-use std::env;
 use std::ops::Range;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::attempt::AttemptCounts;
-
-/// Dollars for one GB-second on x86-64 and on arm64, in us-east-1, first tier.
-///
-/// AWS: <https://aws.amazon.com/lambda/pricing/> (read 2026-11).
-const GB_SECOND_PRICES: (f64, f64) = (0.000_016_666_7, 0.000_013_333_4);
-/// Dollars for one request.
-const REQUEST_PRICE: f64 = 0.000_000_2;
+use crate::cost::{gb_seconds, invocation_dollars};
 
 /// The report of a map. It is serializable, so that a page or a log can show it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -112,27 +105,26 @@ impl MapReport {
         if self.wall_secs > 0.0 { self.work_secs / self.wall_secs } else { 1.0 }
     }
 
-    /// Adds an answered attempt, which took `took_ms` in its execution environment.
-    pub fn record_answer(&mut self, span: Span, took_ms: f64, memory_mb: u32) {
+    /// Adds an answered attempt, which took `took` in its execution environment.
+    pub fn record_answer(&mut self, span: Span, took: Duration, memory_mb: u32) {
         self.cold_starts += usize::from(span.cold);
         // Work of duplicates is billed, but it is not work that one core would have to do.
         self.work_secs += if span.used { span.work_ms / 1e3 } else { 0.0 };
         if span.worker != HERE {
-            self.add_cost(took_ms, memory_mb);
+            self.add_cost(took, memory_mb);
         }
         self.timeline.push(span);
     }
 
     /// Adds an invocation without an answer after `waited`. Lambda bills it like an answered one.
     pub fn record_unanswered(&mut self, waited: Duration, memory_mb: u32) {
-        self.add_cost(waited.as_secs_f64() * 1e3, memory_mb);
+        self.add_cost(waited, memory_mb);
     }
 
-    /// Adds the costs of one invocation. Lambda rounds its duration up to whole milliseconds, and does not bill cores.
-    fn add_cost(&mut self, ms: f64, memory_mb: u32) {
-        let gb_seconds = ms.ceil() / 1e3 * f64::from(memory_mb) / 1024.0;
-        self.gb_seconds += gb_seconds;
-        self.dollars += gb_seconds * gb_second_price() + REQUEST_PRICE;
+    /// Adds the costs of one invocation.
+    fn add_cost(&mut self, took: Duration, memory_mb: u32) {
+        self.gb_seconds += gb_seconds(took, memory_mb);
+        self.dollars += invocation_dollars(took, memory_mb);
     }
 
     /// Fills in the fields that are known at the map's end.
@@ -155,11 +147,6 @@ impl MapReport {
 
 /// The worker name of the calling process.
 pub const HERE: &str = "here";
-
-/// The price for this process's architecture. Workers run the same artifact, so theirs is the same.
-fn gb_second_price() -> f64 {
-    if env::consts::ARCH == "aarch64" { GB_SECOND_PRICES.1 } else { GB_SECOND_PRICES.0 }
-}
 
 /// The progress of a map.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -206,7 +193,7 @@ mod tests {
             used: true,
         };
         let mut report = MapReport::default();
-        report.record_answer(span, 999.5, 2048);
+        report.record_answer(span, Duration::from_micros(999_500), 2048);
         report.finish(Duration::from_secs(1), AttemptCounts::default(), 1);
         let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
         assert!(near(report.gb_seconds, 2.0), "{report:?}");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lzap_wire::task::FailureCode;
 
+use crate::budget::{BudgetLimits, ReachedLimit};
 use crate::options::{Caller, Hedge, OnError};
 
 /// The options and limits of one map.
@@ -13,6 +14,8 @@ pub struct MapRules {
     pub limit: usize,
     /// Attempts of a chunk, at most. Throttled ones don't count.
     pub attempts: u32,
+    /// What the map may spend.
+    pub budget: BudgetLimits,
     /// Whether an item may run more than once.
     pub idempotent: bool,
     /// When a slow chunk gets a hedged attempt; `None` for never.
@@ -40,8 +43,8 @@ pub enum MapEnd {
     Deadline,
     /// More items failed than `on_error` allows.
     Failed,
-    /// The maximum cost was reached.
-    Cost,
+    /// The budget was used up.
+    Budget(ReachedLimit),
     /// An error that each attempt would repeat.
     Fatal {
         /// The kind of error.

@@ -3,68 +3,21 @@
 //!
 //! It is for tests and for the figures in the guide, not for apps.
 
-mod random;
+mod lambda;
+mod model;
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::ops::Range;
 use std::time::Duration;
 
-use self::random::SplitMix64;
-use crate::attempt::{AttemptEnd, AttemptId, AttemptPlace, Verdict};
+use crate::attempt::Verdict;
+use crate::budget::BudgetLimits;
 use crate::machine::{Machine, NextStep};
 use crate::options::{Caller, Chunk, Hedge, OnError};
 use crate::plan::{self, PlanInputs, PlanPlace};
 use crate::rules::{MapEnd, MapRules};
 use crate::window::Window;
-use lzap_wire::invoke::{FunctionFailure, ThrottleReason};
+use lambda::SimulatedLambda;
 
-/// The behavior of a simulated Lambda. Times are in seconds.
-#[derive(Clone, Debug)]
-pub struct Model {
-    /// The concurrency limit of the account.
-    pub concurrency: usize,
-    /// New execution environments per ten seconds, refilled continuously.
-    ///
-    /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html>
-    pub scaling_per_10_secs: f64,
-    /// Concurrency that other callers use.
-    pub others: usize,
-    /// The time of an invocation in addition to its work: the network and the Lambda service.
-    pub overhead: f64,
-    /// The duration of a cold start.
-    pub cold_start: f64,
-    /// The mean duration of an item.
-    pub item: f64,
-    /// The standard deviation of the logarithm of an item's duration.
-    pub spread: f64,
-    /// The share of invocations on a slow host, and the factor by which they are slower.
-    pub stragglers: (f64, f64),
-    /// The share of invocations whose worker exits half-way.
-    pub crashes: f64,
-    /// The share of invocations whose response is lost.
-    pub losses: f64,
-    /// The caller's time to send one invocation.
-    pub send: f64,
-}
-
-impl Default for Model {
-    fn default() -> Self {
-        Self {
-            concurrency: 1000,
-            scaling_per_10_secs: 1000.0,
-            others: 0,
-            overhead: 0.025,
-            cold_start: 0.15,
-            item: 0.1,
-            spread: 0.2,
-            stragglers: (0.01, 5.0),
-            crashes: 0.0,
-            losses: 0.0,
-            send: 0.000_125,
-        }
-    }
-}
+pub use model::Model;
 
 /// A map to simulate.
 #[derive(Clone, Debug)]
@@ -75,6 +28,10 @@ pub struct Job {
     pub chunk: Chunk,
     /// Invocations in flight, at most.
     pub limit: usize,
+    /// The largest cost in dollars; `None` for no limit.
+    pub max_cost: Option<f64>,
+    /// The largest number of invocations; `None` for no limit.
+    pub max_invocations: Option<usize>,
     /// The condition for hedged attempts; `None` turns them off.
     pub hedge: Option<Hedge>,
     /// The calling process's share of the work.
@@ -87,6 +44,8 @@ impl Default for Job {
             items: 1000,
             chunk: Chunk::Auto,
             limit: super::window::MAX_IN_FLIGHT,
+            max_cost: None,
+            max_invocations: None,
             hedge: Some(Hedge::default()),
             caller: Caller::Helps,
         }
@@ -106,6 +65,10 @@ pub struct Outcome {
     pub attempts: usize,
     /// Throttled attempts.
     pub throttles: usize,
+    /// Invocations that ran.
+    pub invocations: usize,
+    /// The cost of all invocations in dollars, including those whose response was lost.
+    pub dollars: f64,
     /// Hedged attempts.
     pub hedges: usize,
     /// The largest number of busy environments.
@@ -135,12 +98,18 @@ pub fn run(model: &Model, job: &Job, seed: u64) -> Outcome {
         cores: 1,
         overhead: Duration::from_secs_f64(model.overhead),
         limit: job.limit.min(model.concurrency),
+        max_invocations: job.max_invocations,
     };
     // Items have no size here, so payload limits don't apply.
     let plan = plan::plan_chunks(&facts, job.chunk, PlanPlace::Remote, |_| 0);
     let rules = MapRules {
         limit: job.limit,
         attempts: 5,
+        budget: BudgetLimits {
+            dollars: job.max_cost,
+            invocations: job.max_invocations,
+            dollars_per_invocation: model.largest_cost(),
+        },
         idempotent: true,
         hedge: job.hedge,
         on_error: OnError::Collect,
@@ -178,162 +147,13 @@ pub fn run(model: &Model, job: &Job, seed: u64) -> Outcome {
         chunks: machine.chunk_count(),
         attempts: machine.counts.attempts,
         throttles: machine.counts.throttles,
+        invocations: cloud.invocations,
+        dollars: cloud.dollars,
         hedges: machine.counts.hedges,
         peak: cloud.peak,
         counted,
         failed,
         complete: machine.end().is_none(),
-    }
-}
-
-/// The end of an attempt at a future time.
-#[derive(Debug, PartialEq, Eq)]
-struct EndEvent {
-    at: Duration,
-    attempt: AttemptId,
-    /// An environment becomes free at this time.
-    frees: bool,
-}
-
-impl Ord for EndEvent {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.attempt).cmp(&(other.at, other.attempt))
-    }
-}
-
-impl PartialOrd for EndEvent {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-/// The state of the simulated Lambda.
-struct SimulatedLambda {
-    model: Model,
-    now: Duration,
-    events: BinaryHeap<Reverse<EndEvent>>,
-    endings: Vec<Option<AttemptEnd>>,
-    /// The duration of each item in seconds.
-    costs: Vec<f64>,
-    warm: usize,
-    busy: usize,
-    peak: usize,
-    /// New environments that may start, and the time of that count: a token bucket.
-    tokens: (f64, Duration),
-    random: SplitMix64,
-}
-
-impl SimulatedLambda {
-    fn new(model: Model, items: usize, seed: u64) -> Self {
-        let mut random = SplitMix64::new(seed);
-        // A log-normal distribution with the model's mean.
-        let mean = model.item.ln() - model.spread * model.spread / 2.0;
-        let costs = (0..items).map(|_| (mean + model.spread * random.next_normal()).exp()).collect();
-        Self {
-            now: Duration::ZERO,
-            events: BinaryHeap::new(),
-            endings: Vec::new(),
-            costs,
-            warm: 0,
-            busy: 0,
-            peak: 0,
-            tokens: (model.scaling_per_10_secs, Duration::ZERO),
-            random,
-            model,
-        }
-    }
-
-    /// Starts an attempt and schedules its end.
-    fn start_attempt(&mut self, attempt: AttemptId, items: Range<usize>, place: AttemptPlace) {
-        let count = items.len();
-        let work: f64 = self.costs.get(items).map_or(0.0, |costs| costs.iter().sum());
-        if place == AttemptPlace::Here {
-            return self.schedule_end(work, attempt, AttemptEnd::Done { items: count, failed: 0 }, false);
-        }
-        // The caller sends invocations one after the other, so sending advances the time.
-        self.now += Duration::from_secs_f64(self.model.send);
-        let Some(start) = self.take_environment() else {
-            let refused = AttemptEnd::Throttled { reason: ThrottleReason::Concurrency, retry_after: None };
-            return self.schedule_end(self.model.overhead / 2.0, attempt, refused, false);
-        };
-        // A slow host affects the whole chunk, which is why hedging single chunks works.
-        let slow =
-            if self.random.draw_chance(self.model.stragglers.0) { self.model.stragglers.1 } else { 1.0 };
-        let took = start + self.model.overhead + work * slow;
-        if self.random.draw_chance(self.model.crashes) {
-            let died = AttemptEnd::FunctionFailed {
-                failure: FunctionFailure::Exit,
-                message: "signal: killed".to_owned(),
-            };
-            return self.schedule_end(took / 2.0, attempt, died, true);
-        }
-        let ended = if self.random.draw_chance(self.model.losses) {
-            AttemptEnd::ResponseLost("connection reset".to_owned())
-        } else {
-            AttemptEnd::Done { items: count, failed: 0 }
-        };
-        self.schedule_end(took, attempt, ended, true);
-    }
-
-    /// Schedules the end of an attempt in `secs`.
-    fn schedule_end(&mut self, secs: f64, attempt: AttemptId, ended: AttemptEnd, frees: bool) {
-        if self.endings.len() <= attempt {
-            self.endings.resize_with(attempt + 1, || None);
-        }
-        if let Some(ending) = self.endings.get_mut(attempt) {
-            *ending = Some(ended);
-        }
-        let at = self.now + Duration::from_secs_f64(secs);
-        self.events.push(Reverse(EndEvent { at, attempt, frees }));
-    }
-
-    /// Takes a warm or a new environment, and returns its start-up time in seconds. `None` when Lambda would throttle.
-    fn take_environment(&mut self) -> Option<f64> {
-        let per_sec = self.model.scaling_per_10_secs / 10.0;
-        let (tokens, since) = self.tokens;
-        let refilled = tokens + (self.now.saturating_sub(since)).as_secs_f64() * per_sec;
-        self.tokens = (refilled.min(self.model.scaling_per_10_secs), self.now);
-        // The account's limit comes first. The token bucket only limits new environments.
-        if self.busy + self.model.others >= self.model.concurrency {
-            return None;
-        }
-        let start = if self.warm > 0 {
-            self.warm -= 1;
-            0.0
-        } else if self.tokens.0 >= 1.0 {
-            self.tokens.0 -= 1.0;
-            self.model.cold_start
-        } else {
-            return None;
-        };
-        self.busy += 1;
-        self.peak = self.peak.max(self.busy);
-        Some(start)
-    }
-
-    /// Advances the time to the next event, or to `until` if that is earlier.
-    fn advance_to_event(&mut self, until: Option<Duration>) -> Option<(AttemptId, AttemptEnd)> {
-        let next = self.events.peek().map(|Reverse(event)| event.at);
-        match (next, until) {
-            (Some(next), Some(until)) if until < next => {
-                self.now = self.now.max(until);
-                None
-            }
-            (None, Some(until)) => {
-                self.now = self.now.max(until);
-                None
-            }
-            _ => {
-                let Reverse(event) = self.events.pop()?;
-                self.now = self.now.max(event.at);
-                if event.frees {
-                    self.busy -= 1;
-                    self.warm += 1;
-                }
-                let ended = self.endings.get_mut(event.attempt).and_then(Option::take)?;
-                Some((event.attempt, ended))
-            }
-        }
     }
 }
 
@@ -372,6 +192,7 @@ mod tests {
                 limit,
                 hedge: hedges.then(Hedge::default),
                 caller,
+                ..Job::default()
             },
         )
     }
@@ -391,6 +212,30 @@ mod tests {
             if model.crashes == 0.0 && model.losses == 0.0 {
                 prop_assert_eq!(outcome.failed, 0);
             }
+        }
+
+        /// A map never spends more than its budget, however its workers fail, and ends early only when it has to.
+        #[test]
+        fn simulated_map_stays_within_its_budget(
+            model in model(),
+            job in job(),
+            money in prop::option::of(0.0..200.0_f64),
+            invocations in prop::option::of(1..300_usize),
+            timeout in 1.0..60.0_f64,
+            seed in any::<u64>(),
+        ) {
+            let model = Model { timeout, ..model };
+            let job = Job {
+                max_cost: money.map(|workers| workers * model.largest_cost()),
+                max_invocations: invocations,
+                ..job
+            };
+            let outcome = run(&model, &job, seed);
+            prop_assert!(job.max_cost.is_none_or(|most| outcome.dollars <= most), "{}", outcome.dollars);
+            prop_assert!(invocations.is_none_or(|most| outcome.invocations <= most), "{}", outcome.invocations);
+            prop_assert!(outcome.counted.iter().all(|count| *count <= 1));
+            let counted = outcome.counted.iter().filter(|count| **count == 1).count();
+            prop_assert!(!outcome.complete || counted + outcome.failed == job.items);
         }
 
         #[test]
@@ -473,6 +318,34 @@ mod tests {
         let (sooner, later) =
             (wall(Hedge::default()), wall(Hedge::default().at_least(Duration::from_secs(10))));
         assert!(sooner < later * 0.9, "{sooner:.2} and {later:.2}");
+    }
+
+    #[test]
+    fn map_with_fewer_invocations_than_chunks_gets_larger_chunks_and_ends_complete() {
+        let job = Job { items: 5000, chunk: Chunk::Items(1), max_invocations: Some(1000), ..Job::default() };
+        let outcome = run(&Model::default(), &job, 1);
+        assert_eq!((outcome.complete, outcome.chunks), (true, 900));
+        assert!(outcome.invocations <= 1000, "{}", outcome.invocations);
+    }
+
+    /// Invocations take a small part of their timeout, so the map waits for them instead of ending.
+    #[test]
+    fn map_with_money_for_ten_timeouts_has_ten_invocations_in_flight_and_ends_complete() {
+        let model = Model { timeout: 30.0, ..Model::default() };
+        let most = 10.5 * model.largest_cost();
+        let job =
+            Job { max_cost: Some(most), chunk: Chunk::Items(1), caller: Caller::WhenStuck, ..Job::default() };
+        let outcome = run(&model, &job, 1);
+        assert_eq!((outcome.complete, outcome.peak), (true, 10));
+        assert!(outcome.dollars <= most, "{} of {most}", outcome.dollars);
+    }
+
+    #[test]
+    fn map_without_money_for_one_timeout_invokes_nothing() {
+        let model = Model { timeout: 30.0, ..Model::default() };
+        let job = Job { max_cost: Some(0.9 * model.largest_cost()), ..Job::default() };
+        let outcome = run(&model, &job, 1);
+        assert_eq!((outcome.complete, outcome.invocations), (false, 0));
     }
 
     #[test]

@@ -159,7 +159,10 @@ impl Window {
             }
             AttemptEnd::OutOfDescriptors => self.record_descriptor_shortage(),
             // These ends say nothing about concurrency: the request may not have reached Lambda.
-            AttemptEnd::ResponseLost(_) | AttemptEnd::LambdaUnusable { .. } | AttemptEnd::TooLarge { .. } => {
+            AttemptEnd::ResponseLost(_)
+            | AttemptEnd::NotSent(_)
+            | AttemptEnd::LambdaUnusable { .. }
+            | AttemptEnd::TooLarge { .. } => {
                 self.release_place();
             }
             _ => self.record_answer(now),

@@ -90,6 +90,11 @@ impl ChunkAnswer {
         Self::from_local(ChunkResults { results, items, parallel: Duration::ZERO }, Duration::ZERO)
     }
 
+    /// The time in the process that computed the chunk. A foreign answer can have any number here.
+    pub(crate) fn took(&self) -> Duration {
+        Duration::try_from_secs_f64(self.took_ms / 1e3).unwrap_or_default()
+    }
+
     /// The answer for results that this process computed in `took`.
     pub(crate) fn from_local(computed: ChunkResults, took: Duration) -> Self {
         let ChunkResults { results, items, parallel } = computed;
@@ -370,9 +375,8 @@ fn read_outcome(outcome: AttemptOutcome) -> Result<bytes::Bytes, AttemptEnd> {
         AttemptOutcome::Throttled { reason, retry_after } => AttemptEnd::Throttled { reason, retry_after },
         AttemptOutcome::Failed { failure, message, .. } => AttemptEnd::FunctionFailed { failure, message },
         AttemptOutcome::OutOfDescriptors => AttemptEnd::OutOfDescriptors,
-        AttemptOutcome::NotConnected(why)
-        | AttemptOutcome::ResponseLost(why)
-        | AttemptOutcome::Unavailable(why) => AttemptEnd::ResponseLost(why),
+        AttemptOutcome::NotConnected(why) => AttemptEnd::NotSent(why),
+        AttemptOutcome::ResponseLost(why) | AttemptOutcome::Unavailable(why) => AttemptEnd::ResponseLost(why),
         // The event was measured before it was sent, so the answer exceeds Lambda's limit, and the items have run.
         AttemptOutcome::TooLarge(message) => AttemptEnd::TooLarge { ran: true, message },
         // Every further invocation would be refused too, so the machine stops using Lambda for this map.

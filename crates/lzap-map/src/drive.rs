@@ -16,8 +16,9 @@ use crate::attempt::{AttemptRecord, ChunkAnswer, MapContext};
 use crate::clock::now;
 use crate::journal::Journal;
 use lzap_map_scheduler::attempt::{
-    AttemptCounts, AttemptEnd, AttemptId, AttemptPlace, ChunkFailure, Verdict,
+    AttemptCounts, AttemptEnd, AttemptId, AttemptPlace, BilledEnd, ChunkFailure, Verdict,
 };
+use lzap_map_scheduler::cost::invocation_dollars;
 use lzap_map_scheduler::machine::{Machine, NextStep};
 use lzap_map_scheduler::report::{HERE, MapReport, Progress, Span};
 use lzap_map_scheduler::rules::MapEnd;
@@ -86,8 +87,6 @@ pub(crate) struct Drive {
     pub(crate) failed: usize,
     /// A worker's memory, for the costs of unanswered invocations; 0 before the first answer reports it.
     pub(crate) memory_mb: u32,
-    /// Dollars after which no attempt is started.
-    pub(crate) max_cost: Option<f64>,
     pub(crate) journal: Option<Journal>,
 }
 
@@ -197,12 +196,25 @@ impl Drive {
             (None, None) => AttemptEnd::ForeignAnswer("there is no answer".to_owned()),
         };
         let failed = if let AttemptEnd::Done { failed, .. } = end { failed } else { 0 };
-        if answer.is_none() && place == AttemptPlace::Remote && (bytes_down > 0 || is_billed(&end)) {
-            self.report.record_unanswered(finished.saturating_sub(started), self.memory_mb);
+        let took = finished.saturating_sub(started);
+        let is_unanswered =
+            answer.is_none() && place == AttemptPlace::Remote && (bytes_down > 0 || is_billed(&end));
+        if is_unanswered {
+            self.report.record_unanswered(took, self.memory_mb);
         }
+        // A worker reports its memory. This process and a test's workers report none.
+        if let Some(answer) = answer.as_ref().filter(|answer| answer.memory_mb > 0) {
+            self.memory_mb = answer.memory_mb;
+        }
+        let dollars = match &answer {
+            Some(answer) => invocation_dollars(answer.took(), self.memory_mb),
+            None if is_unanswered => invocation_dollars(took, self.memory_mb),
+            None => 0.0,
+        };
         let (chunk, retry) = self.machine.chunk_of(attempt);
         let window = &self.map.maps.statistics.window;
-        let verdict = self.machine.record_end(attempt, now(), end, &mut lock_window(window));
+        let verdict =
+            self.machine.record_end(attempt, now(), BilledEnd { end, dollars }, &mut lock_window(window));
         if let Some(answer) = &answer {
             let mut span = Span::default();
             span.chunk = chunk;
@@ -219,11 +231,7 @@ impl Drive {
                 let overhead = finished.saturating_sub(started).as_secs_f64() - answer.took_ms / 1e3;
                 self.map.maps.statistics.record_overhead(overhead.max(0.0));
             }
-            // This process reports zero, since its memory is not the workers'.
-            if answer.memory_mb > 0 {
-                self.memory_mb = answer.memory_mb;
-            }
-            self.report.record_answer(span, answer.took_ms, answer.memory_mb);
+            self.report.record_answer(span, answer.took(), self.memory_mb);
         }
         if let Verdict::Take(items) = verdict {
             self.done += items.len();
@@ -239,10 +247,6 @@ impl Drive {
             self.done += failure.items.len();
             self.failed += failure.items.len();
             sink.fail_items(failure);
-        }
-        // A map that has just finished is not stopped: it has all results.
-        if self.max_cost.is_some_and(|most| self.report.dollars >= most) && self.done < self.map.items.len() {
-            self.machine.end_map(MapEnd::Cost);
         }
         let mut progress = Progress::default();
         (progress.done, progress.items) = (self.done, self.map.items.len());

@@ -4,10 +4,39 @@ use std::env;
 use std::num::NonZero;
 use std::sync::OnceLock;
 use std::thread;
+use std::time::Duration;
+
+use lzap_wire::env::{LZAP_TIMEOUT, LZAP_WORKERS_MEMORY};
+
+/// Lambda's longest timeout.
+///
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html>
+const LONGEST_TIMEOUT: Duration = Duration::from_mins(15);
 
 /// The function's memory in MB; `None` under `cargo run`.
 pub(crate) fn memory_mb() -> Option<u32> {
     env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok().and_then(|mb| mb.parse().ok())
+}
+
+/// What an invocation of a worker may take at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerLimits {
+    /// The worker's timeout.
+    pub timeout: Duration,
+    /// The worker's memory in MB; 0 when it is not known.
+    pub memory_mb: u32,
+}
+
+impl WorkerLimits {
+    /// The limits of the workers that were deployed with this process. A function that an older tool deployed doesn't know
+    /// them; then they are Lambda's longest timeout, and this function's own memory.
+    pub(crate) fn from_env() -> Self {
+        let number = |name| env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
+        Self {
+            timeout: number(LZAP_TIMEOUT).map_or(LONGEST_TIMEOUT, |secs| Duration::from_secs(secs.into())),
+            memory_mb: number(LZAP_WORKERS_MEMORY).or_else(memory_mb).unwrap_or(0),
+        }
+    }
 }
 
 /// The number of threads that this process can run in parallel. It is read once, since the standard library reads cgroup

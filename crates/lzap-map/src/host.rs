@@ -10,6 +10,7 @@ use lzap_tasks::{ChunkEvents, LambdaInvoker, Registry, TaskError, TaskHost, Task
 
 use crate::chunk::answer_chunk;
 use crate::chunk_handler::ChunkHandler;
+use crate::environment::WorkerLimits;
 use crate::object_source::ObjectSource;
 use crate::statistics::MapStatistics;
 use crate::worker_function::WorkerFunction;
@@ -21,14 +22,20 @@ pub struct MapHost {
     registry: Registry<dyn ChunkHandler>,
     /// The place where chunks run, if they don't run where tasks do.
     worker_function: Option<TaskTarget>,
+    /// What an invocation of a worker may take.
+    pub(crate) worker_limits: WorkerLimits,
     pub(crate) statistics: MapStatistics,
     pub(crate) objects: ObjectSource,
 }
 
 impl MapHost {
-    /// A host whose chunks run where its tasks run, and whose objects are in S3, or in `objects` if there are some.
-    pub fn new(registry: Registry<dyn ChunkHandler>, objects: ObjectSource) -> Self {
-        Self { registry, worker_function: None, statistics: MapStatistics::default(), objects }
+    /// A host whose chunks run where its tasks run.
+    pub fn new(
+        registry: Registry<dyn ChunkHandler>,
+        worker_limits: WorkerLimits,
+        objects: ObjectSource,
+    ) -> Self {
+        Self { registry, worker_function: None, worker_limits, statistics: MapStatistics::default(), objects }
     }
 
     /// A host for this process. In Lambda, chunks run in the worker function that was deployed with this one, if there is
@@ -39,7 +46,7 @@ impl MapHost {
         let worker_function = workers.map(|workers| {
             TaskTarget::Remote(Arc::new(WorkerFunction::new(Arc::new(workers), Arc::new(own))) as _)
         });
-        Self { worker_function, ..Self::new(registry, ObjectSource::default()) }
+        Self { worker_function, ..Self::new(registry, WorkerLimits::from_env(), ObjectSource::default()) }
     }
 
     /// The host of the calling code's maps: that of its [`TaskHost`], or one without registered tasks.
@@ -47,19 +54,13 @@ impl MapHost {
         static WITHOUT_APP: OnceLock<Arc<MapHost>> = OnceLock::new();
         let chunks = host.chunks.clone().map(|chunks| chunks as Arc<dyn Any + Send + Sync>);
         chunks.and_then(|chunks| chunks.downcast().ok()).unwrap_or_else(|| {
-            let new = || Arc::new(Self::new(Registry::default(), ObjectSource::default()));
-            Arc::clone(WITHOUT_APP.get_or_init(new))
+            Arc::clone(WITHOUT_APP.get_or_init(|| Arc::new(Self::from_env(Registry::default()))))
         })
     }
 
     /// The place where chunks run.
     pub(crate) fn chunk_target<'a>(&'a self, host: &'a TaskHost) -> &'a TaskTarget {
         self.worker_function.as_ref().unwrap_or(&host.target)
-    }
-
-    /// Whether chunks run in another function than tasks, whose memory this process doesn't know.
-    pub(crate) fn has_worker_function(&self) -> bool {
-        self.worker_function.is_some()
     }
 
     /// Fails for a task that the app does not register, because the other Lambda would not know it either.

@@ -37,6 +37,7 @@ mod worker_function;
 
 pub use chunk_handler::ChunkHandler;
 pub use compute::{ChunkResults, ChunkWork, ItemFailure, JoinedResults};
+pub use environment::WorkerLimits;
 pub use host::MapHost;
 pub use map::Map;
 pub use object::{Object, Rows, own_tasks};

@@ -96,9 +96,24 @@ impl<I, O> Map<I, O> {
         self
     }
 
-    /// Sets the cost in dollars after which the map starts no more attempts, at the list price of us-east-1.
+    /// Sets the largest cost of the map's invocations in dollars, at the list price of us-east-1. Default: no limit.
+    ///
+    /// Lambda can't stop an invocation, so one in flight counts as its timeout times its memory until it ends, and then as what
+    /// it took. While the next one might exceed the maximum, the map waits. When it still might with none in flight, the map
+    /// ends with [`TaskErrorKind::CostLimit`](lzap_tasks::TaskErrorKind::CostLimit). The invocations of other tasks that the
+    /// items call are not included.
     pub fn max_cost(mut self, dollars: f64) -> Self {
         self.options.max_cost = Some(dollars);
+        self
+    }
+
+    /// Sets the largest number of invocations: chunks, hedged attempts and retries together, without throttled ones. Default:
+    /// no limit.
+    ///
+    /// Chunks get larger, so that nine tenths of the invocations are enough for all of them. When failures use up the rest, the
+    /// map ends with [`TaskErrorKind::CostLimit`](lzap_tasks::TaskErrorKind::CostLimit).
+    pub fn max_invocations(mut self, invocations: usize) -> Self {
+        self.options.max_invocations = Some(invocations);
         self
     }
 

@@ -19,7 +19,9 @@ pub(crate) struct MapOptions {
     pub on_error: OnError,
     pub caller: Caller,
     /// Dollars.
-    pub max_cost: Option<f64>,
+    pub(crate) max_cost: Option<f64>,
+    /// Invocations of the whole map, at most.
+    pub(crate) max_invocations: Option<usize>,
 }
 
 impl Default for MapOptions {
@@ -35,6 +37,7 @@ impl Default for MapOptions {
             on_error: OnError::default(),
             caller: Caller::default(),
             max_cost: None,
+            max_invocations: None,
         }
     }
 }

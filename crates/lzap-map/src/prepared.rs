@@ -11,11 +11,12 @@ use tokio::time::Instant;
 use crate::attempt::{ChunkAnswer, MapContext};
 use crate::clock::now;
 use crate::drive::{AttemptFuture, Drive, LocalTrial, Sink};
-use crate::environment::memory_mb;
 use crate::journal::{Journal, JournalEntry};
 use crate::options::MapOptions;
 use crate::sinks::ProgressListener;
 use lzap_invocation::now_ms;
+use lzap_map_scheduler::budget::BudgetLimits;
+use lzap_map_scheduler::cost::invocation_dollars;
 use lzap_map_scheduler::machine::Machine;
 use lzap_map_scheduler::open_items::OpenItems;
 use lzap_map_scheduler::plan::{self, MapPlan, PlanInputs, PlanPlace};
@@ -82,8 +83,6 @@ impl PreparedMap {
 
     /// A driver without chunks, after earlier attempts of the job finished `resumed` items.
     pub(super) fn new_driver(&mut self, resumed: usize) -> Drive {
-        // Without a worker function, workers are this function and have its memory.
-        let is_own = !self.map.maps.has_worker_function();
         let mut report = MapReport::default();
         (report.items, report.resumed) = (self.map.items.len(), resumed);
         report.job.clone_from(&self.map.id);
@@ -93,8 +92,7 @@ impl PreparedMap {
             began: self.began,
             done: resumed,
             failed: 0,
-            memory_mb: memory_mb().filter(|_| is_own).unwrap_or(0),
-            max_cost: self.options.max_cost,
+            memory_mb: self.map.maps.worker_limits.memory_mb,
             journal: self.journal.take(),
             map: Arc::clone(&self.map),
         }
@@ -192,6 +190,7 @@ impl PreparedMap {
             overhead: Duration::from_secs_f64(learned.overhead_secs()),
             // After throttling, a plan with fewer chunks than the user's limit avoids waiting for concurrency.
             limit: self.options.limit.min(learned.max_in_flight()),
+            max_invocations: self.options.max_invocations,
         };
         let plan = plan::plan_chunks(&facts, self.options.chunk, place, bytes_of);
         // Checked before the chunks are mapped to open items: gaps of finished items cut some chunks in two, and these
@@ -216,9 +215,14 @@ impl PreparedMap {
 
     /// The machine's rules from the map's options.
     fn machine_rules(&self) -> MapRules {
-        let remote = self.is_remote();
+        let (remote, workers) = (self.is_remote(), self.map.maps.worker_limits);
         MapRules {
             limit: self.options.limit,
+            budget: BudgetLimits {
+                dollars: self.options.max_cost,
+                invocations: self.options.max_invocations,
+                dollars_per_invocation: invocation_dollars(workers.timeout, workers.memory_mb),
+            },
             attempts: self.options.attempts,
             idempotent: self.idempotent,
             hedge: self.options.hedge,

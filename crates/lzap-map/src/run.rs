@@ -21,6 +21,7 @@ use crate::prepared::PreparedMap;
 use crate::sinks::{CollectSink, ReduceSink, StreamSink, WithListener};
 use lzap_invocation::Invocation;
 use lzap_map_scheduler::OnError;
+use lzap_map_scheduler::budget::ReachedLimit;
 use lzap_map_scheduler::open_items::OpenItems;
 use lzap_map_scheduler::report::MapReport;
 use lzap_map_scheduler::rules::MapEnd;
@@ -70,7 +71,7 @@ where
             |result: &Result<O, ItemError>| result.as_ref().err().filter(|error| error.attempts > 0).cloned();
         // With `Collect` and `Tolerate` a deadline is no failure: the user asked for as many results as there are.
         let partial = prepared.options.on_error != OnError::FailFast;
-        let is_over = |end: &MapEnd| matches!(end, MapEnd::Deadline | MapEnd::Cost);
+        let is_over = |end: &MapEnd| matches!(end, MapEnd::Deadline | MapEnd::Budget(_));
         if let Some(end) = end.filter(|end| !(partial && is_over(end))) {
             return Err(end_error(&end, results.iter().find_map(tried).as_ref(), &report));
         }
@@ -250,12 +251,12 @@ where
 
 /// The error of an item that was never tried.
 fn untried_error(index: usize, end: Option<&MapEnd>) -> ItemError {
-    let why = match end {
-        Some(MapEnd::Deadline) => "the time was over before it was done",
-        Some(MapEnd::Cost) => "the money was spent before it was done",
-        _ => "the map ended before it was done",
+    let (kind, why) = match end {
+        Some(MapEnd::Deadline) => (TaskErrorKind::TimedOut, "the time was over before it was done"),
+        Some(MapEnd::Budget(_)) => (TaskErrorKind::CostLimit, "the budget was used up before it was done"),
+        _ => (TaskErrorKind::TimedOut, "the map ended before it was done"),
     };
-    ItemError { index, attempts: 0, kind: TaskErrorKind::TimedOut, message: why.to_owned() }
+    ItemError { index, attempts: 0, kind, message: why.to_owned() }
 }
 
 /// The error of a map that ended early.
@@ -269,11 +270,19 @@ fn end_error(end: &MapEnd, first: Option<&ItemError>, report: &MapReport) -> Map
                 report.done, report.items
             ),
         ),
-        MapEnd::Cost => MapError::new(
-            TaskErrorKind::TimedOut,
+        MapEnd::Budget(ReachedLimit::Dollars) => MapError::new(
+            TaskErrorKind::CostLimit,
             format!(
-                "the workers had cost ${:.4} after {} of {} items",
+                "the maximum cost allows no further worker: ${:.4} are spent after {} of {} items, and one may cost its \
+                 timeout times its memory; raise `max_cost`, or lower `timeout_secs` or `memory_mb`",
                 report.dollars, report.done, report.items
+            ),
+        ),
+        MapEnd::Budget(ReachedLimit::Invocations) => MapError::new(
+            TaskErrorKind::CostLimit,
+            format!(
+                "all invocations are used up after {} of {} items: raise `max_invocations`",
+                report.done, report.items
             ),
         ),
         MapEnd::Fatal { kind, message } => MapError::new(*kind, message.as_str()),

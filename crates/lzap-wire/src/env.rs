@@ -24,6 +24,14 @@ pub const LZAP_ACCOUNT: &str = "LZAP_ACCOUNT";
 /// stage that has `[stage.NAME.workers]`.
 pub const LZAP_WORKERS: &str = "LZAP_WORKERS";
 
+/// The timeout of the function and of its worker function in seconds; 900 unless set. Set on the function by a deploy of an
+/// app that uses `map`, for the maximum cost of maps.
+pub const LZAP_TIMEOUT: &str = "LZAP_TIMEOUT";
+
+/// The memory of the worker function in MB; that of the function itself unless set. Set on the function together with
+/// [`LZAP_TIMEOUT`] by a deploy of a stage whose `[stage.NAME.workers]` sets `memory_mb`.
+pub const LZAP_WORKERS_MEMORY: &str = "LZAP_WORKERS_MEMORY";
+
 /// Maximum retry attempts of an asynchronous invocation; 2 unless set. Set on the function by a deploy of a stage whose
 /// `[stage.NAME.async]` sets `retries`.
 pub const LZAP_RETRIES: &str = "LZAP_RETRIES";

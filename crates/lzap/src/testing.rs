@@ -104,6 +104,12 @@ impl Cloud {
         self
     }
 
+    /// Sets the workers' memory, which their costs depend on. Default: none, so that only requests cost.
+    pub fn memory_mb(mut self, memory_mb: u32) -> Self {
+        self.faults.memory_mb = memory_mb;
+        self
+    }
+
     /// Simulates a deploy: from this invocation on, counted from 1, `$LATEST` is another build. Published versions stay as they
     /// are.
     pub fn deploy_at(mut self, invocation: usize) -> Self {
@@ -162,7 +168,7 @@ fn new_host(
     let host = TaskHost {
         target: TaskTarget::Remote(invoker),
         store: bucket.map(Store::in_memory),
-        chunks: Some(Arc::new(MapHost::new(chunks, objects))),
+        chunks: Some(Arc::new(MapHost::new(chunks, workers.limits(), objects))),
         ..TaskHost::in_process(registry)
     };
     let host = Arc::new(host);

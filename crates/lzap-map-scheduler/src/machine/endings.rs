@@ -82,15 +82,23 @@ impl Machine {
         }
     }
 
-    /// Retries a chunk after a wait, or fails it: no attempts are left, or the task is not idempotent and may have run.
+    /// Retries a chunk whose items may have run, or fails it if the task is not idempotent.
     pub(super) fn retry_later(&mut self, chunk: ChunkId, now: Duration, kind: FailureCode, message: String) {
+        if self.rules.idempotent {
+            self.retry_unsent(chunk, now, kind, message);
+        } else if self.chunks.get(chunk).is_some_and(|chunk_state| chunk_state.running == 0) {
+            self.fail_chunk(chunk, kind, message);
+        }
+    }
+
+    /// Retries a chunk after a wait, or fails it if no attempts are left.
+    pub(super) fn retry_unsent(&mut self, chunk: ChunkId, now: Duration, kind: FailureCode, message: String) {
         let wait = self.random_backoff(chunk);
         let Some(chunk_state) = self.chunks.get(chunk) else { return };
         if chunk_state.running > 0 {
             return;
         }
-        // The worker may have run the items, so only idempotent tasks get another attempt.
-        if !self.rules.idempotent || chunk_state.tries >= self.rules.attempts {
+        if chunk_state.tries >= self.rules.attempts {
             return self.fail_chunk(chunk, kind, message);
         }
         self.counts.retries += 1;
@@ -211,17 +219,7 @@ impl Machine {
     fn random_backoff(&mut self, chunk: ChunkId) -> Duration {
         let tries = self.chunks.get(chunk).map_or(1, |chunk_state| chunk_state.tries);
         let most = BACKOFF * 2_u32.saturating_pow(tries.min(8));
-        most.mul_f64(self.random_fraction())
-    }
-
-    /// A random number between 0 and 1, by `SplitMix64`: it is seeded, so that a simulation is repeatable.
-    fn random_fraction(&mut self) -> f64 {
-        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        let high = u32::try_from((z ^ (z >> 31)) >> 32).unwrap_or(0);
-        f64::from(high) / f64::from(u32::MAX)
+        most.mul_f64(self.random.next_fraction())
     }
 }
 
@@ -231,6 +229,7 @@ mod tests {
 
     use super::*;
     use crate::attempt::{AttemptEnd, AttemptId};
+    use crate::budget::BudgetLimits;
     use crate::machine::NextStep;
     use crate::options::Hedge;
     use crate::rules::MapRules;
@@ -242,6 +241,7 @@ mod tests {
         MapRules {
             limit: 100,
             attempts: 3,
+            budget: BudgetLimits::default(),
             idempotent,
             hedge: Some(Hedge::default()),
             on_error: OnError::Collect,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{AttemptState, Machine};
-use crate::attempt::{AttemptPlace, ChunkId};
+use crate::attempt::ChunkId;
 use crate::options::Hedge;
 
 /// A chunk is slow at this multiple of the median once 95 % of the chunks are done.
@@ -18,18 +18,20 @@ impl Machine {
     /// Only idempotent tasks are hedged, since both invocations run the items.
     pub(super) fn slowest_chunk(&self, now: Duration) -> Option<ChunkId> {
         let hedge = self.rules.hedge.filter(|_| self.rules.idempotent)?;
+        // Chunks that wait for a retry need their invocations more.
+        if !self.budget.has_spare(self.delayed.len()) {
+            return None;
+        }
         let limit = self.hedge_threshold(&hedge)?;
         let slow = |attempt: &&AttemptState| {
-            attempt.is_open
-                && attempt.place == AttemptPlace::Remote
-                && now.saturating_sub(attempt.started) >= limit
+            now.saturating_sub(attempt.started) >= limit
                 && self
                     .chunks
                     .get(attempt.chunk)
                     .is_some_and(|chunk_state| !chunk_state.is_settled && !chunk_state.is_hedged)
         };
         // The oldest attempt is the most likely one to be on a slow host.
-        self.attempts.iter().filter(slow).min_by_key(|attempt| attempt.started).map(|attempt| attempt.chunk)
+        self.remote_in_flight().find(slow).map(|attempt| attempt.chunk)
     }
 
     /// The duration from which a chunk counts as slow. `None` with fewer than ten chunks, before half of them are done, and

@@ -18,6 +18,8 @@ impl Machine {
         times.extend(self.rules.last_start.filter(|last| now < *last && self.rules.caller != Caller::Alone));
         if self.is_late(now) {
             // Capacity doesn't matter: it is too late to start an invocation.
+        } else if self.budget.reached_limit().is_some() {
+            // Only the end of an invocation frees a part of the budget.
         } else if !self.queue.is_empty() || self.slowest_chunk(now).is_some() {
             match window.capacity(now) {
                 Capacity::At(then) => times.push(then),
@@ -26,12 +28,10 @@ impl Machine {
                 _ => {}
             }
         } else if let Some(limit) = self.rules.hedge.as_ref().and_then(|hedge| self.hedge_threshold(hedge)) {
-            let open = self.attempts.iter().filter(|attempt| {
-                attempt.is_open
-                    && self.chunks.get(attempt.chunk).is_some_and(|chunk_state| !chunk_state.is_hedged)
+            let open = self.remote_in_flight().filter(|attempt| {
+                self.chunks.get(attempt.chunk).is_some_and(|chunk_state| !chunk_state.is_hedged)
             });
-            // The first attempt that becomes slow enough to hedge. Times in the past are those of local attempts, which are not
-            // hedged.
+            // The first attempt that becomes slow enough to hedge.
             times.extend(open.map(|attempt| attempt.started + limit).filter(|then| *then > now).min());
         }
         // Never zero: a step in the past would make the driver spin.

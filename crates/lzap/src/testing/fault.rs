@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use lzap_invocation::{ANSWER_MARGIN, Invocation, now_ms, to_millis};
+use lzap_map::WorkerLimits;
 use lzap_tasks::envelope::{Event, HeadKind, Reply};
 use lzap_tasks::{AttemptOutcome, Invoker, TaskError, TaskErrorKind, TaskHost, answer_event, max_attempts};
 use lzap_wire::invoke::{FunctionFailure, ThrottleReason};
@@ -77,6 +78,7 @@ pub(super) struct FaultyInvoker {
     pub(super) limit: usize,
     pub(super) latency: Duration,
     pub(super) timeout: Duration,
+    pub(super) memory_mb: u32,
     /// The caller's version.
     pub(super) version: &'static str,
     pub(super) deployed_at: usize,
@@ -119,6 +121,7 @@ impl Default for FaultyInvoker {
             limit: 1000,
             latency: Duration::ZERO,
             timeout: Duration::from_mins(15),
+            memory_mb: 0,
             version: PUBLISHED,
             deployed_at: usize::MAX,
             rule: Box::new(|_| None),
@@ -131,6 +134,11 @@ impl Default for FaultyInvoker {
 }
 
 impl FaultyInvoker {
+    /// What an invocation may take.
+    pub(super) fn limits(&self) -> WorkerLimits {
+        WorkerLimits { timeout: self.timeout, memory_mb: self.memory_mb }
+    }
+
     /// Sets the host in which workers run.
     pub(super) fn set_host(&self, host: &Arc<TaskHost>) {
         let _ = self.host.set(Arc::downgrade(host));

@@ -1,17 +1,18 @@
-//! Random numbers for the simulation.
+//! Random numbers from a seed, so that a simulation is repeatable.
 
-/// A seeded generator, `SplitMix64`. A crate's generator could change its sequence with an update, and with it the guide's
+/// A generator, `SplitMix64`. A crate's generator could change its sequence with an update, and with it the guide's
 /// figures.
-pub(super) struct SplitMix64(u64);
+#[derive(Clone, Debug)]
+pub(crate) struct SplitMix64(u64);
 
 impl SplitMix64 {
     /// A generator with this seed.
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// A number from 0 up to, but not including, 1.
-    pub(super) fn next_fraction(&mut self) -> f64 {
+    pub(crate) fn next_fraction(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -21,12 +22,12 @@ impl SplitMix64 {
     }
 
     /// True with the probability `share`.
-    pub(super) fn draw_chance(&mut self, share: f64) -> bool {
+    pub(crate) fn draw_chance(&mut self, share: f64) -> bool {
         self.next_fraction() < share
     }
 
     /// A number of the standard normal distribution, by the Box-Muller transform.
-    pub(super) fn next_normal(&mut self) -> f64 {
+    pub(crate) fn next_normal(&mut self) -> f64 {
         let (a, b) = (1.0 - self.next_fraction(), self.next_fraction());
         (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
     }

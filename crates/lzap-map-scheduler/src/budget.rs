@@ -1,0 +1,130 @@
+//! What a map may spend: dollars, and invocations.
+//!
+//! Lambda has no operation to stop an invocation, so one in flight counts as what it may cost at most: its timeout times its memory. What it
+//! did cost counts from its end on. So the sum never exceeds the maximum, whatever the workers do.
+
+use crate::attempt::AttemptEnd;
+
+/// The limits of a map's budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct BudgetLimits {
+    /// The largest cost in dollars; `None` for no limit.
+    pub dollars: Option<f64>,
+    /// The largest number of invocations, without throttled ones; `None` for no limit.
+    pub invocations: Option<usize>,
+    /// The largest cost of one invocation in dollars: its timeout times its memory, and its request.
+    pub dollars_per_invocation: f64,
+}
+
+/// The limit that ended a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReachedLimit {
+    /// Another invocation might have exceeded the maximum cost.
+    Dollars,
+    /// All invocations were made.
+    Invocations,
+}
+
+/// What a map has spent.
+#[derive(Clone, Debug)]
+pub(crate) struct Budget {
+    limits: BudgetLimits,
+    /// Dollars of ended invocations.
+    dollars: f64,
+    /// Invocations that Lambda accepted, or that are in flight.
+    invocations: usize,
+    in_flight: usize,
+}
+
+impl Budget {
+    /// A budget of which nothing is spent.
+    pub(crate) fn new(limits: BudgetLimits) -> Self {
+        Self { limits, dollars: 0.0, invocations: 0, in_flight: 0 }
+    }
+
+    /// The limit that another invocation might exceed now; `None` if it may start.
+    pub(crate) fn reached_limit(&self) -> Option<ReachedLimit> {
+        if self.limits.invocations.is_some_and(|most| self.invocations >= most) {
+            return Some(ReachedLimit::Invocations);
+        }
+        let committed = self.dollars + to_f64(self.in_flight + 1) * self.limits.dollars_per_invocation;
+        self.limits.dollars.is_some_and(|most| committed > most).then_some(ReachedLimit::Dollars)
+    }
+
+    /// Whether `needed` invocations are left beside another one.
+    pub(crate) fn has_spare(&self, needed: usize) -> bool {
+        self.limits.invocations.is_none_or(|most| self.invocations + needed < most)
+    }
+
+    /// Records the start of an invocation.
+    pub(crate) fn start(&mut self) {
+        self.invocations += 1;
+        self.in_flight += 1;
+    }
+
+    /// Records the end of an invocation that cost `dollars`.
+    pub(crate) fn end(&mut self, end: &AttemptEnd, dollars: f64) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        match end {
+            // The function did not run, so nothing is billed.
+            AttemptEnd::Throttled { .. }
+            | AttemptEnd::OutOfDescriptors
+            | AttemptEnd::NotSent(_)
+            | AttemptEnd::LambdaUnusable { .. }
+            | AttemptEnd::TooLarge { ran: false, .. } => {
+                self.invocations = self.invocations.saturating_sub(1);
+            }
+            // It may still run, until its timeout.
+            AttemptEnd::ResponseLost(_) => self.dollars += self.limits.dollars_per_invocation.max(dollars),
+            _ => self.dollars += dollars,
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a number of invocations")]
+fn to_f64(n: usize) -> f64 {
+    n as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use lzap_wire::invoke::ThrottleReason;
+
+    use super::*;
+
+    const LIMITS: BudgetLimits =
+        BudgetLimits { dollars: Some(1.0), invocations: Some(4), dollars_per_invocation: 0.3 };
+
+    fn started(count: usize) -> Budget {
+        let mut budget = Budget::new(LIMITS);
+        (0..count).for_each(|_| budget.start());
+        budget
+    }
+
+    #[test]
+    fn invocation_in_flight_counts_as_its_timeout_until_it_ends() {
+        assert_eq!(started(2).reached_limit(), None);
+        let mut budget = started(3);
+        assert_eq!(budget.reached_limit(), Some(ReachedLimit::Dollars));
+        budget.end(&AttemptEnd::Done { items: 1, failed: 0 }, 0.01);
+        assert_eq!(budget.reached_limit(), None, "it took much less");
+    }
+
+    #[test]
+    fn lost_response_keeps_counting_as_its_timeout() {
+        let mut budget = started(3);
+        budget.end(&AttemptEnd::ResponseLost(String::new()), 0.01);
+        assert_eq!(budget.reached_limit(), Some(ReachedLimit::Dollars));
+    }
+
+    #[test]
+    fn throttled_invocation_costs_nothing_and_is_not_counted() {
+        let mut budget = started(4);
+        assert_eq!(budget.reached_limit(), Some(ReachedLimit::Invocations));
+        for _ in 0..3 {
+            budget.end(&AttemptEnd::Throttled { reason: ThrottleReason::Rate, retry_after: None }, 0.0);
+        }
+        assert_eq!(budget.reached_limit(), None);
+        assert!(budget.has_spare(2) && !budget.has_spare(3));
+    }
+}
