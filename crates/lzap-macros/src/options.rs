@@ -1,19 +1,24 @@
 //! The options in the parentheses of `#[lzap::task(…)]`.
 
+use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Error, Ident, LitBool, LitStr, Result, Token};
+use syn::{Error, Ident, LitBool, LitStr, Path, Result, Token};
 
 /// The longest name in characters. A name becomes part of EventBridge rule names, which have at most 64.
 ///
 /// AWS: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html>
 const MAX_NAME_CHARS: usize = 40;
 
-/// The values of `name = "…"` and `idempotent = false`.
+/// The values of the options.
 #[derive(Default)]
 pub(crate) struct TaskOptions {
+    /// `name = "…"`. The default is the function's name.
     pub(crate) name: Option<String>,
+    /// `idempotent = false`.
     pub(crate) not_idempotent: bool,
+    /// `crate = "…"`. The default is the name of the dependency in `Cargo.toml`.
+    pub(crate) lzap: Option<Path>,
 }
 
 impl Parse for TaskOptions {
@@ -23,6 +28,7 @@ impl Parse for TaskOptions {
             match option {
                 TaskOption::Name(name) => options.name = Some(name),
                 TaskOption::Idempotent(idempotent) => options.not_idempotent = !idempotent,
+                TaskOption::Crate(path) => options.lzap = Some(path),
             }
         }
         Ok(options)
@@ -33,25 +39,44 @@ impl Parse for TaskOptions {
 enum TaskOption {
     Name(String),
     Idempotent(bool),
+    Crate(Path),
 }
 
 impl Parse for TaskOption {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let key: Ident = input.parse()?;
-        input.parse::<Token![=]>()?;
-        if key == "name" {
-            let name: LitStr = input.parse()?;
-            check_name(&name.value()).map_err(|why| Error::new(name.span(), why))?;
-            Ok(Self::Name(name.value()))
-        } else if key == "idempotent" {
-            Ok(Self::Idempotent(input.parse::<LitBool>()?.value))
-        } else {
-            Err(Error::new(
+        // `crate` is a keyword, which `Ident::parse` refuses.
+        let key = input.call(Ident::parse_any)?;
+        let has_value = input.parse::<Token![=]>().is_ok();
+        match key.to_string().as_str() {
+            option @ ("name" | "idempotent" | "crate") if !has_value => Err(Error::new(
                 key.span(),
-                format!("a task has no option `{key}`; there are `name = \"…\"` and `idempotent = false`"),
-            ))
+                format!("the option `{option}` has no value; write `{option} = …`"),
+            )),
+            "name" => {
+                let name: LitStr = input.parse()?;
+                check_name(&name.value()).map_err(|why| Error::new(name.span(), why))?;
+                Ok(Self::Name(name.value()))
+            }
+            "idempotent" => Ok(Self::Idempotent(input.parse::<LitBool>()?.value)),
+            "crate" => Ok(Self::Crate(parse_crate_path(input)?)),
+            other => Err(Error::new(
+                key.span(),
+                format!(
+                    "a task has no option `{other}`; there are `name = \"…\"`, `idempotent = false` and `crate = \"…\"`"
+                ),
+            )),
         }
     }
+}
+
+/// Parses the path of the crate `lzap`, which is in quotes as in serde's attributes.
+fn parse_crate_path(input: ParseStream<'_>) -> Result<Path> {
+    const EXAMPLE: &str = "write the path of the crate `lzap` in quotes: `crate = \"company::lzap\"`";
+    let path: LitStr = input
+        .parse()
+        .map_err(|error| Error::new(error.span(), format!("`crate` needs a string; {EXAMPLE}")))?;
+    path.parse_with(Path::parse_mod_style)
+        .map_err(|_| Error::new(path.span(), format!("\"{}\" is not a Rust path; {EXAMPLE}", path.value())))
 }
 
 /// Checks a task's name. It appears in events, in rule names and in logs, so only characters that all of them allow are valid.

@@ -1,10 +1,11 @@
 //! Expands `#[lzap::task]`: checks the function, and builds the constant that replaces it.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote};
 use syn::spanned::Spanned as _;
-use syn::{Attribute, Error, FnArg, ItemFn, Result, ReturnType, Safety, Type};
+use syn::{Attribute, Error, FnArg, Ident, ItemFn, Result, ReturnType, Safety, Type};
 
+use crate::manifest;
 use crate::options::{self, TaskOptions};
 
 /// Expands the attribute on `function` into a constant.
@@ -22,7 +23,25 @@ pub(crate) fn expand_task(arguments: TokenStream, function: TokenStream) -> Resu
     options::check_name(options.name.as_deref().unwrap_or(&name))
         .map_err(|why| Error::new(function.sig.ident.span(), why))?;
     let types = argument_types(&function)?;
-    Ok(build_constant(&function, &types, &options, options.name.as_deref().unwrap_or(&name)))
+    let lzap = crate_path(&options)?;
+    Ok(build_constant(&function, &types, &options, &lzap))
+}
+
+/// Returns the path of the crate `lzap` in the package that is compiled.
+fn crate_path(options: &TaskOptions) -> Result<TokenStream> {
+    if let Some(path) = &options.lzap {
+        return Ok(path.to_token_stream());
+    }
+    let Some(name) = manifest::find_lzap() else {
+        return Err(Error::new(
+            Span::call_site(),
+            "the `Cargo.toml` of this package has no dependency on `lzap`, which a task uses; add it with \
+             `cargo add lzap --features tasks`, or give the path of another crate's re-export: \
+             `#[lzap::task(crate = \"company::lzap\")]`",
+        ));
+    };
+    let name = syn::parse_str(&name).unwrap_or_else(|_| Ident::new_raw(&name, Span::call_site()));
+    Ok(quote!(::#name))
 }
 
 /// Refuses signatures that can't run in another process. The type checker would refuse most of them too, but its errors
@@ -72,11 +91,18 @@ fn argument_types(function: &ItemFn) -> Result<Vec<&Type>> {
         .collect()
 }
 
-/// Builds the constant.
-fn build_constant(function: &ItemFn, types: &[&Type], options: &TaskOptions, name: &str) -> TokenStream {
+/// Builds the constant. `lzap` is the path of the crate. The code names nothing but what that crate exports, because an app
+/// has no other crate of lzap among its dependencies.
+fn build_constant(
+    function: &ItemFn,
+    types: &[&Type],
+    options: &TaskOptions,
+    lzap: &TokenStream,
+) -> TokenStream {
     let ItemFn { attrs, vis, sig, block, .. } = function;
     // The inner function has another name, so that within the body the task's name means the task.
     let ident = &sig.ident;
+    let name = options.name.clone().unwrap_or_else(|| ident.to_string());
     let inner = quote::format_ident!("__{}", ident, span = ident.span());
     let inner_sig = syn::Signature { ident: inner.clone(), ..sig.clone() };
     let (documented, others): (Vec<&Attribute>, Vec<&Attribute>) = attrs.iter().partition(|attribute| {
@@ -92,16 +118,16 @@ fn build_constant(function: &ItemFn, types: &[&Type], options: &TaskOptions, nam
     };
     let build = if sig.asyncness.is_some() {
         quote! {
-            ::lzap::Task::__asynchronous(#name, |#pattern: #input| {
+            #lzap::Task::__asynchronous(#name, |#pattern: #input| {
                 ::std::boxed::Box::pin(async move {
-                    ::lzap::__private::TaskResult::into_result(#inner(#(#places),*).await)
+                    #lzap::__private::TaskResult::into_result(#inner(#(#places),*).await)
                 })
             })
         }
     } else {
         quote! {
-            ::lzap::Task::__plain(#name, |#pattern: #input| {
-                ::lzap::__private::TaskResult::into_result(#inner(#(#places),*))
+            #lzap::Task::__plain(#name, |#pattern: #input| {
+                #lzap::__private::TaskResult::into_result(#inner(#(#places),*))
             })
         }
     };
@@ -110,7 +136,7 @@ fn build_constant(function: &ItemFn, types: &[&Type], options: &TaskOptions, nam
     quote! {
         #(#documented)*
         #[allow(non_upper_case_globals, reason = "it is called as the function was")]
-        #vis const #ident: ::lzap::Task<#input, <#output as ::lzap::__private::TaskResult>::Output> = {
+        #vis const #ident: #lzap::Task<#input, <#output as #lzap::__private::TaskResult>::Output> = {
             #(#others)*
             #[allow(clippy::needless_pass_by_value, reason = "its arguments come from another process")]
             #[allow(clippy::unnecessary_wraps, clippy::unused_async, reason = "each task has the same shape")]

@@ -1,0 +1,6 @@
+#[lzap::task(crate = "company::lzap")]
+async fn one() -> Result<(), String> {
+    Ok(())
+}
+
+fn main() {}
