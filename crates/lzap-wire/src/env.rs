@@ -1,6 +1,6 @@
-//! Every environment variable that lzap reads or sets, by name.
+//! The names of all environment variables that lzap reads or sets.
 
-/// Where `cargo run` listens: `HOST:PORT`. Wins over [`PORT`]. Read by the runtime crate.
+/// The address on which `cargo run` listens: `HOST:PORT`. It overrides [`PORT`]. Read by the runtime crate.
 pub const LZAP_ADDR: &str = "LZAP_ADDR";
 
 /// The port on localhost where `cargo run` listens; 5000 unless set. Read by the runtime crate.
@@ -12,16 +12,16 @@ pub const LZAP_APP: &str = "LZAP_APP";
 /// The stage's name. Set on the function by a deploy.
 pub const LZAP_STAGE: &str = "LZAP_STAGE";
 
-/// The bucket that the function keeps job records and spilled payloads in. Set on the function by a deploy when the app
-/// uses tasks or `map`.
+/// The bucket for the function's job records and spilled payloads. Set on the function by a deploy when the app uses tasks
+/// or `map`.
 pub const LZAP_BUCKET: &str = "LZAP_BUCKET";
 
-/// The account that owns [`LZAP_BUCKET`]: every S3 request of the runtime crate names it, so that a bucket of another
-/// account that took the name is refused. Set on the function by a deploy together with the bucket.
+/// The account that owns [`LZAP_BUCKET`]. The runtime crate names it in every S3 request, so that S3 refuses the request
+/// when a bucket of another account has that name. Set on the function by a deploy together with the bucket.
 pub const LZAP_ACCOUNT: &str = "LZAP_ACCOUNT";
 
-/// Where a map's chunks go, as `FUNCTION:VERSION`; to the function itself unless set. Set on the function by a deploy of a
-/// stage that has `[stage.NAME.workers]`.
+/// The worker function for a map's chunks, as `FUNCTION:VERSION`; the function itself unless set. Set on the function by a
+/// deploy of a stage that has `[stage.NAME.workers]`.
 pub const LZAP_WORKERS: &str = "LZAP_WORKERS";
 
 /// The timeout of the function and of its worker function in seconds; 900 unless set. Set on the function by a deploy of an
@@ -36,20 +36,20 @@ pub const LZAP_WORKERS_MEMORY: &str = "LZAP_WORKERS_MEMORY";
 /// `[stage.NAME.async]` sets `retries`.
 pub const LZAP_RETRIES: &str = "LZAP_RETRIES";
 
-/// The port of the embedded cloud; 4510 unless set, another when it is taken. Read by the tool.
+/// The port of the embedded cloud. Unless set, it is 4510, or another one when that is in use. Read by the tool.
 pub const LZAP_LOCAL_PORT: &str = "LZAP_LOCAL_PORT";
 
-/// The folder of the embedded cloud's state. Two folders are two clouds. Read by the tool.
+/// The folder of the embedded cloud's state. Each folder is a separate cloud. Read by the tool.
 pub const LZAP_STATE_DIR: &str = "LZAP_STATE_DIR";
 
-/// How many invocations the embedded cloud runs at once; 1000 unless set, as on AWS. More are throttled. Read by the tool.
+/// The concurrency limit of the embedded cloud, in invocations; 1000 unless set, as in an AWS account. Read by the tool.
 pub const LZAP_LOCAL_CONCURRENCY: &str = "LZAP_LOCAL_CONCURRENCY";
 
-/// For lzap's own tests: a factor for every wait between two attempts, and for how long attempts go on; 1 unless set.
-/// With 0.01 a minute of patience takes 0.6 s. Read by the tool.
+/// For lzap's own tests: a factor for each wait between two attempts and for the total time of all attempts; 1 unless set.
+/// With 0.01, a timeout of one minute is 0.6 s. Read by the tool.
 pub const LZAP_TEST_TIME_SCALE: &str = "LZAP_TEST_TIME_SCALE";
 
-/// Set by Lambda: present means that the process runs in Lambda (or in the embedded cloud).
+/// The address of the Runtime API. Set by Lambda and by the embedded cloud, so its presence means that the process runs there.
 pub const AWS_LAMBDA_RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 
 /// Set by Lambda on Managed Instances: how many invocations one process gets at the same time; one unless set.
@@ -63,7 +63,7 @@ pub const AWS_LAMBDA_INITIALIZATION_TYPE: &str = "AWS_LAMBDA_INITIALIZATION_TYPE
 /// Set by Lambda for Web Functions: the address and port on which the process serves HTTP, such as `0.0.0.0:3000`.
 pub const AWS_LAMBDA_HTTP_ENDPOINT: &str = "AWS_LAMBDA_HTTP_ENDPOINT";
 
-/// Names that Lambda sets itself and refuses in a function's environment.
+/// The variables that Lambda sets itself and refuses in a function's configuration.
 ///
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html> (read 2026-11).
 pub const RESERVED_BY_LAMBDA: &[&str] = &[

@@ -1,14 +1,14 @@
-//! Events that lzap itself sends to a deployed function.
+//! The envelope of the events that lzap itself sends to a deployed function.
 //!
-//! An envelope is a JSON object with the single key `lzap`:
+//! An envelope is a JSON object with the key `lzap`:
 //!
 //! ```json
 //! {"lzap":{"v":1,"kind":"warm"}}
 //! ```
 //!
-//! No event of AWS has a top-level key `lzap`, so recognizing one is a look-up, never a guess by shape. A reader answers an
-//! unknown version or kind with an error that names both; it never treats the event as the user's. The other fields of a
-//! task's event and answer are in [`crate::task`].
+//! No AWS event has a top-level key `lzap`, so that key alone identifies lzap's events. A reader answers an unknown version or
+//! kind with an error that names both, and never passes the event to user code. The other fields of a task's event and
+//! answer are in [`crate::task`].
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -19,22 +19,22 @@ pub const VERSION: u64 = 1;
 /// The top-level key that marks an event as lzap's own.
 pub const KEY: &str = "lzap";
 
-/// The kind of an lzap event: the work that it asks of the function.
+/// The kind of an lzap event. It decides the function's work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Keep the environment warm: answer at once, run no user code.
+    /// Keeps the execution environment warm: the function answers at once and runs no user code.
     Warm,
-    /// A deploy asks the new version whether it starts at all, before traffic is switched to it.
+    /// Checks that a new version starts, before a deploy moves traffic to it.
     Probe,
-    /// Run a task: its event is a [`crate::task::TaskEvent`].
+    /// Runs a task. The event is a [`crate::task::TaskEvent`].
     Task,
-    /// Work on a part of a `map`. Only the runtime crate sends it, to itself, and it alone knows the fields.
+    /// Computes a chunk of a map. Only the runtime crate sends and reads these events, so it defines their fields.
     Chunk,
 }
 
 impl Kind {
-    /// The kind's name as it stands in the envelope.
+    /// The kind's name in an envelope.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Warm => "warm",
@@ -48,15 +48,15 @@ impl Kind {
 /// The classification of an event by its top-level keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Classified {
-    /// An lzap event that this version understands.
+    /// An lzap event of a version and kind that this crate knows.
     Lzap(Kind),
-    /// An lzap event of another version or kind; the text says which, for an error message.
+    /// An lzap event of another version or kind, with both as text for an error message.
     Unsupported(String),
-    /// Not an lzap event.
+    /// An event without the key `lzap`: the user's, or an AWS service's.
     Foreign,
 }
 
-/// Says whether `event` is an envelope, by its `lzap` key alone.
+/// Classifies `event` by its key `lzap` alone.
 ///
 /// ```
 /// use lzap_wire::envelope::{Classified, Kind, classify, event};
@@ -68,6 +68,7 @@ pub fn classify(event: &Value) -> Classified {
     let Some(body) = event.get(KEY) else {
         return Classified::Foreign;
     };
+    // Other fields of the envelope are not checked: each kind defines its own.
     let version = body.get("v").and_then(Value::as_u64);
     let kind = body.get("kind").cloned().unwrap_or(Value::Null);
     match (version, Kind::deserialize(&kind)) {
@@ -79,12 +80,12 @@ pub fn classify(event: &Value) -> Classified {
     }
 }
 
-/// The event that asks for `kind`: what the keep-warm rule sends as its constant input, or a deploy as its probe.
+/// Makes an event of `kind` without further fields: the constant input of the keep-warm rule, or a deploy's probe.
 pub fn event(kind: Kind) -> Value {
     json!({ KEY: { "v": VERSION, "kind": kind.as_str() } })
 }
 
-/// The runtime crate's answer to a warm or probe event.
+/// The runtime crate's answer to a keep-warm ping or a probe.
 ///
 /// ```
 /// use lzap_wire::envelope::{Kind, Reply};
@@ -96,41 +97,43 @@ pub fn event(kind: Kind) -> Value {
 pub struct Reply {
     /// The envelope version of the answer.
     pub v: u64,
-    /// The kind of event that is answered.
+    /// The kind of the answered event.
     pub kind: Kind,
     /// The version of the `lzap` runtime crate inside the function.
     pub runtime: String,
-    /// The names of the tasks that the app registered, sorted; in answers to probes only. An older runtime crate sends none.
+    /// The sorted names of the registered tasks, in answers to probes only. Runtime crates without tasks send none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<String>,
-    /// The TLS provider with which this execution environment completed a handshake in memory, or why it did not; in answers
-    /// to probes of apps with tasks only. It is a report, not a verdict: the next environment may have another CPU.
+    /// The TLS provider with which this execution environment completed a handshake in memory, or the reason why it did not; in
+    /// answers to probes of apps with tasks only. It doesn't fail a deploy, because the next environment may have another CPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<String>,
 }
 
 impl Reply {
-    /// The answer to an event of `kind`, by a runtime crate of version `runtime`.
+    /// Makes the answer of a runtime crate of version `runtime` to an event of `kind`.
     pub fn ok(kind: Kind, runtime: &str) -> Self {
         Self { v: VERSION, kind, runtime: runtime.to_owned(), tasks: Vec::new(), tls: None }
     }
 
-    /// The same answer with the names of the tasks that the app registered.
+    /// Adds the names of the registered tasks.
     #[must_use]
     pub fn with_tasks(self, tasks: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let mut tasks: Vec<String> = tasks.into_iter().map(Into::into).collect();
+        // The same tasks give the same bytes, whatever their order in the app.
         tasks.sort();
         Self { tasks, ..self }
     }
 
-    /// The same answer with the TLS provider's name, or why its handshake failed.
+    /// Adds the TLS provider's name, or the reason why its handshake failed.
     #[must_use]
     pub fn with_tls(self, tls: impl Into<String>) -> Self {
         Self { tls: Some(tls.into()), ..self }
     }
 
-    /// The answer as it travels: the fields below the key `lzap`.
+    /// Returns the answer as JSON, with all fields below the key `lzap`.
     pub fn to_value(&self) -> Value {
+        // Empty fields are left out, so that the bytes for older readers stay the same.
         let mut body = json!({ "v": self.v, "kind": self.kind.as_str(), "runtime": self.runtime });
         if !self.tasks.is_empty() {
             body["tasks"] = json!(self.tasks);
@@ -141,7 +144,7 @@ impl Reply {
         json!({ KEY: body })
     }
 
-    /// Reads an answer; `None` when `value` isn't one.
+    /// Reads an answer; `None` when `value` has another form.
     pub fn parse(value: &Value) -> Option<Self> {
         Self::deserialize(value.get(KEY)?).ok()
     }
@@ -151,9 +154,9 @@ impl Reply {
 mod tests {
     use super::*;
 
-    /// Frozen: deployed rules and functions speak these bytes.
+    /// Deployed rules and functions send and expect these bytes.
     #[test]
-    fn version_1_bytes_do_not_change() {
+    fn version_1_envelope_has_the_same_bytes_as_ever() {
         assert_eq!(event(Kind::Warm).to_string(), r#"{"lzap":{"v":1,"kind":"warm"}}"#);
         assert_eq!(event(Kind::Probe).to_string(), r#"{"lzap":{"v":1,"kind":"probe"}}"#);
         assert_eq!(
@@ -170,7 +173,7 @@ mod tests {
         );
     }
 
-    /// Runtime crates older than tasks answer without these fields.
+    /// Runtime crates from before tasks answer without these fields.
     #[test]
     fn parse_reply_without_tasks_succeeds() {
         let old = json!({"lzap": {"v": 1, "kind": "probe", "runtime": "0.1.0"}});
@@ -178,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn classify_task_event_ignores_its_other_fields() {
+    fn classify_event_ignores_its_other_fields() {
         for (event, kind) in [
             (json!({"lzap": {"v": 1, "kind": "task", "task": "cleanup"}}), Kind::Task),
             (json!({"lzap": {"v": 1, "kind": "chunk"}, "data": [1]}), Kind::Chunk),

@@ -1,7 +1,7 @@
-//! What is kept about a job: the objects in the stage's bucket, their names, and the tags by which they expire.
+//! The record of a job: an object in the stage's bucket, its key, and the tag by which it expires.
 //!
-//! The runtime crate writes a [`JobRecord`] when the job is sent, when it starts and when it ends; `lzap invoke --job`
-//! and the app read it.
+//! The runtime crate writes a [`JobRecord`] when the job is queued, at the start of each attempt, and at its end. The app and
+//! `lzap invoke --job` read it. The keys and tags of spilled payloads are here too, because the same bucket has them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,29 +12,30 @@ use crate::task::Failure;
 /// The version of the record that this crate writes.
 pub const VERSION: u64 = 1;
 
-/// The tag by which an object in the bucket expires; its values are [`KEEP_JOBS`] and [`KEEP_SPILL`].
+/// The tag by which the bucket's lifecycle deletes objects. Its values are [`KEEP_JOBS`] and [`KEEP_SPILL`].
 pub const KEEP_TAG: &str = "lzap:keep";
-/// The tag's value on job records.
+/// The tag's value on job records: seven days.
 pub const KEEP_JOBS: &str = "7d";
-/// The tag's value on spilled payloads.
+/// The tag's value on spilled payloads: one day.
 pub const KEEP_SPILL: &str = "1d";
-/// How many days each value of the tag stands for.
+/// The number of days for each value of the tag.
 pub const KEEP_DAYS: [(&str, u32); 2] = [(KEEP_SPILL, 1), (KEEP_JOBS, 7)];
 
-/// How many hex digits a job's id has.
+/// The number of hex digits of a job's id.
 pub const ID_CHARS: usize = 32;
 
-/// Whether `id` is a job's: lower-case hex digits and nothing else, so that it may become part of a key.
+/// Returns true if `id` can be a job's id: 32 lowercase hex digits. Ids come from clients and become part of a key, so
+/// nothing else is accepted.
 pub fn is_id(id: &str) -> bool {
     id.len() == ID_CHARS && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// What the keys of a stage's job records begin with.
+/// Returns the common start of the keys of a stage's job records. The function's role is limited to it.
 pub fn prefix(app: &str, stage: &str) -> String {
     format!("{app}/{stage}/jobs/")
 }
 
-/// The key of a job's record; `None` when `id` isn't one.
+/// Returns the key of a job's record; `None` when `id` is invalid.
 ///
 /// ```
 /// let id = "0123456789abcdef0123456789abcdef";
@@ -45,29 +46,29 @@ pub fn key(app: &str, stage: &str, id: &str) -> Option<String> {
     is_id(id).then(|| format!("{}{id}.json", prefix(app, stage)))
 }
 
-/// What the keys of a stage's spilled payloads begin with.
+/// Returns the common start of the keys of a stage's spilled payloads. The function's role is limited to it.
 pub fn spill_prefix(app: &str, stage: &str) -> String {
     format!("{app}/{stage}/spill/")
 }
 
-/// How far a job is.
+/// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// It was sent.
+    /// Lambda has queued the event.
     Queued,
-    /// It was begun.
+    /// An attempt has started.
     Running,
-    /// It failed, and Lambda tries it again.
+    /// The last attempt failed, and Lambda retries.
     Retrying,
-    /// It gave its result.
+    /// The job has a result.
     Done,
-    /// It failed, and isn't tried again.
+    /// The last attempt failed, and Lambda does not retry.
     Failed,
 }
 
 impl State {
-    /// The state's name as it stands in the record.
+    /// The state's name in a record.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -78,13 +79,13 @@ impl State {
         }
     }
 
-    /// Whether it stays so.
+    /// Returns true if the state never changes again.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Done | Self::Failed)
     }
 }
 
-/// A job, as its record tells.
+/// The record of a job. Fields without a value are left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobRecord {
     /// The record's version.
@@ -93,48 +94,50 @@ pub struct JobRecord {
     pub job: String,
     /// The task's name.
     pub task: String,
-    /// How far it is.
+    /// The state.
     pub state: State,
-    /// How often it was begun.
+    /// The number of the last attempt, from 1; 0 before the first.
     #[serde(default)]
     pub attempt: u32,
-    /// How often Lambda begins it at most.
-    #[serde(default = "most_attempts", skip_serializing_if = "is_most_attempts")]
+    /// The largest number of attempts. Records from before this field have Lambda's default.
+    #[serde(default = "default_attempts", skip_serializing_if = "is_default_attempts")]
     pub attempts: u32,
-    /// When it was sent, in milliseconds since 1970.
+    /// The time at which the job was queued, in milliseconds since 1970, like the other times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued_ms: Option<u64>,
-    /// When it was begun the last time.
+    /// The start of the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_ms: Option<u64>,
-    /// When the time of the attempt that was begun last is over, half a second before Lambda stops it.
+    /// The deadline of the last attempt, half a second before Lambda stops it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
-    /// When it ended.
+    /// The end of the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_ms: Option<u64>,
-    /// What it gave, when it is done.
+    /// The result of a job that is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
-    /// Why it failed, when it did.
+    /// The error of the last attempt, if it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
 }
 
-fn most_attempts() -> u32 {
+/// Lambda's default number of attempts: the first one and two retries.
+fn default_attempts() -> u32 {
     1 + ASYNC_RETRIES
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it may skip by reference")]
-fn is_most_attempts(attempts: &u32) -> bool {
-    *attempts == most_attempts()
+fn is_default_attempts(attempts: &u32) -> bool {
+    *attempts == default_attempts()
 }
 
-/// How far the clocks of two machines are apart, with what Lambda takes to stop one.
-const SLACK_MS: u64 = 10_000;
+/// The tolerance for the difference of two machines' clocks, and for the time in which Lambda stops a process. Without it, a
+/// reader whose clock is fast would report a running job as failed.
+const CLOCK_TOLERANCE_MS: u64 = 10_000;
 
 impl JobRecord {
-    /// The record of a job that was just sent.
+    /// Makes the record of a job before its first attempt.
     pub fn queued(job: impl Into<String>, task: impl Into<String>, now_ms: u64) -> Self {
         Self {
             v: VERSION,
@@ -142,7 +145,7 @@ impl JobRecord {
             task: task.into(),
             state: State::Queued,
             attempt: 0,
-            attempts: most_attempts(),
+            attempts: default_attempts(),
             queued_ms: Some(now_ms),
             started_ms: None,
             deadline_ms: None,
@@ -152,16 +155,17 @@ impl JobRecord {
         }
     }
 
-    /// Why nothing will come of it any more, though the record doesn't say so: an attempt whose process is killed (by the
-    /// function's timeout, for want of memory) can't write.
+    /// Returns the reason why the job will never end, although its record says otherwise; `None` while it may end. A process
+    /// that Lambda kills, at the function's timeout or for lack of memory, can't update the record.
     ///
     /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html> (read 2026-11).
     pub fn lost(&self, now_ms: u64) -> Option<Lost> {
-        let is_over = |end: u64| end.saturating_add(SLACK_MS) < now_ms;
+        let is_over = |end: u64| end.saturating_add(CLOCK_TOLERANCE_MS) < now_ms;
         let is_killed = self.state == State::Running && self.deadline_ms.is_some_and(is_over);
         if is_killed && self.attempt >= self.attempts {
             return Some(Lost::Killed);
         }
+        // Lambda may still deliver these events, until they are too old.
         let may_come = matches!(self.state, State::Queued | State::Retrying) || is_killed;
         let longest = u64::from(*ASYNC_MAX_AGE_SECS.end()) * 1000;
         let is_old = self.queued_ms.is_some_and(|queued| is_over(queued.saturating_add(longest)));
@@ -169,23 +173,23 @@ impl JobRecord {
     }
 }
 
-/// Why nothing will come of a job.
+/// The reason why a job will never end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lost {
-    /// The process of its last attempt was killed: its time was over, or its memory used up.
+    /// Lambda killed the process of the last attempt: it reached its timeout or used up its memory.
     Killed,
-    /// Lambda keeps an event for six hours at most.
+    /// The event is older than six hours, the longest time for which Lambda keeps one.
     TooOld,
 }
 
 impl Lost {
-    /// In words, without an end.
+    /// The reason as a clause without punctuation, for an error message.
     pub fn why(self) -> &'static str {
         match self {
             Self::Killed => {
-                "the process of its last attempt was killed: the function's time was over, or its memory used up"
+                "Lambda killed the process of its last attempt: it reached the function's timeout or used up its memory"
             }
-            Self::TooOld => "Lambda has dropped its event, which was older than six hours",
+            Self::TooOld => "Lambda has discarded its event, which was older than six hours",
         }
     }
 }
@@ -197,16 +201,16 @@ mod tests {
     const ID: &str = "0123456789abcdef0123456789abcdef";
 
     #[test]
-    fn only_32_hex_digits_become_part_of_a_key() {
+    fn key_of_an_id_without_32_hex_digits_is_none() {
         assert!(is_id(ID));
         for id in ["", "0123", &ID.to_uppercase(), &format!("{}/", &ID[1..]), &format!("{ID}0")] {
             assert_eq!(key("shop", "dev", id), None);
         }
     }
 
-    /// Frozen: a record outlives the deploy that wrote it.
+    /// A record outlives the deploy that wrote it, so other versions of lzap read these bytes.
     #[test]
-    fn version_1_bytes_do_not_change() {
+    fn version_1_record_has_the_same_bytes_as_ever() {
         let queued = JobRecord::queued(ID, "cleanup", 5);
         assert_eq!(
             serde_json::to_string(&queued).expect("it is JSON"),
@@ -221,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_is_lost_when_nothing_can_come_any_more() {
+    fn lost_after_the_last_deadline_or_six_hours_returns_the_reason() {
         const HOURS: u64 = 3_600_000;
         let record = |state, attempt| JobRecord {
             state,

@@ -1,11 +1,11 @@
-//! The bytes that cross process boundaries in lzap: event envelopes, environment names, AWS limits.
+//! The formats that cross process boundaries in lzap: event envelopes, environment names, AWS limits.
 //!
-//! Both sides of each boundary read this crate: the deploying tool writes a keep-warm rule whose input the runtime
-//! crate recognizes, and the embedded cloud enforces the limits that the tool checks before it calls. Nothing here
-//! decides anything, and nothing here does I/O.
+//! Both sides of each boundary use this crate. The deploying tool writes the input of the keep-warm rule, and the runtime
+//! crate recognizes it. The tool checks AWS's limits before it calls, and the embedded cloud enforces them. This crate
+//! makes no decisions and does no I/O.
 //!
-//! Formats that outlive a process carry a version; [`envelope`] says how an old reader meets a new writer. What is
-//! particular to tasks is in [`task`], what is kept about a job in [`job`].
+//! Formats that outlive a process have a version; [`envelope`] defines how an old reader treats a newer event. [`task`] has
+//! the events and answers of tasks, [`job`] the records of jobs.
 
 pub mod encoding;
 pub mod env;

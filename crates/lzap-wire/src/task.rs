@@ -1,4 +1,4 @@
-//! A task's event and its answer: what `lzap invoke` and a schedule send, and what the runtime crate sends to itself.
+//! A task's event and its answer. `lzap invoke`, schedules and the runtime crate itself send these events.
 //!
 //! ```json
 //! {"lzap":{"v":1,"kind":"task","task":"cleanup"},"data":{"days":30}}
@@ -6,24 +6,26 @@
 //! {"lzap":{"v":1,"kind":"task","runtime":"0.1.0","error":{"code":"failed","message":"no such table"}}}
 //! ```
 //!
-//! A head's fields that a reader doesn't know are let be; a missing one has its default. Both types are generic in their
-//! data, so that a reader may leave it as the text that it came in (`serde_json::value::RawValue`).
+//! A reader ignores fields that it doesn't know, and uses defaults for missing ones. Both types are generic in their data, so
+//! that a reader can keep it as unparsed text (`serde_json::value::RawValue`).
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::envelope::{KEY, Kind, VERSION};
 
-/// Who waits for a task.
+/// The way in which a task is started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// The caller, for the answer: a failure is part of it.
+    /// A synchronous call: the answer has the result or the failure.
     #[default]
     Call,
-    /// Nobody. A failure is a function error, so that Lambda tries again and then tells the failure destination.
+    /// An asynchronous invocation. A failure is a function error, so that Lambda retries, and finally sends the event to the
+    /// failure destination.
     Spawn,
-    /// Nobody now, but state and result are kept; see [`crate::job`]. A failure is a function error as well.
+    /// An asynchronous invocation with a record of its state and result; see [`crate::job`]. A failure is a function error, as
+    /// with `Spawn`.
     Job,
 }
 
@@ -34,31 +36,31 @@ impl Mode {
     }
 }
 
-/// What stands below the key `lzap` of a task's event.
+/// The fields below the key `lzap` of a task's event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskHead {
     /// The envelope's version.
     pub v: u64,
-    /// [`Kind::Task`].
+    /// Always [`Kind::Task`].
     pub kind: Kind,
     /// The task's name.
     pub task: String,
-    /// Who waits for it.
+    /// The way in which it is started.
     #[serde(default, skip_serializing_if = "Mode::is_call")]
     pub mode: Mode,
-    /// The job's id, where it is one; see [`crate::job::is_id`].
+    /// The job's id, in [`Mode::Job`] only; see [`crate::job::is_id`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
-    /// The build that the sender is of, where only the same one may answer.
+    /// The sender's build, if only the same build may answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<String>,
-    /// How many functions that wait for one another are above this one.
+    /// The number of tasks above this one in a chain of tasks that call tasks.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub depth: u32,
-    /// When the sender stops waiting, in milliseconds since 1970.
+    /// The time at which the sender stops waiting, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
-    /// How the data is written; absent is JSON.
+    /// The encoding of the data; JSON if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enc: Option<String>,
 }
@@ -69,7 +71,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 impl TaskHead {
-    /// The head for a call of `task`.
+    /// Makes the head for a synchronous call of `task`.
     pub fn new(task: impl Into<String>) -> Self {
         Self {
             v: VERSION,
@@ -84,13 +86,13 @@ impl TaskHead {
         }
     }
 
-    /// The same head for another way of waiting.
+    /// Sets the mode.
     #[must_use]
     pub fn mode(self, mode: Mode) -> Self {
         Self { mode, ..self }
     }
 
-    /// The same head for the job with this id.
+    /// Sets the mode to [`Mode::Job`], and the job's id.
     #[must_use]
     pub fn job(self, id: impl Into<String>) -> Self {
         Self { mode: Mode::Job, job: Some(id.into()), ..self }
@@ -115,67 +117,67 @@ impl TaskHead {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskEvent<T = Value> {
-    /// Which task, and how.
+    /// The task and the options of this call.
     #[serde(rename = "lzap")]
     pub head: TaskHead,
-    /// What the task gets; absent is `null`.
+    /// The task's input; `null` if absent.
     #[serde(default)]
     pub data: T,
 }
 
 impl<T> TaskEvent<T> {
-    /// The event that runs a task with `data`.
+    /// Makes the event that runs a task with the input `data`.
     pub fn new(head: TaskHead, data: T) -> Self {
         Self { head, data }
     }
 }
 
-/// Why a task has no result.
+/// The kind of a task's failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FailureCode {
-    /// It ended with an error of its own; the message is that error.
+    /// The task returned an error; the message is that error.
     Failed,
-    /// It panicked; the log has the place.
+    /// The task panicked; the log has the place.
     Panicked,
-    /// The app registered no task of this name.
+    /// The app registers no task of this name.
     UnknownTask,
-    /// The sender is of another build than the function: a deploy happened in between.
+    /// The sender's build is not the function's, because a deploy happened in between.
     WrongBuild,
-    /// Too many tasks wait for one another: AWS stops such chains at about sixteen.
+    /// The chain of tasks that call tasks is too deep. AWS stops such chains after about 16 invocations.
     TooDeep,
-    /// The input isn't what the task takes, or can't be written.
+    /// The input doesn't fit the task's arguments, or can't be encoded.
     BadInput,
-    /// The output can't be written, or isn't a task's.
+    /// The output can't be encoded, or is not the answer of a task.
     BadOutput,
-    /// Input or output is larger than Lambda carries.
+    /// The input or the output exceeds a limit of Lambda.
     TooLarge,
-    /// There was no time left, or the Lambda ran out of its own.
+    /// The caller's deadline passed, or the function reached its timeout.
     TimedOut,
-    /// The Lambda's process died: out of memory, or an exit.
+    /// The function's process ended: it used up its memory, or exited.
     Crashed,
-    /// Lambda had no room in time.
+    /// Lambda throttled all attempts until the deadline.
     Throttled,
-    /// The function's role may not do it.
+    /// The function's role lacks a permission.
     Denied,
-    /// AWS stopped a loop of invocations.
+    /// AWS stopped a recursive loop of invocations.
     Recursion,
-    /// The connection failed, and the answer with it.
+    /// The connection failed. If the response was lost, the task may have run.
     Unreachable,
-    /// S3 refused to keep or to give an object.
+    /// S3 refused to write or to read an object.
     Storage,
-    /// There is no such object, or no such job.
+    /// The object or the job doesn't exist.
     NotFound,
     /// A map reached the maximum cost or the maximum number of invocations that its caller set.
     CostLimit,
-    /// A reason that a newer runtime crate has.
+    /// A code of a newer runtime crate.
     #[serde(other)]
     Other,
 }
 
 impl FailureCode {
-    /// The code as it stands in an answer.
+    /// The code's name in an answer.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Failed => "failed",
@@ -200,16 +202,16 @@ impl FailureCode {
     }
 }
 
-/// A task's failure, for its caller.
+/// The failure of a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// What kind of failure.
+    /// The kind.
     pub code: FailureCode,
-    /// What went wrong, in words.
+    /// The error message, for people.
     pub message: String,
 }
 
-/// The type of the function error that a failed task is, when nobody waits for it.
+/// The error type of the function error with which a failed task answers an asynchronous invocation.
 pub const TASK_FAILED: &str = "lzap::TaskFailed";
 
 /// The answer to a task's event in [`Mode::Call`].
@@ -235,56 +237,57 @@ pub const TASK_FAILED: &str = "lzap::TaskFailed";
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskReply<T = Value> {
-    /// Who answers, and why it failed if it did.
+    /// The sender of the answer, and the failure if there is one.
     #[serde(rename = "lzap")]
     pub head: ReplyHead,
-    /// What the task gave; absent when it failed.
-    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    /// The task's output; absent after a failure.
+    #[serde(default = "no_data", skip_serializing_if = "Option::is_none")]
     pub data: Option<T>,
 }
 
-/// Without it, `T` would have to have a default.
-fn none<T>() -> Option<T> {
+/// The default of `data`. The derived one would require `T: Default`.
+fn no_data<T>() -> Option<T> {
     None
 }
 
-/// What stands below the key `lzap` of a task's answer.
+/// The fields below the key `lzap` of a task's answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplyHead {
     /// The envelope's version.
     pub v: u64,
-    /// [`Kind::Task`].
+    /// Always [`Kind::Task`].
     pub kind: Kind,
     /// The version of the `lzap` runtime crate inside the function.
     pub runtime: String,
-    /// Why the task failed; absent when it didn't.
+    /// The failure; absent after a success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
 }
 
 impl<T> TaskReply<T> {
-    /// The answer of a task that gave `data`.
+    /// Makes the answer of a task with the output `data`.
     pub fn ok(runtime: &str, data: T) -> Self {
         Self { head: ReplyHead::new(runtime, None), data: Some(data) }
     }
 
-    /// The answer of a task that failed.
+    /// Makes the answer of a failed task.
     pub fn failed(runtime: &str, failure: Failure) -> Self {
         Self { head: ReplyHead::new(runtime, Some(failure)), data: None }
     }
 }
 
 impl TaskReply {
-    /// Reads an answer; `None` when `value` isn't one of this version.
+    /// Reads an answer; `None` when `value` has another form or version.
     pub fn parse(value: &Value) -> Option<Self> {
         let reply = Self::deserialize(value).ok()?;
+        // In a newer version, the same fields may have another meaning.
         (reply.head.v == VERSION && reply.head.kind == Kind::Task).then_some(reply)
     }
 
-    /// What came of the task. An answer without data is `null`.
+    /// Returns the task's output; `null` for an answer without data.
     ///
     /// # Errors
-    /// It failed.
+    /// The failure that the answer has.
     pub fn outcome(self) -> Result<Value, Failure> {
         match self.head.error {
             Some(failure) => Err(failure),
@@ -299,8 +302,9 @@ impl ReplyHead {
     }
 }
 
-/// The constant input of a schedule's rule: nobody waits, so that a failure is one for Lambda too.
+/// Makes the constant input of a schedule's rule. Its mode is [`Mode::Spawn`], so that Lambda sees a failure and retries.
 pub fn schedule_input(task: &str, data: &Value) -> Value {
+    // The order of the keys is part of the rule's input: another order would be drift in every deployed rule.
     let head = TaskHead::new(task).mode(Mode::Spawn);
     serde_json::json!({ KEY: head, "data": data })
 }
@@ -312,11 +316,11 @@ mod tests {
     use super::*;
     use crate::envelope::{Classified, classify};
 
-    /// Frozen: deployed rules and functions speak these bytes.
+    /// Deployed rules and functions send and expect these bytes.
     #[test]
-    fn version_1_bytes_do_not_change() {
+    fn version_1_event_has_the_same_bytes_as_ever() {
         let call = TaskEvent::new(TaskHead::new("cleanup"), json!({"days": 30}));
-        assert_eq!(text(&call), r#"{"lzap":{"v":1,"kind":"task","task":"cleanup"},"data":{"days":30}}"#);
+        assert_eq!(to_text(&call), r#"{"lzap":{"v":1,"kind":"task","task":"cleanup"},"data":{"days":30}}"#);
         let id = "0123456789abcdef0123456789abcdef";
         let head = TaskHead {
             build: Some("b1".to_owned()),
@@ -326,7 +330,7 @@ mod tests {
             ..TaskHead::new("cleanup").job(id)
         };
         assert_eq!(
-            text(&TaskEvent::new(head, Value::Null)),
+            to_text(&TaskEvent::new(head, Value::Null)),
             format!(
                 r#"{{"lzap":{{"v":1,"kind":"task","task":"cleanup","mode":"job","job":"{id}","build":"b1","depth":2,"deadline_ms":1700000000000,"enc":"postcard"}},"data":null}}"#
             )
@@ -338,20 +342,20 @@ mod tests {
     }
 
     #[test]
-    fn every_event_is_told_apart() {
+    fn classify_task_event_returns_the_kind_task() {
         let event = serde_json::to_value(TaskEvent::new(TaskHead::new("a"), 1)).expect("it is JSON");
         assert_eq!(classify(&event), Classified::Lzap(Kind::Task));
     }
 
     #[test]
-    fn what_is_absent_has_its_default_and_what_is_unknown_is_let_be() {
+    fn event_with_missing_and_unknown_fields_reads_with_defaults() {
         let text = r#"{"lzap":{"v":1,"kind":"task","task":"a","hue":"red"},"more":1}"#;
         let event: TaskEvent = serde_json::from_str(text).expect("it is JSON");
         assert_eq!(event, TaskEvent::new(TaskHead::new("a"), Value::Null));
     }
 
     #[test]
-    fn codes_are_written_as_they_are_called() {
+    fn failure_code_is_serialized_by_its_name() {
         for code in [
             FailureCode::Failed,
             FailureCode::UnknownTask,
@@ -368,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn what_answers_otherwise_is_no_answer() {
+    fn parse_of_a_foreign_answer_returns_none() {
         for value in [
             json!({"statusCode": 200}),
             json!({"lzap": {"v": 2, "kind": "task", "runtime": "9"}, "data": 1}),
@@ -379,7 +383,7 @@ mod tests {
         }
     }
 
-    fn text(event: &TaskEvent) -> String {
+    fn to_text(event: &TaskEvent) -> String {
         serde_json::to_string(event).expect("it is JSON")
     }
 }
