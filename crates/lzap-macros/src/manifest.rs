@@ -36,6 +36,7 @@ pub(crate) fn find_lzap() -> Option<String> {
 /// Finds the name in the text of a manifest. Calls `list_inherited` only if the name may be an inherited one; it returns
 /// the names that `[workspace.dependencies]` has for `lzap`.
 fn find_name(text: &str, list_inherited: impl FnOnce(&DeValue<'_>) -> Vec<String>) -> Option<String> {
+    // Cargo has parsed its manifest before, so this text is not that. The usual name is the best guess.
     let Some(manifest) = parse_manifest(text) else {
         return Some(LZAP.to_owned());
     };
@@ -67,6 +68,8 @@ fn list_dependencies<'m>(manifest: &'m DeValue<'_>) -> Vec<(&'m str, &'m DeValue
     for kind in ["dependencies", "dev-dependencies"] {
         let mut group: Vec<_> =
             tables.iter().flat_map(|table| list_entries(value_at(table, &[kind]))).collect();
+        // Cargo doesn't tell a macro for which target it compiles, so all targets count. The sort is stable: names for every
+        // target come before names for some.
         group.sort_by_key(|(key, _)| *key != LZAP);
         dependencies.append(&mut group);
     }

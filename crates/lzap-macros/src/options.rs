@@ -5,7 +5,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Error, Ident, LitBool, LitStr, Path, Result, Token};
 
-/// The longest name in characters. A name becomes part of EventBridge rule names, which have at most 64.
+/// The longest name in characters. The rule of a schedule is named `APP-STAGE-TASK`, and rule names have at most 64.
 ///
 /// AWS: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html>
 const MAX_NAME_CHARS: usize = 40;
@@ -35,7 +35,7 @@ impl Parse for TaskOptions {
     }
 }
 
-/// One option.
+/// One option and its value.
 enum TaskOption {
     Name(String),
     Idempotent(bool),
@@ -79,15 +79,16 @@ fn parse_crate_path(input: ParseStream<'_>) -> Result<Path> {
         .map_err(|_| Error::new(path.span(), format!("\"{}\" is not a Rust path; {EXAMPLE}", path.value())))
 }
 
-/// Checks a task's name. It appears in events, in rule names and in logs, so only characters that all of them allow are valid.
+/// Checks a task's name. It appears in events, rule names and logs, so it may have only characters that all of them allow.
 pub(crate) fn check_name(name: &str) -> std::result::Result<(), String> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    // Reserved for tasks of lzap itself.
     if name.starts_with("lzap-") {
-        return Err("names that begin with `lzap-` are lzap's own".to_owned());
+        return Err("names that start with `lzap-` are reserved: choose another name".to_owned());
     }
-    if name.is_empty() || name.len() > MAX_NAME_CHARS || !name.chars().all(plain) {
+    if name.is_empty() || name.len() > MAX_NAME_CHARS || !name.chars().all(is_allowed) {
         return Err(format!(
-            "a task's name has 1 to {MAX_NAME_CHARS} letters, digits, `_` and `-` (ASCII); give it another with \
+            "a task's name has 1 to {MAX_NAME_CHARS} ASCII letters, digits, `_` and `-`: set another with \
              `#[lzap::task(name = \"…\")]`"
         ));
     }

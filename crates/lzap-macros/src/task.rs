@@ -14,9 +14,11 @@ use crate::options::{self, TaskOptions};
 /// When an option, the name or the signature is not valid for a task.
 pub(crate) fn expand_task(arguments: TokenStream, function: TokenStream) -> Result<TokenStream> {
     let options: TaskOptions = syn::parse2(arguments)?;
+    // Methods parse as functions too; their receiver is refused below.
     let function: ItemFn = syn::parse2(function.clone()).map_err(|error| {
+        // The first token of the item: the parser's own position can be far below the attribute.
         let span = function.into_iter().next().map_or_else(|| error.span(), |token| token.span());
-        Error::new(span, "`#[lzap::task]` goes on a function outside of any `impl`")
+        Error::new(span, "`#[lzap::task]` needs a function: put it on a `fn` outside of any `impl`")
     })?;
     check_signature(&function)?;
     let name = function.sig.ident.to_string();
@@ -40,26 +42,30 @@ fn crate_path(options: &TaskOptions) -> Result<TokenStream> {
              `#[lzap::task(crate = \"company::lzap\")]`",
         ));
     };
+    // Only a raw identifier can name a dependency that is called like a keyword.
     let name = syn::parse_str(&name).unwrap_or_else(|_| Ident::new_raw(&name, Span::call_site()));
     Ok(quote!(::#name))
 }
 
-/// Refuses signatures that can't run in another process. The type checker would refuse most of them too, but its errors
-/// would point into the generated code.
+/// Refuses signatures that can't run in another process. The type checker refuses most of them too, but its errors would
+/// point into the generated code.
 fn check_signature(function: &ItemFn) -> Result<()> {
     let signature = &function.sig;
     let refuse = |span, why: &str| Err(Error::new(span, why));
     if !signature.generics.params.is_empty() || signature.generics.where_clause.is_some() {
         return refuse(
             signature.generics.span(),
-            "a task can't be generic: another process must know its types; write one task for each type",
+            "a task can't be generic, because another process must know its types: write one task for each type",
         );
     }
     if let Safety::Unsafe(token) = &signature.safety {
-        return refuse(token.span(), "a task can't be `unsafe`: whatever arrives in a payload calls it");
+        return refuse(
+            token.span(),
+            "a task can't be `unsafe`, because any payload can call it: remove `unsafe`, and check the arguments in the task",
+        );
     }
     if let Some(abi) = &signature.abi {
-        return refuse(abi.span(), "a task can't have a foreign ABI");
+        return refuse(abi.span(), "a task can't have a foreign ABI: remove `extern`");
     }
     if matches!(signature.output, ReturnType::Default) {
         return refuse(
@@ -71,7 +77,10 @@ fn check_signature(function: &ItemFn) -> Result<()> {
     Ok(())
 }
 
-/// The types of the arguments. References and receivers are refused.
+/// Returns the types of the arguments.
+///
+/// # Errors
+/// When an argument is a reference or a receiver.
 fn argument_types(function: &ItemFn) -> Result<Vec<&Type>> {
     function
         .sig
@@ -80,12 +89,12 @@ fn argument_types(function: &ItemFn) -> Result<Vec<&Type>> {
         .map(|input| match input {
             FnArg::Typed(typed) if matches!(*typed.ty, Type::Reference(_)) => Err(Error::new(
                 typed.ty.span(),
-                "a task owns its arguments, which arrive from another process: take `String` or `Vec<T>` by value",
+                "a task owns its arguments, because they come from another process: take `String` or `Vec<T>` by value",
             )),
             FnArg::Typed(typed) => Ok(&*typed.ty),
             FnArg::Receiver(_) => Err(Error::new(
                 input.span(),
-                "a task can't be a method: make it a function, and the value an argument",
+                "a task can't be a method: make it a function that takes the value as an argument",
             )),
         })
         .collect()
@@ -105,17 +114,21 @@ fn build_constant(
     let name = options.name.clone().unwrap_or_else(|| ident.to_string());
     let inner = quote::format_ident!("__{}", ident, span = ident.span());
     let inner_sig = syn::Signature { ident: inner.clone(), ..sig.clone() };
+    // These attributes describe the item that the user sees. Others, such as `expect` and `instrument`, belong on a function.
     let (documented, others): (Vec<&Attribute>, Vec<&Attribute>) = attrs.iter().partition(|attribute| {
         ["doc", "cfg", "deprecated"].iter().any(|kept| attribute.path().is_ident(kept))
     });
+    // `check_signature` has refused functions without a result.
     let ReturnType::Type(_, output) = &sig.output else {
         return TokenStream::new();
     };
+    // One argument is the input itself, so that `task.map(names)` needs no tuples of one element. Several are a tuple.
     let places: Vec<_> = (0..types.len()).map(|n| quote::format_ident!("argument_{n}")).collect();
     let (input, pattern) = match (types, places.as_slice()) {
         ([one], [place]) => (one.to_token_stream(), place.to_token_stream()),
         _ => (quote!((#(#types),*)), quote!((#(#places),*))),
     };
+    // Closures without captures become function pointers, so the constant needs no allocation and no initializer.
     let build = if sig.asyncness.is_some() {
         quote! {
             #lzap::Task::__asynchronous(#name, |#pattern: #input| {
@@ -135,11 +148,11 @@ fn build_constant(
     // `allow` instead of `expect`: this code is part of the user's crate, where an `expect` warns when its lint finds nothing.
     quote! {
         #(#documented)*
-        #[allow(non_upper_case_globals, reason = "it is called as the function was")]
+        #[allow(non_upper_case_globals, reason = "it has the name of a function")]
         #vis const #ident: #lzap::Task<#input, <#output as #lzap::__private::TaskResult>::Output> = {
             #(#others)*
-            #[allow(clippy::needless_pass_by_value, reason = "its arguments come from another process")]
-            #[allow(clippy::unnecessary_wraps, clippy::unused_async, reason = "each task has the same shape")]
+            #[allow(clippy::needless_pass_by_value, reason = "a task owns its arguments")]
+            #[allow(clippy::unnecessary_wraps, clippy::unused_async, reason = "every task returns a result, and may be asynchronous")]
             #inner_sig #block
             #build
         };
