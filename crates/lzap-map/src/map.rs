@@ -31,6 +31,7 @@ impl<I, O> fmt::Debug for Map<I, O> {
 
 impl<I, O> Map<I, O> {
     /// A map of `task` over `items`, with the default options. `lzap::Task::map` is its form for apps.
+    #[doc(hidden)]
     pub fn new(task: TaskDefinition<I, O>, items: impl IntoIterator<Item = I>) -> Self {
         // The items are collected, because the plan needs their number and each chunk may be sent more than once.
         Self { task, items: items.into_iter().collect(), options: MapOptions::default(), listener: None }

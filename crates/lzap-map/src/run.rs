@@ -15,6 +15,7 @@ use crate::clock::now;
 use crate::codec::{EncodedItems, encoding_for};
 use crate::environment;
 use crate::host::MapHost;
+use crate::join_task::JoinTask;
 use crate::journal::Journal;
 use crate::output::{Explanation, ItemError, MapError, MapOutput, MapStream};
 use crate::prepared::PreparedMap;
@@ -105,8 +106,8 @@ where
     /// # Errors
     /// The errors of [`run`](Self::run), a failed `join`, and the deadline or the maximum cost with every `on_error`, since a
     /// value of some items would look like the value of all. `Collect` and `Tolerate` skip failed items.
-    pub async fn reduce(self, join: impl Into<TaskDefinition<(O, O), O>>) -> Result<Option<O>, MapError> {
-        let join = join.into();
+    pub async fn reduce(self, join: impl JoinTask<O>) -> Result<Option<O>, MapError> {
+        let join = join.definition();
         let mut prepared = self.prepare_map(Some(join))?;
         let codec = prepared.map.items.codec;
         let mut sink = ReduceSink { parts: Vec::new(), read: None, failed: Vec::new(), codec };

@@ -161,7 +161,7 @@ pub use lzap_http::{Body, HttpService};
 #[cfg(feature = "tasks")]
 pub use lzap_macros::task;
 #[cfg(feature = "map")]
-pub use lzap_map::{Explanation, ItemError, Map, MapError, MapOutput, MapStream, Object, Rows};
+pub use lzap_map::{Explanation, ItemError, JoinTask, Map, MapError, MapOutput, MapStream, Object, Rows};
 #[cfg(feature = "map")]
 pub use lzap_map_scheduler::report::{MapReport, Progress, Span};
 #[cfg(feature = "map")]

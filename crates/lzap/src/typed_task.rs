@@ -3,7 +3,7 @@
 use std::fmt;
 
 #[cfg(feature = "map")]
-use lzap_map::Map;
+use lzap_map::{JoinTask, Map};
 use lzap_tasks::{BoxError, Job, TaskDefinition, TaskError, TaskFunction, TaskFuture};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -191,10 +191,9 @@ where
     }
 }
 
-/// What the layers below know of a task, for [`Map::reduce`](crate::Map::reduce).
 #[cfg(feature = "map")]
-impl<I, O> From<Task<I, O>> for TaskDefinition<I, O> {
-    fn from(task: Task<I, O>) -> Self {
-        task.0
+impl<O> JoinTask<O> for Task<(O, O), O> {
+    fn definition(self) -> TaskDefinition<(O, O), O> {
+        self.0
     }
 }
