@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use csv_group_sum::{Params, sum_csv};
 
-/// How often each CSV is summed; the best run counts, since noise only ever adds.
+/// The number of times that each CSV is summed; the best run counts, since noise only ever adds.
 const RUNS: usize = 200;
 
 /// A number that looks random and is the same in each run.

@@ -15,15 +15,15 @@ pub const MAX_ANSWER_BYTES: usize = 6_200_000;
 /// # Errors
 /// The answer is larger than Lambda could return. (It can be larger than the CSV it comes from: a row `a,,,` is short,
 /// its sums `a,0,0,0` are not.)
-pub fn write<N>(table: &Table<N>, results: &Results) -> Result<Vec<u8>, Error> {
-    checked(to_csv(table, results))
+pub fn write_answer<N>(table: &Table<N>, results: &Results) -> Result<Vec<u8>, Error> {
+    check_size(to_csv(table, results))
 }
 
-/// An answer that Lambda can return.
+/// Returns the answer if Lambda can return it.
 ///
 /// # Errors
-/// It is larger.
-pub fn checked(answer: Vec<u8>) -> Result<Vec<u8>, Error> {
+/// It is too large.
+pub fn check_size(answer: Vec<u8>) -> Result<Vec<u8>, Error> {
     let size = json_bytes(&answer);
     if size > MAX_ANSWER_BYTES {
         Err(Error::AnswerTooLarge(size))
@@ -52,8 +52,9 @@ mod tests {
             id_name: "id".into(),
             ids: vec!["\n".repeat(MAX_ANSWER_BYTES / 2)],
             columns: Vec::new(),
+            left_out: Vec::new(),
         };
-        let error = write(&table, &Results::default()).expect_err("too large");
+        let error = write_answer(&table, &Results::default()).expect_err("too large");
         // Each newline is two bytes in JSON; the rest is the header and the id's quotes.
         assert_eq!(error, Error::AnswerTooLarge(MAX_ANSWER_BYTES + 10));
         assert_eq!(json_bytes("a\"\n\u{1}ü".as_bytes()), 1 + 2 + 2 + 6 + 2);

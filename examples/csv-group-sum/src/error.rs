@@ -1,4 +1,4 @@
-//! Everything that can be wrong with a request: one variant each, one sentence each, one status each.
+//! The errors of a request: each is a variant with one sentence and one status.
 //!
 //! The sentence is the whole body of the answer, as plain text, and the page shows it as it is.
 
@@ -8,10 +8,11 @@ use group_sum::Text;
 
 use crate::answer::MAX_ANSWER_BYTES;
 use crate::http::MAX_BODY_BYTES;
+use crate::inflate::MAX_INFLATED_BYTES;
 use crate::params;
 use crate::source::{MAX_SOURCE_BYTES, VARIABLE};
 
-/// What is wrong with a request. `Display` is the sentence that the client gets.
+/// An error of a request. `Display` is the sentence that the client gets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// A key in the query, or a field of the form, that means nothing here.
@@ -22,9 +23,9 @@ pub enum Error {
     MalformedParameter {
         /// Its name.
         name: &'static str,
-        /// What would be right.
+        /// The values that it may have.
         expected: &'static str,
-        /// What is there.
+        /// The value that it has.
         value: Text,
     },
     /// A parameter that is given twice.
@@ -93,6 +94,17 @@ pub enum Error {
     /// The client went away in the middle, or sent broken framing.
     #[error("The body could not be read to its end.")]
     BodyUnreadable,
+    /// A compression other than gzip.
+    #[error("The body has the content encoding {0}: the app reads gzip, or no encoding.")]
+    UnknownEncoding(Text),
+    /// A body that is not what its content encoding says.
+    #[error("The body could not be inflated: it is not valid gzip.")]
+    NotGzip,
+    /// More bytes than there is memory for, once inflated.
+    #[error(
+        "The body is too large: inflated, it has more than {MAX_INFLATED_BYTES} bytes, which is the limit."
+    )]
+    InflatedTooLarge,
     /// A `multipart/form-data` body that is none.
     #[error("The form could not be read: it is not valid multipart/form-data.")]
     FormUnreadable,
@@ -111,9 +123,11 @@ impl Error {
     /// The status that goes with the sentence.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::BodyTooLarge | Self::AnswerTooLarge(_) | Self::SourceTooLarge(_) => {
-                StatusCode::PAYLOAD_TOO_LARGE
-            }
+            Self::BodyTooLarge
+            | Self::AnswerTooLarge(_)
+            | Self::InflatedTooLarge
+            | Self::SourceTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnknownEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotFound(_) | Self::SourceMissing(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::SourceOff | Self::SourceForbidden(_) | Self::SourceDenied(_) => StatusCode::FORBIDDEN,

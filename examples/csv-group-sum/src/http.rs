@@ -9,10 +9,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use group_sum::{Results, Text, group_sum, read_sums, read_values};
+use group_sum::{Results, Table, Text, group_sum, read_sums, read_values};
 use http_body_util::BodyExt as _;
 
 use crate::error::Error;
+use crate::inflate::inflate;
 use crate::source::Sources;
 use crate::{Params, answer, page, report, spread};
 
@@ -22,7 +23,7 @@ use crate::{Params, answer, page, report, spread};
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub const MAX_BODY_BYTES: usize = 4_500_000;
 
-/// How much of a body that is too large is read all the same, and dropped: a client that is still sending when the
+/// The most bytes that are read and dropped of a body that is too large: a client that is still sending when the
 /// connection closes would see a broken pipe instead of the answer.
 const MAX_READ_BYTES: usize = 64_000_000;
 
@@ -33,7 +34,10 @@ pub fn router() -> Router {
 
 /// The app.
 pub fn router_with(sources: Sources) -> Router {
-    let root = get(page::show).put(sum).post(sum).fallback(method_not_allowed);
+    let root = get(page::show_page)
+        .put(answer_sums)
+        .post(answer_sums)
+        .fallback(method_not_allowed);
     // `read_body` has a limit of its own, with a sentence to it.
     Router::new()
         .route("/", root)
@@ -43,41 +47,61 @@ pub fn router_with(sources: Sources) -> Router {
 }
 
 /// Answers a CSV with its sums.
-async fn sum(State(sources): State<Sources>, request: Request) -> Result<Response, Error> {
+async fn answer_sums(State(sources): State<Sources>, request: Request) -> Result<Response, Error> {
     let wants_json = accepts_json(request.headers());
-    let (params, csv) = read(request, &sources).await?;
-    let mut timing = Timing::begin();
-    let (answer, report) = if params.asks_for_a_map() {
-        let table = read_values(&csv, params.selection())?;
-        timing.lap("read");
-        let (results, report) = spread::map(&table, &params).await?;
-        timing.lap("map");
-        (answer::write(&table, &results)?, Some(report))
+    let (params, csv) = read_request(request, &sources).await?;
+    let mut timing = Timing::start();
+    let (csv, left_out, report) = if params.asks_for_a_map() {
+        let mut table = read_values(&csv, params.selection(), params.format)?;
+        make_safe(&mut table, &params);
+        timing.end_step("read");
+        let (results, report) = spread::map_items(&table, &params).await?;
+        timing.end_step("map");
+        (
+            answer::write_answer(&table, &results)?,
+            table.left_out,
+            Some(report),
+        )
     } else {
         // A few milliseconds of work, and a Lambda environment has one request at a time: no thread is needed.
-        let table = read_sums(&csv, params.selection())?;
+        let mut table = read_sums(&csv, params.selection(), params.format)?;
+        make_safe(&mut table, &params);
         let results = Results {
             sums: group_sum(&table)?,
             extras: Vec::new(),
         };
-        timing.lap("sum");
-        (answer::write(&table, &results)?, None)
+        timing.end_step("sum");
+        (answer::write_answer(&table, &results)?, table.left_out, None)
     };
-    timing.lap("write");
+    timing.end_step("write");
     let mut response = if params.report || wants_json {
-        typed("application/json", report::json(&answer, report.clone())?)
+        respond(
+            "application/json",
+            report::format_json(&csv, &left_out, report.clone())?,
+        )
     } else {
-        typed("text/csv; charset=utf-8", answer)
+        respond("text/csv; charset=utf-8", csv)
     };
-    let map = report.map(|report| (report::HEADER, report::summary(&report)));
-    for (name, value) in [("server-timing", timing.header())].into_iter().chain(map) {
+    let map = report.map(|report| (report::HEADER, report::summarize_map(&report)));
+    let left_out = (!left_out.is_empty()).then(|| (report::LEFT_OUT_HEADER, report::list_names(&left_out)));
+    for (name, value) in [("server-timing", timing.format_header())]
+        .into_iter()
+        .chain(map)
+        .chain(left_out)
+    {
         let value = HeaderValue::try_from(value).expect("words and numbers");
         response.headers_mut().insert(name, value);
     }
     Ok(response)
 }
 
-fn typed(content_type: &'static str, body: Vec<u8>) -> Response {
+fn make_safe<N>(table: &mut Table<N>, params: &Params) {
+    if params.formula_safe {
+        table.neutralize_formulas();
+    }
+}
+
+fn respond(content_type: &'static str, body: Vec<u8>) -> Response {
     let headers = [
         (header::CONTENT_TYPE, content_type),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -85,7 +109,7 @@ fn typed(content_type: &'static str, body: Vec<u8>) -> Response {
     (headers, body).into_response()
 }
 
-/// Whether a client names JSON among what it takes. One that takes anything gets a CSV.
+/// True if a client names JSON among the types that it accepts. One that accepts anything gets a CSV.
 fn accepts_json(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(header::ACCEPT).into_iter();
     let mut types = accepted
@@ -94,37 +118,37 @@ fn accepts_json(headers: &HeaderMap) -> bool {
     types.any(|entry| media_type(entry).eq_ignore_ascii_case("application/json"))
 }
 
-/// Where the time goes, as browsers show it.
+/// The times of the steps, in the form in which browsers show them.
 struct Timing {
     since: Instant,
     laps: Vec<String>,
 }
 
 impl Timing {
-    fn begin() -> Self {
+    fn start() -> Self {
         Self {
             since: Instant::now(),
             laps: Vec::new(),
         }
     }
 
-    /// Ends a step that began where the last one ended.
-    fn lap(&mut self, step: &str) {
+    /// Ends a step that began with the end of the one before.
+    fn end_step(&mut self, step: &str) {
         let now = Instant::now();
         let ms = (now - std::mem::replace(&mut self.since, now)).as_secs_f64() * 1e3;
         self.laps.push(format!("{step};dur={ms:.3}"));
     }
 
-    fn header(&self) -> String {
+    fn format_header(&self) -> String {
         self.laps.join(", ")
     }
 }
 
-/// What is asked, and of which CSV.
-async fn read(request: Request, sources: &Sources) -> Result<(Params, Bytes), Error> {
+/// Reads the parameters and the CSV.
+async fn read_request(request: Request, sources: &Sources) -> Result<(Params, Bytes), Error> {
     let (parts, body) = request.into_parts();
     let mut pairs = query_pairs(&parts.uri);
-    let body = read_body(body).await?;
+    let body = inflate(&parts.headers, read_body(body).await?)?;
     let file = if is_form(&parts.headers) {
         read_form(parts, body, &mut pairs).await?
     } else {

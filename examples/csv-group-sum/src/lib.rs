@@ -14,6 +14,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`http`] | routes, body limit, form uploads |
+//! | [`inflate`] | a body that was sent as gzip |
 //! | [`params`] | the query: which column is the id, which columns are summed, and how |
 //! | [`source`] | a CSV in S3, when the query names one |
 //! | [`group_sum`] | a crate of its own, which knows neither HTTP nor Lambda: CSV bytes → sums in one pass → CSV bytes, or … |
@@ -29,6 +30,7 @@
 pub mod answer;
 pub mod error;
 pub mod http;
+pub mod inflate;
 pub mod page;
 pub mod params;
 pub mod report;
@@ -49,10 +51,10 @@ pub use series::{summarize, summarize_after_a_wait};
 /// The CSV is broken, lacks a column, or has a cell in a summed column that is not a number; a sum or the answer is too
 /// large.
 pub fn sum_csv(csv: &[u8], params: &Params) -> Result<Vec<u8>, Error> {
-    let table = read_sums(csv, params.selection())?;
+    let table = read_sums(csv, params.selection(), params.format)?;
     let results = Results {
         sums: group_sum(&table)?,
         extras: Vec::new(),
     };
-    answer::write(&table, &results)
+    answer::write_answer(&table, &results)
 }

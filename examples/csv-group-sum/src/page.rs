@@ -5,12 +5,12 @@ use axum::response::{Html, IntoResponse};
 
 const HTML: &str = include_str!("../assets/index.html");
 
-/// Only what is in the page itself may run or load, and it may talk to nobody but this server.
+/// Only what is in the page itself may run or load, and it may connect to this server alone.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; \
                       connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Answers with the page.
-pub async fn show() -> impl IntoResponse {
+pub async fn show_page() -> impl IntoResponse {
     (
         [
             (header::CONTENT_SECURITY_POLICY, POLICY),

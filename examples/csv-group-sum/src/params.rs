@@ -11,15 +11,18 @@
 //! | `chunksize` | items for each invocation | by what the first ones cost |
 //! | `concurrency` | invocations at once, at most | as many as Lambda has room for |
 //! | `compression` | `false`: chunks travel as JSON | binary, compressed where that pays |
+//! | `delimiter` | `,`, `;`, `\|` or `tab` | by the header, or by a first line `sep=` |
+//! | `decimal` | `.` or `,` | a point; with `;` between cells, the first mark in a column |
+//! | `formula_safe` | `true`: a `'` before names and ids that begin with `=`, `+`, `-` or `@` | as they are |
 //! | `report` | `json`: the answer is JSON with the sums and what was done for them | by the `accept` header |
 //!
 //! An item is the values of one id in one column. A blank value counts as not given, since that is what an empty form
-//! field sends. A parameter that is unknown, malformed or given twice is an error: silence about a typing mistake would
-//! answer a question that nobody asked.
+//! field sends. A parameter that is unknown, malformed or given twice is an error: without an
+//! error, a typing mistake would give the sums of something else.
 
 use std::num::NonZero;
 
-use group_sum::{Selection, Text};
+use group_sum::{Decimal, Format, Selection, Text};
 use hashbrown::HashSet;
 use lzap::{Caller, Codec};
 
@@ -27,11 +30,14 @@ use crate::error::Error;
 use crate::series::{Feature, Work};
 
 /// The names of all parameters.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 13] = [
     "chunksize",
     "compression",
     "concurrency",
+    "decimal",
+    "delimiter",
     "feature",
+    "formula_safe",
     "id_column",
     "invoke_lambda",
     "report",
@@ -43,21 +49,25 @@ pub const NAMES: [&str; 10] = [
 /// The longest wait for an item.
 pub const MAX_WORK_MS: u16 = 1_000;
 
-/// What a request asks for.
+/// The parameters of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Params {
     /// The name of the column whose cells are the ids.
     pub id_column: String,
     /// The names of the columns to sum; `None` means every one that holds numbers.
     pub value_columns: Option<Vec<String>>,
-    /// Where in S3 the CSV lies; `None` means in the body.
+    /// The CSV's address in S3; `None` for a CSV in the body.
     pub source: Option<String>,
-    /// What is asked of each item beside its sum.
+    /// The work for each item beside its sum.
     pub work: Work,
-    /// How the items are spread over other Lambdas.
+    /// The way in which items are spread over other Lambdas.
     pub spread: Spread,
-    /// Whether the answer is JSON, with the report beside the sums.
+    /// True if the answer is JSON, with the report beside the sums.
     pub report: bool,
+    /// The delimiter and the decimal mark of the CSV.
+    pub format: Format,
+    /// True if names and ids that look like formulas are to be neutralized.
+    pub formula_safe: bool,
 }
 
 impl Default for Params {
@@ -69,25 +79,27 @@ impl Default for Params {
             work: Work::default(),
             spread: Spread::default(),
             report: false,
+            format: Format::default(),
+            formula_safe: false,
         }
     }
 }
 
-/// How items are spread over other Lambdas. What is none is decided by the map itself.
+/// The way in which items are spread over other Lambdas. The map itself decides what is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spread {
     /// Items for each invocation.
     pub chunk: Option<NonZero<usize>>,
     /// Invocations at once.
     pub concurrency: Option<NonZero<usize>>,
-    /// Whether other Lambdas do all of it, or nothing.
+    /// True if other Lambdas do all of it, false if they do nothing.
     pub invoke: Option<bool>,
-    /// Whether items are packed tightly, and not as JSON.
+    /// False if items travel as JSON.
     pub compression: Option<bool>,
 }
 
 impl Spread {
-    /// What this Lambda itself computes.
+    /// The part that this Lambda itself computes.
     pub fn caller(self) -> Caller {
         match self.invoke {
             None => Caller::Helps,
@@ -96,7 +108,7 @@ impl Spread {
         }
     }
 
-    /// How items travel.
+    /// The format in which items travel.
     pub fn codec(self) -> Codec {
         match self.compression {
             None | Some(true) => Codec::Postcard,
@@ -117,7 +129,8 @@ impl Params {
             if !NAMES.contains(&key.as_str()) {
                 return Err(Error::UnknownParameter(Text::new(&key)));
             }
-            if !value.trim().is_empty() {
+            // A tab is blank, and a delimiter.
+            if !value.trim().is_empty() || (key == "delimiter" && value == "\t") {
                 params.set(&key, value)?;
             }
             if seen.contains(&key) {
@@ -131,15 +144,18 @@ impl Params {
     fn set(&mut self, key: &str, value: String) -> Result<(), Error> {
         match key {
             "id_column" => self.id_column = value,
-            "value_column" => self.value_columns = Some(names(&value)?),
+            "value_column" => self.value_columns = Some(parse_names(&value)?),
             "source" => self.source = Some(value.trim().to_owned()),
-            "work_ms" => self.work.wait_ms = wait(&value)?,
-            "feature" => self.work.feature = Some(feature(&value)?),
-            "chunksize" => self.spread.chunk = Some(count("chunksize", &value)?),
-            "concurrency" => self.spread.concurrency = Some(count("concurrency", &value)?),
-            "invoke_lambda" => self.spread.invoke = Some(flag("invoke_lambda", &value)?),
-            "compression" => self.spread.compression = Some(flag("compression", &value)?),
-            _ => self.report = report(&value)?,
+            "work_ms" => self.work.wait_ms = parse_wait(&value)?,
+            "feature" => self.work.feature = Some(parse_feature(&value)?),
+            "chunksize" => self.spread.chunk = Some(parse_count("chunksize", &value)?),
+            "concurrency" => self.spread.concurrency = Some(parse_count("concurrency", &value)?),
+            "invoke_lambda" => self.spread.invoke = Some(parse_flag("invoke_lambda", &value)?),
+            "compression" => self.spread.compression = Some(parse_flag("compression", &value)?),
+            "decimal" => self.format.decimal = Some(parse_decimal(&value)?),
+            "delimiter" => self.format.delimiter = parse_delimiter(&value)?,
+            "formula_safe" => self.formula_safe = parse_flag("formula_safe", &value)?,
+            _ => self.report = parse_report(&value)?,
         }
         Ok(())
     }
@@ -152,7 +168,7 @@ impl Params {
         }
     }
 
-    /// Whether anything here asks for a map. Without it, the sums take one pass and a few milliseconds, which is less
+    /// True if anything here asks for a map. Without a map, the sums take one pass and a few milliseconds, which is less
     /// than telling another Lambda would take.
     pub fn asks_for_a_map(&self) -> bool {
         let Spread { chunk, invoke, .. } = self.spread;
@@ -160,7 +176,7 @@ impl Params {
     }
 }
 
-fn malformed<T>(name: &'static str, expected: &'static str, value: &str) -> Result<T, Error> {
+fn refuse<T>(name: &'static str, expected: &'static str, value: &str) -> Result<T, Error> {
     Err(Error::MalformedParameter {
         name,
         expected,
@@ -168,46 +184,64 @@ fn malformed<T>(name: &'static str, expected: &'static str, value: &str) -> Resu
     })
 }
 
-fn count(name: &'static str, value: &str) -> Result<NonZero<usize>, Error> {
+fn parse_count(name: &'static str, value: &str) -> Result<NonZero<usize>, Error> {
     match value.trim().parse() {
         Ok(count) => Ok(count),
-        Err(_) => malformed(name, "a whole number from 1 on", value),
+        Err(_) => refuse(name, "a whole number from 1 on", value),
     }
 }
 
-fn wait(value: &str) -> Result<u16, Error> {
+fn parse_wait(value: &str) -> Result<u16, Error> {
     match value.trim().parse() {
         Ok(ms) if ms <= MAX_WORK_MS => Ok(ms),
-        _ => malformed("work_ms", "a whole number from 0 to 1000", value),
+        _ => refuse("work_ms", "a whole number from 0 to 1000", value),
     }
 }
 
-fn flag(name: &'static str, value: &str) -> Result<bool, Error> {
+fn parse_flag(name: &'static str, value: &str) -> Result<bool, Error> {
     match value.trim() {
         "true" | "True" | "1" => Ok(true),
         "false" | "False" | "0" => Ok(false),
-        _ => malformed(name, "\"true\" or \"false\"", value),
+        _ => refuse(name, "\"true\" or \"false\"", value),
     }
 }
 
-fn feature(value: &str) -> Result<Feature, Error> {
+fn parse_feature(value: &str) -> Result<Feature, Error> {
     if value.trim() == Feature::Bootstrap.name() {
         Ok(Feature::Bootstrap)
     } else {
-        malformed("feature", "\"bootstrap\"", value)
+        refuse("feature", "\"bootstrap\"", value)
     }
 }
 
-fn report(value: &str) -> Result<bool, Error> {
+fn parse_decimal(value: &str) -> Result<Decimal, Error> {
+    match value.trim() {
+        "." | "point" => Ok(Decimal::Point),
+        "," | "comma" => Ok(Decimal::Comma),
+        _ => refuse("decimal", "\".\" or \",\"", value),
+    }
+}
+
+fn parse_delimiter(value: &str) -> Result<Option<u8>, Error> {
+    match value.trim_matches(' ') {
+        "\t" | "tab" => Ok(Some(b'\t')),
+        "," | "comma" => Ok(Some(b',')),
+        ";" | "semicolon" => Ok(Some(b';')),
+        "|" => Ok(Some(b'|')),
+        _ => refuse("delimiter", "\",\", \";\", \"|\" or \"tab\"", value),
+    }
+}
+
+fn parse_report(value: &str) -> Result<bool, Error> {
     if value.trim() == "json" {
         Ok(true)
     } else {
-        malformed("report", "\"json\"", value)
+        refuse("report", "\"json\"", value)
     }
 }
 
 /// The names in a `value_column`: one CSV record.
-fn names(list: &str) -> Result<Vec<String>, Error> {
+fn parse_names(list: &str) -> Result<Vec<String>, Error> {
     let mut record = csv::StringRecord::new();
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -230,12 +264,12 @@ fn names(list: &str) -> Result<Vec<String>, Error> {
 mod tests {
     use super::*;
 
-    fn params(query: &str) -> Result<Params, Error> {
+    fn parse_query(query: &str) -> Result<Params, Error> {
         Params::from_pairs(form_urlencoded::parse(query.as_bytes()).into_owned())
     }
 
     fn good(query: &str) -> Params {
-        params(query).expect("a query without mistakes")
+        parse_query(query).expect("a query without mistakes")
     }
 
     #[test]

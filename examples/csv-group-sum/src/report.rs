@@ -1,6 +1,7 @@
-//! What a client is told about the way of its sums: headers for every client, JSON for those that ask.
+//! Describes how the sums were made: in headers for every client, in JSON for those that ask.
 
 use lzap::MapReport;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
 use crate::answer;
@@ -10,7 +11,7 @@ use crate::error::Error;
 pub const HEADER: &str = "x-lzap-map";
 
 /// Its value: where the items were summed, then numbers.
-pub fn summary(report: &MapReport) -> String {
+pub fn summarize_map(report: &MapReport) -> String {
     let place = if report.remote { "remote" } else { "here" };
     let MapReport {
         items,
@@ -30,10 +31,33 @@ pub fn summary(report: &MapReport) -> String {
     )
 }
 
+/// The header that names the columns that are not summed because their first cell with something in it is not a number.
+pub const LEFT_OUT_HEADER: &str = "x-lzap-left-out";
+
+/// The most bytes of that header.
+const MAX_LEFT_OUT_BYTES: usize = 1_000;
+
+/// Its value: the names, percent-encoded and joined by commas; `...` stands for those beyond its size.
+pub fn list_names(names: &[String]) -> String {
+    const MORE: &str = "...";
+    let mut list = String::new();
+    for name in names {
+        let comma = if list.is_empty() { "" } else { "," };
+        let name = utf8_percent_encode(name, NON_ALPHANUMERIC).to_string();
+        if list.len() + name.len() + comma.len() + ",".len() + MORE.len() > MAX_LEFT_OUT_BYTES {
+            return list + comma + MORE;
+        }
+        list = list + comma + &name;
+    }
+    list
+}
+
 /// An answer for programs.
 #[derive(Serialize)]
 struct Answer<'a> {
     csv: &'a str,
+    /// The names of the columns that are not summed because they have text.
+    left_out: &'a [String],
     /// None when the sums took one pass, here.
     report: Option<&'a MapReport>,
 }
@@ -42,21 +66,26 @@ struct Answer<'a> {
 ///
 /// # Errors
 /// The CSV alone is larger than Lambda could return like this.
-pub fn json(csv: &[u8], mut report: Option<MapReport>) -> Result<Vec<u8>, Error> {
+pub fn format_json(csv: &[u8], left_out: &[String], mut report: Option<MapReport>) -> Result<Vec<u8>, Error> {
     // Names and ids are UTF-8, and numbers too: nothing is lost.
     let csv = &String::from_utf8_lossy(csv);
-    let whole = answer::checked(write(csv, report.as_ref()));
+    let whole = answer::check_size(write_json(csv, left_out, report.as_ref()));
     match (whole, &mut report) {
         (Err(Error::AnswerTooLarge(_)), Some(report)) => {
             report.timeline.clear();
-            answer::checked(write(csv, Some(report)))
+            answer::check_size(write_json(csv, left_out, Some(report)))
         }
         (whole, _) => whole,
     }
 }
 
-fn write(csv: &str, report: Option<&MapReport>) -> Vec<u8> {
-    serde_json::to_vec(&Answer { csv, report }).expect("text and numbers are JSON")
+fn write_json(csv: &str, left_out: &[String], report: Option<&MapReport>) -> Vec<u8> {
+    serde_json::to_vec(&Answer {
+        csv,
+        left_out,
+        report,
+    })
+    .expect("text and numbers are JSON")
 }
 
 #[cfg(test)]
@@ -65,10 +94,10 @@ mod tests {
 
     #[test]
     fn an_answer_without_a_map_has_no_report() {
-        let json = json(b"id,v\na,1\n", None).expect("a small answer");
+        let json = format_json(b"id,v\na,1\n", &["note".to_owned()], None).expect("a small answer");
         assert_eq!(
             String::from_utf8_lossy(&json),
-            r#"{"csv":"id,v\na,1\n","report":null}"#
+            r#"{"csv":"id,v\na,1\n","left_out":["note"],"report":null}"#
         );
     }
 
@@ -76,15 +105,33 @@ mod tests {
     fn a_csv_that_lambda_could_not_return_as_json_is_refused() {
         let csv = b"\n".repeat(answer::MAX_ANSWER_BYTES / 3 + 1);
         let report = Some(MapReport::default());
-        assert!(matches!(json(&csv, report), Err(Error::AnswerTooLarge(_))));
+        assert!(matches!(
+            format_json(&csv, &[], report),
+            Err(Error::AnswerTooLarge(_))
+        ));
     }
 
     #[test]
     fn the_summary_of_nothing() {
         assert_eq!(
-            summary(&MapReport::default()),
+            summarize_map(&MapReport::default()),
             "here; items=0; chunks=0; workers=0; cold-starts=0; throttles=0; retries=0; speed-up=1.00; \
              dollars=0.000000000; job="
         );
+    }
+
+    #[test]
+    fn names_beyond_the_size_of_the_header_are_cut() {
+        let name = |name: &str| name.to_owned();
+        assert_eq!(
+            list_names(&[name("größe, m"), name("b")]),
+            "gr%C3%B6%C3%9Fe%2C%20m,b"
+        );
+        let long = list_names(&vec![name("columns"); 1_000]);
+        assert!(
+            long.len() <= MAX_LEFT_OUT_BYTES && long.ends_with("columns,..."),
+            "{long}"
+        );
+        assert_eq!(list_names(&[name(&"ü".repeat(500))]), "...");
     }
 }

@@ -8,13 +8,13 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use group_sum::{bootstrap, sum};
+use group_sum::{bootstrap, sum, to_floats};
 use serde::{Deserialize, Serialize};
 
-/// How many samples the bootstrap draws: enough for two digits of the standard error, and a lot of work.
+/// The number of samples that the bootstrap draws: enough for two digits of the standard error, and a lot of work.
 const RESAMPLES: u32 = 10_000;
 
-/// What is asked of each item beside its sum.
+/// The work for each item beside its sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Work {
     /// A wait, which makes the sum look very time-consuming.
@@ -38,34 +38,52 @@ impl Feature {
         }
     }
 
-    /// What is added to a summed column's name, for the name of the column with this feature.
+    /// The suffix of a summed column's name, for the name of the column with this feature.
     pub const fn suffix(self) -> &'static str {
         match self {
             Self::Bootstrap => "_bootstrap_se",
         }
     }
 
-    fn of(self, values: &[f64]) -> Option<f64> {
+    fn compute(self, values: &[f64]) -> Option<f64> {
         match self {
             Self::Bootstrap => bootstrap(values, RESAMPLES),
         }
     }
 }
 
+/// The values of an item, in the order of the rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum SeriesValues {
+    /// Of a column that has nothing but integers.
+    Integers(Vec<i128>),
+    /// Of any other column.
+    Floats(Vec<f64>),
+}
+
 /// An item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Series {
-    /// The values, in the order of the rows.
-    pub values: Vec<f64>,
-    /// What to do with them.
+    /// The values.
+    pub values: SeriesValues,
+    /// The work.
     pub work: Work,
 }
 
-/// What comes out of an item.
+/// The sum of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum SeriesSum {
+    /// Of integers, exact.
+    Integer(i128),
+    /// Of floats; finite.
+    Float(f64),
+}
+
+/// The result of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// The sum; none when a 64-bit float can't hold it. (JSON has no infinity.)
-    pub sum: Option<f64>,
+    /// The sum; none if it is too large for its type. (JSON has no infinity.)
+    pub sum: Option<SeriesSum>,
     /// The feature, when it was asked for and there are values.
     pub feature: Option<f64>,
 }
@@ -73,21 +91,38 @@ pub struct Summary {
 /// Sums an item.
 #[lzap::task]
 pub fn summarize(series: Series) -> Result<Summary, Infallible> {
-    Ok(summary(&series))
+    Ok(sum_series(&series))
 }
 
 /// Waits, and sums an item then.
 #[lzap::task]
 pub async fn summarize_after_a_wait(series: Series) -> Result<Summary, Infallible> {
     tokio::time::sleep(Duration::from_millis(series.work.wait_ms.into())).await;
-    Ok(summary(&series))
+    Ok(sum_series(&series))
 }
 
-fn summary(Series { values, work }: &Series) -> Summary {
-    Summary {
-        sum: Some(sum(values)).filter(|sum| sum.is_finite()),
-        feature: work.feature.and_then(|feature| feature.of(values)),
+fn sum_series(Series { values, work }: &Series) -> Summary {
+    match values {
+        SeriesValues::Floats(values) => Summary {
+            sum: Some(sum(values))
+                .filter(|sum| sum.is_finite())
+                .map(SeriesSum::Float),
+            feature: work.feature.and_then(|feature| feature.compute(values)),
+        },
+        SeriesValues::Integers(values) => Summary {
+            sum: sum_integers(values).map(SeriesSum::Integer),
+            feature: work
+                .feature
+                .and_then(|feature| feature.compute(&to_floats(values))),
+        },
     }
+}
+
+/// The sum of `values`; none if it is too large.
+fn sum_integers(values: &[i128]) -> Option<i128> {
+    values
+        .iter()
+        .try_fold(0_i128, |sum, value| sum.checked_add(*value))
 }
 
 #[cfg(test)]
@@ -96,17 +131,19 @@ mod tests {
 
     fn summary_of(values: &[f64], feature: Option<Feature>) -> Summary {
         let work = Work { wait_ms: 0, feature };
-        summary(&Series {
-            values: values.to_vec(),
+        sum_series(&Series {
+            values: SeriesValues::Floats(values.to_vec()),
             work,
         })
     }
 
     #[test]
     fn a_sum_that_overflows_is_none() {
-        assert_eq!(summary_of(&[1.0, 2.5], None).sum, Some(3.5));
-        assert_eq!(summary_of(&[], None).sum, Some(0.0));
+        assert_eq!(summary_of(&[1.0, 2.5], None).sum, Some(SeriesSum::Float(3.5)));
+        assert_eq!(summary_of(&[], None).sum, Some(SeriesSum::Float(0.0)));
         assert_eq!(summary_of(&[1e308, 1e308], None).sum, None);
+        assert_eq!(sum_integers(&[i128::MAX - 1, 1]), Some(i128::MAX));
+        assert_eq!(sum_integers(&[i128::MAX, 1]), None);
     }
 
     #[test]

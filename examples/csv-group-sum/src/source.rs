@@ -1,6 +1,6 @@
 //! CSVs that lie in S3: `source=s3://bucket/key` instead of a body.
 //!
-//! Whoever can call the app can have it read what its role can read. So nothing is read unless the environment variable
+//! Each caller of the app can have it read what its role can read. So nothing is read unless the environment variable
 //! [`VARIABLE`] names the folder in which all sources lie.
 
 use std::env;
@@ -18,12 +18,12 @@ pub const VARIABLE: &str = "CSV_SOURCES";
 /// The largest object that is read. It stands in memory; for a map, beside its numbers.
 pub const MAX_SOURCE_BYTES: u64 = 200_000_000;
 
-/// What may be read.
+/// The objects that may be read.
 #[derive(Clone, Debug, Default)]
 pub struct Sources(Option<Arc<str>>);
 
 impl Sources {
-    /// What [`VARIABLE`] says.
+    /// Those that [`VARIABLE`] allows.
     pub fn from_env() -> Self {
         let folder = env::var(VARIABLE).unwrap_or_default();
         if folder.trim().is_empty() {
@@ -33,7 +33,7 @@ impl Sources {
         }
     }
 
-    /// What lies in a folder, or in a bucket.
+    /// Those in a folder, or in a bucket.
     pub fn below(folder: &str) -> Self {
         let folder = folder.trim().trim_end_matches('/');
         Self(Some(format!("{folder}/").into()))

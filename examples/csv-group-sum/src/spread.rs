@@ -7,37 +7,40 @@
 
 use std::num::NonZero;
 
-use group_sum::{Column, Extra, Results, Table, Values};
+use group_sum::{Column, ColumnSums, Extra, Results, Table, Values};
 use lzap::{Chunk, Map, MapError, MapOutput, MapReport, TaskErrorKind};
 
 use crate::error::Error;
 use crate::params::{Params, Spread};
-use crate::series::{Series, Summary, Work, summarize, summarize_after_a_wait};
+use crate::series::{Series, SeriesSum, SeriesValues, Summary, Work, summarize, summarize_after_a_wait};
 
 /// Sums every column of `table` by id, with what else is asked of each item; and what that took.
 ///
 /// # Errors
 /// A sum is too large for a 64-bit float, the time was over, or other Lambdas could not be used as asked.
-pub async fn map(table: &Table<Values>, params: &Params) -> Result<(Results, MapReport), Error> {
-    let map = prepare(items(table, params.work), params);
-    let MapOutput { results, report, .. } = map.run().await.map_err(|error| refusal(&error))?;
+pub async fn map_items(table: &Table<Values>, params: &Params) -> Result<(Results, MapReport), Error> {
+    let map = prepare_map(list_items(table, params.work), params);
+    let MapOutput { results, report, .. } = map.run().await.map_err(|error| to_refusal(&error))?;
     // A task that can't fail, and a map that ends at the first failure: so each item has a summary.
     let summaries: Result<Vec<Summary>, _> = results.into_iter().collect();
     let summaries = summaries.map_err(|error| Error::Map(error.to_string()))?;
-    Ok((arrange(table, params.work, summaries)?, report))
+    Ok((arrange_results(table, params.work, summaries)?, report))
 }
 
 /// The items, column by column and in the order of the ids, each of which has one.
-fn items(table: &Table<Values>, work: Work) -> Vec<Series> {
+fn list_items(table: &Table<Values>, work: Work) -> Vec<Series> {
     let item = |column: &Column<Values>, id: usize| Series {
-        values: column.numbers.of_id(id).to_vec(),
+        values: match &column.numbers {
+            Values::Integers(values) => SeriesValues::Integers(values.get(id).cloned().unwrap_or_default()),
+            Values::Floats(values) => SeriesValues::Floats(values.get(id).cloned().unwrap_or_default()),
+        },
         work,
     };
     let of_column = |column| (0..table.ids.len()).map(move |id| item(column, id));
     table.columns.iter().flat_map(of_column).collect()
 }
 
-fn prepare(items: Vec<Series>, params: &Params) -> Map<Series, Summary> {
+fn prepare_map(items: Vec<Series>, params: &Params) -> Map<Series, Summary> {
     let task = if params.work.wait_ms > 0 {
         summarize_after_a_wait
     } else {
@@ -60,7 +63,7 @@ fn prepare(items: Vec<Series>, params: &Params) -> Map<Series, Summary> {
 }
 
 /// The other way: from the summaries of the items to columns.
-fn arrange(table: &Table<Values>, work: Work, summaries: Vec<Summary>) -> Result<Results, Error> {
+fn arrange_results(table: &Table<Values>, work: Work, summaries: Vec<Summary>) -> Result<Results, Error> {
     let mut summaries = summaries.into_iter();
     let (mut sums, mut extras) = (Vec::new(), Vec::new());
     for column in &table.columns {
@@ -74,17 +77,31 @@ fn arrange(table: &Table<Values>, work: Work, summaries: Vec<Summary>) -> Result
     Ok(Results { sums, extras })
 }
 
-fn sums_of(table: &Table<Values>, column: &Column<Values>, summaries: &[Summary]) -> Result<Vec<f64>, Error> {
-    let pairs = table.ids.iter().zip(summaries);
-    let sum = |(id, summary): (&String, &Summary)| {
-        summary
-            .sum
-            .ok_or_else(|| group_sum::Error::sum_too_large(&column.name, id).into())
+fn sums_of(
+    table: &Table<Values>,
+    column: &Column<Values>,
+    summaries: &[Summary],
+) -> Result<ColumnSums, Error> {
+    let too_large = |id: usize| match column.numbers {
+        Values::Integers(_) => group_sum::Error::integer_sum_too_large(&column.name, &table.ids[id]),
+        Values::Floats(_) => group_sum::Error::sum_too_large(&column.name, &table.ids[id]),
     };
-    pairs.map(sum).collect()
+    let (mut integers, mut floats) = (Vec::new(), Vec::new());
+    for (id, summary) in summaries.iter().enumerate() {
+        match summary.sum {
+            Some(SeriesSum::Integer(sum)) => integers.push(sum),
+            Some(SeriesSum::Float(sum)) => floats.push(sum),
+            None => return Err(too_large(id).into()),
+        }
+    }
+    // All items of a column have the same type.
+    Ok(match column.numbers {
+        Values::Integers(_) => ColumnSums::Integers(integers),
+        Values::Floats(_) => ColumnSums::Floats(floats),
+    })
 }
 
-fn refusal(error: &MapError) -> Error {
+fn to_refusal(error: &MapError) -> Error {
     let why = error.to_string();
     match (error.kind(), error.item()) {
         (TaskErrorKind::TimedOut, None) => {
@@ -101,7 +118,7 @@ fn refusal(error: &MapError) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use group_sum::{Selection, read_values};
+    use group_sum::{Format, Selection, read_values};
 
     use super::*;
     use crate::series::Feature;
@@ -111,21 +128,34 @@ mod tests {
             id: "id",
             values: None,
         };
-        read_values(b"id,x,y\na,2,\nb,1,4\nb,3,\n", selection).expect("a valid CSV")
-    }
-
-    fn summary(sum: Option<f64>) -> Summary {
-        Summary { sum, feature: None }
+        let csv = b"id,x,y\na,2,\nb,1,0.5\nb,3,\n";
+        read_values(csv, selection, Format::default()).expect("a valid CSV")
     }
 
     #[test]
     fn items_stand_column_by_column_and_come_back_so() {
-        let items = items(&table(), Work::default());
-        let values: Vec<&[f64]> = items.iter().map(|item| item.values.as_slice()).collect();
-        assert_eq!(values, [&[2.0][..], &[1.0, 3.0], &[], &[4.0]]);
-        let summaries = [2.0, 4.0, 0.0, 4.0].map(|sum| summary(Some(sum))).to_vec();
-        let results = arrange(&table(), Work::default(), summaries).expect("small sums");
-        assert_eq!(results.sums, [[2.0, 4.0], [0.0, 4.0]]);
+        let items = list_items(&table(), Work::default());
+        let values: Vec<&SeriesValues> = items.iter().map(|item| &item.values).collect();
+        let expected = [
+            SeriesValues::Integers(vec![2]),
+            SeriesValues::Integers(vec![1, 3]),
+            SeriesValues::Floats(Vec::new()),
+            SeriesValues::Floats(vec![0.5]),
+        ];
+        assert_eq!(values, expected.iter().collect::<Vec<_>>());
+        let summaries = [
+            Some(SeriesSum::Integer(2)),
+            Some(SeriesSum::Integer(4)),
+            Some(SeriesSum::Float(0.0)),
+            Some(SeriesSum::Float(0.5)),
+        ];
+        let summaries = summaries.map(|sum| Summary { sum, feature: None });
+        let results = arrange_results(&table(), Work::default(), summaries.to_vec()).expect("small sums");
+        let sums = [
+            ColumnSums::Integers(vec![2, 4]),
+            ColumnSums::Floats(vec![0.0, 0.5]),
+        ];
+        assert_eq!(results.sums, sums);
         assert_eq!(results.extras, []);
     }
 
@@ -136,10 +166,10 @@ mod tests {
             feature: Some(Feature::Bootstrap),
         };
         let summaries = [Some(1.0), None, Some(2.0), Some(3.0)].map(|feature| Summary {
-            sum: Some(0.0),
+            sum: Some(SeriesSum::Integer(0)),
             feature,
         });
-        let results = arrange(&table(), work, summaries.to_vec()).expect("small sums");
+        let results = arrange_results(&table(), work, summaries.to_vec()).expect("small sums");
         let extra = |name: &str, values: [Option<f64>; 2]| Extra {
             name: name.into(),
             values: values.to_vec(),
@@ -152,10 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn the_first_sum_that_overflows_is_told() {
-        let summaries = [Some(0.0), Some(0.0), Some(0.0), None].map(summary).to_vec();
-        let error = arrange(&table(), Work::default(), summaries).expect_err("an overflow");
-        let sentence = "The sum of column \"y\" for id \"b\" is too large for a 64-bit float.";
-        assert_eq!(error.to_string(), sentence);
+    fn the_first_sum_that_overflows_is_named() {
+        for (overflown, column, kind) in [(1, "x", "128-bit integer"), (3, "y", "64-bit float")] {
+            let mut summaries = [Some(SeriesSum::Integer(0)); 4].map(|sum| Summary { sum, feature: None });
+            summaries[overflown].sum = None;
+            let error =
+                arrange_results(&table(), Work::default(), summaries.to_vec()).expect_err("an overflow");
+            let sentence = format!("The sum of column \"{column}\" for id \"b\" is too large for a {kind}.");
+            assert_eq!(error.to_string(), sentence);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Everything that can be wrong with a CSV: one variant each, one sentence each.
+//! The errors of a CSV: each is a variant with one sentence.
 //!
 //! The sentence says where (row, line and column) and what. Rows are counted from 1 below the header, as a spreadsheet user
 //! counts records; lines from 1 at the top of the file, as an editor shows them. The two differ where a quoted cell holds a
@@ -39,6 +39,24 @@ pub enum Error {
     /// A name in the header that is not UTF-8.
     #[error("The header, column {0}: the name is not valid UTF-8.")]
     HeaderNotUtf8(usize),
+    /// Quotes in the header that a blank precedes, in a CSV whose rows don't fit its header.
+    #[error(
+        "The header, column {0}: there is a blank before the quote, so the quotes do not enclose the name: remove the blank."
+    )]
+    BlankBeforeQuote(usize),
+    /// A first line `sep=` with something else than a delimiter.
+    #[error(
+        "The line \"sep=\" names {0}, which is no delimiter: it can be a comma, a semicolon, a tab or a vertical bar."
+    )]
+    UnknownSeparator(Text),
+    /// A byte order mark of UTF-16, and something else behind it.
+    #[error("The file starts as UTF-16 does, and the rest is not valid UTF-16.")]
+    NotUtf16,
+    /// Every other byte is zero.
+    #[error(
+        "The file looks like UTF-16 without a byte order mark: save it as UTF-8, or as UTF-16 with the mark."
+    )]
+    Utf16WithoutMark,
     /// A quote in the header that opens and does not close before the file ends.
     #[error("The header: a quoted name opens and is never closed.")]
     UnclosedHeader,
@@ -83,6 +101,17 @@ pub enum Error {
     /// A number beyond what a 64-bit float holds.
     #[error("{0}: {1} is too large for a 64-bit float.")]
     NumberTooLarge(Place, Text),
+    /// An integer that its column's sum does not have room for.
+    #[error("{0}: with {1}, the sum for its id is too large for a 128-bit integer.")]
+    IntegerSumTooLarge(Place, Text),
+    /// The same, where the row is no longer known.
+    #[error("The sum of column {column} for id {id} is too large for a 128-bit integer.")]
+    IntegersTooLarge {
+        /// The summed column.
+        column: Text,
+        /// The id.
+        id: Text,
+    },
     /// Numbers that are fine one by one and overflow together.
     #[error("The sum of column {column} for id {id} is too large for a 64-bit float.")]
     SumTooLarge {
@@ -94,6 +123,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// The first sum of its column of integers that overflows, wherever that happened.
+    pub fn integer_sum_too_large(column: &str, id: &str) -> Self {
+        Self::IntegersTooLarge {
+            column: Text::new(column),
+            id: Text::new(id),
+        }
+    }
+
     /// The first sum of its column that overflows.
     pub fn sum_too_large(column: &str, id: &str) -> Self {
         Self::SumTooLarge {

@@ -6,24 +6,30 @@
 /// The bytes of a block.
 const BLOCK: usize = 64;
 
-/// The positions of bytes below `-` in a text, from the first to the last: `,`, `"`, LF, CR, and a few that occur in text
-/// rather than in numbers, such as blanks.
+/// The positions of the delimiter and of all bytes below `-`, from the first to the last: `,`, `"`, LF, CR, tabs, and a few
+/// that occur in text rather than in numbers, such as blanks.
 pub(crate) struct Marks<'a> {
     text: &'a [u8],
     /// Start of the current block.
     block: usize,
     /// The marks in it that are still to come; the lowest bit is its first byte.
     bits: u64,
+    /// A further mark, if it is not below `-`.
+    delimiter: Option<u8>,
 }
 
 impl<'a> Marks<'a> {
     /// The marks from byte `start` on.
-    pub(crate) fn new(text: &'a [u8], start: usize) -> Self {
-        let bits = text.get(start..).map_or(0, find_in_first_block);
+    pub(crate) fn new(text: &'a [u8], start: usize, delimiter: u8) -> Self {
+        let delimiter = Some(delimiter).filter(|&byte| byte >= b'-');
+        let bits = text
+            .get(start..)
+            .map_or(0, |text| find_in_first_block(text, delimiter));
         Self {
             text,
             block: start,
             bits,
+            delimiter,
         }
     }
 }
@@ -35,7 +41,7 @@ impl Iterator for Marks<'_> {
     fn next(&mut self) -> Option<usize> {
         while self.bits == 0 {
             self.block += BLOCK;
-            self.bits = find_in_first_block(self.text.get(self.block..)?);
+            self.bits = find_in_first_block(self.text.get(self.block..)?, self.delimiter);
         }
         let mark = self.block + self.bits.trailing_zeros() as usize;
         self.bits &= self.bits - 1;
@@ -45,30 +51,43 @@ impl Iterator for Marks<'_> {
 
 /// The marks in the first block of `text`, which may be shorter than a block.
 #[inline]
-fn find_in_first_block(text: &[u8]) -> u64 {
+fn find_in_first_block(text: &[u8], delimiter: Option<u8>) -> u64 {
     if let Some(block) = text.first_chunk() {
-        return find_in_block(block);
+        return find_in_block(block, delimiter);
     }
     // No mark.
     let mut block = [u8::MAX; BLOCK];
     block[..text.len()].copy_from_slice(text);
-    find_in_block(&block)
+    find_in_block(&block, delimiter)
 }
 
-/// The marks in a block, eight bytes at once and by arithmetic, so that the speed depends neither on the processor nor on the
-/// profile.
 #[inline]
-fn find_in_block(block: &[u8; BLOCK]) -> u64 {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x80 * EACH;
+fn find_in_block(block: &[u8; BLOCK], delimiter: Option<u8>) -> u64 {
+    let low = collect_bits(block, |bytes| {
+        // With its highest bit set, no byte borrows from the next one.
+        !(((bytes | HIGH) - u64::from(b'-') * EACH) | bytes)
+    });
+    let Some(delimiter) = delimiter else { return low };
+    low | collect_bits(block, |bytes| {
+        // Zero where the byte is the delimiter, then a high bit wherever the byte is not zero.
+        let difference = bytes ^ (u64::from(delimiter) * EACH);
+        !(((difference & !HIGH) + !HIGH) | difference)
+    })
+}
+
+const EACH: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x80 * EACH;
+
+/// Returns a bit for each byte of a block, set where `find` sets the byte's highest bit. It gets eight bytes at once and does
+/// arithmetic, so that the speed depends neither on the processor nor on the profile.
+#[inline]
+fn collect_bits(block: &[u8; BLOCK], find: impl Fn(u64) -> u64) -> u64 {
     /// Moves the lowest bits of eight bytes next to each other, into the highest byte of the product.
     const GATHER: u64 = 0x0102_0408_1020_4080;
     let (eights, _) = block.as_chunks();
     let gathered = eights.iter().map(|eight| {
-        let bytes = u64::from_le_bytes(*eight);
-        // With its highest bit set, no byte borrows from the next one.
-        let is_above = ((bytes | HIGH) - u64::from(b'-') * EACH) | bytes;
-        ((!is_above & HIGH) >> 7).wrapping_mul(GATHER) >> 56
+        let found = find(u64::from_le_bytes(*eight)) & HIGH;
+        (found >> 7).wrapping_mul(GATHER) >> 56
     });
     gathered.rev().fold(0, |bits, byte| bits << 8 | byte)
 }
@@ -77,8 +96,8 @@ fn find_in_block(block: &[u8; BLOCK]) -> u64 {
 mod tests {
     use super::*;
 
-    fn naive(text: &[u8], start: usize) -> Vec<usize> {
-        let is_mark = |at: &usize| text[*at] < b'-';
+    fn naive(text: &[u8], start: usize, delimiter: u8) -> Vec<usize> {
+        let is_mark = |at: &usize| text[*at] < b'-' || text[*at] == delimiter;
         (start..text.len()).filter(is_mark).collect()
     }
 
@@ -89,8 +108,10 @@ mod tests {
                 let mut text = vec![b'0'; before];
                 text.push(byte);
                 text.resize(BLOCK + before % 3, b'1');
-                let marks: Vec<usize> = Marks::new(&text, 0).collect();
-                assert_eq!(marks, naive(&text, 0), "{byte} after {before}");
+                for delimiter in *b",;|" {
+                    let marks: Vec<usize> = Marks::new(&text, 0, delimiter).collect();
+                    assert_eq!(marks, naive(&text, 0, delimiter), "{byte} after {before}");
+                }
             }
         }
     }
@@ -100,8 +121,10 @@ mod tests {
         let text: Vec<u8> = (0..300_usize).map(|at| b",a\"\n\r1 .;"[at * at % 9]).collect();
         for end in [0, 1, 63, 64, 65, 127, 128, 129, 300] {
             for start in 0..=end {
-                let marks: Vec<usize> = Marks::new(&text[..end], start).collect();
-                assert_eq!(marks, naive(&text[..end], start), "{start}..{end}");
+                for delimiter in *b",;" {
+                    let marks: Vec<usize> = Marks::new(&text[..end], start, delimiter).collect();
+                    assert_eq!(marks, naive(&text[..end], start, delimiter), "{start}..{end}");
+                }
             }
         }
     }

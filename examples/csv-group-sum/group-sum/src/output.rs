@@ -6,13 +6,14 @@
 use csv::Writer;
 
 use crate::number;
+use crate::sums::ColumnSums;
 use crate::table::Table;
 
 /// Numbers to write beside the names and ids of a table.
 #[derive(Debug, Default, PartialEq)]
 pub struct Results {
-    /// The sums of each column, by index of the id.
-    pub sums: Vec<Vec<f64>>,
+    /// The sums of each column.
+    pub sums: Vec<ColumnSums>,
     /// Further columns.
     pub extras: Vec<Extra>,
 }
@@ -42,6 +43,19 @@ pub fn to_csv<N>(table: &Table<N>, results: &Results) -> Vec<u8> {
     out.into_inner().expect("a Vec takes every byte")
 }
 
+impl<N> Table<N> {
+    /// Puts `'` before each name and id that a spreadsheet would take for a formula, so that it shows the text instead.
+    ///
+    /// <https://owasp.org/www-community/attacks/CSV_Injection>
+    pub fn neutralize_formulas(&mut self) {
+        let names = self.columns.iter_mut().map(|column| &mut column.name);
+        let texts = names.chain(&mut self.ids).chain([&mut self.id_name]);
+        for text in texts.filter(|text| text.starts_with(['=', '+', '-', '@'])) {
+            text.insert(0, '\'');
+        }
+    }
+}
+
 /// Knows no type parameter, so that it is compiled here, optimized as this crate is.
 fn write_rows(
     header: &[&str],
@@ -56,10 +70,13 @@ fn write_rows(
     for (index, id) in ids.iter().enumerate() {
         out.write_field(id)?;
         for column in &results.sums {
-            out.write_field(numbers.format_number(column[index]))?;
+            out.write_field(match column {
+                ColumnSums::Integers(sums) => numbers.format_integer(sums[index]),
+                ColumnSums::Floats(sums) => numbers.format_float(sums[index]),
+            })?;
         }
         for extra in &results.extras {
-            out.write_field(extra.values[index].map_or("", |value| numbers.format_number(value)))?;
+            out.write_field(extra.values[index].map_or("", |value| numbers.format_float(value)))?;
         }
         out.write_record(END)?;
     }
@@ -80,12 +97,16 @@ mod tests {
             id_name: id_name.into(),
             ids: ids.iter().map(|&id| id.into()).collect(),
             columns: columns.iter().map(column).collect(),
+            left_out: Vec::new(),
         }
     }
 
     fn sums(sums: &[&[f64]]) -> Results {
         Results {
-            sums: sums.iter().map(|column| column.to_vec()).collect(),
+            sums: sums
+                .iter()
+                .map(|column| ColumnSums::Floats(column.to_vec()))
+                .collect(),
             extras: Vec::new(),
         }
     }
@@ -121,5 +142,13 @@ mod tests {
             text(&table("id", &["a", "b"], &["v"]), &results),
             "id,v,\"v,se\"\na,1,\nb,2,0.5\n"
         );
+    }
+
+    #[test]
+    fn text_that_looks_like_a_formula_gets_an_apostrophe_and_numbers_stay() {
+        let mut table = table("@id", &["=1+1", "-5", "a=b"], &["+sum"]);
+        table.neutralize_formulas();
+        let sums = sums(&[&[-1.0, 2.0, 3.0]]);
+        assert_eq!(text(&table, &sums), "'@id,'+sum\n'=1+1,-1\n'-5,2\na=b,3\n");
     }
 }

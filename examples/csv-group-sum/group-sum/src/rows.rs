@@ -9,19 +9,20 @@
 
 use std::ops::Range;
 
+use crate::dialect::{Dialect, find_blank_before_quote};
 use crate::error::{Error, Place, Text};
 use crate::marks::Marks;
 use crate::unquoted::Unquoted;
 
-/// Some spreadsheets put it before the first byte.
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-
 /// Reads a CSV row by row; the current row is read cell by cell.
 pub(crate) struct Rows<'a> {
     csv: &'a [u8],
+    delimiter: u8,
     /// The marks from the next row on.
     marks: Marks<'a>,
     header: Vec<String>,
+    /// A column of the header whose quotes a blank precedes.
+    blank_before_quote: Option<usize>,
     /// Start of the next row, blank lines before it included.
     next: usize,
     /// Start of the current row; of the header before the first [`Rows::advance`].
@@ -39,27 +40,29 @@ impl<'a> Rows<'a> {
     ///
     /// # Errors
     /// The CSV is empty or has no first row, or its header is broken.
-    pub(crate) fn new(csv: &'a [u8]) -> Result<Self, Error> {
-        if csv.is_empty() {
-            return Err(Error::EmptyBody);
-        }
-        let csv = csv.strip_prefix(BYTE_ORDER_MARK).unwrap_or(csv);
+    pub(crate) fn new(csv: &'a [u8], dialect: &Dialect) -> Result<Self, Error> {
+        let Dialect { delimiter, start, .. } = *dialect;
         let mut rows = Self {
             csv,
-            marks: Marks::new(csv, 0),
+            delimiter,
+            marks: Marks::new(csv, start, delimiter),
             header: Vec::new(),
-            next: 0,
-            start: 0,
+            blank_before_quote: find_blank_before_quote(&csv[start..], delimiter),
+            next: start,
+            start,
             cells: Vec::new(),
             is_unquoted: false,
-            unquoted: Unquoted::default(),
+            unquoted: Unquoted::new(delimiter),
             row: 0,
         };
-        // By `csv-core`, which knows the byte order mark, too: some files have two.
+        // By `csv-core`, which knows the byte order mark: some files have two.
         if !rows.read_unquoted()? {
             return Err(Error::NoHeader);
         }
-        rows.header = rows.cells().map(to_text).collect();
+        rows.header = rows
+            .cells()
+            .map(|name| to_text(name).trim_matches([' ', '\t']).to_owned())
+            .collect();
         // Once for the whole text is many times faster than cell by cell.
         if str::from_utf8(csv).is_ok() {
             Ok(rows)
@@ -68,25 +71,40 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// The names in the first row.
+    /// The names in the first row, without the spaces around them.
     pub(crate) fn header(&self) -> &[String] {
         &self.header
     }
 
-    /// Goes to the next row; `false` after the last one.
+    /// The column of the header, counted from 1, that may be the reason for anything that is wrong with it.
+    pub(crate) fn blank_before_quote(&self) -> Option<usize> {
+        self.blank_before_quote
+    }
+
+    /// Goes to the next row; `false` after the last one. A row with nothing in its cells may have any number of them, and is
+    /// skipped if that is not the header's.
     ///
     /// # Errors
     /// The row has too few or too many cells, one of them is not UTF-8, or a quote is left open.
     #[inline]
     pub(crate) fn advance(&mut self) -> Result<bool, Error> {
-        self.row += 1;
-        if !self.read()? {
-            return Ok(false);
+        loop {
+            self.row += 1;
+            if !self.read()? {
+                return Ok(false);
+            }
+            if self.cells.len() == self.header.len() {
+                return Ok(true);
+            }
+            if !self.is_blank() {
+                return Err(self.describe_length());
+            }
         }
-        if self.cells.len() != self.header.len() {
-            return Err(self.describe_length());
-        }
-        Ok(true)
+    }
+
+    /// True if the current row has nothing but spaces in its cells.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.cells().all(is_blank)
     }
 
     /// A cell of the current row: valid UTF-8, and every column of the header has one.
@@ -126,7 +144,7 @@ impl<'a> Rows<'a> {
         while let Some(mark) = self.marks.next() {
             let byte = self.csv[mark];
             match byte {
-                b',' => {
+                _ if byte == self.delimiter => {
                     self.cells.push(cell..mark - quote);
                     (cell, quote) = (mark + 1, 0);
                 }
@@ -158,7 +176,11 @@ impl<'a> Rows<'a> {
     /// Skips the rest of a quoted cell; `false` when there is more to it than a quote before and one behind.
     fn skip_quoted(&mut self) -> bool {
         let end = self.marks.find(|&mark| self.csv[mark] == b'"');
-        end.is_some_and(|end| matches!(self.csv.get(end + 1), None | Some(b',' | b'\r' | b'\n')))
+        end.is_some_and(|end| {
+            self.csv
+                .get(end + 1)
+                .is_none_or(|&byte| matches!(byte, b'\r' | b'\n') || byte == self.delimiter)
+        })
     }
 
     /// Reads the next row with `csv-core`.
@@ -172,8 +194,8 @@ impl<'a> Rows<'a> {
         self.start = self.next + blank;
         self.is_unquoted = true;
         self.next += self.unquoted.read(rest, &mut self.cells);
-        self.marks = Marks::new(self.csv, self.next);
-        if self.next == self.csv.len() && ends_in_quotes(&self.csv[self.start..]) {
+        self.marks = Marks::new(self.csv, self.next, self.delimiter);
+        if self.next == self.csv.len() && ends_in_quotes(&self.csv[self.start..], self.delimiter) {
             return Err(self.describe_open_quote());
         }
         Ok(!self.cells.is_empty())
@@ -209,6 +231,9 @@ impl<'a> Rows<'a> {
     }
 
     fn describe_length(&self) -> Error {
+        if let Some(column) = self.blank_before_quote {
+            return Error::BlankBeforeQuote(column);
+        }
         let (cells, expected) = (self.cells.len(), self.header.len());
         let place = self.place(cells.min(expected));
         match self.cells().nth(expected) {
@@ -227,6 +252,12 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// True if a cell has nothing but spaces.
+#[inline]
+pub(crate) fn is_blank(cell: &[u8]) -> bool {
+    cell.first().is_none_or(u8::is_ascii_whitespace) && cell.trim_ascii().is_empty()
+}
+
 /// A cell as text.
 pub(crate) fn to_text(cell: &[u8]) -> String {
     String::from_utf8_lossy(cell).into_owned()
@@ -241,7 +272,7 @@ fn line_at(csv: &[u8], at: usize) -> usize {
 }
 
 /// True if `row`, the last of its file, ends inside a quoted cell.
-fn ends_in_quotes(row: &[u8]) -> bool {
+fn ends_in_quotes(row: &[u8], delimiter: u8) -> bool {
     #[derive(Clone, Copy, PartialEq)]
     enum In {
         Start,
@@ -252,7 +283,8 @@ fn ends_in_quotes(row: &[u8]) -> bool {
     let step = |state, byte: &u8| match (state, byte) {
         (In::Quotes, b'"') => In::QuoteInQuotes,
         (In::Quotes, _) | (In::Start | In::QuoteInQuotes, b'"') => In::Quotes,
-        (_, b',' | b'\r' | b'\n') => In::Start,
+        (_, b'\r' | b'\n') => In::Start,
+        (_, byte) if *byte == delimiter => In::Start,
         _ => In::Plain,
     };
     row.iter().fold(In::Start, step) == In::Quotes
@@ -261,10 +293,21 @@ fn ends_in_quotes(row: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::{BYTE_ORDER_MARK, Decimal};
+
+    const COMMAS: Dialect = Dialect {
+        delimiter: b',',
+        decimal: Some(Decimal::Point),
+        start: 0,
+    };
+
+    fn open(csv: &[u8]) -> Result<Rows<'_>, Error> {
+        Rows::new(csv.strip_prefix(BYTE_ORDER_MARK).unwrap_or(csv), &COMMAS)
+    }
 
     /// Reads to the end; the cells of all rows, or the first complaint.
     fn read(csv: &[u8]) -> Result<Vec<Vec<String>>, String> {
-        let mut rows = Rows::new(csv).map_err(|error| error.to_string())?;
+        let mut rows = open(csv).map_err(|error| error.to_string())?;
         let mut all = vec![rows.header().to_vec()];
         while rows.advance().map_err(|error| error.to_string())? {
             all.push(
@@ -289,9 +332,9 @@ mod tests {
 
     #[test]
     fn no_header() {
-        assert_eq!(Rows::new(b"").err(), Some(Error::EmptyBody));
-        assert_eq!(Rows::new(b"\r\n\n").err(), Some(Error::NoHeader));
-        assert_eq!(Rows::new(BYTE_ORDER_MARK).err(), Some(Error::NoHeader));
+        assert_eq!(open(b"").err(), Some(Error::NoHeader));
+        assert_eq!(open(b"\r\n\n").err(), Some(Error::NoHeader));
+        assert_eq!(open(BYTE_ORDER_MARK).err(), Some(Error::NoHeader));
     }
 
     #[test]
@@ -365,7 +408,7 @@ mod tests {
 
     /// As they are read here, and whether the last one has an open quote.
     fn found(csv: &[u8]) -> (Found, bool) {
-        let (mut rows, mut all) = (Rows::new(csv).expect("a header"), Vec::new());
+        let (mut rows, mut all) = (open(csv).expect("a header"), Vec::new());
         loop {
             let read = rows.read();
             if read == Ok(false) {
@@ -404,7 +447,7 @@ mod tests {
             let shown = String::from_utf8_lossy(&csv);
             assert_eq!(rows, expected(&csv), "{shown:?}");
             let last = rows.last().map_or(HEADER.len(), |(start, _)| *start);
-            assert_eq!(is_open, ends_in_quotes(&csv[last..]), "{shown:?}");
+            assert_eq!(is_open, ends_in_quotes(&csv[last..], b','), "{shown:?}");
         }
     }
 }

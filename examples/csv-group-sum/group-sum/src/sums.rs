@@ -5,36 +5,77 @@
 //! [`sum`] does it: both give the same result bit for bit.
 
 use crate::columns::Selection;
+use crate::dialect::Format;
 use crate::error::Error;
-use crate::table::{self, Column, Numbers, Table};
+use crate::number::Number;
+use crate::table::{self, Column, IntegerOverflow, Numbers, Table};
 
 /// The sums of a column so far, by index of the id.
-#[derive(Debug, Default)]
-pub struct Sums(Vec<f64>);
+#[derive(Debug)]
+pub struct Sums {
+    floats: Vec<f64>,
+    /// The exact sums; `None` once the column has a number that is no integer.
+    integers: Option<Vec<i128>>,
+}
+
+impl Default for Sums {
+    fn default() -> Self {
+        Self {
+            floats: Vec::new(),
+            integers: Some(Vec::new()),
+        }
+    }
+}
 
 impl Numbers for Sums {
     #[inline]
-    fn add(&mut self, id: usize, number: f64) {
-        if id >= self.0.len() {
-            self.0.resize(id + 1, 0.0);
+    fn add(&mut self, id: usize, number: Number) -> Result<(), IntegerOverflow> {
+        if id >= self.floats.len() {
+            self.floats.resize(id + 1, 0.0);
         }
-        self.0[id] += number;
+        self.floats[id] += number.to_float();
+        let Some(integers) = &mut self.integers else {
+            return Ok(());
+        };
+        let integer = match number {
+            Number::Integer(integer) => integer.into(),
+            Number::LongInteger(integer) => integer,
+            Number::Float(_) => {
+                self.integers = None;
+                return Ok(());
+            }
+        };
+        if id >= integers.len() {
+            integers.resize(id + 1, 0);
+        }
+        integers[id] = integers[id].checked_add(integer).ok_or(IntegerOverflow)?;
+        Ok(())
     }
+}
+
+/// The sums of a column, by index of the id.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ColumnSums {
+    /// Exact sums, of a column that has nothing but integers.
+    Integers(Vec<i128>),
+    /// Sums in 64-bit floats.
+    Floats(Vec<f64>),
 }
 
 /// Reads a CSV and keeps the sums.
 ///
 /// # Errors
-/// The CSV is broken, lacks a column, or has a cell in a summed column that is not a number.
-pub fn read_sums(csv: &[u8], selection: Selection<'_>) -> Result<Table<Sums>, Error> {
-    table::read(csv, selection)
+/// The CSV is broken, lacks a column, or has a cell in a summed column that is not a number; a sum of integers is too
+/// large.
+pub fn read_sums(csv: &[u8], selection: Selection<'_>, format: Format) -> Result<Table<Sums>, Error> {
+    table::read(csv, selection, format)
 }
 
-/// The sums of every column of `table`, by index of the id. An id without values in a column has the sum 0 there.
+/// The sums of every column of `table`. An id without values in a column has the sum 0 there.
 ///
 /// # Errors
 /// A sum is too large for a 64-bit float.
-pub fn group_sum(table: &Table<Sums>) -> Result<Vec<Vec<f64>>, Error> {
+pub fn group_sum(table: &Table<Sums>) -> Result<Vec<ColumnSums>, Error> {
     table
         .columns
         .iter()
@@ -48,12 +89,16 @@ pub fn sum(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |sum, value| sum + value)
 }
 
-fn finish_sums(column: &Column<Sums>, ids: &[String]) -> Result<Vec<f64>, Error> {
-    let mut sums = column.numbers.0.clone();
+fn finish_sums(column: &Column<Sums>, ids: &[String]) -> Result<ColumnSums, Error> {
+    if let Some(mut sums) = column.numbers.integers.clone() {
+        sums.resize(ids.len(), 0);
+        return Ok(ColumnSums::Integers(sums));
+    }
+    let mut sums = column.numbers.floats.clone();
     sums.resize(ids.len(), 0.0);
     // A sum that has overflown stays so, whatever is added to it.
     match sums.iter().position(|sum| !sum.is_finite()) {
-        None => Ok(sums),
+        None => Ok(ColumnSums::Floats(sums)),
         Some(id) => Err(Error::sum_too_large(&column.name, &ids[id])),
     }
 }
@@ -66,7 +111,7 @@ mod tests {
         let column = |numbers: &&[(usize, f64)]| {
             let mut sums = Sums::default();
             for &(id, number) in *numbers {
-                sums.add(id, number);
+                sums.add(id, Number::Float(number)).expect("no integer");
             }
             Column {
                 name: "value".into(),
@@ -77,6 +122,7 @@ mod tests {
             id_name: "id".into(),
             ids: ids.iter().map(|&id| id.into()).collect(),
             columns: columns.iter().map(column).collect(),
+            left_out: Vec::new(),
         }
     }
 
@@ -84,7 +130,8 @@ mod tests {
     fn each_id_has_a_sum_in_each_column() {
         let numbers = [(2, 1.0), (0, 2.0), (2, 3.0), (0, 4.0), (2, 5.0)];
         let results = group_sum(&table(&["a", "b", "c", "d"], &[&numbers, &[]])).expect("small sums");
-        assert_eq!(results, [[6.0, 0.0, 9.0, 0.0], [0.0; 4]]);
+        let floats = ColumnSums::Floats(vec![6.0, 0.0, 9.0, 0.0]);
+        assert_eq!(results, [floats, ColumnSums::Integers(vec![0; 4])]);
     }
 
     #[test]
@@ -92,12 +139,14 @@ mod tests {
         for (values, expected) in [
             (&[1e16, 1.0, 1.0, -1e16][..], 0.0_f64),
             (&[1.0, 1.0, 1e16, -1e16], 2.0),
-            (&[], 0.0),
             (&[-0.0], 0.0),
         ] {
             let numbers: Vec<_> = values.iter().map(|&number| (0, number)).collect();
             let sums = group_sum(&table(&["a"], &[&numbers])).expect("a small sum");
-            assert_eq!(sums[0][0].to_bits(), expected.to_bits(), "{values:?}");
+            let ColumnSums::Floats(sums) = &sums[0] else {
+                panic!("floats have sums of floats");
+            };
+            assert_eq!(sums[0].to_bits(), expected.to_bits(), "{values:?}");
             assert_eq!(sum(values).to_bits(), expected.to_bits(), "{values:?}");
         }
     }
@@ -109,6 +158,34 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "The sum of column \"value\" for id \"b\" is too large for a 64-bit float."
+        );
+    }
+
+    #[test]
+    fn integers_are_summed_exactly_until_a_float_appears() {
+        let read = |csv: &str| {
+            let selection = Selection {
+                id: "id",
+                values: None,
+            };
+            let table = read_sums(csv.as_bytes(), selection, Format::default());
+            table.and_then(|table| group_sum(&table))
+        };
+        let sums = read("id,v\na,9007199254740993\nb,-1\na,2\n");
+        assert_eq!(
+            sums,
+            Ok(vec![ColumnSums::Integers(vec![9_007_199_254_740_995, -1])])
+        );
+        let sums = read("id,v\na,9007199254740993\na,2\nb,0.5\n");
+        assert_eq!(
+            sums,
+            Ok(vec![ColumnSums::Floats(vec![9_007_199_254_740_994.0, 0.5])])
+        );
+        let largest = i128::MAX;
+        let error = read(&format!("id,v\na,{largest}\nb,1\na,1\n")).expect_err("an overflow");
+        assert_eq!(
+            error.to_string(),
+            "Row 3 (line 4), column \"v\": with \"1\", the sum for its id is too large for a 128-bit integer."
         );
     }
 }

@@ -9,8 +9,9 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher as _;
 
 use crate::columns::{Columns, Selection};
+use crate::dialect::{Decimal, Dialect, Format, to_utf8};
 use crate::error::{Error, Text};
-use crate::number::{self, Cell};
+use crate::number::{self, Cell, Number};
 use crate::rows::{self, Rows};
 
 /// The ids of a CSV, and what is kept of its numbers.
@@ -22,6 +23,8 @@ pub struct Table<N> {
     pub ids: Vec<String>,
     /// The summed columns, in the order of the header.
     pub columns: Vec<Column<N>>,
+    /// The names of the columns that are not summed because their first cell with something in it is not a number.
+    pub left_out: Vec<String>,
 }
 
 /// A summed column.
@@ -33,30 +36,56 @@ pub struct Column<N> {
     pub numbers: N,
 }
 
+/// The sum of a column's integers does not fit into 128 bits.
+#[derive(Debug)]
+pub(crate) struct IntegerOverflow;
+
 /// A way to keep the numbers of a column.
 pub(crate) trait Numbers: Default {
     /// Takes the next number, in the order of the rows. `id` is the index of its row's id.
-    fn add(&mut self, id: usize, number: f64);
+    ///
+    /// # Errors
+    /// The column has nothing but integers, and their sum for this id is too large.
+    fn add(&mut self, id: usize, number: Number) -> Result<(), IntegerOverflow>;
 }
 
 /// Reads a CSV.
 ///
 /// # Errors
 /// The CSV is broken, lacks a column, or has a cell in a summed column that is not a number.
-pub(crate) fn read<N: Numbers>(csv: &[u8], selection: Selection<'_>) -> Result<Table<N>, Error> {
-    let mut rows = Rows::new(csv)?;
-    let columns = Columns::find(rows.header(), selection)?;
+pub(crate) fn read<N: Numbers>(
+    csv: &[u8],
+    selection: Selection<'_>,
+    format: Format,
+) -> Result<Table<N>, Error> {
+    if csv.is_empty() {
+        return Err(Error::EmptyBody);
+    }
+    let csv = to_utf8(csv)?;
+    let dialect = Dialect::find(&csv, selection.id, format)?;
+    let mut rows = Rows::new(&csv, &dialect)?;
+    let columns =
+        Columns::find(rows.header(), selection).map_err(|error| match rows.blank_before_quote() {
+            Some(column) => Error::BlankBeforeQuote(column),
+            None => error,
+        })?;
     let mut ids = Ids::default();
-    let mut candidates = list_candidates(&rows, &columns);
+    let mut candidates = list_candidates(&rows, &columns, dialect.decimal);
+    let mut left_out = Vec::new();
     while rows.advance()? {
-        let id = ids.index_of(rows.cell(columns.id));
-        read_row(&rows, id, &mut candidates)?;
+        let id = rows.cell(columns.id);
+        if rows::is_blank(id) && rows.is_blank() {
+            continue;
+        }
+        let id = ids.index_of(id);
+        read_row(&rows, id, &mut candidates, &mut left_out)?;
     }
     candidates.retain(|candidate| candidate.kind == Kind::Summed);
     Ok(Table {
         id_name: rows.header()[columns.id].clone(),
         ids: ids.names,
         columns: candidates.into_iter().map(|candidate| candidate.column).collect(),
+        left_out: name_columns(&rows, left_out),
     })
 }
 
@@ -64,6 +93,10 @@ pub(crate) fn read<N: Numbers>(csv: &[u8], selection: Selection<'_>) -> Result<T
 struct Candidate<N> {
     index: usize,
     kind: Kind,
+    /// The decimal mark; `None` until a number of the column has one.
+    decimal: Option<Decimal>,
+    /// True once the column has a number that is no integer: then integers need no telling apart.
+    has_floats: bool,
     column: Column<N>,
 }
 
@@ -76,7 +109,11 @@ enum Kind {
     Text,
 }
 
-fn list_candidates<N: Numbers>(rows: &Rows<'_>, columns: &Columns) -> Vec<Candidate<N>> {
+fn list_candidates<N: Numbers>(
+    rows: &Rows<'_>,
+    columns: &Columns,
+    decimal: Option<Decimal>,
+) -> Vec<Candidate<N>> {
     let kind = if columns.by_name {
         Kind::Summed
     } else {
@@ -92,44 +129,79 @@ fn list_candidates<N: Numbers>(rows: &Rows<'_>, columns: &Columns) -> Vec<Candid
         .map(|&index| Candidate {
             index,
             kind,
+            decimal,
+            has_floats: false,
             column: column(index),
         })
         .collect()
 }
 
-/// Adds the current row's numbers to their columns, and drops the columns that turn out to be text.
-fn read_row<N: Numbers>(rows: &Rows<'_>, id: usize, candidates: &mut Vec<Candidate<N>>) -> Result<(), Error> {
-    let mut found_text = false;
-    for Candidate { index, kind, column } in candidates.iter_mut() {
-        let cell = rows.cell(*index);
-        match number::parse_number(cell) {
-            Cell::Number(number) => {
-                *kind = Kind::Summed;
-                column.numbers.add(id, number);
+/// Adds the current row's numbers to their columns, and moves the columns that turn out to be text to `left_out`.
+fn read_row<N: Numbers>(
+    rows: &Rows<'_>,
+    id: usize,
+    candidates: &mut Vec<Candidate<N>>,
+    left_out: &mut Vec<usize>,
+) -> Result<(), Error> {
+    let found_before = left_out.len();
+    for candidate in candidates.iter_mut() {
+        let index = candidate.index;
+        let cell = rows.cell(index);
+        let text = || Text::new(&rows::to_text(cell));
+        let number = match read_cell(cell, candidate) {
+            Cell::Integer(integer) => Number::Integer(integer),
+            Cell::Float(float) => {
+                candidate.has_floats = true;
+                Number::Float(float)
             }
-            Cell::Empty => {}
-            Cell::TooLarge => {
-                return Err(Error::NumberTooLarge(
-                    rows.place(*index),
-                    Text::new(&rows::to_text(cell)),
-                ));
-            }
-            Cell::Text if *kind == Kind::Summed => {
-                return Err(Error::NotANumber(
-                    rows.place(*index),
-                    Text::new(&rows::to_text(cell)),
-                ));
+            Cell::LongInteger => Number::LongInteger(number::parse_long_integer(cell).unwrap_or_default()),
+            Cell::Empty => continue,
+            Cell::TooLarge => return Err(Error::NumberTooLarge(rows.place(index), text())),
+            Cell::Text if candidate.kind == Kind::Summed => {
+                return Err(Error::NotANumber(rows.place(index), text()));
             }
             Cell::Text => {
-                *kind = Kind::Text;
-                found_text = true;
+                candidate.kind = Kind::Text;
+                left_out.push(index);
+                continue;
             }
-        }
+        };
+        candidate.kind = Kind::Summed;
+        let added = candidate.column.numbers.add(id, number);
+        added.map_err(|_| Error::IntegerSumTooLarge(rows.place(index), text()))?;
     }
-    if found_text {
+    if left_out.len() > found_before {
         candidates.retain(|candidate| candidate.kind != Kind::Text);
     }
     Ok(())
+}
+
+/// Reads a cell. The column's first number with a decimal mark decides on the column's mark.
+#[inline]
+fn read_cell<N>(cell: &[u8], candidate: &mut Candidate<N>) -> Cell {
+    match candidate.decimal {
+        Some(Decimal::Point) if candidate.has_floats => number::parse_float(cell),
+        Some(Decimal::Point) => number::parse_number(cell),
+        Some(Decimal::Comma) => number::parse_comma_number(cell),
+        None => {
+            let found = number::find_decimal(cell);
+            let content = match found {
+                Some(Decimal::Comma) => number::parse_comma_number(cell),
+                _ => number::parse_number(cell),
+            };
+            if matches!(content, Cell::Float(_)) {
+                candidate.decimal = found;
+            }
+            content
+        }
+    }
+}
+
+/// The names of columns, in the order of the header.
+fn name_columns(rows: &Rows<'_>, mut columns: Vec<usize>) -> Vec<String> {
+    columns.sort_unstable();
+    let names = columns.into_iter().map(|column| rows.header()[column].clone());
+    names.collect()
 }
 
 /// The ids seen so far. Each is stored once, in `names`; the hash table holds indices, and the hashes for when it grows.
@@ -177,8 +249,9 @@ mod tests {
 
     /// All numbers, in the order of the rows.
     impl Numbers for Vec<(usize, f64)> {
-        fn add(&mut self, id: usize, number: f64) {
-            self.push((id, number));
+        fn add(&mut self, id: usize, number: Number) -> Result<(), IntegerOverflow> {
+            self.push((id, number.to_float()));
+            Ok(())
         }
     }
 
@@ -189,7 +262,7 @@ mod tests {
             id: "id",
             values: None,
         };
-        read(csv.as_bytes(), selection).map_err(|error| error.to_string())
+        read(csv.as_bytes(), selection, Format::default()).map_err(|error| error.to_string())
     }
 
     fn numbers(table: &Table, column: usize) -> Vec<(&str, f64)> {
@@ -215,6 +288,7 @@ mod tests {
         let table = read_str("id,note,late,never\na,x,,\nb,1,,\na,y,2,\n").expect("a valid CSV");
         let names: Vec<_> = table.columns.iter().map(|column| column.name.as_str()).collect();
         assert_eq!(names, ["late"]);
+        assert_eq!(table.left_out, ["note"]);
         assert_eq!(numbers(&table, 0), [("a", 2.0)]);
     }
 
@@ -228,5 +302,33 @@ mod tests {
             read_str("id,value\na,1e999\n").map(drop),
             Err("Row 1 (line 2), column \"value\": \"1e999\" is too large for a 64-bit float.".into())
         );
+    }
+
+    #[test]
+    fn names_are_trimmed_and_blank_rows_are_ignored_wherever_they_stand() {
+        let table = read_str("time, id, value \n1,a,2\n,,\n , ,\n\n,\n2,a,3\n,,,,\n").expect("a valid CSV");
+        assert_eq!(table.id_name, "id");
+        assert_eq!(table.ids, ["a"]);
+        assert_eq!(table.columns[1].name, "value");
+        assert_eq!(numbers(&table, 1), [("a", 2.0), ("a", 3.0)]);
+    }
+
+    #[test]
+    fn semicolons_allow_either_decimal_mark_and_a_column_keeps_its_first() {
+        let table = read_str("id;a;b\nx;1,5;2.5\nx;1;3.5\n").expect("a valid CSV");
+        assert_eq!(numbers(&table, 0), [("x", 1.5), ("x", 1.0)]);
+        assert_eq!(numbers(&table, 1), [("x", 2.5), ("x", 3.5)]);
+        assert_eq!(
+            read_str("id;a\nx;1.000\nx;2,5\n").map(drop),
+            Err("Row 2 (line 3), column \"a\": \"2,5\" is not a number.".into())
+        );
+    }
+
+    #[test]
+    fn blank_before_a_quote_is_named_when_the_rows_do_not_fit() {
+        let sentence = "The header, column 2: there is a blank before the quote, so the quotes do not enclose the name: \
+                        remove the blank.";
+        assert_eq!(read_str("id, \"a,b\"\n1,2\n").map(drop), Err(sentence.into()));
+        assert_eq!(read_str("key, \"id\"\n1,2\n").map(drop), Err(sentence.into()));
     }
 }

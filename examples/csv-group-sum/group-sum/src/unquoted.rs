@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use csv_core::{ReadRecordResult, Reader};
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 /// The content of a row's cells, one after the other.
 pub(crate) struct Unquoted {
@@ -12,17 +12,16 @@ pub(crate) struct Unquoted {
     ends: Vec<usize>,
 }
 
-impl Default for Unquoted {
-    fn default() -> Self {
+impl Unquoted {
+    /// A reader of cells that `delimiter` separates.
+    pub(crate) fn new(delimiter: u8) -> Self {
         Self {
-            reader: Reader::new(),
+            reader: ReaderBuilder::new().delimiter(delimiter).build(),
             text: Vec::new(),
             ends: Vec::new(),
         }
     }
-}
 
-impl Unquoted {
     /// The text of all cells.
     pub(crate) fn text(&self) -> &[u8] {
         &self.text

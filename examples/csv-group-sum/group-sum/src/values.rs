@@ -1,36 +1,66 @@
 //! Keeps the values of each id and column, to be summed elsewhere.
 
 use crate::columns::Selection;
+use crate::dialect::Format;
 use crate::error::Error;
-use crate::table::{self, Numbers, Table};
+use crate::number::Number;
+use crate::table::{self, IntegerOverflow, Numbers, Table};
 
 /// The values of a column, by index of the id. Those of one id are in the order of the rows.
-#[derive(Debug, Default)]
-pub struct Values(Vec<Vec<f64>>);
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// A column that has nothing but integers.
+    Integers(Vec<Vec<i128>>),
+    /// Any other column.
+    Floats(Vec<Vec<f64>>),
+}
 
-impl Values {
-    /// The values of an id; none for an id that has no number in the column.
-    pub fn of_id(&self, id: usize) -> &[f64] {
-        self.0.get(id).map_or(&[], Vec::as_slice)
+impl Default for Values {
+    fn default() -> Self {
+        Self::Integers(Vec::new())
     }
 }
 
 impl Numbers for Values {
+    /// Never fails: nothing is summed here.
     #[inline]
-    fn add(&mut self, id: usize, number: f64) {
-        if id >= self.0.len() {
-            self.0.resize_with(id + 1, Vec::new);
+    fn add(&mut self, id: usize, number: Number) -> Result<(), IntegerOverflow> {
+        match (&mut *self, number) {
+            (Self::Floats(floats), number) => push(floats, id, number.to_float()),
+            (Self::Integers(integers), Number::Integer(integer)) => push(integers, id, integer.into()),
+            (Self::Integers(integers), Number::LongInteger(integer)) => push(integers, id, integer),
+            (Self::Integers(integers), Number::Float(float)) => {
+                let mut floats = integers.iter().map(|values| to_floats(values)).collect();
+                push(&mut floats, id, float);
+                *self = Self::Floats(floats);
+            }
         }
-        self.0[id].push(number);
+        Ok(())
     }
+}
+
+#[inline]
+fn push<V>(values: &mut Vec<Vec<V>>, id: usize, value: V) {
+    if id >= values.len() {
+        values.resize_with(id + 1, Vec::new);
+    }
+    values[id].push(value);
+}
+
+/// The floats nearest to integers.
+pub fn to_floats(integers: &[i128]) -> Vec<f64> {
+    integers
+        .iter()
+        .map(|&integer| Number::LongInteger(integer).to_float())
+        .collect()
 }
 
 /// Reads a CSV and keeps its numbers.
 ///
 /// # Errors
 /// The CSV is broken, lacks a column, or has a cell in a summed column that is not a number.
-pub fn read_values(csv: &[u8], selection: Selection<'_>) -> Result<Table<Values>, Error> {
-    table::read(csv, selection)
+pub fn read_values(csv: &[u8], selection: Selection<'_>, format: Format) -> Result<Table<Values>, Error> {
+    table::read(csv, selection, format)
 }
 
 #[cfg(test)]
@@ -43,9 +73,11 @@ mod tests {
             id: "id",
             values: None,
         };
-        let table = read_values(b"id,x,y\nb,1,\na,2,4\nb,3,\nc,,\n", selection).expect("a valid CSV");
-        let of_column = |column: usize| [0, 1, 2].map(|id| table.columns[column].numbers.of_id(id).to_vec());
-        assert_eq!(of_column(0), [vec![1.0, 3.0], vec![2.0], vec![]]);
-        assert_eq!(of_column(1), [vec![], vec![4.0], vec![]]);
+        let csv = b"id,x,y\nb,1,\na,2,4\nb,3,0.5\nc,,\n";
+        let table = read_values(csv, selection, Format::default()).expect("a valid CSV");
+        let integers = Values::Integers(vec![vec![1, 3], vec![2]]);
+        let floats = Values::Floats(vec![vec![0.5], vec![4.0]]);
+        assert_eq!(table.columns[0].numbers, integers);
+        assert_eq!(table.columns[1].numbers, floats);
     }
 }

@@ -1,4 +1,4 @@
-//! What the tests share: a request to the router, and random numbers from a seed.
+//! Shared by the tests: a request to the router, and random numbers from a seed.
 
 use std::io;
 

@@ -5,6 +5,7 @@ mod common;
 mod mistakes;
 mod page;
 mod properties;
+mod real;
 mod report;
 mod source;
 mod spread;

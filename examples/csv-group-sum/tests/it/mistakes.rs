@@ -1,4 +1,4 @@
-//! What the app answers to a bad request: a 4xx, and one sentence that says where and what.
+//! Answers to bad requests: a 4xx, and one sentence that names the place and the cause.
 
 use crate::common::{Answer, broken, in_chunks, put, send};
 use axum::body::{Body, Bytes};
@@ -142,8 +142,8 @@ async fn columns_that_are_ambiguous_or_asked_for_twice() {
 
 #[tokio::test]
 async fn parameters_that_mean_nothing() {
-    let sentence = "There is no parameter \"value_colum\": the parameters are chunksize, compression, concurrency, feature, \
-                    id_column, invoke_lambda, report, source, value_column, work_ms.";
+    let sentence = "There is no parameter \"value_colum\": the parameters are chunksize, compression, concurrency, decimal, \
+                    delimiter, feature, formula_safe, id_column, invoke_lambda, report, source, value_column, work_ms.";
     assert_bad("value_colum=v", "id,v\n", sentence).await;
     assert_bad(
         "id_column=a&id_column=b",

@@ -53,6 +53,8 @@ impl Model {
     /// Writes the table with a text column and an unnamed one between the others, in a random dialect.
     fn to_csv(&self, random: &mut Random) -> String {
         let newline = if random.once_in(2) { "\n" } else { "\r\n" };
+        let delimiter = [",", ";", "\t"][random.below(3)];
+        let has_decimal_comma = delimiter == ";" && random.once_in(2);
         let id_at = random.below(self.names.len() + 1);
         let mut csv = if random.once_in(2) {
             String::from("\u{feff}")
@@ -64,14 +66,28 @@ impl Model {
             all.insert(id_at, id);
             all.insert(random.below(1), number);
             all.push(note);
-            let quoted: Vec<String> = all.iter().map(|cell| quote(cell, random.once_in(3))).collect();
-            csv += &(quoted.join(",") + newline);
+            let quoted: Vec<String> = all
+                .iter()
+                .map(|cell| quote(cell, delimiter, random.once_in(3)))
+                .collect();
+            csv += &(quoted.join(delimiter) + newline);
+            // A row without anything in it.
+            if random.once_in(10) {
+                csv += &(delimiter.repeat(random.below(4)) + newline);
+            }
         };
         line(&self.id_name, &self.names, "note", "");
         for (row, (id, values)) in self.rows.iter().enumerate() {
             let cells: Vec<String> = values
                 .iter()
                 .map(|value| value.map_or(String::new(), |v| v.to_string()))
+                .map(|cell| {
+                    if has_decimal_comma {
+                        cell.replace('.', ",")
+                    } else {
+                        cell
+                    }
+                })
                 .collect();
             line(id, &cells, "some text", &row.to_string());
         }
@@ -103,8 +119,8 @@ impl Model {
     }
 }
 
-fn quote(cell: &str, always: bool) -> String {
-    let needed = cell.contains([',', '"', '\n', '\r']);
+fn quote(cell: &str, delimiter: &str, always: bool) -> String {
+    let needed = cell.contains(['"', '\n', '\r']) || cell.contains(delimiter);
     if always || needed {
         format!("\"{}\"", cell.replace('"', "\"\""))
     } else {
@@ -157,7 +173,7 @@ async fn generated_tables_have_the_sums_of_a_naive_calculation() {
 
 #[tokio::test]
 async fn bytes_without_meaning_never_break_the_app() {
-    let alphabet = b"id,v\n\r\"\"12.e-+ \xC3\xA4\xFF\0";
+    let alphabet = b"id,;\t=sepv\n\r\"\"12.e-+ \xC3\xA4\xFF\xFE\0";
     for seed in 0..5_000 {
         let random = &mut Random(seed);
         let noise: Vec<u8> = (0..random.below(60))

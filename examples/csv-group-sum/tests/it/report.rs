@@ -1,4 +1,4 @@
-//! What the client is told about the way of its sums: in headers, and in JSON.
+//! The report on how the sums were made: in headers, and in JSON.
 
 use axum::http::{Request, StatusCode};
 use lzap::testing::Fault;

@@ -1,4 +1,4 @@
-//! What the app answers to a good CSV.
+//! Answers to good CSVs.
 
 use crate::common::{put, send};
 use axum::http::{Request, StatusCode};
@@ -178,8 +178,8 @@ async fn a_form_with_mistakes_is_told() {
         ),
         (
             &[("file", None, "id\n"), ("chunk", None, "5")],
-            "There is no parameter \"chunk\": the parameters are chunksize, compression, concurrency, feature, \
-             id_column, invoke_lambda, report, source, value_column, work_ms.\n",
+            "There is no parameter \"chunk\": the parameters are chunksize, compression, concurrency, decimal, \
+             delimiter, feature, formula_safe, id_column, invoke_lambda, report, source, value_column, work_ms.\n",
         ),
     ];
     for (fields, sentence) in cases {
