@@ -8,40 +8,31 @@ const BLOCK: usize = 64;
 
 /// The positions of the delimiter and of all bytes below `-`, from the first to the last: `,`, `"`, LF, CR, tabs, and a few
 /// that occur in text rather than in numbers, such as blanks.
-pub(crate) struct Marks<'a> {
-    text: &'a [u8],
+///
+/// The text and the delimiter are arguments of each call, so that a caller's loop has them once, in registers.
+#[derive(Clone, Copy)]
+pub(crate) struct Marks {
     /// Start of the current block.
     block: usize,
     /// The marks in it that are still to come; the lowest bit is its first byte.
     bits: u64,
-    /// A further mark, if it is not below `-`.
-    delimiter: Option<u8>,
 }
 
-impl<'a> Marks<'a> {
-    /// The marks from byte `start` on.
-    pub(crate) fn new(text: &'a [u8], start: usize, delimiter: u8) -> Self {
-        let delimiter = Some(delimiter).filter(|&byte| byte >= b'-');
+impl Marks {
+    /// The marks of `text` from byte `start` on.
+    pub(crate) fn new(text: &[u8], start: usize, delimiter: u8) -> Self {
         let bits = text
             .get(start..)
             .map_or(0, |text| find_in_first_block(text, delimiter));
-        Self {
-            text,
-            block: start,
-            bits,
-            delimiter,
-        }
+        Self { block: start, bits }
     }
-}
 
-impl Iterator for Marks<'_> {
-    type Item = usize;
-
+    /// Returns the next mark; `None` after the last one.
     #[inline]
-    fn next(&mut self) -> Option<usize> {
+    pub(crate) fn advance(&mut self, text: &[u8], delimiter: u8) -> Option<usize> {
         while self.bits == 0 {
             self.block += BLOCK;
-            self.bits = find_in_first_block(self.text.get(self.block..)?, self.delimiter);
+            self.bits = find_in_first_block(text.get(self.block..)?, delimiter);
         }
         let mark = self.block + self.bits.trailing_zeros() as usize;
         self.bits &= self.bits - 1;
@@ -51,7 +42,7 @@ impl Iterator for Marks<'_> {
 
 /// The marks in the first block of `text`, which may be shorter than a block.
 #[inline]
-fn find_in_first_block(text: &[u8], delimiter: Option<u8>) -> u64 {
+fn find_in_first_block(text: &[u8], delimiter: u8) -> u64 {
     if let Some(block) = text.first_chunk() {
         return find_in_block(block, delimiter);
     }
@@ -62,12 +53,15 @@ fn find_in_first_block(text: &[u8], delimiter: Option<u8>) -> u64 {
 }
 
 #[inline]
-fn find_in_block(block: &[u8; BLOCK], delimiter: Option<u8>) -> u64 {
+fn find_in_block(block: &[u8; BLOCK], delimiter: u8) -> u64 {
     let low = collect_bits(block, |bytes| {
         // With its highest bit set, no byte borrows from the next one.
         !(((bytes | HIGH) - u64::from(b'-') * EACH) | bytes)
     });
-    let Some(delimiter) = delimiter else { return low };
+    // It is among those below.
+    if delimiter < b'-' {
+        return low;
+    }
     low | collect_bits(block, |bytes| {
         // Zero where the byte is the delimiter, then a high bit wherever the byte is not zero.
         let difference = bytes ^ (u64::from(delimiter) * EACH);
@@ -101,6 +95,11 @@ mod tests {
         (start..text.len()).filter(is_mark).collect()
     }
 
+    fn list_marks(text: &[u8], start: usize, delimiter: u8) -> Vec<usize> {
+        let mut marks = Marks::new(text, start, delimiter);
+        std::iter::from_fn(|| marks.advance(text, delimiter)).collect()
+    }
+
     #[test]
     fn each_byte_is_a_mark_or_not_wherever_it_stands_in_a_block() {
         for byte in 0..=u8::MAX {
@@ -109,7 +108,7 @@ mod tests {
                 text.push(byte);
                 text.resize(BLOCK + before % 3, b'1');
                 for delimiter in *b",;|" {
-                    let marks: Vec<usize> = Marks::new(&text, 0, delimiter).collect();
+                    let marks: Vec<usize> = list_marks(&text, 0, delimiter);
                     assert_eq!(marks, naive(&text, 0, delimiter), "{byte} after {before}");
                 }
             }
@@ -122,7 +121,7 @@ mod tests {
         for end in [0, 1, 63, 64, 65, 127, 128, 129, 300] {
             for start in 0..=end {
                 for delimiter in *b",;" {
-                    let marks: Vec<usize> = Marks::new(&text[..end], start, delimiter).collect();
+                    let marks: Vec<usize> = list_marks(&text[..end], start, delimiter);
                     assert_eq!(marks, naive(&text[..end], start, delimiter), "{start}..{end}");
                 }
             }

@@ -64,16 +64,15 @@ pub(crate) fn parse_number(cell: &[u8]) -> Cell {
     if is_long_integer(cell) {
         return parse_unusual(cell);
     }
-    parse_float(cell)
+    parse_plain_float(cell).map_or_else(|| parse_unusual(cell), Cell::Float)
 }
 
-/// Reads a cell as [`parse_number`] does, of a column in which integers count as floats.
+/// Reads a number without white space around it as a float, even if it is an integer; `None` for any other cell.
 #[inline]
-pub(crate) fn parse_float(cell: &[u8]) -> Cell {
-    match fast_float2::parse(cell) {
-        Ok(value) if f64::is_finite(value) => Cell::Float(value),
-        _ => parse_unusual(cell),
-    }
+pub(crate) fn parse_plain_float(cell: &[u8]) -> Option<f64> {
+    fast_float2::parse(cell)
+        .ok()
+        .filter(|value: &f64| value.is_finite())
 }
 
 /// Reads a cell whose decimals follow a comma.

@@ -19,7 +19,7 @@ pub(crate) struct Rows<'a> {
     csv: &'a [u8],
     delimiter: u8,
     /// The marks from the next row on.
-    marks: Marks<'a>,
+    marks: Marks,
     header: Vec<String>,
     /// A column of the header whose quotes a blank precedes.
     blank_before_quote: Option<usize>,
@@ -136,51 +136,46 @@ impl<'a> Rows<'a> {
     /// Reads the next row; `false` after the last one.
     #[inline]
     fn read(&mut self) -> Result<bool, Error> {
+        // Copies stay in registers. Fields of `self` would be read again after each push.
+        let (csv, delimiter, mut marks) = (self.csv, self.delimiter, self.marks);
         self.is_unquoted = false;
         self.cells.clear();
-        self.start = self.next;
+        let mut start = self.next;
         // Start of the current cell, and the number of bytes behind its content: 1 if it has quotes.
-        let (mut cell, mut quote) = (self.start, 0);
-        while let Some(mark) = self.marks.next() {
-            let byte = self.csv[mark];
+        let (mut cell, mut quote) = (start, 0);
+        while let Some(mark) = marks.advance(csv, delimiter) {
+            let byte = csv[mark];
+            if byte == delimiter {
+                self.cells.push(cell..mark - quote);
+                (cell, quote) = (mark + 1, 0);
+                continue;
+            }
             match byte {
-                _ if byte == self.delimiter => {
-                    self.cells.push(cell..mark - quote);
-                    (cell, quote) = (mark + 1, 0);
-                }
-                b'"' if mark == cell && self.skip_quoted() => (cell, quote) = (mark + 1, 1),
-                b'"' => return self.read_unquoted(),
                 // A blank line, or the second half of a CRLF.
-                b'\n' | b'\r' if mark == self.start => {
-                    self.start += 1;
-                    cell = self.start;
+                b'\n' | b'\r' if mark == start => {
+                    start += 1;
+                    cell = start;
                 }
                 b'\n' | b'\r' => {
                     self.cells.push(cell..mark - quote);
-                    self.next = mark + 1;
+                    (self.start, self.next, self.marks) = (start, mark + 1, marks);
                     return Ok(true);
                 }
+                b'"' if mark == cell && skip_quoted(csv, delimiter, &mut marks) => {
+                    (cell, quote) = (mark + 1, 1);
+                }
+                b'"' => return self.read_unquoted(),
                 // Text.
                 _ => {}
             }
         }
         // The last row, where no line end follows it.
-        self.next = self.csv.len();
-        let found = self.start < self.next;
+        (self.start, self.next, self.marks) = (start, csv.len(), marks);
+        let found = start < csv.len();
         if found {
-            self.cells.push(cell..self.next - quote);
+            self.cells.push(cell..csv.len() - quote);
         }
         Ok(found)
-    }
-
-    /// Skips the rest of a quoted cell; `false` when there is more to it than a quote before and one behind.
-    fn skip_quoted(&mut self) -> bool {
-        let end = self.marks.find(|&mark| self.csv[mark] == b'"');
-        end.is_some_and(|end| {
-            self.csv
-                .get(end + 1)
-                .is_none_or(|&byte| matches!(byte, b'\r' | b'\n') || byte == self.delimiter)
-        })
     }
 
     /// Reads the next row with `csv-core`.
@@ -250,6 +245,18 @@ impl<'a> Rows<'a> {
             },
         }
     }
+}
+
+/// Skips the rest of a quoted cell; `false` when there is more to it than a quote before and one behind.
+fn skip_quoted(csv: &[u8], delimiter: u8, marks: &mut Marks) -> bool {
+    while let Some(mark) = marks.advance(csv, delimiter) {
+        if csv[mark] == b'"' {
+            return csv
+                .get(mark + 1)
+                .is_none_or(|&byte| matches!(byte, b'\r' | b'\n') || byte == delimiter);
+        }
+    }
+    false
 }
 
 /// True if a cell has nothing but spaces.

@@ -30,10 +30,7 @@ impl Default for Sums {
 impl Numbers for Sums {
     #[inline]
     fn add(&mut self, id: usize, number: Number) -> Result<(), IntegerOverflow> {
-        if id >= self.floats.len() {
-            self.floats.resize(id + 1, 0.0);
-        }
-        self.floats[id] += number.to_float();
+        self.add_float(id, number.to_float());
         let Some(integers) = &mut self.integers else {
             return Ok(());
         };
@@ -50,6 +47,14 @@ impl Numbers for Sums {
         }
         integers[id] = integers[id].checked_add(integer).ok_or(IntegerOverflow)?;
         Ok(())
+    }
+
+    #[inline]
+    fn add_float(&mut self, id: usize, number: f64) {
+        if id >= self.floats.len() {
+            self.floats.resize(id + 1, 0.0);
+        }
+        self.floats[id] += number;
     }
 }
 

@@ -47,6 +47,9 @@ pub(crate) trait Numbers: Default {
     /// # Errors
     /// The column has nothing but integers, and their sum for this id is too large.
     fn add(&mut self, id: usize, number: Number) -> Result<(), IntegerOverflow>;
+
+    /// Takes the next number as [`Numbers::add`] does, of a column that has had a float before.
+    fn add_float(&mut self, id: usize, number: f64);
 }
 
 /// Reads a CSV.
@@ -95,8 +98,9 @@ struct Candidate<N> {
     kind: Kind,
     /// The decimal mark; `None` until a number of the column has one.
     decimal: Option<Decimal>,
-    /// True once the column has a number that is no integer: then integers need no telling apart.
-    has_floats: bool,
+    /// True once the column has a float with a decimal point: then integers need no telling apart, and a column of floats costs
+    /// no more than if there were nothing else.
+    has_plain_floats: bool,
     column: Column<N>,
 }
 
@@ -130,7 +134,7 @@ fn list_candidates<N: Numbers>(
             index,
             kind,
             decimal,
-            has_floats: false,
+            has_plain_floats: false,
             column: column(index),
         })
         .collect()
@@ -147,11 +151,17 @@ fn read_row<N: Numbers>(
     for candidate in candidates.iter_mut() {
         let index = candidate.index;
         let cell = rows.cell(index);
+        if candidate.has_plain_floats
+            && let Some(float) = number::parse_plain_float(cell)
+        {
+            candidate.column.numbers.add_float(id, float);
+            continue;
+        }
         let text = || Text::new(&rows::to_text(cell));
         let number = match read_cell(cell, candidate) {
             Cell::Integer(integer) => Number::Integer(integer),
             Cell::Float(float) => {
-                candidate.has_floats = true;
+                candidate.has_plain_floats = candidate.decimal == Some(Decimal::Point);
                 Number::Float(float)
             }
             Cell::LongInteger => Number::LongInteger(number::parse_long_integer(cell).unwrap_or_default()),
@@ -180,7 +190,6 @@ fn read_row<N: Numbers>(
 #[inline]
 fn read_cell<N>(cell: &[u8], candidate: &mut Candidate<N>) -> Cell {
     match candidate.decimal {
-        Some(Decimal::Point) if candidate.has_floats => number::parse_float(cell),
         Some(Decimal::Point) => number::parse_number(cell),
         Some(Decimal::Comma) => number::parse_comma_number(cell),
         None => {
@@ -252,6 +261,10 @@ mod tests {
         fn add(&mut self, id: usize, number: Number) -> Result<(), IntegerOverflow> {
             self.push((id, number.to_float()));
             Ok(())
+        }
+
+        fn add_float(&mut self, id: usize, number: f64) {
+            self.push((id, number));
         }
     }
 

@@ -37,6 +37,17 @@ impl Numbers for Values {
         }
         Ok(())
     }
+
+    #[inline]
+    fn add_float(&mut self, id: usize, number: f64) {
+        match self {
+            Self::Floats(floats) => push(floats, id, number),
+            // Not reached, since the column has had a float.
+            Self::Integers(_) => {
+                _ = self.add(id, Number::Float(number));
+            }
+        }
+    }
 }
 
 #[inline]
