@@ -2,18 +2,23 @@
 //!
 //! The sentence is the whole body of the answer, as plain text, and the page shows it as it is.
 
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use group_sum::Text;
 
 use crate::answer::MAX_ANSWER_BYTES;
+use crate::budget::{MAX_ITEMS, MAX_SECS};
+use crate::caps::MAX_USD;
 use crate::http::MAX_BODY_BYTES;
 use crate::inflate::MAX_INFLATED_BYTES;
 use crate::params;
 use crate::source::{MAX_SOURCE_BYTES, VARIABLE};
 
 /// An error of a request. `Display` is the sentence that the client gets.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Error {
     /// A key in the query, or a field of the form, that means nothing here.
     #[error("There is no parameter {0}: the parameters are {names}.", names = params::NAMES.join(", "))]
@@ -55,8 +60,11 @@ pub enum Error {
     #[error("The function's role may not read the source {0}, or it does not exist.")]
     SourceDenied(Text),
     /// A source that S3 does not give.
-    #[error("The source could not be read: {0}.")]
-    SourceUnreadable(String),
+    #[error("S3 did not give the source: the app's log has the reason, under reference {0}.")]
+    SourceUnreadable(Reference),
+    /// A source that takes longer than there is time.
+    #[error("S3 did not give the source in time: try again, or send a smaller one.")]
+    SourceTooSlow,
     /// A source that would take too much memory.
     #[error("The source is too large: it has {0} bytes, and the limit is {MAX_SOURCE_BYTES}.")]
     SourceTooLarge(u64),
@@ -73,12 +81,65 @@ pub enum Error {
         /// All items.
         items: usize,
     },
-    /// More invocations than one map may have, or a series that Lambda can't carry.
-    #[error("The items could not be spread like this: {0}.")]
-    Unspreadable(String),
+    /// An item whose calculation would not end in time, wherever it runs.
+    #[error(
+        "The work for one of the items would take about {0} s, and a request has {MAX_SECS} s: send fewer values for each id, \
+         or ask for less work."
+    )]
+    ItemTooSlow(u64),
+    /// Items that would not all be done in time.
+    #[error(
+        "The work for all items would take about {secs} s of one Lambda, and a request has {MAX_SECS} s and {at_once} at once: \
+         send fewer items, ask for less work for each, or allow more invocations at once."
+    )]
+    TooMuchWork {
+        /// Estimated seconds of all items.
+        secs: u64,
+        /// Items that run at once.
+        at_once: usize,
+    },
+    /// More items than fit into memory.
+    #[error(
+        "There are {0} items, one for each id and column, and the limit is {MAX_ITEMS} for a request that has work for them."
+    )]
+    TooManyItems(usize),
+    /// Work that would cost more than a request may.
+    #[error(
+        "The request could cost ${dollars:.4}, and the limit for each is ${cap}: send fewer items, ask for less work for each or \
+         for larger chunks, or have the deployer raise {MAX_USD}."
+    )]
+    TooExpensive {
+        /// Estimated dollars, with those that invocations in flight may cost beyond the estimate.
+        dollars: f64,
+        /// The cap.
+        cap: f64,
+    },
+    /// Work that did cost more.
+    #[error(
+        "The request was stopped after {done} of {items} items, at ${dollars:.4}: with the invocations in flight it would have \
+         exceeded the limit of ${cap} for each; ask for less work, or have the deployer raise {MAX_USD}."
+    )]
+    MoneySpent {
+        /// Items that were done.
+        done: usize,
+        /// All items.
+        items: usize,
+        /// Dollars that were spent.
+        dollars: f64,
+        /// The cap.
+        cap: f64,
+    },
+    /// An item or a result that Lambda can't carry.
+    #[error("The values of an id are too large for an invocation: send fewer rows for each id.")]
+    ItemTooLarge,
+    /// No concurrency was available.
+    #[error(
+        "Lambda is at its concurrency limit: try again in a few seconds, or leave \"invoke_lambda\" away."
+    )]
+    Throttled,
     /// Other Lambdas could not do their part.
-    #[error("The items could not be summed in other Lambdas: {0}.")]
-    Map(String),
+    #[error("Other Lambdas could not sum the items: the app's log has the reason, under reference {0}.")]
+    Map(Reference),
     /// More bytes than a Lambda event can carry.
     #[error(
         "The body is too large: the limit is {MAX_BODY_BYTES} bytes, which is what fits into the 6 MB of a Lambda event \
@@ -124,6 +185,8 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::BodyTooLarge
+            | Self::ItemTooLarge
+            | Self::TooManyItems(_)
             | Self::AnswerTooLarge(_)
             | Self::InflatedTooLarge
             | Self::SourceTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -131,10 +194,35 @@ impl Error {
             Self::NotFound(_) | Self::SourceMissing(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::SourceOff | Self::SourceForbidden(_) | Self::SourceDenied(_) => StatusCode::FORBIDDEN,
-            Self::TimeOver { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Self::ItemTooSlow(_) | Self::TooMuchWork { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooExpensive { .. } | Self::MoneySpent { .. } => StatusCode::PAYMENT_REQUIRED,
+            Self::Throttled => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TimeOver { .. } | Self::SourceTooSlow => StatusCode::GATEWAY_TIMEOUT,
             Self::Map(_) | Self::SourceUnreadable(_) => StatusCode::BAD_GATEWAY,
             _ => StatusCode::BAD_REQUEST,
         }
+    }
+}
+
+/// The name under which the log has an error whose text is not for clients. AWS's texts name accounts, roles and buckets.
+///
+/// The request id would be such a name too, but the router does not see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference(String);
+
+impl Reference {
+    /// Logs `text` and returns a new reference to it.
+    pub(crate) fn log(text: &impl fmt::Display) -> Self {
+        // Each `RandomState` has other keys. 64 bits tell the errors of a log apart.
+        let reference = format!("{:016x}", RandomState::new().hash_one(()));
+        tracing::error!(reference, error = %text, "AWS did not do what a request needs");
+        Self(reference)
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -12,9 +12,11 @@ use axum::routing::get;
 use group_sum::{Results, Table, Text, group_sum, read_sums, read_values};
 use http_body_util::BodyExt as _;
 
+use crate::caps::{CapError, Caps};
 use crate::error::Error;
 use crate::inflate::inflate;
 use crate::source::Sources;
+use crate::spread::Spreading;
 use crate::{Params, answer, page, report, spread};
 
 /// The largest body that is taken, here and on Lambda alike: as base64 it is 6,000,000 bytes, which leaves 291,456 of the
@@ -27,13 +29,26 @@ pub const MAX_BODY_BYTES: usize = 4_500_000;
 /// connection closes would see a broken pipe instead of the answer.
 const MAX_READ_BYTES: usize = 64_000_000;
 
-/// The app, which reads the sources that its environment allows.
-pub fn router() -> Router {
-    router_with(Sources::from_env())
+/// What the deployer has set for all requests.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The objects that may be read.
+    pub sources: Sources,
+    /// The limits of each request.
+    pub caps: Caps,
+}
+
+/// The app, with the settings in its environment.
+///
+/// # Errors
+/// A variable has a value that is no limit.
+pub fn router() -> Result<Router, CapError> {
+    let (sources, caps) = (Sources::from_env(), Caps::from_env()?);
+    Ok(router_with(Settings { sources, caps }))
 }
 
 /// The app.
-pub fn router_with(sources: Sources) -> Router {
+pub fn router_with(settings: Settings) -> Router {
     let root = get(page::show_page)
         .put(answer_sums)
         .post(answer_sums)
@@ -43,25 +58,26 @@ pub fn router_with(sources: Sources) -> Router {
         .route("/", root)
         .fallback(not_found)
         .layer(DefaultBodyLimit::disable())
-        .with_state(sources)
+        .with_state(settings)
 }
 
 /// Answers a CSV with its sums.
-async fn answer_sums(State(sources): State<Sources>, request: Request) -> Result<Response, Error> {
+async fn answer_sums(State(settings): State<Settings>, request: Request) -> Result<Response, Error> {
     let wants_json = accepts_json(request.headers());
-    let (params, csv) = read_request(request, &sources).await?;
+    let (params, csv) = read_request(request, &settings.sources).await?;
     let mut timing = Timing::start();
-    let (csv, left_out, report) = if params.asks_for_a_map() {
+    let (csv, left_out, map) = if params.asks_for_a_map() {
         let mut table = read_values(&csv, params.selection(), params.format)?;
         make_safe(&mut table, &params);
         timing.end_step("read");
-        let (results, report) = spread::map_items(&table, &params).await?;
+        let Spreading {
+            results,
+            report,
+            lowered,
+        } = spread::map_items(&mut table, &params, &settings.caps).await?;
         timing.end_step("map");
-        (
-            answer::write_answer(&table, &results)?,
-            table.left_out,
-            Some(report),
-        )
+        let csv = answer::write_answer(&table, &results)?;
+        (csv, table.left_out, Some((report, lowered)))
     } else {
         // A few milliseconds of work, and a Lambda environment has one request at a time: no thread is needed.
         let mut table = read_sums(&csv, params.selection(), params.format)?;
@@ -74,15 +90,23 @@ async fn answer_sums(State(sources): State<Sources>, request: Request) -> Result
         (answer::write_answer(&table, &results)?, table.left_out, None)
     };
     timing.end_step("write");
+    let lowered = map.as_ref().map_or(&[][..], |(_, lowered)| lowered);
     let mut response = if params.report || wants_json {
         respond(
             "application/json",
-            report::format_json(&csv, &left_out, report.clone())?,
+            report::format_json(
+                &csv,
+                &left_out,
+                lowered,
+                map.as_ref().map(|(report, _)| report.clone()),
+            )?,
         )
     } else {
         respond("text/csv; charset=utf-8", csv)
     };
-    let map = report.map(|report| (report::HEADER, report::summarize_map(&report)));
+    let map = map
+        .as_ref()
+        .map(|(report, lowered)| (report::HEADER, report::summarize_map(report, lowered)));
     let left_out = (!left_out.is_empty()).then(|| (report::LEFT_OUT_HEADER, report::list_names(&left_out)));
     for (name, value) in [("server-timing", timing.format_header())]
         .into_iter()

@@ -18,6 +18,7 @@
 //! | [`params`] | the query: which column is the id, which columns are summed, and how |
 //! | [`source`] | a CSV in S3, when the query names one |
 //! | [`group_sum`] | a crate of its own, which knows neither HTTP nor Lambda: CSV bytes → sums in one pass → CSV bytes, or … |
+//! | [`caps`], [`budget`] | what the deployer allows a request, and what it gets of what it asks for |
 //! | [`spread`] | … the values are kept, and summed in other Lambdas, one item for each id and column (over [`series`]) |
 //! | [`answer`] | the limit on an answer |
 //! | [`report`] | what the sums took → headers and JSON |
@@ -28,6 +29,8 @@
 //! Lambda, apart from the two size limits, which are Lambda's.
 
 pub mod answer;
+pub mod budget;
+pub mod caps;
 pub mod error;
 pub mod http;
 pub mod inflate;
@@ -40,6 +43,7 @@ pub mod spread;
 
 use group_sum::{Results, group_sum, read_sums};
 
+pub use caps::{CapError, Caps};
 pub use error::Error;
 pub use http::router;
 pub use params::Params;

@@ -2,11 +2,14 @@
 //!
 //! The app itself is the library; start reading there.
 
+use std::error::Error;
+
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lzap::Error> {
-    lzap::App::new(csv_group_sum::router())
+async fn main() -> Result<(), Box<dyn Error>> {
+    lzap::App::new(csv_group_sum::router()?)
         .task(csv_group_sum::summarize)
         .task(csv_group_sum::summarize_after_a_wait)
         .run()
-        .await
+        .await?;
+    Ok(())
 }

@@ -1,22 +1,36 @@
 //! The page of `GET /`: one file, without anything from elsewhere, so that it works under whatever URL it is served.
 
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse};
 
+use crate::caps::Caps;
+use crate::http::Settings;
+
 const HTML: &str = include_str!("../assets/index.html");
+
+/// The place of the limits in the page.
+const CAPS: &str = "limits that its deployer has set";
 
 /// Only what is in the page itself may run or load, and it may connect to this server alone.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; \
                       connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Answers with the page.
-pub async fn show_page() -> impl IntoResponse {
+/// Answers with the page, which names the limits of a request.
+pub async fn show_page(State(settings): State<Settings>) -> impl IntoResponse {
+    let Caps {
+        dollars,
+        invocations,
+        concurrency,
+    } = settings.caps;
+    let caps =
+        format!("up to ${dollars}, {invocations} invocations and {concurrency} at once for each request");
     (
         [
             (header::CONTENT_SECURITY_POLICY, POLICY),
             (header::CACHE_CONTROL, "no-cache"),
         ],
-        Html(HTML),
+        Html(HTML.replace(CAPS, &caps)),
     )
 }
 
@@ -28,6 +42,11 @@ mod tests {
     #[test]
     fn the_page_knows_the_limit() {
         assert!(HTML.contains(&format!("const MAX_BODY_BYTES = {MAX_BODY_BYTES};")));
+    }
+
+    #[test]
+    fn the_page_has_a_place_for_the_caps() {
+        assert_eq!(HTML.matches(CAPS).count(), 1);
     }
 
     #[test]

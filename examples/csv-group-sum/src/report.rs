@@ -1,17 +1,21 @@
 //! Describes how the sums were made: in headers for every client, in JSON for those that ask.
 
+use std::collections::HashMap;
+use std::mem;
+
 use lzap::MapReport;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
 use crate::answer;
-use crate::error::Error;
+use crate::budget::Lowered;
+use crate::error::{Error, Reference};
 
 /// The header that sums up a map.
 pub const HEADER: &str = "x-lzap-map";
 
-/// Its value: where the items were summed, then numbers.
-pub fn summarize_map(report: &MapReport) -> String {
+/// Its value: where the items were summed, then numbers. Values that the caps have changed come last.
+pub fn summarize_map(report: &MapReport, lowered: &[Lowered]) -> String {
     let place = if report.remote { "remote" } else { "here" };
     let MapReport {
         items,
@@ -25,10 +29,49 @@ pub fn summarize_map(report: &MapReport) -> String {
         ..
     } = report;
     let speed_up = report.speed_up();
-    format!(
+    let summary = format!(
         "{place}; items={items}; chunks={chunks}; workers={workers}; cold-starts={cold_starts}; \
          throttles={throttles}; retries={retries}; speed-up={speed_up:.2}; dollars={dollars:.9}; job={job}"
-    )
+    );
+    lowered
+        .iter()
+        .fold(summary, |summary, Lowered { parameter, given, .. }| {
+            format!("{summary}; capped-{parameter}={given}")
+        })
+}
+
+/// Replaces what a report says in AWS's words, or by names that AWS gave: the reason for which the map stopped invoking Lambdas,
+/// which goes to the log, and the execution environments, which are numbered.
+pub(crate) fn hide_texts(mut report: MapReport) -> MapReport {
+    report.gave_up = report.gave_up.map(|reason| {
+        let reference = Reference::log(&reason);
+        format!("Lambda could not be used, and the app's log has the reason, under reference {reference}")
+    });
+    let mut numbers: HashMap<String, usize> = HashMap::new();
+    for span in report.timeline.iter_mut().filter(|span| span.worker != HERE) {
+        let next = numbers.len() + 1;
+        let number = numbers.entry(mem::take(&mut span.worker)).or_insert(next);
+        span.worker = format!("worker {number}");
+    }
+    report
+}
+
+/// The name of this process in a report's timeline.
+const HERE: &str = "here";
+
+/// A sentence for each parameter that the caps have changed.
+fn describe_lowered(lowered: &[Lowered]) -> Vec<String> {
+    let describe = |Lowered {
+                        parameter,
+                        asked,
+                        given,
+                        variable,
+                    }: &Lowered| {
+        format!(
+            "The parameter \"{parameter}\" is {given} instead of {asked}, since {variable} limits a request."
+        )
+    };
+    lowered.iter().map(describe).collect()
 }
 
 /// The header that names the columns that are not summed because their first cell with something in it is not a number.
@@ -58,6 +101,8 @@ struct Answer<'a> {
     csv: &'a str,
     /// The names of the columns that are not summed because they have text.
     left_out: &'a [String],
+    /// What the request got less of than it asked for, as sentences.
+    capped: Vec<String>,
     /// None when the sums took one pass, here.
     report: Option<&'a MapReport>,
 }
@@ -66,23 +111,29 @@ struct Answer<'a> {
 ///
 /// # Errors
 /// The CSV alone is larger than Lambda could return like this.
-pub fn format_json(csv: &[u8], left_out: &[String], mut report: Option<MapReport>) -> Result<Vec<u8>, Error> {
+pub fn format_json(
+    csv: &[u8],
+    left_out: &[String],
+    lowered: &[Lowered],
+    mut report: Option<MapReport>,
+) -> Result<Vec<u8>, Error> {
     // Names and ids are UTF-8, and numbers too: nothing is lost.
     let csv = &String::from_utf8_lossy(csv);
-    let whole = answer::check_size(write_json(csv, left_out, report.as_ref()));
+    let whole = answer::check_size(write_json(csv, left_out, lowered, report.as_ref()));
     match (whole, &mut report) {
         (Err(Error::AnswerTooLarge(_)), Some(report)) => {
             report.timeline.clear();
-            answer::check_size(write_json(csv, left_out, Some(report)))
+            answer::check_size(write_json(csv, left_out, lowered, Some(report)))
         }
         (whole, _) => whole,
     }
 }
 
-fn write_json(csv: &str, left_out: &[String], report: Option<&MapReport>) -> Vec<u8> {
+fn write_json(csv: &str, left_out: &[String], lowered: &[Lowered], report: Option<&MapReport>) -> Vec<u8> {
     serde_json::to_vec(&Answer {
         csv,
         left_out,
+        capped: describe_lowered(lowered),
         report,
     })
     .expect("text and numbers are JSON")
@@ -94,10 +145,10 @@ mod tests {
 
     #[test]
     fn an_answer_without_a_map_has_no_report() {
-        let json = format_json(b"id,v\na,1\n", &["note".to_owned()], None).expect("a small answer");
+        let json = format_json(b"id,v\na,1\n", &["note".to_owned()], &[], None).expect("a small answer");
         assert_eq!(
             String::from_utf8_lossy(&json),
-            r#"{"csv":"id,v\na,1\n","left_out":["note"],"report":null}"#
+            r#"{"csv":"id,v\na,1\n","left_out":["note"],"capped":[],"report":null}"#
         );
     }
 
@@ -106,7 +157,7 @@ mod tests {
         let csv = b"\n".repeat(answer::MAX_ANSWER_BYTES / 3 + 1);
         let report = Some(MapReport::default());
         assert!(matches!(
-            format_json(&csv, &[], report),
+            format_json(&csv, &[], &[], report),
             Err(Error::AnswerTooLarge(_))
         ));
     }
@@ -114,7 +165,7 @@ mod tests {
     #[test]
     fn the_summary_of_nothing() {
         assert_eq!(
-            summarize_map(&MapReport::default()),
+            summarize_map(&MapReport::default(), &[]),
             "here; items=0; chunks=0; workers=0; cold-starts=0; throttles=0; retries=0; speed-up=1.00; \
              dollars=0.000000000; job="
         );

@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use group_sum::Text;
 use lzap::{Object, TaskError, TaskErrorKind};
 
-use crate::error::Error;
+use crate::error::{Error, Reference};
 
 /// The environment variable with the folder of all sources: `s3://bucket/folder/`.
 pub const VARIABLE: &str = "CSV_SOURCES";
@@ -51,7 +51,8 @@ impl Sources {
         let unreadable = |why: TaskError| match why.kind() {
             TaskErrorKind::NotFound => Error::SourceMissing(Text::new(address)),
             TaskErrorKind::Denied => Error::SourceDenied(Text::new(address)),
-            _ => Error::SourceUnreadable(why.to_string()),
+            TaskErrorKind::TimedOut => Error::SourceTooSlow,
+            _ => Error::SourceUnreadable(Reference::log(&why)),
         };
         let object = Object::open(address).await.map_err(unreadable)?;
         if object.bytes() > MAX_SOURCE_BYTES {

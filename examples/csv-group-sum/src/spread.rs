@@ -5,61 +5,102 @@
 //! split, the answer is the same bit for bit as that of one pass here, wherever and in whatever order the items run. How
 //! many Lambdas that takes, in which chunks, and what is done when one fails is `lzap`'s.
 
-use std::num::NonZero;
+use std::mem;
 
 use group_sum::{Column, ColumnSums, Extra, Results, Table, Values};
 use lzap::{Chunk, Map, MapError, MapOutput, MapReport, TaskErrorKind};
 
-use crate::error::Error;
-use crate::params::{Params, Spread};
+use crate::budget::{Budget, Estimate, Lowered, MAX_ITEMS};
+use crate::caps::Caps;
+use crate::error::{Error, Reference};
+use crate::params::Params;
+use crate::report;
 use crate::series::{Series, SeriesSum, SeriesValues, Summary, Work, summarize, summarize_after_a_wait};
 
-/// Sums every column of `table` by id, with what else is asked of each item; and what that took.
+/// A map's results, and what it took.
+#[derive(Debug)]
+pub struct Spreading {
+    /// The sums, and what else is asked of each item.
+    pub results: Results,
+    /// Attempts, durations and costs, without texts of AWS.
+    pub report: MapReport,
+    /// The parameters that the caps have changed.
+    pub lowered: Vec<Lowered>,
+}
+
+/// Sums every column of `table` by id, with what else is asked of each item. The values are moved out of `table`, so that
+/// they are in memory once.
 ///
 /// # Errors
-/// A sum is too large for a 64-bit float, the time was over, or other Lambdas could not be used as asked.
-pub async fn map_items(table: &Table<Values>, params: &Params) -> Result<(Results, MapReport), Error> {
-    let map = prepare_map(list_items(table, params.work), params);
-    let MapOutput { results, report, .. } = map.run().await.map_err(|error| to_refusal(&error))?;
+/// A sum is too large for its type; the work does not fit the time of a request or the caps; the time or the money was used
+/// up; other Lambdas could not be used as asked.
+pub async fn map_items(table: &mut Table<Values>, params: &Params, caps: &Caps) -> Result<Spreading, Error> {
+    let items = table.ids.len().saturating_mul(table.columns.len());
+    if items > MAX_ITEMS {
+        return Err(Error::TooManyItems(items));
+    }
+    let items = list_items(table, params.work);
+    let budget = Budget::plan(params.spread, Estimate::of_items(&items), caps)?;
+    let map = prepare_map(items, params, &budget);
+    let MapOutput { results, report, .. } = map
+        .run()
+        .await
+        .map_err(|error| describe_failure(&error, &budget, caps))?;
     // A task that can't fail, and a map that ends at the first failure: so each item has a summary.
     let summaries: Result<Vec<Summary>, _> = results.into_iter().collect();
-    let summaries = summaries.map_err(|error| Error::Map(error.to_string()))?;
-    Ok((arrange_results(table, params.work, summaries)?, report))
+    let summaries = summaries.map_err(|error| Error::Map(Reference::log(&error)))?;
+    Ok(Spreading {
+        results: arrange_results(table, params.work, summaries)?,
+        report: report::hide_texts(report),
+        lowered: budget.lowered,
+    })
 }
 
 /// The items, column by column and in the order of the ids, each of which has one.
-fn list_items(table: &Table<Values>, work: Work) -> Vec<Series> {
-    let item = |column: &Column<Values>, id: usize| Series {
-        values: match &column.numbers {
-            Values::Integers(values) => SeriesValues::Integers(values.get(id).cloned().unwrap_or_default()),
-            Values::Floats(values) => SeriesValues::Floats(values.get(id).cloned().unwrap_or_default()),
-        },
-        work,
-    };
-    let of_column = |column| (0..table.ids.len()).map(move |id| item(column, id));
-    table.columns.iter().flat_map(of_column).collect()
+fn list_items(table: &mut Table<Values>, work: Work) -> Vec<Series> {
+    let ids = table.ids.len();
+    let mut items = Vec::with_capacity(ids * table.columns.len());
+    for column in &mut table.columns {
+        // The last ids may have no value in this column.
+        let values: Vec<SeriesValues> = match &mut column.numbers {
+            Values::Integers(values) => {
+                values.resize_with(ids, Vec::new);
+                values
+                    .iter_mut()
+                    .map(mem::take)
+                    .map(SeriesValues::Integers)
+                    .collect()
+            }
+            Values::Floats(values) => {
+                values.resize_with(ids, Vec::new);
+                values
+                    .iter_mut()
+                    .map(mem::take)
+                    .map(SeriesValues::Floats)
+                    .collect()
+            }
+        };
+        items.extend(values.into_iter().map(|values| Series { values, work }));
+    }
+    items
 }
 
-fn prepare_map(items: Vec<Series>, params: &Params) -> Map<Series, Summary> {
+fn prepare_map(items: Vec<Series>, params: &Params, budget: &Budget) -> Map<Series, Summary> {
     let task = if params.work.wait_ms > 0 {
         summarize_after_a_wait
     } else {
         summarize
     };
-    let Spread {
-        chunk, concurrency, ..
-    } = params.spread;
-    let mut map = task
+    let map = task
         .map(items)
         .caller(params.spread.caller())
-        .codec(params.spread.codec());
-    if let Some(size) = chunk {
-        map = map.chunk(Chunk::Items(size.get()));
+        .codec(params.spread.codec())
+        .concurrency(budget.concurrency)
+        .max_cost(budget.max_cost);
+    match budget.chunk {
+        Some(size) => map.chunk(Chunk::Items(size)),
+        None => map,
     }
-    if let Some(limit) = concurrency.map(NonZero::get) {
-        map = map.concurrency(limit);
-    }
-    map
 }
 
 /// The other way: from the summaries of the items to columns.
@@ -101,18 +142,23 @@ fn sums_of(
     })
 }
 
-fn to_refusal(error: &MapError) -> Error {
-    let why = error.to_string();
-    match (error.kind(), error.item()) {
-        (TaskErrorKind::TimedOut, None) => {
-            let report = error.report();
-            Error::TimeOver {
-                done: report.done,
-                items: report.items,
-            }
-        }
-        (TaskErrorKind::TooLarge, _) => Error::Unspreadable(why),
-        _ => Error::Map(why),
+/// The error for the client of a map that failed. Texts of AWS go to the log.
+fn describe_failure(error: &MapError, budget: &Budget, caps: &Caps) -> Error {
+    let report = error.report();
+    let MapReport {
+        done, items, dollars, ..
+    } = *report;
+    match error.kind() {
+        TaskErrorKind::Throttled => Error::Throttled,
+        TaskErrorKind::TooLarge => Error::ItemTooLarge,
+        _ if error.item().is_none() && done < items && dollars >= budget.max_cost => Error::MoneySpent {
+            done,
+            items,
+            dollars,
+            cap: caps.dollars,
+        },
+        TaskErrorKind::TimedOut => Error::TimeOver { done, items },
+        _ => Error::Map(Reference::log(&format!("{error} (map {})", report.job))),
     }
 }
 
@@ -134,7 +180,7 @@ mod tests {
 
     #[test]
     fn items_stand_column_by_column_and_come_back_so() {
-        let items = list_items(&table(), Work::default());
+        let items = list_items(&mut table(), Work::default());
         let values: Vec<&SeriesValues> = items.iter().map(|item| &item.values).collect();
         let expected = [
             SeriesValues::Integers(vec![2]),

@@ -6,6 +6,7 @@ use std::future::IntoFuture as _;
 use std::path::PathBuf;
 use std::process::Command;
 
+use csv_group_sum::http::{Settings, router_with};
 use tokio::net::TcpListener;
 
 fn chromium() -> Option<PathBuf> {
@@ -26,7 +27,7 @@ async fn page(link: &str) -> Option<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     let url = format!("http://{address}/{link}");
-    let server = tokio::spawn(axum::serve(listener, csv_group_sum::router()).into_future());
+    let server = tokio::spawn(axum::serve(listener, router_with(Settings::default())).into_future());
     let browse = move || {
         let profile = format!("{}/browser-{}", env!("CARGO_TARGET_TMPDIR"), address.port());
         let mut command = Command::new(chromium);

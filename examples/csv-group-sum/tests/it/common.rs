@@ -5,6 +5,7 @@ use std::io;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use csv_group_sum::http::{Settings, router_with};
 use futures_util::stream;
 use lzap::testing::Cloud;
 use tower::ServiceExt as _;
@@ -28,7 +29,7 @@ impl Answer {
 
 /// Sends a request to the app.
 pub(crate) async fn send(request: Request<Body>) -> Answer {
-    send_to(csv_group_sum::router(), request).await
+    send_to(router_with(Settings::default()), request).await
 }
 
 /// Sends a request to an app.

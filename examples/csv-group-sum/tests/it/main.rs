@@ -1,6 +1,7 @@
 //! The app as its clients see it: requests to the router, and what comes back.
 
 mod browser;
+mod caps;
 mod common;
 mod mistakes;
 mod page;

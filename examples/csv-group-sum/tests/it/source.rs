@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use csv_group_sum::http::router_with;
+use csv_group_sum::http::{Settings, router_with};
 use csv_group_sum::source::Sources;
 
 use crate::common::{Answer, cloud, put, send_to};
@@ -13,7 +13,10 @@ async fn ask(query: &str, body: &'static str) -> Answer {
     keys.put("s3://data/csv/a.csv", "id,v\na,1\nb,2\na,4\n");
     keys.put("s3://data/secret", "hush");
     let request = Request::put(format!("/?{query}")).body(Body::from(body));
-    let app = router_with(Sources::below("s3://data/csv"));
+    let app = router_with(Settings {
+        sources: Sources::below("s3://data/csv"),
+        ..Settings::default()
+    });
     cloud.run(send_to(app, request.expect("a valid request"))).await
 }
 

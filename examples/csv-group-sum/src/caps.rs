@@ -1,0 +1,188 @@
+//! The limits that the deployer sets on one request, since anybody who can reach the app can have it invoke other Lambdas.
+//!
+//! A request asks for a concurrency and a chunk size; the caps bound what it gets. They are environment variables, so that a
+//! stage in `lzap.toml` has its own.
+
+use std::env;
+use std::fmt;
+use std::str::FromStr;
+
+/// The variable with the most dollars that a request may cost.
+pub const MAX_USD: &str = "CSV_MAX_USD";
+/// The variable with the most invocations of a request.
+pub const MAX_INVOCATIONS: &str = "CSV_MAX_INVOCATIONS";
+/// The variable with the most invocations of a request at once.
+pub const MAX_CONCURRENCY: &str = "CSV_MAX_CONCURRENCY";
+
+/// The limits of one request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Caps {
+    /// The most dollars that its invocations may cost, at the list price of us-east-1.
+    pub dollars: f64,
+    /// The most invocations: chunks, hedged attempts and retries.
+    pub invocations: usize,
+    /// The most invocations at once.
+    pub concurrency: usize,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Self {
+            dollars: 0.05,
+            invocations: 1_000,
+            // A new account has a concurrency limit of 1,000 for all of its functions, and may have been given ten.
+            concurrency: 50,
+        }
+    }
+}
+
+impl Caps {
+    /// Reads the caps from the environment. A variable that is unset or blank leaves its default.
+    ///
+    /// # Errors
+    /// A variable has a value that is no limit.
+    pub fn from_env() -> Result<Self, CapError> {
+        Self::from_variables(|name| env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+    }
+
+    /// Reads the caps from variables, of which `variable` returns the value.
+    ///
+    /// # Errors
+    /// A variable has a value that is no limit.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, CapError> {
+        let given = |name| variable(name).filter(|value| !value.trim().is_empty());
+        let Self {
+            dollars,
+            invocations,
+            concurrency,
+        } = Self::default();
+        let dollars = parse_cap(given(MAX_USD), dollars, |dollars| {
+            *dollars > 0.0 && dollars.is_finite()
+        });
+        // `lzap` cuts a map into 10,000 chunks at most, and has at most 900 invocations in flight.
+        let invocations = parse_cap(given(MAX_INVOCATIONS), invocations, |count| {
+            (1..=10_000).contains(count)
+        });
+        let concurrency = parse_cap(given(MAX_CONCURRENCY), concurrency, |count| {
+            (1..=900).contains(count)
+        });
+        let error = |name, expected, example| CapError {
+            name,
+            expected,
+            example,
+        };
+        Ok(Self {
+            dollars: dollars.ok_or(error(MAX_USD, "a number of dollars above 0", "0.05"))?,
+            invocations: invocations.ok_or(error(
+                MAX_INVOCATIONS,
+                "a whole number from 1 to 10000",
+                "1000",
+            ))?,
+            concurrency: concurrency.ok_or(error(MAX_CONCURRENCY, "a whole number from 1 to 900", "50"))?,
+        })
+    }
+}
+
+/// Reads a cap; the default for a variable that is not given, none for a value that is no cap.
+fn parse_cap<N: FromStr>(value: Option<String>, default: N, is_cap: impl Fn(&N) -> bool) -> Option<N> {
+    match value {
+        None => Some(default),
+        Some(value) => value.trim().parse().ok().filter(is_cap),
+    }
+}
+
+/// A variable whose value is no limit. The value itself is not kept: what stands in the environment may be secret.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the environment variable `{name}` is not {expected}")]
+pub struct CapError {
+    /// The variable.
+    pub name: &'static str,
+    /// The values that it may have.
+    pub expected: &'static str,
+    /// One of them.
+    pub example: &'static str,
+}
+
+/// Readable text instead of the derived form, because Rust prints `Debug` when `main` returns the error.
+impl fmt::Debug for CapError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, example, .. } = self;
+        write!(f, "{self}\n  help: set it as in `{name}={example}`, or unset it")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, value: &str) -> Result<Caps, CapError> {
+        Caps::from_variables(|asked| (asked == name).then(|| value.to_owned()))
+    }
+
+    #[test]
+    fn unset_and_blank_variables_leave_the_defaults() {
+        let defaults = Caps {
+            dollars: 0.05,
+            invocations: 1_000,
+            concurrency: 50,
+        };
+        assert_eq!(Caps::from_variables(|_| None), Ok(defaults));
+        assert_eq!(Caps::from_variables(|_| Some(" ".to_owned())), Ok(defaults));
+    }
+
+    #[test]
+    fn each_variable_sets_its_own_cap() {
+        let defaults = Caps::default();
+        assert_eq!(
+            read(MAX_USD, " 0.5 "),
+            Ok(Caps {
+                dollars: 0.5,
+                ..defaults
+            })
+        );
+        assert_eq!(
+            read(MAX_INVOCATIONS, "7"),
+            Ok(Caps {
+                invocations: 7,
+                ..defaults
+            })
+        );
+        assert_eq!(
+            read(MAX_CONCURRENCY, "900"),
+            Ok(Caps {
+                concurrency: 900,
+                ..defaults
+            })
+        );
+    }
+
+    #[test]
+    fn value_that_is_no_cap_is_an_error_that_does_not_show_it() {
+        for (name, value) in [
+            (MAX_USD, "0"),
+            (MAX_USD, "-1"),
+            (MAX_USD, "inf"),
+            (MAX_USD, "NaN"),
+            (MAX_USD, "5 cents"),
+            (MAX_INVOCATIONS, "0"),
+            (MAX_INVOCATIONS, "10001"),
+            (MAX_INVOCATIONS, "1e3"),
+            (MAX_CONCURRENCY, "901"),
+            (MAX_CONCURRENCY, "many"),
+        ] {
+            let error = read(name, value).expect_err("no cap");
+            assert_eq!(error.name, name, "{value}");
+            assert_eq!(
+                read(name, error.example),
+                Ok(Caps::default()),
+                "the example is a cap"
+            );
+        }
+        let shown = format!("{:?}", read(MAX_USD, "s3cret").expect_err("no cap"));
+        assert_eq!(
+            shown,
+            "the environment variable `CSV_MAX_USD` is not a number of dollars above 0\n  \
+             help: set it as in `CSV_MAX_USD=0.05`, or unset it"
+        );
+    }
+}

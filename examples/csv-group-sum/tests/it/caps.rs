@@ -1,0 +1,175 @@
+//! What the deployer allows a request: less than it asks for, or a sentence before or after it began.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::http::{Request, StatusCode};
+use csv_group_sum::Caps;
+use csv_group_sum::http::{Settings, router_with};
+use serde_json::Value;
+
+use crate::common::{Answer, cloud, put, put_in, send_to};
+
+/// A CSV with a row for each of `ids` ids.
+fn rows(ids: usize) -> String {
+    (0..ids).fold(String::from("id,v\n"), |mut csv, id| {
+        writeln!(csv, "{id},{id}").expect("a String takes everything");
+        csv
+    })
+}
+
+/// Puts a CSV to an app with these caps, in a cloud; returns the answer and the number of invocations.
+async fn put_with(caps: Caps, query: &str, csv: String) -> (Answer, usize) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&count);
+    let cloud = cloud().fault(move |_| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        None
+    });
+    let app = router_with(Settings {
+        caps,
+        ..Settings::default()
+    });
+    let request = Request::put(format!("/?{query}"))
+        .body(csv.into())
+        .expect("a valid request");
+    let answer = cloud.run(send_to(app, request)).await;
+    (answer, count.load(Ordering::Relaxed))
+}
+
+#[tokio::test]
+async fn chunks_get_larger_where_there_would_be_too_many() {
+    let query = "invoke_lambda=true&chunksize=1";
+    let (answer, invocations) = put_with(Caps::default(), query, rows(2_500)).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert_eq!(invocations, 834, "three items in each chunk");
+    assert!(
+        answer.header("x-lzap-map").ends_with("; capped-chunksize=3"),
+        "{answer:?}"
+    );
+
+    let caps = Caps {
+        invocations: 5,
+        ..Caps::default()
+    };
+    let (answer, invocations) = put_with(caps, &format!("{query}&report=json"), rows(20)).await;
+    assert_eq!(invocations, 4, "five items in each chunk");
+    let json: Value = serde_json::from_str(&answer.body).expect("valid JSON");
+    let sentence =
+        "The parameter \"chunksize\" is 5 instead of 1, since CSV_MAX_INVOCATIONS limits a request.";
+    assert_eq!(json["capped"], serde_json::json!([sentence]));
+    // As many as are allowed are as asked for.
+    let (answer, invocations) = put_with(caps, query, rows(5)).await;
+    assert_eq!(
+        (invocations, answer.header("x-lzap-map").contains("capped")),
+        (5, false)
+    );
+}
+
+#[tokio::test]
+async fn concurrency_is_at_most_the_cap() {
+    let caps = Caps {
+        concurrency: 2,
+        ..Caps::default()
+    };
+    let (answer, _) = put_with(
+        caps,
+        "invoke_lambda=true&chunksize=1&concurrency=900&work_ms=1",
+        rows(8),
+    )
+    .await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert!(
+        answer.header("x-lzap-map").ends_with("; capped-concurrency=2"),
+        "{answer:?}"
+    );
+    let (answer, _) = put_with(caps, "invoke_lambda=true&concurrency=1", rows(8)).await;
+    assert!(!answer.header("x-lzap-map").contains("capped"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn costly_request_is_refused_before_its_first_invocation() {
+    let query = "invoke_lambda=true&chunksize=1&concurrency=900&work_ms=1000";
+    let (answer, invocations) = put_with(Caps::default(), query, rows(2_500)).await;
+    assert_eq!(
+        (answer.status, invocations),
+        (StatusCode::UNPROCESSABLE_ENTITY, 0)
+    );
+    let sentence = "The work for all items would take about 2500 s of one Lambda, and a request has 25 s and 34 at once: send \
+                    fewer items, ask for less work for each, or allow more invocations at once.\n";
+    assert_eq!(answer.body, sentence);
+
+    let caps = Caps {
+        dollars: 0.001,
+        ..Caps::default()
+    };
+    let (answer, invocations) = put_with(caps, query, rows(24)).await;
+    assert_eq!((answer.status, invocations), (StatusCode::PAYMENT_REQUIRED, 0));
+    let sentence = "The request could cost $0.0014, and the limit for each is $0.001: send fewer items, ask for less work for \
+                    each or for larger chunks, or have the deployer raise CSV_MAX_USD.\n";
+    assert_eq!(answer.body, sentence);
+}
+
+#[tokio::test]
+async fn money_that_is_used_up_is_402_and_names_the_variable() {
+    // In a test's cloud an invocation costs the price of a request alone: $0.0000002.
+    let caps = Caps {
+        dollars: 0.000_1,
+        ..Caps::default()
+    };
+    let (answer, invocations) = put_with(caps, "invoke_lambda=true&chunksize=1", rows(245)).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert_eq!(invocations, 245);
+    let fails_once = cloud().fault(|attempt| (attempt.number == 1).then_some(lzap::testing::Fault::Reset));
+    let app = router_with(Settings {
+        caps,
+        ..Settings::default()
+    });
+    let request = Request::put("/?invoke_lambda=true&chunksize=1").body(rows(245).into());
+    let answer = fails_once
+        .run(send_to(app, request.expect("a valid request")))
+        .await;
+    assert_eq!(answer.status, StatusCode::PAYMENT_REQUIRED, "{}", answer.body);
+    assert!(
+        answer.body.starts_with("The request was stopped after "),
+        "{}",
+        answer.body
+    );
+    let end = "of $0.0001 for each; ask for less work, or have the deployer raise CSV_MAX_USD.\n";
+    assert!(answer.body.ends_with(end), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn work_that_can_not_end_in_time_is_refused_before_it_begins() {
+    // 10^10 draws in one item.
+    let values = "a,1\na,2\n".repeat(500_000);
+    for query in ["feature=bootstrap", "feature=bootstrap&invoke_lambda=false"] {
+        let answer = put_in(cloud(), query, format!("id,v\n{values}")).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", answer.body);
+        let sentence = "The work for one of the items would take about 40 s, and a request has 25 s: send fewer values for each \
+                        id, or ask for less work.\n";
+        assert_eq!(answer.body, sentence);
+    }
+    let answer = put_in(cloud(), "work_ms=1000&invoke_lambda=false", rows(26)).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", answer.body);
+    let sentence =
+        "The work for all items would take about 26 s of one Lambda, and a request has 25 s and 1 at once: ";
+    assert!(answer.body.starts_with(sentence), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn more_items_than_fit_into_memory_are_refused() {
+    let columns = 1_001;
+    let header = (0..columns).fold(String::from("id"), |names, n| names + ",c" + &n.to_string());
+    let row = ",".repeat(columns) + "\n";
+    let csv = (0..500).fold(header.clone() + "\n", |csv, id| csv + &id.to_string() + &row);
+    let names = header.trim_start_matches("id,");
+    let answer = put(&format!("work_ms=1&value_column={names}"), csv).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE, "{}", answer.body);
+    assert!(
+        answer.body.starts_with("There are 500500 items, "),
+        "{}",
+        answer.body
+    );
+}
