@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::http::{Request, StatusCode};
 use csv_group_sum::Caps;
 use csv_group_sum::http::{Settings, router_with};
+use lzap::testing::Fault;
 use serde_json::Value;
 
 use crate::common::{Answer, cloud, put, put_in, send_to};
@@ -121,7 +122,7 @@ async fn money_that_is_used_up_is_402_and_names_the_variable() {
     let (answer, invocations) = put_with(caps, "invoke_lambda=true&chunksize=1", rows(245)).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     assert_eq!(invocations, 245);
-    let fails_once = cloud().fault(|attempt| (attempt.number == 1).then_some(lzap::testing::Fault::Reset));
+    let fails_once = cloud().fault(|attempt| (attempt.number == 1).then_some(Fault::Reset));
     let app = router_with(Settings {
         caps,
         ..Settings::default()

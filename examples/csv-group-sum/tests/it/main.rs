@@ -3,6 +3,8 @@
 mod browser;
 mod caps;
 mod common;
+mod hostile;
+mod log;
 mod mistakes;
 mod page;
 mod properties;
