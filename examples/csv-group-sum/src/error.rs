@@ -184,7 +184,8 @@ impl Error {
     /// The status that goes with the sentence.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::BodyTooLarge
+            Self::Csv(group_sum::Error::TooManyIds)
+            | Self::BodyTooLarge
             | Self::ItemTooLarge
             | Self::TooManyItems(_)
             | Self::AnswerTooLarge(_)

@@ -8,8 +8,8 @@
 //! | `work_ms` | a wait for each item, 0 to 1000 | 0 |
 //! | `feature` | `bootstrap`: the standard error of each item's mean, in a column of its own | none |
 //! | `invoke_lambda` | `true`: other Lambdas do it all; `false`: none does any | as many as it is worth |
-//! | `chunksize` | items for each invocation | by what the first ones cost |
-//! | `concurrency` | invocations at once, at most | as many as Lambda has room for |
+//! | `chunksize` | items for each invocation, at least | by what the first ones cost |
+//! | `concurrency` | invocations at once, at most | as many as the cap and Lambda allow |
 //! | `compression` | `false`: chunks travel as JSON | binary, compressed where that pays |
 //! | `delimiter` | `,`, `;`, `\|` or `tab` | by the header, or by a first line `sep=` |
 //! | `decimal` | `.` or `,` | a point; with `;` between cells, the first mark in a column |

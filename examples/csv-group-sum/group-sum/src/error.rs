@@ -4,6 +4,7 @@
 //! counts records; lines from 1 at the top of the file, as an editor shows them. The two differ where a quoted cell holds a
 //! newline.
 
+use crate::table::MAX_IDS;
 use std::fmt;
 
 /// Something wrong with a CSV, or with the columns that were asked for. `Display` is a sentence for the CSV's owner.
@@ -112,6 +113,9 @@ pub enum Error {
         /// The id.
         id: Text,
     },
+    /// More ids than there is memory for.
+    #[error("The CSV has more than {MAX_IDS} ids, which is the limit.")]
+    TooManyIds,
     /// Numbers that are fine one by one and overflow together.
     #[error("The sum of column {column} for id {id} is too large for a 64-bit float.")]
     SumTooLarge {

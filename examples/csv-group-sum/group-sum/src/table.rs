@@ -72,7 +72,7 @@ pub(crate) fn read<N: Numbers>(
             Some(column) => Error::BlankBeforeQuote(column),
             None => error,
         })?;
-    let mut ids = Ids::default();
+    let mut ids = Ids::new(MAX_IDS);
     let mut candidates = list_candidates(&rows, &columns, dialect.decimal);
     let mut left_out = Vec::new();
     while rows.advance()? {
@@ -80,7 +80,7 @@ pub(crate) fn read<N: Numbers>(
         if rows::is_blank(id) && rows.is_blank() {
             continue;
         }
-        let id = ids.index_of(id);
+        let id = ids.index_of(id)?;
         read_row(&rows, id, &mut candidates, &mut left_out)?;
     }
     candidates.retain(|candidate| candidate.kind == Kind::Summed);
@@ -213,9 +213,14 @@ fn name_columns(rows: &Rows<'_>, mut columns: Vec<usize>) -> Vec<String> {
     names.collect()
 }
 
+/// The most ids of a CSV. Lambda could not return more of them, since each takes three bytes of 6 MB at the least; here, each
+/// takes a hundred bytes of memory.
+pub(crate) const MAX_IDS: usize = 2_000_000;
+
 /// The ids seen so far. Each is stored once, in `names`; the hash table holds indices, and the hashes for when it grows.
-#[derive(Default)]
 struct Ids {
+    /// The most ids.
+    most: usize,
     names: Vec<String>,
     table: HashTable<(u64, usize)>,
     hasher: DefaultHashBuilder,
@@ -224,31 +229,51 @@ struct Ids {
 }
 
 impl Ids {
+    fn new(most: usize) -> Self {
+        Self {
+            most,
+            names: Vec::new(),
+            table: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            latest: 0,
+        }
+    }
+
     /// The index of `id`, which is the next one when it is new.
+    ///
+    /// # Errors
+    /// There are too many.
     #[inline]
-    fn index_of(&mut self, id: &[u8]) -> usize {
+    fn index_of(&mut self, id: &[u8]) -> Result<usize, Error> {
         if self
             .names
             .get(self.latest)
             .is_none_or(|latest| latest.as_bytes() != id)
         {
-            self.latest = self.look_up(id);
+            self.latest = self.look_up(id)?;
         }
-        self.latest
+        Ok(self.latest)
     }
 
-    fn look_up(&mut self, id: &[u8]) -> usize {
+    fn look_up(&mut self, id: &[u8]) -> Result<usize, Error> {
         let Self {
-            names, table, hasher, ..
+            most,
+            names,
+            table,
+            hasher,
+            ..
         } = self;
         let hash = hasher.hash_one(id);
         if let Some(&(_, index)) = table.find(hash, |&(_, index)| names[index].as_bytes() == id) {
-            return index;
+            return Ok(index);
         }
         let index = names.len();
+        if index == *most {
+            return Err(Error::TooManyIds);
+        }
         names.push(rows::to_text(id));
         table.insert_unique(hash, (hash, index), |&(hash, _)| hash);
-        index
+        Ok(index)
     }
 }
 
@@ -314,6 +339,19 @@ mod tests {
         assert_eq!(
             read_str("id,value\na,1e999\n").map(drop),
             Err("Row 1 (line 2), column \"value\": \"1e999\" is too large for a 64-bit float.".into())
+        );
+    }
+
+    #[test]
+    fn more_ids_than_the_limit_are_refused() {
+        let mut ids = Ids::new(2);
+        for (id, index) in [("a", 0), ("b", 1), ("a", 0)] {
+            assert_eq!(ids.index_of(id.as_bytes()), Ok(index));
+        }
+        assert_eq!(ids.index_of(b"c"), Err(Error::TooManyIds));
+        assert_eq!(
+            Error::TooManyIds.to_string(),
+            "The CSV has more than 2000000 ids, which is the limit."
         );
     }
 

@@ -19,6 +19,13 @@ async fn the_page_is_one_file_that_may_load_nothing_from_elsewhere() {
 }
 
 #[tokio::test]
+async fn page_names_the_caps_in_effect() {
+    let page = send(Request::get("/").body(Body::empty()).expect("a valid request")).await;
+    let caps = "The app allows up to $0.05, 1000 invocations and 50 at once for each request; ";
+    assert!(page.body.contains(caps));
+}
+
+#[tokio::test]
 async fn a_question_mark_changes_nothing_about_the_page() {
     let answer = send(
         Request::get("/?utm_source=x")
