@@ -35,6 +35,7 @@ pub fn check_size(answer: Vec<u8>) -> Result<Vec<u8>, Error> {
 /// The length of `text` as a JSON string, without its quotes.
 fn json_bytes(text: &[u8]) -> usize {
     let size = |byte: &u8| match byte {
+        // The answer travels in a JSON string, which escapes these with one more byte, and other control characters with five.
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0C => 2,
         ..0x20 => 6,
         _ => 1,

@@ -1,4 +1,4 @@
-//! The limits that the deployer sets on one request, since anybody who can reach the app can have it invoke other Lambdas.
+//! The limits that the deployer sets on one request, since every client can have it invoke other Lambdas.
 //!
 //! A request asks for a concurrency and a chunk size; the caps bound what it gets. They are environment variables, so that a
 //! stage in `lzap.toml` has its own.
@@ -91,7 +91,7 @@ fn parse_cap<N: FromStr>(value: Option<String>, default: N, is_cap: impl Fn(&N) 
     }
 }
 
-/// A variable whose value is no limit. The value itself is not kept: what stands in the environment may be secret.
+/// A variable whose value is no limit. The value itself is not kept, since the environment may hold secrets.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the environment variable `{name}` is not {expected}")]
 pub struct CapError {
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn value_that_is_no_cap_is_an_error_that_does_not_show_it() {
+    fn cap_that_is_no_number_is_an_error_without_the_value() {
         for (name, value) in [
             (MAX_USD, "0"),
             (MAX_USD, "-1"),

@@ -56,14 +56,14 @@ pub enum Error {
     /// A source that is not there.
     #[error("There is no source {0}.")]
     SourceMissing(Text),
-    /// A source that S3 does not give to this function.
+    /// A source that the function's role may not read.
     #[error("The function's role may not read the source {0}, or it does not exist.")]
     SourceDenied(Text),
-    /// A source that S3 does not give.
-    #[error("S3 did not give the source: the app's log has the reason, under reference {0}.")]
+    /// A source that S3 failed to return.
+    #[error("S3 did not return the source: the app's log has the reason, under reference {0}.")]
     SourceUnreadable(Reference),
     /// A source that takes longer than there is time.
-    #[error("S3 did not give the source in time: try again, or send a smaller one.")]
+    #[error("S3 did not return the source in time: try again, or send a smaller one.")]
     SourceTooSlow,
     /// A source that would take too much memory.
     #[error("The source is too large: it has {0} bytes, and the limit is {MAX_SOURCE_BYTES}.")]
@@ -109,7 +109,7 @@ pub enum Error {
          for larger chunks, or have the deployer raise {MAX_USD}."
     )]
     TooExpensive {
-        /// Estimated dollars, with those that invocations in flight may cost beyond the estimate.
+        /// Estimated dollars, including those of invocations in flight.
         dollars: f64,
         /// The cap.
         cap: f64,
@@ -214,7 +214,7 @@ pub struct Reference(String);
 impl Reference {
     /// Logs `text` and returns a new reference to it.
     pub(crate) fn log(text: &impl fmt::Display) -> Self {
-        // Each `RandomState` has other keys. 64 bits tell the errors of a log apart.
+        // Each `RandomState` has other keys, and 64 bits are enough for the errors of one log.
         let reference = format!("{:016x}", RandomState::new().hash_one(()));
         tracing::error!(reference, error = %text, "AWS did not do what a request needs");
         Self(reference)
@@ -229,6 +229,7 @@ impl fmt::Display for Reference {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
+        // A sentence may quote a cell, and a browser must not take that for HTML.
         let headers = [
             (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -135,6 +135,7 @@ fn respond(content_type: &'static str, body: Vec<u8>) -> Response {
 
 /// True if a client names JSON among the types that it accepts. One that accepts anything gets a CSV.
 fn accepts_json(headers: &HeaderMap) -> bool {
+    // The weights (`q=`) don't count: a client that names JSON at all can read it.
     let accepted = headers.get_all(header::ACCEPT).into_iter();
     let mut types = accepted
         .filter_map(|value| value.to_str().ok())
@@ -172,6 +173,7 @@ impl Timing {
 async fn read_request(request: Request, sources: &Sources) -> Result<(Params, Bytes), Error> {
     let (parts, body) = request.into_parts();
     let mut pairs = query_pairs(&parts.uri);
+    // Before the form is read, since the encoding is that of the whole body.
     let body = inflate(&parts.headers, read_body(body).await?)?;
     let file = if is_form(&parts.headers) {
         read_form(parts, body, &mut pairs).await?
@@ -195,6 +197,7 @@ fn query_pairs(uri: &Uri) -> Vec<(String, String)> {
 }
 
 async fn read_body(mut body: Body) -> Result<Bytes, Error> {
+    // Nothing is reserved by the announced length, since a client may announce more than it sends.
     let (mut kept, mut size) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Error::BodyUnreadable)?;

@@ -25,7 +25,8 @@ pub(crate) fn inflate(headers: &HeaderMap, body: Bytes) -> Result<Bytes, Error> 
         _ => return Err(Error::UnknownEncoding(Text::new(encoding))),
     }
     let mut inflated = Vec::new();
-    // One byte more than the limit tells a body that is too large from one that is not.
+    // `MultiGzDecoder`, because some tools write several members one after the other. One byte more than the limit shows that
+    // the body is too large.
     let mut decoder = MultiGzDecoder::new(&body[..]).take(MAX_INFLATED_BYTES + 1);
     decoder.read_to_end(&mut inflated).map_err(|_| Error::NotGzip)?;
     if decoder.limit() == 0 {

@@ -4,8 +4,10 @@
 
 use std::error::Error;
 
+// One thread, since a Lambda environment has one request at a time.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
+    // A cap that can't be read ends the start, and with it the deploy: running without the cap could cost money.
     lzap::App::new(csv_group_sum::router()?)
         .task(csv_group_sum::summarize)
         .task(csv_group_sum::summarize_after_a_wait)

@@ -28,6 +28,7 @@ pub async fn show_page(State(settings): State<Settings>) -> impl IntoResponse {
     (
         [
             (header::CONTENT_SECURITY_POLICY, POLICY),
+            // The next deploy may have another page at the same address.
             (header::CACHE_CONTROL, "no-cache"),
         ],
         Html(HTML.replace(CAPS, &caps)),
@@ -45,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_has_a_place_for_the_caps() {
+    fn page_has_one_place_for_the_caps() {
         assert_eq!(HTML.matches(CAPS).count(), 1);
     }
 

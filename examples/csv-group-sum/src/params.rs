@@ -54,7 +54,7 @@ pub const MAX_WORK_MS: u16 = 1_000;
 pub struct Params {
     /// The name of the column whose cells are the ids.
     pub id_column: String,
-    /// The names of the columns to sum; `None` means every one that holds numbers.
+    /// The names of the columns to sum; `None` means every column that holds numbers.
     pub value_columns: Option<Vec<String>>,
     /// The CSV's address in S3; `None` for a CSV in the body.
     pub source: Option<String>,
@@ -133,6 +133,7 @@ impl Params {
             if !value.trim().is_empty() || (key == "delimiter" && value == "\t") {
                 params.set(&key, value)?;
             }
+            // A blank value counts here: two fields of one name are a mistake in any case.
             if seen.contains(&key) {
                 return Err(Error::RepeatedParameter(Text::new(&key)));
             }
@@ -200,6 +201,7 @@ fn parse_wait(value: &str) -> Result<u16, Error> {
 
 fn parse_flag(name: &'static str, value: &str) -> Result<bool, Error> {
     match value.trim() {
+        // Python writes `True`.
         "true" | "True" | "1" => Ok(true),
         "false" | "False" | "0" => Ok(false),
         _ => refuse(name, "\"true\" or \"false\"", value),
@@ -223,6 +225,7 @@ fn parse_decimal(value: &str) -> Result<Decimal, Error> {
 }
 
 fn parse_delimiter(value: &str) -> Result<Option<u8>, Error> {
+    // Spaces alone, since a tab is a delimiter.
     match value.trim_matches(' ') {
         "\t" | "tab" => Ok(Some(b'\t')),
         "," | "comma" => Ok(Some(b',')),
@@ -242,6 +245,7 @@ fn parse_report(value: &str) -> Result<bool, Error> {
 
 /// The names in a `value_column`: one CSV record.
 fn parse_names(list: &str) -> Result<Vec<String>, Error> {
+    // A CSV reader, since a name may hold a comma, as it may in the header.
     let mut record = csv::StringRecord::new();
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -295,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_are_written_as_people_and_as_the_seed_write_them() {
+    fn flags_are_read_as_json_and_python_write_them() {
         for (query, invoke) in [("true", true), ("True", true), ("1", true)] {
             assert_eq!(
                 good(&format!("invoke_lambda={query}")).spread.invoke,
@@ -312,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn what_asks_for_a_map() {
+    fn map_is_asked_for_by_work_or_chunks() {
         for query in [
             "work_ms=1",
             "feature=bootstrap",

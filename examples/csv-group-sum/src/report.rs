@@ -1,4 +1,4 @@
-//! Describes how the sums were made: in headers for every client, in JSON for those that ask.
+//! Describes how the sums were made: in headers for every client, in JSON for clients that ask for it.
 
 use std::collections::HashMap;
 use std::mem;
@@ -28,6 +28,7 @@ pub fn summarize_map(report: &MapReport, lowered: &[Lowered]) -> String {
         job,
         ..
     } = report;
+    // Nine decimals of a dollar, because an invocation costs less than a millionth.
     let speed_up = report.speed_up();
     let summary = format!(
         "{place}; items={items}; chunks={chunks}; workers={workers}; cold-starts={cold_starts}; \
@@ -47,6 +48,7 @@ pub(crate) fn hide_texts(mut report: MapReport) -> MapReport {
         let reference = Reference::log(&reason);
         format!("Lambda could not be used, and the app's log has the reason, under reference {reference}")
     });
+    // AWS names an environment after its log stream.
     let mut numbers: HashMap<String, usize> = HashMap::new();
     for span in report.timeline.iter_mut().filter(|span| span.worker != HERE) {
         let next = numbers.len() + 1;
@@ -80,12 +82,13 @@ pub const LEFT_OUT_HEADER: &str = "x-lzap-left-out";
 /// The most bytes of that header.
 const MAX_LEFT_OUT_BYTES: usize = 1_000;
 
-/// Its value: the names, percent-encoded and joined by commas; `...` stands for those beyond its size.
+/// Its value: the names, percent-encoded and joined by commas; `...` replaces the names that do not fit.
 pub fn list_names(names: &[String]) -> String {
     const MORE: &str = "...";
     let mut list = String::new();
     for name in names {
         let comma = if list.is_empty() { "" } else { "," };
+        // A header is ASCII.
         let name = utf8_percent_encode(name, NON_ALPHANUMERIC).to_string();
         if list.len() + name.len() + comma.len() + ",".len() + MORE.len() > MAX_LEFT_OUT_BYTES {
             return list + comma + MORE;
@@ -122,6 +125,7 @@ pub fn format_json(
     let whole = answer::check_size(write_json(csv, left_out, lowered, report.as_ref()));
     match (whole, &mut report) {
         (Err(Error::AnswerTooLarge(_)), Some(report)) => {
+            // It is the only part that grows with the number of attempts.
             report.timeline.clear();
             answer::check_size(write_json(csv, left_out, lowered, Some(report)))
         }
@@ -163,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_of_nothing() {
+    fn summary_of_an_empty_map_has_zeros() {
         assert_eq!(
             summarize_map(&MapReport::default(), &[]),
             "here; items=0; chunks=0; workers=0; cold-starts=0; throttles=0; retries=0; speed-up=1.00; \

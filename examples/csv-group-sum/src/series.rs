@@ -1,4 +1,4 @@
-//! One item of work: the values of one id in one column, and what is asked of them.
+//! One item of work: the values of one id in one column, and the calculation on them.
 //!
 //! Each of the two tasks takes an item and gives its [`Summary`]; which one is used depends on what keeps it busy: a
 //! task that only computes shares the cores of its Lambda, one that waits lets the others wait beside it. An item knows
@@ -116,6 +116,7 @@ pub fn summarize(series: Series) -> Result<Summary, Infallible> {
 /// Waits, and sums an item then.
 #[lzap::task]
 pub async fn summarize_after_a_wait(series: Series) -> Result<Summary, Infallible> {
+    // Keeps no core busy, unlike the bootstrap.
     tokio::time::sleep(Duration::from_millis(series.work.wait_ms.into())).await;
     Ok(sum_series(&series))
 }
@@ -129,6 +130,7 @@ fn sum_series(Series { values, work }: &Series) -> Summary {
             feature: work.feature.and_then(|feature| feature.compute(values)),
         },
         SeriesValues::Integers(values) => Summary {
+            // Only the sum is exact: the bootstrap draws floats.
             sum: sum_integers(values).map(SeriesSum::Integer),
             feature: work
                 .feature
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bootstrap_of_little_is_told_without_drawing_much() {
+    fn bootstrap_of_no_value_is_none_and_of_one_is_zero() {
         let feature = Some(Feature::Bootstrap);
         assert_eq!(summary_of(&[], feature).feature, None);
         assert_eq!(summary_of(&[7.0], feature).feature, Some(0.0));

@@ -15,7 +15,7 @@ use crate::error::{Error, Reference};
 /// The environment variable with the folder of all sources: `s3://bucket/folder/`.
 pub const VARIABLE: &str = "CSV_SOURCES";
 
-/// The largest object that is read. It stands in memory; for a map, beside its numbers.
+/// The largest object that is read, in bytes. It is in memory; in a map, its numbers are too.
 pub const MAX_SOURCE_BYTES: u64 = 200_000_000;
 
 /// The objects that may be read.
@@ -36,6 +36,7 @@ impl Sources {
     /// Those in a folder, or in a bucket.
     pub fn below(folder: &str) -> Self {
         let folder = folder.trim().trim_end_matches('/');
+        // With the slash, `s3://data` does not allow `s3://data-of-others`.
         Self(Some(format!("{folder}/").into()))
     }
 
@@ -45,6 +46,7 @@ impl Sources {
     /// It may not or can not be read, or is too large.
     pub async fn read(&self, address: &str) -> Result<Bytes, Error> {
         let folder = self.0.as_deref().ok_or(Error::SourceOff)?;
+        // Checked before S3 is asked, since its answer would show whether an object exists.
         if !address.starts_with(folder) {
             return Err(Error::SourceForbidden(Text::new(address)));
         }
@@ -55,6 +57,7 @@ impl Sources {
             _ => Error::SourceUnreadable(Reference::log(&why)),
         };
         let object = Object::open(address).await.map_err(unreadable)?;
+        // The size is known before the content is fetched.
         if object.bytes() > MAX_SOURCE_BYTES {
             return Err(Error::SourceTooLarge(object.bytes()));
         }
@@ -67,7 +70,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_lies_elsewhere_is_not_even_looked_for() {
+    async fn source_outside_of_the_folder_is_refused_unread() {
         let off = Sources::default().read("s3://data/a.csv").await;
         assert_eq!(off, Err(Error::SourceOff));
         for (folder, address) in [

@@ -3,7 +3,7 @@
 //! An *item* of work is the values of one id in one column, in the order of the rows; items know nothing of each other.
 //! They are mapped over a task, which adds the values of an item from the first to the last. Because an item is never
 //! split, the answer is the same bit for bit as that of one pass here, wherever and in whatever order the items run. How
-//! many Lambdas that takes, in which chunks, and what is done when one fails is `lzap`'s.
+//! many Lambdas take part, in which chunks, and what happens when one fails: `lzap` decides that.
 
 use std::mem;
 
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn items_stand_column_by_column_and_come_back_so() {
+    fn items_and_results_are_in_column_order() {
         let items = list_items(&mut table(), Work::default());
         let values: Vec<&SeriesValues> = items.iter().map(|item| &item.values).collect();
         let expected = [

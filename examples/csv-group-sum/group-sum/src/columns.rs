@@ -47,6 +47,7 @@ impl Columns {
         if values.contains(&id) {
             return Err(Error::IdIsValueColumn(Text::new(&header[id])));
         }
+        // In the order of the header, whatever the order of the request is.
         values.sort_unstable();
         values.dedup();
         Ok(Self {
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_column_is_told_with_those_there_are() {
+    fn missing_column_is_an_error_that_lists_the_others() {
         assert_eq!(
             find(",id,time,value", "id", Some("values")),
             Err("There is no column \"values\": the columns are \"id\", \"time\" and \"value\".".into())

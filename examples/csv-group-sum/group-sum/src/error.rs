@@ -4,8 +4,9 @@
 //! counts records; lines from 1 at the top of the file, as an editor shows them. The two differ where a quoted cell holds a
 //! newline.
 
-use crate::table::MAX_IDS;
 use std::fmt;
+
+use crate::table::MAX_IDS;
 
 /// Something wrong with a CSV, or with the columns that were asked for. `Display` is a sentence for the CSV's owner.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,7 +100,7 @@ pub enum Error {
     /// A cell of a summed column that is no number.
     #[error("{0}: {1} is not a number.")]
     NotANumber(Place, Text),
-    /// A number beyond what a 64-bit float holds.
+    /// A number that is too large for a 64-bit float.
     #[error("{0}: {1} is too large for a 64-bit float.")]
     NumberTooLarge(Place, Text),
     /// An integer that its column's sum does not have room for.
@@ -184,6 +185,7 @@ impl Text {
 
     /// Takes as much of `text` as a sentence shows.
     pub fn new(text: &str) -> Self {
+        // By characters, since a cut in the middle of one would not be UTF-8.
         let mut shown: String = text.chars().take(Self::MAX_CHARS).collect();
         if shown.len() < text.len() {
             shown.push('…');

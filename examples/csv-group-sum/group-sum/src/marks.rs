@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn each_byte_is_a_mark_or_not_wherever_it_stands_in_a_block() {
+    fn marks_find_each_byte_at_each_place_of_a_block() {
         for byte in 0..=u8::MAX {
             for before in 0..BLOCK {
                 let mut text = vec![b'0'; before];
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_found_in_texts_of_any_length_from_any_byte_on() {
+    fn marks_are_found_in_texts_of_any_length() {
         let text: Vec<u8> = (0..300_usize).map(|at| b",a\"\n\r1 .;"[at * at % 9]).collect();
         for end in [0, 1, 63, 64, 65, 127, 128, 129, 300] {
             for start in 0..=end {

@@ -38,6 +38,7 @@ pub fn to_csv<N>(table: &Table<N>, results: &Results) -> Vec<u8> {
         .chain(columns)
         .chain(extras)
         .collect();
+    // `csv` decides on quotes; its lines end in LF unless it is asked for something else.
     let mut out = Writer::from_writer(Vec::new());
     write_rows(&header, &table.ids, results, &mut out).expect("a Vec takes every byte");
     out.into_inner().expect("a Vec takes every byte")
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_looks_like_a_formula_gets_an_apostrophe_and_numbers_stay() {
+    fn formula_gets_an_apostrophe_and_numbers_stay() {
         let mut table = table("@id", &["=1+1", "-5", "a=b"], &["+sum"]);
         table.neutralize_formulas();
         let sums = sums(&[&[-1.0, 2.0, 3.0]]);

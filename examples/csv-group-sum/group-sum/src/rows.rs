@@ -1,8 +1,8 @@
 //! Reads the rows of a CSV, one after the other, and finds the errors in them.
 //!
-//! The cells of most rows are what stands between two [`Marks`], or between two quotes. A row with anything else, such as
+//! The cells of most rows are the bytes between two [`Marks`], or between two quotes. A row with anything else, such as
 //! a quote within quotes, is read by `csv-core` ([`Unquoted`]). Either way a row ends at LF, CR or CRLF, and blank lines
-//! are skipped. Both are lenient about what is broken, so the rest is here: every row has as many cells as the header,
+//! are skipped. Both accept broken rows, so the checks are here: every row has as many cells as the header,
 //! quotes are closed, text is UTF-8, and each complaint knows its row, line and column.
 //!
 //! The meaning of the cells is `table`'s.
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_newlines_crlf_blank_lines_and_a_byte_order_mark_are_read() {
+    fn rows_with_quotes_newlines_and_blank_lines_are_read() {
         let csv = "\u{feff}id,\"a,b\"\r\n\r\n1,\"x\ny\"\r\n\"\"\"2\"\"\",ü";
         let rows = read(csv.as_bytes()).expect("a valid CSV");
         assert_eq!(rows, [["id", "a,b"], ["1", "x\ny"], ["\"2\"", "ü"]]);

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_runs_from_the_first_number_to_the_last_in_one_pass_and_over_values() {
+    fn sum_adds_in_the_order_of_rows_in_both_forms() {
         for (values, expected) in [
             (&[1e16, 1.0, 1.0, -1e16][..], 0.0_f64),
             (&[1.0, 1.0, 1e16, -1e16], 2.0),
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_that_overflows_is_told() {
+    fn sum_that_overflows_is_an_error() {
         let numbers = [(0, 1.0), (1, 1e308), (1, 1e308), (1, -1e308)];
         let error = group_sum(&table(&["a", "b"], &[&numbers])).expect_err("an overflow");
         assert_eq!(

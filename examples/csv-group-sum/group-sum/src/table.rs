@@ -1,9 +1,8 @@
 //! A CSV as a table: the ids, and the numbers of each summed column with the id they belong to.
 //!
-//! Cells are read once, as numbers; missing ones are left out. The caller chooses
-//! what is kept of the numbers: to sum them here, a running sum for each id is enough; to sum them elsewhere, all of them
-//! are needed. An empty id is an id
-//! like any other: its values are summed rather than silently lost.
+//! Cells are read once, as numbers; missing ones are left out. [`Numbers`] decides what is kept: to sum them here, a running sum
+//! for each id is enough; to sum them elsewhere, all of them are needed. An empty id is an id like any other: its values are
+//! summed rather than silently lost.
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher as _;
@@ -14,7 +13,7 @@ use crate::error::{Error, Text};
 use crate::number::{self, Cell, Number};
 use crate::rows::{self, Rows};
 
-/// The ids of a CSV, and what is kept of its numbers.
+/// The ids of a CSV, and its numbers or their sums.
 #[derive(Debug)]
 pub struct Table<N> {
     /// The name of the id column.
@@ -77,6 +76,7 @@ pub(crate) fn read<N: Numbers>(
     let mut left_out = Vec::new();
     while rows.advance()? {
         let id = rows.cell(columns.id);
+        // The id first: most rows have one, and need no further look.
         if rows::is_blank(id) && rows.is_blank() {
             continue;
         }
@@ -154,6 +154,7 @@ fn read_row<N: Numbers>(
         if candidate.has_plain_floats
             && let Some(float) = number::parse_plain_float(cell)
         {
+            // A column that has a float is summed already, so neither its kind nor its decimal mark can change.
             candidate.column.numbers.add_float(id, float);
             continue;
         }
@@ -181,6 +182,7 @@ fn read_row<N: Numbers>(
         added.map_err(|_| Error::IntegerSumTooLarge(rows.place(index), text()))?;
     }
     if left_out.len() > found_before {
+        // From here on, a column of text costs nothing.
         candidates.retain(|candidate| candidate.kind != Kind::Text);
     }
     Ok(())
@@ -224,7 +226,7 @@ struct Ids {
     names: Vec<String>,
     table: HashTable<(u64, usize)>,
     hasher: DefaultHashBuilder,
-    /// The index of the latest id. Rows of one id tend to stand together.
+    /// The index of the latest id. In many CSVs the rows of one id follow each other.
     latest: usize,
 }
 
@@ -331,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_cell_that_is_not_a_number_is_told() {
+    fn later_cell_of_text_is_an_error() {
         assert_eq!(
             read_str("id,value\na,1\nb,\nc,x\n").map(drop),
             Err("Row 3 (line 4), column \"value\": \"x\" is not a number.".into())
@@ -356,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_trimmed_and_blank_rows_are_ignored_wherever_they_stand() {
+    fn names_are_trimmed_and_blank_rows_are_ignored() {
         let table = read_str("time, id, value \n1,a,2\n,,\n , ,\n\n,\n2,a,3\n,,,,\n").expect("a valid CSV");
         assert_eq!(table.id_name, "id");
         assert_eq!(table.ids, ["a"]);
@@ -376,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn blank_before_a_quote_is_named_when_the_rows_do_not_fit() {
+    fn blank_before_a_quote_explains_rows_that_do_not_fit() {
         let sentence = "The header, column 2: there is a blank before the quote, so the quotes do not enclose the name: \
                         remove the blank.";
         assert_eq!(read_str("id, \"a,b\"\n1,2\n").map(drop), Err(sentence.into()));

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_stand_by_column_and_id_in_the_order_of_the_rows() {
+    fn values_are_kept_by_column_and_id_in_row_order() {
         let selection = Selection {
             id: "id",
             values: None,

@@ -62,7 +62,7 @@ async fn a_plain_sum_shows_a_table_and_no_timeline() {
 }
 
 #[tokio::test]
-async fn a_map_shows_its_timeline_its_numbers_and_its_table() {
+async fn map_in_a_browser_shows_timeline_and_table() {
     let Some(page) = page("?work_ms=1&invoke_lambda=false#series").await else {
         return;
     };

@@ -142,7 +142,7 @@ async fn money_that_is_used_up_is_402_and_names_the_variable() {
 }
 
 #[tokio::test]
-async fn work_that_can_not_end_in_time_is_refused_before_it_begins() {
+async fn work_that_does_not_fit_the_time_is_refused_first() {
     // 10^10 draws in one item.
     let values = "a,1\na,2\n".repeat(500_000);
     for query in ["feature=bootstrap", "feature=bootstrap&invoke_lambda=false"] {

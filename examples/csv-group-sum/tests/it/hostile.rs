@@ -1,4 +1,4 @@
-//! Requests that nobody means well with, from a seed: each is answered with a result or a sentence, and stays below the caps.
+//! Hostile requests, generated from a seed: each is answered with a result or a sentence, and stays below the caps.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -33,7 +33,7 @@ const INVOCATION_PRICE: f64 = 0.000_000_2;
 /// The number of requests.
 const REQUESTS: u64 = 200;
 
-/// Values that anybody may send, whatever the parameter is.
+/// Hostile values, for any parameter.
 const HOSTILE: [&str; 16] = [
     "0",
     "-1",

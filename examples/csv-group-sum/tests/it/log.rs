@@ -77,7 +77,7 @@ async fn failed_map_answers_502_with_a_reference_to_the_log() {
 }
 
 #[tokio::test]
-async fn report_of_a_map_that_gave_up_has_a_reference_and_no_name_of_aws() {
+async fn report_of_a_map_that_gave_up_has_a_reference() {
     let (answer, log) = put_denied("chunksize=1&report=json").await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     assert!(

@@ -20,7 +20,7 @@ async fn assert_bad(query: &str, csv: impl Into<Body>, sentence: &str) {
 }
 
 #[tokio::test]
-async fn nothing_to_read() {
+async fn empty_body_or_no_header_is_400() {
     assert_bad(
         "",
         "",
@@ -38,7 +38,7 @@ async fn nothing_to_read() {
 }
 
 #[tokio::test]
-async fn a_missing_column() {
+async fn missing_column_is_400() {
     let csv = ",id,time,value\n0,1,2,3\n";
     let columns = "the columns are \"id\", \"time\" and \"value\".";
     assert_bad(
@@ -62,7 +62,7 @@ async fn a_missing_column() {
 }
 
 #[tokio::test]
-async fn a_ragged_row() {
+async fn ragged_row_is_400() {
     let few = "Row 2 (line 3), column \"value\": the cell is missing, since the row has 1 of 2 cells.";
     assert_bad("", "id,value\n1,2\n3\n", few).await;
     let many = "Row 1 (line 2), column 3: the header has no column for \"3\", since it has 2 columns and the row 3 cells.";
@@ -70,7 +70,7 @@ async fn a_ragged_row() {
 }
 
 #[tokio::test]
-async fn a_cell_that_is_not_a_number() {
+async fn cell_that_is_no_number_is_400() {
     let sentence = "Row 2 (line 3), column \"value\": \"abc\" is not a number.";
     assert_bad("", "id,value\n1,2\n3,abc\n", sentence).await;
     assert_bad(
@@ -94,7 +94,7 @@ async fn a_cell_that_is_not_a_number() {
 }
 
 #[tokio::test]
-async fn numbers_and_sums_beyond_a_float() {
+async fn number_or_sum_too_large_for_a_float_is_400() {
     let sentence = "Row 1 (line 2), column \"v\": \"-1e309\" is too large for a 64-bit float.";
     assert_bad("", "id,v\n1,-1e309\n", sentence).await;
     let sentence = "The sum of column \"v\" for id \"b\" is too large for a 64-bit float.";
@@ -122,7 +122,7 @@ async fn a_quote_that_is_never_closed() {
 }
 
 #[tokio::test]
-async fn columns_that_are_ambiguous_or_asked_for_twice() {
+async fn ambiguous_or_repeated_column_is_400() {
     let csv = "id,v,v\n1,2,3\n";
     assert_bad(
         "",
@@ -141,7 +141,7 @@ async fn columns_that_are_ambiguous_or_asked_for_twice() {
 }
 
 #[tokio::test]
-async fn parameters_that_mean_nothing() {
+async fn unknown_or_repeated_parameter_is_400() {
     let sentence = "There is no parameter \"value_colum\": the parameters are chunksize, compression, concurrency, decimal, \
                     delimiter, feature, formula_safe, id_column, invoke_lambda, report, source, value_column, work_ms.";
     assert_bad("value_colum=v", "id,v\n", sentence).await;
@@ -156,7 +156,7 @@ async fn parameters_that_mean_nothing() {
 }
 
 #[tokio::test]
-async fn parameters_that_are_malformed() {
+async fn malformed_parameter_is_400() {
     let cases = [
         (
             "chunksize=0",
@@ -200,7 +200,7 @@ async fn parameters_that_are_malformed() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_large() {
+async fn body_that_is_too_large_is_413() {
     let sentence = "The body is too large: the limit is 4500000 bytes, which is what fits into the 6 MB of a Lambda event once \
                     it is base64.";
     let mut csv = b"id,v\n".to_vec();
@@ -224,7 +224,7 @@ async fn a_body_that_is_too_large() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_too_large() {
+async fn answer_that_is_too_large_is_413() {
     // Each sum of nothing takes two bytes, its empty cell one.
     let columns = 2_000;
     let header = (0..columns).fold(String::new(), |names, n| names + ",c" + &n.to_string());
@@ -244,7 +244,7 @@ async fn an_answer_that_is_too_large() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off() {
+async fn body_that_breaks_off_is_400() {
     let answer = put("", broken(b"id,v\n1,".to_vec())).await;
     assert_sentence(
         &answer,
@@ -254,7 +254,7 @@ async fn a_body_that_breaks_off() {
 }
 
 #[tokio::test]
-async fn other_methods_and_paths() {
+async fn other_methods_and_paths_are_405_and_404() {
     for method in [Method::DELETE, Method::PATCH, Method::OPTIONS] {
         let sentence = format!(
             "The method \"{method}\" does nothing here: GET shows the page, PUT and POST take a CSV."

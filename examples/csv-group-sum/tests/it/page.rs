@@ -26,7 +26,7 @@ async fn page_names_the_caps_in_effect() {
 }
 
 #[tokio::test]
-async fn a_question_mark_changes_nothing_about_the_page() {
+async fn page_ignores_its_query() {
     let answer = send(
         Request::get("/?utm_source=x")
             .body(Body::empty())
@@ -39,7 +39,7 @@ async fn a_question_mark_changes_nothing_about_the_page() {
 }
 
 #[tokio::test]
-async fn the_page_has_a_field_for_each_parameter_and_a_place_for_the_timeline() {
+async fn page_has_a_field_for_each_parameter() {
     let page = send(Request::get("/").body(Body::empty()).expect("a valid request"))
         .await
         .body;

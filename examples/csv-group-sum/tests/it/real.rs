@@ -87,6 +87,7 @@ async fn semicolons_tabs_and_a_separator_line_are_recognized() {
     assert_eq!(sums("", "id\tv\na\t1.5\n").await, "id,v\na,1.5\n");
     assert_eq!(sums("", "sep=;\r\nid;v\r\na;1,5\r\n").await, "id,v\na,1.5\n");
     assert_eq!(sums("", "sep=|\nid|v\na|1\n").await, "id,v\na,1\n");
+    assert_eq!(sums("", "sep=,\nid,v\na,1\n").await, "id,v\na,1\n");
     let csv = "id;v\na;\"x;1\"\nb;\"say \"\"2\"\"\"\n";
     assert_eq!(sums("", csv).await, "id\na\nb\n");
     assert_eq!(

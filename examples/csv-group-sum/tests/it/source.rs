@@ -33,7 +33,7 @@ async fn an_object_is_summed_like_a_body() {
 }
 
 #[tokio::test]
-async fn what_may_not_be_read_is_not() {
+async fn source_that_may_not_be_read_is_403() {
     let answer = ask("source=s3://data/secret", "").await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     let sentence =
@@ -49,7 +49,7 @@ async fn what_may_not_be_read_is_not() {
 }
 
 #[tokio::test]
-async fn mistakes_with_a_source_are_told() {
+async fn mistake_with_a_source_is_one_sentence() {
     let answer = ask("source=s3://data/csv/none.csv", "").await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     let sentence = "There is no source \"s3://data/csv/none.csv\".\n";

@@ -105,7 +105,7 @@ async fn without_other_lambdas_it_is_the_same_too() {
 }
 
 #[tokio::test]
-async fn what_asks_for_no_map_invokes_nothing() {
+async fn request_without_a_map_invokes_nothing() {
     for query in ["", "invoke_lambda=false", "compression=true&concurrency=9"] {
         let never = cloud().fault(|attempt| panic!("{attempt:?}"));
         let answer = put_in(never, query, "id,v\na,1\nb,2\n").await;
@@ -129,7 +129,7 @@ async fn a_table_of_nothing_is_summed_too() {
 }
 
 #[tokio::test]
-async fn the_bootstrap_is_a_column_of_its_own_and_the_same_wherever_it_is_computed() {
+async fn bootstrap_in_any_lambda_gives_the_same_column() {
     let csv = "id,v,w\na,1,0.1\na,2,\nb,5,\na,4,0.2\n";
     let here = put("feature=bootstrap&invoke_lambda=false", csv).await;
     assert_eq!(here.status, StatusCode::OK, "{}", here.body);
@@ -179,7 +179,7 @@ async fn the_same_sum_overflows_in_every_form() {
 }
 
 #[tokio::test]
-async fn a_cloud_that_can_not_is_told() {
+async fn invoke_that_is_denied_is_502_or_runs_here() {
     let denied = cloud().fault(|_| Some(Fault::Denied));
     let answer = put_in(denied, "invoke_lambda=true&chunksize=1", "id,v\na,1\n").await;
     assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "{}", answer.body);

@@ -11,7 +11,7 @@ async fn sums(query: &str, csv: &str) -> String {
 }
 
 #[tokio::test]
-async fn put_and_post_answer_one_row_per_id_in_order_of_first_appearance() {
+async fn put_and_post_answer_one_row_per_id() {
     for method in ["PUT", "POST"] {
         let request = Request::builder()
             .method(method)
@@ -25,7 +25,7 @@ async fn put_and_post_answer_one_row_per_id_in_order_of_first_appearance() {
 }
 
 #[tokio::test]
-async fn every_named_numeric_column_but_the_id_is_summed_and_unnamed_ones_are_skipped() {
+async fn sum_without_names_takes_each_named_numeric_column() {
     let csv = ",id,time,note,value\n0,7,0,x,0.5\n1,7,1,5,0.25\n2,8,0,,1\n";
     assert_eq!(sums("", csv).await, "id,time,value\n7,1,0.75\n8,0,1\n");
 }
@@ -162,7 +162,7 @@ async fn a_form_without_a_script_works_too() {
 }
 
 #[tokio::test]
-async fn a_form_with_mistakes_is_told() {
+async fn form_with_a_mistake_is_400() {
     let cases: [(&[_], &str); 4] = [
         (
             &[("id_column", None, "id")],
