@@ -69,6 +69,8 @@ pub(crate) struct Budget {
     pub(crate) concurrency: usize,
     /// Dollars after which the map starts no invocation, so that those in flight stay within the cap.
     pub(crate) max_cost: f64,
+    /// The most invocations: chunks, hedged attempts and retries.
+    pub(crate) max_invocations: usize,
     /// What is less than the request asks for.
     pub(crate) lowered: Vec<Lowered>,
 }
@@ -149,6 +151,7 @@ impl Budget {
             chunk,
             concurrency,
             max_cost,
+            max_invocations: caps.invocations,
             lowered: of_chunk.into_iter().chain(of_concurrency).collect(),
         })
     }

@@ -11,7 +11,7 @@ use group_sum::Text;
 
 use crate::answer::MAX_ANSWER_BYTES;
 use crate::budget::{MAX_ITEMS, MAX_SECS};
-use crate::caps::MAX_USD;
+use crate::caps::{MAX_INVOCATIONS, MAX_USD};
 use crate::http::MAX_BODY_BYTES;
 use crate::inflate::MAX_INFLATED_BYTES;
 use crate::params;
@@ -129,6 +129,19 @@ pub enum Error {
         /// The cap.
         cap: f64,
     },
+    /// Retries that took all invocations.
+    #[error(
+        "The request was stopped after {done} of {items} items: its {cap} invocations were used up; ask for larger chunks, or \
+         have the deployer raise {MAX_INVOCATIONS}."
+    )]
+    InvocationsSpent {
+        /// Items that were done.
+        done: usize,
+        /// All items.
+        items: usize,
+        /// The cap.
+        cap: usize,
+    },
     /// An item or a result that Lambda can't carry.
     #[error("The values of an id are too large for an invocation: send fewer rows for each id.")]
     ItemTooLarge,
@@ -196,7 +209,9 @@ impl Error {
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::SourceOff | Self::SourceForbidden(_) | Self::SourceDenied(_) => StatusCode::FORBIDDEN,
             Self::ItemTooSlow(_) | Self::TooMuchWork { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TooExpensive { .. } | Self::MoneySpent { .. } => StatusCode::PAYMENT_REQUIRED,
+            Self::TooExpensive { .. } | Self::MoneySpent { .. } | Self::InvocationsSpent { .. } => {
+                StatusCode::PAYMENT_REQUIRED
+            }
             Self::Throttled => StatusCode::SERVICE_UNAVAILABLE,
             Self::TimeOver { .. } | Self::SourceTooSlow => StatusCode::GATEWAY_TIMEOUT,
             Self::Map(_) | Self::SourceUnreadable(_) => StatusCode::BAD_GATEWAY,

@@ -96,7 +96,8 @@ fn prepare_map(items: Vec<Series>, params: &Params, budget: &Budget) -> Map<Seri
         .caller(params.spread.caller())
         .codec(params.spread.codec())
         .concurrency(budget.concurrency)
-        .max_cost(budget.max_cost);
+        .max_cost(budget.max_cost)
+        .max_invocations(budget.max_invocations);
     match budget.chunk {
         Some(size) => map.chunk(Chunk::Items(size)),
         None => map,
@@ -148,6 +149,7 @@ fn describe_failure(error: &MapError, budget: &Budget, caps: &Caps) -> Error {
     let MapReport {
         done, items, dollars, ..
     } = *report;
+    let invocations = report.attempts.saturating_sub(report.here + report.throttles);
     match error.kind() {
         TaskErrorKind::Throttled => Error::Throttled,
         TaskErrorKind::TooLarge => Error::ItemTooLarge,
@@ -157,6 +159,13 @@ fn describe_failure(error: &MapError, budget: &Budget, caps: &Caps) -> Error {
             dollars,
             cap: caps.dollars,
         },
+        _ if error.item().is_none() && done < items && invocations >= budget.max_invocations => {
+            Error::InvocationsSpent {
+                done,
+                items,
+                cap: budget.max_invocations,
+            }
+        }
         TaskErrorKind::TimedOut => Error::TimeOver { done, items },
         _ => Error::Map(Reference::log(&format!("{error} (map {})", report.job))),
     }

@@ -142,6 +142,33 @@ async fn money_that_is_used_up_is_402_and_names_the_variable() {
 }
 
 #[tokio::test]
+async fn invocations_that_are_used_up_are_402_and_name_the_variable() {
+    let caps = Caps {
+        invocations: 20,
+        ..Caps::default()
+    };
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&count);
+    let fails_once = cloud().fault(move |attempt| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        (attempt.number == 1).then_some(Fault::Reset)
+    });
+    let app = router_with(Settings {
+        caps,
+        ..Settings::default()
+    });
+    let request = Request::put("/?invoke_lambda=true&chunksize=1").body(rows(18).into());
+    let answer = fails_once
+        .run(send_to(app, request.expect("a valid request")))
+        .await;
+    assert_eq!(count.load(Ordering::Relaxed), 20);
+    assert_eq!(answer.status, StatusCode::PAYMENT_REQUIRED, "{}", answer.body);
+    let end = "of 18 items: its 20 invocations were used up; ask for larger chunks, or have the deployer raise \
+               CSV_MAX_INVOCATIONS.\n";
+    assert!(answer.body.ends_with(end), "{}", answer.body);
+}
+
+#[tokio::test]
 async fn work_that_does_not_fit_the_time_is_refused_first() {
     // 10^10 draws in one item.
     let values = "a,1\na,2\n".repeat(500_000);

@@ -209,6 +209,10 @@ async fn hostile_requests_stay_below_the_caps_and_get_words() {
         assert_answered(&answer, &why);
         let price = f64::from(u32::try_from(invocations).expect("few")) * INVOCATION_PRICE;
         assert!(price <= caps.dollars, "{why}: {invocations} invocations");
+        assert!(
+            invocations <= caps.invocations,
+            "{why}: {invocations} invocations"
+        );
         // Beyond the limit of its cloud a map would be throttled.
         assert!(read_figure(&answer, "throttles") == 0.0, "{why}: {answer:?}");
         maps += usize::from(invocations > 0);
