@@ -313,6 +313,11 @@ pub(crate) enum LocalCommand {
     Serve(ServeArgs),
 }
 
+fn environment_concurrency() -> clap::builder::RangedI64ValueParser<u32> {
+    let (least, most) = lzap_local::ENVIRONMENT_CONCURRENCY.into_inner();
+    clap::value_parser!(u32).range(i64::from(least)..=i64::from(most))
+}
+
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct StartArgs {
     /// The port of its AWS endpoint; another one is taken when it is busy [default: 4510]
@@ -321,6 +326,9 @@ pub(crate) struct StartArgs {
     /// How many invocations run at once; those beyond are throttled, as AWS does it [default: 1000]
     #[arg(long, env = lzap_wire::env::LZAP_LOCAL_CONCURRENCY, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) concurrency: Option<u32>,
+    /// How many invocations one execution environment has at once, 1 to 1600; more than 1 is as on Lambda Managed Instances. Kept until another start sets it [default: the last one, at first 1]
+    #[arg(long, value_name = "N", value_parser = environment_concurrency())]
+    pub(crate) environment_concurrency: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, Args)]

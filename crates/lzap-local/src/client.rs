@@ -49,6 +49,9 @@ pub struct CloudStatus {
     /// How many invocations run at once.
     #[serde(default)]
     pub concurrency: u32,
+    /// How many invocations an environment has at once, where its function doesn't say. A cloud of an older version has one.
+    #[serde(default = "one")]
+    pub environment_concurrency: u32,
     /// The HTTP APIs.
     pub apis: Vec<ApiStatus>,
 }
@@ -62,6 +65,10 @@ pub struct ApiStatus {
     pub name: String,
     /// Where it answers.
     pub url: String,
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// What [`start`] came to.

@@ -26,7 +26,8 @@ pub(crate) fn common_log(ms: i64) -> String {
     timestamp(ms).strftime("%d/%b/%Y:%H:%M:%S +0000").to_string()
 }
 
-fn timestamp(ms: i64) -> Timestamp {
+/// For other ways to write a time.
+pub(crate) fn timestamp(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 

@@ -15,7 +15,7 @@ use crate::apigateway::Apis;
 use crate::clock::{SystemClock, rfc3339};
 use crate::error::LocalError;
 use crate::gateway::{Gateway, Listeners};
-use crate::lambda::{Lambda, LambdaConfig};
+use crate::lambda::{ENVIRONMENT_CONCURRENCY, Lambda, LambdaConfig};
 use crate::passive::events::Events;
 use crate::passive::iam::Iam;
 use crate::passive::logs::Logs;
@@ -24,7 +24,7 @@ use crate::passive::set_account;
 use crate::passive::sts::Sts;
 use crate::ports::{Clock, Ports};
 use crate::store::{Saved, StateDir};
-use crate::{ACCOUNT, CloudStatus, REGION, scheduler};
+use crate::{ACCOUNT, CloudStatus, REGION, ServeOptions, scheduler};
 
 /// How long an idle environment is kept warm.
 const IDLE_EXPIRY: Duration = Duration::from_mins(10);
@@ -50,6 +50,7 @@ pub(crate) struct Cloud {
     port: u16,
     started_ms: i64,
     created_ms: i64,
+    environment_concurrency: u32,
     saved_revision: AtomicU64,
 }
 
@@ -61,7 +62,7 @@ impl Cloud {
     pub(crate) async fn open(
         dir: StateDir,
         port: u16,
-        concurrency: Option<u32>,
+        options: &ServeOptions,
     ) -> Result<Arc<Self>, LocalError> {
         set_account();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -83,7 +84,9 @@ impl Cloud {
         }
         let ports =
             Ports { logs: logs.clone(), objects: s3.clone(), roles: iam.clone(), clock: clock.clone() };
-        let config = LambdaConfig { concurrency, ..lambda_config(&dir, port) };
+        let environment_concurrency = environment_concurrency(options, &saved);
+        let concurrency = options.concurrency;
+        let config = LambdaConfig { concurrency, environment_concurrency, ..lambda_config(&dir, port) };
         let lambda = Lambda::start(config, ports, dir.part(&saved, "lambda")?).await?;
         let apis = Arc::new(Apis::new(dir.part(&saved, "apigateway")?.unwrap_or_default()));
         let gateway = Arc::new(Gateway { apis, lambda: lambda.clone(), clock: clock.clone() });
@@ -105,8 +108,12 @@ impl Cloud {
             port,
             started_ms,
             created_ms,
+            environment_concurrency,
             saved_revision: AtomicU64::new(0),
         });
+        if saved.environment_concurrency != Some(environment_concurrency) {
+            cloud.changed.notify_one();
+        }
         cloud.listen().await?;
         Ok(cloud)
     }
@@ -142,6 +149,7 @@ impl Cloud {
             started: rfc3339(self.started_ms),
             functions: self.lambda.functions(),
             concurrency: self.lambda.concurrency(),
+            environment_concurrency: self.environment_concurrency,
             apis: self.gateway.apis.list(),
         }
     }
@@ -192,7 +200,8 @@ impl Cloud {
         add("lambda", self.lambda.snapshot());
         add("logs", json!(self.logs.snapshot().await));
         add("s3", json!(self.s3.regions()));
-        Saved { created_ms: self.created_ms, services, ..Saved::default() }
+        let environment_concurrency = Some(self.environment_concurrency);
+        Saved { created_ms: self.created_ms, environment_concurrency, services, ..Saved::default() }
     }
 
     /// Ends what runs, and saves.
@@ -230,5 +239,12 @@ fn lambda_config(dir: &StateDir, port: u16) -> LambdaConfig {
         host_architecture,
         idle_expiry: IDLE_EXPIRY,
         concurrency: None,
+        environment_concurrency: 1,
     }
+}
+
+/// What was asked for, else what was asked for last, else one invocation at a time.
+fn environment_concurrency(options: &ServeOptions, saved: &Saved) -> u32 {
+    let wanted = options.environment_concurrency.or(saved.environment_concurrency).unwrap_or(1);
+    wanted.clamp(*ENVIRONMENT_CONCURRENCY.start(), *ENVIRONMENT_CONCURRENCY.end())
 }

@@ -31,6 +31,7 @@ mod store;
 
 pub use client::{ApiStatus, CloudStatus, Started, default_state_dir, reset, start, status, stop};
 pub use error::LocalError;
+pub use lambda::ENVIRONMENT_CONCURRENCY;
 pub use serve::{ServeOptions, detach, serve};
 
 /// The account that every resource of the embedded cloud belongs to.

@@ -29,6 +29,10 @@ pub struct ServeOptions {
     /// How many invocations run at once; those beyond are throttled. AWS's thousand unless set, or as many as this
     /// machine can carry.
     pub concurrency: Option<u32>,
+    /// How many invocations one execution environment has at once, where its function doesn't say: one as on classic
+    /// Lambda, or several as on Lambda Managed Instances, within
+    /// [`ENVIRONMENT_CONCURRENCY`](crate::ENVIRONMENT_CONCURRENCY). Kept in the state folder; without it, the last one.
+    pub environment_concurrency: Option<u32>,
 }
 
 /// Takes this process out of its terminal's session, for a cloud in the background: Ctrl-C in the terminal doesn't
@@ -51,7 +55,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), LocalError> {
     remove(&dir.server_file())?;
     let listener = listen(&dir, options.port).await?;
     let port = listener.local_addr().map_err(listen_error(0))?.port();
-    let cloud = Cloud::open(dir.clone(), port, options.concurrency).await?;
+    let cloud = Cloud::open(dir.clone(), port, &options).await?;
     let keeper = tokio::spawn(cloud.clone().keep());
     let signals = tokio::spawn(stop_on_signals(cloud.stop.clone()));
     announce(&dir, port)?;

@@ -33,6 +33,9 @@ pub(crate) struct Saved {
     /// When the cloud was first started, Unix milliseconds.
     #[serde(default)]
     pub(crate) created_ms: i64,
+    /// How many invocations an environment has at once: kept, so that a restart doesn't change how functions run.
+    #[serde(default)]
+    pub(crate) environment_concurrency: Option<u32>,
     /// Each service's state by its name.
     #[serde(default)]
     pub(crate) services: BTreeMap<String, Value>,

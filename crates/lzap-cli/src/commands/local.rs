@@ -22,8 +22,9 @@ pub(crate) async fn run(context: &Context, command: LocalCommand) -> Result<Exit
             if args.detached {
                 lzap_local::detach();
             }
-            let StartArgs { port, concurrency } = args.start;
-            lzap_local::serve(ServeOptions { state_dir: state_dir(), port, concurrency }).await?;
+            let StartArgs { port, concurrency, environment_concurrency } = args.start;
+            let state_dir = state_dir();
+            lzap_local::serve(ServeOptions { state_dir, port, concurrency, environment_concurrency }).await?;
             Ok(Exit::Done)
         }
     }
@@ -66,7 +67,16 @@ async fn start(context: &Context, args: StartArgs) -> Result<Exit, CliError> {
     if let Some(concurrency) = args.concurrency {
         command.arg("--concurrency").arg(concurrency.to_string());
     }
+    if let Some(concurrency) = args.environment_concurrency {
+        command.arg("--environment-concurrency").arg(concurrency.to_string());
+    }
     let started = lzap_local::start(&state_dir(), args.port, command).await?;
+    let running = started.status.environment_concurrency;
+    if let Some(wanted) = args.environment_concurrency.filter(|wanted| *wanted != running) {
+        context.printer.warning(format_args!(
+            "its environments have {running} invocations at once, not {wanted}: `lzap local stop` it first"
+        ));
+    }
     if let Some(wanted) = args.concurrency.filter(|wanted| *wanted != started.status.concurrency) {
         context.printer.warning(format_args!(
             "it runs {} invocations at once, not {wanted}: {}",
@@ -105,7 +115,7 @@ async fn status(context: &Context) -> Result<Exit, CliError> {
 
 fn show(context: &Context, status: &CloudStatus) {
     context.printer.data(format_args!(
-        "endpoint  {}\nregion    {}\naccount   {}\nprocess   {}\nstate     {}\nstarted   {}\nlimit     {} invocations at once\nfunctions {}\n",
+        "endpoint  {}\nregion    {}\naccount   {}\nprocess   {}\nstate     {}\nstarted   {}\nlimit     {} invocations at once, {} in an environment\nfunctions {}\n",
         status.endpoint,
         status.region,
         status.account,
@@ -113,6 +123,7 @@ fn show(context: &Context, status: &CloudStatus) {
         status.state_dir.display(),
         status.started,
         status.concurrency,
+        status.environment_concurrency,
         status.functions,
     ));
     for api in &status.apis {
@@ -130,6 +141,7 @@ fn show(context: &Context, status: &CloudStatus) {
         "state_dir": status.state_dir,
         "started": status.started,
         "concurrency": status.concurrency,
+        "environment_concurrency": status.environment_concurrency,
         "functions": status.functions,
         "apis": apis,
     }));

@@ -10,27 +10,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use lzap_wire::limits::{ASYNC_PAYLOAD_BYTES, INIT_SECS, SYNC_PAYLOAD_BYTES};
+use lzap_wire::limits::{ASYNC_PAYLOAD_BYTES, SYNC_PAYLOAD_BYTES};
 use serde::de::IgnoredAny;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::error::ApiError;
-use super::pool::Lease;
-use super::runtime_api::Job;
-use super::state::{FunctionRef, Resolved};
-use super::worker::{Cause, Environment, Failure, Report, Settled, Spec, end, init_report, report, start};
+use super::invocations::Job;
+use super::pool::{Lease, Place};
+use super::state::{FunctionRef, Resolved, Ticket};
+use super::worker::{
+    Cause, Environment, Failure, Report, Settled, Spec, TailId, end, init_report, report, start,
+};
 use super::{Caller, Inner, InvocationKind, Invoked};
 
 /// How long the answer is held back for the worker to ask for more; after that it works on behind the answer.
 const SETTLE: Duration = Duration::from_millis(200);
-/// How long a function may take to start.
-const INIT: Duration = Duration::from_secs(INIT_SECS as u64);
-/// The same for one that an emulator starts, whose code runs about ten times slower. The time of an invocation is the
-/// user's own setting and stays.
-const EMULATED_INIT: Duration = Duration::from_secs(30);
-
 /// An invocation, as the API or another service asks for it.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
@@ -104,31 +100,31 @@ impl Inner {
         request_id: Uuid,
     ) -> Result<Outcome, ApiError> {
         let lease = self.pool.admit(&resolved)?;
-        let environment = self.environment(&resolved).await?;
+        let place = self.place(&resolved).await?;
         let (sender, receiver) = oneshot::channel();
         let job = self.job(call, &resolved, request_id);
         let inner = Arc::clone(self);
         self.host.tasks.spawn(async move {
-            let drive = Drive { environment, job, timeout: timeout(&resolved), sender };
+            let drive = Drive { place, job, timeout: timeout(&resolved), sender };
             inner.drive(drive, lease).await;
         });
         receiver.await.map_err(|_| ApiError::service("the invocation was lost"))
     }
 
-    /// A warm environment, or a new one without a worker yet.
-    async fn environment(&self, resolved: &Resolved) -> Result<Environment, ApiError> {
-        while let Some(environment) = self.pool.take(&resolved.key) {
-            if environment.is_up() {
-                return Ok(environment);
-            }
+    /// A place in an environment, or in a new one whose process isn't started yet.
+    async fn place(&self, resolved: &Resolved) -> Result<Place<Environment>, ApiError> {
+        if let Some(place) = self.pool.take(&resolved.key) {
+            return Ok(place);
         }
         let store = self.code.clone();
         let sha256 = resolved.version.code.sha256.clone();
         let task_root = tokio::task::spawn_blocking(move || store.task_root(&sha256))
             .await
             .map_err(|error| ApiError::service(format!("unpacking stopped: {error}")))??;
-        Environment::open(Spec::new(resolved, task_root), &self.host)
-            .map_err(|error| ApiError::service(format!("the environment could not be made: {error}")))
+        self.pool.take_or_add(&resolved.key, || {
+            Environment::open(Spec::new(resolved, task_root), &self.host)
+                .map_err(|error| ApiError::service(format!("the environment could not be made: {error}")))
+        })
     }
 
     fn job(&self, call: &Call, resolved: &Resolved, request_id: Uuid) -> Job {
@@ -145,32 +141,40 @@ impl Inner {
         }
     }
 
-    /// Starts the worker if need be, lets it serve, answers, and puts the environment back.
+    /// Starts the process if need be, lets it serve, answers, and leaves the environment to the next invocation.
     async fn drive(self: Arc<Self>, drive: Drive, lease: Lease<Environment>) {
-        let Drive { mut environment, mut job, timeout, sender } = drive;
-        environment.logs.begin();
+        let Drive { place, mut job, timeout, sender } = drive;
+        let environment = place.environment;
         let request_id = job.request_id.clone();
-        let init =
-            if environment.is_up() { None } else { Some(initialize(&mut environment, &request_id).await) };
-        environment.logs.line(&start(&request_id, &environment.key().version));
+        let tail = environment.logs.begin();
+        let (init, mut startup) = if place.is_new {
+            let initialized = initialize(&environment, &request_id, timeout).await;
+            (initialized.as_ref().ok().copied(), initialized.map(drop))
+        } else {
+            (None, environment.started().await)
+        };
+        environment.logs.line_of(tail, &start(&request_id, &environment.key().version));
         let began = Instant::now();
         let deadline = began + timeout;
         job.deadline_ms = self.now_ms() + i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
-        let result = match &init {
-            Some(Err(Cause::Entrypoint(why))) => Err(Cause::Entrypoint(why.clone())),
+        if place.is_new && !matches!(startup, Ok(()) | Err(Cause::Entrypoint(_))) {
             // A failed init is tried once more, within the invocation's own time.
-            Some(Err(_)) => match environment.start(deadline).await {
-                Ok(()) => environment.serve(job, deadline).await,
-                Err(cause) => Err(cause),
-            },
-            _ => environment.serve(job, deadline).await,
+            startup = environment.start(deadline).await;
+        }
+        let result = match startup {
+            Ok(()) => environment.serve(place.ticket, job, deadline).await,
+            Err(cause) => {
+                environment.fail(cause.clone());
+                Err(cause)
+            }
         };
         let duration = began.elapsed().min(timeout);
-        let settled = environment.settle(deadline.min(Instant::now() + SETTLE)).await;
+        let settled = environment.settle(place.ticket, deadline.min(Instant::now() + SETTLE)).await;
         let result = result.map_err(|cause| cause.failure(&request_id, self.now_ms(), timeout));
-        let init = init.and_then(Result::ok);
-        let outcome = conclude(&mut environment, &request_id, result, &Numbers { duration, init });
-        self.hand_back(environment, settled, deadline, || {
+        let numbers = Numbers { duration, init };
+        let outcome = conclude(&environment, tail, &request_id, result, &numbers);
+        let over = Over { environment, ticket: place.ticket, settled, deadline };
+        self.hand_back(over, || {
             drop(lease);
             // The caller may have hung up.
             let _unread = sender.send(outcome);
@@ -178,49 +182,67 @@ impl Inner {
         .await;
     }
 
-    /// Gives the environment back before `answer` when it is ready, so that the caller's next call finds it warm.
-    async fn hand_back(
-        &self,
-        mut environment: Environment,
-        settled: Settled,
-        deadline: Instant,
-        answer: impl FnOnce(),
-    ) {
+    /// Gives the place back before `answer` when the process is ready, so that the caller's next call finds it warm.
+    async fn hand_back(&self, over: Over, answer: impl FnOnce()) {
+        let Over { environment, ticket, settled, deadline } = over;
         match settled {
             Settled::Ready => {
-                self.shelve(environment);
+                self.release(&environment, ticket);
                 answer();
             }
             Settled::Dead => {
+                self.discard(&environment, ticket);
                 drop(environment);
                 answer();
             }
             Settled::Busy => {
                 answer();
-                if environment.settle(deadline).await == Settled::Ready {
+                let mut settled = environment.settle(ticket, deadline).await;
+                if settled == Settled::Busy {
+                    settled = environment.stop_waiting(ticket);
+                }
+                if settled == Settled::Ready {
                     environment.take_stock();
-                    self.shelve(environment);
+                    self.release(&environment, ticket);
+                } else {
+                    self.discard(&environment, ticket);
                 }
             }
         }
     }
 
-    /// Freezes an environment until its next invocation; one that is out of date ends.
-    fn shelve(&self, environment: Environment) {
-        let key = environment.key().clone();
-        if self.state().is_current(&key, self.now_ms()) {
-            environment.freeze();
-            self.pool.put(&key, environment);
+    /// Leaves an environment to its next invocation, frozen when it has none; one that is out of date ends.
+    fn release(&self, environment: &Arc<Environment>, ticket: Ticket) {
+        let key = environment.key();
+        if self.state().is_current(key, self.now_ms()) {
+            self.pool.touch(key, environment);
+        } else {
+            self.pool.remove(key, environment);
         }
+        environment.release(ticket);
+    }
+
+    /// Gives no more invocations to an environment whose process has ended.
+    fn discard(&self, environment: &Arc<Environment>, ticket: Ticket) {
+        self.pool.remove(environment.key(), environment);
+        environment.release(ticket);
     }
 }
 
 /// What a driven invocation needs.
 struct Drive {
-    environment: Environment,
+    place: Place<Environment>,
     job: Job,
     timeout: Duration,
     sender: oneshot::Sender<Outcome>,
+}
+
+/// An invocation whose outcome is known.
+struct Over {
+    environment: Arc<Environment>,
+    ticket: Ticket,
+    settled: Settled,
+    deadline: Instant,
 }
 
 /// What was measured.
@@ -229,11 +251,14 @@ struct Numbers {
     init: Option<Duration>,
 }
 
-/// The init phase: ten seconds of its own, more where an emulator makes it long. The failure is logged; the invocation
-/// decides what follows.
-async fn initialize(environment: &mut Environment, request_id: &str) -> Result<Duration, Cause> {
+/// The init phase, which has its own limit. The failure is logged; the invocation decides what follows.
+async fn initialize(
+    environment: &Environment,
+    request_id: &str,
+    timeout: Duration,
+) -> Result<Duration, Cause> {
     let began = Instant::now();
-    let limit = if environment.is_foreign() { EMULATED_INIT } else { INIT };
+    let limit = environment.init_limit(timeout);
     match environment.start(began + limit).await {
         Ok(()) => {
             let took = began.elapsed();
@@ -251,25 +276,26 @@ async fn initialize(environment: &mut Environment, request_id: &str) -> Result<D
 
 /// Writes the closing lines and makes the outcome.
 fn conclude(
-    environment: &mut Environment,
+    environment: &Environment,
+    tail: TailId,
     request_id: &str,
     result: Result<Bytes, Failure>,
     numbers: &Numbers,
 ) -> Outcome {
     environment.take_stock();
-    let logs = Arc::clone(&environment.logs);
+    let logs = &environment.logs;
     if let Err(Failure { log: Some(line), .. }) = &result {
-        logs.line(line);
+        logs.line_of(tail, line);
     }
-    logs.line(&end(request_id));
+    logs.line_of(tail, &end(request_id));
     let report_of = Report {
         duration: numbers.duration,
         init: numbers.init,
         memory_mb: environment.memory_mb(),
         peak_bytes: environment.peak_bytes(),
     };
-    logs.line(&report(request_id, &report_of, result.as_ref().err()));
-    Outcome { result, log_tail: logs.tail() }
+    logs.line_of(tail, &report(request_id, &report_of, result.as_ref().err()));
+    Outcome { result, log_tail: logs.end(tail) }
 }
 
 fn finished(invoked: Invoked, outcome: Outcome) -> Invoked {

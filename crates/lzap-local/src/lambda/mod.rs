@@ -1,8 +1,9 @@
 //! The Lambda service of the embedded cloud: it runs the very zip that AWS would run.
 //!
 //! [`state`] is the pure machine of functions, versions, aliases and policies; [`api`] puts AWS's REST-JSON operations
-//! in front of it. An invocation goes through [`invoke`]: [`pool`] gives it a place and perhaps a warm environment,
-//! [`worker`] runs the process behind its own [`runtime_api`]. [`code`] keeps the zips.
+//! in front of it. An invocation goes through [`invoke`]: [`pool`] gives it a place in an environment, [`worker`] runs the
+//! environment's process behind its own [`runtime_api`], and [`invocations`] brings events there and answers back. [`code`]
+//! keeps the zips.
 //!
 //! Not here: layers, container images, VPC, event source mappings, function URLs, response streaming, destinations. They
 //! are refused by name, not ignored. `AWS_ENDPOINT_URL` points workers back to the embedded cloud.
@@ -11,6 +12,7 @@ mod api;
 mod code;
 mod error;
 mod hex;
+mod invocations;
 mod invoke;
 mod pool;
 mod runtime_api;
@@ -38,6 +40,7 @@ use state::{FunctionRef, State};
 use worker::{Environment, Host};
 
 pub(crate) use error::ApiError as InvokeError;
+pub use state::ENVIRONMENT_CONCURRENCY;
 
 /// How one Lambda service is set up.
 #[derive(Clone, Debug)]
@@ -54,6 +57,8 @@ pub(crate) struct LambdaConfig {
     pub(crate) idle_expiry: Duration,
     /// The account's limit of concurrent invocations, unless it is AWS's.
     pub(crate) concurrency: Option<u32>,
+    /// How many invocations an environment has at once, where the function doesn't say.
+    pub(crate) environment_concurrency: u32,
 }
 
 /// The service; clones share it.
@@ -142,7 +147,7 @@ impl Lambda {
         let (code, folder) = prepare(&root, state.code_in_use()).await?;
         let limit = config.concurrency.unwrap_or(state::ACCOUNT_CONCURRENCY);
         let concurrency = carried().min(limit);
-        let state = state.with_concurrency(limit);
+        let state = state.with_concurrency(limit, config.environment_concurrency);
         let (endpoint, architecture) = (config.endpoint.clone(), config.host_architecture);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let inner = Arc::new(Inner {

@@ -1,7 +1,8 @@
 //! Which invocation gets which environment, and whether it gets one at all.
 //!
-//! One environment serves one invocation at a time. Idle ones wait frozen, by what they were made for; the last used is
-//! used first, so that the others can expire. Nothing here waits.
+//! An environment with a free place takes the next invocation before a new one is made: of several the one with most
+//! invocations, so that the others become idle, then the one that was used last, so that the others expire. Nothing here
+//! waits.
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html>
 
 use std::collections::BTreeMap;
@@ -9,14 +10,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::error::ApiError;
-use super::state::{EnvironmentKey, Resolved};
+use super::state::{EnvironmentKey, Resolved, Ticket};
 
 /// How many environments wait until they expire. Each is a process on this machine, and a large map leaves hundreds.
 const KEPT: usize = 64;
 /// How long the others wait for another burst.
 const AFTER_BURST: Duration = Duration::from_secs(30);
 
-/// A place where environments wait, and the count of those at work. `E` is the environment; tests use a number.
+/// What the pool asks an environment.
+pub(crate) trait Member {
+    /// How many invocations it has; `None` when it takes no more.
+    fn load(&self) -> Option<usize>;
+    /// Gives another invocation a place.
+    fn accept(&self) -> Option<Ticket>;
+    /// Whether it has no invocation.
+    fn is_idle(&self) -> bool;
+}
+
+/// All environments, and the count of invocations at work. Tests have environments of their own.
 #[derive(Debug)]
 pub(crate) struct Pool<E> {
     shelves: Mutex<Shelves<E>>,
@@ -24,17 +35,27 @@ pub(crate) struct Pool<E> {
     host_limit: u32,
 }
 
+/// An invocation's place in an environment.
+#[derive(Debug)]
+pub(crate) struct Place<E> {
+    pub(crate) environment: Arc<E>,
+    pub(crate) ticket: Ticket,
+    /// Whether the environment was made for this invocation, which therefore starts its process.
+    pub(crate) is_new: bool,
+}
+
 #[derive(Debug)]
 struct Shelves<E> {
-    idle: BTreeMap<EnvironmentKey, Vec<Idle<E>>>,
+    environments: BTreeMap<EnvironmentKey, Vec<Shelved<E>>>,
     /// Invocations at work, by function; zeros are not kept.
     busy: BTreeMap<String, Busy>,
     closed: bool,
 }
 
 #[derive(Debug)]
-struct Idle<E> {
-    environment: E,
+struct Shelved<E> {
+    environment: Arc<E>,
+    /// When its last invocation ended.
     since: Instant,
 }
 
@@ -51,10 +72,10 @@ pub(crate) struct Lease<E> {
     function_arn: String,
 }
 
-impl<E> Pool<E> {
+impl<E: Member> Pool<E> {
     /// An empty pool.
     pub(crate) fn new(host_limit: u32) -> Arc<Self> {
-        let shelves = Shelves { idle: BTreeMap::new(), busy: BTreeMap::new(), closed: false };
+        let shelves = Shelves { environments: BTreeMap::new(), busy: BTreeMap::new(), closed: false };
         Arc::new(Self { shelves: Mutex::new(shelves), host_limit })
     }
 
@@ -83,31 +104,58 @@ impl<E> Pool<E> {
         Ok(Lease { pool: Arc::clone(self), function_arn })
     }
 
-    /// The warm environment for `key` that was used last.
-    pub(crate) fn take(&self, key: &EnvironmentKey) -> Option<E> {
+    /// A place in an environment that is there.
+    pub(crate) fn take(&self, key: &EnvironmentKey) -> Option<Place<E>> {
+        self.lock().take(key)
+    }
+
+    /// The same; where every place is taken, in the environment that `make` makes. Of two invocations that need a new
+    /// environment at once, the second one gets a place in the first one's.
+    ///
+    /// # Errors
+    /// Those of `make`, and [`ApiError::service`] when the new environment has no place.
+    pub(crate) fn take_or_add(
+        &self,
+        key: &EnvironmentKey,
+        make: impl FnOnce() -> Result<E, ApiError>,
+    ) -> Result<Place<E>, ApiError> {
         let mut shelves = self.lock();
-        let waiting = shelves.idle.get_mut(key)?;
-        let idle = waiting.pop();
-        if waiting.is_empty() {
-            shelves.idle.remove(key);
+        if let Some(place) = shelves.take(key) {
+            return Ok(place);
         }
-        idle.map(|idle| idle.environment)
+        let environment = Arc::new(make()?);
+        let ticket =
+            environment.accept().ok_or_else(|| ApiError::service("a new environment has no place"))?;
+        shelves.add(Instant::now(), key, Arc::clone(&environment));
+        Ok(Place { environment, ticket, is_new: true })
     }
 
-    /// Lets an environment wait for its next invocation; a closed pool drops it.
-    pub(crate) fn put(&self, key: &EnvironmentKey, environment: E) {
-        self.put_at(Instant::now(), key, environment);
-    }
-
-    fn put_at(&self, since: Instant, key: &EnvironmentKey, environment: E) {
+    /// An invocation of the environment ended: its time until it expires begins anew.
+    pub(crate) fn touch(&self, key: &EnvironmentKey, environment: &Arc<E>) {
         let mut shelves = self.lock();
-        if !shelves.closed {
-            let idle = Idle { environment, since };
-            shelves.idle.entry(key.clone()).or_default().push(idle);
+        let shelf = shelves.environments.get_mut(key);
+        let found = shelf.and_then(|all| all.iter_mut().find(|it| Arc::ptr_eq(&it.environment, environment)));
+        if let Some(shelved) = found {
+            shelved.since = Instant::now();
         }
     }
 
-    /// Drops what waits longer than `expiry`, or for a key that isn't `current` any more; and what a burst left behind.
+    /// Gives no more invocations to an environment. It ends with the last of those that it has.
+    pub(crate) fn remove(&self, key: &EnvironmentKey, environment: &Arc<E>) {
+        let mut shelves = self.lock();
+        let Some(all) = shelves.environments.get_mut(key) else { return };
+        let removed: Vec<Shelved<E>> =
+            all.extract_if(.., |it| Arc::ptr_eq(&it.environment, environment)).collect();
+        if all.is_empty() {
+            shelves.environments.remove(key);
+        }
+        // Killing processes and deleting folders needs no lock.
+        drop(shelves);
+        drop(removed);
+    }
+
+    /// Drops what is idle for longer than `expiry`, what a burst left behind, and what isn't `current` any more. Of the
+    /// last, those with invocations end when these do.
     pub(crate) fn evict(&self, expiry: Duration, current: impl Fn(&EnvironmentKey) -> bool) {
         self.evict_at(Instant::now(), expiry, current);
     }
@@ -116,42 +164,69 @@ impl<E> Pool<E> {
         let mut evicted = Vec::new();
         let mut shelves = self.lock();
         let spare_until = shelves.spare_until(now);
-        for (key, waiting) in &mut shelves.idle {
+        for (key, all) in &mut shelves.environments {
             let stays = current(key);
-            evicted.extend(waiting.extract_if(.., |idle| {
-                let is_spare = spare_until.is_some_and(|until| idle.since <= until);
-                !stays || is_spare || now.saturating_duration_since(idle.since) > expiry
+            evicted.extend(all.extract_if(.., |it| {
+                let is_spare = spare_until.is_some_and(|until| it.since <= until);
+                let is_old = now.saturating_duration_since(it.since) > expiry;
+                !stays || (it.environment.is_idle() && (is_spare || is_old))
             }));
         }
-        shelves.idle.retain(|_, waiting| !waiting.is_empty());
+        shelves.environments.retain(|_, all| !all.is_empty());
         // Killing processes and deleting folders needs no lock.
         drop(shelves);
     }
 
-    /// Drops all that waits, and from now on all that comes back.
+    /// Gives away all environments, and keeps none from now on.
     pub(crate) fn close(&self) {
         let mut shelves = self.lock();
         shelves.closed = true;
-        let idle = std::mem::take(&mut shelves.idle);
+        let environments = std::mem::take(&mut shelves.environments);
         drop(shelves);
-        drop(idle);
+        drop(environments);
     }
 
-    /// How many environments wait.
+    /// How many environments have no invocation.
     #[cfg(test)]
     pub(crate) fn idle(&self) -> usize {
-        self.lock().idle.values().map(Vec::len).sum()
+        self.lock().idle().count()
     }
 
+    #[cfg(test)]
+    fn add_at(&self, since: Instant, key: &EnvironmentKey, environment: E) {
+        self.lock().add(since, key, Arc::new(environment));
+    }
+}
+
+impl<E> Pool<E> {
     fn lock(&self) -> MutexGuard<'_, Shelves<E>> {
         self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<E> Shelves<E> {
-    /// Where more than [`KEPT`] wait: what came back until then, and not just now, is more than will be needed soon.
+impl<E: Member> Shelves<E> {
+    fn take(&self, key: &EnvironmentKey) -> Option<Place<E>> {
+        let available = |it: &&Shelved<E>| it.environment.load().map(|load| (load, it.since));
+        let best = self.environments.get(key)?.iter().max_by_key(available)?;
+        let ticket = best.environment.accept()?;
+        Some(Place { environment: Arc::clone(&best.environment), ticket, is_new: false })
+    }
+
+    /// A closed pool drops it.
+    fn add(&mut self, since: Instant, key: &EnvironmentKey, environment: Arc<E>) {
+        if !self.closed {
+            self.environments.entry(key.clone()).or_default().push(Shelved { environment, since });
+        }
+    }
+
+    fn idle(&self) -> impl Iterator<Item = &Shelved<E>> {
+        self.environments.values().flatten().filter(|it| it.environment.is_idle())
+    }
+
+    /// Where more than [`KEPT`] are idle: what was used last until then, and not just now, is more than will be needed
+    /// soon.
     fn spare_until(&self, now: Instant) -> Option<Instant> {
-        let mut since: Vec<Instant> = self.idle.values().flatten().map(|idle| idle.since).collect();
+        let mut since: Vec<Instant> = self.idle().map(|it| it.since).collect();
         since.sort_unstable_by(|a, b| b.cmp(a));
         let rest = *since.get(KEPT)?;
         Some(rest.min(now.checked_sub(AFTER_BURST)?))
@@ -173,6 +248,7 @@ impl<E> Drop for Lease<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lambda::state::InFlight;
 
     const EXPIRY: Duration = Duration::from_mins(10);
 
@@ -180,16 +256,59 @@ mod tests {
         EnvironmentKey { function_arn: "shop".to_owned(), version: version.to_owned(), generation: 1 }
     }
 
-    /// A pool with so many idle environments of two versions, each put back a microsecond after the one before, as it is
+    /// An environment with a number, and the machine that real ones have.
+    #[derive(Debug)]
+    struct Numbered(u64, Mutex<InFlight>);
+
+    impl Numbered {
+        fn new(number: u64, max_concurrency: u32) -> Self {
+            Self(number, Mutex::new(InFlight::new(max_concurrency)))
+        }
+
+        fn with<T>(&self, ask: impl FnOnce(&mut InFlight) -> T) -> T {
+            ask(&mut self.1.lock().expect("no test panics while it holds this"))
+        }
+    }
+
+    impl Member for Numbered {
+        fn load(&self) -> Option<usize> {
+            self.with(|in_flight| in_flight.is_available().then(|| in_flight.len()))
+        }
+
+        fn accept(&self) -> Option<Ticket> {
+            self.with(InFlight::accept)
+        }
+
+        fn is_idle(&self) -> bool {
+            self.with(|in_flight| in_flight.len() == 0)
+        }
+    }
+
+    /// A pool with so many idle environments of two versions, each used last a microsecond after the one before, as it is
     /// after some seconds.
-    fn after_burst(environments: u64, secs: u64) -> Arc<Pool<u64>> {
+    fn after_burst(environments: u64, secs: u64) -> Arc<Pool<Numbered>> {
         let (pool, began) = (Pool::new(1000), Instant::now());
         for environment in 0..environments {
             let version = if environment % 2 == 0 { "1" } else { "2" };
-            pool.put_at(began + Duration::from_micros(environment), &key(version), environment);
+            pool.add_at(
+                began + Duration::from_micros(environment),
+                &key(version),
+                Numbered::new(environment, 1),
+            );
         }
         pool.evict_at(began + Duration::from_secs(secs), EXPIRY, |_| true);
         pool
+    }
+
+    /// The environments that the next invocations get, and whether each is new.
+    fn places(pool: &Pool<Numbered>, count: usize) -> Vec<(u64, bool)> {
+        let mut next = 100;
+        let mut place = || {
+            next += 1;
+            let made = || Ok(Numbered::new(next, 3));
+            pool.take_or_add(&key("1"), made).expect("a new one has places")
+        };
+        (0..count).map(|_| place()).map(|place| (place.environment.0, place.is_new)).collect()
     }
 
     #[test]
@@ -204,7 +323,41 @@ mod tests {
     #[test]
     fn those_that_were_used_last_stay() {
         let pool = after_burst(500, 40);
-        let stayed: Vec<u64> = std::iter::from_fn(|| pool.take(&key("1"))).collect();
+        let next = || pool.take(&key("1")).map(|place| place.environment.0);
+        let stayed: Vec<u64> = std::iter::from_fn(next).collect();
         assert_eq!(stayed, (436..500).rev().step_by(2).map(|odd| odd - 1).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_environment_is_filled_before_another_is_made() {
+        let pool = Pool::new(1000);
+        let placed = places(&pool, 7);
+        let expected = [(101, true), (101, false), (101, false), (104, true), (104, false), (104, false)];
+        assert_eq!(placed, [&expected[..], &[(107, true)]].concat());
+    }
+
+    #[test]
+    fn the_fullest_environment_gets_the_next_invocation() {
+        let (pool, now) = (Pool::new(1000), Instant::now());
+        for (number, invocations) in [(1, 0), (2, 2), (3, 1), (4, 3)] {
+            let environment = Numbered::new(number, 3);
+            for _ in 0..invocations {
+                environment.accept().expect("a free place");
+            }
+            pool.add_at(now + Duration::from_secs(number), &key("1"), environment);
+        }
+        let numbers: Vec<u64> = places(&pool, 4).into_iter().map(|(number, _)| number).collect();
+        assert_eq!(numbers, [2, 3, 3, 1]);
+    }
+
+    #[test]
+    fn an_environment_with_invocations_outlives_its_eviction_until_they_end() {
+        let pool = Pool::new(1000);
+        let place = pool.take_or_add(&key("1"), || Ok(Numbered::new(1, 3))).expect("a new one");
+        pool.evict_at(Instant::now() + 2 * EXPIRY, EXPIRY, |_| true);
+        assert!(pool.take(&key("1")).is_some(), "it isn't idle");
+        pool.evict_at(Instant::now(), EXPIRY, |_| false);
+        assert!(pool.take(&key("1")).is_none(), "it isn't current");
+        assert_eq!(Arc::strong_count(&place.environment), 1);
     }
 }

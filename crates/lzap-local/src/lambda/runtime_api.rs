@@ -1,13 +1,15 @@
 //! The Runtime API, as one execution environment sees it.
 //!
 //! Each environment has a listener of its own on loopback: `AWS_LAMBDA_RUNTIME_API` is an authority without a path, so
-//! the port is what tells one worker from another. This module moves messages only; what they mean is decided in
-//! `super::worker`.
+//! the port distinguishes the processes. This module moves messages only; `super::invocations` decides what they mean.
+//!
+//! `Lambda-Runtime-Invocation-Id` is in no page of AWS's. `lambda_runtime` sends it back, and AWS's Runtime Interface
+//! Emulator refuses a stale answer as this module does. Not seen on AWS itself.
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
 use std::io;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -18,74 +20,54 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
+
+use super::invocations::{Answer, Delivery, Invocations};
+use super::state::StaleAnswer;
 
 /// What AWS accepts as a response, in bytes: 6 MB and a little for the envelope, as its own message says.
 pub(crate) const RESPONSE_BYTES: usize = 6_291_556;
+/// Of one delivery of an event; the request id stays the same when an invocation is tried again.
+const INVOCATION_ID: &str = "lambda-runtime-invocation-id";
 
-/// One invocation on its way to a worker.
-#[derive(Clone, Debug)]
-pub(crate) struct Job {
-    pub(crate) request_id: String,
-    pub(crate) payload: Bytes,
-    pub(crate) invoked_arn: String,
-    /// Unix milliseconds at which the environment is killed.
-    pub(crate) deadline_ms: i64,
-    pub(crate) trace_id: String,
-    /// What the caller sent as `X-Amz-Client-Context`, decoded.
-    pub(crate) client_context: Option<String>,
-}
-
-/// What a worker says.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Event {
-    /// It asked for the next invocation: init, or the last invocation, is over.
+/// What is known of the process that uses the API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It has asked for nothing yet.
+    Starting,
+    /// It asked for its first invocation: init is over.
     Ready,
-    /// It answered.
-    Response(Bytes),
-    /// Its answer was longer than [`RESPONSE_BYTES`].
-    ResponseTooLarge,
-    /// Its handler failed; the body says how.
-    Error(Bytes),
     /// It could not initialize; the body says why.
     InitError(Bytes),
 }
 
-/// The listener of one environment.
+/// The listener for one process.
 #[derive(Debug)]
 pub(crate) struct RuntimeApi {
     authority: String,
-    jobs: mpsc::Sender<Job>,
-    events: mpsc::UnboundedReceiver<Event>,
+    phase: watch::Receiver<Phase>,
     _server: AbortOnDropHandle<()>,
 }
 
 struct Shared {
-    jobs: tokio::sync::Mutex<mpsc::Receiver<Job>>,
-    events: mpsc::UnboundedSender<Event>,
-    /// The id of the invocation that may be answered now.
-    current: Mutex<Option<String>>,
+    invocations: Arc<Invocations>,
+    phase: watch::Sender<Phase>,
 }
 
 impl RuntimeApi {
     /// Listens on a free loopback port.
-    pub(crate) async fn listen() -> io::Result<Self> {
+    pub(crate) async fn listen(invocations: Arc<Invocations>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let authority = listener.local_addr()?.to_string();
-        let (jobs, jobs_of_worker) = mpsc::channel(1);
-        let (events_of_worker, events) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared {
-            jobs: tokio::sync::Mutex::new(jobs_of_worker),
-            events: events_of_worker,
-            current: Mutex::new(None),
-        });
+        let (sender, phase) = watch::channel(Phase::Starting);
+        let shared = Arc::new(Shared { invocations, phase: sender });
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router(shared)).await {
                 tracing::warn!(%error, "a runtime API stopped");
             }
         });
-        Ok(Self { authority, jobs, events, _server: AbortOnDropHandle::new(server) })
+        Ok(Self { authority, phase, _server: AbortOnDropHandle::new(server) })
     }
 
     /// `HOST:PORT`, for `AWS_LAMBDA_RUNTIME_API`.
@@ -93,17 +75,24 @@ impl RuntimeApi {
         &self.authority
     }
 
-    /// Hands over an invocation; the worker gets it with its pending or next `next`.
-    pub(crate) fn send(&self, job: Job) {
-        if self.jobs.try_send(job).is_err() {
-            tracing::warn!("a worker was given an invocation before it took the last");
+    /// Waits until the process has initialized, or says that it can't.
+    pub(crate) async fn initialized(&self) -> Phase {
+        self.wait(|phase| *phase != Phase::Starting).await
+    }
+
+    /// Waits until the process says that it can't initialize, which it may do late; the body says why.
+    pub(crate) async fn init_error(&self) -> Bytes {
+        match self.wait(|phase| matches!(phase, Phase::InitError(_))).await {
+            Phase::InitError(body) => body,
+            _ => std::future::pending().await,
         }
     }
 
-    /// The worker's next message.
-    pub(crate) async fn event(&mut self) -> Event {
-        match self.events.recv().await {
-            Some(event) => event,
+    async fn wait(&self, until: impl FnMut(&Phase) -> bool) -> Phase {
+        let mut phase = self.phase.clone();
+        let found = phase.wait_for(until).await.ok().map(|phase| phase.clone());
+        match found {
+            Some(phase) => phase,
             // The server is gone, so nothing will come: the caller's other branches decide.
             None => std::future::pending().await,
         }
@@ -119,40 +108,30 @@ fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-impl Shared {
-    fn say(&self, event: Event) {
-        // Nobody listens any more: the environment is being torn down.
-        let _unheard = self.events.send(event);
-    }
-
-    fn set_current(&self, id: Option<String>) {
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = id;
-    }
-
-    /// Whether `id` is the invocation at hand; it can be answered once.
-    fn finish(&self, id: &str) -> bool {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        current.take_if(|current| current == id).is_some()
-    }
-}
-
 async fn next(State(shared): State<Arc<Shared>>) -> Response {
-    let mut jobs = shared.jobs.lock().await;
-    shared.say(Event::Ready);
-    let Some(job) = jobs.recv().await else {
+    let polling = shared.invocations.poll();
+    shared.phase.send_if_modified(|phase| {
+        let is_first = *phase == Phase::Starting;
+        if is_first {
+            *phase = Phase::Ready;
+        }
+        is_first
+    });
+    let Some(delivery) = polling.next().await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    shared.set_current(Some(job.request_id.clone()));
-    match headers(&job) {
-        Ok(headers) => (headers, job.payload).into_response(),
+    match headers(&delivery) {
+        Ok(headers) => (headers, delivery.job.payload).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
-fn headers(job: &Job) -> Result<HeaderMap, http::header::InvalidHeaderValue> {
+fn headers(delivery: &Delivery) -> Result<HeaderMap, http::header::InvalidHeaderValue> {
+    let job = &delivery.job;
     let mut headers = HeaderMap::new();
     headers.insert("content-type", "application/json".parse()?);
     headers.insert("lambda-runtime-aws-request-id", job.request_id.parse()?);
+    headers.insert(INVOCATION_ID, delivery.invocation_id.parse()?);
     headers.insert("lambda-runtime-deadline-ms", job.deadline_ms.into());
     headers.insert("lambda-runtime-invoked-function-arn", job.invoked_arn.parse()?);
     headers.insert("lambda-runtime-trace-id", job.trace_id.parse()?);
@@ -162,17 +141,23 @@ fn headers(job: &Job) -> Result<HeaderMap, http::header::InvalidHeaderValue> {
     Ok(headers)
 }
 
-async fn response(State(shared): State<Arc<Shared>>, Path(id): Path<String>, body: Body) -> Response {
+async fn response(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let body = to_bytes(body, RESPONSE_BYTES).await;
-    if !shared.finish(&id) {
-        return refused(StatusCode::BAD_REQUEST, "InvalidRequestID");
+    let is_too_large = body.is_err();
+    let answer = body.map_or(Answer::TooLarge, Answer::Response);
+    match shared.invocations.answer(&id, invocation_id(&headers), answer) {
+        Err(stale) => refuse_stale(stale),
+        Ok(()) if is_too_large => {
+            let message = format!("Exceeded maximum allowed payload size ({RESPONSE_BYTES} bytes).");
+            refuse(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message)
+        }
+        Ok(()) => accept(),
     }
-    if let Ok(body) = body {
-        shared.say(Event::Response(body));
-        return accepted();
-    }
-    shared.say(Event::ResponseTooLarge);
-    refused(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge")
 }
 
 async fn error(
@@ -182,17 +167,22 @@ async fn error(
     body: Body,
 ) -> Response {
     let body = to_bytes(body, RESPONSE_BYTES).await.unwrap_or_default();
-    if !shared.finish(&id) {
-        return refused(StatusCode::BAD_REQUEST, "InvalidRequestID");
+    let answer = Answer::Error(or_type(body, &headers));
+    match shared.invocations.answer(&id, invocation_id(&headers), answer) {
+        Err(stale) => refuse_stale(stale),
+        Ok(()) => accept(),
     }
-    shared.say(Event::Error(or_type(body, &headers)));
-    accepted()
 }
 
 async fn init_error(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
     let body = to_bytes(body, RESPONSE_BYTES).await.unwrap_or_default();
-    shared.say(Event::InitError(or_type(body, &headers)));
-    accepted()
+    shared.phase.send_replace(Phase::InitError(or_type(body, &headers)));
+    accept()
+}
+
+/// The id of the delivery; an unreadable one is the id of none.
+fn invocation_id(headers: &HeaderMap) -> Option<&str> {
+    headers.get(INVOCATION_ID).map(|value| value.to_str().unwrap_or("unreadable"))
 }
 
 /// The body, or what the header says of the error when the body is empty.
@@ -204,11 +194,19 @@ fn or_type(body: Bytes, headers: &HeaderMap) -> Bytes {
     json!({ "errorType": kind.unwrap_or("Runtime.Unknown"), "errorMessage": "" }).to_string().into()
 }
 
-fn accepted() -> Response {
+fn accept() -> Response {
     (StatusCode::ACCEPTED, json!({ "status": "OK" }).to_string()).into_response()
 }
 
-fn refused(status: StatusCode, kind: &str) -> Response {
-    let body = json!({ "errorType": kind, "errorMessage": status.canonical_reason().unwrap_or_default() });
-    (status, body.to_string()).into_response()
+/// Status, type and message are those of AWS's Runtime Interface Emulator.
+fn refuse_stale(stale: StaleAnswer) -> Response {
+    match stale {
+        StaleAnswer::TimedOut => refuse(StatusCode::GONE, "InvokeTimeout", "Invoke timeout"),
+        StaleAnswer::Unknown => refuse(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID"),
+    }
+}
+
+fn refuse(status: StatusCode, kind: &str, message: &str) -> Response {
+    let body = json!({ "errorType": kind, "errorMessage": message });
+    (status, [("content-type", "application/json")], body.to_string()).into_response()
 }

@@ -22,8 +22,17 @@ impl Cloud {
 
     /// One that runs no more than this many invocations at once.
     pub(crate) async fn limited(concurrency: Option<u32>) -> Self {
+        Self::with(concurrency, None).await
+    }
+
+    /// One whose environments have this many invocations at once.
+    pub(crate) async fn with_environments(environment_concurrency: u32) -> Self {
+        Self::with(None, Some(environment_concurrency)).await
+    }
+
+    async fn with(concurrency: Option<u32>, environment_concurrency: Option<u32>) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let running = run(dir.path(), concurrency);
+        let running = run(dir.path(), concurrency, environment_concurrency);
         let cloud = Self { dir, running };
         cloud.wait().await;
         cloud
@@ -32,7 +41,7 @@ impl Cloud {
     /// Stops the cloud and starts another one on the same folder.
     pub(crate) async fn restart(&mut self) {
         assert!(stop(self.dir.path()).await.expect("it can be stopped"));
-        self.running = run(self.dir.path(), None);
+        self.running = run(self.dir.path(), None, None);
         self.wait().await;
     }
 
@@ -61,8 +70,13 @@ impl Cloud {
     }
 }
 
-fn run(dir: &Path, concurrency: Option<u32>) -> JoinHandle<Result<(), LocalError>> {
-    tokio::spawn(serve(ServeOptions { state_dir: dir.to_owned(), port: Some(0), concurrency }))
+fn run(
+    dir: &Path,
+    concurrency: Option<u32>,
+    environment_concurrency: Option<u32>,
+) -> JoinHandle<Result<(), LocalError>> {
+    let state_dir = dir.to_owned();
+    tokio::spawn(serve(ServeOptions { state_dir, port: Some(0), concurrency, environment_concurrency }))
 }
 
 pub(crate) async fn config(endpoint: &str, region: &'static str) -> SdkConfig {

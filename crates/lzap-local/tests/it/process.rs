@@ -17,7 +17,9 @@ const CHILD_DIR: &str = "LZAP_TEST_CHILD_DIR";
 async fn child() {
     if let Some(dir) = std::env::var_os(CHILD_DIR) {
         let port = std::env::var("LZAP_LOCAL_PORT").ok().and_then(|port| port.parse().ok());
-        if let Err(error) = serve(ServeOptions { state_dir: dir.into(), port, concurrency: None }).await {
+        let options =
+            ServeOptions { state_dir: dir.into(), port, concurrency: None, environment_concurrency: None };
+        if let Err(error) = serve(options).await {
             panic!("{error}");
         }
     }
@@ -98,9 +100,9 @@ async fn a_broken_state_is_named_and_kept() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_that_is_taken_is_an_error() {
     let cloud = Cloud::start().await;
-    let again =
-        serve(ServeOptions { state_dir: cloud.dir.path().to_owned(), port: Some(0), concurrency: None })
-            .await;
+    let state_dir = cloud.dir.path().to_owned();
+    let options = ServeOptions { state_dir, port: Some(0), concurrency: None, environment_concurrency: None };
+    let again = serve(options).await;
     assert!(matches!(again, Err(LocalError::AlreadyRunning { .. })));
     cloud.stop().await;
 }

@@ -132,7 +132,8 @@ fn check(front: Front, address: &str, requests: &[Sent], direct: &[Exchange]) {
 async fn request_in_the_embedded_cloud_gets_the_answer_of_cargo_run() {
     let requests = requests::generate(REQUESTS);
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let options = ServeOptions { state_dir: dir.path().to_owned(), port: Some(0), concurrency: None };
+    let state_dir = dir.path().to_owned();
+    let options = ServeOptions { state_dir, port: Some(0), concurrency: None, environment_concurrency: None };
     let cloud = tokio::spawn(serve(options));
     let address = wait_for_cloud(dir.path()).await;
     tokio::task::spawn_blocking(move || {

@@ -61,6 +61,7 @@ fn settings(change: SettingsChange, architecture: String) -> Result<Settings, Ap
         tracing: change.tracing.unwrap_or_else(|| "PassThrough".to_owned()),
         log_format: change.log_format.unwrap_or_else(|| "Text".to_owned()),
         log_group: change.log_group,
+        capacity_provider: change.capacity_provider,
     })
 }
 

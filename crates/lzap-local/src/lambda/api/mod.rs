@@ -124,6 +124,7 @@ async fn function(call: &Call<'_>, method: &Method, name: &str, rest: &[&str]) -
 fn unknown(method: &Method, segments: &[&str]) -> ApiError {
     let topic = match segments {
         [_, "event-source-mappings", ..] => "event source mappings: ",
+        [_, "capacity-providers", ..] => "capacity providers: ",
         [_, "layers" | "layers-by-arn", ..] => "layers: ",
         [_, "code-signing-configs", ..] | [_, "functions", _, "code-signing-config"] => "code signing: ",
         [_, "functions", _, "url" | "urls"] => "function URLs: ",

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::lambda::state::{Alias, Described};
-use crate::lambda::worker::timestamp;
+use crate::clock::timestamp;
+use crate::lambda::state::{Alias, CapacityProvider, Described};
 
 /// `FunctionConfiguration`.
 pub(super) fn configuration(described: &Described) -> Value {
@@ -50,7 +50,21 @@ pub(super) fn subset(described: &Described) -> Value {
     if !settings.environment.is_empty() {
         shown["Environment"] = json!({ "Variables": settings.environment });
     }
+    if let Some(provider) = &settings.capacity_provider {
+        shown["CapacityProviderConfig"] = capacity_provider(provider);
+    }
     shown
+}
+
+fn capacity_provider(provider: &CapacityProvider) -> Value {
+    let mut shown = json!({ "CapacityProviderArn": provider.arn });
+    if let Some(concurrency) = provider.max_concurrency {
+        shown["PerExecutionEnvironmentMaxConcurrency"] = json!(concurrency);
+    }
+    if let Some(ratio) = &provider.memory_gib_per_vcpu {
+        shown["ExecutionEnvironmentMemoryGiBPerVCpu"] = json!(ratio);
+    }
+    json!({ "LambdaManagedInstancesCapacityProviderConfig": shown })
 }
 
 /// `AliasConfiguration`.

@@ -8,11 +8,13 @@ use bytes::Bytes;
 use http::HeaderMap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use crate::lambda::Inner;
 use crate::lambda::error::ApiError;
-use crate::lambda::state::{AliasChange, FunctionRef, NewStatement, Publish, SettingsChange};
+use crate::lambda::state::{
+    AliasChange, CapacityProvider, FunctionRef, NewStatement, Publish, SettingsChange,
+};
 
 /// What AWS puts on a page at most.
 const PAGE: usize = 50;
@@ -119,6 +121,7 @@ pub(super) struct SettingsBody {
     ephemeral_storage: Option<EphemeralStorage>,
     tracing_config: Option<TracingConfig>,
     logging_config: Option<LoggingConfig>,
+    capacity_provider_config: Option<CapacityProviderConfig>,
     revision_id: Option<String>,
 }
 
@@ -147,23 +150,56 @@ struct LoggingConfig {
     log_group: Option<String>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct CapacityProviderConfig {
+    lambda_managed_instances_capacity_provider_config: Option<ManagedInstances>,
+}
+
+/// `LambdaManagedInstancesCapacityProviderConfig`
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ManagedInstances {
+    capacity_provider_arn: String,
+    per_execution_environment_max_concurrency: Option<i64>,
+    #[serde(rename = "ExecutionEnvironmentMemoryGiBPerVCpu")]
+    memory_gib_per_vcpu: Option<Number>,
+}
+
+impl From<ManagedInstances> for CapacityProvider {
+    fn from(body: ManagedInstances) -> Self {
+        Self {
+            arn: body.capacity_provider_arn,
+            max_concurrency: body.per_execution_environment_max_concurrency.map(clamp),
+            memory_gib_per_vcpu: body.memory_gib_per_vcpu,
+        }
+    }
+}
+
+/// Out of u32's range is out of Lambda's range too: the check of the range then names the member.
+fn clamp(value: i64) -> u32 {
+    u32::try_from(value).unwrap_or(if value < 0 { 0 } else { u32::MAX })
+}
+
 impl From<SettingsBody> for SettingsChange {
     fn from(body: SettingsBody) -> Self {
-        // Out of u32's range is out of Lambda's range too: the check of the range then names the member.
-        let number = |value: i64| u32::try_from(value).unwrap_or(if value < 0 { 0 } else { u32::MAX });
+        let managed = body
+            .capacity_provider_config
+            .and_then(|config| config.lambda_managed_instances_capacity_provider_config);
         let logging = body.logging_config.unwrap_or_default();
         Self {
             description: body.description,
             runtime: body.runtime,
             handler: body.handler,
             role: body.role,
-            timeout_secs: body.timeout.map(number),
-            memory_mb: body.memory_size.map(number),
+            timeout_secs: body.timeout.map(clamp),
+            memory_mb: body.memory_size.map(clamp),
             environment: body.environment.map(|environment| environment.variables),
-            ephemeral_mb: body.ephemeral_storage.map(|storage| number(storage.size)),
+            ephemeral_mb: body.ephemeral_storage.map(|storage| clamp(storage.size)),
             tracing: body.tracing_config.and_then(|tracing| tracing.mode),
             log_format: logging.log_format,
             log_group: logging.log_group,
+            capacity_provider: managed.map(CapacityProvider::from),
             revision_id: body.revision_id,
         }
     }
@@ -171,7 +207,7 @@ impl From<SettingsBody> for SettingsChange {
 
 /// Refuses what the embedded cloud can't do, rather than to leave it out in silence.
 pub(super) fn refuse_unsupported(body: &Value) -> Result<(), ApiError> {
-    const UNSUPPORTED: [&str; 8] = [
+    const UNSUPPORTED: [&str; 7] = [
         "/Layers",
         "/VpcConfig/SubnetIds",
         "/FileSystemConfigs",
@@ -179,7 +215,6 @@ pub(super) fn refuse_unsupported(body: &Value) -> Result<(), ApiError> {
         "/ImageConfig",
         "/KMSKeyArn",
         "/CodeSigningConfigArn",
-        "/CapacityProviderConfig",
     ];
     let set = |value: &Value| match value {
         Value::Null => false,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Code, Function, LATEST, Settings, Version};
+use super::model::{CapacityProvider, Code, Function, LATEST, Settings, Version};
 use super::names::FunctionRef;
 use super::{CREATE_MS, Described, State, UPDATE_MS, describe, guard, names, validate};
 use crate::lambda::error::ApiError;
@@ -44,6 +44,7 @@ pub(crate) struct SettingsChange {
     pub(crate) tracing: Option<String>,
     pub(crate) log_format: Option<String>,
     pub(crate) log_group: Option<String>,
+    pub(crate) capacity_provider: Option<CapacityProvider>,
     pub(crate) revision_id: Option<String>,
 }
 
@@ -71,6 +72,7 @@ impl SettingsChange {
             tracing: new.tracing.unwrap_or_else(|| old.tracing.clone()),
             log_format: new.log_format.unwrap_or_else(|| old.log_format.clone()),
             log_group: new.log_group.or_else(|| old.log_group.clone()),
+            capacity_provider: new.capacity_provider.or_else(|| old.capacity_provider.clone()),
         }
     }
 }

@@ -3,11 +3,12 @@
 //! Here is no I/O, no clock and no randomness: code is known by hash and size, roles were looked up before, revision
 //! ids come from a counter. [`model`] holds the facts, [`lifecycle`] the functions and versions, [`aliases`],
 //! [`policies`] and [`extras`] what hangs on them, [`resolve`] the way from a call to a version. The API in
-//! `super::api` turns requests into these calls.
+//! `super::api` turns requests into these calls. [`in_flight`] is a machine of its own: the invocations of one environment.
 
 mod aliases;
 mod event_invoke;
 mod extras;
+mod in_flight;
 mod lifecycle;
 mod model;
 mod names;
@@ -26,8 +27,10 @@ use super::error::ApiError;
 use super::hex::hex;
 pub(crate) use aliases::AliasChange;
 pub(crate) use extras::ACCOUNT_CONCURRENCY;
+pub use in_flight::ENVIRONMENT_CONCURRENCY;
+pub(crate) use in_flight::{InFlight, Poll, StaleAnswer, Ticket, TimeOut};
 pub(crate) use lifecycle::{CodeChange, NewFunction, Publish, SettingsChange};
-pub(crate) use model::{Alias, Code, EventInvoke, Function, LATEST, Settings, Version};
+pub(crate) use model::{Alias, CapacityProvider, Code, EventInvoke, Function, LATEST, Settings, Version};
 pub(crate) use names::{FunctionRef, check_length};
 pub(crate) use policies::{NewStatement, document};
 pub(crate) use resolve::{EnvironmentKey, Resolved};
@@ -49,6 +52,8 @@ pub(crate) struct State {
     revision: u64,
     /// The account's limit of concurrent invocations; the process's setting, and not stored.
     concurrency: u32,
+    /// How many invocations an environment has at once, where its function doesn't say; not stored here either.
+    environment_concurrency: u32,
 }
 
 /// The state as it is stored.
@@ -75,13 +80,19 @@ pub(crate) struct Described {
 impl State {
     /// An account without functions.
     pub(crate) fn new() -> Self {
-        Self { functions: BTreeMap::new(), revision: 0, concurrency: ACCOUNT_CONCURRENCY }
+        Self {
+            functions: BTreeMap::new(),
+            revision: 0,
+            concurrency: ACCOUNT_CONCURRENCY,
+            environment_concurrency: 1,
+        }
     }
 
-    /// The same in an account with another limit of concurrent invocations.
+    /// The same with another limit of concurrent invocations for the account, and another number of them for an
+    /// environment.
     #[must_use]
-    pub(crate) fn with_concurrency(self, concurrency: u32) -> Self {
-        Self { concurrency, ..self }
+    pub(crate) fn with_concurrency(self, concurrency: u32, environment_concurrency: u32) -> Self {
+        Self { concurrency, environment_concurrency, ..self }
     }
 
     /// Reads what [`State::save`] wrote; every function is `Active` and settled again.

@@ -22,6 +22,20 @@ pub(crate) struct Settings {
     pub(crate) tracing: String,
     pub(crate) log_format: String,
     pub(crate) log_group: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) capacity_provider: Option<CapacityProvider>,
+}
+
+/// `LambdaManagedInstancesCapacityProviderConfig`: several invocations at once in one environment.
+///
+/// Of the capacity provider only the ARN is known here; whether there is one isn't checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CapacityProvider {
+    pub(crate) arn: String,
+    /// `PerExecutionEnvironmentMaxConcurrency`
+    pub(crate) max_concurrency: Option<u32>,
+    /// `ExecutionEnvironmentMemoryGiBPerVCpu`, which has no effect here.
+    pub(crate) memory_gib_per_vcpu: Option<serde_json::Number>,
 }
 
 /// A zip, by what it holds; the bytes are a file of the code store.

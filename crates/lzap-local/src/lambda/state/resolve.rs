@@ -25,6 +25,8 @@ pub(crate) struct Resolved {
     pub(crate) invoked_arn: String,
     pub(crate) region: String,
     pub(crate) version: Version,
+    /// How many invocations an environment of it has at once.
+    pub(crate) max_concurrency: u32,
     pub(crate) reserved_concurrency: Option<u32>,
     /// What other functions leave of the account's concurrency.
     pub(crate) unreserved_concurrency: u32,
@@ -56,9 +58,16 @@ impl State {
             invoked_arn: reference.full(),
             region,
             version: version.clone(),
+            max_concurrency: self.max_concurrency(version),
             reserved_concurrency: function.reserved_concurrency,
             unreserved_concurrency: limit,
         })
+    }
+
+    /// What the function says, else what the embedded cloud was started with.
+    fn max_concurrency(&self, version: &Version) -> u32 {
+        let provider = version.settings.capacity_provider.as_ref();
+        provider.and_then(|provider| provider.max_concurrency).unwrap_or(self.environment_concurrency)
     }
 
     /// Whether the policy of the reference's own qualifier lets a service in.

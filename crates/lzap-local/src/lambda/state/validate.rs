@@ -12,7 +12,8 @@ use lzap_wire::limits::{
 };
 use serde_json::Value;
 
-use super::model::Settings;
+use super::in_flight::ENVIRONMENT_CONCURRENCY;
+use super::model::{CapacityProvider, Settings};
 use super::names::is_word;
 use crate::lambda::error::ApiError;
 
@@ -29,6 +30,9 @@ pub(crate) fn settings(settings: &Settings) -> Result<(), ApiError> {
     one_of(&settings.log_format, "loggingConfig.logFormat", &["JSON", "Text"])?;
     architecture(&settings.architecture)?;
     runtime(&settings.runtime)?;
+    if let Some(provider) = &settings.capacity_provider {
+        capacity_provider(provider)?;
+    }
     if settings.handler.is_empty() || settings.handler.contains(char::is_whitespace) {
         return Err(ApiError::constraint(
             &settings.handler,
@@ -81,6 +85,33 @@ fn runtime(name: &str) -> Result<(), ApiError> {
     Err(ApiError::invalid(format!(
         "Value {name} at 'runtime' is not supported by the embedded cloud: it runs provided.al2023 and provided.al2"
     )))
+}
+
+/// The constraints of AWS's service model.
+fn capacity_provider(provider: &CapacityProvider) -> Result<(), ApiError> {
+    const MEMBER: &str = "capacityProviderConfig.lambdaManagedInstancesCapacityProviderConfig";
+    let member = |name: &str| format!("{MEMBER}.{name}");
+    if let Some(value) = provider.max_concurrency {
+        within(value, &member("perExecutionEnvironmentMaxConcurrency"), ENVIRONMENT_CONCURRENCY)?;
+    }
+    let ratio = provider.memory_gib_per_vcpu.as_ref().and_then(serde_json::Number::as_f64);
+    if let Some(value) = ratio.filter(|value| !(2.0..=8.0).contains(value)) {
+        let constraint = "must have value between 2 and 8, inclusive";
+        let name = member("executionEnvironmentMemoryGiBPerVCpu");
+        return Err(ApiError::constraint(&value.to_string(), &name, constraint));
+    }
+    let parts: Vec<&str> = provider.arn.split(':').collect();
+    let is_arn = matches!(&parts[..], [arn, partition, lambda, region, account, kind, name]
+        if *arn == "arn" && partition.starts_with("aws") && *lambda == "lambda" && !region.is_empty()
+            && account.len() == 12 && *kind == "capacity-provider" && is_word(name));
+    if is_arn && provider.arn.len() <= 140 {
+        return Ok(());
+    }
+    Err(ApiError::constraint(
+        &provider.arn,
+        &member("capacityProviderArn"),
+        r"must satisfy regular expression pattern: arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:capacity-provider:[a-zA-Z0-9-_]+",
+    ))
 }
 
 fn role_arn(role: &str) -> Result<(), ApiError> {

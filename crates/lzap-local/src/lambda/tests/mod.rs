@@ -1,5 +1,6 @@
 //! The service as its callers see it: requests in, answers out, processes and log lines in between.
 
+mod concurrency;
 mod control;
 mod environments;
 mod run;
@@ -169,6 +170,7 @@ pub(super) async fn start_in(
     let rest = Arc::new(Rest { lines: Arc::clone(&lines) });
     let config = LambdaConfig {
         concurrency: None,
+        environment_concurrency: 1,
         account: "000000000000".to_owned(),
         state_dir: folder.path().to_owned(),
         endpoint: "http://127.0.0.1:4510".to_owned(),

@@ -1,5 +1,6 @@
 //! A worker's output: lines from its pipe and from the platform, in order, to `CloudWatch` Logs.
 
+use std::collections::BTreeMap;
 use std::io::{self, PipeWriter};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,9 +22,19 @@ const BATCH: usize = 1000;
 pub(crate) struct LogStream {
     ports: Ports,
     events: mpsc::UnboundedSender<LogEvent>,
-    /// The invocation's last lines, a little more than [`TAIL_BYTES`].
-    tail: Mutex<String>,
+    tails: Mutex<Tails>,
 }
+
+/// The last lines of each invocation at work, at most [`TAIL_BYTES`] of each.
+#[derive(Default)]
+struct Tails {
+    by_id: BTreeMap<TailId, String>,
+    last: TailId,
+}
+
+/// Names the tail of one invocation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TailId(u64);
 
 /// The address of a log stream.
 #[derive(Clone, Debug)]
@@ -44,33 +55,51 @@ impl LogStream {
                 logs.put(&name.region, &name.group, &name.stream, std::mem::take(&mut batch)).await;
             }
         });
-        Arc::new(Self { ports: ports.clone(), events, tail: Mutex::new(String::new()) })
+        Arc::new(Self { ports: ports.clone(), events, tails: Mutex::default() })
     }
 
-    /// Writes one line.
+    /// Writes one line, which belongs to every invocation at work: nothing says to which of them a process that serves
+    /// several prints it.
     pub(crate) fn line(&self, text: &str) {
         if text.is_empty() {
             return;
         }
-        let mut tail = lock(&self.tail);
-        tail.push_str(text);
-        tail.push('\n');
-        let from = tail.ceil_char_boundary(tail.len().saturating_sub(TAIL_BYTES));
-        tail.drain(..from);
+        lock(&self.tails).by_id.values_mut().for_each(|tail| extend(tail, text));
+        self.send(text);
+    }
+
+    /// Writes one line of a single invocation.
+    pub(crate) fn line_of(&self, id: TailId, text: &str) {
+        lock(&self.tails).by_id.entry(id).and_modify(|tail| extend(tail, text));
+        self.send(text);
+    }
+
+    fn send(&self, text: &str) {
         let event = LogEvent { timestamp_ms: self.ports.clock.now_ms(), message: text.to_owned() };
         // The writer goes only when the whole service does.
         let _unwritten = self.events.send(event);
     }
 
-    /// Begins an invocation: the tail starts anew.
-    pub(crate) fn begin(&self) {
-        lock(&self.tail).clear();
+    /// Begins an invocation: its tail is empty.
+    pub(crate) fn begin(&self) -> TailId {
+        let mut tails = lock(&self.tails);
+        tails.last.0 += 1;
+        let id = tails.last;
+        tails.by_id.insert(id, String::new());
+        id
     }
 
-    /// The last 4 KB since [`LogStream::begin`].
-    pub(crate) fn tail(&self) -> String {
-        lock(&self.tail).clone()
+    /// Ends an invocation; returns its last 4 KB since [`LogStream::begin`].
+    pub(crate) fn end(&self, id: TailId) -> String {
+        lock(&self.tails).by_id.remove(&id).unwrap_or_default()
     }
+}
+
+fn extend(tail: &mut String, line: &str) {
+    tail.push_str(line);
+    tail.push('\n');
+    let from = tail.ceil_char_boundary(tail.len().saturating_sub(TAIL_BYTES));
+    tail.drain(..from);
 }
 
 /// The reading end of a worker's standard output and error: one pipe for both, so that their order is kept.
@@ -96,13 +125,17 @@ impl LogPipe {
         Ok((Self { shared, _pump: pump }, writer))
     }
 
-    /// Takes in everything that was written so far, an unfinished line included.
+    /// Takes in everything that was written so far; an unfinished line too where `with_unfinished`, which would cut the
+    /// line of another invocation in two.
     ///
     /// A worker's answer and its output come by different ways. What it wrote before it answered is in the pipe by
     /// then, so reading the pipe empty here puts those lines before `END`.
-    pub(crate) fn drain(&self) {
+    pub(crate) fn drain(&self, with_unfinished: bool) {
         // Past Tokio, whose own idea of what is readable may be a moment old.
         self.shared.read_all(|buffer| Ok(rustix::io::read(&self.shared.pipe, buffer)?));
+        if !with_unfinished {
+            return;
+        }
         let rest = std::mem::take(&mut *lock(&self.shared.partial));
         self.shared.stream.line(&String::from_utf8_lossy(&rest));
     }

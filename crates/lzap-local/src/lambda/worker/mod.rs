@@ -1,9 +1,11 @@
 //! Execution environments: a `bootstrap` process, its Runtime API, its log stream, its scratch folder.
 //!
-//! An [`Environment`] is owned by one invocation at a time, which starts it, drives it and gives it back to the pool,
-//! frozen. Which invocation gets which environment is `super::pool`'s business.
+//! The first invocation of an [`Environment`] starts its process. Each hands its event over, waits for the answer, and
+//! leaves the environment frozen when it was the last. `super::pool` decides which invocation gets which environment,
+//! `super::state` how many it has at once and what an answer or a timeout means.
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>
 
+mod cause;
 mod launch;
 mod leftovers;
 mod logs;
@@ -14,21 +16,28 @@ mod variables;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use lzap_wire::limits::INIT_SECS;
 use tempfile::TempDir;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::runtime_api::{Event, Job, RESPONSE_BYTES, RuntimeApi};
-use super::state::{EnvironmentKey, Resolved, Version};
+use super::invocations::{Answer, Invocations, Job};
+use super::pool::Member;
+use super::runtime_api::{Phase, RuntimeApi};
+use super::state::{EnvironmentKey, InFlight, Resolved, Ticket, TimeOut, Version};
+use crate::clock::timestamp;
 use crate::ports::Ports;
+pub(crate) use cause::Cause;
 use launch::{Architectures, Launch, Refusal};
 pub(crate) use leftovers::clear as clear_leftovers;
-pub(crate) use logs::{LogStream, StreamName};
+pub(crate) use logs::{LogStream, StreamName, TailId};
 use process::{Exit, Process, Program};
 pub(crate) use report::{Failure, Report};
 pub(crate) use report::{end, init_report, report, start};
@@ -36,6 +45,13 @@ pub(crate) use report::{end, init_report, report, start};
 const MB: u64 = 1024 * 1024;
 /// How often memory is measured while a worker runs.
 const MEASURE: Duration = Duration::from_millis(50);
+/// How long a function may take to start.
+const INIT: Duration = Duration::from_secs(INIT_SECS as u64);
+/// The same for one that an emulator starts, whose code runs about ten times slower. The time of an invocation is the
+/// user's own setting and stays.
+const EMULATED_INIT: Duration = Duration::from_secs(30);
+/// The same on Managed Instances, or the function's timeout where that is longer.
+const MANAGED_INIT: Duration = Duration::from_secs(130);
 
 /// What environments share with the service.
 #[derive(Clone)]
@@ -59,6 +75,8 @@ pub(crate) struct Spec {
     pub(crate) name: String,
     pub(crate) region: String,
     pub(crate) version: Version,
+    /// How many invocations the environment has at once.
+    pub(crate) max_concurrency: u32,
     pub(crate) task_root: PathBuf,
 }
 
@@ -70,8 +88,14 @@ impl Spec {
             name: resolved.name.clone(),
             region: resolved.region.clone(),
             version: resolved.version.clone(),
+            max_concurrency: resolved.max_concurrency,
             task_root,
         }
+    }
+
+    /// Whether the environment is one as Lambda Managed Instances have.
+    fn is_managed(&self) -> bool {
+        self.max_concurrency > 1 || self.version.settings.capacity_provider.is_some()
     }
 
     fn stream(&self, now_ms: i64) -> StreamName {
@@ -85,31 +109,10 @@ impl Spec {
     }
 }
 
-/// Why a worker gave no answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Cause {
-    /// There is nothing to execute, or the system can't.
-    Entrypoint(String),
-    /// The process ended.
-    Exit(Exit),
-    /// It reported that it can't initialize.
-    Init(Bytes),
-    /// Its handler reported an error: the one failure that leaves the environment usable.
-    Own(Bytes),
-    /// Its answer was too large.
-    ResponseTooLarge,
-    /// It ran out of its time.
-    Timeout,
-    /// It took more memory than the function has.
-    Memory,
-    /// The cloud is shutting down.
-    Stopped,
-}
-
 /// How an environment stands after an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Settled {
-    /// It waits for the next invocation.
+    /// It can serve the next invocation.
     Ready,
     /// It still works on something.
     Busy,
@@ -117,37 +120,91 @@ pub(crate) enum Settled {
     Dead,
 }
 
-/// One execution environment. Dropping it kills its worker and deletes its folder.
+/// How far an environment's process is.
+#[derive(Clone)]
+enum Startup {
+    Pending,
+    Up(Arc<Worker>),
+    Failed(Cause),
+}
+
+/// The process of an environment, and what it asks.
+struct Worker {
+    process: Process,
+    api: RuntimeApi,
+    /// Why it was killed, where its exit alone doesn't say so.
+    killed_for: OnceLock<Cause>,
+}
+
+impl Worker {
+    /// Waits until the process can't serve any more, and says why.
+    async fn ended(&self) -> Cause {
+        tokio::select! {
+            biased;
+            body = self.api.init_error() => Cause::Init(body),
+            exit = self.process.exited() => self.killed_for.get().cloned().unwrap_or(Cause::Exit(exit)),
+        }
+    }
+}
+
+/// One execution environment. Dropping it kills its process and deletes its folder.
+///
+/// Its invocations share it. The first one starts the process, and the others wait for that.
 pub(crate) struct Environment {
     pub(crate) logs: Arc<LogStream>,
-    worker: Option<(Process, RuntimeApi)>,
+    invocations: Arc<Invocations>,
+    startup: watch::Sender<Startup>,
     spec: Spec,
     stream: StreamName,
     host: Host,
-    peak_bytes: u64,
+    peak_bytes: AtomicU64,
+    /// When the memory was last measured, for all invocations together.
+    measured: Mutex<Option<Instant>>,
     /// Removed when all of the above is gone.
     folder: TempDir,
 }
 
+impl Member for Environment {
+    fn load(&self) -> Option<usize> {
+        if matches!(&*self.startup.borrow(), Startup::Up(worker) if !worker.process.is_alive()) {
+            self.invocations.with(InFlight::close);
+        }
+        self.invocations.with(|in_flight| in_flight.is_available().then(|| in_flight.len()))
+    }
+
+    fn accept(&self) -> Option<Ticket> {
+        self.invocations.with(InFlight::accept)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.invocations.with(|in_flight| in_flight.len() == 0)
+    }
+}
+
 impl Environment {
-    /// A folder and a log stream, no worker yet.
+    /// A folder and a log stream, no process yet.
     pub(crate) fn open(spec: Spec, host: &Host) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("env-").tempdir_in(&host.folder)?;
         fs_err::create_dir(folder.path().join("tmp"))?;
         let stream = spec.stream(host.ports.clock.now_ms());
         let logs = LogStream::open(stream.clone(), &host.ports, &host.tasks);
         logs.line(&report::init_start(&spec.version.settings.runtime, &spec.region));
-        Ok(Self { logs, worker: None, spec, stream, host: host.clone(), peak_bytes: 0, folder })
+        Ok(Self {
+            logs,
+            invocations: Invocations::new(spec.max_concurrency),
+            startup: watch::Sender::new(Startup::Pending),
+            spec,
+            stream,
+            host: host.clone(),
+            peak_bytes: AtomicU64::new(0),
+            measured: Mutex::new(None),
+            folder,
+        })
     }
 
     /// What it was made for.
     pub(crate) fn key(&self) -> &EnvironmentKey {
         &self.spec.key
-    }
-
-    /// Whether there is a living worker.
-    pub(crate) fn is_up(&self) -> bool {
-        self.worker.as_ref().is_some_and(|(process, _)| process.is_alive())
     }
 
     /// The memory that the function has.
@@ -157,16 +214,52 @@ impl Environment {
 
     /// The most memory that was resident at once, in bytes.
     pub(crate) fn peak_bytes(&self) -> u64 {
-        self.peak_bytes
+        self.peak_bytes.load(Ordering::Relaxed)
     }
 
-    /// Starts a worker and waits until it asks for its first invocation.
-    pub(crate) async fn start(&mut self, deadline: Instant) -> Result<(), Cause> {
-        self.worker = None;
+    /// How long the process may take to start.
+    /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-execution-environment.html>
+    pub(crate) fn init_limit(&self, timeout: Duration) -> Duration {
+        match (self.spec.is_managed(), self.is_foreign()) {
+            (true, _) => MANAGED_INIT.max(timeout),
+            (false, true) => EMULATED_INIT,
+            (false, false) => INIT,
+        }
+    }
+
+    /// Starts a process and waits until it asks for its first invocation.
+    ///
+    /// # Errors
+    /// Why it can't serve. Another start may follow, until [`Environment::fail`].
+    pub(crate) async fn start(&self, deadline: Instant) -> Result<(), Cause> {
+        let worker = Arc::new(self.spawn().await?);
+        let started = tokio::select! {
+            biased;
+            phase = worker.api.initialized() => match phase {
+                Phase::InitError(body) => Err(Cause::Init(body)),
+                _ => Ok(()),
+            },
+            cause = self.interrupted(&worker, deadline) => Err(cause),
+        };
+        match started {
+            Ok(()) => {
+                self.startup.send_replace(Startup::Up(worker));
+                Ok(())
+            }
+            Err(cause) => {
+                worker.process.kill();
+                worker.process.drain_output(true);
+                Err(cause)
+            }
+        }
+    }
+
+    async fn spawn(&self) -> Result<Worker, Cause> {
         let host =
             |error: io::Error| Cause::Entrypoint(format!("the environment could not be made: {error}"));
         let launch = self.launch()?;
-        let api = RuntimeApi::listen().await.map_err(host)?;
+        self.invocations.with(InFlight::restart);
+        let api = RuntimeApi::listen(Arc::clone(&self.invocations)).await.map_err(host)?;
         let own = variables::Own {
             runtime_api: api.authority(),
             stream: &self.stream,
@@ -178,89 +271,135 @@ impl Environment {
         let spawned = Process::spawn(&program, Arc::clone(&self.logs)).await;
         let process = spawned.map_err(|error| self.not_executed(&error))?;
         leftovers::note(self.folder.path(), process.id());
-        self.worker = Some((process, api));
-        match self.listen(deadline).await {
-            Ok(Event::Ready) => Ok(()),
-            Ok(Event::InitError(body) | Event::Error(body)) => Err(self.give_up(Cause::Init(body))),
-            Ok(_) => Err(self.give_up(Cause::Init(Bytes::new()))),
-            Err(cause) => Err(self.give_up(cause)),
-        }
+        Ok(Worker { process, api, killed_for: OnceLock::new() })
     }
 
-    /// Hands an invocation to the waiting worker, and waits for what comes of it.
-    pub(crate) async fn serve(&mut self, job: Job, deadline: Instant) -> Result<Bytes, Cause> {
-        let Some((process, api)) = &self.worker else {
-            return Err(Cause::Exit(Exit::Code(0)));
+    /// The process won't start: every invocation that waits for it fails, and no other one comes.
+    pub(crate) fn fail(&self, cause: Cause) {
+        self.invocations.with(InFlight::close);
+        self.startup.send_replace(Startup::Failed(cause));
+    }
+
+    /// Waits until the invocation that started the process is through with that.
+    ///
+    /// # Errors
+    /// Why the process can't serve.
+    pub(crate) async fn started(&self) -> Result<(), Cause> {
+        let mut startup = self.startup.subscribe();
+        let found = tokio::select! {
+            found = startup.wait_for(|startup| !matches!(startup, Startup::Pending)) => found,
+            () = self.host.stop.cancelled() => return Err(Cause::Stopped),
         };
-        process.thaw();
-        api.send(job);
-        loop {
-            match self.listen(deadline).await {
-                Ok(Event::Response(body)) => return Ok(body),
-                Ok(Event::ResponseTooLarge) => return Err(Cause::ResponseTooLarge),
-                Ok(Event::Error(body)) => return Err(Cause::Own(body)),
-                Ok(Event::InitError(body)) => return Err(self.give_up(Cause::Init(body))),
-                Ok(Event::Ready) => {}
-                Err(cause) => return Err(self.give_up(cause)),
-            }
+        match found.as_deref() {
+            Ok(Startup::Failed(cause)) => Err(cause.clone()),
+            Ok(_) => Ok(()),
+            Err(_) => Err(Cause::Stopped),
         }
     }
 
-    /// Waits, after an answer, until the worker asks for more.
-    pub(crate) async fn settle(&mut self, deadline: Instant) -> Settled {
-        if self.worker.is_none() {
-            return Settled::Dead;
+    /// Hands an invocation to the process, and waits for what comes of it.
+    pub(crate) async fn serve(&self, ticket: Ticket, job: Job, deadline: Instant) -> Result<Bytes, Cause> {
+        let Some(worker) = self.worker() else { return Err(Cause::Exit(Exit::Code(0))) };
+        worker.process.thaw();
+        let mut answer = self.invocations.queue(ticket, job);
+        let interruption = tokio::select! {
+            biased;
+            Ok(answer) = &mut answer => return outcome(answer),
+            cause = self.interrupted(&worker, deadline) => cause,
+        };
+        if interruption != Cause::Timeout {
+            return Err(self.give_up(&worker, interruption));
         }
-        loop {
-            match self.listen(deadline).await {
-                Ok(Event::Ready) => return Settled::Ready,
-                Ok(_) => {}
-                Err(Cause::Timeout) => return Settled::Busy,
-                Err(cause) => {
-                    self.give_up(cause);
-                    return Settled::Dead;
+        match self.invocations.time_out(ticket) {
+            TimeOut::Answered => answer.await.map_or(Err(Cause::Timeout), outcome),
+            TimeOut::ProcessStays => Err(Cause::Timeout),
+            TimeOut::EndProcess => Err(self.give_up(&worker, Cause::Timeout)),
+        }
+    }
+
+    /// Waits, after an answer, until the process asks for more.
+    pub(crate) async fn settle(&self, ticket: Ticket, deadline: Instant) -> Settled {
+        let Some(worker) = self.worker().filter(|_| !self.invocations.with(|it| it.is_closed())) else {
+            return Settled::Dead;
+        };
+        tokio::select! {
+            biased;
+            () = self.invocations.settled(ticket) => Settled::Ready,
+            cause = self.interrupted(&worker, deadline) => match cause {
+                Cause::Timeout => Settled::Busy,
+                cause => {
+                    self.give_up(&worker, cause);
+                    Settled::Dead
                 }
             }
         }
     }
 
-    /// Stops the worker until its next invocation.
-    pub(crate) fn freeze(&self) {
-        if let Some((process, _)) = &self.worker {
-            process.freeze();
+    /// The time of an answered invocation is over, and the process hasn't asked for more. Says whether it goes on.
+    pub(crate) fn stop_waiting(&self, ticket: Ticket) -> Settled {
+        match (self.invocations.with(|in_flight| in_flight.stop_waiting(ticket)), self.worker()) {
+            (TimeOut::EndProcess, Some(worker)) => {
+                self.give_up(&worker, Cause::Timeout);
+                Settled::Dead
+            }
+            _ => Settled::Ready,
         }
     }
 
-    /// Takes what the worker printed into the log, and its memory into the peak.
-    pub(crate) fn take_stock(&mut self) {
-        if let Some((process, _)) = &self.worker {
-            process.drain_output();
-            self.peak_bytes = self.peak_bytes.max(process.peak_memory());
+    /// The caller is done with an invocation. The process is frozen when it has no other.
+    ///
+    /// AWS doesn't freeze Managed Instances. Here an idle process would only take time from the others on this machine.
+    pub(crate) fn release(&self, ticket: Ticket) {
+        self.invocations.release(ticket);
+        let Some(worker) = self.worker() else { return };
+        // Under the lock: an invocation that comes now thaws the process afterwards.
+        self.invocations.with(|in_flight| {
+            if in_flight.is_idle() {
+                worker.process.freeze();
+            }
+        });
+    }
+
+    /// Takes what the process printed into the log, and its memory into the peak.
+    pub(crate) fn take_stock(&self) {
+        if let Some(worker) = self.worker() {
+            let is_alone = self.invocations.with(|in_flight| in_flight.len() <= 1);
+            worker.process.drain_output(is_alone);
+            self.peak_bytes.fetch_max(worker.process.peak_memory(), Ordering::Relaxed);
         }
     }
 
-    /// The next event; or why there is none. Nothing is killed here.
-    async fn listen(&mut self, deadline: Instant) -> Result<Event, Cause> {
-        let Some((process, api)) = &mut self.worker else {
-            return Err(Cause::Exit(Exit::Code(0)));
-        };
-        let limit = u64::from(self.spec.version.settings.memory_mb) * MB;
+    fn worker(&self) -> Option<Arc<Worker>> {
+        match &*self.startup.borrow() {
+            Startup::Up(worker) => Some(Arc::clone(worker)),
+            _ => None,
+        }
+    }
+
+    /// Waits for what ends an invocation without an answer. Nothing is killed here.
+    async fn interrupted(&self, worker: &Worker, deadline: Instant) -> Cause {
         let mut measure = tokio::time::interval(MEASURE);
         loop {
             tokio::select! {
                 biased;
-                event = api.event() => return Ok(event),
-                exit = process.exited() => return Err(Cause::Exit(exit)),
-                () = self.host.stop.cancelled() => return Err(Cause::Stopped),
-                () = tokio::time::sleep_until(deadline) => return Err(Cause::Timeout),
-                _ = measure.tick() => {
-                    self.peak_bytes = self.peak_bytes.max(process.peak_memory());
-                    if self.peak_bytes > limit {
-                        return Err(Cause::Memory);
-                    }
+                cause = worker.ended() => return cause,
+                () = self.host.stop.cancelled() => return Cause::Stopped,
+                () = tokio::time::sleep_until(deadline) => return Cause::Timeout,
+                _ = measure.tick() => if self.is_out_of_memory(&worker.process) {
+                    return Cause::Memory;
                 }
             }
         }
+    }
+
+    /// Measures, unless another invocation of the environment just did.
+    fn is_out_of_memory(&self, process: &Process) -> bool {
+        let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
+        if measured.is_none_or(|at| at.elapsed() >= MEASURE / 2) {
+            *measured = Some(Instant::now());
+            self.peak_bytes.fetch_max(process.peak_memory(), Ordering::Relaxed);
+        }
+        self.peak_bytes() > u64::from(self.memory_mb()) * MB
     }
 
     /// Whether the machine is of another architecture than the function, which therefore runs emulated, if at all.
@@ -308,45 +447,22 @@ impl Environment {
         Cause::Entrypoint(refusal.sentence)
     }
 
-    /// Ends the worker; what it printed stays.
-    fn give_up(&mut self, cause: Cause) -> Cause {
-        if let Some((process, _)) = self.worker.take() {
-            process.kill();
-            process.drain_output();
+    /// Ends the process, and with it every invocation that it has; what it printed stays.
+    fn give_up(&self, worker: &Worker, cause: Cause) -> Cause {
+        self.invocations.with(InFlight::close);
+        if !matches!(cause, Cause::Exit(_) | Cause::Timeout) {
+            let _another_was_first = worker.killed_for.set(cause.clone());
         }
+        worker.process.kill();
+        worker.process.drain_output(true);
         cause
     }
 }
 
-impl Cause {
-    /// As the caller and the log learn of it.
-    pub(crate) fn failure(self, request_id: &str, now_ms: i64, timeout: Duration) -> Failure {
-        let now = format!("{:.3}", timestamp(now_ms));
-        match self {
-            Self::Own(body) => Failure::own(body),
-            Self::Init(body) if !body.is_empty() => Failure::own(body),
-            Self::Init(_) => {
-                Failure::platform("Runtime.Unknown", request_id, "the runtime broke the protocol")
-            }
-            Self::ResponseTooLarge => Failure::response_too_large(RESPONSE_BYTES),
-            Self::Timeout => Failure::timeout(request_id, &now, timeout),
-            Self::Entrypoint(why) => Failure::platform("Runtime.InvalidEntrypoint", request_id, &why),
-            Self::Exit(exit) => {
-                let sentence = format!("Runtime exited {}", exit.describe());
-                Failure::platform("Runtime.ExitError", request_id, &sentence)
-            }
-            Self::Memory => {
-                let sentence = "Runtime exited with error: signal: killed";
-                Failure::platform("Runtime.OutOfMemory", request_id, sentence)
-            }
-            Self::Stopped => {
-                Failure::platform("Sandbox.Stopped", request_id, "the embedded cloud is stopping")
-            }
-        }
+fn outcome(answer: Answer) -> Result<Bytes, Cause> {
+    match answer {
+        Answer::Response(body) => Ok(body),
+        Answer::TooLarge => Err(Cause::ResponseTooLarge),
+        Answer::Error(body) => Err(Cause::Own(body)),
     }
-}
-
-/// A time that a log line or an API answer shows.
-pub(crate) fn timestamp(unix_ms: i64) -> jiff::Timestamp {
-    jiff::Timestamp::from_millisecond(unix_ms).unwrap_or_default()
 }

@@ -122,9 +122,9 @@ impl Process {
         if self.is_alive() { memory::peak(self.id()) } else { 0 }
     }
 
-    /// Writes what was printed so far to the log.
-    pub(crate) fn drain_output(&self) {
-        self.output.drain();
+    /// Writes what was printed so far to the log; an unfinished line too where `with_unfinished`.
+    pub(crate) fn drain_output(&self, with_unfinished: bool) {
+        self.output.drain(with_unfinished);
     }
 }
 

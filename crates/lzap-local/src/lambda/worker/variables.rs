@@ -34,11 +34,16 @@ pub(crate) fn variables(spec: &Spec, own: &Own<'_>) -> BTreeMap<String, String> 
     .into();
     all.extend(spec.version.settings.environment.clone());
     all.extend(reserved(spec, own).map(|(name, value)| (name.to_owned(), value)));
+    if spec.is_managed() {
+        // Runtimes poll that many times at once when they see this variable, and once without it.
+        all.insert("AWS_LAMBDA_MAX_CONCURRENCY".to_owned(), spec.max_concurrency.to_string());
+    }
     all
 }
 
 fn reserved(spec: &Spec, own: &Own<'_>) -> [(&'static str, String); 15] {
     let settings = &spec.version.settings;
+    let initialization_type = if spec.is_managed() { "lambda-managed-instances" } else { "on-demand" };
     [
         ("AWS_ACCESS_KEY_ID", "ASIALZAPLOCAL0000000".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "lzap-local".to_owned()),
@@ -48,7 +53,7 @@ fn reserved(spec: &Spec, own: &Own<'_>) -> [(&'static str, String); 15] {
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", settings.memory_mb.to_string()),
         ("AWS_LAMBDA_FUNCTION_NAME", spec.name.clone()),
         ("AWS_LAMBDA_FUNCTION_VERSION", spec.version.name.clone()),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", initialization_type.to_owned()),
         ("AWS_LAMBDA_LOG_GROUP_NAME", own.stream.group.clone()),
         ("AWS_LAMBDA_LOG_STREAM_NAME", own.stream.stream.clone()),
         ("AWS_LAMBDA_RUNTIME_API", own.runtime_api.to_owned()),

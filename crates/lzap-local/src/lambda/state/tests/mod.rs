@@ -1,5 +1,6 @@
 //! The machine alone: time is a number.
 
+mod in_flight;
 mod limits;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ fn settings() -> Settings {
         tracing: "PassThrough".to_owned(),
         log_format: "Text".to_owned(),
         log_group: None,
+        capacity_provider: None,
     }
 }
 
