@@ -120,6 +120,31 @@ fn the_limit_of_concurrent_invocations_can_be_set() -> Result {
     Ok(())
 }
 
+/// Several invocations in one process, as on Lambda Managed Instances; kept by a start that doesn't set it.
+#[test]
+fn the_concurrency_of_an_environment_can_be_set_and_is_kept() -> Result {
+    let cloud = LocalCloud::idle()?;
+    let home = cloud.lzap().home().to_owned();
+    for refused in ["0", "1601", "many"] {
+        let start = ["local", "start", "--environment-concurrency", refused];
+        cloud.lzap().run(&home, &start)?.expect_code(2);
+    }
+    assert_eq!(run(&cloud, &home, &["local", "start"])?["environment_concurrency"], 1);
+    let other = cloud.lzap().run(&home, &["local", "start", "--environment-concurrency", "8"])?.expect_success();
+    assert!(other.stderr.contains("have 1 invocation at once, not 8: `lzap local stop` it first"), "{other}");
+    run(&cloud, &home, &["local", "stop"])?;
+    let started = run(&cloud, &home, &["local", "start", "--environment-concurrency", "8"])?;
+    assert_eq!(started["environment_concurrency"], 8, "{started:#}");
+    run(&cloud, &home, &["local", "stop"])?;
+    run(&cloud, hello()?, &["deploy", "local"])?;
+    assert_eq!(cloud.read_status()?["environment_concurrency"], 8, "a deploy starts it as it was");
+    let text = cloud.lzap().run(&home, &["local", "status"])?.expect_success();
+    assert!(text.stdout.contains("8 in an environment"), "{text}");
+    run(&cloud, &home, &["local", "stop"])?;
+    assert_eq!(run(&cloud, &home, &["local", "start", "--environment-concurrency", "1"])?["environment_concurrency"], 1);
+    Ok(())
+}
+
 /// The AWS CLI drives it, and sees what lzap deployed.
 #[test]
 fn the_aws_cli_sees_and_calls_what_is_deployed() -> Result {

@@ -74,7 +74,8 @@ async fn start(context: &Context, args: StartArgs) -> Result<Exit, CliError> {
     let running = started.status.environment_concurrency;
     if let Some(wanted) = args.environment_concurrency.filter(|wanted| *wanted != running) {
         context.printer.warning(format_args!(
-            "its environments have {running} invocations at once, not {wanted}: `lzap local stop` it first"
+            "its environments have {} at once, not {wanted}: `lzap local stop` it first",
+            text::count(running as usize, "invocation")
         ));
     }
     if let Some(wanted) = args.concurrency.filter(|wanted| *wanted != started.status.concurrency) {

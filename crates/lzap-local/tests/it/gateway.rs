@@ -30,10 +30,15 @@ done
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
 pub(crate) fn zip() -> Vec<u8> {
+    zip_of(BOOTSTRAP)
+}
+
+/// A zip with this script as its `bootstrap`.
+pub(crate) fn zip_of(bootstrap: &str) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     zip.start_file("bootstrap", zip::write::SimpleFileOptions::default().unix_permissions(0o755))
         .expect("a file");
-    zip.write_all(BOOTSTRAP.as_bytes()).expect("written");
+    zip.write_all(bootstrap.as_bytes()).expect("written");
     zip.finish().expect("a zip").into_inner()
 }
 
@@ -68,10 +73,21 @@ async fn deploy() -> Deployed {
 }
 
 pub(crate) async fn create_function(iam: &aws_sdk_iam::Client, lambda: &aws_sdk_lambda::Client) -> String {
+    create_function_of(zip(), 20, iam, lambda).await
+}
+
+/// The function `shop` of this zip and timeout in seconds; returns its ARN once it is active.
+pub(crate) async fn create_function_of(
+    zip: Vec<u8>,
+    timeout: i32,
+    iam: &aws_sdk_iam::Client,
+    lambda: &aws_sdk_lambda::Client,
+) -> String {
     let role = iam.create_role().role_name("shop").assume_role_policy_document(TRUST).send().await;
     let role = role.expect("a role").role.expect("a role");
-    let code = FunctionCode::builder().zip_file(Blob::new(zip())).build();
-    let function = lambda.create_function().function_name("shop").role(role.arn()).code(code).timeout(20);
+    let code = FunctionCode::builder().zip_file(Blob::new(zip)).build();
+    let function =
+        lambda.create_function().function_name("shop").role(role.arn()).code(code).timeout(timeout);
     let function = function.runtime(Runtime::Providedal2023).handler("bootstrap").send().await;
     let look = || lambda.get_function_configuration().function_name("shop").send();
     while look().await.expect("it is there").state() != Some(&State::Active) {

@@ -3,6 +3,7 @@
 mod cloud;
 mod concurrency;
 mod control;
+mod environments;
 mod gateway;
 mod process;
 mod storage;

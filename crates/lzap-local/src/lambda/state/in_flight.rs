@@ -12,6 +12,10 @@
 //! **A timeout.** AWS ends a classic environment whose invocation ran out of time. On Managed Instances the code keeps
 //! running, and the other invocations too. The invocation that timed out keeps its place here, because a task of the
 //! process still works on it, until the late answer or the next request for an event shows that the task is free.
+//!
+//! **A process with fewer tasks.** AWS rejects an invocation for an environment whose tasks are all busy. How many a process
+//! has shows in its requests for events: one with fewer tasks than `max_concurrency` gets no more invocations than tasks,
+//! from the moment when its first answer is behind it.
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-execution-environment.html>
 
 use std::collections::BTreeSet;
@@ -85,6 +89,10 @@ pub(crate) struct InFlight {
     held: Vec<Held>,
     /// Requests for an event that are waiting.
     polls: BTreeSet<Poll>,
+    /// The most tasks that the process was seen to have, at work or waiting.
+    tasks_seen: usize,
+    /// Whether the process has come back from an answer, so that all its tasks have had the time to show themselves.
+    has_shown_tasks: bool,
     /// The last number that was given to a ticket or a poll.
     last: u64,
     closed: bool,
@@ -94,7 +102,15 @@ impl InFlight {
     /// An environment without invocations, whose process hasn't started.
     pub(crate) fn new(max_concurrency: u32) -> Self {
         let max_concurrency = usize::try_from(max_concurrency).unwrap_or(usize::MAX).max(1);
-        Self { max_concurrency, held: Vec::new(), polls: BTreeSet::new(), last: 0, closed: false }
+        Self {
+            max_concurrency,
+            held: Vec::new(),
+            polls: BTreeSet::new(),
+            tasks_seen: 0,
+            has_shown_tasks: false,
+            last: 0,
+            closed: false,
+        }
     }
 
     /// Gives an invocation a place; `None` when there is no free one.
@@ -120,7 +136,8 @@ impl InFlight {
         let is_stuck = self.polls.is_empty()
             && self.count(Stage::TimedOut) > 0
             && self.count(Stage::Delivered) + self.count(Stage::Answered) == 0;
-        !self.closed && !is_stuck && self.held.len() < self.max_concurrency
+        let limit = if self.has_shown_tasks { self.tasks_seen } else { self.max_concurrency };
+        !self.closed && !is_stuck && self.held.len() < limit.min(self.max_concurrency)
     }
 
     /// Lets the process have the event of an accepted invocation.
@@ -137,12 +154,12 @@ impl InFlight {
         self.polls.insert(poll);
         if let Some(answered) = self.held.iter_mut().find(|held| held.stage == Stage::Answered) {
             answered.stage = Stage::Settled;
-        } else if self.polls.len() + self.count(Stage::Delivered) + self.count(Stage::TimedOut)
-            > self.max_concurrency
-        {
-            // More tasks than the process may have: one of them gave up an invocation that timed out.
+            self.has_shown_tasks = true;
+        } else if self.tasks() > self.max_concurrency {
+            // More than the process may have: one of them gave up an invocation that timed out.
             self.free_timed_out(|_| true);
         }
+        self.tasks_seen = self.tasks_seen.max(self.tasks());
         poll
     }
 
@@ -247,6 +264,8 @@ impl InFlight {
     /// A new process takes the place of one that didn't start: nothing that the old one asked for counts any more.
     pub(crate) fn restart(&mut self) {
         self.polls.clear();
+        self.tasks_seen = 0;
+        self.has_shown_tasks = false;
     }
 
     /// The process has ended, or will: the environment takes no more invocations.
@@ -285,6 +304,12 @@ impl InFlight {
             self.held[index].stage = Stage::Settled;
         }
         true
+    }
+
+    /// The tasks of the process that are known to work or wait now.
+    fn tasks(&self) -> usize {
+        let working = [Stage::Delivered, Stage::Answered, Stage::TimedOut].map(|stage| self.count(stage));
+        self.polls.len() + working.iter().sum::<usize>()
     }
 
     fn stage(&self, ticket: Ticket) -> Option<Stage> {

@@ -119,6 +119,7 @@ def serve_one():
         print("lingered", flush=True)
 
 
-for _ in range(1, int(os.environ.get("AWS_LAMBDA_MAX_CONCURRENCY", "1"))):
+tasks = 1 if init == "sequential" else int(os.environ.get("AWS_LAMBDA_MAX_CONCURRENCY", "1"))
+for _ in range(1, tasks):
     threading.Thread(target=serve, daemon=True).start()
 serve()

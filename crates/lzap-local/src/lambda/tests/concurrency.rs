@@ -78,6 +78,22 @@ async fn another_environment_starts_only_when_the_first_is_full() {
     cloud.lambda.shutdown().await;
 }
 
+/// A runtime that doesn't know `AWS_LAMBDA_MAX_CONCURRENCY`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_takes_one_event_at_a_time_gets_one() {
+    let cloud = start(4, 20).await;
+    let sequential = json!({ "Environment": { "Variables": { "INIT": "sequential" } } });
+    cloud.send("PUT", CONFIGURATION, &sequential).await;
+    cloud.settled("shop").await;
+    pid(&cloud).await;
+    let slow = json!({ "do": "sleep", "secs": 1.0 });
+    let began = Instant::now();
+    let answers = invoke_all(&cloud, &[slow.clone(), slow]).await;
+    assert!(answers.iter().all(|answer| answer.status == 200));
+    assert!(began.elapsed() < Duration::from_millis(1900), "one waited for the other");
+    cloud.lambda.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_timeout_fails_one_invocation_and_its_late_answer_is_refused() {
     let cloud = start(4, 1).await;
@@ -137,7 +153,8 @@ async fn an_idle_process_is_frozen_and_one_with_invocations_is_not() {
     let cloud = start(2, 20).await;
     let pid = pid(&cloud).await;
     let is_frozen = || {
-        fs_err::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|it| it.contains("State:\tT (stopped)"))
+        fs_err::read_to_string(format!("/proc/{pid}/status"))
+            .is_ok_and(|it| it.contains("State:\tT (stopped)"))
     };
     assert!(eventually(is_frozen).await);
     let began = Instant::now();

@@ -87,7 +87,7 @@ async fn a_workers_environment_is_lambdas_and_not_the_hosts() {
 /// Every way to fail: HTTP 200, `Unhandled`, a body with type and message, and a cloud that goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_are_function_errors_and_the_next_invocation_works() {
-    let cloud = Cloud::with_function(json!({ "Timeout": 1 })).await;
+    let cloud = Cloud::with_function(json!({ "Timeout": 2 })).await;
     for (event, kind, message) in [
         (json!({ "do": "error" }), "Oops", "as asked"),
         (
@@ -101,7 +101,7 @@ async fn failures_are_function_errors_and_the_next_invocation_works() {
             "Error: Runtime exited without providing a reason",
         ),
         (json!({ "do": "kill" }), "Runtime.ExitError", "with error: signal: segmentation fault"),
-        (json!({ "do": "sleep", "secs": 30 }), "Sandbox.Timedout", "Task timed out after 1.00 seconds"),
+        (json!({ "do": "sleep", "secs": 30 }), "Sandbox.Timedout", "Task timed out after 2.00 seconds"),
         (json!({ "do": "allocate", "mb": 200 }), "Runtime.OutOfMemory", "with error: signal: killed"),
         (json!({ "do": "long", "bytes": 6_291_556 }), "Function.ResponseSizeTooLarge", "(6291556 bytes)."),
     ] {

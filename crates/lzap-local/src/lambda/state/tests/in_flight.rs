@@ -96,6 +96,27 @@ fn an_answer_that_comes_with_the_timeout_counts() {
 }
 
 #[test]
+fn a_process_with_fewer_tasks_gets_no_more_invocations_than_tasks() {
+    let mut in_flight = InFlight::new(8);
+    let first = in_flight.accept().expect("nothing is known of the process yet");
+    let second = in_flight.accept().expect("nothing is known of the process yet");
+    in_flight.queue(first, "a");
+    in_flight.queue(second, "b");
+    for (ticket, request_id) in [(first, "a"), (second, "b")] {
+        let poll = in_flight.poll();
+        assert_eq!(in_flight.deliver(poll, request_id), Some(ticket));
+        assert_eq!(in_flight.answer(request_id, Some(request_id)), Ok(ticket));
+    }
+    in_flight.poll();
+    in_flight.release(first);
+    in_flight.release(second);
+    assert!(in_flight.accept().is_some());
+    assert_eq!(in_flight.accept(), None, "it has one task");
+    in_flight.poll();
+    assert!(in_flight.accept().is_some(), "it has another one");
+}
+
+#[test]
 fn polls_of_a_process_that_was_replaced_get_nothing() {
     let mut in_flight = InFlight::new(2);
     let ticket = in_flight.accept().expect("a free place");
