@@ -175,7 +175,9 @@ impl Model {
             5 => self.answer(pick, false),
             6 => self.answer_again(pick),
             7 => self.time_out(pick),
-            _ => self.lose_connection(pick),
+            8 => self.lose_connection(pick),
+            _ if pick == 0 => self.crash(),
+            _ => {}
         }
         let open = self.callers.iter().filter(|caller| !caller.is_over).count();
         let working = self.tasks.iter().filter(|task| matches!(task, Task::Working(_))).count();
@@ -294,6 +296,18 @@ impl Model {
         }
     }
 
+    /// The process ends, and each of its invocations learns of it.
+    fn crash(&mut self) {
+        self.in_flight.close();
+        for index in 0..self.callers.len() {
+            if !self.callers[index].is_over {
+                self.finish(index);
+            }
+        }
+        self.tasks.fill(Task::Free);
+        assert!(self.in_flight.len() == 0 && self.in_flight.accept().is_none());
+    }
+
     fn finish(&mut self, index: usize) {
         self.callers[index].is_over = true;
         self.in_flight.release(self.callers[index].ticket);
@@ -313,7 +327,7 @@ proptest! {
     #[test]
     fn no_interleaving_loses_or_answers_twice(
         max_concurrency in 1_u32..5,
-        steps in prop::collection::vec((0_u8..9, 0_usize..20), 0..120),
+        steps in prop::collection::vec((0_u8..10, 0_usize..20), 0..120),
     ) {
         let mut model = Model::new(max_concurrency);
         for step in steps {
