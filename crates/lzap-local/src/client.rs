@@ -49,7 +49,7 @@ pub struct CloudStatus {
     /// How many invocations run at once.
     #[serde(default)]
     pub concurrency: u32,
-    /// How many invocations an environment has at once, where its function doesn't say. A cloud of an older version has one.
+    /// The most invocations that an environment has at once, where its function doesn't say. A cloud of an older version has one.
     #[serde(default = "one")]
     pub environment_concurrency: u32,
     /// The HTTP APIs.

@@ -243,7 +243,7 @@ fn lambda_config(dir: &StateDir, port: u16) -> LambdaConfig {
     }
 }
 
-/// What was asked for, else what was asked for last, else one invocation at a time.
+/// The wanted number, else the last one, else one invocation at a time.
 fn environment_concurrency(options: &ServeOptions, saved: &Saved) -> u32 {
     let wanted = options.environment_concurrency.or(saved.environment_concurrency).unwrap_or(1);
     wanted.clamp(*ENVIRONMENT_CONCURRENCY.start(), *ENVIRONMENT_CONCURRENCY.end())

@@ -29,7 +29,7 @@ pub struct ServeOptions {
     /// How many invocations run at once; those beyond are throttled. AWS's thousand unless set, or as many as this
     /// machine can carry.
     pub concurrency: Option<u32>,
-    /// How many invocations one execution environment has at once, where its function doesn't say: one as on classic
+    /// The most invocations that one execution environment has at once, where its function doesn't say: one as on classic
     /// Lambda, or several as on Lambda Managed Instances, within
     /// [`ENVIRONMENT_CONCURRENCY`](crate::ENVIRONMENT_CONCURRENCY). Kept in the state folder; without it, the last one.
     pub environment_concurrency: Option<u32>,

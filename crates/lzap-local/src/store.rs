@@ -33,7 +33,7 @@ pub(crate) struct Saved {
     /// When the cloud was first started, Unix milliseconds.
     #[serde(default)]
     pub(crate) created_ms: i64,
-    /// How many invocations an environment has at once: kept, so that a restart doesn't change how functions run.
+    /// The most invocations that an environment has at once. Kept, so that a restart doesn't change how functions run.
     #[serde(default)]
     pub(crate) environment_concurrency: Option<u32>,
     /// Each service's state by its name.

@@ -20,11 +20,11 @@ pub(crate) struct Job {
     /// Unix milliseconds at which the invocation fails.
     pub(crate) deadline_ms: i64,
     pub(crate) trace_id: String,
-    /// What the caller sent as `X-Amz-Client-Context`, decoded.
+    /// The content of `X-Amz-Client-Context`, decoded.
     pub(crate) client_context: Option<String>,
 }
 
-/// What the process answers an invocation with.
+/// An answer of the process to an invocation.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// The result.
@@ -46,7 +46,7 @@ pub(crate) struct Delivery {
 /// The invocations of one environment.
 #[derive(Debug)]
 pub(crate) struct Invocations {
-    shared: Mutex<Shared>,
+    shared: Mutex<OpenInvocations>,
     /// Wakes one poll for each event that is queued.
     queued: Notify,
     /// Wakes those who wait until the process asks for more.
@@ -54,7 +54,7 @@ pub(crate) struct Invocations {
 }
 
 #[derive(Debug)]
-struct Shared {
+struct OpenInvocations {
     in_flight: InFlight,
     jobs: BTreeMap<Ticket, Job>,
     waiters: BTreeMap<Ticket, oneshot::Sender<Answer>>,
@@ -71,7 +71,7 @@ impl Invocations {
     /// An environment that is to have so many invocations at once.
     pub(crate) fn new(max_concurrency: u32) -> Arc<Self> {
         let in_flight = InFlight::new(max_concurrency);
-        let shared = Shared { in_flight, jobs: BTreeMap::new(), waiters: BTreeMap::new() };
+        let shared = OpenInvocations { in_flight, jobs: BTreeMap::new(), waiters: BTreeMap::new() };
         Arc::new(Self { shared: Mutex::new(shared), queued: Notify::new(), polled: Notify::new() })
     }
 
@@ -81,10 +81,10 @@ impl Invocations {
     }
 
     /// Queues the event of an accepted invocation; the receiver gets the answer, or fails when there won't be one.
-    pub(crate) fn queue(&self, ticket: Ticket, job: Job) -> oneshot::Receiver<Answer> {
+    pub(crate) fn queue_event(&self, ticket: Ticket, job: Job) -> oneshot::Receiver<Answer> {
         let (sender, receiver) = oneshot::channel();
         let mut shared = self.lock();
-        shared.in_flight.queue(ticket, &job.request_id);
+        shared.in_flight.queue_event(ticket, &job.request_id);
         shared.jobs.insert(ticket, job);
         shared.waiters.insert(ticket, sender);
         drop(shared);
@@ -93,24 +93,24 @@ impl Invocations {
     }
 
     /// The process asks for its next event.
-    pub(crate) fn poll(self: &Arc<Self>) -> Polling {
-        let poll = self.with(InFlight::poll);
+    pub(crate) fn begin_poll(self: &Arc<Self>) -> Polling {
+        let poll = self.with(InFlight::begin_poll);
         self.polled.notify_waiters();
         Polling { invocations: Arc::clone(self), poll }
     }
 
-    /// Brings an answer to whoever waits for it.
+    /// Brings an answer to the invocation that waits for it.
     ///
     /// # Errors
     /// When the answer is stale; then it has no effect.
-    pub(crate) fn answer(
+    pub(crate) fn bring_answer(
         &self,
         request_id: &str,
         invocation_id: Option<&str>,
         answer: Answer,
     ) -> Result<(), StaleAnswer> {
         let mut shared = self.lock();
-        let ticket = shared.in_flight.answer(request_id, invocation_id)?;
+        let ticket = shared.in_flight.accept_answer(request_id, invocation_id)?;
         if let Some(waiter) = shared.waiters.remove(&ticket) {
             // The waiter goes only with the whole service.
             let _unheard = waiter.send(answer);
@@ -124,7 +124,7 @@ impl Invocations {
     }
 
     /// Waits until the process asks for more after an answer.
-    pub(crate) async fn settled(&self, ticket: Ticket) {
+    pub(crate) async fn wait_until_settled(&self, ticket: Ticket) {
         loop {
             let polled = self.polled.notified();
             if self.with(|in_flight| in_flight.is_settled(ticket)) {
@@ -135,14 +135,14 @@ impl Invocations {
     }
 
     /// The caller is done with an invocation.
-    pub(crate) fn release(&self, ticket: Ticket) {
+    pub(crate) fn release_place(&self, ticket: Ticket) {
         let mut shared = self.lock();
-        shared.in_flight.release(ticket);
+        shared.in_flight.release_place(ticket);
         shared.jobs.remove(&ticket);
         shared.waiters.remove(&ticket);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared> {
+    fn lock(&self) -> MutexGuard<'_, OpenInvocations> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -152,7 +152,7 @@ impl Polling {
     pub(crate) async fn next(self) -> Option<Delivery> {
         loop {
             let queued = self.invocations.queued.notified();
-            match self.deliver() {
+            match self.take_event() {
                 Ok(delivery) => return Some(delivery),
                 Err(is_waiting) if !is_waiting => return None,
                 Err(_) => queued.await,
@@ -161,10 +161,10 @@ impl Polling {
     }
 
     /// An event that waits; else whether this poll still may get one.
-    fn deliver(&self) -> Result<Delivery, bool> {
+    fn take_event(&self) -> Result<Delivery, bool> {
         let mut shared = self.invocations.lock();
         let invocation_id = Uuid::new_v4().to_string();
-        let ticket = shared.in_flight.deliver(self.poll, &invocation_id);
+        let ticket = shared.in_flight.deliver_event(self.poll, &invocation_id);
         let job = ticket.and_then(|ticket| shared.jobs.remove(&ticket));
         let is_waiting = shared.in_flight.is_waiting(self.poll);
         // One wake-up may stand for several events, or have gone to a poll that doesn't count any more.
@@ -177,6 +177,6 @@ impl Polling {
 
 impl Drop for Polling {
     fn drop(&mut self) {
-        self.invocations.with(|in_flight| in_flight.withdraw(self.poll));
+        self.invocations.with(|in_flight| in_flight.withdraw_poll(self.poll));
     }
 }

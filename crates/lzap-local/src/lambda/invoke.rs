@@ -21,11 +21,11 @@ use super::invocations::Job;
 use super::pool::{Lease, Place};
 use super::state::{FunctionRef, Resolved, Ticket};
 use super::worker::{
-    Cause, Environment, Failure, Report, Settled, Spec, TailId, end, init_report, report, start,
+    Cause, Environment, Failure, Report, Settled, Spec, TailId, end, format_report, init_report, start,
 };
 use super::{Caller, Inner, InvocationKind, Invoked};
 
-/// How long the answer is held back for the worker to ask for more; after that it works on behind the answer.
+/// The time that the answer is held back for the process to ask for more; after that it works on behind the answer.
 const SETTLE: Duration = Duration::from_millis(200);
 /// An invocation, as the API or another service asks for it.
 #[derive(Clone, Debug)]
@@ -35,11 +35,11 @@ pub(crate) struct Call {
     pub(crate) kind: InvocationKind,
     pub(crate) caller: Caller,
     pub(crate) client_context: Option<String>,
-    /// What the caller sent as its trace header.
+    /// The caller's trace header.
     pub(crate) trace_id: Option<String>,
 }
 
-/// What a driven invocation came to.
+/// The outcome of a driven invocation.
 struct Outcome {
     result: Result<Bytes, Failure>,
     log_tail: String,
@@ -100,7 +100,7 @@ impl Inner {
         request_id: Uuid,
     ) -> Result<Outcome, ApiError> {
         let lease = self.pool.admit(&resolved)?;
-        let place = self.place(&resolved).await?;
+        let place = self.find_place(&resolved).await?;
         let (sender, receiver) = oneshot::channel();
         let job = self.job(call, &resolved, request_id);
         let inner = Arc::clone(self);
@@ -112,8 +112,8 @@ impl Inner {
     }
 
     /// A place in an environment, or in a new one whose process isn't started yet.
-    async fn place(&self, resolved: &Resolved) -> Result<Place<Environment>, ApiError> {
-        if let Some(place) = self.pool.take(&resolved.key) {
+    async fn find_place(&self, resolved: &Resolved) -> Result<Place<Environment>, ApiError> {
+        if let Some(place) = self.pool.take_place(&resolved.key) {
             return Ok(place);
         }
         let store = self.code.clone();
@@ -151,7 +151,7 @@ impl Inner {
             let initialized = initialize(&environment, &request_id, timeout).await;
             (initialized.as_ref().ok().copied(), initialized.map(drop))
         } else {
-            (None, environment.started().await)
+            (None, environment.wait_until_started().await)
         };
         environment.logs.line_of(tail, &start(&request_id, &environment.key().version));
         let began = Instant::now();
@@ -159,12 +159,12 @@ impl Inner {
         job.deadline_ms = self.now_ms() + i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
         if place.is_new && !matches!(startup, Ok(()) | Err(Cause::Entrypoint(_))) {
             // A failed init is tried once more, within the invocation's own time.
-            startup = environment.start(deadline).await;
+            startup = environment.start_process(deadline).await;
         }
         let result = match startup {
             Ok(()) => environment.serve(place.ticket, job, deadline).await,
             Err(cause) => {
-                environment.fail(cause.clone());
+                environment.fail_startup(cause.clone());
                 Err(cause)
             }
         };
@@ -187,7 +187,7 @@ impl Inner {
         let Over { environment, ticket, settled, deadline } = over;
         match settled {
             Settled::Ready => {
-                self.release(&environment, ticket);
+                self.release_place(&environment, ticket);
                 answer();
             }
             Settled::Dead => {
@@ -203,7 +203,7 @@ impl Inner {
                 }
                 if settled == Settled::Ready {
                     environment.take_stock();
-                    self.release(&environment, ticket);
+                    self.release_place(&environment, ticket);
                 } else {
                     self.discard(&environment, ticket);
                 }
@@ -212,24 +212,24 @@ impl Inner {
     }
 
     /// Leaves an environment to its next invocation, frozen when it has none; one that is out of date ends.
-    fn release(&self, environment: &Arc<Environment>, ticket: Ticket) {
+    fn release_place(&self, environment: &Arc<Environment>, ticket: Ticket) {
         let key = environment.key();
         if self.state().is_current(key, self.now_ms()) {
-            self.pool.touch(key, environment);
+            self.pool.mark_used(key, environment);
         } else {
             self.pool.remove(key, environment);
         }
-        environment.release(ticket);
+        environment.release_place(ticket);
     }
 
     /// Gives no more invocations to an environment whose process has ended.
     fn discard(&self, environment: &Arc<Environment>, ticket: Ticket) {
         self.pool.remove(environment.key(), environment);
-        environment.release(ticket);
+        environment.release_place(ticket);
     }
 }
 
-/// What a driven invocation needs.
+/// An invocation that is ready to run.
 struct Drive {
     place: Place<Environment>,
     job: Job,
@@ -245,7 +245,7 @@ struct Over {
     deadline: Instant,
 }
 
-/// What was measured.
+/// The measured times of an invocation.
 struct Numbers {
     duration: Duration,
     init: Option<Duration>,
@@ -259,7 +259,7 @@ async fn initialize(
 ) -> Result<Duration, Cause> {
     let began = Instant::now();
     let limit = environment.init_limit(timeout);
-    match environment.start(began + limit).await {
+    match environment.start_process(began + limit).await {
         Ok(()) => {
             let took = began.elapsed();
             // What was printed by then belongs before the invocation's first line.
@@ -294,7 +294,7 @@ fn conclude(
         memory_mb: environment.memory_mb(),
         peak_bytes: environment.peak_bytes(),
     };
-    logs.line_of(tail, &report(request_id, &report_of, result.as_ref().err()));
+    logs.line_of(tail, &format_report(request_id, &report_of, result.as_ref().err()));
     Outcome { result, log_tail: logs.end(tail) }
 }
 

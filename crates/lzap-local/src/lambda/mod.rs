@@ -57,7 +57,7 @@ pub(crate) struct LambdaConfig {
     pub(crate) idle_expiry: Duration,
     /// The account's limit of concurrent invocations, unless it is AWS's.
     pub(crate) concurrency: Option<u32>,
-    /// How many invocations an environment has at once, where the function doesn't say.
+    /// The most invocations that an environment has at once, where the function doesn't say.
     pub(crate) environment_concurrency: u32,
 }
 

@@ -1,4 +1,4 @@
-//! Which invocation gets which environment, and whether it gets one at all.
+//! The choice of an environment for each invocation, or its refusal.
 //!
 //! An environment with a free place takes the next invocation before a new one is made: of several the one with most
 //! invocations, so that the others become idle, then the one that was used last, so that the others expire. Nothing here
@@ -12,18 +12,18 @@ use std::time::{Duration, Instant};
 use super::error::ApiError;
 use super::state::{EnvironmentKey, Resolved, Ticket};
 
-/// How many environments wait until they expire. Each is a process on this machine, and a large map leaves hundreds.
+/// The number of environments that wait until they expire. Each is a process on this machine, and a large map leaves hundreds.
 const KEPT: usize = 64;
-/// How long the others wait for another burst.
+/// The time that the others wait for another burst.
 const AFTER_BURST: Duration = Duration::from_secs(30);
 
-/// What the pool asks an environment.
+/// The questions of the pool to an environment.
 pub(crate) trait Member {
-    /// How many invocations it has; `None` when it takes no more.
+    /// The number of its invocations; `None` when it takes no more.
     fn load(&self) -> Option<usize>;
     /// Gives another invocation a place.
-    fn accept(&self) -> Option<Ticket>;
-    /// Whether it has no invocation.
+    fn reserve_place(&self) -> Option<Ticket>;
+    /// Returns whether it has no invocation.
     fn is_idle(&self) -> bool;
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Pool<E> {
 pub(crate) struct Place<E> {
     pub(crate) environment: Arc<E>,
     pub(crate) ticket: Ticket,
-    /// Whether the environment was made for this invocation, which therefore starts its process.
+    /// Set when the environment was made for this invocation, which therefore starts its process.
     pub(crate) is_new: bool,
 }
 
@@ -105,8 +105,8 @@ impl<E: Member> Pool<E> {
     }
 
     /// A place in an environment that is there.
-    pub(crate) fn take(&self, key: &EnvironmentKey) -> Option<Place<E>> {
-        self.lock().take(key)
+    pub(crate) fn take_place(&self, key: &EnvironmentKey) -> Option<Place<E>> {
+        self.lock().take_place(key)
     }
 
     /// The same; where every place is taken, in the environment that `make` makes. Of two invocations that need a new
@@ -120,18 +120,18 @@ impl<E: Member> Pool<E> {
         make: impl FnOnce() -> Result<E, ApiError>,
     ) -> Result<Place<E>, ApiError> {
         let mut shelves = self.lock();
-        if let Some(place) = shelves.take(key) {
+        if let Some(place) = shelves.take_place(key) {
             return Ok(place);
         }
         let environment = Arc::new(make()?);
         let ticket =
-            environment.accept().ok_or_else(|| ApiError::service("a new environment has no place"))?;
+            environment.reserve_place().ok_or_else(|| ApiError::service("a new environment has no place"))?;
         shelves.add(Instant::now(), key, Arc::clone(&environment));
         Ok(Place { environment, ticket, is_new: true })
     }
 
     /// An invocation of the environment ended: its time until it expires begins anew.
-    pub(crate) fn touch(&self, key: &EnvironmentKey, environment: &Arc<E>) {
+    pub(crate) fn mark_used(&self, key: &EnvironmentKey, environment: &Arc<E>) {
         let mut shelves = self.lock();
         let shelf = shelves.environments.get_mut(key);
         let found = shelf.and_then(|all| all.iter_mut().find(|it| Arc::ptr_eq(&it.environment, environment)));
@@ -186,7 +186,7 @@ impl<E: Member> Pool<E> {
         drop(environments);
     }
 
-    /// How many environments have no invocation.
+    /// The number of environments without invocations.
     #[cfg(test)]
     pub(crate) fn idle(&self) -> usize {
         self.lock().idle().count()
@@ -205,10 +205,10 @@ impl<E> Pool<E> {
 }
 
 impl<E: Member> Shelves<E> {
-    fn take(&self, key: &EnvironmentKey) -> Option<Place<E>> {
+    fn take_place(&self, key: &EnvironmentKey) -> Option<Place<E>> {
         let available = |it: &&Shelved<E>| it.environment.load().map(|load| (load, it.since));
         let best = self.environments.get(key)?.iter().max_by_key(available)?;
-        let ticket = best.environment.accept()?;
+        let ticket = best.environment.reserve_place()?;
         Some(Place { environment: Arc::clone(&best.environment), ticket, is_new: false })
     }
 
@@ -223,8 +223,8 @@ impl<E: Member> Shelves<E> {
         self.environments.values().flatten().filter(|it| it.environment.is_idle())
     }
 
-    /// Where more than [`KEPT`] are idle: what was used last until then, and not just now, is more than will be needed
-    /// soon.
+    /// The time until which an idle environment must have been used last to be more than will be needed soon. `None` where
+    /// no more than [`KEPT`] are idle.
     fn spare_until(&self, now: Instant) -> Option<Instant> {
         let mut since: Vec<Instant> = self.idle().map(|it| it.since).collect();
         since.sort_unstable_by(|a, b| b.cmp(a));
@@ -275,8 +275,8 @@ mod tests {
             self.with(|in_flight| in_flight.is_available().then(|| in_flight.len()))
         }
 
-        fn accept(&self) -> Option<Ticket> {
-            self.with(InFlight::accept)
+        fn reserve_place(&self) -> Option<Ticket> {
+            self.with(InFlight::reserve_place)
         }
 
         fn is_idle(&self) -> bool {
@@ -323,7 +323,7 @@ mod tests {
     #[test]
     fn those_that_were_used_last_stay() {
         let pool = after_burst(500, 40);
-        let next = || pool.take(&key("1")).map(|place| place.environment.0);
+        let next = || pool.take_place(&key("1")).map(|place| place.environment.0);
         let stayed: Vec<u64> = std::iter::from_fn(next).collect();
         assert_eq!(stayed, (436..500).rev().step_by(2).map(|odd| odd - 1).collect::<Vec<_>>());
     }
@@ -342,7 +342,7 @@ mod tests {
         for (number, invocations) in [(1, 0), (2, 2), (3, 1), (4, 3)] {
             let environment = Numbered::new(number, 3);
             for _ in 0..invocations {
-                environment.accept().expect("a free place");
+                environment.reserve_place().expect("a free place");
             }
             pool.add_at(now + Duration::from_secs(number), &key("1"), environment);
         }
@@ -355,9 +355,9 @@ mod tests {
         let pool = Pool::new(1000);
         let place = pool.take_or_add(&key("1"), || Ok(Numbered::new(1, 3))).expect("a new one");
         pool.evict_at(Instant::now() + 2 * EXPIRY, EXPIRY, |_| true);
-        assert!(pool.take(&key("1")).is_some(), "it isn't idle");
+        assert!(pool.take_place(&key("1")).is_some(), "it isn't idle");
         pool.evict_at(Instant::now(), EXPIRY, |_| false);
-        assert!(pool.take(&key("1")).is_none(), "it isn't current");
+        assert!(pool.take_place(&key("1")).is_none(), "it isn't current");
         assert_eq!(Arc::strong_count(&place.environment), 1);
     }
 }

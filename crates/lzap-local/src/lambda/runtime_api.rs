@@ -26,12 +26,12 @@ use tokio_util::task::AbortOnDropHandle;
 use super::invocations::{Answer, Delivery, Invocations};
 use super::state::StaleAnswer;
 
-/// What AWS accepts as a response, in bytes: 6 MB and a little for the envelope, as its own message says.
+/// The most that AWS accepts as a response, in bytes: 6 MB and a little for the envelope, as its own message says.
 pub(crate) const RESPONSE_BYTES: usize = 6_291_556;
 /// Of one delivery of an event; the request id stays the same when an invocation is tried again.
 const INVOCATION_ID: &str = "lambda-runtime-invocation-id";
 
-/// What is known of the process that uses the API.
+/// The progress of the process that uses the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// It has asked for nothing yet.
@@ -50,7 +50,7 @@ pub(crate) struct RuntimeApi {
     _server: AbortOnDropHandle<()>,
 }
 
-struct Shared {
+struct ApiState {
     invocations: Arc<Invocations>,
     phase: watch::Sender<Phase>,
 }
@@ -61,7 +61,7 @@ impl RuntimeApi {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let authority = listener.local_addr()?.to_string();
         let (sender, phase) = watch::channel(Phase::Starting);
-        let shared = Arc::new(Shared { invocations, phase: sender });
+        let shared = Arc::new(ApiState { invocations, phase: sender });
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router(shared)).await {
                 tracing::warn!(%error, "a runtime API stopped");
@@ -76,19 +76,19 @@ impl RuntimeApi {
     }
 
     /// Waits until the process has initialized, or says that it can't.
-    pub(crate) async fn initialized(&self) -> Phase {
-        self.wait(|phase| *phase != Phase::Starting).await
+    pub(crate) async fn wait_until_initialized(&self) -> Phase {
+        self.wait_for_phase(|phase| *phase != Phase::Starting).await
     }
 
     /// Waits until the process says that it can't initialize, which it may do late; the body says why.
-    pub(crate) async fn init_error(&self) -> Bytes {
-        match self.wait(|phase| matches!(phase, Phase::InitError(_))).await {
+    pub(crate) async fn wait_for_init_error(&self) -> Bytes {
+        match self.wait_for_phase(|phase| matches!(phase, Phase::InitError(_))).await {
             Phase::InitError(body) => body,
             _ => std::future::pending().await,
         }
     }
 
-    async fn wait(&self, until: impl FnMut(&Phase) -> bool) -> Phase {
+    async fn wait_for_phase(&self, until: impl FnMut(&Phase) -> bool) -> Phase {
         let mut phase = self.phase.clone();
         let found = phase.wait_for(until).await.ok().map(|phase| phase.clone());
         match found {
@@ -99,7 +99,7 @@ impl RuntimeApi {
     }
 }
 
-fn router(shared: Arc<Shared>) -> Router {
+fn router(shared: Arc<ApiState>) -> Router {
     Router::new()
         .route("/2018-06-01/runtime/invocation/next", get(next))
         .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
@@ -108,8 +108,8 @@ fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-async fn next(State(shared): State<Arc<Shared>>) -> Response {
-    let polling = shared.invocations.poll();
+async fn next(State(shared): State<Arc<ApiState>>) -> Response {
+    let polling = shared.invocations.begin_poll();
     shared.phase.send_if_modified(|phase| {
         let is_first = *phase == Phase::Starting;
         if is_first {
@@ -142,7 +142,7 @@ fn headers(delivery: &Delivery) -> Result<HeaderMap, http::header::InvalidHeader
 }
 
 async fn response(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<ApiState>>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
@@ -150,7 +150,7 @@ async fn response(
     let body = to_bytes(body, RESPONSE_BYTES).await;
     let is_too_large = body.is_err();
     let answer = body.map_or(Answer::TooLarge, Answer::Response);
-    match shared.invocations.answer(&id, invocation_id(&headers), answer) {
+    match shared.invocations.bring_answer(&id, invocation_id(&headers), answer) {
         Err(stale) => refuse_stale(stale),
         Ok(()) if is_too_large => {
             let message = format!("Exceeded maximum allowed payload size ({RESPONSE_BYTES} bytes).");
@@ -161,20 +161,20 @@ async fn response(
 }
 
 async fn error(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<ApiState>>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let body = to_bytes(body, RESPONSE_BYTES).await.unwrap_or_default();
     let answer = Answer::Error(or_type(body, &headers));
-    match shared.invocations.answer(&id, invocation_id(&headers), answer) {
+    match shared.invocations.bring_answer(&id, invocation_id(&headers), answer) {
         Err(stale) => refuse_stale(stale),
         Ok(()) => accept(),
     }
 }
 
-async fn init_error(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
+async fn init_error(State(shared): State<Arc<ApiState>>, headers: HeaderMap, body: Body) -> Response {
     let body = to_bytes(body, RESPONSE_BYTES).await.unwrap_or_default();
     shared.phase.send_replace(Phase::InitError(or_type(body, &headers)));
     accept()

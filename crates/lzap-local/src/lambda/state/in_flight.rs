@@ -21,7 +21,7 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-/// What `PerExecutionEnvironmentMaxConcurrency` may be.
+/// The range of `PerExecutionEnvironmentMaxConcurrency`.
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_LambdaManagedInstancesCapacityProviderConfig.html>
 pub const ENVIRONMENT_CONCURRENCY: RangeInclusive<u32> = 1..=1600;
 
@@ -42,7 +42,7 @@ pub(crate) enum StaleAnswer {
     Unknown,
 }
 
-/// What the end of an invocation's time means.
+/// The consequence of the end of an invocation's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TimeOut {
     /// The answer came first.
@@ -53,7 +53,7 @@ pub(crate) enum TimeOut {
     EndProcess,
 }
 
-/// How far an invocation is.
+/// The progress of an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// It has a place, but its event isn't ready: the process may still be starting.
@@ -77,7 +77,7 @@ struct Held {
     /// Empty until the delivery.
     invocation_id: String,
     stage: Stage,
-    /// Whether the caller is done with it.
+    /// Set when the caller is done with it.
     released: bool,
 }
 
@@ -91,7 +91,7 @@ pub(crate) struct InFlight {
     polls: BTreeSet<Poll>,
     /// The most tasks that the process was seen to have, at work or waiting.
     tasks_seen: usize,
-    /// Whether the process has come back from an answer, so that all its tasks have had the time to show themselves.
+    /// Set when the process has come back from an answer, so that all its tasks have had the time to show themselves.
     has_shown_tasks: bool,
     /// The last number that was given to a ticket or a poll.
     last: u64,
@@ -114,7 +114,7 @@ impl InFlight {
     }
 
     /// Gives an invocation a place; `None` when there is no free one.
-    pub(crate) fn accept(&mut self) -> Option<Ticket> {
+    pub(crate) fn reserve_place(&mut self) -> Option<Ticket> {
         if !self.is_available() {
             return None;
         }
@@ -129,7 +129,7 @@ impl InFlight {
         Some(ticket)
     }
 
-    /// Whether there is a place for another invocation.
+    /// Returns whether there is a place for another invocation.
     ///
     /// A process that works only on what timed out and asks for nothing gets no more: it may never ask again.
     pub(crate) fn is_available(&self) -> bool {
@@ -141,7 +141,7 @@ impl InFlight {
     }
 
     /// Lets the process have the event of an accepted invocation.
-    pub(crate) fn queue(&mut self, ticket: Ticket, request_id: &str) {
+    pub(crate) fn queue_event(&mut self, ticket: Ticket, request_id: &str) {
         if let Some(held) = self.find(ticket).filter(|held| held.stage == Stage::Accepted) {
             request_id.clone_into(&mut held.request_id);
             held.stage = Stage::Queued;
@@ -149,7 +149,7 @@ impl InFlight {
     }
 
     /// The process asks for an event, which shows that one of its tasks is free.
-    pub(crate) fn poll(&mut self) -> Poll {
+    pub(crate) fn begin_poll(&mut self) -> Poll {
         let poll = Poll(self.next());
         self.polls.insert(poll);
         if let Some(answered) = self.held.iter_mut().find(|held| held.stage == Stage::Answered) {
@@ -164,22 +164,22 @@ impl InFlight {
     }
 
     /// The process doesn't wait for that event any more: its connection is gone.
-    pub(crate) fn withdraw(&mut self, poll: Poll) {
+    pub(crate) fn withdraw_poll(&mut self, poll: Poll) {
         self.polls.remove(&poll);
     }
 
-    /// Whether the request for an event still counts; one of a process that was replaced doesn't.
+    /// Returns whether the request for an event still counts; one of a process that was replaced doesn't.
     pub(crate) fn is_waiting(&self, poll: Poll) -> bool {
         self.polls.contains(&poll)
     }
 
-    /// Whether an event waits until the process asks for it.
+    /// Returns whether an event waits until the process asks for it.
     pub(crate) fn has_queued(&self) -> bool {
         self.count(Stage::Queued) > 0
     }
 
     /// Hands the event that waited longest to a poll, under a new invocation id.
-    pub(crate) fn deliver(&mut self, poll: Poll, invocation_id: &str) -> Option<Ticket> {
+    pub(crate) fn deliver_event(&mut self, poll: Poll, invocation_id: &str) -> Option<Ticket> {
         if !self.is_waiting(poll) {
             return None;
         }
@@ -195,7 +195,7 @@ impl InFlight {
     ///
     /// # Errors
     /// When the answer must have no effect.
-    pub(crate) fn answer(
+    pub(crate) fn accept_answer(
         &mut self,
         request_id: &str,
         invocation_id: Option<&str>,
@@ -253,7 +253,7 @@ impl InFlight {
     }
 
     /// The caller is done with an invocation. Its place is free, unless the process still works on it.
-    pub(crate) fn release(&mut self, ticket: Ticket) {
+    pub(crate) fn release_place(&mut self, ticket: Ticket) {
         if self.stage(ticket) != Some(Stage::TimedOut) {
             self.held.retain(|held| held.ticket != ticket);
         } else if let Some(held) = self.find(ticket) {
@@ -262,7 +262,7 @@ impl InFlight {
     }
 
     /// A new process takes the place of one that didn't start: nothing that the old one asked for counts any more.
-    pub(crate) fn restart(&mut self) {
+    pub(crate) fn forget_process(&mut self) {
         self.polls.clear();
         self.tasks_seen = 0;
         self.has_shown_tasks = false;
@@ -273,23 +273,23 @@ impl InFlight {
         self.closed = true;
     }
 
-    /// Whether the environment takes no more invocations, ever.
+    /// Returns whether the environment takes no more invocations, ever.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
     }
 
-    /// Whether nothing more of the invocation concerns its caller: the process asked for more since the answer, or the
-    /// time is over.
+    /// Returns whether the caller has nothing more to wait for: the process asked for more since the answer, or the time
+    /// is over.
     pub(crate) fn is_settled(&self, ticket: Ticket) -> bool {
         matches!(self.stage(ticket), None | Some(Stage::Settled | Stage::TimedOut))
     }
 
-    /// How many invocations have a caller that isn't done with them.
+    /// The number of invocations whose caller isn't done with them.
     pub(crate) fn len(&self) -> usize {
         self.held.iter().filter(|held| !held.released).count()
     }
 
-    /// Whether the process has nothing at all to work on, so that it may be frozen.
+    /// Returns whether the process has nothing at all to work on, so that it may be frozen.
     pub(crate) fn is_idle(&self) -> bool {
         self.held.is_empty()
     }

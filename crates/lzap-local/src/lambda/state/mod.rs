@@ -52,7 +52,7 @@ pub(crate) struct State {
     revision: u64,
     /// The account's limit of concurrent invocations; the process's setting, and not stored.
     concurrency: u32,
-    /// How many invocations an environment has at once, where its function doesn't say; not stored here either.
+    /// The most invocations that an environment has at once, where its function doesn't say; not stored here either.
     environment_concurrency: u32,
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct Resolved {
     pub(crate) invoked_arn: String,
     pub(crate) region: String,
     pub(crate) version: Version,
-    /// How many invocations an environment of it has at once.
+    /// The most invocations that an environment of it has at once.
     pub(crate) max_concurrency: u32,
     pub(crate) reserved_concurrency: Option<u32>,
     /// What other functions leave of the account's concurrency.
@@ -64,7 +64,7 @@ impl State {
         })
     }
 
-    /// What the function says, else what the embedded cloud was started with.
+    /// The function's own number, else that of the embedded cloud.
     fn max_concurrency(&self, version: &Version) -> u32 {
         let provider = version.settings.capacity_provider.as_ref();
         provider.and_then(|provider| provider.max_concurrency).unwrap_or(self.environment_concurrency)

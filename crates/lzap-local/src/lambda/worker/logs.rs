@@ -11,14 +11,14 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::ports::{LogEvent, Ports};
 
-/// What `X-Amz-Log-Result` carries at most.
+/// The most that `X-Amz-Log-Result` carries.
 const TAIL_BYTES: usize = 4096;
 /// `CloudWatch` Logs' largest event, less its overhead; longer lines are cut into several.
 const LINE_BYTES: usize = 262_144 - 26;
 /// Events in one `PutLogEvents`.
 const BATCH: usize = 1000;
 
-/// Where one environment's lines go.
+/// The log of one environment.
 pub(crate) struct LogStream {
     ports: Ports,
     events: mpsc::UnboundedSender<LogEvent>,

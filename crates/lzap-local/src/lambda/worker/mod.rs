@@ -40,12 +40,12 @@ pub(crate) use leftovers::clear as clear_leftovers;
 pub(crate) use logs::{LogStream, StreamName, TailId};
 use process::{Exit, Process, Program};
 pub(crate) use report::{Failure, Report};
-pub(crate) use report::{end, init_report, report, start};
+pub(crate) use report::{end, format_report, init_report, start};
 
 const MB: u64 = 1024 * 1024;
-/// How often memory is measured while a worker runs.
+/// The pause between two measurements of memory.
 const MEASURE: Duration = Duration::from_millis(50);
-/// How long a function may take to start.
+/// The time that a function has to start.
 const INIT: Duration = Duration::from_secs(INIT_SECS as u64);
 /// The same for one that an emulator starts, whose code runs about ten times slower. The time of an invocation is the
 /// user's own setting and stays.
@@ -53,7 +53,7 @@ const EMULATED_INIT: Duration = Duration::from_secs(30);
 /// The same on Managed Instances, or the function's timeout where that is longer.
 const MANAGED_INIT: Duration = Duration::from_secs(130);
 
-/// What environments share with the service.
+/// The parts of the service that environments share.
 #[derive(Clone)]
 pub(crate) struct Host {
     pub(crate) ports: Ports,
@@ -61,21 +61,21 @@ pub(crate) struct Host {
     pub(crate) folder: PathBuf,
     /// `AWS_ENDPOINT_URL` for workers.
     pub(crate) endpoint: String,
-    /// What the machine executes without help.
+    /// The architecture that the machine executes without help.
     pub(crate) architecture: &'static str,
     pub(crate) tasks: TaskTracker,
     /// Cancelled at shutdown.
     pub(crate) stop: CancellationToken,
 }
 
-/// What an environment is made from.
+/// The description of an environment.
 #[derive(Clone, Debug)]
 pub(crate) struct Spec {
     pub(crate) key: EnvironmentKey,
     pub(crate) name: String,
     pub(crate) region: String,
     pub(crate) version: Version,
-    /// How many invocations the environment has at once.
+    /// The most invocations that the environment has at once.
     pub(crate) max_concurrency: u32,
     pub(crate) task_root: PathBuf,
 }
@@ -93,7 +93,7 @@ impl Spec {
         }
     }
 
-    /// Whether the environment is one as Lambda Managed Instances have.
+    /// Returns whether the environment is one as Lambda Managed Instances have.
     fn is_managed(&self) -> bool {
         self.max_concurrency > 1 || self.version.settings.capacity_provider.is_some()
     }
@@ -109,7 +109,7 @@ impl Spec {
     }
 }
 
-/// How an environment stands after an invocation.
+/// The state of an environment after an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Settled {
     /// It can serve the next invocation.
@@ -120,7 +120,7 @@ pub(crate) enum Settled {
     Dead,
 }
 
-/// How far an environment's process is.
+/// The progress of an environment's process.
 #[derive(Clone)]
 enum Startup {
     Pending,
@@ -138,10 +138,10 @@ struct Worker {
 
 impl Worker {
     /// Waits until the process can't serve any more, and says why.
-    async fn ended(&self) -> Cause {
+    async fn wait_for_end(&self) -> Cause {
         tokio::select! {
             biased;
-            body = self.api.init_error() => Cause::Init(body),
+            body = self.api.wait_for_init_error() => Cause::Init(body),
             exit = self.process.exited() => self.killed_for.get().cloned().unwrap_or(Cause::Exit(exit)),
         }
     }
@@ -172,8 +172,8 @@ impl Member for Environment {
         self.invocations.with(|in_flight| in_flight.is_available().then(|| in_flight.len()))
     }
 
-    fn accept(&self) -> Option<Ticket> {
-        self.invocations.with(InFlight::accept)
+    fn reserve_place(&self) -> Option<Ticket> {
+        self.invocations.with(InFlight::reserve_place)
     }
 
     fn is_idle(&self) -> bool {
@@ -202,7 +202,7 @@ impl Environment {
         })
     }
 
-    /// What it was made for.
+    /// The version that it was made for.
     pub(crate) fn key(&self) -> &EnvironmentKey {
         &self.spec.key
     }
@@ -217,7 +217,7 @@ impl Environment {
         self.peak_bytes.load(Ordering::Relaxed)
     }
 
-    /// How long the process may take to start.
+    /// The time that the process has to start.
     /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-execution-environment.html>
     pub(crate) fn init_limit(&self, timeout: Duration) -> Duration {
         match (self.spec.is_managed(), self.is_foreign()) {
@@ -230,16 +230,16 @@ impl Environment {
     /// Starts a process and waits until it asks for its first invocation.
     ///
     /// # Errors
-    /// Why it can't serve. Another start may follow, until [`Environment::fail`].
-    pub(crate) async fn start(&self, deadline: Instant) -> Result<(), Cause> {
-        let worker = Arc::new(self.spawn().await?);
+    /// Why it can't serve. Another start may follow, until [`Environment::fail_startup`].
+    pub(crate) async fn start_process(&self, deadline: Instant) -> Result<(), Cause> {
+        let worker = Arc::new(self.spawn_worker().await?);
         let started = tokio::select! {
             biased;
-            phase = worker.api.initialized() => match phase {
+            phase = worker.api.wait_until_initialized() => match phase {
                 Phase::InitError(body) => Err(Cause::Init(body)),
                 _ => Ok(()),
             },
-            cause = self.interrupted(&worker, deadline) => Err(cause),
+            cause = self.wait_for_interruption(&worker, deadline) => Err(cause),
         };
         match started {
             Ok(()) => {
@@ -254,11 +254,11 @@ impl Environment {
         }
     }
 
-    async fn spawn(&self) -> Result<Worker, Cause> {
+    async fn spawn_worker(&self) -> Result<Worker, Cause> {
         let host =
             |error: io::Error| Cause::Entrypoint(format!("the environment could not be made: {error}"));
         let launch = self.launch()?;
-        self.invocations.with(InFlight::restart);
+        self.invocations.with(InFlight::forget_process);
         let api = RuntimeApi::listen(Arc::clone(&self.invocations)).await.map_err(host)?;
         let own = variables::Own {
             runtime_api: api.authority(),
@@ -275,7 +275,7 @@ impl Environment {
     }
 
     /// The process won't start: every invocation that waits for it fails, and no other one comes.
-    pub(crate) fn fail(&self, cause: Cause) {
+    pub(crate) fn fail_startup(&self, cause: Cause) {
         self.invocations.with(InFlight::close);
         self.startup.send_replace(Startup::Failed(cause));
     }
@@ -284,7 +284,7 @@ impl Environment {
     ///
     /// # Errors
     /// Why the process can't serve.
-    pub(crate) async fn started(&self) -> Result<(), Cause> {
+    pub(crate) async fn wait_until_started(&self) -> Result<(), Cause> {
         let mut startup = self.startup.subscribe();
         let found = tokio::select! {
             found = startup.wait_for(|startup| !matches!(startup, Startup::Pending)) => found,
@@ -301,17 +301,17 @@ impl Environment {
     pub(crate) async fn serve(&self, ticket: Ticket, job: Job, deadline: Instant) -> Result<Bytes, Cause> {
         let Some(worker) = self.worker() else { return Err(Cause::Exit(Exit::Code(0))) };
         worker.process.thaw();
-        let mut answer = self.invocations.queue(ticket, job);
+        let mut answer = self.invocations.queue_event(ticket, job);
         let interruption = tokio::select! {
             biased;
-            Ok(answer) = &mut answer => return outcome(answer),
-            cause = self.interrupted(&worker, deadline) => cause,
+            Ok(answer) = &mut answer => return read_answer(answer),
+            cause = self.wait_for_interruption(&worker, deadline) => cause,
         };
         if interruption != Cause::Timeout {
             return Err(self.give_up(&worker, interruption));
         }
         match self.invocations.time_out(ticket) {
-            TimeOut::Answered => answer.await.map_or(Err(Cause::Timeout), outcome),
+            TimeOut::Answered => answer.await.map_or(Err(Cause::Timeout), read_answer),
             TimeOut::ProcessStays => Err(Cause::Timeout),
             TimeOut::EndProcess => Err(self.give_up(&worker, Cause::Timeout)),
         }
@@ -324,8 +324,8 @@ impl Environment {
         };
         tokio::select! {
             biased;
-            () = self.invocations.settled(ticket) => Settled::Ready,
-            cause = self.interrupted(&worker, deadline) => match cause {
+            () = self.invocations.wait_until_settled(ticket) => Settled::Ready,
+            cause = self.wait_for_interruption(&worker, deadline) => match cause {
                 Cause::Timeout => Settled::Busy,
                 cause => {
                     self.give_up(&worker, cause);
@@ -349,8 +349,8 @@ impl Environment {
     /// The caller is done with an invocation. The process is frozen when it has no other.
     ///
     /// AWS doesn't freeze Managed Instances. Here an idle process would only take time from the others on this machine.
-    pub(crate) fn release(&self, ticket: Ticket) {
-        self.invocations.release(ticket);
+    pub(crate) fn release_place(&self, ticket: Ticket) {
+        self.invocations.release_place(ticket);
         let Some(worker) = self.worker() else { return };
         // Under the lock: an invocation that comes now thaws the process afterwards.
         self.invocations.with(|in_flight| {
@@ -377,12 +377,12 @@ impl Environment {
     }
 
     /// Waits for what ends an invocation without an answer. Nothing is killed here.
-    async fn interrupted(&self, worker: &Worker, deadline: Instant) -> Cause {
+    async fn wait_for_interruption(&self, worker: &Worker, deadline: Instant) -> Cause {
         let mut measure = tokio::time::interval(MEASURE);
         loop {
             tokio::select! {
                 biased;
-                cause = worker.ended() => return cause,
+                cause = worker.wait_for_end() => return cause,
                 () = self.host.stop.cancelled() => return Cause::Stopped,
                 () = tokio::time::sleep_until(deadline) => return Cause::Timeout,
                 _ = measure.tick() => if self.is_out_of_memory(&worker.process) {
@@ -402,12 +402,12 @@ impl Environment {
         self.peak_bytes() > u64::from(self.memory_mb()) * MB
     }
 
-    /// Whether the machine is of another architecture than the function, which therefore runs emulated, if at all.
+    /// Returns whether the machine is of another architecture than the function, which therefore runs emulated, if at all.
     pub(crate) fn is_foreign(&self) -> bool {
         self.spec.version.settings.architecture != self.host.architecture
     }
 
-    /// How to start `bootstrap` here. That it is emulated stands in the log.
+    /// Decides how to start `bootstrap` here. The log says when it is emulated.
     fn launch(&self) -> Result<Launch, Cause> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let bootstrap = self.spec.task_root.join("bootstrap");
@@ -459,7 +459,7 @@ impl Environment {
     }
 }
 
-fn outcome(answer: Answer) -> Result<Bytes, Cause> {
+fn read_answer(answer: Answer) -> Result<Bytes, Cause> {
     match answer {
         Answer::Response(body) => Ok(body),
         Answer::TooLarge => Err(Cause::ResponseTooLarge),

@@ -105,7 +105,7 @@ pub(crate) fn timeout_line(request_id: &str, now: &str, timeout: Duration) -> St
 }
 
 /// `REPORT …`. A cold start's init is billed with the first invocation.
-pub(crate) fn report(request_id: &str, report: &Report, failure: Option<&Failure>) -> String {
+pub(crate) fn format_report(request_id: &str, report: &Report, failure: Option<&Failure>) -> String {
     let billed = millis(report.duration + report.init.unwrap_or_default()).ceil();
     let mut line = format!(
         "REPORT RequestId: {request_id}\tDuration: {:.2} ms\tBilled Duration: {billed:.0} ms\tMemory Size: {} MB\tMax \

@@ -8,10 +8,10 @@ use super::super::in_flight::{InFlight, Poll, StaleAnswer, Ticket, TimeOut};
 fn delivered(max_concurrency: u32, request_ids: &[&str]) -> (InFlight, Vec<Ticket>) {
     let mut in_flight = InFlight::new(max_concurrency);
     let deliver = |(number, request_id): (usize, &&str)| {
-        let ticket = in_flight.accept().expect("a free place");
-        in_flight.queue(ticket, request_id);
-        let poll = in_flight.poll();
-        in_flight.deliver(poll, &format!("i{number}")).expect("it is queued")
+        let ticket = in_flight.reserve_place().expect("a free place");
+        in_flight.queue_event(ticket, request_id);
+        let poll = in_flight.begin_poll();
+        in_flight.deliver_event(poll, &format!("i{number}")).expect("it is queued")
     };
     let tickets = request_ids.iter().enumerate().map(deliver).collect();
     (in_flight, tickets)
@@ -20,39 +20,43 @@ fn delivered(max_concurrency: u32, request_ids: &[&str]) -> (InFlight, Vec<Ticke
 #[test]
 fn places_are_counted_until_the_caller_is_done() {
     let (mut in_flight, tickets) = delivered(2, &["a", "b"]);
-    assert_eq!(in_flight.accept(), None);
-    assert_eq!(in_flight.answer("a", Some("i0")), Ok(tickets[0]));
-    assert_eq!(in_flight.accept(), None, "the process may still work");
-    in_flight.poll();
+    assert_eq!(in_flight.reserve_place(), None);
+    assert_eq!(in_flight.accept_answer("a", Some("i0")), Ok(tickets[0]));
+    assert_eq!(in_flight.reserve_place(), None, "the process may still work");
+    in_flight.begin_poll();
     assert!(in_flight.is_settled(tickets[0]) && !in_flight.is_settled(tickets[1]));
-    assert_eq!(in_flight.accept(), None, "its report isn't written yet");
-    in_flight.release(tickets[0]);
-    assert!(in_flight.accept().is_some());
+    assert_eq!(in_flight.reserve_place(), None, "its report isn't written yet");
+    in_flight.release_place(tickets[0]);
+    assert!(in_flight.reserve_place().is_some());
 }
 
 #[test]
 fn an_answer_counts_once_and_only_with_the_id_of_its_delivery() {
     let (mut in_flight, tickets) = delivered(2, &["a", "b"]);
-    assert_eq!(in_flight.answer("a", Some("i1")), Err(StaleAnswer::TimedOut), "the id of another one");
-    assert_eq!(in_flight.answer("c", None), Err(StaleAnswer::Unknown));
-    assert_eq!(in_flight.answer("a", Some("i0")), Ok(tickets[0]));
-    assert_eq!(in_flight.answer("a", Some("i0")), Err(StaleAnswer::Unknown), "answered before");
-    assert_eq!(in_flight.answer("a", None), Err(StaleAnswer::Unknown));
-    assert_eq!(in_flight.answer("b", None), Ok(tickets[1]), "a runtime that doesn't know the header");
+    assert_eq!(in_flight.accept_answer("a", Some("i1")), Err(StaleAnswer::TimedOut), "the id of another one");
+    assert_eq!(in_flight.accept_answer("c", None), Err(StaleAnswer::Unknown));
+    assert_eq!(in_flight.accept_answer("a", Some("i0")), Ok(tickets[0]));
+    assert_eq!(in_flight.accept_answer("a", Some("i0")), Err(StaleAnswer::Unknown), "answered before");
+    assert_eq!(in_flight.accept_answer("a", None), Err(StaleAnswer::Unknown));
+    assert_eq!(in_flight.accept_answer("b", None), Ok(tickets[1]), "a runtime that doesn't know the header");
 }
 
 #[test]
 fn a_late_answer_to_the_first_attempt_does_not_answer_the_retry() {
     let (mut in_flight, tickets) = delivered(3, &["a", "b"]);
     assert_eq!(in_flight.time_out(tickets[0]), TimeOut::ProcessStays);
-    in_flight.release(tickets[0]);
-    let retry = in_flight.accept().expect("a free place");
-    in_flight.queue(retry, "a");
-    let poll = in_flight.poll();
-    assert_eq!(in_flight.deliver(poll, "second"), Some(retry));
-    assert_eq!(in_flight.answer("a", Some("i0")), Err(StaleAnswer::TimedOut));
-    assert_eq!(in_flight.answer("a", Some("i0")), Err(StaleAnswer::TimedOut), "although it is forgotten");
-    assert_eq!(in_flight.answer("a", Some("second")), Ok(retry));
+    in_flight.release_place(tickets[0]);
+    let retry = in_flight.reserve_place().expect("a free place");
+    in_flight.queue_event(retry, "a");
+    let poll = in_flight.begin_poll();
+    assert_eq!(in_flight.deliver_event(poll, "second"), Some(retry));
+    assert_eq!(in_flight.accept_answer("a", Some("i0")), Err(StaleAnswer::TimedOut));
+    assert_eq!(
+        in_flight.accept_answer("a", Some("i0")),
+        Err(StaleAnswer::TimedOut),
+        "although it is forgotten"
+    );
+    assert_eq!(in_flight.accept_answer("a", Some("second")), Ok(retry));
 }
 
 #[test]
@@ -67,30 +71,30 @@ fn a_timeout_ends_the_process_only_where_nothing_else_goes_on() {
     assert_eq!(two.time_out(tickets[1]), TimeOut::EndProcess, "nothing shows that it will serve again");
 
     let (mut asking, tickets) = delivered(2, &["a"]);
-    asking.poll();
+    asking.begin_poll();
     assert_eq!(asking.time_out(tickets[0]), TimeOut::ProcessStays);
     assert!(asking.is_available());
 }
 
 #[test]
-fn a_place_that_timed_out_is_free_when_the_late_answer_or_another_poll_comes() {
+fn a_timed_out_place_is_free_after_its_late_answer_or_another_poll() {
     let (mut late, tickets) = delivered(2, &["a", "b"]);
     late.time_out(tickets[0]);
-    late.release(tickets[0]);
-    assert_eq!(late.answer("a", None), Err(StaleAnswer::TimedOut));
+    late.release_place(tickets[0]);
+    assert_eq!(late.accept_answer("a", None), Err(StaleAnswer::TimedOut));
     assert!(late.is_available());
 
     let (mut silent, tickets) = delivered(2, &["a", "b"]);
     silent.time_out(tickets[0]);
-    silent.release(tickets[0]);
-    silent.poll();
+    silent.release_place(tickets[0]);
+    silent.begin_poll();
     assert!(silent.is_available(), "two tasks at most: one of them gave up the invocation");
 }
 
 #[test]
 fn an_answer_that_comes_with_the_timeout_counts() {
     let (mut in_flight, tickets) = delivered(1, &["a"]);
-    assert_eq!(in_flight.answer("a", Some("i0")), Ok(tickets[0]));
+    assert_eq!(in_flight.accept_answer("a", Some("i0")), Ok(tickets[0]));
     assert_eq!(in_flight.time_out(tickets[0]), TimeOut::Answered);
     assert_eq!(in_flight.stop_waiting(tickets[0]), TimeOut::EndProcess, "it never asked for more");
 }
@@ -98,37 +102,37 @@ fn an_answer_that_comes_with_the_timeout_counts() {
 #[test]
 fn a_process_with_fewer_tasks_gets_no_more_invocations_than_tasks() {
     let mut in_flight = InFlight::new(8);
-    let first = in_flight.accept().expect("nothing is known of the process yet");
-    let second = in_flight.accept().expect("nothing is known of the process yet");
-    in_flight.queue(first, "a");
-    in_flight.queue(second, "b");
+    let first = in_flight.reserve_place().expect("nothing is known of the process yet");
+    let second = in_flight.reserve_place().expect("nothing is known of the process yet");
+    in_flight.queue_event(first, "a");
+    in_flight.queue_event(second, "b");
     for (ticket, request_id) in [(first, "a"), (second, "b")] {
-        let poll = in_flight.poll();
-        assert_eq!(in_flight.deliver(poll, request_id), Some(ticket));
-        assert_eq!(in_flight.answer(request_id, Some(request_id)), Ok(ticket));
+        let poll = in_flight.begin_poll();
+        assert_eq!(in_flight.deliver_event(poll, request_id), Some(ticket));
+        assert_eq!(in_flight.accept_answer(request_id, Some(request_id)), Ok(ticket));
     }
-    in_flight.poll();
-    in_flight.release(first);
-    in_flight.release(second);
-    assert!(in_flight.accept().is_some());
-    assert_eq!(in_flight.accept(), None, "it has one task");
-    in_flight.poll();
-    assert!(in_flight.accept().is_some(), "it has another one");
+    in_flight.begin_poll();
+    in_flight.release_place(first);
+    in_flight.release_place(second);
+    assert!(in_flight.reserve_place().is_some());
+    assert_eq!(in_flight.reserve_place(), None, "it has one task");
+    in_flight.begin_poll();
+    assert!(in_flight.reserve_place().is_some(), "it has another one");
 }
 
 #[test]
 fn polls_of_a_process_that_was_replaced_get_nothing() {
     let mut in_flight = InFlight::new(2);
-    let ticket = in_flight.accept().expect("a free place");
-    let old = in_flight.poll();
-    in_flight.restart();
-    let new = in_flight.poll();
-    in_flight.queue(ticket, "a");
-    assert_eq!(in_flight.deliver(old, "i0"), None);
-    assert_eq!(in_flight.deliver(new, "i1"), Some(ticket));
+    let ticket = in_flight.reserve_place().expect("a free place");
+    let old = in_flight.begin_poll();
+    in_flight.forget_process();
+    let new = in_flight.begin_poll();
+    in_flight.queue_event(ticket, "a");
+    assert_eq!(in_flight.deliver_event(old, "i0"), None);
+    assert_eq!(in_flight.deliver_event(new, "i1"), Some(ticket));
 }
 
-/// What a task of the modelled process does.
+/// The state of a task of the modelled process.
 #[derive(Clone, Debug)]
 enum Task {
     Free,
@@ -192,7 +196,7 @@ impl Model {
             return;
         }
         let was_closed = self.in_flight.is_closed();
-        if let Some(ticket) = self.in_flight.accept() {
+        if let Some(ticket) = self.in_flight.reserve_place() {
             assert!(!was_closed);
             self.callers.push(Caller {
                 ticket,
@@ -207,13 +211,13 @@ impl Model {
     fn queue(&mut self, pick: usize) {
         if let Some(caller) = nth(&mut self.callers, pick, |caller| !caller.is_over && !caller.is_queued) {
             caller.is_queued = true;
-            self.in_flight.queue(caller.ticket, &caller.request_id);
+            self.in_flight.queue_event(caller.ticket, &caller.request_id);
         }
     }
 
     fn poll(&mut self, pick: usize) {
         if let Some(task) = nth(&mut self.tasks, pick, |task| matches!(task, Task::Free)) {
-            *task = Task::Polling(self.in_flight.poll());
+            *task = Task::Polling(self.in_flight.begin_poll());
         }
     }
 
@@ -221,7 +225,7 @@ impl Model {
         if let Some(task) = nth(&mut self.tasks, pick, |task| matches!(task, Task::Polling(_)))
             && let Task::Polling(poll) = *task
         {
-            self.in_flight.withdraw(poll);
+            self.in_flight.withdraw_poll(poll);
             *task = Task::Free;
         }
     }
@@ -231,7 +235,7 @@ impl Model {
         let Task::Polling(poll) = *task else { return };
         let id = format!("i{}", self.deliveries);
         let waiting = |caller: &Caller| caller.is_queued && !caller.is_over && caller.invocation_id.is_none();
-        match self.in_flight.deliver(poll, &id) {
+        match self.in_flight.deliver_event(poll, &id) {
             Some(ticket) => {
                 let found = self.callers.iter().position(|caller| caller.ticket == ticket && waiting(caller));
                 let index = found.expect("an open invocation that was not delivered before");
@@ -254,13 +258,13 @@ impl Model {
         }
         *task = Task::Free;
         let id = caller.invocation_id.as_deref().filter(|_| with_id);
-        let answered = self.in_flight.answer(&caller.request_id, id);
+        let answered = self.in_flight.accept_answer(&caller.request_id, id);
         if caller.is_over {
             assert!(answered.is_err(), "a stale answer was accepted");
         } else {
             assert_eq!(answered, Ok(caller.ticket));
             assert_eq!(self.in_flight.time_out(caller.ticket), TimeOut::Answered);
-            self.in_flight.poll();
+            self.in_flight.begin_poll();
             self.finish(index);
         }
     }
@@ -276,7 +280,7 @@ impl Model {
         if let Some(index) = candidates.get(pick % candidates.len().max(1)) {
             let caller = &self.callers[*index];
             let id = caller.invocation_id.as_deref();
-            assert!(self.in_flight.answer(&caller.request_id, id).is_err(), "answered twice");
+            assert!(self.in_flight.accept_answer(&caller.request_id, id).is_err(), "answered twice");
         }
     }
 
@@ -305,12 +309,12 @@ impl Model {
             }
         }
         self.tasks.fill(Task::Free);
-        assert!(self.in_flight.len() == 0 && self.in_flight.accept().is_none());
+        assert!(self.in_flight.len() == 0 && self.in_flight.reserve_place().is_none());
     }
 
     fn finish(&mut self, index: usize) {
         self.callers[index].is_over = true;
-        self.in_flight.release(self.callers[index].ticket);
+        self.in_flight.release_place(self.callers[index].ticket);
     }
 }
 
