@@ -178,7 +178,7 @@ impl InFlight {
         self.count(Stage::Queued) > 0
     }
 
-    /// Hands the event that waited longest to a poll, under a new invocation id.
+    /// Hands the first event that waits to a poll, under a new invocation id.
     pub(crate) fn deliver_event(&mut self, poll: Poll, invocation_id: &str) -> Option<Ticket> {
         if !self.is_waiting(poll) {
             return None;

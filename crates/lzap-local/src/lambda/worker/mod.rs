@@ -267,7 +267,12 @@ impl Environment {
             endpoint: &self.host.endpoint,
         };
         let environment = variables::variables(&self.spec, &own);
-        let program = Program { launch: &launch, task_root: &self.spec.task_root, environment: &environment };
+        let program = Program {
+            launch: &launch,
+            task_root: &self.spec.task_root,
+            environment: &environment,
+            max_concurrency: self.spec.max_concurrency,
+        };
         let spawned = Process::spawn(&program, Arc::clone(&self.logs)).await;
         let process = spawned.map_err(|error| self.not_executed(&error))?;
         leftovers::note(self.folder.path(), process.id());

@@ -19,7 +19,8 @@ use super::launch::Launch;
 use super::logs::LogPipe;
 use super::memory;
 
-/// Open files of one environment.
+/// Open files of one environment, beside the connections for a second and further invocation at once. AWS documents no other
+/// limit for Managed Instances.
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const OPEN_FILES: u64 = 1024;
 /// "Text file busy": a fork elsewhere in this process still holds the file open for a moment.
@@ -47,6 +48,8 @@ pub(crate) struct Program<'a> {
     pub(crate) launch: &'a Launch,
     pub(crate) task_root: &'a Path,
     pub(crate) environment: &'a BTreeMap<String, String>,
+    /// The most invocations at once; each needs a connection to the Runtime API.
+    pub(crate) max_concurrency: u32,
 }
 
 impl Process {
@@ -69,7 +72,8 @@ impl Process {
         let child = spawn_patiently(&mut command).await?;
         let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| io::Error::other("the process has no id"))?;
-        let limit = Rlimit { current: Some(OPEN_FILES), maximum: Some(OPEN_FILES) };
+        let open_files = Some(OPEN_FILES + u64::from(program.max_concurrency) - 1);
+        let limit = Rlimit { current: open_files, maximum: open_files };
         if let Err(error) = prlimit(Some(pid), Resource::Nofile, limit) {
             tracing::debug!(%error, "a worker's open files could not be limited");
         }
