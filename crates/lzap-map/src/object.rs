@@ -48,7 +48,7 @@ pub struct Object {
 /// The rows of an object that begin in one part of it.
 ///
 /// The value is a reference of about a hundred bytes, whatever the size of the part. The process that calls
-/// [`read`](Self::read) reads the bytes from S3.
+/// [`read`](Self::read) reads the bytes from S3. [`Object`] has an example.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rows {
     bucket: String,
@@ -61,7 +61,7 @@ pub struct Rows {
 }
 
 impl Object {
-    /// Opens an object by its address, `s3://bucket/key`, with one `s3:HeadObject`.
+    /// Opens an object by its address, `s3://bucket/key`, with one `s3:HeadObject`. [`Object`] has an example.
     ///
     /// # Errors
     /// [`TaskErrorKind::BadInput`] for another form of address, [`TaskErrorKind::NotFound`] for a missing object, and
@@ -77,11 +77,41 @@ impl Object {
     }
 
     /// The object's size in bytes.
+    ///
+    /// ```
+    /// # use lzap::testing::Cloud;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (cloud, keys) = Cloud::new().bucket();
+    /// # keys.put("s3://my-bucket/large.log", "first line\nsecond line\n");
+    /// # cloud.run(async {
+    /// let object = lzap::Object::open("s3://my-bucket/large.log").await?;
+    /// let rows = object.split_lines(object.bytes().div_ceil(100)); // about a hundred parts
+    /// # assert_eq!(object.bytes(), 23);
+    /// # Ok(())
+    /// # }).await
+    /// # }
+    /// ```
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// Reads the whole object into memory, with one `s3:GetObject`.
+    ///
+    /// ```
+    /// # use lzap::testing::Cloud;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (cloud, keys) = Cloud::new().bucket();
+    /// # keys.put("s3://my-bucket/large.log", "first line\nsecond line\n");
+    /// # cloud.run(async {
+    /// let object = lzap::Object::open("s3://my-bucket/large.log").await?;
+    /// let text = String::from_utf8(object.read().await?)?;
+    /// assert!(text.starts_with("first line"));
+    /// # Ok(())
+    /// # }).await
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// When S3 refuses, or the object has changed since it was opened.
@@ -90,6 +120,22 @@ impl Object {
     }
 
     /// Cuts the object into parts of about `bytes` bytes. Each part has whole lines. Reads nothing.
+    ///
+    /// ```
+    /// # use lzap::testing::Cloud;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (cloud, keys) = Cloud::new().bucket();
+    /// # keys.put("s3://my-bucket/large.log", "first line\nsecond line\n");
+    /// # cloud.run(async {
+    /// let object = lzap::Object::open("s3://my-bucket/large.log").await?;
+    /// let parts = object.split_lines(12);
+    /// assert_eq!(parts[0].read().await?, b"first line\nsecond line\n");
+    /// assert_eq!(parts[1].read().await?, b"");
+    /// # Ok(())
+    /// # }).await
+    /// # }
+    /// ```
     pub fn split_lines(&self, bytes: u64) -> Vec<Rows> {
         self.part_ranges(bytes).map(|(start, end)| self.rows_of_part(start, end, Quotes::Ignored)).collect()
     }
@@ -99,6 +145,22 @@ impl Object {
     ///
     /// A part begins within quotes if an odd number of quotes precedes it, so this runs a map that reads the whole object once.
     /// For data without quotes, [`split_lines`](Self::split_lines) is cheaper.
+    ///
+    /// ```
+    /// # use lzap::testing::Cloud;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (cloud, keys) = Cloud::new().bucket();
+    /// # keys.put("s3://my-bucket/data.csv", "name,note\n7,\"two\nlines\"\n8,\n");
+    /// # cloud.run(async {
+    /// let object = lzap::Object::open("s3://my-bucket/data.csv").await?;
+    /// let parts = object.split_csv(8).await?;
+    /// // The second part begins within the quotes of the record before it.
+    /// assert_eq!(parts[0].read().await?, b"name,note\n");
+    /// # Ok(())
+    /// # }).await
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The errors of a map.
@@ -155,7 +217,7 @@ fn current_host() -> Arc<MapHost> {
 
 impl Rows {
     /// Reads the rows that begin in this part, with their line breaks. It needs one `s3:GetObject`, and more when the last row
-    /// ends after the part. The result is empty for a part within one row.
+    /// ends after the part. The result is empty for a part within one row. [`Object::split_lines`] has an example.
     ///
     /// # Errors
     /// When S3 refuses, the object has changed, or a row is longer than 512 MB.
@@ -187,6 +249,15 @@ impl Rows {
     }
 
     /// True when the part has the object's first row, for example a CSV header.
+    ///
+    /// ```no_run
+    /// # use lzap::{Rows, TaskError};
+    /// #[lzap::task]
+    /// async fn count_records(rows: Rows) -> Result<usize, TaskError> {
+    ///     let lines = rows.read().await?.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
+    ///     Ok(lines - usize::from(rows.has_first_row()))
+    /// }
+    /// ```
     pub fn has_first_row(&self) -> bool {
         self.start == 0
     }

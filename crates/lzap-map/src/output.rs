@@ -11,7 +11,28 @@ use tokio::task::JoinHandle;
 use lzap_map_scheduler::report::MapReport;
 use lzap_tasks::{TaskError, TaskErrorKind};
 
-/// All results of a map, in the order of the items.
+/// All results of a map, in the order of the items. [`Map::run`](crate::Map::run) returns it.
+///
+/// ```
+/// # #[lzap::task]
+/// # fn halve(n: u32) -> Result<u32, String> {
+/// #     if n % 2 == 0 { Ok(n / 2) } else { Err(format!("{n} is odd")) }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), lzap::MapError> {
+/// use lzap::OnError;
+///
+/// let output = halve.map(0..4).on_error(OnError::Collect).run().await?;
+/// for (index, result) in output.results.iter().enumerate() {
+///     match result {
+///         Ok(half) => println!("{index}: {half}"),
+///         Err(error) => println!("{error} after {} attempts", error.attempts),
+///     }
+/// }
+/// assert_eq!(output.report.done, 4);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MapOutput<O> {
@@ -24,6 +45,19 @@ pub struct MapOutput<O> {
 impl<O> MapOutput<O> {
     /// The values of all items.
     ///
+    /// ```
+    /// # #[lzap::task]
+    /// # fn halve(n: u32) -> Result<u32, String> {
+    /// #     if n % 2 == 0 { Ok(n / 2) } else { Err(format!("{n} is odd")) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), lzap::MapError> {
+    /// let output = halve.map([2, 4]).run().await?;
+    /// assert_eq!(output.into_values(), Ok(vec![1, 2]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// The first item that failed.
     pub fn into_values(self) -> Result<Vec<O>, ItemError> {
@@ -31,17 +65,50 @@ impl<O> MapOutput<O> {
     }
 
     /// The items that failed, in order.
+    ///
+    /// ```
+    /// # #[lzap::task]
+    /// # fn halve(n: u32) -> Result<u32, String> {
+    /// #     if n % 2 == 0 { Ok(n / 2) } else { Err(format!("{n} is odd")) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), lzap::MapError> {
+    /// use lzap::OnError;
+    ///
+    /// let output = halve.map([2, 3]).on_error(OnError::Collect).run().await?;
+    /// let failed: Vec<String> = output.errors().map(|error| error.to_string()).collect();
+    /// assert_eq!(failed, ["item 1: 3 is odd"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn errors(&self) -> impl Iterator<Item = &ItemError> {
         self.results.iter().filter_map(|result| result.as_ref().err())
     }
 
     /// True when every item was tried; false when the deadline or the maximum cost ended the map before that.
+    ///
+    /// ```
+    /// # #[lzap::task]
+    /// # async fn sleep(seconds: u64) -> Result<(), String> {
+    /// #     tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+    /// #     Ok(())
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), lzap::MapError> {
+    /// use std::time::Duration;
+    /// use lzap::OnError;
+    ///
+    /// let map = sleep.map([60]).deadline(Duration::from_millis(20)).on_error(OnError::Collect);
+    /// assert!(!map.run().await?.is_complete());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_complete(&self) -> bool {
         self.errors().all(|error| error.attempts > 0)
     }
 }
 
-/// The failure of one item.
+/// The failure of one item. [`MapOutput`] has an example.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("item {index}: {message}")]
 #[non_exhaustive]
@@ -57,6 +124,23 @@ pub struct ItemError {
 }
 
 /// The failure of a map.
+///
+/// ```
+/// # #[lzap::task]
+/// # fn halve(n: u32) -> Result<u32, String> {
+/// #     if n % 2 == 0 { Ok(n / 2) } else { Err(format!("{n} is odd")) }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), lzap::MapError> {
+/// use lzap::TaskErrorKind;
+///
+/// let error = halve.map([2, 3]).values().await.expect_err("3 is odd");
+/// assert_eq!(error.to_string(), "item 1: 3 is odd");
+/// assert_eq!((error.kind(), error.item()), (TaskErrorKind::Failed, Some(1)));
+/// println!("{} items done, ${:.4} spent", error.report().done, error.report().dollars);
+/// # Ok(())
+/// # }
+/// ```
 pub struct MapError {
     pub(crate) kind: TaskErrorKind,
     pub(crate) message: String,
@@ -81,17 +165,17 @@ impl MapError {
         self
     }
 
-    /// The kind of failure, for programs.
+    /// The kind of failure, for programs. [`MapError`] has an example.
     pub fn kind(&self) -> TaskErrorKind {
         self.kind
     }
 
-    /// The index (from 0) of the item that failed; `None` when the map failed for another reason.
+    /// The index (from 0) of the item that failed; `None` when the map failed for another reason. [`MapError`] has an example.
     pub fn item(&self) -> Option<usize> {
         self.item
     }
 
-    /// The attempts and costs until the map ended.
+    /// The attempts and costs until the map ended. [`MapError`] has an example.
     pub fn report(&self) -> &MapReport {
         &self.report
     }
@@ -118,7 +202,7 @@ impl From<TaskError> for MapError {
     }
 }
 
-/// The plan of a map, from [`Map::explain`](crate::Map::explain).
+/// The plan of a map, from [`Map::explain`](crate::Map::explain), which has an example.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Explanation {
@@ -145,7 +229,7 @@ impl fmt::Display for Explanation {
 /// One item's index and result, or the error that ended the map.
 pub(crate) type StreamItem<O> = Result<(usize, Result<O, ItemError>), MapError>;
 
-/// The results of a map as they arrive, from [`Map::stream`](crate::Map::stream).
+/// The results of a map as they arrive, from [`Map::stream`](crate::Map::stream), which has an example.
 ///
 /// Dropping the stream ends the map. Lambda can't cancel invocations in flight, so they run to their end and are billed.
 pub struct MapStream<O> {

@@ -45,6 +45,16 @@ where
     ///
     /// Costs: one `lambda:Invoke` and the worker's time for each chunk; [`MapReport::dollars`] sums them up.
     ///
+    /// ```
+    /// # #[lzap::task]
+    /// # fn square(n: u64) -> Result<u64, String> { Ok(n * n) }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), lzap::MapError> {
+    /// assert_eq!(square.map(1..=4).values().await?, [1, 4, 9, 16]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// The first item that failed, or the reason why the map could not run.
     pub async fn values(self) -> Result<Vec<O>, MapError> {
@@ -55,6 +65,18 @@ where
     }
 
     /// Runs the map and returns a result for each item, and the report.
+    ///
+    /// ```
+    /// # #[lzap::task]
+    /// # fn square(n: u64) -> Result<u64, String> { Ok(n * n) }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), lzap::MapError> {
+    /// let output = square.map(1..=4).run().await?;
+    /// println!("{} items in {:.1} s", output.report.done, output.report.wall_secs);
+    /// assert_eq!(output.results[3], Ok(16));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// With [`OnError::FailFast`], the first item that failed, or the deadline. With the others, too many failures for
@@ -132,6 +154,22 @@ where
     /// Runs the map in a tokio task, and returns each item's index and result as it arrives, in any order. An error ends the
     /// stream: one of [`run`](Self::run)'s, and the deadline or the maximum cost with every `on_error`.
     ///
+    /// ```
+    /// # #[lzap::task]
+    /// # fn square(n: u64) -> Result<u64, String> { Ok(n * n) }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), lzap::MapError> {
+    /// use futures_util::StreamExt;
+    ///
+    /// let mut results = square.map(1..=4).stream();
+    /// while let Some(arrived) = results.next().await {
+    ///     let (index, result) = arrived?;
+    ///     println!("item {index}: {result:?}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn stream(self) -> MapStream<O> {
@@ -157,8 +195,20 @@ where
         MapStream { results, runner }
     }
 
-    /// Plans the map without invoking Lambdas. With [`Chunk::Auto`](super::Chunk::Auto), it runs the first items of an
-    /// idempotent task in this process for up to 40 ms, to measure them, and drops their results.
+    /// Plans the map without invoking Lambdas. With [`Chunk::Auto`](lzap_map_scheduler::Chunk::Auto), it runs the first items
+    /// of an idempotent task in this process for up to 40 ms, to measure them, and drops their results.
+    ///
+    /// ```
+    /// # #[lzap::task]
+    /// # fn square(n: u64) -> Result<u64, String> { Ok(n * n) }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), lzap::MapError> {
+    /// let plan = square.map(1..=4).explain().await?;
+    /// assert!(!plan.remote);
+    /// assert!(plan.to_string().starts_with("4 items (4 bytes) in "));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// When the items can't be encoded, the task isn't registered, or there would be too many chunks.

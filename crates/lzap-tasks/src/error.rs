@@ -5,6 +5,24 @@ use std::fmt;
 use lzap_wire::task::Failure;
 
 /// The error of a task's caller. Programs use [`kind`](Self::kind), people read the text.
+///
+/// ```
+/// use lzap::TaskErrorKind;
+///
+/// #[lzap::task]
+/// async fn withdraw(dollars: u32) -> Result<u32, String> {
+///     100_u32.checked_sub(dollars).ok_or_else(|| "the account has 100 dollars".to_owned())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let error = withdraw.call(200).await.expect_err("more than there is");
+/// assert_eq!(error.kind(), TaskErrorKind::Failed);
+/// assert_eq!(error.to_string(), "the account has 100 dollars");
+/// // Lambda's id of the failed invocation; under `cargo test` there is none.
+/// assert_eq!(error.request_id(), None);
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct TaskError {
@@ -13,7 +31,7 @@ pub struct TaskError {
     request_id: Option<String>,
 }
 
-/// The kind of a task's error.
+/// The kind of a task's error. [`TaskError`] has an example.
 pub use lzap_wire::task::FailureCode as TaskErrorKind;
 
 impl TaskError {
@@ -40,12 +58,13 @@ impl TaskError {
         Failure { code: self.kind, message: self.message.clone() }
     }
 
-    /// The kind of error.
+    /// The kind of error. [`TaskError`] has an example.
     pub fn kind(&self) -> TaskErrorKind {
         self.kind
     }
 
-    /// The failed invocation's request id, which is in each line of its log; `None` when Lambda returned none.
+    /// The failed invocation's request id, which is in each line of its log; `None` when Lambda returned none. [`TaskError`]
+    /// has an example.
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
     }

@@ -41,7 +41,7 @@ pub struct Job<O> {
     output: PhantomData<fn() -> O>,
 }
 
-/// The state of a job.
+/// The state of a job. [`Job::state`] has an example.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum JobState<O> {
@@ -75,12 +75,12 @@ impl<O> Job<O> {
         Ok(Self { id: random_id()?, output: PhantomData })
     }
 
-    /// The id, 32 hex digits. `lzap invoke --job ID` shows the job.
+    /// The id, 32 hex digits. `lzap invoke --job ID` shows the job. [`Job`] has an example.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// A job by its id, which may come from a client. This reads no record.
+    /// A job by its id, which may come from a client. This reads no record. [`Job`] has an example.
     ///
     /// # Errors
     /// When `id` is not 32 hex digits.
@@ -109,6 +109,23 @@ impl<O> Job<O> {
 
 impl<O: DeserializeOwned> Job<O> {
     /// Reads the job's state, with one `s3:GetObject`.
+    ///
+    /// ```
+    /// # #[lzap::task]
+    /// # async fn report(year: u32) -> Result<String, String> { Ok(format!("the report of {year}")) }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), lzap::TaskError> {
+    /// use lzap::JobState;
+    ///
+    /// let job = report.job(2026).await?;
+    /// let page = match job.state().await? {
+    ///     JobState::Done(text) => text,
+    ///     JobState::Failed(error) => format!("failed: {error}"),
+    ///     _ => "look again in a minute".to_owned(),
+    /// };
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`TaskErrorKind::NotFound`] when there is no record: it never existed, or is older than seven days.
@@ -147,7 +164,8 @@ impl<O: DeserializeOwned> Job<O> {
     }
 
     /// Waits until the job is done or has failed, for at most `patience`. It polls the state ten times a second at first, and
-    /// less often later, down to once a second. Waiting includes Lambda's retries, which may take minutes.
+    /// less often later, down to once a second. Waiting includes Lambda's retries, which may take minutes. [`Job`] has an
+    /// example.
     ///
     /// # Errors
     /// The job's failure, or [`TaskErrorKind::TimedOut`] when it still runs after `patience`.

@@ -27,7 +27,7 @@ pub struct App {
 
 impl App {
     /// Makes an app that answers HTTP requests with `service`: an [`axum::Router`], or another tower service that
-    /// [`HttpService`] describes.
+    /// [`HttpService`] describes. [`App`] has an example.
     pub fn new<S: HttpService>(service: S) -> Self {
         Self {
             http: erase_service(service),
@@ -59,7 +59,7 @@ impl App {
         self
     }
 
-    /// Serves the app until a signal stops it.
+    /// Serves the app until a signal stops it. [`App`] has an example.
     ///
     /// In Lambda (where `AWS_LAMBDA_RUNTIME_API` is set) it answers invocations and returns only when the Runtime API
     /// fails. Anywhere else it serves on `localhost:5000`, or where `PORT` or `LZAP_ADDR` say, until Ctrl-C or

@@ -6,7 +6,8 @@ use lzap_http::ServeError;
 
 /// The error that [`App::run`](crate::App::run) returns.
 ///
-/// `main` can return it. Rust then prints its `Debug` form, which has the error, its causes, and how to fix it:
+/// `main` can return it, as in the example of [`App`](crate::App). Rust then prints its `Debug` form, which has the error, its
+/// causes, and how to fix it:
 ///
 /// ```text
 /// Error: cannot listen on localhost:5000

@@ -157,7 +157,33 @@ mod typed_task;
 
 pub use app::App;
 pub use error::Error;
-pub use lzap_http::{Body, HttpService};
+/// The body of a request: axum's. [`HttpService`] has an example.
+#[doc(inline)]
+pub use lzap_http::Body;
+pub use lzap_http::HttpService;
+/// Turns a function into a [`Task`] of the same name.
+///
+/// A plain `fn` computes, and a map runs its items in parallel on all cores of a Lambda. An `async fn` waits, and a map runs
+/// its items one after the other. Several arguments become a tuple.
+///
+/// ```
+/// #[lzap::task]
+/// fn add(a: u64, b: u64) -> Result<u64, String> {
+///     a.checked_add(b).ok_or_else(|| format!("{a} + {b} is too large"))
+/// }
+///
+/// /// Runs at most once for each call, and has a name of its own.
+/// #[lzap::task(name = "send-mail", idempotent = false)]
+/// async fn send_mail(to: String) -> Result<(), String> {
+///     Ok(())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), lzap::TaskError> {
+/// assert_eq!(add.call((1, 2)).await?, 3);
+/// # Ok(())
+/// # }
+/// ```
 #[cfg(feature = "tasks")]
 pub use lzap_macros::task;
 #[cfg(feature = "map")]
@@ -166,8 +192,11 @@ pub use lzap_map::{Explanation, ItemError, JoinTask, Map, MapError, MapOutput, M
 pub use lzap_map_scheduler::report::{MapReport, Progress, Span};
 #[cfg(feature = "map")]
 pub use lzap_map_scheduler::{Caller, Chunk, Hedge, OnError};
+/// The kind of an error, from [`TaskError::kind`]. [`TaskError`] has an example.
 #[cfg(feature = "tasks")]
-pub use lzap_tasks::{Job, JobState, TaskError, TaskErrorKind};
+pub use lzap_tasks::TaskErrorKind;
+#[cfg(feature = "tasks")]
+pub use lzap_tasks::{Job, JobState, TaskError};
 #[cfg(feature = "map")]
 pub use lzap_wire::encoding::Codec;
 #[cfg(feature = "tasks")]

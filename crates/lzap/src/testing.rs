@@ -47,6 +47,18 @@ pub use self::fault::{Attempt, Fault};
 /// A Lambda in this process.
 ///
 /// An asynchronous invocation finishes before it returns, with as many attempts as Lambda makes, so tests need not wait.
+///
+/// ```
+/// # use lzap::testing::{Cloud, Fault};
+/// # #[lzap::task]
+/// # async fn double(n: u32) -> Result<u32, String> { Ok(2 * n) }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let cloud = Cloud::new().task(double);
+/// assert_eq!(cloud.run(double.call(21)).await?, 42);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "it does nothing until something runs in it"]
 pub struct Cloud {
     tasks: AppTasks,
@@ -67,12 +79,12 @@ impl Default for Cloud {
 }
 
 impl Cloud {
-    /// A cloud without tasks, faults or a bucket, and with a concurrency limit of 1,000.
+    /// A cloud without tasks, faults or a bucket, and with a concurrency limit of 1,000. [`Cloud`] has an example.
     pub fn new() -> Self {
         Self { tasks: AppTasks::new(), faults: FaultyInvoker::default(), bucket: None }
     }
 
-    /// Registers a task, as `App::task` does.
+    /// Registers a task, as [`App::task`](crate::App::task) does. [`Cloud`] has an example.
     ///
     /// # Panics
     /// When a task of that name is registered already.
@@ -87,18 +99,70 @@ impl Cloud {
     }
 
     /// Sets the concurrency limit. Invocations above it are throttled.
+    ///
+    /// ```
+    /// # use lzap::testing::{Cloud, Fault};
+    /// # #[lzap::task]
+    /// # async fn double(n: u32) -> Result<u32, String> { Ok(2 * n) }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use lzap::{Caller, Chunk};
+    ///
+    /// // A map goes on with what Lambda runs at once.
+    /// let cloud = Cloud::new().task(double).limit(2);
+    /// let map = double.map(0..100).chunk(Chunk::Items(5)).caller(Caller::WhenStuck);
+    /// let report = cloud.run(map.run()).await?.report;
+    /// assert!(report.throttles > 0 && report.done == 100);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn limit(mut self, limit: usize) -> Self {
         self.faults.limit = limit;
         self
     }
 
     /// Sets the time of an invocation in addition to its work.
+    ///
+    /// ```
+    /// # use lzap::testing::{Cloud, Fault};
+    /// # #[lzap::task]
+    /// # async fn double(n: u32) -> Result<u32, String> { Ok(2 * n) }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let cloud = Cloud::new().task(double).latency(Duration::from_millis(20));
+    /// let began = Instant::now();
+    /// cloud.run(double.call(21)).await?;
+    /// assert!(began.elapsed() >= Duration::from_millis(20));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn latency(mut self, latency: Duration) -> Self {
         self.faults.latency = latency;
         self
     }
 
     /// Sets the workers' timeout.
+    ///
+    /// ```
+    /// # use lzap::testing::Cloud;
+    /// # #[lzap::task]
+    /// # async fn sleep(seconds: u64) -> Result<(), String> {
+    /// #     tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+    /// #     Ok(())
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// use lzap::TaskErrorKind;
+    ///
+    /// let cloud = Cloud::new().task(sleep).timeout(Duration::from_millis(20));
+    /// let error = cloud.run(sleep.call(60)).await.expect_err("the worker has no minute");
+    /// assert_eq!(error.kind(), TaskErrorKind::TimedOut);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.faults.timeout = timeout;
         self
@@ -112,31 +176,65 @@ impl Cloud {
 
     /// Simulates a deploy: from this invocation on, counted from 1, `$LATEST` is another build. Published versions stay as they
     /// are.
+    ///
+    /// ```
+    /// # use lzap::testing::{Cloud, Fault};
+    /// # #[lzap::task]
+    /// # async fn double(n: u32) -> Result<u32, String> { Ok(2 * n) }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use lzap::{Caller, Chunk, TaskErrorKind};
+    ///
+    /// let map = || double.map(0..20).chunk(Chunk::Items(5)).caller(Caller::WhenStuck);
+    /// let cloud = Cloud::new().task(double).deploy_at(2);
+    /// assert!(cloud.run(map().run()).await.is_ok());
+    /// let cloud = Cloud::new().task(double).deploy_at(2).unpublished();
+    /// let error = cloud.run(map().run()).await.expect_err("the workers are of another build");
+    /// assert_eq!(error.kind(), TaskErrorKind::WrongBuild);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn deploy_at(mut self, invocation: usize) -> Self {
         self.faults.deployed_at = invocation;
         self
     }
 
     /// Makes the caller run as `$LATEST` instead of as a published version, which `lzap deploy` makes.
+    /// [`deploy_at`](Self::deploy_at) has an example.
     pub fn unpublished(mut self) -> Self {
         self.faults.version = LATEST;
         self
     }
 
     /// Sets a rule that returns the fault of each invocation.
+    ///
+    /// ```
+    /// # use lzap::testing::{Cloud, Fault};
+    /// # #[lzap::task]
+    /// # async fn double(n: u32) -> Result<u32, String> { Ok(2 * n) }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cloud = Cloud::new().task(double).fault(|attempt| match (attempt.task.as_str(), attempt.number) {
+    ///     ("double", 1) => Some(Fault::Throttle),
+    ///     _ => None,
+    /// });
+    /// assert_eq!(cloud.run(double.call(21)).await?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn fault(mut self, rule: impl Fn(&Attempt) -> Option<Fault> + Send + Sync + 'static) -> Self {
         self.faults.rule = Box::new(rule);
         self
     }
 
-    /// Adds a bucket in memory, and returns a handle to its objects.
+    /// Adds a bucket in memory, and returns a handle to its objects. [`Keys`] has an example.
     pub fn bucket(mut self) -> (Self, Keys) {
         let memory = Memory::default();
         self.bucket = Some(Arc::clone(&memory));
         (self, Keys(memory))
     }
 
-    /// Runs `future` as if its code ran in Lambda: its tasks and maps are invoked in this cloud.
+    /// Runs `future` as if its code ran in Lambda: its tasks and maps are invoked in this cloud. [`Cloud`] has an example.
     pub async fn run<F: Future>(self, future: F) -> F::Output {
         let faults = Arc::new(self.faults);
         new_host(self.tasks, self.bucket, Arc::clone(&faults) as _, &faults).scope(future).await
@@ -144,6 +242,18 @@ impl Cloud {
 
     /// Runs `future` like [`run`](Self::run), and sends its invocations over HTTP through the client that the runtime uses in
     /// Lambda.
+    ///
+    /// ```
+    /// # use lzap::testing::{Cloud, Fault};
+    /// # #[lzap::task]
+    /// # async fn double(n: u32) -> Result<u32, String> { Ok(2 * n) }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cloud = Cloud::new().task(double);
+    /// assert_eq!(cloud.run_over_http(double.call(21)).await??, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// When no port is free.
@@ -177,18 +287,31 @@ fn new_host(
     host
 }
 
-/// The objects in a test's bucket.
+/// The objects in a test's bucket, from [`Cloud::bucket`].
+///
+/// ```
+/// # use lzap::testing::Cloud;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), lzap::TaskError> {
+/// let (cloud, keys) = Cloud::new().bucket();
+/// keys.put("s3://my-bucket/data.csv", "name,size\na,1\n");
+/// let object = cloud.run(lzap::Object::open("s3://my-bucket/data.csv")).await?;
+/// assert_eq!(object.bytes(), 14);
+/// assert_eq!(keys.all(), ["s3://my-bucket/data.csv"]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Keys(Memory);
 
 impl Keys {
-    /// Puts an object where [`Object::open`](crate::Object::open) finds it, by its `s3://` address.
+    /// Puts an object where [`Object::open`](crate::Object::open) finds it, by its `s3://` address. [`Keys`] has an example.
     pub fn put(&self, address: &str, bytes: impl Into<Bytes>) {
         let mut objects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         objects.insert(address.to_owned(), bytes.into());
     }
 
-    /// Returns all keys, sorted.
+    /// Returns all keys, sorted. [`Keys`] has an example.
     pub fn all(&self) -> Vec<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }

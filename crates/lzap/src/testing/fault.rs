@@ -14,7 +14,7 @@ use lzap_tasks::envelope::{Event, HeadKind, Reply};
 use lzap_tasks::{AttemptOutcome, Invoker, TaskError, TaskErrorKind, TaskHost, answer_event, max_attempts};
 use lzap_wire::invoke::{FunctionFailure, ThrottleReason};
 
-/// A fault of one invocation.
+/// A fault of one invocation. [`Cloud::fault`](super::Cloud::fault) has an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -50,7 +50,7 @@ pub enum Fault {
     OutOfFiles,
 }
 
-/// An invocation, as the input of [`Cloud::fault`]'s rule.
+/// An invocation, as the input of the rule that [`Cloud::fault`](super::Cloud::fault) sets; the method has an example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attempt {
