@@ -8,6 +8,7 @@
     reason = "a developer's tool: its output is for the terminal it was typed in"
 )]
 
+mod api;
 mod bench;
 mod demo;
 mod generate;

@@ -15,7 +15,7 @@ use super::commands::{
 use super::stage::{Stage, Tier};
 use crate::packages::read_packages;
 use crate::setup::LAMBDA_TARGETS;
-use crate::{generate, tidy};
+use crate::{api, generate, tidy};
 
 /// Modules of the command set's tests that belong to the quick tier: they need no Python and no cloud outside
 /// of the test process.
@@ -36,6 +36,9 @@ pub(super) const STAGES: &[Stage] = &[
     full("features", "each feature of the runtime crate alone", |_| check_runtime_features()),
     full("pure", "no C and no AWS SDK in an app's dependencies", |_| check_runtime_is_rust()),
     full("docs", "the API documentation has no warnings, and its examples run", check_docs),
+    full("api", "public items have examples, and types of other crates in the API are listed", |_| {
+        api::run()
+    }),
     full("generated", "the reference pages are current", |_| check_generated_pages()),
     full("clouds", "crates against moto, and what a Python interpreter or zig takes part in", test_clouds),
     full("apps", "examples and templates: format, lints, tests", check_apps),
