@@ -9,10 +9,7 @@ use std::{
     env,
     future::{Future, ready},
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     task::{Context as TaskContext, Poll},
     time::Duration,
 };
@@ -20,15 +17,14 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use lambda_http::{Context, LambdaEvent};
-use lambda_runtime::{Error as BoxError, LambdaInvocation, Runtime};
-use lzap_invocation::{ANSWER_MARGIN, Invocation, SPAN_TARGET, now_ms, to_millis};
+use lambda_runtime::Runtime;
+use lzap_invocation::{ANSWER_MARGIN, Invocation, now_ms, to_millis};
 use lzap_wire::env::AWS_LAMBDA_MAX_CONCURRENCY;
 use lzap_wire::envelope::{Kind, Reply};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tower::{Service, layer::layer_fn};
-use tracing::{Instrument as _, instrument::Instrumented};
 
 use crate::{
     ServeError, TaskEvents,
@@ -39,6 +35,7 @@ use crate::{
         answer::{AnswerError, write_answer},
     },
     invocation_error::InvocationError,
+    invocation_span::InvocationSpan,
     request::{Access, internal_server_error, json_response, whole_answer},
 };
 
@@ -85,11 +82,10 @@ pub async fn serve_lambda(http: ErasedService, tasks: Option<Arc<dyn TaskEvents>
              `#[tokio::main]` without `flavor = \"current_thread\"`, and tokio's feature `rt-multi-thread`"
         );
     }
-    let is_cold = Arc::new(AtomicBool::new(true));
     let runtime = Runtime::new(Dispatch { http, tasks, has_several })
-        .layer(layer_fn(|inner| InvocationSpan { inner, is_cold: Arc::clone(&is_cold) }));
-    let served = if has_several { runtime.run_concurrent().await } else { runtime.run().await };
-    served.map_err(ServeError::runtime_api_failed)
+        .layer(layer_fn(|inner| InvocationSpan::new(inner, has_several)));
+    // For one at a time it is the same as `run`, which would warn of the variable, whatever its value.
+    runtime.run_concurrent().await.map_err(ServeError::runtime_api_failed)
 }
 
 /// The invocations that Lambda sends at once to this process. `lambda_runtime` reads the variable in the same way.
@@ -167,14 +163,13 @@ fn for_request(invocation: Invocation) -> Invocation {
     Invocation { deadline_ms: invocation.deadline_ms.map(|end| end.min(gateway)), ..invocation }
 }
 
-/// Answers with an error at the deadline, and drops the work.
+/// Answers with an error at the deadline, and drops the work. `lambda_runtime` logs the error.
 async fn end_at_deadline(answer: AnswerFuture, deadline_ms: u64) -> Result<Box<RawValue>, InvocationError> {
     let left = Duration::from_millis(deadline_ms.saturating_sub(now_ms())).saturating_sub(TIMEOUT_MARGIN);
     tokio::time::timeout(left, answer).await.unwrap_or_else(|_| {
-        tracing::error!(
-            "the invocation reached its deadline: it is answered with an error, and its work is dropped"
-        );
-        Err(InvocationError::new(TIMED_OUT, "the invocation reached its deadline".to_owned()))
+        let message =
+            "the invocation reached its deadline, and its work was dropped: raise the function's timeout";
+        Err(InvocationError::new(TIMED_OUT, message.to_owned()))
     })
 }
 
@@ -232,36 +227,4 @@ fn bad_request() -> Response<Bytes> {
     let message =
         "Bad Request: the path, query or headers have characters that HTTP can't carry; percent-encode them";
     json_response(StatusCode::BAD_REQUEST, &serde_json::json!({ "message": message }))
-}
-
-/// Puts each invocation into its span, from which every log line takes the request id and the cold start flag.
-#[derive(Clone)]
-struct InvocationSpan<S> {
-    inner: S,
-    /// True until the process's first invocation. All clones share it.
-    is_cold: Arc<AtomicBool>,
-}
-
-impl<S> Service<LambdaInvocation> for InvocationSpan<S>
-where
-    S: Service<LambdaInvocation, Response = (), Error = BoxError>,
-{
-    type Response = ();
-    type Error = BoxError;
-    type Future = Instrumented<S::Future>;
-
-    fn poll_ready(&mut self, context: &mut TaskContext<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, invocation: LambdaInvocation) -> Self::Future {
-        let span = tracing::error_span!(
-            target: SPAN_TARGET,
-            "invocation",
-            requestId = invocation.context.request_id,
-            coldStart = self.is_cold.swap(false, Ordering::Relaxed),
-        );
-        let future = span.in_scope(|| self.inner.call(invocation));
-        future.instrument(span)
-    }
 }

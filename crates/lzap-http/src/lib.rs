@@ -12,6 +12,7 @@ mod error;
 mod event;
 mod front;
 mod invocation_error;
+mod invocation_span;
 mod lambda;
 mod listener;
 mod local;

@@ -17,8 +17,12 @@ const DEFAULT_PORT: u16 = 5000;
 pub(crate) enum Address {
     /// Both loopback addresses, since browsers try `::1` first for `localhost` and tools often only `127.0.0.1`.
     Localhost(u16),
-    /// The value of `LZAP_ADDR`.
-    Exactly(SocketAddr),
+    /// The value of `LZAP_ADDR`, or the address that Lambda names.
+    Exactly {
+        address: SocketAddr,
+        /// The environment variable that named it.
+        variable: &'static str,
+    },
 }
 
 impl Address {
@@ -31,7 +35,7 @@ impl Address {
     pub(crate) fn of_lambda() -> Result<Self, ServeError> {
         let text = env::var_os(AWS_LAMBDA_HTTP_ENDPOINT).unwrap_or_default().to_string_lossy().into_owned();
         let address = text.strip_prefix("http://").unwrap_or(&text).trim_end_matches('/');
-        Self::parse(address).ok_or_else(|| {
+        Self::parse(AWS_LAMBDA_HTTP_ENDPOINT, address).ok_or_else(|| {
             ServeError::bad_variable(AWS_LAMBDA_HTTP_ENDPOINT, "an address and port", "0.0.0.0:3000")
         })
     }
@@ -41,7 +45,7 @@ impl Address {
         let non_empty =
             |value: Option<&str>| value.map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned);
         if let Some(address) = non_empty(address) {
-            return Self::parse(&address)
+            return Self::parse(LZAP_ADDR, &address)
                 .ok_or_else(|| ServeError::bad_variable(LZAP_ADDR, "an address and port", "127.0.0.1:5001"));
         }
         non_empty(port)
@@ -50,9 +54,10 @@ impl Address {
             .map_err(|_| ServeError::bad_variable(PORT, "a port number (0 to 65535)", "5001"))
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads the value of `variable`.
+    fn parse(variable: &'static str, text: &str) -> Option<Self> {
         if let Ok(address) = text.parse() {
-            return Some(Self::Exactly(address));
+            return Some(Self::Exactly { address, variable });
         }
         let (host, port) = text.rsplit_once(':')?;
         (host.eq_ignore_ascii_case("localhost")).then(|| port.parse().ok()).flatten().map(Self::Localhost)
@@ -62,7 +67,7 @@ impl Address {
     pub(crate) fn display_with_port(&self, port: u16) -> String {
         match self {
             Self::Localhost(_) => format!("localhost:{port}"),
-            Self::Exactly(address) => SocketAddr::new(address.ip(), port).to_string(),
+            Self::Exactly { address, .. } => SocketAddr::new(address.ip(), port).to_string(),
         }
     }
 
@@ -75,13 +80,13 @@ impl Address {
             Self::Localhost(port) => {
                 (self.display_with_port(*port), format!("PORT={} cargo run", other(*port)))
             }
-            Self::Exactly(address) => {
+            Self::Exactly { address, variable } => {
                 let host = match source.kind() {
                     io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => address.ip(),
                     _ => IpAddr::V4(Ipv4Addr::LOCALHOST),
                 };
                 let retry = SocketAddr::new(host, other(address.port()));
-                (address.to_string(), format!("LZAP_ADDR={retry} cargo run"))
+                (address.to_string(), format!("{variable}={retry} cargo run"))
             }
         };
         ServeError::cannot_listen(shown, retry, source)
@@ -99,14 +104,14 @@ impl Sockets {
     pub(crate) async fn bind(address: &Address) -> Result<Self, ServeError> {
         let first = match address {
             Address::Localhost(port) => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), *port),
-            Address::Exactly(address) => *address,
+            Address::Exactly { address, .. } => *address,
         };
         let to_error = |source| address.listen_error(source);
         let first = TcpListener::bind(first).await.map_err(to_error)?;
         let bound = first.local_addr().map_err(to_error)?;
         let second = match address {
             Address::Localhost(asked) => bind_v6(bound.port(), *asked).await.map_err(to_error)?,
-            Address::Exactly(_) => None,
+            Address::Exactly { .. } => None,
         };
         Ok(Self { first, second, address: bound })
     }
@@ -151,7 +156,10 @@ mod tests {
 
     #[test]
     fn choose_prefers_the_address_to_the_port_and_the_port_to_the_default() {
-        let exactly = |text: &str| Address::Exactly(text.parse().expect("an address"));
+        let exactly = |text: &str| {
+            let address = text.parse().expect("an address");
+            Address::Exactly { address, variable: LZAP_ADDR }
+        };
         for (address, port, expected) in [
             (None, None, Address::Localhost(5000)),
             (None, Some("8080"), Address::Localhost(8080)),

@@ -76,15 +76,18 @@ async fn serve(
     is_cold: Option<Arc<AtomicBool>>,
 ) -> Result<(), ServeError> {
     let (mut stop, mut quit) = (Signals::listen()?, Signals::listen()?);
+    let is_lambda = is_cold.is_some();
+    let notify = if is_lambda { log_notice } else { print_notice };
     let app = service_fn(move |request| answer_request(http.clone(), request, is_cold.clone()));
     let server = axum::serve(sockets, app.into_make_service())
         .with_graceful_shutdown(async move { stop.next().await });
     let stop_early = async {
         quit.next().await;
-        print_notice("stopping when the requests in flight are done (Ctrl-C again: at once)");
+        let hint = if is_lambda { "" } else { " (Ctrl-C again: at once)" };
+        notify(&format!("stopping when the requests in flight are done{hint}"));
         tokio::select! {
             () = quit.next() => {}
-            () = tokio::time::sleep(GRACE) => print_notice("stopped with requests in flight"),
+            () = tokio::time::sleep(GRACE) => notify("stopped with requests in flight"),
         }
     };
     tokio::select! {
@@ -144,6 +147,11 @@ fn new_request_id() -> String {
 fn print_notice(line: &str) {
     // With stderr closed there is no reader.
     let _ = writeln!(io::stderr(), "lzap: {line}");
+}
+
+/// Logs a line where no person watches: in Lambda each line of the log is JSON.
+fn log_notice(line: &str) {
+    tracing::info!("{line}");
 }
 
 #[cfg(test)]

@@ -22,15 +22,25 @@ use lambda_http::{RequestExt as _, request::RequestContext};
 use serde_json::Value;
 use tower::{BoxError, ServiceExt as _, service_fn};
 
-/// The environment variable that names the app to run: `echo`, or `routes`.
+/// The environment variable that names the app to run: `echo`, `meetings`, or `routes`.
 const APP_NAME: &str = "LZAP_TEST_APP";
+
+/// The environment variable with the number of threads of the app's tokio runtime. Without it, the runtime has one thread and
+/// is a current-thread runtime.
+pub(crate) const THREADS: &str = "LZAP_TEST_THREADS";
 
 #[test]
 fn app_under_test() {
     let Some(name) = std::env::var_os(APP_NAME) else { return };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let threads = std::env::var(THREADS).ok().map(|count| count.parse().expect("a number"));
+    let mut runtime = match threads {
+        None => tokio::runtime::Builder::new_current_thread(),
+        Some(_) => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = runtime.worker_threads(threads.unwrap_or(1)).enable_all().build().expect("a runtime");
     let app = match name.to_str() {
         Some("echo") => lzap::App::new(service_fn(crate::answers::echo)),
+        Some("meetings") => crate::concurrency::app(),
         _ => lzap::App::new(service_fn(answer_or_fail)),
     };
     if let Err(error) = runtime.block_on(app.run()) {
@@ -197,6 +207,11 @@ impl App {
             thread::sleep(Duration::from_millis(10));
         }
         panic!("the app still runs");
+    }
+
+    /// The process's id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn runs(&mut self) -> bool {

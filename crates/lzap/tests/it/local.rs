@@ -16,7 +16,7 @@ pub(crate) fn free_port() -> u16 {
 }
 
 /// Sends one request; an error while nothing listens.
-fn get(address: &str, path: &str) -> io::Result<String> {
+pub(crate) fn get(address: &str, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
     let mut answer = String::new();
@@ -25,7 +25,7 @@ fn get(address: &str, path: &str) -> io::Result<String> {
 }
 
 /// The first answer of an app that has just been started.
-fn wait_for_answer(address: &str, path: &str) -> String {
+pub(crate) fn wait_for_answer(address: &str, path: &str) -> String {
     let start = Instant::now();
     loop {
         match get(address, path) {

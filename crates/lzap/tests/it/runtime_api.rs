@@ -1,25 +1,15 @@
-//! A Runtime API for one function: it sends events and receives answers.
+//! A Runtime API for one function: it sends events, as many at once as the app asks for, and receives answers.
 //!
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
+mod server;
+
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    Router,
-    body::Bytes,
-    extract::{DefaultBodyLimit, Path, State},
-    http::StatusCode,
-    response::IntoResponse,
-    routing::{get, post},
-};
 use serde_json::{Value, json};
-use tokio::{
-    net::TcpListener,
-    sync::{Mutex, mpsc},
-    task::JoinHandle,
-    time::timeout,
-};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
 
+use self::server::{Api, router};
 use crate::app::App;
 
 /// An answer that the Runtime API received.
@@ -45,17 +35,47 @@ impl Answer {
     }
 }
 
-/// The app, running behind this Runtime API.
-pub(crate) struct Function {
-    events: mpsc::Sender<String>,
-    answers: mpsc::Receiver<Answer>,
-    server: JoinHandle<()>,
-    pub(crate) app: App,
+/// An event, and what the Runtime API says about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    pub(crate) request_id: String,
+    /// The id that the answer must repeat; older Runtime APIs send none.
+    pub(crate) invocation_id: Option<String>,
+    pub(crate) trace_id: Option<String>,
+    /// In milliseconds since 1970.
+    pub(crate) deadline_ms: u64,
+    /// The Runtime API cuts the connection on which the answer arrives, after it has read the answer.
+    pub(crate) is_cut: bool,
+    pub(crate) event: String,
 }
 
-struct Api {
-    events: Mutex<mpsc::Receiver<String>>,
-    answers: mpsc::Sender<Answer>,
+impl Sent {
+    /// An invocation with no end in sight and the ids of the number `n`.
+    pub(crate) fn numbered(n: usize, event: &Value) -> Self {
+        Self {
+            request_id: format!("8f5e0d3a-0000-4000-8000-{n:012}"),
+            invocation_id: Some(format!("invocation-{n}")),
+            trace_id: Some(format!("Root=1-5759e988-{n:024};Sampled=0")),
+            deadline_ms: 4_102_444_800_000,
+            is_cut: false,
+            event: event.to_string(),
+        }
+    }
+}
+
+/// An answer with its ids: that of the path, and the one that a header repeats.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) request_id: String,
+    pub(crate) invocation_id: Option<String>,
+    pub(crate) answer: Answer,
+}
+
+/// The app, running behind this Runtime API.
+pub(crate) struct Function {
+    pub(crate) api: Arc<Api>,
+    server: JoinHandle<()>,
+    pub(crate) app: App,
 }
 
 impl Function {
@@ -67,15 +87,15 @@ impl Function {
         Self::start_named("routes", environment).await
     }
 
-    /// The app of this name.
+    /// The app of this name. A value `{api}` is replaced by the URL of this Runtime API, which answers as S3 and Lambda too.
     pub(crate) async fn start_named(name: &str, environment: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();
-        let (events, next) = mpsc::channel(1);
-        let (answer, answers) = mpsc::channel(1);
-        let api = Arc::new(Api { events: Mutex::new(next), answers: answer });
+        let url = format!("http://{address}");
+        let api = Arc::new(Api::default());
+        let served = router(Arc::clone(&api));
         let server = tokio::spawn(async move {
-            axum::serve(listener, router(api)).await.expect("never fails");
+            axum::serve(listener, served).await.expect("never fails");
         });
         let mut all = vec![
             ("AWS_LAMBDA_RUNTIME_API", address.as_str()),
@@ -83,9 +103,16 @@ impl Function {
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
             ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
         ];
-        all.extend(environment);
+        all.extend(
+            environment.iter().map(|(name, value)| (*name, if *value == "{api}" { &url } else { *value })),
+        );
         let app = App::start_named(name, &all);
-        Self { events, answers, server, app }
+        Self { api, server, app }
+    }
+
+    /// Queues an invocation. The future is its answer.
+    pub(crate) fn send(&self, sent: Sent) -> impl Future<Output = Answered> + use<> {
+        wait_for_answer(self.api.queue(sent))
     }
 
     /// Hands the app one event and waits for its answer.
@@ -95,11 +122,8 @@ impl Function {
 
     /// The same, for an event whose text counts.
     pub(crate) async fn invoke_text(&mut self, event: String) -> Answer {
-        self.events.send(event).await.expect("the server runs");
-        timeout(Duration::from_secs(10), self.answers.recv())
-            .await
-            .expect("an answer in time")
-            .expect("the server runs")
+        let sent = Sent { invocation_id: None, trace_id: None, event, ..Sent::numbered(1, &Value::Null) };
+        self.send(sent).await.answer
     }
 
     /// `GET path` as an HTTP API sends it.
@@ -107,51 +131,16 @@ impl Function {
         self.invoke(http_api_event("GET", path)).await.response()
     }
 
-    /// Stops everything and gives the app's log.
+    /// Stops everything and gives the app's log. Fails if an answer arrived that no invocation waited for.
     pub(crate) fn log(self) -> Vec<Value> {
+        assert_eq!(self.api.stray_answers(), Vec::<String>::new());
         self.server.abort();
         self.app.log()
     }
 }
 
-fn router(api: Arc<Api>) -> Router {
-    Router::new()
-        .route("/2018-06-01/runtime/invocation/next", get(next))
-        .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
-        .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
-        .layer(DefaultBodyLimit::disable())
-        .with_state(api)
-}
-
-async fn next(State(api): State<Arc<Api>>) -> impl IntoResponse {
-    let Some(event) = api.events.lock().await.recv().await else {
-        // The test is over: like Lambda, the Runtime API keeps the app waiting.
-        return std::future::pending().await;
-    };
-    let headers = [
-        ("lambda-runtime-aws-request-id", "8f5e0d3a-0000-4000-8000-000000000001"),
-        ("lambda-runtime-deadline-ms", "4102444800000"),
-        (
-            "lambda-runtime-invoked-function-arn",
-            "arn:aws:lambda:eu-west-1:000000000000:function:shop-dev:live",
-        ),
-        ("content-type", "application/json"),
-    ];
-    (headers, event)
-}
-
-async fn response(State(api): State<Arc<Api>>, Path(_id): Path<String>, body: Bytes) -> StatusCode {
-    pass_answer(&api, Answer::Response, &body).await
-}
-
-async fn error(State(api): State<Arc<Api>>, Path(_id): Path<String>, body: Bytes) -> StatusCode {
-    pass_answer(&api, Answer::Error, &body).await
-}
-
-async fn pass_answer(api: &Api, kind: fn(Value) -> Answer, body: &[u8]) -> StatusCode {
-    let answer = kind(serde_json::from_slice(body).expect("an answer is JSON"));
-    api.answers.send(answer).await.expect("the test waits");
-    StatusCode::ACCEPTED
+async fn wait_for_answer(answer: oneshot::Receiver<Answered>) -> Answered {
+    timeout(Duration::from_secs(30), answer).await.expect("an answer in time").expect("the server runs")
 }
 
 /// A request as an HTTP API sends it (payload 2.0, stage `$default`).
