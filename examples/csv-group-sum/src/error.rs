@@ -103,21 +103,10 @@ pub enum Error {
         "There are {0} items, one for each id and column, and the limit is {MAX_ITEMS} for a request that has work for them."
     )]
     TooManyItems(usize),
-    /// Work that would cost more than a request may.
+    /// Work that costs more than a request may.
     #[error(
-        "The request could cost ${dollars:.4}, and the limit for each is ${cap}: send fewer items, ask for less work for each or \
-         for larger chunks, or have the deployer raise {MAX_USD}."
-    )]
-    TooExpensive {
-        /// Estimated dollars, including those of invocations in flight.
-        dollars: f64,
-        /// The cap.
-        cap: f64,
-    },
-    /// Work that did cost more.
-    #[error(
-        "The request was stopped after {done} of {items} items, at ${dollars:.4}: with the invocations in flight it would have \
-         exceeded the limit of ${cap} for each; ask for less work, or have the deployer raise {MAX_USD}."
+        "The request was stopped after {done} of {items} items, at ${dollars:.4}: another invocation could have exceeded the \
+         limit of ${cap} for each request; ask for less work, or have the deployer raise {MAX_USD}."
     )]
     MoneySpent {
         /// Items that were done.
@@ -209,9 +198,7 @@ impl Error {
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::SourceOff | Self::SourceForbidden(_) | Self::SourceDenied(_) => StatusCode::FORBIDDEN,
             Self::ItemTooSlow(_) | Self::TooMuchWork { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TooExpensive { .. } | Self::MoneySpent { .. } | Self::InvocationsSpent { .. } => {
-                StatusCode::PAYMENT_REQUIRED
-            }
+            Self::MoneySpent { .. } | Self::InvocationsSpent { .. } => StatusCode::PAYMENT_REQUIRED,
             Self::Throttled => StatusCode::SERVICE_UNAVAILABLE,
             Self::TimeOver { .. } | Self::SourceTooSlow => StatusCode::GATEWAY_TIMEOUT,
             Self::Map(_) | Self::SourceUnreadable(_) => StatusCode::BAD_GATEWAY,

@@ -10,7 +10,7 @@ use std::mem;
 use group_sum::{Column, ColumnSums, Extra, Results, Table, Values};
 use lzap::{Chunk, Map, MapError, MapOutput, MapReport, TaskErrorKind};
 
-use crate::budget::{Budget, Estimate, Lowered, MAX_ITEMS};
+use crate::budget::{Lowered, MAX_ITEMS, check_time, max_concurrency};
 use crate::caps::Caps;
 use crate::error::{Error, Reference};
 use crate::params::Params;
@@ -39,20 +39,18 @@ pub async fn map_items(table: &mut Table<Values>, params: &Params, caps: &Caps) 
     if items > MAX_ITEMS {
         return Err(Error::TooManyItems(items));
     }
-    let items = list_items(table, params.work);
-    let budget = Budget::plan(params.spread, Estimate::of_items(&items), caps)?;
-    let map = prepare_map(items, params, &budget);
-    let MapOutput { results, report, .. } = map
-        .run()
-        .await
-        .map_err(|error| describe_failure(&error, &budget, caps))?;
+    let work = list_items(table, params.work);
+    check_time(&work, params.spread, caps)?;
+    let map = prepare_map(work, params, caps);
+    let MapOutput { results, report, .. } =
+        map.run().await.map_err(|error| describe_failure(&error, caps))?;
     // A task that can't fail, and a map that ends at the first failure: so each item has a summary.
     let summaries: Result<Vec<Summary>, _> = results.into_iter().collect();
     let summaries = summaries.map_err(|error| Error::Map(Reference::log(&error)))?;
     Ok(Spreading {
         results: arrange_results(table, params.work, summaries)?,
+        lowered: Lowered::list(params.spread, caps, items, report.chunks),
         report: report::hide_texts(report),
-        lowered: budget.lowered,
     })
 }
 
@@ -85,7 +83,7 @@ fn list_items(table: &mut Table<Values>, work: Work) -> Vec<Series> {
     items
 }
 
-fn prepare_map(items: Vec<Series>, params: &Params, budget: &Budget) -> Map<Series, Summary> {
+fn prepare_map(items: Vec<Series>, params: &Params, caps: &Caps) -> Map<Series, Summary> {
     let task = if params.work.wait_ms > 0 {
         summarize_after_a_wait
     } else {
@@ -95,11 +93,11 @@ fn prepare_map(items: Vec<Series>, params: &Params, budget: &Budget) -> Map<Seri
         .map(items)
         .caller(params.spread.caller())
         .codec(params.spread.codec())
-        .concurrency(budget.concurrency)
-        .max_cost(budget.max_cost)
-        .max_invocations(budget.max_invocations);
-    match budget.chunk {
-        Some(size) => map.chunk(Chunk::Items(size)),
+        .concurrency(max_concurrency(params.spread, caps))
+        .max_cost(caps.dollars)
+        .max_invocations(caps.invocations);
+    match params.spread.chunk {
+        Some(size) => map.chunk(Chunk::Items(size.get())),
         None => map,
     }
 }
@@ -144,29 +142,26 @@ fn sums_of(
 }
 
 /// The error for the client of a map that failed. Texts of AWS go to the log.
-fn describe_failure(error: &MapError, budget: &Budget, caps: &Caps) -> Error {
+fn describe_failure(error: &MapError, caps: &Caps) -> Error {
     let report = error.report();
-    let MapReport {
-        done, items, dollars, ..
-    } = *report;
-    let invocations = report.attempts.saturating_sub(report.here + report.throttles);
+    let (done, items) = (report.done, report.items);
     match error.kind() {
         TaskErrorKind::Throttled => Error::Throttled,
         TaskErrorKind::TooLarge => Error::ItemTooLarge,
-        _ if error.item().is_none() && done < items && dollars >= budget.max_cost => Error::MoneySpent {
-            done,
-            items,
-            dollars,
-            cap: caps.dollars,
-        },
-        _ if error.item().is_none() && done < items && invocations >= budget.max_invocations => {
+        TaskErrorKind::TimedOut => Error::TimeOver { done, items },
+        TaskErrorKind::CostLimit if report.attempts - report.here - report.throttles >= caps.invocations => {
             Error::InvocationsSpent {
                 done,
                 items,
-                cap: budget.max_invocations,
+                cap: caps.invocations,
             }
         }
-        TaskErrorKind::TimedOut => Error::TimeOver { done, items },
+        TaskErrorKind::CostLimit => Error::MoneySpent {
+            done,
+            items,
+            dollars: report.dollars,
+            cap: caps.dollars,
+        },
         _ => Error::Map(Reference::log(&format!("{error} (map {})", report.job))),
     }
 }

@@ -1,6 +1,7 @@
 //! Shared by the tests: a request to the router, and random numbers from a seed.
 
 use std::io;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -61,6 +62,8 @@ pub(crate) fn cloud() -> Cloud {
     Cloud::new()
         .task(csv_group_sum::summarize)
         .task(csv_group_sum::summarize_after_a_wait)
+        .memory_mb(1769)
+        .timeout(Duration::from_secs(30))
 }
 
 /// A generator of random numbers (`SplitMix64`): the same seed gives the same numbers everywhere.
