@@ -37,6 +37,7 @@ use crate::{
     invocation_error::InvocationError,
     invocation_span::InvocationSpan,
     request::{Access, internal_server_error, json_response, whole_answer},
+    runtime_api::wait_until_refused,
 };
 
 /// The variables that `lambda_runtime` panics without. Its panic would hide which program is at fault.
@@ -85,7 +86,14 @@ pub async fn serve_lambda(http: ErasedService, tasks: Option<Arc<dyn TaskEvents>
     let runtime = Runtime::new(Dispatch { http, tasks, has_several })
         .layer(layer_fn(|inner| InvocationSpan::new(inner, has_several)));
     // For one at a time it is the same as `run`, which would warn of the variable, whatever its value.
-    runtime.run_concurrent().await.map_err(ServeError::runtime_api_failed)
+    let served = runtime.run_concurrent();
+    if !has_several {
+        return served.await.map_err(ServeError::runtime_api_failed);
+    }
+    tokio::select! {
+        served = served => served.map_err(ServeError::runtime_api_failed),
+        error = wait_until_refused() => Err(ServeError::runtime_api_failed(error.into())),
+    }
 }
 
 /// The invocations that Lambda sends at once to this process. `lambda_runtime` reads the variable in the same way.

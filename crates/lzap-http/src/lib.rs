@@ -18,6 +18,7 @@ mod listener;
 mod local;
 mod log;
 mod request;
+mod runtime_api;
 mod service;
 mod signals;
 mod task_events;
