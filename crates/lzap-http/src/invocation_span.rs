@@ -69,16 +69,11 @@ where
 
     fn call(&mut self, invocation: LambdaInvocation) -> Self::Future {
         let span = self.span_for(&invocation);
-        let finish: fn(SendResult) -> SendResult = if self.has_several { keep_worker } else { |sent| sent };
+        // With the error of a lost answer, which `lambda_runtime` has logged, a worker would end: the process would serve one
+        // invocation less at once for the rest of its life, and Lambda goes on with the workers that are left. See
+        // <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-execution-environment.html>.
+        let finish: fn(SendResult) -> SendResult = if self.has_several { |_| Ok(()) } else { |sent| sent };
         let future = span.in_scope(|| self.inner.call(invocation));
         future.map(finish).instrument(span)
     }
-}
-
-/// Lets a worker go on after a lost answer, which `lambda_runtime` has logged. With the error the worker would end: the process
-/// would serve one invocation less at once for the rest of its life, and Lambda would not start it again.
-///
-/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-execution-environment.html>
-fn keep_worker(_: SendResult) -> SendResult {
-    Ok(())
 }

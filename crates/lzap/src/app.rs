@@ -61,8 +61,8 @@ impl App {
 
     /// Serves the app until a signal stops it. [`App`] has an example.
     ///
-    /// In Lambda (where `AWS_LAMBDA_RUNTIME_API` is set) it answers invocations and returns only when the Runtime API
-    /// fails. Anywhere else it serves on `localhost:5000`, or where `PORT` or `LZAP_ADDR` say, until Ctrl-C or
+    /// In Lambda (where `AWS_LAMBDA_RUNTIME_API` is set) it answers invocations, [several at once](crate#several-requests-at-once)
+    /// where Lambda sends them so, and returns only when the Runtime API fails. Anywhere else it serves on `localhost:5000`, or where `PORT` or `LZAP_ADDR` say, until Ctrl-C or
     /// SIGTERM; requests in flight then have ten seconds to finish, and a second signal ends them at once.
     ///
     /// Side effects: installs a global `tracing` subscriber unless there is one, and in Lambda, together with it, a

@@ -25,8 +25,8 @@
 //! `cargo run` serves it on <http://localhost:5000>. `lzap init` and `lzap deploy` put it on AWS; `lzap deploy local`
 //! runs the very same zip in a cloud on your own machine.
 //!
-//! One thread is enough for most apps: in Lambda a process has one request at a time, and it starts faster without a
-//! thread pool.
+//! One thread is enough for most apps: in Lambda a process has one request at a time, except on
+//! [Managed Instances](#several-requests-at-once), and it starts faster without a thread pool.
 //!
 //! # Any tower service
 //!
@@ -55,11 +55,26 @@
 //! | | localhost | Lambda |
 //! |---|---|---|
 //! | listens | `localhost:5000` (`127.0.0.1` and `::1`); `PORT=5001` or `LZAP_ADDR=0.0.0.0:80` change it | not at all: it polls the Runtime API |
-//! | requests | any number at once | one at a time in each process; Lambda starts more processes |
+//! | requests | any number at once | one at a time in each process, and Lambda starts more processes; on Managed Instances [several at once](#several-requests-at-once) |
 //! | bodies | any size, streamed | 6 MB each way (load balancer: 1 MB), whole, counted as JSON text |
 //! | work after the answer | continues | is frozen until the next request: finish before you answer |
 //! | stops | Ctrl-C or SIGTERM; requests in flight have ten seconds | when Lambda stops the environment |
 //! | logs | readable, on stderr | one JSON line per event |
+//!
+//! # Several requests at once
+//!
+//! On Lambda Managed Instances one process gets several invocations at once: `AWS_LAMBDA_MAX_CONCURRENCY`, which Lambda sets,
+//! says how many. [`App::run`] then serves them in as many tokio tasks. For an app this changes:
+//!
+//! - **Threads**: use `#[tokio::main]` without `flavor = "current_thread"`, and tokio's feature `rt-multi-thread`. One
+//!   thread would serve all requests; lzap logs a warning when the process starts.
+//! - **State**: what belongs to one request has no place in a global, an environment variable or a file in `/tmp` of a fixed
+//!   name. State that requests share (axum's `State`) is used by several of them at the same time.
+//! - **Deadline**: Lambda doesn't end the process. lzap answers the invocation with the error `lzap::TimedOut` and drops its
+//!   work at the next `.await`; other invocations go on. Code that blocks, and work that the app spawned, runs to its end.
+//!
+//! `docs/concurrency.md` in the repository has the details, and what lzap does where Lambda sends requests over HTTP
+//! (`AWS_LAMBDA_HTTP_ENDPOINT`; not verified on AWS, where only Node.js can run in this way as of 2026-11).
 //!
 //! # Events
 //!

@@ -12,16 +12,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use axum::http::StatusCode;
 use futures_util::future::join_all;
 use lzap_invocation::now_ms;
 use serde_json::{Value, json};
+use tokio::{net::TcpListener, task::spawn_blocking};
 
 pub(crate) use app::app;
 
 use crate::{
     app::{App, THREADS},
     local::free_port,
-    runtime_api::{Answered, Function, Sent, http_api_event},
+    runtime_api::{Answered, Function, Reception, Sent, http_api_event},
 };
 
 /// An app on two threads that gets as many invocations at once.
@@ -221,10 +223,11 @@ async fn panic_and_too_large_response_leave_other_invocations_alone() {
 
 /// With `lambda_runtime` alone each lost answer ends a worker, and the last worker's end is the process's.
 #[tokio::test]
-async fn lost_answer_leaves_the_process_all_of_its_workers() {
+async fn lost_or_refused_answer_leaves_the_process_all_of_its_workers() {
     let mut function = start("2").await;
-    for n in 0..4 {
-        let sent = Sent { is_cut: true, ..meet(n, &format!("alone-{n}"), 1) };
+    let receptions = [Reception::Cut, Reception::Refuse, Reception::Cut, Reception::Cut];
+    for (n, reception) in receptions.into_iter().enumerate() {
+        let sent = Sent { reception, ..meet(n, &format!("alone-{n}"), 1) };
         assert_own_ids(&function.send(sent.clone()).await, &sent);
     }
     let sent = [10, 11].map(|n| meet(n, "both", 2));
@@ -233,7 +236,7 @@ async fn lost_answer_leaves_the_process_all_of_its_workers() {
     }
     assert!(function.app.runs());
     let lines = by_request(function.log());
-    for n in 0..4 {
+    for n in 0..receptions.len() {
         let lines = &lines[&meet(n, "", 1).request_id];
         assert!(lines.iter().any(|line| line["level"] == "ERROR"), "the log has the lost answer: {lines:?}");
     }
@@ -258,10 +261,14 @@ async fn process_without_concurrency_has_one_invocation_at_a_time_and_no_deadlin
     }
 }
 
-#[test]
-fn process_ends_when_its_runtime_api_is_gone() {
-    let address = format!("127.0.0.1:{}", free_port());
-    for (concurrency, seconds) in [("1", 3), ("8", 9)] {
+#[tokio::test]
+async fn process_ends_when_its_runtime_api_is_gone_or_answers_polls_with_an_error() {
+    let gone = format!("127.0.0.1:{}", free_port());
+    let failing = axum::Router::new().fallback(async || StatusCode::INTERNAL_SERVER_ERROR);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let fails = listener.local_addr().expect("bound").to_string();
+    tokio::spawn(async move { axum::serve(listener, failing).await });
+    for (address, concurrency, seconds) in [(&gone, "1", 3), (&gone, "8", 9), (&fails, "8", 3)] {
         let environment = [
             ("AWS_LAMBDA_RUNTIME_API", address.as_str()),
             ("AWS_LAMBDA_FUNCTION_NAME", "shop-dev"),
@@ -272,11 +279,14 @@ fn process_ends_when_its_runtime_api_is_gone() {
         ];
         let began = Instant::now();
         let mut app = App::start_named("meetings", &environment);
-        assert!(!app.wait().success());
+        let (status, app) = spawn_blocking(move || (app.wait(), app)).await.expect("ends");
+        assert!(!status.success());
         assert!(began.elapsed() < Duration::from_secs(seconds), "{:?}", began.elapsed());
         let log = app.log();
-        let error = log.iter().find_map(|line| line["panic"].as_str()).expect("the error of `run`");
-        assert!(error.starts_with("the Lambda Runtime API failed"), "{error}");
+        let is_end = |line: &Value| {
+            line["panic"].as_str().is_some_and(|error| error.starts_with("the Lambda Runtime API failed"))
+        };
+        assert!(log.iter().any(is_end), "the error of `run`");
     }
 }
 

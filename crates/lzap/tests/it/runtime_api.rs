@@ -35,6 +35,16 @@ impl Answer {
     }
 }
 
+/// What the Runtime API does with an answer, once it has read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reception {
+    Accept,
+    /// Answers 410, as for an invocation that has timed out.
+    Refuse,
+    /// Cuts the connection.
+    Cut,
+}
+
 /// An event, and what the Runtime API says about it.
 #[derive(Clone, Debug)]
 pub(crate) struct Sent {
@@ -44,8 +54,7 @@ pub(crate) struct Sent {
     pub(crate) trace_id: Option<String>,
     /// In milliseconds since 1970.
     pub(crate) deadline_ms: u64,
-    /// The Runtime API cuts the connection on which the answer arrives, after it has read the answer.
-    pub(crate) is_cut: bool,
+    pub(crate) reception: Reception,
     pub(crate) event: String,
 }
 
@@ -57,7 +66,7 @@ impl Sent {
             invocation_id: Some(format!("invocation-{n}")),
             trace_id: Some(format!("Root=1-5759e988-{n:024};Sampled=0")),
             deadline_ms: 4_102_444_800_000,
-            is_cut: false,
+            reception: Reception::Accept,
             event: event.to_string(),
         }
     }

@@ -63,6 +63,14 @@ pub(super) fn run_targets(name: &str, tally: &mut Tally) -> Result {
     run_tests(with_zig(&mut cargo_test(&["--test", name])), tally)
 }
 
+/// Returns `cargo test` for a module of the runtime crate's integration tests. Other crates have test targets of the same name,
+/// but no module of this one.
+pub(super) fn runtime_tests(module: &str) -> Command {
+    let mut command = cargo_test(&["--test", "it"]);
+    command.arg("--").arg(format!("{module}::"));
+    command
+}
+
 /// Runs the given modules of the command set's tests.
 pub(super) fn run_command_set(modules: &[&str], tally: &mut Tally) -> Result {
     run_tests(with_zig(&mut command_set_tests(modules)), tally)

@@ -10,7 +10,7 @@ use lzap_testkit::{Python, apps_target, workspace};
 
 use super::commands::{
     CLOUD, QEMU, ZIG, command_set_tests, has_target, run_command_set, run_doc_tests, run_python_unit_tests,
-    run_targets, run_unit_tests, with_zig,
+    run_targets, run_unit_tests, runtime_tests, with_zig,
 };
 use super::stage::{Stage, Tier};
 use crate::packages::read_packages;
@@ -56,7 +56,11 @@ pub(super) const STAGES: &[Stage] = &[
     }),
     full("qemu", "crates on CPUs that this machine does not have", test_under_qemu),
     exhaustive("faults", "flows broken at every call in every way, each resumed for itself", test_all_faults),
-    exhaustive("soak", "a stage that is deployed, updated and requested again and again", run_soak_test),
+    exhaustive(
+        "soak",
+        "a process with 100,000 requests, and a stage that is deployed, updated and requested again and again",
+        run_soak_test,
+    ),
     exhaustive("fuzz", "the property tests with a hundred times the cases", run_property_tests),
     exhaustive("benches", "the benchmarks: format and lints", |_| check_benches()),
 ];
@@ -209,9 +213,10 @@ fn test_all_faults(tally: &mut Tally) -> Result {
     run_tests(with_zig(command_set_tests(&["faults"]).env("LZAP_FAULTS", "all")), tally)
 }
 
-/// Runs for the minutes in `LZAP_SOAK_MINUTES`, or for an hour.
+/// Sends 100,000 requests to one process, 64 at once, then runs for the minutes in `LZAP_SOAK_MINUTES`, or for an hour.
 fn run_soak_test(tally: &mut Tally) -> Result {
-    // The test is ignored in normal runs, and prints its progress while it runs.
+    // These tests are ignored in normal runs, and print their progress while they run.
+    run_tests(runtime_tests("concurrency::load").args(["--ignored", "--nocapture"]), tally)?;
     run_tests(command_set_tests(&["soak"]).args(["--ignored", "--nocapture"]), tally)
 }
 

@@ -18,7 +18,7 @@ use axum::{
 };
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 
-use super::{Answer, Answered, Sent, wait_for_answer};
+use super::{Answer, Answered, Reception, Sent, wait_for_answer};
 
 /// The header whose value the app repeats with its answer.
 const INVOCATION_ID: &str = "lambda-runtime-invocation-id";
@@ -171,11 +171,12 @@ fn pass_answer(
     let Some((sent, waiting)) = open else { return StatusCode::GONE };
     // A test that waits no longer has failed already.
     let _ = waiting.send(Answered { request_id, invocation_id, answer });
-    if sent.is_cut {
+    match sent.reception {
+        Reception::Accept => StatusCode::ACCEPTED,
+        Reception::Refuse => StatusCode::GONE,
         // Hyper closes the connection of a handler that panics. This panic runs no hook and so prints nothing.
-        std::panic::resume_unwind(Box::new("cut"));
+        Reception::Cut => std::panic::resume_unwind(Box::new("cut")),
     }
-    StatusCode::ACCEPTED
 }
 
 /// Lambda's `Invoke`, synchronous: another invocation of the same function, with the caller's trace.
