@@ -127,10 +127,12 @@ fn the_concurrency_of_an_environment_can_be_set_and_is_kept() -> Result {
     let home = cloud.lzap().home().to_owned();
     for refused in ["0", "1601", "many"] {
         let start = ["local", "start", "--environment-concurrency", refused];
-        cloud.lzap().run(&home, &start)?.expect_code(2);
+        let outcome = cloud.lzap().run(&home, &start)?.expect_code(2);
+        assert!(outcome.stderr.contains("--environment-concurrency"), "{outcome}");
     }
     assert_eq!(run(&cloud, &home, &["local", "start"])?["environment_concurrency"], 1);
-    let other = cloud.lzap().run(&home, &["local", "start", "--environment-concurrency", "8"])?.expect_success();
+    let other =
+        cloud.lzap().run(&home, &["local", "start", "--environment-concurrency", "8"])?.expect_success();
     assert!(other.stderr.contains("have 1 invocation at once, not 8: `lzap local stop` it first"), "{other}");
     run(&cloud, &home, &["local", "stop"])?;
     let started = run(&cloud, &home, &["local", "start", "--environment-concurrency", "8"])?;
@@ -141,7 +143,10 @@ fn the_concurrency_of_an_environment_can_be_set_and_is_kept() -> Result {
     let text = cloud.lzap().run(&home, &["local", "status"])?.expect_success();
     assert!(text.stdout.contains("8 in an environment"), "{text}");
     run(&cloud, &home, &["local", "stop"])?;
-    assert_eq!(run(&cloud, &home, &["local", "start", "--environment-concurrency", "1"])?["environment_concurrency"], 1);
+    assert_eq!(
+        run(&cloud, &home, &["local", "start", "--environment-concurrency", "1"])?["environment_concurrency"],
+        1
+    );
     Ok(())
 }
 
