@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::http::{Request, StatusCode};
 use csv_group_sum::Caps;
@@ -21,7 +22,7 @@ const CAPS: [Caps; 2] = [
         concurrency: 4,
     },
     Caps {
-        dollars: 0.003,
+        dollars: 0.000_1,
         invocations: 900,
         concurrency: 4,
     },
@@ -121,7 +122,11 @@ fn counting_cloud(count: &Arc<AtomicUsize>, seed: u64, concurrency: usize) -> Cl
             _ => None,
         }
     };
-    cloud().limit(concurrency).fault(fault)
+    // A short timeout, since an invocation in flight counts as all of it: the money is for two or three of them.
+    cloud()
+        .limit(concurrency)
+        .timeout(Duration::from_secs(2))
+        .fault(fault)
 }
 
 /// Sends the request of a seed; returns its query, its caps, the answer and the number of invocations.
@@ -215,7 +220,8 @@ async fn hostile_requests_stay_below_the_caps_and_get_words() {
         maps += usize::from(invocations > 0);
         *seen.entry(answer.status.as_u16()).or_default() += 1;
     }
-    let statuses: Vec<u16> = seen.keys().copied().collect();
-    assert_eq!(statuses, [200, 400, 402, 422, 502], "{seen:?}");
+    for status in [200, 400, 402, 422, 502] {
+        assert!(seen.contains_key(&status), "{status} is not in {seen:?}");
+    }
     assert!(maps > 40, "{maps} maps, {seen:?}");
 }
