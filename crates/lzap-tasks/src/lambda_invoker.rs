@@ -16,7 +16,7 @@ use serde::Deserialize;
 use crate::client::{self, call_deadline};
 use crate::error::TaskErrorKind;
 use crate::invoker::{AttemptOutcome, Invoker};
-use lzap_invocation::describe_error_chain;
+use lzap_invocation::{Invocation, describe_error_chain};
 
 /// Invokes one version of a function: this process's own, so that a deploy never mixes two versions, or its workers'.
 pub struct LambdaInvoker {
@@ -71,8 +71,10 @@ impl LambdaInvoker {
             Some(client) => client,
             None => client::shared_client()?,
         };
-        let invoke =
-            Invoke { qualifier: Some(self.version.clone()), kind, ..Invoke::new(&self.function, event) };
+        // Of the invocation, not of the environment: with several invocations at once there is none.
+        let trace = Invocation::current().trace_id.map(|trace| trace.as_ref().to_owned());
+        let qualifier = Some(self.version.clone());
+        let invoke = Invoke { qualifier, kind, trace, ..Invoke::new(&self.function, event) };
         client.invoke(invoke, call_deadline()).await
     }
 
@@ -173,7 +175,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use lzap_invocation::{Invocation, now_ms};
+    use lzap_invocation::now_ms;
 
     /// Review of 2026-11: without an enforced timeout the call waited until Lambda stopped the process.
     #[tokio::test]

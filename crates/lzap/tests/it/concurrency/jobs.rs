@@ -76,6 +76,12 @@ async fn jobs_with_maps_and_requests_at_once_keep_their_ids_and_results() {
         assert_eq!((&record["state"], &record["result"]), (&json!("done"), &json!(total)), "{record}");
         assert_eq!(record["attempt"], 1);
     }
+    // By the trace, Lambda recognizes loops of invocations.
+    let traces = function.api.own_traces();
+    for (_, sent, _) in &jobs {
+        assert!(traces.contains(&sent.trace_id), "the chunks of a job are in its trace: {traces:?}");
+    }
+    assert!(!traces.contains(&None), "{traces:?}");
     let lines = by_request(function.log());
     for (id, sent, _) in &jobs {
         let lines = &lines[&sent.request_id];

@@ -33,6 +33,8 @@ pub(crate) struct Api {
     open: Mutex<Open>,
     /// The number of invocations that the app made.
     own: AtomicUsize,
+    /// Their traces, in order.
+    own_traces: Mutex<Vec<Option<String>>>,
     /// The bucket's objects by `BUCKET/KEY`.
     objects: Mutex<BTreeMap<String, Bytes>>,
 }
@@ -56,6 +58,7 @@ impl Default for Api {
             queued: AsyncMutex::new(queued),
             open: Mutex::default(),
             own: AtomicUsize::new(0),
+            own_traces: Mutex::default(),
             objects: Mutex::default(),
         }
     }
@@ -89,6 +92,11 @@ impl Api {
     /// How many invocations the app made.
     pub(crate) fn own_invocations(&self) -> usize {
         self.own.load(Ordering::Relaxed)
+    }
+
+    /// The traces of the invocations that the app made, in order.
+    pub(crate) fn own_traces(&self) -> Vec<Option<String>> {
+        lock(&self.own_traces).clone()
     }
 }
 
@@ -183,6 +191,7 @@ fn pass_answer(
 async fn invoke(State(api): State<Arc<Api>>, headers: HeaderMap, body: String) -> Response {
     let n = FIRST_OWN_INVOCATION + api.own.fetch_add(1, Ordering::Relaxed);
     let trace_id = headers.get("x-amzn-trace-id").map(|id| id.to_str().expect("ASCII").to_owned());
+    lock(&api.own_traces).push(trace_id.clone());
     let sent = Sent { trace_id, event: body, ..Sent::numbered(n, &serde_json::Value::Null) };
     match wait_for_answer(api.queue(sent)).await.answer {
         Answer::Response(value) => value.to_string().into_response(),
