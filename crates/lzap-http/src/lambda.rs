@@ -21,6 +21,7 @@ use lambda_runtime::Runtime;
 use lzap_invocation::{ANSWER_MARGIN, Invocation, now_ms, to_millis};
 use lzap_wire::env::AWS_LAMBDA_MAX_CONCURRENCY;
 use lzap_wire::envelope::{Kind, Reply};
+use lzap_wire::task::TIMED_OUT;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -55,9 +56,6 @@ const HTTP_API_WAIT: Duration = Duration::from_secs(28);
 /// The time before an invocation's deadline at which it is answered with an error, on Managed Instances. It is shorter than
 /// [`ANSWER_MARGIN`], so that work which watches its own deadline ends first.
 const TIMEOUT_MARGIN: Duration = Duration::from_millis(100);
-
-/// The type of the error that answers an invocation past its deadline.
-const TIMED_OUT: &str = "lzap::TimedOut";
 
 type AnswerFuture = Pin<Box<dyn Future<Output = Result<Box<RawValue>, InvocationError>> + Send>>;
 

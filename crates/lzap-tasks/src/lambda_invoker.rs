@@ -11,6 +11,7 @@ use lzap_client::{
     AwsCredentials, Client, ClientError, ErrorKind, InvocationKind, Invoke, Invoked, Settings,
 };
 use lzap_wire::invoke::{FunctionFailure, ThrottleReason};
+use lzap_wire::task::TIMED_OUT;
 use serde::Deserialize;
 
 use crate::client::{self, call_deadline};
@@ -147,7 +148,7 @@ fn read_answer(answer: Invoked) -> AttemptOutcome {
     let error = serde_json::from_slice::<FunctionErrorPayload>(&payload).unwrap_or_default();
     let failure = match error.kind.as_str() {
         "Runtime.ExitError" | "Runtime.InvalidEntrypoint" | "Runtime.OutOfMemory" => FunctionFailure::Exit,
-        "Sandbox.Timedout" => FunctionFailure::Timeout,
+        "Sandbox.Timedout" | TIMED_OUT => FunctionFailure::Timeout,
         _ if error.message.contains("Task timed out after") => FunctionFailure::Timeout,
         _ if error.message.contains("Runtime exited") => FunctionFailure::Exit,
         "lzap::ResponseTooLarge" | "Function.ResponseSizeTooLarge" => {
@@ -199,6 +200,34 @@ mod tests {
         drop(listener);
         let outcome = LambdaInvoker::at(&url, "1").expect("a URL").invoke(Bytes::from_static(b"{}")).await;
         assert!(matches!(outcome, AttemptOutcome::NotConnected(_)), "{outcome:?}");
+    }
+
+    #[test]
+    fn read_answer_finds_timeouts_of_lambda_and_of_the_runtime() {
+        for (kind, message, expected) in [
+            (
+                "Sandbox.Timedout",
+                "RequestId: 1 Error: Task timed out after 3.00 seconds",
+                FunctionFailure::Timeout,
+            ),
+            ("lzap::TimedOut", "the invocation reached its deadline", FunctionFailure::Timeout),
+            ("lzap::TaskFailed", "failed: the disk is full", FunctionFailure::Error),
+        ] {
+            let payload = serde_json::json!({"errorType": kind, "errorMessage": message}).to_string().into();
+            let answer = Invoked {
+                status: 200,
+                payload,
+                function_error: Some("Unhandled".to_owned()),
+                log_tail: None,
+                executed_version: None,
+                request_id: None,
+            };
+            let outcome = read_answer(answer);
+            assert!(
+                matches!(outcome, AttemptOutcome::Failed { failure, .. } if failure == expected),
+                "{outcome:?}"
+            );
+        }
     }
 
     #[test]

@@ -214,6 +214,9 @@ pub struct Failure {
 /// The error type of the function error with which a failed task answers an asynchronous invocation.
 pub const TASK_FAILED: &str = "lzap::TaskFailed";
 
+/// The type of the error that answers an invocation at its deadline, where Lambda doesn't end the process (Managed Instances).
+pub const TIMED_OUT: &str = "lzap::TimedOut";
+
 /// The answer to a task's event in [`Mode::Call`].
 ///
 /// ```
