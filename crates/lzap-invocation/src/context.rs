@@ -46,6 +46,11 @@ impl Invocation {
         CURRENT.scope(self, future).await
     }
 
+    /// Runs `function` with this context, for work on a thread of its own.
+    pub fn sync_scope<T>(self, function: impl FnOnce() -> T) -> T {
+        CURRENT.sync_scope(self, function)
+    }
+
     /// The time until the deadline, and zero after it; `None` without a deadline.
     pub fn time_left(&self) -> Option<Duration> {
         self.deadline_ms.map(|end| Duration::from_millis(end.saturating_sub(now_ms())))

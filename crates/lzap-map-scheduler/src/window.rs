@@ -110,7 +110,7 @@ impl Window {
         if self.slow_start { MAX_IN_FLIGHT } else { (2 * self.size()).min(MAX_IN_FLIGHT) }
     }
 
-    /// True after [`STUCK_AFTER`] of throttling with nothing in flight.
+    /// True after two seconds of throttling with nothing in flight.
     pub fn is_stuck(&self, now: Duration) -> bool {
         self.in_flight == 0
             && self.throttled.is_some_and(|(_, since)| now.saturating_sub(since) >= STUCK_AFTER)

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use lzap_invocation::Invocation;
 use lzap_tasks::{BoxError, TaskDefinition, TaskError, TaskErrorKind, TaskFunction, run_plain_guarded};
 use lzap_wire::encoding::Codec;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -74,9 +75,11 @@ where
     let (results, parallel) = match task.function() {
         TaskFunction::Asynchronous(_) => (run_in_sequence(task, inputs, until).await, Duration::ZERO),
         TaskFunction::Plain(function) => {
-            let span = tracing::Span::current();
-            // The span is entered on the new thread, so that log lines of items keep their request id.
-            let compute = move || span.in_scope(|| run_on_cores(function, inputs, until, cores));
+            let (span, invocation) = (tracing::Span::current(), Invocation::current());
+            // Both are entered on the new thread, so that log lines of items keep their request id.
+            let compute = move || {
+                invocation.sync_scope(|| span.in_scope(|| run_on_cores(function, inputs, until, cores)))
+            };
             let computed = tokio::task::spawn_blocking(compute).await;
             computed.map_err(|error| TaskError::new(TaskErrorKind::Crashed, error.to_string()))?
         }
@@ -137,7 +140,7 @@ fn run_on_cores<I: Send, O: Send>(
     let began = Instant::now();
     let next = Mutex::new(inputs.into_iter().enumerate());
     let take = || next.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || {
+    let compute = || {
         let (began, mut mine) = (Instant::now(), Vec::new());
         while !is_over(until)
             && let Some((index, input)) = take()
@@ -146,6 +149,9 @@ fn run_on_cores<I: Send, O: Send>(
         }
         (mine, began.elapsed())
     };
+    // Each thread enters both again.
+    let (span, invocation) = (tracing::Span::current(), Invocation::current());
+    let work = || invocation.clone().sync_scope(|| span.in_scope(compute));
     let parts: Vec<_> = thread::scope(|scope| {
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         // A panic is passed on: without its thread's results, the later ones would be assigned to the wrong items.
@@ -221,6 +227,18 @@ mod tests {
         assert_eq!(parallel_time(secs(5), secs(4), 2), secs(1), "one of them had little to do");
         assert_eq!(parallel_time(secs(8), secs(4), 1), Duration::ZERO, "they shared one");
         assert_eq!(parallel_time(secs(3), secs(4), 2), Duration::ZERO, "they began late");
+    }
+
+    #[test]
+    fn items_on_each_thread_run_in_the_callers_invocation() {
+        let depth = |()| -> Result<u32, BoxError> {
+            // Long enough that each thread takes an item.
+            thread::sleep(Duration::from_millis(5));
+            Ok(Invocation::current().depth)
+        };
+        let invocation = Invocation::at_depth(3, None);
+        let (results, _) = invocation.sync_scope(|| run_on_cores(depth, vec![(); 8], None, 4));
+        assert_eq!(results, vec![Ok(3); 8]);
     }
 
     #[test]

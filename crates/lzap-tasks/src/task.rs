@@ -4,6 +4,8 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+use lzap_invocation::Invocation;
+
 use crate::error::{TaskError, TaskErrorKind};
 use crate::panic::{catch_panic, run_plain_guarded, task_failure};
 use crate::result::BoxError;
@@ -97,9 +99,11 @@ impl<I: Send + 'static, O: Send + 'static> TaskDefinition<I, O> {
                 catch_panic(async move { function(input).await.map_err(|error| task_failure(&error)) }).await
             }
             TaskFunction::Plain(function) => {
-                // Spans don't pass to other threads, and without it log lines of the task would lack the request id.
-                let span = tracing::Span::current();
-                tokio::task::spawn_blocking(move || span.in_scope(|| run_plain_guarded(function, input)))
+                // Neither passes to other threads. Without the span, log lines of the task would lack the request id.
+                let (span, invocation) = (tracing::Span::current(), Invocation::current());
+                let run =
+                    move || invocation.sync_scope(|| span.in_scope(|| run_plain_guarded(function, input)));
+                tokio::task::spawn_blocking(run)
                     .await
                     .unwrap_or_else(|error| Err(TaskError::new(TaskErrorKind::Crashed, error.to_string())))
             }
