@@ -106,6 +106,7 @@ impl MapReport {
     }
 
     /// Adds an answered attempt, which took `took` in its execution environment.
+    #[doc(hidden)]
     pub fn record_answer(&mut self, span: Span, took: Duration, memory_mb: u32) {
         self.cold_starts += usize::from(span.cold);
         // Work of duplicates is billed, but it is not work that one core would have to do.
@@ -117,6 +118,7 @@ impl MapReport {
     }
 
     /// Adds an invocation without an answer after `waited`. Lambda bills it like an answered one.
+    #[doc(hidden)]
     pub fn record_unanswered(&mut self, waited: Duration, memory_mb: u32) {
         self.add_cost(waited, memory_mb);
     }
@@ -128,6 +130,7 @@ impl MapReport {
     }
 
     /// Fills in the fields that are known at the map's end.
+    #[doc(hidden)]
     pub fn finish(&mut self, wall: Duration, counts: AttemptCounts, chunks: usize) {
         self.wall_secs = wall.as_secs_f64();
         self.chunks = chunks;

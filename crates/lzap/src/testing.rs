@@ -169,6 +169,20 @@ impl Cloud {
     }
 
     /// Sets the workers' memory, which their costs depend on. Default: none, so that only requests cost.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use lzap::testing::Cloud;
+    /// # #[lzap::task]
+    /// # async fn double(n: u32) -> Result<u32, String> { Ok(2 * n) }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// // A worker may cost 30 s of 1,024 MB, which is more than the map may spend.
+    /// let cloud = Cloud::new().task(double).memory_mb(1024).timeout(Duration::from_secs(30));
+    /// let error = cloud.run(double.map(0..10).chunk(lzap::Chunk::Items(1)).max_cost(0.000_1).values()).await;
+    /// assert_eq!(error.expect_err("no money").kind(), lzap::TaskErrorKind::CostLimit);
+    /// # }
+    /// ```
     pub fn memory_mb(mut self, memory_mb: u32) -> Self {
         self.faults.memory_mb = memory_mb;
         self
