@@ -173,8 +173,7 @@ fn for_request(invocation: Invocation) -> Invocation {
 async fn end_at_deadline(answer: AnswerFuture, deadline_ms: u64) -> Result<Box<RawValue>, InvocationError> {
     let left = Duration::from_millis(deadline_ms.saturating_sub(now_ms())).saturating_sub(TIMEOUT_MARGIN);
     tokio::time::timeout(left, answer).await.unwrap_or_else(|_| {
-        let message =
-            "the invocation reached its deadline, and its work was dropped: raise the function's timeout";
+        let message = "the invocation reached its deadline, and its work was dropped: raise `timeout_secs`";
         Err(InvocationError::new(TIMED_OUT, message.to_owned()))
     })
 }

@@ -13,7 +13,7 @@ pub const ANSWER_MARGIN: Duration = Duration::from_millis(250);
 /// The context of one invocation.
 #[derive(Clone, Debug, Default)]
 pub struct Invocation {
-    /// Lambda's id of the request, which each line of its log has; empty outside of Lambda.
+    /// The request's id, in each line of its log: Lambda's, or a random one under `cargo run`; empty outside of requests.
     pub request_id: Arc<str>,
     /// The trace header of AWS X-Ray; `None` without one.
     pub trace_id: Option<Arc<str>>,

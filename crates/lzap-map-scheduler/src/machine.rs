@@ -1,6 +1,6 @@
 //! The state machine of a map: it records how attempts end, and decides which attempt starts next and where.
 //!
-//! The machine is pure: it has no clock and no I/O, and its random numbers come from a seed. `drive.rs` runs it against
+//! The machine is pure: it has no clock and no I/O, and its random numbers come from a seed. `lzap-map` runs it against
 //! Lambda, and the simulator runs the same machine in virtual time. All times count from the owner's epoch.
 
 mod endings;
@@ -286,6 +286,11 @@ impl Machine {
     /// The number of items of each chunk, in the order in which chunks were added.
     pub fn chunk_sizes(&self) -> Vec<usize> {
         self.chunks.iter().map(|chunk_state| chunk_state.items.len()).collect()
+    }
+
+    /// The number of chunks that wait to be sent.
+    pub fn queued_chunks(&self) -> usize {
+        self.queue.len()
     }
 
     /// The number of chunks. A split chunk counts as its two halves.

@@ -1,6 +1,6 @@
 //! Plans a map: decides whether it uses workers, and cuts the items into chunks.
 //!
-//! The module is pure: it turns numbers into ranges and a reason for people. Costs are in seconds, and `prepared.rs`
+//! The module is pure: it turns numbers into ranges and a reason for people. Costs are in seconds, and `lzap-map`
 //! measures them.
 
 use std::ops::Range;
@@ -144,7 +144,7 @@ pub fn plan_chunks(
 
 /// The number of chunks that a map of at most `invocations` has: a tenth of the invocations is left for retries.
 fn chunks_within(invocations: usize) -> usize {
-    (invocations - invocations / 10).max(1)
+    (invocations - invocations.div_ceil(10)).max(1)
 }
 
 /// The number of chunks with which the map ends soonest.

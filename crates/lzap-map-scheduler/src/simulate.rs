@@ -89,6 +89,9 @@ impl Outcome {
 }
 
 /// Simulates one map.
+///
+/// # Panics
+/// When the machine waits for an attempt and none is in flight, which would hang a real map.
 pub fn run(model: &Model, job: &Job, seed: u64) -> Outcome {
     let mut cloud = SimulatedLambda::new(model.clone(), job.items, seed);
     let facts = PlanInputs {
@@ -128,6 +131,7 @@ pub fn run(model: &Model, job: &Job, seed: u64) -> Outcome {
         match machine.next_step(cloud.now, &mut window) {
             NextStep::Finished => break,
             NextStep::Start { attempt, items, place } => cloud.start_attempt(attempt, items, place),
+            NextStep::Wait(None) if cloud.is_idle() => panic!("the map waits for nothing"),
             NextStep::Wait(until) => {
                 let Some((attempt, ended)) = cloud.advance_to_event(until) else { continue };
                 if let Verdict::Take(items) = machine.record_end(attempt, cloud.now, ended, &mut window) {

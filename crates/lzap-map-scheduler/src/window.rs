@@ -157,7 +157,7 @@ impl Window {
             AttemptEnd::Throttled { reason: ThrottleReason::Rate, retry_after } => {
                 self.record_rate_throttle(now, *retry_after);
             }
-            AttemptEnd::OutOfDescriptors => self.record_descriptor_shortage(),
+            AttemptEnd::OutOfDescriptors => self.record_descriptor_shortage(now),
             // These ends say nothing about concurrency: the request may not have reached Lambda.
             AttemptEnd::ResponseLost(_)
             | AttemptEnd::NotSent(_)
@@ -219,8 +219,10 @@ impl Window {
     }
 
     /// Records that the process had no file descriptor for a connection, and halves the window. The app needs descriptors too.
-    pub fn record_descriptor_shortage(&mut self) {
+    /// The pause keeps the next launch from failing at once in the same way.
+    pub(crate) fn record_descriptor_shortage(&mut self, now: Duration) {
         self.release_place();
+        self.not_before = self.not_before.max(now + PAUSE);
         self.slow_start = false;
         self.size = (to_f64(self.in_flight) / 2.0).max(1.0);
     }

@@ -27,7 +27,7 @@ use lzap_tasks::envelope::{ChunkHead, Event, Head, Reply};
 use lzap_tasks::{AttemptOutcome, Invoker, Retention, TaskHost, TaskTarget};
 use lzap_tasks::{TaskError, TaskErrorKind};
 use lzap_wire::encoding::Encoding;
-use lzap_wire::invoke::{FunctionFailure, ThrottleReason};
+use lzap_wire::invoke::FunctionFailure;
 
 /// The longest time for deleting results of lost responses. The bucket's lifecycle deletes the rest after a day.
 const DELETE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -48,7 +48,7 @@ pub(crate) struct MapContext {
     /// The id of the app's job that runs this map; `None` outside of jobs.
     pub(crate) parent: Option<String>,
     pub(crate) depth: u32,
-    /// Time since the epoch of `drive.rs`; `None` under `cargo run`.
+    /// Time of [`now`]; `None` under `cargo run`.
     pub(crate) deadline: Option<Duration>,
     /// Time between a worker's deadline and the map's: the answer needs it for the way back.
     pub(crate) return_margin: Duration,
@@ -119,7 +119,7 @@ pub(crate) struct AttemptRecord {
     pub(crate) answer: Option<ChunkAnswer>,
     pub(crate) place: AttemptPlace,
     pub(crate) items: Range<usize>,
-    /// Time since the epoch of `drive.rs`.
+    /// Time of [`now`].
     pub(crate) started: Duration,
     pub(crate) finished: Duration,
     pub(crate) bytes_up: usize,
@@ -295,7 +295,11 @@ impl MapContext {
     /// [`AttemptEnd::TooLarge`] without a bucket or when the map forbids it, so that the machine splits the chunk.
     async fn spill_items(&self, chunk: &ChunkHead, bytes: Vec<u8>) -> Result<String, AttemptEnd> {
         let Some(store) = self.host.store.as_ref().filter(|_| self.spill) else {
-            let message = format!("one item takes {} bytes, and Lambda carries 6 MB", bytes.len());
+            let message = format!(
+                "the chunk takes {} bytes, and Lambda carries 6 MB: allow S3 with `.spill(true)`, and run `lzap deploy`, which \
+                 makes the bucket",
+                bytes.len()
+            );
             return Err(AttemptEnd::TooLarge { ran: false, message });
         };
         let key = chunk::spill_key(&self.id, chunk, SpillDirection::Up);
@@ -393,13 +397,9 @@ fn end_from_error(error: &TaskError) -> AttemptEnd {
     let (kind, message) = (error.kind(), error.to_string());
     match kind {
         TaskErrorKind::TooLarge => AttemptEnd::TooLarge { ran: true, message },
-        TaskErrorKind::Storage => AttemptEnd::ResponseLost(message),
+        TaskErrorKind::Storage | TaskErrorKind::Throttled => AttemptEnd::ResponseLost(message),
         TaskErrorKind::BadOutput => AttemptEnd::ForeignAnswer(message),
         TaskErrorKind::Crashed => AttemptEnd::FunctionFailed { failure: FunctionFailure::Exit, message },
-        // A worker's own calls can be throttled. Its chunk is retried as if its invocation had been.
-        TaskErrorKind::Throttled => {
-            AttemptEnd::Throttled { reason: ThrottleReason::Concurrency, retry_after: None }
-        }
         _ => AttemptEnd::Fatal { kind, message },
     }
 }

@@ -50,12 +50,12 @@ pub(crate) async fn answer_chunk(
     let chunk = head.chunk.as_ref().ok_or_else(|| {
         TaskError::new(TaskErrorKind::BadInput, "the event of a chunk doesn't say which one it is")
     })?;
+    let task = registry.find_task(&head.task)?;
+    let reduce = chunk.reduce.as_deref().map(|name| registry.find_task(name)).transpose()?;
     let bytes = read_input(store, event).await?;
     // The deadline passed between processes as wall clock time. From here on, a monotonic clock measures it.
     let until = Invocation::current().time_left().map(|left| Instant::now() + left);
     let work = ChunkWork { codec: head.enc.codec, bytes, items: chunk.items, until, cores: core_count() };
-    let task = registry.find_task(&head.task)?;
-    let reduce = chunk.reduce.as_deref().map(|name| registry.find_task(name)).transpose()?;
     let ChunkResults { results, items, parallel } =
         compute_chunk(&**task, reduce.map(|reduce| &**reduce), work).await?;
     let enc = encoding_for(results_codec(head.enc.codec, reduce.is_some()), &results);
@@ -94,7 +94,7 @@ async fn read_input(store: Option<&Store>, event: &Event) -> Result<Vec<u8>, Tas
     let (Some(store), Some(job)) = (store, event.head.job.as_deref()) else {
         return Err(TaskError::new(
             TaskErrorKind::Storage,
-            "the chunk's data is in S3, and `LZAP_BUCKET` is not set",
+            "the chunk's data is in S3, and `LZAP_BUCKET` is not set: run `lzap deploy`",
         ));
     };
     let bytes = store.get(&spill_key(job, chunk, SpillDirection::Up)).await?;
@@ -122,7 +122,10 @@ async fn write_output(
         return Ok((value, None));
     }
     let (Some(store), Some(job)) = (store, job) else {
-        let why = format!("the chunk's results take {} bytes, and Lambda carries 6 MB", packed.len());
+        let why = format!(
+            "the chunk's results take {} bytes, and Lambda carries 6 MB: take smaller chunks with `.chunk(Chunk::Items(N))`",
+            packed.len()
+        );
         return Err(TaskError::new(TaskErrorKind::TooLarge, why));
     };
     let key = spill_key(job, chunk, SpillDirection::Down);

@@ -80,12 +80,12 @@ pub(crate) struct Drive {
     pub(crate) map: Arc<MapContext>,
     pub(crate) machine: Machine,
     pub(crate) report: MapReport,
-    /// Time since the epoch.
+    /// Time of [`now`].
     pub(crate) began: Duration,
     /// Items with a result or an error.
     pub(crate) done: usize,
     pub(crate) failed: usize,
-    /// A worker's memory, for the costs of unanswered invocations; 0 before the first answer reports it.
+    /// A worker's memory in MB: that of the deploy until an answer reports it; 0 when it is not known.
     pub(crate) memory_mb: u32,
     pub(crate) journal: Option<Journal>,
 }
@@ -196,21 +196,19 @@ impl Drive {
             (None, None) => AttemptEnd::ForeignAnswer("there is no answer".to_owned()),
         };
         let failed = if let AttemptEnd::Done { failed, .. } = end { failed } else { 0 };
-        let took = finished.saturating_sub(started);
-        let is_unanswered =
-            answer.is_none() && place == AttemptPlace::Remote && (bytes_down > 0 || is_billed(&end));
-        if is_unanswered {
-            self.report.record_unanswered(took, self.memory_mb);
-        }
         // A worker reports its memory. This process and a test's workers report none.
         if let Some(answer) = answer.as_ref().filter(|answer| answer.memory_mb > 0) {
             self.memory_mb = answer.memory_mb;
         }
-        let dollars = match &answer {
-            Some(answer) => invocation_dollars(answer.took(), self.memory_mb),
-            None if is_unanswered => invocation_dollars(took, self.memory_mb),
-            None => 0.0,
-        };
+        let took = finished.saturating_sub(started);
+        let is_unanswered = answer.is_none() && (bytes_down > 0 || is_billed(&end));
+        if is_unanswered && place == AttemptPlace::Remote {
+            self.report.record_unanswered(took.min(self.map.maps.worker_limits.timeout), self.memory_mb);
+        }
+        // The budget counts the time that this process measured. It includes the start of an environment, which is billed too,
+        // and no answer of another program can make it less.
+        let is_run = answer.is_some() || is_unanswered;
+        let dollars = if is_run { invocation_dollars(took, self.memory_mb) } else { 0.0 };
         let (chunk, retry) = self.machine.chunk_of(attempt);
         let window = &self.map.maps.statistics.window;
         let verdict =

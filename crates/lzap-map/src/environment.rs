@@ -34,7 +34,8 @@ impl WorkerLimits {
         let number = |name| env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
         Self {
             timeout: number(LZAP_TIMEOUT).map_or(LONGEST_TIMEOUT, |secs| Duration::from_secs(secs.into())),
-            memory_mb: number(LZAP_WORKERS_MEMORY).or_else(memory_mb).unwrap_or(0),
+            // The larger one, since chunks go to this function when the worker function can't be invoked.
+            memory_mb: number(LZAP_WORKERS_MEMORY).max(memory_mb()).unwrap_or(0),
         }
     }
 }

@@ -23,9 +23,9 @@ use lzap_tasks::{Retention, Store};
 /// The time between two writes. A process that is stopped loses the results of this time, and a map costs at most one
 /// request per interval. A shorter map writes nothing, because running it again takes less time than the write saves.
 const WRITE_INTERVAL: Duration = Duration::from_secs(1);
-/// The longest time for the last write, and for deleting all objects.
+/// The longest time for the last write.
 const LAST_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Objects that are read or deleted concurrently.
+/// Objects that are read concurrently.
 const CONCURRENT_REQUESTS: usize = 8;
 
 /// The results of a range of items, as a worker encoded them. None is an error, because the next attempt runs failed items

@@ -264,7 +264,8 @@ impl<I, O> Map<I, O> {
     /// Lambda can't stop an invocation, so one in flight counts as its timeout times its memory until it ends, and then as what
     /// it took. While the next one might exceed the maximum, the map waits. When it still might with none in flight, the map
     /// ends with [`TaskErrorKind::CostLimit`](lzap_tasks::TaskErrorKind::CostLimit). The invocations of other tasks that the
-    /// items call are not included.
+    /// items call are not included, nor is the start of an execution environment before its first invocation. Each attempt of a
+    /// job has the maximum for itself.
     ///
     /// ```
     /// # #[lzap::task]
@@ -277,7 +278,8 @@ impl<I, O> Map<I, O> {
     /// # }
     /// ```
     pub fn max_cost(mut self, dollars: f64) -> Self {
-        self.options.max_cost = Some(dollars);
+        // A number that is none allows nothing.
+        self.options.max_cost = Some(if dollars.is_nan() { 0.0 } else { dollars });
         self
     }
 

@@ -8,16 +8,16 @@ use lzap_wire::encoding::Codec;
 /// All options of one map.
 #[derive(Clone, Debug)]
 pub(crate) struct MapOptions {
-    pub chunk: Chunk,
+    pub(crate) chunk: Chunk,
     /// Invocations in flight, at most.
-    pub limit: usize,
-    pub time: Option<Duration>,
-    pub attempts: u32,
-    pub hedge: Option<Hedge>,
-    pub codec: Codec,
-    pub spill: bool,
-    pub on_error: OnError,
-    pub caller: Caller,
+    pub(crate) limit: usize,
+    pub(crate) time: Option<Duration>,
+    pub(crate) attempts: u32,
+    pub(crate) hedge: Option<Hedge>,
+    pub(crate) codec: Codec,
+    pub(crate) spill: bool,
+    pub(crate) on_error: OnError,
+    pub(crate) caller: Caller,
     /// Dollars.
     pub(crate) max_cost: Option<f64>,
     /// Invocations of the whole map, at most.

@@ -32,34 +32,34 @@ const PROBE_TIME: Duration = Duration::from_millis(20);
 const MAX_PROBED: usize = 32;
 
 /// A map that is ready to run, without its item types.
-pub(super) struct PreparedMap {
-    pub(super) map: Arc<MapContext>,
+pub(crate) struct PreparedMap {
+    pub(crate) map: Arc<MapContext>,
     /// Items that no attempt has taken yet.
-    pub(super) open: OpenItems,
+    pub(crate) open: OpenItems,
     /// The journal; `None` outside of jobs and without a bucket.
-    pub(super) journal: Option<Journal>,
-    pub(super) options: MapOptions,
-    pub(super) listener: Option<ProgressListener>,
+    pub(crate) journal: Option<Journal>,
+    pub(crate) options: MapOptions,
+    pub(crate) listener: Option<ProgressListener>,
     /// The task's items may run more than once.
-    pub(super) idempotent: bool,
+    pub(crate) idempotent: bool,
     /// Chunks that this process computes concurrently when the map invokes no Lambda.
-    pub(super) side_by_side: usize,
+    pub(crate) side_by_side: usize,
     /// Items that one process computes in parallel.
-    pub(super) at_once: usize,
-    /// Time since the epoch of `drive.rs`.
-    pub(super) began: Duration,
+    pub(crate) at_once: usize,
+    /// Time of [`now`].
+    pub(crate) began: Duration,
     /// Seconds per item; `None` before it is measured.
-    pub(super) item_secs: Option<f64>,
+    pub(crate) item_secs: Option<f64>,
 }
 
 impl PreparedMap {
     /// Runs the map and passes its results to the sink. Returns the report, and the reason of an early end.
-    pub(super) async fn run_to_end(&mut self, sink: &mut dyn Sink) -> (MapReport, Option<MapEnd>) {
+    pub(crate) async fn run_to_end(&mut self, sink: &mut dyn Sink) -> (MapReport, Option<MapEnd>) {
         let resumed = self.resume_from_journal(sink).await;
         let mut drive = self.new_driver(resumed);
         let under_way = self.probe_items(&mut drive, sink).await;
         if drive.machine.end().is_none() {
-            match self.plan_rest() {
+            match self.plan_rest(drive.machine.queued_chunks()) {
                 Ok(plan) => {
                     (drive.report.remote, drive.report.reason) = (plan.remote, plan.reason);
                     drive.machine.add_chunks(&plan.chunks);
@@ -82,7 +82,7 @@ impl PreparedMap {
     }
 
     /// A driver without chunks, after earlier attempts of the job finished `resumed` items.
-    pub(super) fn new_driver(&mut self, resumed: usize) -> Drive {
+    pub(crate) fn new_driver(&mut self, resumed: usize) -> Drive {
         let mut report = MapReport::default();
         (report.items, report.resumed) = (self.map.items.len(), resumed);
         report.job.clone_from(&self.map.id);
@@ -123,7 +123,7 @@ impl PreparedMap {
 
     /// Runs the first items in this process, when their duration decides where the rest runs: one item, then as many again as
     /// are done, while they are quick. Returns an attempt that takes longer, which continues while the rest is planned.
-    pub(super) async fn probe_items(
+    pub(crate) async fn probe_items(
         &mut self,
         drive: &mut Drive,
         sink: &mut dyn Sink,
@@ -167,11 +167,11 @@ impl PreparedMap {
         None
     }
 
-    /// Plans the remaining items.
+    /// Plans the remaining items, beside `queued` chunks that are cut already.
     ///
     /// # Errors
     /// The map's end, when there would be too many chunks.
-    pub(super) fn plan_rest(&self) -> Result<MapPlan, MapEnd> {
+    pub(crate) fn plan_rest(&self, queued: usize) -> Result<MapPlan, MapEnd> {
         let bytes_of = |places: &Range<usize>| {
             self.open.ranges_at(places).map(|items| self.map.items.bytes_of(&items)).sum()
         };
@@ -190,7 +190,7 @@ impl PreparedMap {
             overhead: Duration::from_secs_f64(learned.overhead_secs()),
             // After throttling, a plan with fewer chunks than the user's limit avoids waiting for concurrency.
             limit: self.options.limit.min(learned.max_in_flight()),
-            max_invocations: self.options.max_invocations,
+            max_invocations: self.options.max_invocations.map(|most| most.saturating_sub(queued).max(1)),
         };
         let plan = plan::plan_chunks(&facts, self.options.chunk, place, bytes_of);
         // Checked before the chunks are mapped to open items: gaps of finished items cut some chunks in two, and these

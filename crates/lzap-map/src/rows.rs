@@ -17,7 +17,7 @@ pub(crate) enum Quotes {
 
 /// A scan of a part's bytes. They begin one byte before the part, except for the first part of an object.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RowScan {
+pub(crate) struct RowScan {
     quotes: Quotes,
     /// The part begins the object.
     first: bool,
@@ -25,7 +25,7 @@ pub(super) struct RowScan {
 
 /// The result of a scan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum ScanResult {
+pub(crate) enum ScanResult {
     /// The rows that begin in the part.
     Rows(Range<usize>),
     /// The last row ends after the given bytes, so the caller must read more.
@@ -34,12 +34,12 @@ pub(super) enum ScanResult {
 
 impl RowScan {
     /// A scan of a part; `first` for the part that begins the object.
-    pub(super) fn new(quotes: Quotes, first: bool) -> Self {
+    pub(crate) fn new(quotes: Quotes, first: bool) -> Self {
         Self { quotes, first }
     }
 
     /// Finds the rows that begin before `part_end`. `whole` is true when the object ends with `bytes`.
-    pub(super) fn find_rows(self, bytes: &[u8], part_end: u64, whole: bool) -> ScanResult {
+    pub(crate) fn find_rows(self, bytes: &[u8], part_end: u64, whole: bool) -> ScanResult {
         let part_end = usize::try_from(part_end).unwrap_or(usize::MAX);
         let mut inside = self.quotes == Quotes::Inside;
         let mut start = self.first.then_some(0);

@@ -79,7 +79,7 @@ where
     /// ```
     ///
     /// # Errors
-    /// With [`OnError::FailFast`], the first item that failed, or the deadline. With the others, too many failures for
+    /// With [`OnError::FailFast`], the first item that failed, the deadline, or the maximum cost or number of invocations. With the others, too many failures for
     /// [`OnError::Tolerate`]. With all, the reason why the map could not run.
     pub async fn run(self) -> Result<MapOutput<O>, MapError> {
         let mut prepared = self.prepare_map(None)?;
@@ -219,7 +219,7 @@ where
         if prepared.idempotent {
             prepared.probe_items(&mut drive, &mut CollectSink::<O>::new(&prepared.map)).await;
         }
-        let plan = match prepared.plan_rest() {
+        let plan = match prepared.plan_rest(drive.machine.queued_chunks()) {
             Ok(plan) => plan,
             Err(end) => return Err(end_error(&end, None, &drive.report)),
         };

@@ -17,9 +17,9 @@ use lzap_map_scheduler::report::Progress;
 pub(crate) type ProgressListener = Box<dyn Fn(&Progress) + Send + Sync>;
 
 /// A sink with the callback that the user set for progress.
-pub(super) struct WithListener<'a, S> {
-    pub(super) sink: &'a mut S,
-    pub(super) listener: Option<ProgressListener>,
+pub(crate) struct WithListener<'a, S> {
+    pub(crate) sink: &'a mut S,
+    pub(crate) listener: Option<ProgressListener>,
 }
 
 impl<S: Sink> Sink for WithListener<'_, S> {
@@ -71,15 +71,15 @@ fn failed_items(failure: &ChunkFailure) -> impl Iterator<Item = ItemError> {
 }
 
 /// Collects results in the order of the items.
-pub(super) struct CollectSink<O> {
-    pub(super) results: Vec<Option<Result<O, ItemError>>>,
-    pub(super) read: ItemResults<O>,
-    pub(super) codec: lzap_wire::encoding::Codec,
+pub(crate) struct CollectSink<O> {
+    pub(crate) results: Vec<Option<Result<O, ItemError>>>,
+    pub(crate) read: ItemResults<O>,
+    pub(crate) codec: lzap_wire::encoding::Codec,
 }
 
 impl<O> CollectSink<O> {
     /// A sink for all items of a map.
-    pub(super) fn new(map: &MapContext) -> Self {
+    pub(crate) fn new(map: &MapContext) -> Self {
         let mut results = Vec::new();
         results.resize_with(map.items.len(), || None);
         Self { results, read: Vec::new(), codec: map.items.codec }
@@ -119,12 +119,12 @@ impl<O: DeserializeOwned + Send> Sink for CollectSink<O> {
 type ChunkValue<O> = (Option<O>, Vec<(usize, ItemFailure)>);
 
 /// Collects one joined value for each chunk, for `reduce`.
-pub(super) struct ReduceSink<O> {
+pub(crate) struct ReduceSink<O> {
     /// Values with the index of their chunk's first item, since chunks finish in any order.
-    pub(super) parts: Vec<(usize, O)>,
-    pub(super) read: Option<ChunkValue<O>>,
-    pub(super) failed: Vec<ItemError>,
-    pub(super) codec: lzap_wire::encoding::Codec,
+    pub(crate) parts: Vec<(usize, O)>,
+    pub(crate) read: Option<ChunkValue<O>>,
+    pub(crate) failed: Vec<ItemError>,
+    pub(crate) codec: lzap_wire::encoding::Codec,
 }
 
 impl<O: DeserializeOwned + Send> Sink for ReduceSink<O> {
@@ -154,10 +154,10 @@ impl<O: DeserializeOwned + Send> Sink for ReduceSink<O> {
 }
 
 /// Sends each result to the stream.
-pub(super) struct StreamSink<O> {
-    pub(super) sender: mpsc::UnboundedSender<StreamItem<O>>,
-    pub(super) read: ItemResults<O>,
-    pub(super) codec: lzap_wire::encoding::Codec,
+pub(crate) struct StreamSink<O> {
+    pub(crate) sender: mpsc::UnboundedSender<StreamItem<O>>,
+    pub(crate) read: ItemResults<O>,
+    pub(crate) codec: lzap_wire::encoding::Codec,
 }
 
 impl<O: DeserializeOwned + Send> Sink for StreamSink<O> {

@@ -1,6 +1,6 @@
 //! Tasks without their types: a handler takes and returns encoded values.
 //!
-//! An event names a task, and whoever answers it knows neither its input nor its output type.
+//! An event names a task, and the code that answers it knows neither its input nor its output type.
 
 use futures_util::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};

@@ -55,7 +55,10 @@ pub trait ChunkEvents: Any + Send + Sync + fmt::Debug {
     ) -> BoxFuture<'a, Result<Reply, TaskError>>;
 }
 
+/// The app's host.
 static HOST: OnceLock<Arc<TaskHost>> = OnceLock::new();
+/// The host of a process without an app, such as a test.
+static WITHOUT_APP: OnceLock<Arc<TaskHost>> = OnceLock::new();
 
 tokio::task_local! {
     /// The host of one test.
@@ -66,11 +69,10 @@ impl TaskHost {
     /// The host of the calling code: a test's own, or the process's.
     pub fn current() -> Arc<Self> {
         SCOPED.try_with(Arc::clone).unwrap_or_else(|_| {
-            Arc::clone(
-                HOST.get_or_init(|| {
-                    Arc::new(Self { registry: None, ..Self::in_process(Registry::default()) })
-                }),
-            )
+            // A task may run before `App::run`, for example to prepare the app; that must not settle where later ones run.
+            let host =
+                HOST.get().unwrap_or_else(|| WITHOUT_APP.get_or_init(|| Arc::new(Self::without_app())));
+            Arc::clone(host)
         })
     }
 
@@ -86,6 +88,11 @@ impl TaskHost {
             let host = if is_lambda { Self::in_lambda(registry) } else { Self::in_process(registry) };
             Arc::new(Self { chunks, ..host })
         });
+    }
+
+    /// For tests of tasks: each task is known, and runs in this process.
+    fn without_app() -> Self {
+        Self { registry: None, ..Self::in_process(Registry::default()) }
     }
 
     /// For `cargo run` and tests: tasks run in this process.
@@ -104,7 +111,7 @@ impl TaskHost {
         let store = Store::from_env();
         Self {
             target: TaskTarget::Remote(Arc::new(LambdaInvoker::from_env())),
-            jobs: store.clone().map_or_else(JobStore::without_bucket, JobStore::in_bucket),
+            jobs: store.clone().map_or(JobStore::WithoutBucket, JobStore::S3),
             store,
             ..Self::in_process(registry)
         }
@@ -112,7 +119,12 @@ impl TaskHost {
 
     /// The registered task of this name.
     pub(crate) fn find_task(&self, task: &str) -> Result<Arc<dyn Handler>, TaskError> {
-        let none = || TaskError::new(TaskErrorKind::UnknownTask, "the app registers no tasks");
+        let none = || {
+            TaskError::new(
+                TaskErrorKind::UnknownTask,
+                "the app registers no tasks: add them to it with `App::task`",
+            )
+        };
         self.registry.as_ref().ok_or_else(none)?.find_task(task).cloned()
     }
 
@@ -122,5 +134,18 @@ impl TaskHost {
     /// [`TaskErrorKind::UnknownTask`].
     pub fn check_registered(&self, task: &str) -> Result<(), TaskError> {
         self.registry.as_ref().map_or(Ok(()), |registry| registry.find_task(task).map(|_| ()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Once, the first use settled that the process has no app, and each later event of a task failed.
+    #[test]
+    fn app_that_is_installed_after_a_first_use_is_the_host_from_then_on() {
+        assert!(TaskHost::current().registry.is_none());
+        TaskHost::install(Registry::default(), None);
+        assert!(TaskHost::current().registry.is_some());
     }
 }

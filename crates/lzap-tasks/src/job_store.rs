@@ -27,16 +27,6 @@ impl Default for JobStore {
 }
 
 impl JobStore {
-    /// Records in the stage's bucket.
-    pub fn in_bucket(store: Store) -> Self {
-        Self::S3(store)
-    }
-
-    /// No bucket, so each read and write fails.
-    pub fn without_bucket() -> Self {
-        Self::WithoutBucket
-    }
-
     /// Reads a record, with one `s3:GetObject`; `None` when there is none.
     ///
     /// # Errors

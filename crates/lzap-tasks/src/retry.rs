@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use lzap_invocation::{Invocation, now_ms};
+use lzap_invocation::Invocation;
 use lzap_wire::invoke::FunctionFailure;
 use tokio::time::Instant;
 
@@ -44,9 +44,7 @@ pub(crate) async fn send_until_answered<F>(
 where
     F: Future<Output = AttemptOutcome>,
 {
-    let deadline = Invocation::current().deadline_ms;
-    let left = deadline.map(|end| Duration::from_millis(end.saturating_sub(now_ms())));
-    let until = Instant::now() + left.unwrap_or(PATIENCE);
+    let until = Instant::now() + Invocation::current().time_left().unwrap_or(PATIENCE);
     let mut attempt = 0;
     let mut may_have_run = false;
     loop {
@@ -133,6 +131,7 @@ fn function_error(failure: FunctionFailure, message: &str) -> TaskError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lzap_invocation::now_ms;
     use lzap_wire::invoke::ThrottleReason;
 
     #[test]

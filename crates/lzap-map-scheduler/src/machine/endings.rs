@@ -32,8 +32,10 @@ impl Machine {
         // The chunk keeps the items that have results, so the report's spans match its chunks.
         chunk_state.items = start..middle;
         // This process stops at a slow item, and the items after it may be as slow. As chunks of one item they run in
-        // parallel instead of one after the other. A worker's rest stays together: it only ran out of time.
-        let step = if place == AttemptPlace::Here { 1 } else { end - middle };
+        // parallel instead of one after the other, unless invocations are limited. A worker's rest stays together: it only ran
+        // out of time.
+        let is_cut = place == AttemptPlace::Here && self.rules.budget.invocations.is_none();
+        let step = if is_cut { 1 } else { end - middle };
         for rest in (middle..end).step_by(step.max(1)).rev() {
             let id = self.add_chunk(rest..end.min(rest + step));
             self.queue.push_front(id);

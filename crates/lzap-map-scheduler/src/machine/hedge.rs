@@ -35,7 +35,7 @@ impl Machine {
     }
 
     /// The duration from which a chunk counts as slow. `None` with fewer than ten chunks, before half of them are done, and
-    /// when the budget is spent.
+    /// when the share of hedged attempts is used up.
     #[expect(clippy::cast_precision_loss, reason = "at most ten thousand chunks")]
     pub(super) fn hedge_threshold(&self, hedge: &Hedge) -> Option<Duration> {
         let chunks = self.chunk_count();

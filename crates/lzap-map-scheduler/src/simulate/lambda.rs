@@ -144,6 +144,11 @@ impl SimulatedLambda {
         Some(start)
     }
 
+    /// Whether no attempt is in flight.
+    pub(super) fn is_idle(&self) -> bool {
+        self.events.is_empty()
+    }
+
     /// Advances the time to the next event, or to `until` if that is earlier.
     pub(super) fn advance_to_event(&mut self, until: Option<Duration>) -> Option<(AttemptId, BilledEnd)> {
         let next = self.events.peek().map(|Reverse(event)| event.at);

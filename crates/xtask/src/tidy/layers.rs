@@ -83,7 +83,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "lzap-tasks",
-        internal: &["lzap-client", "lzap-invocation", "lzap-tls", "lzap-wire"],
+        internal: &["lzap-client", "lzap-invocation", "lzap-wire"],
         forbidden: &["aws-", "axum", "hyper", "lambda_http", "lambda_runtime", "postcard", COMMAND_LINE],
     },
     Layer {

@@ -53,6 +53,8 @@ async fn map_without_money_for_one_worker_fails_and_names_the_settings() {
     let error = cloud_with_memory().run(map().values()).await.expect_err("no money");
     assert_eq!((error.kind(), error.report().attempts), (TaskErrorKind::CostLimit, 0));
     assert!(error.to_string().contains("raise `max_cost`, or lower `timeout_secs`"), "{error}");
+    let error = cloud_with_memory().run(doubled().max_cost(f64::NAN).values()).await.expect_err("no number");
+    assert_eq!((error.kind(), error.report().attempts), (TaskErrorKind::CostLimit, 0));
     let output = cloud_with_memory().run(map().on_error(OnError::Collect).run()).await.expect("nothing");
     assert!(output.errors().all(|error| error.kind == TaskErrorKind::CostLimit));
 }
@@ -72,6 +74,16 @@ async fn map_with_fewer_invocations_than_chunks_gets_larger_chunks() {
     let report = assert_doubled(cloud().run(map.run()).await);
     assert_eq!((report.attempts, report.chunks), (18, 18), "{report:?}");
     assert!(report.reason.ends_with("made larger for at most 18 of them"), "{}", report.reason);
+}
+
+/// The rest of the items that the caller tried first is not cut into single items.
+#[tokio::test]
+async fn map_that_tries_its_first_items_completes_with_few_invocations() {
+    let map = nap.map(vec![2; 400]).max_invocations(20);
+    let output = cloud().run(map.run()).await.expect("all");
+    let report = &output.report;
+    assert!(output.is_complete() && report.remote, "{report:?}");
+    assert!(report.attempts - report.here <= 20, "{report:?}");
 }
 
 #[tokio::test]
