@@ -83,13 +83,14 @@ pub async fn serve_lambda(http: ErasedService, tasks: Option<Arc<dyn TaskEvents>
     }
     let runtime = Runtime::new(Dispatch { http, tasks, has_several })
         .layer(layer_fn(|inner| InvocationSpan::new(inner, has_several)));
-    // For one at a time it is the same as `run`, which would warn of the variable, whatever its value.
-    let served = runtime.run_concurrent();
+    // For one at a time it is the same as `run`, which would warn of the variable, whatever its value. Boxed, because moving
+    // the large future would be a measurable part of a cold start.
+    let mut served = Box::pin(runtime.run_concurrent());
     if !has_several {
         return served.await.map_err(ServeError::runtime_api_failed);
     }
     tokio::select! {
-        served = served => served.map_err(ServeError::runtime_api_failed),
+        served = &mut served => served.map_err(ServeError::runtime_api_failed),
         error = wait_until_refused() => Err(ServeError::runtime_api_failed(error.into())),
     }
 }
@@ -119,20 +120,19 @@ impl Service<LambdaEvent<Incoming>> for Dispatch {
     fn call(&mut self, event: LambdaEvent<Incoming>) -> Self::Future {
         let LambdaEvent { payload, context } = event;
         let deadline_ms = context.deadline;
-        let invocation = Invocation {
-            request_id: context.request_id.as_str().into(),
-            trace_id: context.xray_trace_id.as_deref().map(Arc::from),
-            deadline_ms: Some(deadline_ms.saturating_sub(to_millis(ANSWER_MARGIN))),
-            ..Invocation::default()
-        };
         let answer: AnswerFuture = match payload {
             Incoming::Http(request) => {
-                let http = self.http.clone();
-                Box::pin(for_request(invocation).scope(answer_request(http, *request, context)))
+                // Only calls of tasks read the context, and an app without tasks makes none.
+                let invocation = self.tasks.is_some().then(|| for_request(read_invocation(&context)));
+                let answer = answer_request(self.http.clone(), *request, context);
+                match invocation {
+                    Some(invocation) => Box::pin(invocation.scope(answer)),
+                    None => Box::pin(answer),
+                }
             }
             Incoming::Lzap(kind) => return Box::pin(ready(self.answer_own_event(kind))),
             Incoming::Task(event) => match &self.tasks {
-                Some(tasks) => Box::pin(invocation.scope(tasks.answer(event))),
+                Some(tasks) => Box::pin(read_invocation(&context).scope(tasks.answer(event))),
                 None => return Box::pin(ready(Err(tasks_missing()))),
             },
             Incoming::Failed(error) => return Box::pin(ready(Err(error))),
@@ -160,6 +160,16 @@ fn tasks_missing() -> InvocationError {
         "the event is for a task, and the app is built without tasks: give its `lzap` dependency the feature `tasks`"
             .to_owned(),
     )
+}
+
+/// The context of an invocation, from what the Runtime API says about it.
+fn read_invocation(context: &Context) -> Invocation {
+    Invocation {
+        request_id: context.request_id.as_str().into(),
+        trace_id: context.xray_trace_id.as_deref().map(Arc::from),
+        deadline_ms: Some(context.deadline.saturating_sub(to_millis(ANSWER_MARGIN))),
+        ..Invocation::default()
+    }
 }
 
 /// The context of an HTTP request. The gateway waits for 30 s at most, even if the function's timeout is longer.
