@@ -16,7 +16,7 @@ use fs_err as fs;
 use lzap_testkit::{Python, TempProject, require_arm64, target, workspace};
 use serde_json::Value;
 
-use self::function::Function;
+pub(crate) use self::function::Function;
 use lzap_testkit::shell::{Failure, Result, lzap, quiet_output};
 
 const ROUNDS: usize = 5;

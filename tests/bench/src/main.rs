@@ -11,6 +11,7 @@ mod callgrind;
 mod client;
 mod csv;
 mod deploy;
+mod features;
 mod linkers;
 mod map;
 mod peer;
@@ -38,6 +39,8 @@ enum Bench {
     Deploy(deploy::Options),
     /// Size, cold start and processor time of an app, by linker and allocator
     Linkers,
+    /// Compile time, size and cold start of an app, by feature of the runtime crate
+    Features,
     /// The reference app's sum on one core, beside pandas, polars and duckdb
     Csv,
     /// Cold start, requests, memory and size, beside bare `lambda_http` and Zappa's handler
@@ -68,6 +71,7 @@ fn run(bench: &Bench) -> Result {
     match bench {
         Bench::Deploy(options) => deploy::run(options),
         Bench::Linkers => linkers::run(),
+        Bench::Features => features::run(),
         Bench::Csv => csv::run(),
         Bench::Runtime => runtime::run(),
         Bench::Map => map::run(),

@@ -19,7 +19,7 @@ const TICK: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running function; dropping it ends it.
-pub(super) struct Function {
+pub(crate) struct Function {
     process: Child,
     cold: Duration,
     events: Sender<String>,
@@ -29,7 +29,7 @@ pub(super) struct Function {
 
 impl Function {
     /// Starts the program and waits until it asks for its first event.
-    pub(super) fn start(mut command: Command) -> Result<Self> {
+    pub(crate) fn start(mut command: Command) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?.to_string();
         let (events, waiting) = channel();
@@ -59,7 +59,7 @@ impl Function {
     }
 
     /// From its start until it asked for its first event.
-    pub(super) fn cold(&self) -> Duration {
+    pub(crate) fn cold(&self) -> Duration {
         self.cold
     }
 
