@@ -156,7 +156,7 @@
 //! | `tasks` | [`task`](macro@task), [`Task`], [`Job`]: typed tasks in other Lambdas | 202 s | 1.93 MB | below 1 ms |
 //! | `map` | [`Task::map`]: one task on many items; contains `tasks` | 209 s | 2.16 MB | below 1 ms |
 //!
-//! No feature is on by default. The figures are those of an app of one route for x86_64, axum and all dependencies included.
+//! No feature is on by default. The figures are those of an app of one route for x86-64, axum and all dependencies included.
 //! The compile time is processor time of a first release build, and the cold start is the process's own, to which AWS adds
 //! the start of the environment. `cargo xtask bench features` measures them (`docs/benchmarks/features.md`).
 //!
