@@ -7,6 +7,7 @@
 //! Emulator refuses a stale answer as this module does. Not seen on AWS itself.
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
+use std::error::Error as _;
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
+use http_body_util::LengthLimitError;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -147,9 +149,11 @@ async fn response(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let body = to_bytes(body, RESPONSE_BYTES).await;
-    let is_too_large = body.is_err();
-    let answer = body.map_or(Answer::TooLarge, Answer::Response);
+    let (answer, is_too_large) = match read_body(body).await {
+        Ok(body) => (Answer::Response(body), false),
+        Err(UnreadBody::TooLarge) => (Answer::TooLarge, true),
+        Err(UnreadBody::Incomplete) => return refuse_incomplete(),
+    };
     match shared.invocations.bring_answer(&id, invocation_id(&headers), answer) {
         Err(stale) => refuse_stale(stale),
         Ok(()) if is_too_large => {
@@ -166,18 +170,41 @@ async fn error(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let body = to_bytes(body, RESPONSE_BYTES).await.unwrap_or_default();
-    let answer = Answer::Error(or_type(body, &headers));
-    match shared.invocations.bring_answer(&id, invocation_id(&headers), answer) {
+    let Some(body) = read_error(body, &headers).await else { return refuse_incomplete() };
+    match shared.invocations.bring_answer(&id, invocation_id(&headers), Answer::Error(body)) {
         Err(stale) => refuse_stale(stale),
         Ok(()) => accept(),
     }
 }
 
 async fn init_error(State(shared): State<Arc<ApiState>>, headers: HeaderMap, body: Body) -> Response {
-    let body = to_bytes(body, RESPONSE_BYTES).await.unwrap_or_default();
-    shared.phase.send_replace(Phase::InitError(or_type(body, &headers)));
+    let Some(body) = read_error(body, &headers).await else { return refuse_incomplete() };
+    shared.phase.send_replace(Phase::InitError(body));
     accept()
+}
+
+/// Why a body could not be read to its end.
+enum UnreadBody {
+    /// It is longer than [`RESPONSE_BYTES`].
+    TooLarge,
+    /// The connection broke: the process is probably ending, and its exit says more.
+    Incomplete,
+}
+
+async fn read_body(body: Body) -> Result<Bytes, UnreadBody> {
+    to_bytes(body, RESPONSE_BYTES).await.map_err(|error| {
+        let is_too_large = error.source().is_some_and(|source| source.is::<LengthLimitError>());
+        if is_too_large { UnreadBody::TooLarge } else { UnreadBody::Incomplete }
+    })
+}
+
+/// The body of an error, of which only the type remains when it is too large. `None` for an incomplete one.
+async fn read_error(body: Body, headers: &HeaderMap) -> Option<Bytes> {
+    match read_body(body).await {
+        Ok(body) => Some(or_type(body, headers)),
+        Err(UnreadBody::TooLarge) => Some(or_type(Bytes::new(), headers)),
+        Err(UnreadBody::Incomplete) => None,
+    }
 }
 
 /// The id of the delivery; an unreadable one is the id of none.
@@ -204,6 +231,11 @@ fn refuse_stale(stale: StaleAnswer) -> Response {
         StaleAnswer::TimedOut => refuse(StatusCode::GONE, "InvokeTimeout", "Invoke timeout"),
         StaleAnswer::Unknown => refuse(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID"),
     }
+}
+
+/// The sender has usually gone.
+fn refuse_incomplete() -> Response {
+    refuse(StatusCode::BAD_REQUEST, "IncompleteBody", "The body ended too early")
 }
 
 fn refuse(status: StatusCode, kind: &str, message: &str) -> Response {

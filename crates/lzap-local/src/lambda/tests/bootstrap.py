@@ -80,6 +80,14 @@ def serve_one():
         with open(event["file"], "a") as file:
             file.write("x")
         os._exit(1)
+    elif verb == "truncate":
+        # The connection breaks in the middle of an answer, and then the process ends.
+        local.api.putrequest("POST", f"{BASE}/invocation/{request_id}/{event['kind']}")
+        local.api.putheader("Content-Length", "100")
+        local.api.endheaders(b'{"errorType"')
+        local.api.close()
+        time.sleep(0.3)
+        os._exit(7)
     elif verb == "child":
         if os.fork() == 0:
             time.sleep(600)

@@ -229,3 +229,13 @@ async fn payloads_are_checked_before_anything_runs() {
     assert_eq!(cloud.invoke("nobody", &json!({})).await.error(), (404, "ResourceNotFoundException"));
     cloud.lambda.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_dies_while_it_answers_has_exited_and_not_answered() {
+    let cloud = Cloud::with_function(json!({ "Timeout": 20 })).await;
+    for kind in ["response", "error"] {
+        let answer = cloud.invoke("shop", &json!({ "do": "truncate", "kind": kind })).await;
+        assert_eq!(answer.body["errorType"], "Runtime.ExitError", "{kind}: {answer:?}");
+    }
+    cloud.lambda.shutdown().await;
+}
