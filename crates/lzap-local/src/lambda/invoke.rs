@@ -121,10 +121,8 @@ impl Inner {
         let task_root = tokio::task::spawn_blocking(move || store.task_root(&sha256))
             .await
             .map_err(|error| ApiError::service(format!("unpacking stopped: {error}")))??;
-        self.pool.take_or_add(&resolved.key, || {
-            Environment::open(Spec::new(resolved, task_root), &self.host)
-                .map_err(|error| ApiError::service(format!("the environment could not be made: {error}")))
-        })
+        let spec = Spec::new(resolved, task_root);
+        self.pool.take_or_add(&resolved.key, || Environment::open(spec, &self.host))
     }
 
     fn job(&self, call: &Call, resolved: &Resolved, request_id: Uuid) -> Job {

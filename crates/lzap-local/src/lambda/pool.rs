@@ -110,20 +110,21 @@ impl<E: Member> Pool<E> {
     }
 
     /// The same; where every place is taken, in the environment that `make` makes. Of two invocations that need a new
-    /// environment at once, the second one gets a place in the first one's.
+    /// environment at once, the second one gets a place in the first one's. The pool is locked while `make` runs, which
+    /// therefore must not touch the disk.
     ///
     /// # Errors
-    /// Those of `make`, and [`ApiError::service`] when the new environment has no place.
+    /// [`ApiError::service`] when the new environment has no place.
     pub(crate) fn take_or_add(
         &self,
         key: &EnvironmentKey,
-        make: impl FnOnce() -> Result<E, ApiError>,
+        make: impl FnOnce() -> E,
     ) -> Result<Place<E>, ApiError> {
         let mut shelves = self.lock();
         if let Some(place) = shelves.take_place(key) {
             return Ok(place);
         }
-        let environment = Arc::new(make()?);
+        let environment = Arc::new(make());
         let ticket =
             environment.reserve_place().ok_or_else(|| ApiError::service("a new environment has no place"))?;
         shelves.add(Instant::now(), key, Arc::clone(&environment));
@@ -305,7 +306,7 @@ mod tests {
         let mut next = 100;
         let mut place = || {
             next += 1;
-            let made = || Ok(Numbered::new(next, 3));
+            let made = || Numbered::new(next, 3);
             pool.take_or_add(&key("1"), made).expect("a new one has places")
         };
         (0..count).map(|_| place()).map(|place| (place.environment.0, place.is_new)).collect()
@@ -353,7 +354,7 @@ mod tests {
     #[test]
     fn an_environment_with_invocations_outlives_its_eviction_until_they_end() {
         let pool = Pool::new(1000);
-        let place = pool.take_or_add(&key("1"), || Ok(Numbered::new(1, 3))).expect("a new one");
+        let place = pool.take_or_add(&key("1"), || Numbered::new(1, 3)).expect("a new one");
         pool.evict_at(Instant::now() + 2 * EXPIRY, EXPIRY, |_| true);
         assert!(pool.take_place(&key("1")).is_some(), "it isn't idle");
         pool.evict_at(Instant::now(), EXPIRY, |_| false);

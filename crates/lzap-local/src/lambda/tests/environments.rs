@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{Cloud, alive, eventually, start_in};
+use crate::lambda::state::FunctionRef;
+use crate::lambda::worker::{Environment, Spec};
 use crate::lambda::{Caller, Invocation, InvocationKind};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,4 +138,21 @@ async fn a_hundred_calls_reuse_one_worker_quickly() {
     assert!(began.elapsed() < Duration::from_secs(5), "{:?} for 100 warm calls", began.elapsed());
     assert_eq!(cloud.streams().len(), 1);
     cloud.lambda.shutdown().await;
+}
+
+/// The pool opens environments under its lock.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_environment_makes_its_folder_only_when_its_process_starts() {
+    let cloud = Cloud::with_function(json!({})).await;
+    let inner = &cloud.lambda.0;
+    let folders = || fs_err::read_dir(&inner.host.folder).expect("the folder of environments").count();
+    let reference = FunctionRef::parse("shop", None, "eu-west-1", "000000000000").expect("a name");
+    let resolved = inner.state().resolve(&reference, inner.now_ms(), 0.0).expect("it is active");
+    let environment = Environment::open(Spec::new(&resolved, cloud.folder.path().to_owned()), &inner.host);
+    assert_eq!(folders(), 0);
+    drop(environment);
+    cloud.invoke("shop", &json!({})).await;
+    assert_eq!(folders(), 1);
+    cloud.lambda.shutdown().await;
+    assert_eq!(folders(), 0);
 }

@@ -15,7 +15,7 @@ mod report;
 mod variables;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -160,8 +160,9 @@ pub(crate) struct Environment {
     peak_bytes: AtomicU64,
     /// When the memory was last measured, for all invocations together.
     measured: Mutex<Option<Instant>>,
-    /// Removed when all of the above is gone.
-    folder: TempDir,
+    /// Made with the process, since the pool opens environments while it holds its lock. Removed when all of the above is
+    /// gone.
+    folder: OnceLock<TempDir>,
 }
 
 impl Member for Environment {
@@ -182,14 +183,12 @@ impl Member for Environment {
 }
 
 impl Environment {
-    /// A folder and a log stream, no process yet.
-    pub(crate) fn open(spec: Spec, host: &Host) -> io::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("env-").tempdir_in(&host.folder)?;
-        fs_err::create_dir(folder.path().join("tmp"))?;
+    /// A log stream, no process and no folder yet. It waits for nothing and makes no file.
+    pub(crate) fn open(spec: Spec, host: &Host) -> Self {
         let stream = spec.stream(host.ports.clock.now_ms());
         let logs = LogStream::open(stream.clone(), &host.ports, &host.tasks);
         logs.line(&report::init_start(&spec.version.settings.runtime, &spec.region));
-        Ok(Self {
+        Self {
             logs,
             invocations: Invocations::new(spec.max_concurrency),
             startup: watch::Sender::new(Startup::Pending),
@@ -198,8 +197,19 @@ impl Environment {
             host: host.clone(),
             peak_bytes: AtomicU64::new(0),
             measured: Mutex::new(None),
-            folder,
-        })
+            folder: OnceLock::new(),
+        }
+    }
+
+    /// The folder for the process; its second start finds what the first one left in it, as on AWS.
+    fn make_folder(&self) -> io::Result<&Path> {
+        if self.folder.get().is_none() {
+            let folder = tempfile::Builder::new().prefix("env-").tempdir_in(&self.host.folder)?;
+            fs_err::create_dir(folder.path().join("tmp"))?;
+            // Only the invocation that starts the process comes here.
+            let _set = self.folder.set(folder);
+        }
+        self.folder.get().map(TempDir::path).ok_or_else(|| io::Error::other("the folder is gone"))
     }
 
     /// The version that it was made for.
@@ -258,12 +268,13 @@ impl Environment {
         let host =
             |error: io::Error| Cause::Entrypoint(format!("the environment could not be made: {error}"));
         let launch = self.launch()?;
+        let folder = self.make_folder().map_err(host)?;
         self.invocations.with(InFlight::forget_process);
         let api = RuntimeApi::listen(Arc::clone(&self.invocations)).await.map_err(host)?;
         let own = variables::Own {
             runtime_api: api.authority(),
             stream: &self.stream,
-            scratch: &self.folder.path().join("tmp"),
+            scratch: &folder.join("tmp"),
             endpoint: &self.host.endpoint,
         };
         let environment = variables::variables(&self.spec, &own);
@@ -275,7 +286,7 @@ impl Environment {
         };
         let spawned = Process::spawn(&program, Arc::clone(&self.logs)).await;
         let process = spawned.map_err(|error| self.not_executed(&error))?;
-        leftovers::note(self.folder.path(), process.id());
+        leftovers::note(folder, process.id());
         Ok(Worker { process, api, killed_for: OnceLock::new() })
     }
 
