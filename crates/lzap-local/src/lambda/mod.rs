@@ -72,7 +72,7 @@ pub(crate) struct Inner {
     code: CodeStore,
     pool: Arc<Pool<Environment>>,
     host: Host,
-    /// Processes at work at once: the account's limit, or what this host can carry.
+    /// Invocations at work at once: the account's limit, or what the processes have places for that this host can carry.
     concurrency: u32,
 }
 
@@ -146,7 +146,8 @@ impl Lambda {
         let state = saved.map_or_else(|| Ok(State::new()), State::restore).map_err(unreadable)?;
         let (code, folder) = prepare(&root, state.code_in_use()).await?;
         let limit = config.concurrency.unwrap_or(state::ACCOUNT_CONCURRENCY);
-        let concurrency = carried().min(limit);
+        let processes = count_processes(raise_open_files(), config.environment_concurrency);
+        let concurrency = limit.min(processes.saturating_mul(config.environment_concurrency));
         let state = state.with_concurrency(limit, config.environment_concurrency);
         let (endpoint, architecture) = (config.endpoint.clone(), config.host_architecture);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -154,7 +155,7 @@ impl Lambda {
             config,
             state: Mutex::new(state),
             code,
-            pool: Pool::new(concurrency),
+            pool: Pool::new(usize::try_from(processes).unwrap_or(usize::MAX)),
             host: Host { ports, folder, endpoint, architecture, tasks, stop },
             concurrency,
         });
@@ -272,17 +273,20 @@ async fn expire(inner: Weak<Inner>, expiry: Duration) {
     }
 }
 
-/// How many workers this host can carry: AWS's thousand, less where open files are short (each worker takes six).
-fn carried() -> u32 {
-    const SPARE: u64 = 256;
-    const EACH: u64 = 6;
-    let wanted = u64::from(state::ACCOUNT_CONCURRENCY) * EACH + SPARE;
+/// Raises this process's limit of open files as far as the system lets it; returns the limit, in files. Functions may ask
+/// for more connections than the cloud's own setting says, so no smaller limit would be safe.
+fn raise_open_files() -> u64 {
     let limit = getrlimit(Resource::Nofile);
-    let allowed = limit.maximum.unwrap_or(u64::MAX).min(wanted);
-    let current = limit.current.unwrap_or(u64::MAX);
-    let raised = Rlimit { current: Some(allowed), ..limit };
-    let files =
-        if current < allowed && setrlimit(Resource::Nofile, raised).is_ok() { allowed } else { current };
-    let workers = files.saturating_sub(SPARE) / EACH;
-    u32::try_from(workers).unwrap_or(u32::MAX).clamp(10, state::ACCOUNT_CONCURRENCY)
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    let files = if setrlimit(Resource::Nofile, raised).is_ok() { limit.maximum } else { limit.current };
+    files.unwrap_or(u64::MAX)
+}
+
+/// The number of processes that so many open files are enough for, at most AWS's thousand. Each takes five, and one for
+/// each event that it may ask for at once, when it is idle too.
+fn count_processes(files: u64, environment_concurrency: u32) -> u32 {
+    const SPARE: u64 = 256;
+    const EACH: u64 = 5;
+    let processes = files.saturating_sub(SPARE) / (EACH + u64::from(environment_concurrency));
+    u32::try_from(processes).unwrap_or(u32::MAX).clamp(10, state::ACCOUNT_CONCURRENCY)
 }

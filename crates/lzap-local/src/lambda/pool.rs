@@ -1,12 +1,12 @@
 //! The choice of an environment for each invocation, or its refusal.
 //!
 //! An environment with a free place takes the next invocation before a new one is made: of several the one with most
-//! invocations, so that the others become idle, then the one that was used last, so that the others expire. Nothing here
-//! waits.
+//! invocations, so that the others become idle, then the one that was used last, so that the others expire. The account and
+//! the reservations limit invocations, this host limits environments. Nothing here waits.
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html>
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::error::ApiError;
@@ -30,9 +30,9 @@ pub(crate) trait Member {
 /// All environments, and the count of invocations at work. Tests have environments of their own.
 #[derive(Debug)]
 pub(crate) struct Pool<E> {
-    shelves: Mutex<Shelves<E>>,
-    /// Processes that this host can carry.
-    host_limit: u32,
+    state: Mutex<PoolState<E>>,
+    /// The most environments at once, each of which has a process. Their invocations are limited in [`Pool::admit`].
+    host_limit: usize,
 }
 
 /// An invocation's place in an environment.
@@ -45,15 +45,17 @@ pub(crate) struct Place<E> {
 }
 
 #[derive(Debug)]
-struct Shelves<E> {
-    environments: BTreeMap<EnvironmentKey, Vec<Shelved<E>>>,
+struct PoolState<E> {
+    environments: BTreeMap<EnvironmentKey, Vec<PooledEnvironment<E>>>,
+    /// Environments that get no more invocations; those that still have some have a process.
+    retired: Vec<Weak<E>>,
     /// Invocations at work, by function; zeros are not kept.
     busy: BTreeMap<String, Busy>,
     closed: bool,
 }
 
 #[derive(Debug)]
-struct Shelved<E> {
+struct PooledEnvironment<E> {
     environment: Arc<E>,
     /// When its last invocation ended.
     since: Instant,
@@ -74,19 +76,22 @@ pub(crate) struct Lease<E> {
 
 impl<E: Member> Pool<E> {
     /// An empty pool.
-    pub(crate) fn new(host_limit: u32) -> Arc<Self> {
-        let shelves = Shelves { environments: BTreeMap::new(), busy: BTreeMap::new(), closed: false };
-        Arc::new(Self { shelves: Mutex::new(shelves), host_limit })
+    pub(crate) fn new(host_limit: usize) -> Arc<Self> {
+        let state = PoolState {
+            environments: BTreeMap::new(),
+            retired: Vec::new(),
+            busy: BTreeMap::new(),
+            closed: false,
+        };
+        Arc::new(Self { state: Mutex::new(state), host_limit })
     }
 
-    /// Admits an invocation, or throttles it: by the function's reservation, by what the account has left, by the host.
+    /// Admits an invocation, or throttles it: by the function's reservation, or by what the account has left.
     pub(crate) fn admit(self: &Arc<Self>, resolved: &Resolved) -> Result<Lease<E>, ApiError> {
-        let mut shelves = self.lock();
+        let mut state = self.lock();
         let function_arn = resolved.key.function_arn.clone();
-        let own = shelves.busy.get(&function_arn).map_or(0, |busy| busy.count);
-        let all: u32 = shelves.busy.values().map(|busy| busy.count).sum();
-        let unreserved: u32 =
-            shelves.busy.values().filter(|busy| !busy.reserved).map(|busy| busy.count).sum();
+        let own = state.busy.get(&function_arn).map_or(0, |busy| busy.count);
+        let unreserved: u32 = state.busy.values().filter(|busy| !busy.reserved).map(|busy| busy.count).sum();
         match resolved.reserved_concurrency {
             Some(reserved) if own >= reserved => {
                 return Err(ApiError::throttled("ReservedFunctionConcurrentInvocationLimitExceeded"));
@@ -94,13 +99,10 @@ impl<E: Member> Pool<E> {
             None if unreserved >= resolved.unreserved_concurrency => {
                 return Err(ApiError::throttled("ConcurrentInvocationLimitExceeded"));
             }
-            _ if all >= self.host_limit => {
-                return Err(ApiError::throttled("ConcurrentInvocationLimitExceeded"));
-            }
             _ => {}
         }
         let reserved = resolved.reserved_concurrency.is_some();
-        shelves.busy.insert(function_arn.clone(), Busy { count: own + 1, reserved });
+        state.busy.insert(function_arn.clone(), Busy { count: own + 1, reserved });
         Ok(Lease { pool: Arc::clone(self), function_arn })
     }
 
@@ -111,47 +113,59 @@ impl<E: Member> Pool<E> {
 
     /// The same; where every place is taken, in the environment that `make` makes. Of two invocations that need a new
     /// environment at once, the second one gets a place in the first one's. The pool is locked while `make` runs, which
-    /// therefore must not touch the disk.
+    /// therefore must not touch the disk. Where the host has no room for another environment, the idle one that was used
+    /// first ends.
     ///
     /// # Errors
-    /// [`ApiError::service`] when the new environment has no place.
+    /// [`ApiError::throttled`] when the host has no room and no environment is idle; [`ApiError::service`] when the new environment has no place.
     pub(crate) fn take_or_add(
         &self,
         key: &EnvironmentKey,
         make: impl FnOnce() -> E,
     ) -> Result<Place<E>, ApiError> {
-        let mut shelves = self.lock();
-        if let Some(place) = shelves.take_place(key) {
+        let mut state = self.lock();
+        if let Some(place) = state.take_place(key) {
             return Ok(place);
         }
+        let replaced = if state.count() < self.host_limit {
+            None
+        } else {
+            let replaced = state.take_oldest_idle();
+            Some(replaced.ok_or_else(|| ApiError::throttled("ConcurrentInvocationLimitExceeded"))?)
+        };
         let environment = Arc::new(make());
         let ticket =
             environment.reserve_place().ok_or_else(|| ApiError::service("a new environment has no place"))?;
-        shelves.add(Instant::now(), key, Arc::clone(&environment));
+        state.add(Instant::now(), key, Arc::clone(&environment));
+        // Killing processes and deleting folders needs no lock.
+        drop(state);
+        drop(replaced);
         Ok(Place { environment, ticket, is_new: true })
     }
 
     /// An invocation of the environment ended: its time until it expires begins anew.
     pub(crate) fn mark_used(&self, key: &EnvironmentKey, environment: &Arc<E>) {
-        let mut shelves = self.lock();
-        let shelf = shelves.environments.get_mut(key);
-        let found = shelf.and_then(|all| all.iter_mut().find(|it| Arc::ptr_eq(&it.environment, environment)));
-        if let Some(shelved) = found {
-            shelved.since = Instant::now();
+        let mut state = self.lock();
+        let same_version = state.environments.get_mut(key);
+        let found =
+            same_version.and_then(|all| all.iter_mut().find(|it| Arc::ptr_eq(&it.environment, environment)));
+        if let Some(pooled) = found {
+            pooled.since = Instant::now();
         }
     }
 
     /// Gives no more invocations to an environment. It ends with the last of those that it has.
     pub(crate) fn remove(&self, key: &EnvironmentKey, environment: &Arc<E>) {
-        let mut shelves = self.lock();
-        let Some(all) = shelves.environments.get_mut(key) else { return };
-        let removed: Vec<Shelved<E>> =
+        let mut state = self.lock();
+        let Some(all) = state.environments.get_mut(key) else { return };
+        let removed: Vec<PooledEnvironment<E>> =
             all.extract_if(.., |it| Arc::ptr_eq(&it.environment, environment)).collect();
         if all.is_empty() {
-            shelves.environments.remove(key);
+            state.environments.remove(key);
         }
+        state.retire(&removed);
         // Killing processes and deleting folders needs no lock.
-        drop(shelves);
+        drop(state);
         drop(removed);
     }
 
@@ -163,9 +177,9 @@ impl<E: Member> Pool<E> {
 
     fn evict_at(&self, now: Instant, expiry: Duration, current: impl Fn(&EnvironmentKey) -> bool) {
         let mut evicted = Vec::new();
-        let mut shelves = self.lock();
-        let spare_until = shelves.spare_until(now);
-        for (key, all) in &mut shelves.environments {
+        let mut state = self.lock();
+        let spare_until = state.spare_until(now);
+        for (key, all) in &mut state.environments {
             let stays = current(key);
             evicted.extend(all.extract_if(.., |it| {
                 let is_spare = spare_until.is_some_and(|until| it.since <= until);
@@ -173,17 +187,18 @@ impl<E: Member> Pool<E> {
                 !stays || (it.environment.is_idle() && (is_spare || is_old))
             }));
         }
-        shelves.environments.retain(|_, all| !all.is_empty());
+        state.environments.retain(|_, all| !all.is_empty());
+        state.retire(&evicted);
         // Killing processes and deleting folders needs no lock.
-        drop(shelves);
+        drop(state);
     }
 
     /// Gives away all environments, and keeps none from now on.
     pub(crate) fn close(&self) {
-        let mut shelves = self.lock();
-        shelves.closed = true;
-        let environments = std::mem::take(&mut shelves.environments);
-        drop(shelves);
+        let mut state = self.lock();
+        state.closed = true;
+        let environments = std::mem::take(&mut state.environments);
+        drop(state);
         drop(environments);
     }
 
@@ -200,14 +215,14 @@ impl<E: Member> Pool<E> {
 }
 
 impl<E> Pool<E> {
-    fn lock(&self) -> MutexGuard<'_, Shelves<E>> {
-        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, PoolState<E>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<E: Member> Shelves<E> {
+impl<E: Member> PoolState<E> {
     fn take_place(&self, key: &EnvironmentKey) -> Option<Place<E>> {
-        let available = |it: &&Shelved<E>| it.environment.load().map(|load| (load, it.since));
+        let available = |it: &&PooledEnvironment<E>| it.environment.load().map(|load| (load, it.since));
         let best = self.environments.get(key)?.iter().max_by_key(available)?;
         let ticket = best.environment.reserve_place()?;
         Some(Place { environment: Arc::clone(&best.environment), ticket, is_new: false })
@@ -216,11 +231,29 @@ impl<E: Member> Shelves<E> {
     /// A closed pool drops it.
     fn add(&mut self, since: Instant, key: &EnvironmentKey, environment: Arc<E>) {
         if !self.closed {
-            self.environments.entry(key.clone()).or_default().push(Shelved { environment, since });
+            self.environments.entry(key.clone()).or_default().push(PooledEnvironment { environment, since });
         }
     }
 
-    fn idle(&self) -> impl Iterator<Item = &Shelved<E>> {
+    /// The number of environments that have a process, or will have one.
+    fn count(&mut self) -> usize {
+        self.retired.retain(|environment| environment.strong_count() > 0);
+        self.retired.len() + self.environments.values().map(Vec::len).sum::<usize>()
+    }
+
+    fn retire(&mut self, removed: &[PooledEnvironment<E>]) {
+        self.retired.extend(removed.iter().map(|it| Arc::downgrade(&it.environment)));
+    }
+
+    fn take_oldest_idle(&mut self) -> Option<PooledEnvironment<E>> {
+        let oldest = self.idle().min_by_key(|it| it.since).map(|it| Arc::clone(&it.environment))?;
+        let is_oldest = |it: &mut PooledEnvironment<E>| Arc::ptr_eq(&it.environment, &oldest);
+        let taken = self.environments.values_mut().find_map(|all| all.extract_if(.., is_oldest).next());
+        self.environments.retain(|_, all| !all.is_empty());
+        taken
+    }
+
+    fn idle(&self) -> impl Iterator<Item = &PooledEnvironment<E>> {
         self.environments.values().flatten().filter(|it| it.environment.is_idle())
     }
 
@@ -236,11 +269,11 @@ impl<E: Member> Shelves<E> {
 
 impl<E> Drop for Lease<E> {
     fn drop(&mut self) {
-        let mut shelves = self.pool.lock();
-        if let Some(busy) = shelves.busy.get_mut(&self.function_arn) {
+        let mut state = self.pool.lock();
+        if let Some(busy) = state.busy.get_mut(&self.function_arn) {
             busy.count = busy.count.saturating_sub(1);
             if busy.count == 0 {
-                shelves.busy.remove(&self.function_arn);
+                state.busy.remove(&self.function_arn);
             }
         }
     }
@@ -360,5 +393,36 @@ mod tests {
         pool.evict_at(Instant::now(), EXPIRY, |_| false);
         assert!(pool.take_place(&key("1")).is_none(), "it isn't current");
         assert_eq!(Arc::strong_count(&place.environment), 1);
+    }
+
+    #[test]
+    fn the_host_limits_environments_and_not_invocations() {
+        let pool = Pool::new(2);
+        let make = || Numbered::new(1, 3);
+        let held: Vec<_> =
+            (0..6).map(|_| pool.take_or_add(&key("1"), make).expect("two have six places")).collect();
+        assert_eq!(held.iter().filter(|place| place.is_new).count(), 2);
+        assert_eq!(pool.take_or_add(&key("1"), make).map(drop).expect_err("a third one").status, 429);
+        pool.evict_at(Instant::now(), EXPIRY, |_| false);
+        let refused = pool.take_or_add(&key("1"), make).map(drop);
+        assert_eq!(refused.expect_err("both still have invocations").status, 429);
+        drop(held);
+        assert!(pool.take_or_add(&key("1"), make).expect("both are gone").is_new);
+    }
+
+    #[test]
+    fn where_the_host_is_full_the_oldest_idle_environment_makes_room() {
+        let (pool, now) = (Pool::new(3), Instant::now());
+        for number in 1..=3 {
+            let environment = Numbered::new(number, 1);
+            if number == 1 {
+                environment.reserve_place().expect("a free place");
+            }
+            pool.add_at(now + Duration::from_secs(number), &key(&number.to_string()), environment);
+        }
+        let placed = pool.take_or_add(&key("4"), || Numbered::new(4, 1)).expect("one is idle");
+        assert!(placed.is_new);
+        assert!(pool.take_place(&key("2")).is_none(), "it was used before 3");
+        assert!(pool.take_place(&key("3")).is_some());
     }
 }

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, getrlimit};
 use serde_json::{Value, json};
 
 use super::{Cloud, alive, eventually, start_in};
 use crate::lambda::state::FunctionRef;
 use crate::lambda::worker::{Environment, Spec};
-use crate::lambda::{Caller, Invocation, InvocationKind};
+use crate::lambda::{Caller, Invocation, InvocationKind, count_processes};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_invocations_get_processes_of_their_own() {
@@ -155,4 +156,23 @@ async fn an_environment_makes_its_folder_only_when_its_process_starts() {
     assert_eq!(folders(), 1);
     cloud.lambda.shutdown().await;
     assert_eq!(folders(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limit_of_open_files_counts_a_connection_for_each_place() {
+    let cases = [
+        (6256, 1, 1000),
+        (3256, 1, 500),
+        (6256, 1600, 10),
+        (65_536, 1600, 40),
+        (65_536, 64, 946),
+        (64, 1, 10),
+    ];
+    for (files, environment_concurrency, processes) in cases {
+        assert_eq!(count_processes(files, environment_concurrency), processes, "{files} files");
+    }
+    let cloud = Cloud::start().await;
+    let limit = getrlimit(Resource::Nofile);
+    assert_eq!(limit.current, limit.maximum);
+    cloud.lambda.shutdown().await;
 }
