@@ -74,7 +74,7 @@ async fn start(context: &Context, args: StartArgs) -> Result<Exit, CliError> {
     let running = started.status.environment_concurrency;
     if let Some(wanted) = args.environment_concurrency.filter(|wanted| *wanted != running) {
         context.printer.warning(format_args!(
-            "its environments have {} at once, not {wanted}: `lzap local stop` it first",
+            "each environment takes {} at once, not {wanted}: run `lzap local stop`, then this command again",
             text::count(running as usize, "invocation")
         ));
     }
