@@ -16,6 +16,8 @@ use crate::gateway::{create_function_of, zip_of};
 
 /// Says that this process is a function's.
 const FUNCTION: &str = "LZAP_TEST_FUNCTION";
+/// The line that AWS's runtime logs for an answer that was refused with 410. A bare number could be part of an id.
+const REFUSAL: &str = r#""Lambda Runtime API rejected the response""#;
 const PROVIDER: &str = "arn:aws:lambda:eu-central-1:000000000000:capacity-provider:shop";
 
 /// Not a test: what the function's `bootstrap` runs.
@@ -136,7 +138,7 @@ async fn awss_runtime_learns_that_its_answer_was_too_late() {
     assert_eq!(answers[1]["number"], 1, "{answers:?}");
     let logs = aws_sdk_cloudwatchlogs::Client::new(&cloud.config("eu-central-1").await);
     let refusals = async || {
-        let call = logs.filter_log_events().log_group_name("/aws/lambda/shop").filter_pattern("410");
+        let call = logs.filter_log_events().log_group_name("/aws/lambda/shop").filter_pattern(REFUSAL);
         call.send().await.map(|found| found.events().len()).unwrap_or_default()
     };
     for _ in 0..100 {
