@@ -50,7 +50,7 @@ pub struct CloudStatus {
     #[serde(default)]
     pub concurrency: u32,
     /// The most invocations that an environment has at once, where its function doesn't say. A cloud of an older version has one.
-    #[serde(default = "one")]
+    #[serde(default = "default_environment_concurrency")]
     pub environment_concurrency: u32,
     /// The HTTP APIs.
     pub apis: Vec<ApiStatus>,
@@ -67,7 +67,7 @@ pub struct ApiStatus {
     pub url: String,
 }
 
-fn one() -> u32 {
+fn default_environment_concurrency() -> u32 {
     1
 }
 

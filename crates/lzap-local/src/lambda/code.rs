@@ -108,7 +108,7 @@ impl CodeStore {
                 let _moved = scratch.keep();
                 Ok(())
             }
-            // Somebody else unpacked the same bytes meanwhile.
+            // Another invocation unpacked the same bytes meanwhile.
             Err(_) if target.is_dir() => Ok(()),
             Err(error) => Err(host(error)),
         }

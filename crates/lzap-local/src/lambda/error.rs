@@ -38,7 +38,7 @@ impl ApiError {
         Self::new(409, "ResourceConflictException", message)
     }
 
-    /// 412: somebody else wrote in between.
+    /// 412: another request changed the function in between.
     pub(crate) fn stale_revision() -> Self {
         Self::new(
             412,

@@ -171,8 +171,8 @@ impl Inner {
         let result = result.map_err(|cause| cause.failure(&request_id, self.now_ms(), timeout));
         let numbers = Numbers { duration, init };
         let outcome = conclude(&environment, tail, &request_id, result, &numbers);
-        let over = Over { environment, ticket: place.ticket, settled, deadline };
-        self.hand_back(over, || {
+        let ended = EndedInvocation { environment, ticket: place.ticket, settled, deadline };
+        self.hand_back(ended, || {
             drop(lease);
             // The caller may have hung up.
             let _unread = sender.send(outcome);
@@ -181,8 +181,8 @@ impl Inner {
     }
 
     /// Gives the place back before `answer` when the process is ready, so that the caller's next call finds it warm.
-    async fn hand_back(&self, over: Over, answer: impl FnOnce()) {
-        let Over { environment, ticket, settled, deadline } = over;
+    async fn hand_back(&self, ended: EndedInvocation, answer: impl FnOnce()) {
+        let EndedInvocation { environment, ticket, settled, deadline } = ended;
         match settled {
             Settled::Ready => {
                 self.release_place(&environment, ticket);
@@ -236,7 +236,7 @@ struct Drive {
 }
 
 /// An invocation whose outcome is known.
-struct Over {
+struct EndedInvocation {
     environment: Arc<Environment>,
     ticket: Ticket,
     settled: Settled,

@@ -127,7 +127,6 @@ pub(crate) struct Invoked {
     pub(crate) executed_version: String,
     /// The last 4 KB of the invocation's log.
     pub(crate) log_tail: Option<String>,
-    /// The invocation's id.
     pub(crate) request_id: String,
 }
 
@@ -257,7 +256,7 @@ async fn prepare(root: &Path, in_use: BTreeSet<String>) -> Result<(CodeStore, Pa
     }
 }
 
-/// Ends environments that nobody used for a while.
+/// Ends environments that had no invocation for `expiry`.
 async fn expire(inner: Weak<Inner>, expiry: Duration) {
     let pause = (expiry / 4).clamp(Duration::from_millis(20), Duration::from_secs(5));
     loop {

@@ -30,12 +30,12 @@ use super::state::StaleAnswer;
 
 /// The most that AWS accepts as a response, in bytes: 6 MB and a little for the envelope, as its own message says.
 pub(crate) const RESPONSE_BYTES: usize = 6_291_556;
-/// Of one delivery of an event; the request id stays the same when an invocation is tried again.
+/// The header with the id of one delivery; a retry has the same request id.
 const INVOCATION_ID: &str = "lambda-runtime-invocation-id";
 
 /// The progress of the process that uses the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
+enum Phase {
     /// It has asked for nothing yet.
     Starting,
     /// It asked for its first invocation: init is over.
@@ -77,9 +77,15 @@ impl RuntimeApi {
         &self.authority
     }
 
-    /// Waits until the process has initialized, or says that it can't.
-    pub(crate) async fn wait_until_initialized(&self) -> Phase {
-        self.wait_for_phase(|phase| *phase != Phase::Starting).await
+    /// Waits until the process asks for its first invocation.
+    ///
+    /// # Errors
+    /// When it says that it can't initialize; the body says why, and is never empty.
+    pub(crate) async fn wait_until_initialized(&self) -> Result<(), Bytes> {
+        match self.wait_for_phase(|phase| *phase != Phase::Starting).await {
+            Phase::InitError(body) => Err(body),
+            _ => Ok(()),
+        }
     }
 
     /// Waits until the process says that it can't initialize, which it may do late; the body says why.
@@ -193,7 +199,7 @@ enum UnreadBody {
 
 async fn read_body(body: Body) -> Result<Bytes, UnreadBody> {
     to_bytes(body, RESPONSE_BYTES).await.map_err(|error| {
-        let is_too_large = error.source().is_some_and(|source| source.is::<LengthLimitError>());
+        let is_too_large = error.source().is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
         if is_too_large { UnreadBody::TooLarge } else { UnreadBody::Incomplete }
     })
 }

@@ -43,7 +43,7 @@ pub(super) fn delete(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     Ok(Reply::empty())
 }
 
-/// A function that is told of failures; what else AWS takes, this cloud doesn't have.
+/// The ARN of the failure destination, a function. The embedded cloud refuses AWS's other destinations.
 fn destination(config: &Value) -> Result<Option<String>, ApiError> {
     let arn = |way: &str| config.pointer(&format!("/{way}/Destination")).and_then(Value::as_str);
     let refuse = |what: &str| Err(ApiError::invalid(format!("the embedded cloud does not implement {what}")));

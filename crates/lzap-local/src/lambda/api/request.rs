@@ -170,14 +170,14 @@ impl From<ManagedInstances> for CapacityProvider {
     fn from(body: ManagedInstances) -> Self {
         Self {
             arn: body.capacity_provider_arn,
-            max_concurrency: body.per_execution_environment_max_concurrency.map(clamp),
+            max_concurrency: body.per_execution_environment_max_concurrency.map(clamp_to_u32),
             memory_gib_per_vcpu: body.memory_gib_per_vcpu,
         }
     }
 }
 
 /// Out of u32's range is out of Lambda's range too: the check of the range then names the member.
-fn clamp(value: i64) -> u32 {
+fn clamp_to_u32(value: i64) -> u32 {
     u32::try_from(value).unwrap_or(if value < 0 { 0 } else { u32::MAX })
 }
 
@@ -192,10 +192,10 @@ impl From<SettingsBody> for SettingsChange {
             runtime: body.runtime,
             handler: body.handler,
             role: body.role,
-            timeout_secs: body.timeout.map(clamp),
-            memory_mb: body.memory_size.map(clamp),
+            timeout_secs: body.timeout.map(clamp_to_u32),
+            memory_mb: body.memory_size.map(clamp_to_u32),
             environment: body.environment.map(|environment| environment.variables),
-            ephemeral_mb: body.ephemeral_storage.map(|storage| clamp(storage.size)),
+            ephemeral_mb: body.ephemeral_storage.map(|storage| clamp_to_u32(storage.size)),
             tracing: body.tracing_config.and_then(|tracing| tracing.mode),
             log_format: logging.log_format,
             log_group: logging.log_group,

@@ -71,8 +71,8 @@ struct GivenUp {
 }
 
 impl Inner {
-    /// Runs an asynchronous invocation: at least once, more when the function fails. Boxed: what is told of a failure is
-    /// another asynchronous invocation.
+    /// Runs an asynchronous invocation: at least once, more when the function fails. Boxed: the call of the
+    /// failure destination is another asynchronous invocation.
     pub(super) fn run_later(self: Arc<Self>, call: Call, request_id: Uuid) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let settings = self.state().event_invoke(&call.reference).cloned().unwrap_or_default();
@@ -128,7 +128,7 @@ impl Inner {
         }
     }
 
-    /// Sends the function that is told of failures the record that AWS sends.
+    /// Invokes the failure destination with the record that AWS sends.
     /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
     fn tell(self: &Arc<Self>, destination: &str, call: &Call, request_id: Uuid, last: &GivenUp) {
         let read = |bytes: &Bytes| serde_json::from_slice::<Value>(bytes).unwrap_or_default();

@@ -35,11 +35,7 @@ impl Cause {
     pub(crate) fn failure(self, request_id: &str, now_ms: i64, timeout: Duration) -> Failure {
         let now = format!("{:.3}", timestamp(now_ms));
         match self {
-            Self::Own(body) => Failure::own(body),
-            Self::Init(body) if !body.is_empty() => Failure::own(body),
-            Self::Init(_) => {
-                Failure::platform("Runtime.Unknown", request_id, "the runtime broke the protocol")
-            }
+            Self::Own(body) | Self::Init(body) => Failure::own(body),
             Self::ResponseTooLarge => Failure::response_too_large(RESPONSE_BYTES),
             Self::Timeout => Failure::timeout(request_id, &now, timeout),
             Self::Entrypoint(why) => Failure::platform("Runtime.InvalidEntrypoint", request_id, &why),

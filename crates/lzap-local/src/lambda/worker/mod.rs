@@ -30,7 +30,7 @@ use tokio_util::task::TaskTracker;
 
 use super::invocations::{Answer, Invocations, Job};
 use super::pool::Member;
-use super::runtime_api::{Phase, RuntimeApi};
+use super::runtime_api::RuntimeApi;
 use super::state::{EnvironmentKey, InFlight, Resolved, Ticket, TimeOut, Version};
 use crate::clock::timestamp;
 use crate::ports::Ports;
@@ -39,10 +39,10 @@ use launch::{Architectures, Launch, Refusal};
 pub(crate) use leftovers::clear as clear_leftovers;
 pub(crate) use logs::{LogStream, StreamName, TailId};
 use process::{Exit, Process, Program};
+use report::MB;
 pub(crate) use report::{Failure, Report};
 pub(crate) use report::{end, format_report, init_report, start};
 
-const MB: u64 = 1024 * 1024;
 /// The pause between two measurements of memory.
 const MEASURE: Duration = Duration::from_millis(50);
 /// The time that a function has to start.
@@ -212,7 +212,6 @@ impl Environment {
         self.folder.get().map(TempDir::path).ok_or_else(|| io::Error::other("the folder is gone"))
     }
 
-    /// The version that it was made for.
     pub(crate) fn key(&self) -> &EnvironmentKey {
         &self.spec.key
     }
@@ -245,10 +244,7 @@ impl Environment {
         let worker = Arc::new(self.spawn_worker().await?);
         let started = tokio::select! {
             biased;
-            phase = worker.api.wait_until_initialized() => match phase {
-                Phase::InitError(body) => Err(Cause::Init(body)),
-                _ => Ok(()),
-            },
+            initialized = worker.api.wait_until_initialized() => initialized.map_err(Cause::Init),
             cause = self.wait_for_interruption(&worker, deadline) => Err(cause),
         };
         match started {
@@ -271,7 +267,7 @@ impl Environment {
         let folder = self.make_folder().map_err(host)?;
         self.invocations.with(InFlight::forget_process);
         let api = RuntimeApi::listen(Arc::clone(&self.invocations)).await.map_err(host)?;
-        let own = variables::Own {
+        let own = variables::EnvironmentFacts {
             runtime_api: api.authority(),
             stream: &self.stream,
             scratch: &folder.join("tmp"),
@@ -333,7 +329,7 @@ impl Environment {
         }
     }
 
-    /// Waits, after an answer, until the process asks for more.
+    /// Waits, after an invocation's end, until the process asks for more.
     pub(crate) async fn settle(&self, ticket: Ticket, deadline: Instant) -> Settled {
         let Some(worker) = self.worker().filter(|_| !self.invocations.with(|it| it.is_closed())) else {
             return Settled::Dead;

@@ -11,7 +11,8 @@ use sha2::{Digest, Sha256};
 
 use crate::lambda::hex::hex;
 
-const MB: u64 = 1024 * 1024;
+/// Bytes.
+pub(crate) const MB: u64 = 1024 * 1024;
 
 /// A failed invocation: what the caller gets, and what the report says.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use super::Spec;
 use super::logs::StreamName;
 
 /// What differs between two environments of one version.
-pub(crate) struct Own<'a> {
+pub(crate) struct EnvironmentFacts<'a> {
     /// `HOST:PORT` of the Runtime API.
     pub(crate) runtime_api: &'a str,
     pub(crate) stream: &'a StreamName,
@@ -20,7 +20,7 @@ pub(crate) struct Own<'a> {
 }
 
 /// All variables. What the user set wins over Lambda's defaults, not over its reserved names.
-pub(crate) fn variables(spec: &Spec, own: &Own<'_>) -> BTreeMap<String, String> {
+pub(crate) fn variables(spec: &Spec, own: &EnvironmentFacts<'_>) -> BTreeMap<String, String> {
     let root = spec.task_root.display();
     let mut all: BTreeMap<String, String> = [
         ("LANG", "en_US.UTF-8".to_owned()),
@@ -41,7 +41,7 @@ pub(crate) fn variables(spec: &Spec, own: &Own<'_>) -> BTreeMap<String, String> 
     all
 }
 
-fn reserved(spec: &Spec, own: &Own<'_>) -> [(&'static str, String); 15] {
+fn reserved(spec: &Spec, own: &EnvironmentFacts<'_>) -> [(&'static str, String); 15] {
     let settings = &spec.version.settings;
     let initialization_type = if spec.is_managed() { "lambda-managed-instances" } else { "on-demand" };
     [
