@@ -118,7 +118,7 @@ impl Cloud {
         Ok(cloud)
     }
 
-    /// Each API answers where it did before, if nobody took its port meanwhile.
+    /// Each API answers where it did before, unless another process took its port meanwhile.
     async fn listen(&self) -> Result<(), LocalError> {
         for (id, port) in self.gateway.apis.ports() {
             let reserved = Listeners::reserve(Some(port)).await?;

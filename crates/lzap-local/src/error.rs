@@ -1,4 +1,4 @@
-//! What can go wrong with the embedded cloud as a process, seen by whoever starts, asks or stops it.
+//! What can go wrong with the embedded cloud as a process, as the caller that starts, queries or stops it sees it.
 //!
 //! Errors that an API caller sees (`NoSuchBucket`, `ValidationException`) are answers, not errors of this kind: each
 //! service writes its own.

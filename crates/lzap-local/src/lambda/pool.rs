@@ -113,11 +113,12 @@ impl<E: Member> Pool<E> {
 
     /// The same; where every place is taken, in the environment that `make` makes. Of two invocations that need a new
     /// environment at once, the second one gets a place in the first one's. The pool is locked while `make` runs, which
-    /// therefore must not touch the disk. Where the host has no room for another environment, the idle one that was used
-    /// first ends.
+    /// therefore must not touch the disk. Where the host has its most environments, the idle one that
+    /// was used longest ago ends.
     ///
     /// # Errors
-    /// [`ApiError::throttled`] when the host has no room and no environment is idle; [`ApiError::service`] when the new environment has no place.
+    /// [`ApiError::throttled`] when the host has its most environments and none is idle; [`ApiError::service`] when
+    /// the new environment has no place.
     pub(crate) fn take_or_add(
         &self,
         key: &EnvironmentKey,

@@ -121,7 +121,7 @@ pub(crate) struct Function {
 pub(crate) struct EventInvoke {
     pub(crate) retries: Option<u32>,
     pub(crate) max_age_secs: Option<u32>,
-    /// The function that is told of one that is given up.
+    /// The failure destination: the ARN of a function.
     pub(crate) on_failure: Option<String>,
     pub(crate) modified_ms: i64,
 }
