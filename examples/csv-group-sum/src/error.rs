@@ -12,7 +12,7 @@ use group_sum::Text;
 use crate::answer::MAX_ANSWER_BYTES;
 use crate::budget::{MAX_ITEMS, MAX_SECS};
 use crate::caps::{MAX_INVOCATIONS, MAX_USD};
-use crate::http::MAX_BODY_BYTES;
+use crate::http::{MAX_BODY_BYTES, MAX_FIELD_BYTES};
 use crate::inflate::MAX_INFLATED_BYTES;
 use crate::params;
 use crate::source::{MAX_SOURCE_BYTES, VARIABLE};
@@ -171,6 +171,11 @@ pub enum Error {
     /// A `multipart/form-data` body that is none.
     #[error("The form could not be read: it is not valid multipart/form-data.")]
     FormUnreadable,
+    /// A parameter in a form that would take too much memory.
+    #[error(
+        "The field {0} of the form is too large: the limit is {MAX_FIELD_BYTES} bytes for each field but \"file\"."
+    )]
+    FieldTooLarge(Text),
     /// A form without the field that holds the CSV.
     #[error("The form has no field \"file\": that is where the CSV goes.")]
     FormWithoutFile,
@@ -186,8 +191,9 @@ impl Error {
     /// The status that goes with the sentence.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Csv(group_sum::Error::TooManyIds)
-            | Self::BodyTooLarge
+            Self::Csv(error) if error.is_size() => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge
+            | Self::FieldTooLarge(_)
             | Self::ItemTooLarge
             | Self::TooManyItems(_)
             | Self::AnswerTooLarge(_)

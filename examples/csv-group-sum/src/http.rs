@@ -29,6 +29,9 @@ pub const MAX_BODY_BYTES: usize = 4_500_000;
 /// connection closes would see a broken pipe instead of the answer.
 const MAX_READ_BYTES: usize = 64_000_000;
 
+/// The most bytes of a form's field that is a parameter: as many as a query has room for.
+pub const MAX_FIELD_BYTES: usize = 64_000;
+
 /// What the deployer has set for all requests.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -244,6 +247,9 @@ async fn read_form(
         let name = field.name().unwrap_or_default().to_owned();
         let content = field.bytes().await.map_err(|_| Error::FormUnreadable)?;
         if name != "file" {
+            if content.len() > MAX_FIELD_BYTES {
+                return Err(Error::FieldTooLarge(Text::new(&name)));
+            }
             pairs.push((name, String::from_utf8_lossy(&content).into_owned()));
         } else if file.replace(content).is_some() {
             return Err(Error::RepeatedParameter(Text::new("file")));

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::error::{Error, Text};
+use crate::rows::MAX_COLUMNS;
 
 /// Some spreadsheets put it before the first byte.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -111,7 +112,8 @@ pub(crate) fn find_blank_before_quote(csv: &[u8], delimiter: u8) -> Option<usize
     found.map(|column| column + 1)
 }
 
-/// The names of the first row that is not blank, with their quotes.
+/// The names of the first row that is not blank, with their quotes: one more than [`MAX_COLUMNS`] of them at most, since each
+/// comma of a small gzip would otherwise take 16 bytes of memory.
 fn split_header(csv: &[u8], delimiter: u8) -> Vec<Range<usize>> {
     let blank = csv
         .iter()
@@ -129,6 +131,9 @@ fn split_header(csv: &[u8], delimiter: u8) -> Vec<Range<usize>> {
             }
             _ if byte == delimiter => {
                 names.push(start..at);
+                if names.len() > MAX_COLUMNS {
+                    return names;
+                }
                 start = at + 1;
             }
             _ => {}

@@ -6,7 +6,8 @@
 
 use std::fmt;
 
-use crate::table::MAX_IDS;
+use crate::rows::MAX_COLUMNS;
+use crate::table::{MAX_IDS, MAX_SUMS};
 
 /// Something wrong with a CSV, or with the columns that were asked for. `Display` is a sentence for the CSV's owner.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -117,6 +118,23 @@ pub enum Error {
     /// More ids than there is memory for.
     #[error("The CSV has more than {MAX_IDS} ids, which is the limit.")]
     TooManyIds,
+    /// More columns than there is memory for.
+    #[error("The header has more than {MAX_COLUMNS} columns, which is the limit.")]
+    TooManyColumns,
+    /// More cells in one row than there is memory for.
+    #[error("Row {row} (line {line}): the row has more than {MAX_COLUMNS} cells, which is the limit.")]
+    RowTooLong {
+        /// The row, counted from 1 below the header.
+        row: usize,
+        /// The line on which the row starts.
+        line: usize,
+    },
+    /// More sums than there is memory for, or than an answer has room for.
+    #[error(
+        "The CSV has more than {MAX_SUMS} sums, one for each id and summed column, which is the limit: name fewer columns in \
+         \"value_column\"."
+    )]
+    TooManySums,
     /// Numbers that are fine one by one and overflow together.
     #[error("The sum of column {column} for id {id} is too large for a 64-bit float.")]
     SumTooLarge {
@@ -128,6 +146,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// True if the CSV is larger than there is memory for.
+    pub fn is_size(&self) -> bool {
+        matches!(
+            self,
+            Self::TooManyIds | Self::TooManyColumns | Self::RowTooLong { .. } | Self::TooManySums
+        )
+    }
+
     /// The first sum of its column of integers that overflows, wherever that happened.
     pub fn integer_sum_too_large(column: &str, id: &str) -> Self {
         Self::IntegersTooLarge {

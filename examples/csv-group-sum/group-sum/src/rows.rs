@@ -14,6 +14,9 @@ use crate::error::{Error, Place, Text};
 use crate::marks::Marks;
 use crate::unquoted::Unquoted;
 
+/// The most columns of a CSV. Each takes some 100 bytes of memory, and much less than one byte of a compressed file.
+pub(crate) const MAX_COLUMNS: usize = 16_384;
+
 /// Reads a CSV row by row; the current row is read cell by cell.
 pub(crate) struct Rows<'a> {
     csv: &'a [u8],
@@ -39,7 +42,7 @@ impl<'a> Rows<'a> {
     /// Reads the header.
     ///
     /// # Errors
-    /// The CSV is empty or has no first row, or its header is broken.
+    /// The CSV is empty or has no first row, or its header is broken or has more than [`MAX_COLUMNS`] columns.
     pub(crate) fn new(csv: &'a [u8], dialect: &Dialect) -> Result<Self, Error> {
         let Dialect { delimiter, start, .. } = *dialect;
         let mut rows = Self {
@@ -85,7 +88,7 @@ impl<'a> Rows<'a> {
     /// skipped if that is not the header's.
     ///
     /// # Errors
-    /// The row has too few or too many cells, one of them is not UTF-8, or a quote is left open.
+    /// The row has too few or too many cells, or more than [`MAX_COLUMNS`]; one of them is not UTF-8, or a quote is left open.
     #[inline]
     pub(crate) fn advance(&mut self) -> Result<bool, Error> {
         loop {
@@ -146,6 +149,11 @@ impl<'a> Rows<'a> {
         while let Some(mark) = marks.advance(csv, delimiter) {
             let byte = csv[mark];
             if byte == delimiter {
+                // The first condition is what `push` asks too, so that the second one costs nothing.
+                if self.cells.len() == self.cells.capacity() && self.cells.len() > MAX_COLUMNS {
+                    self.start = start;
+                    return Err(self.describe_too_many());
+                }
                 self.cells.push(cell..mark - quote);
                 (cell, quote) = (mark + 1, 0);
                 continue;
@@ -188,7 +196,10 @@ impl<'a> Rows<'a> {
             .count();
         self.start = self.next + blank;
         self.is_unquoted = true;
-        self.next += self.unquoted.read(rest, &mut self.cells);
+        match self.unquoted.read(rest, &mut self.cells, MAX_COLUMNS) {
+            Some(read) => self.next += read,
+            None => return Err(self.describe_too_many()),
+        }
         self.marks = Marks::new(self.csv, self.next, self.delimiter);
         if self.next == self.csv.len() && ends_in_quotes(&self.csv[self.start..], self.delimiter) {
             return Err(self.describe_open_quote());
@@ -219,6 +230,17 @@ impl<'a> Rows<'a> {
         match self.row {
             0 => Error::UnclosedHeader,
             row => Error::UnclosedQuote {
+                row,
+                line: line_at(self.csv, self.start),
+            },
+        }
+    }
+
+    #[cold]
+    fn describe_too_many(&self) -> Error {
+        match self.row {
+            0 => Error::TooManyColumns,
+            row => Error::RowTooLong {
                 row,
                 line: line_at(self.csv, self.start),
             },

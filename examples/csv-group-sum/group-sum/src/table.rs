@@ -71,8 +71,11 @@ pub(crate) fn read<N: Numbers>(
             Some(column) => Error::BlankBeforeQuote(column),
             None => error,
         })?;
-    let mut ids = Ids::new(MAX_IDS);
     let mut candidates = list_candidates(&rows, &columns, dialect.decimal);
+    let mut ids = Ids::new(MAX_IDS);
+    if columns.by_name {
+        ids.count_columns(candidates.len())?;
+    }
     let mut left_out = Vec::new();
     while rows.advance()? {
         let id = rows.cell(columns.id);
@@ -81,7 +84,7 @@ pub(crate) fn read<N: Numbers>(
             continue;
         }
         let id = ids.index_of(id)?;
-        read_row(&rows, id, &mut candidates, &mut left_out)?;
+        read_row(&rows, id, &mut ids, &mut candidates, &mut left_out)?;
     }
     candidates.retain(|candidate| candidate.kind == Kind::Summed);
     Ok(Table {
@@ -144,6 +147,7 @@ fn list_candidates<N: Numbers>(
 fn read_row<N: Numbers>(
     rows: &Rows<'_>,
     id: usize,
+    ids: &mut Ids,
     candidates: &mut Vec<Candidate<N>>,
     left_out: &mut Vec<usize>,
 ) -> Result<(), Error> {
@@ -177,7 +181,11 @@ fn read_row<N: Numbers>(
                 continue;
             }
         };
-        candidate.kind = Kind::Summed;
+        if candidate.kind != Kind::Summed {
+            candidate.kind = Kind::Summed;
+            // Before the number is kept, since it takes memory for all ids before it.
+            ids.count_columns(1)?;
+        }
         let added = candidate.column.numbers.add(id, number);
         added.map_err(|_| Error::IntegerSumTooLarge(rows.place(index), text()))?;
     }
@@ -219,10 +227,16 @@ fn name_columns(rows: &Rows<'_>, mut columns: Vec<usize>) -> Vec<String> {
 /// takes a hundred bytes of memory.
 pub(crate) const MAX_IDS: usize = 2_000_000;
 
+/// The most sums of a CSV: ids times summed columns. Lambda could not return more of them, since each takes two bytes of 6.2 MB
+/// at the least; here, each takes 24 bytes of memory, also where a column has a number in the last row alone.
+pub(crate) const MAX_SUMS: usize = 3_100_000;
+
 /// The ids seen so far. Each is stored once, in `names`; the hash table holds indices, and the hashes for when it grows.
 struct Ids {
-    /// The most ids.
+    /// The most ids, with so many columns.
     most: usize,
+    /// The number of summed columns.
+    columns: usize,
     names: Vec<String>,
     table: HashTable<(u64, usize)>,
     hasher: DefaultHashBuilder,
@@ -234,11 +248,25 @@ impl Ids {
     fn new(most: usize) -> Self {
         Self {
             most,
+            columns: 0,
             names: Vec::new(),
             table: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
             latest: 0,
         }
+    }
+
+    /// Counts further columns, with a sum for each id.
+    ///
+    /// # Errors
+    /// There are too many sums.
+    fn count_columns(&mut self, columns: usize) -> Result<(), Error> {
+        self.columns += columns;
+        self.most = self.most.min(MAX_SUMS / self.columns.max(1));
+        if self.names.len() > self.most {
+            return Err(Error::TooManySums);
+        }
+        Ok(())
     }
 
     /// The index of `id`, which is the next one when it is new.
@@ -260,6 +288,7 @@ impl Ids {
     fn look_up(&mut self, id: &[u8]) -> Result<usize, Error> {
         let Self {
             most,
+            columns,
             names,
             table,
             hasher,
@@ -271,7 +300,12 @@ impl Ids {
         }
         let index = names.len();
         if index == *most {
-            return Err(Error::TooManyIds);
+            let has_room = (index + 1) * *columns <= MAX_SUMS;
+            return Err(if has_room {
+                Error::TooManyIds
+            } else {
+                Error::TooManySums
+            });
         }
         names.push(rows::to_text(id));
         table.insert_unique(hash, (hash, index), |&(hash, _)| hash);

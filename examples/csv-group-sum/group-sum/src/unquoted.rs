@@ -28,8 +28,8 @@ impl Unquoted {
     }
 
     /// Reads the first row of `csv`, after blank lines, and says how many bytes that took. Its cells, as ranges in
-    /// [`Self::text`], replace those in `cells`; without a row there are none.
-    pub(crate) fn read(&mut self, csv: &[u8], cells: &mut Vec<Range<usize>>) -> usize {
+    /// [`Self::text`], replace those in `cells`; without a row there are none. `None` for a row of more than `most` cells.
+    pub(crate) fn read(&mut self, csv: &[u8], cells: &mut Vec<Range<usize>>, most: usize) -> Option<usize> {
         let (mut read, mut written, mut count) = (0, 0, 0);
         loop {
             let (text, ends) = (&mut self.text[written..], &mut self.ends[count..]);
@@ -41,9 +41,13 @@ impl Unquoted {
                 // Nothing is left of the text: the next call ends the row.
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::OutputFull => self.text.resize(2 * self.text.len() + 64, 0),
+                ReadRecordResult::OutputEndsFull if count > most => return None,
                 ReadRecordResult::OutputEndsFull => self.ends.resize(2 * self.ends.len() + 16, 0),
                 ReadRecordResult::Record | ReadRecordResult::End => break,
             }
+        }
+        if count > most {
+            return None;
         }
         cells.clear();
         let mut start = 0;
@@ -52,6 +56,6 @@ impl Unquoted {
                 .iter()
                 .map(|&end| std::mem::replace(&mut start, end)..end),
         );
-        read
+        Some(read)
     }
 }

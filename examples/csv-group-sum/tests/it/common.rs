@@ -1,12 +1,14 @@
 //! Shared by the tests: a request to the router, and random numbers from a seed.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use csv_group_sum::http::{Settings, router_with};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use futures_util::stream;
 use lzap::testing::Cloud;
 use tower::ServiceExt as _;
@@ -110,4 +112,11 @@ pub(crate) fn broken(bytes: Vec<u8>) -> Body {
         Ok(bytes),
         Err(io::Error::from(io::ErrorKind::ConnectionReset)),
     ]))
+}
+
+/// Bytes as gzip.
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).expect("a Vec takes every byte");
+    encoder.finish().expect("a Vec takes every byte")
 }

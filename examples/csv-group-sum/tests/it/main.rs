@@ -5,6 +5,7 @@ mod caps;
 mod common;
 mod hostile;
 mod log;
+mod memory;
 mod mistakes;
 mod page;
 mod properties;

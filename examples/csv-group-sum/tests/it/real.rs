@@ -1,12 +1,8 @@
 //! CSVs as people have them: from spreadsheets of several countries, from databases, compressed.
 
-use std::io::Write as _;
-
 use axum::http::{Request, StatusCode};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 
-use crate::common::{Answer, cloud, put, put_in, send};
+use crate::common::{Answer, cloud, gzip, put, put_in, send};
 
 /// The body of the answer to a CSV that has nothing wrong with it.
 async fn sums(query: &str, csv: impl Into<axum::body::Body>) -> String {
@@ -133,12 +129,6 @@ async fn utf16_with_a_mark_is_read_and_without_one_is_named() {
         sentence("", vec![0xFF, 0xFE, b'i']).await,
         "The file starts as UTF-16 does, and the rest is not valid UTF-16."
     );
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes).expect("a Vec takes every byte");
-    encoder.finish().expect("a Vec takes every byte")
 }
 
 async fn send_encoded(encoding: &str, body: Vec<u8>) -> Answer {
