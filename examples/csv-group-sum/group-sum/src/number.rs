@@ -103,7 +103,7 @@ pub(crate) fn find_decimal(cell: &[u8]) -> Option<Decimal> {
 /// True for an integer that [`parse_short_integer`] does not read.
 #[inline]
 fn is_long_integer(cell: &[u8]) -> bool {
-    let digits = cell.strip_prefix(b"-").unwrap_or(cell);
+    let ([b'-' | b'+', digits @ ..] | digits) = cell;
     digits.len() > MAX_SHORT_DIGITS && digits.iter().all(u8::is_ascii_digit)
 }
 
@@ -266,6 +266,7 @@ mod tests {
             ("00000000000000000000001", 1),
             ("9007199254740993", 9_007_199_254_740_993),
             ("1234567890123456789", 1_234_567_890_123_456_789),
+            ("+1234567890123456789", 1_234_567_890_123_456_789),
             ("-170141183460469231731687303715884105728", i128::MIN),
         ] {
             let found = match parse_number(cell.as_bytes()) {
