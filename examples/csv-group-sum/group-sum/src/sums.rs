@@ -8,7 +8,7 @@ use crate::columns::Selection;
 use crate::dialect::Format;
 use crate::error::Error;
 use crate::number::Number;
-use crate::table::{self, Column, IntegerOverflow, Numbers, Table};
+use crate::table::{self, Column, Numbers, Table};
 
 /// The sums of a column so far, by index of the id.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub struct Sums {
     floats: Vec<f64>,
     /// The exact sums; `None` once the column has a number that is no integer.
     integers: Option<Vec<i128>>,
+    /// The first number that made an exact sum too large. It counts only while there are exact sums.
+    overflow: Option<Error>,
 }
 
 impl Default for Sums {
@@ -23,30 +25,33 @@ impl Default for Sums {
         Self {
             floats: Vec::new(),
             integers: Some(Vec::new()),
+            overflow: None,
         }
     }
 }
 
 impl Numbers for Sums {
     #[inline]
-    fn add(&mut self, id: usize, number: Number) -> Result<(), IntegerOverflow> {
+    fn add(&mut self, id: usize, number: Number, overflow: impl FnOnce() -> Error) {
         self.add_float(id, number.to_float());
         let Some(integers) = &mut self.integers else {
-            return Ok(());
+            return;
         };
         let integer = match number {
             Number::Integer(integer) => integer.into(),
             Number::LongInteger(integer) => integer,
             Number::Float(_) => {
                 self.integers = None;
-                return Ok(());
+                return;
             }
         };
         if id >= integers.len() {
             integers.resize(id + 1, 0);
         }
-        integers[id] = integers[id].checked_add(integer).ok_or(IntegerOverflow)?;
-        Ok(())
+        match integers[id].checked_add(integer) {
+            Some(sum) => integers[id] = sum,
+            None => _ = self.overflow.get_or_insert_with(overflow),
+        }
     }
 
     #[inline]
@@ -70,8 +75,7 @@ pub enum ColumnSums {
 /// Reads a CSV and keeps the sums.
 ///
 /// # Errors
-/// The CSV is broken, lacks a column, or has a cell in a summed column that is not a number; a sum of integers is too
-/// large.
+/// The CSV is broken, lacks a column, or has a cell in a summed column that is not a number.
 pub fn read_sums(csv: &[u8], selection: Selection<'_>, format: Format) -> Result<Table<Sums>, Error> {
     table::read(csv, selection, format)
 }
@@ -79,7 +83,7 @@ pub fn read_sums(csv: &[u8], selection: Selection<'_>, format: Format) -> Result
 /// The sums of every column of `table`. An id without values in a column has the sum 0 there.
 ///
 /// # Errors
-/// A sum is too large for a 64-bit float.
+/// A sum is too large for its type.
 pub fn group_sum(table: &Table<Sums>) -> Result<Vec<ColumnSums>, Error> {
     table
         .columns
@@ -96,6 +100,9 @@ pub fn sum(values: &[f64]) -> f64 {
 
 fn finish_sums(column: &Column<Sums>, ids: &[String]) -> Result<ColumnSums, Error> {
     if let Some(mut sums) = column.numbers.integers.clone() {
+        if let Some(overflow) = &column.numbers.overflow {
+            return Err(overflow.clone());
+        }
         sums.resize(ids.len(), 0);
         return Ok(ColumnSums::Integers(sums));
     }
@@ -116,7 +123,7 @@ mod tests {
         let column = |numbers: &&[(usize, f64)]| {
             let mut sums = Sums::default();
             for &(id, number) in *numbers {
-                sums.add(id, Number::Float(number)).expect("no integer");
+                sums.add(id, Number::Float(number), || panic!("no integer"));
             }
             Column {
                 name: "value".into(),

@@ -35,17 +35,13 @@ pub struct Column<N> {
     pub numbers: N,
 }
 
-/// The sum of a column's integers does not fit into 128 bits.
-#[derive(Debug)]
-pub(crate) struct IntegerOverflow;
-
 /// A way to keep the numbers of a column.
 pub(crate) trait Numbers: Default {
     /// Takes the next number, in the order of the rows. `id` is the index of its row's id.
     ///
-    /// # Errors
-    /// The column has nothing but integers, and their sum for this id is too large.
-    fn add(&mut self, id: usize, number: Number) -> Result<(), IntegerOverflow>;
+    /// `overflow` returns the error for a sum of integers that this number makes too large. It is an error of the whole column
+    /// only if no float follows, since the sums are floats then.
+    fn add(&mut self, id: usize, number: Number, overflow: impl FnOnce() -> Error);
 
     /// Takes the next number as [`Numbers::add`] does, of a column that has had a float before.
     fn add_float(&mut self, id: usize, number: f64);
@@ -186,8 +182,8 @@ fn read_row<N: Numbers>(
             // Before the number is kept, since it takes memory for all ids before it.
             ids.count_columns(1)?;
         }
-        let added = candidate.column.numbers.add(id, number);
-        added.map_err(|_| Error::IntegerSumTooLarge(rows.place(index), text()))?;
+        let overflow = || Error::IntegerSumTooLarge(rows.place(index), text());
+        candidate.column.numbers.add(id, number, overflow);
     }
     if left_out.len() > found_before {
         // From here on, a column of text costs nothing.
@@ -319,9 +315,8 @@ mod tests {
 
     /// All numbers, in the order of the rows.
     impl Numbers for Vec<(usize, f64)> {
-        fn add(&mut self, id: usize, number: Number) -> Result<(), IntegerOverflow> {
+        fn add(&mut self, id: usize, number: Number, _: impl FnOnce() -> Error) {
             self.push((id, number.to_float()));
-            Ok(())
         }
 
         fn add_float(&mut self, id: usize, number: f64) {

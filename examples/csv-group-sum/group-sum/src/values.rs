@@ -4,7 +4,7 @@ use crate::columns::Selection;
 use crate::dialect::Format;
 use crate::error::Error;
 use crate::number::Number;
-use crate::table::{self, IntegerOverflow, Numbers, Table};
+use crate::table::{self, Numbers, Table};
 
 /// The values of a column, by index of the id. Those of one id are in the order of the rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,9 +22,9 @@ impl Default for Values {
 }
 
 impl Numbers for Values {
-    /// Never fails: nothing is summed here.
+    /// Nothing overflows, since nothing is summed here.
     #[inline]
-    fn add(&mut self, id: usize, number: Number) -> Result<(), IntegerOverflow> {
+    fn add(&mut self, id: usize, number: Number, _: impl FnOnce() -> Error) {
         match (&mut *self, number) {
             (Self::Floats(floats), number) => push(floats, id, number.to_float()),
             (Self::Integers(integers), Number::Integer(integer)) => push(integers, id, integer.into()),
@@ -35,7 +35,6 @@ impl Numbers for Values {
                 *self = Self::Floats(floats);
             }
         }
-        Ok(())
     }
 
     #[inline]
@@ -43,9 +42,7 @@ impl Numbers for Values {
         match self {
             Self::Floats(floats) => push(floats, id, number),
             // Not reached, since the column has had a float.
-            Self::Integers(_) => {
-                _ = self.add(id, Number::Float(number));
-            }
+            Self::Integers(_) => self.add(id, Number::Float(number), || Error::NoHeader),
         }
     }
 }

@@ -76,6 +76,39 @@ async fn sum_of_integers_that_is_too_large_names_its_row() {
     );
 }
 
+/// Whatever the order of the rows is, and in one pass as in a map.
+#[tokio::test]
+async fn overflow_of_integers_counts_only_where_the_column_has_no_float() {
+    let largest = i128::MAX;
+    let floats = [
+        format!("id,v\na,{largest}\na,1\na,0.5\n"),
+        format!("id,v\na,0.5\na,{largest}\na,1\n"),
+        format!("id,v\na,{largest}\na,1\na,-1\nb,0.5\n"),
+    ];
+    let integers = [
+        format!("id,v\na,{largest}\na,1\n"),
+        format!("id,v\na,{largest}\na,1\na,-1\n"),
+    ];
+    for query in ["", "chunksize=1"] {
+        for csv in &floats {
+            assert!(
+                sums(query, csv.clone())
+                    .await
+                    .starts_with("id,v\na,1.7014118346046923e38\n"),
+                "{csv}"
+            );
+        }
+        for csv in &integers {
+            assert!(
+                sentence(query, csv.clone())
+                    .await
+                    .ends_with("is too large for a 128-bit integer."),
+                "{csv}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn semicolons_tabs_and_a_separator_line_are_recognized() {
     assert_eq!(sums("", "id;v\na;1,5\na;2\n").await, "id,v\na,3.5\n");
