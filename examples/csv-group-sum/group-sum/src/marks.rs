@@ -27,6 +27,11 @@ impl Marks {
         Self { block: start, bits }
     }
 
+    /// Start of the current block.
+    pub(crate) fn block(&self) -> usize {
+        self.block
+    }
+
     /// Returns the next mark; `None` after the last one.
     #[inline]
     pub(crate) fn advance(&mut self, text: &[u8], delimiter: u8) -> Option<usize> {

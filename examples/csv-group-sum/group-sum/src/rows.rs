@@ -17,6 +17,9 @@ use crate::unquoted::Unquoted;
 /// The most columns of a CSV. Each takes some 100 bytes of memory, and much less than one byte of a compressed file.
 pub(crate) const MAX_COLUMNS: usize = 16_384;
 
+/// The most bytes that are searched for the end of a row here: a multiple of a block. Longer rows are read by `csv-core`.
+const MAX_SCANNED_BYTES: usize = 1 << 18;
+
 /// Reads a CSV row by row; the current row is read cell by cell.
 pub(crate) struct Rows<'a> {
     csv: &'a [u8],
@@ -140,7 +143,10 @@ impl<'a> Rows<'a> {
     #[inline]
     fn read(&mut self) -> Result<bool, Error> {
         // Copies stay in registers. Fields of `self` would be read again after each push.
-        let (csv, delimiter, mut marks) = (self.csv, self.delimiter, self.marks);
+        let (delimiter, mut marks) = (self.delimiter, self.marks);
+        // Whole blocks, so that the marks of the next row are complete.
+        let end = self.csv.len().min(marks.block() + MAX_SCANNED_BYTES);
+        let csv = &self.csv[..end];
         self.is_unquoted = false;
         self.cells.clear();
         let mut start = self.next;
@@ -149,11 +155,6 @@ impl<'a> Rows<'a> {
         while let Some(mark) = marks.advance(csv, delimiter) {
             let byte = csv[mark];
             if byte == delimiter {
-                // The first condition is what `push` asks too, so that the second one costs nothing.
-                if self.cells.len() == self.cells.capacity() && self.cells.len() > MAX_COLUMNS {
-                    self.start = start;
-                    return Err(self.describe_too_many());
-                }
                 self.cells.push(cell..mark - quote);
                 (cell, quote) = (mark + 1, 0);
                 continue;
@@ -176,6 +177,10 @@ impl<'a> Rows<'a> {
                 // Text.
                 _ => {}
             }
+        }
+        if end < self.csv.len() {
+            // From its start, and with a limit on cells, which would cost a bit for each cell here.
+            return self.read_unquoted();
         }
         // The last row, where no line end follows it.
         (self.start, self.next, self.marks) = (start, csv.len(), marks);

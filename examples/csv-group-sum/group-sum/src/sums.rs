@@ -17,7 +17,7 @@ pub struct Sums {
     /// The exact sums; `None` once the column has a number that is no integer.
     integers: Option<Vec<i128>>,
     /// The first number that made an exact sum too large. It counts only while there are exact sums.
-    overflow: Option<Error>,
+    overflow: Option<Box<Error>>,
 }
 
 impl Default for Sums {
@@ -50,7 +50,7 @@ impl Numbers for Sums {
         }
         match integers[id].checked_add(integer) {
             Some(sum) => integers[id] = sum,
-            None => _ = self.overflow.get_or_insert_with(overflow),
+            None => self.keep_overflow(overflow),
         }
     }
 
@@ -60,6 +60,15 @@ impl Numbers for Sums {
             self.floats.resize(id + 1, 0.0);
         }
         self.floats[id] += number;
+    }
+}
+
+impl Sums {
+    /// Apart from the loop over all cells, which is slower with it.
+    #[cold]
+    #[inline(never)]
+    fn keep_overflow(&mut self, overflow: impl FnOnce() -> Error) {
+        self.overflow.get_or_insert_with(|| Box::new(overflow()));
     }
 }
 
@@ -101,7 +110,7 @@ pub fn sum(values: &[f64]) -> f64 {
 fn finish_sums(column: &Column<Sums>, ids: &[String]) -> Result<ColumnSums, Error> {
     if let Some(mut sums) = column.numbers.integers.clone() {
         if let Some(overflow) = &column.numbers.overflow {
-            return Err(overflow.clone());
+            return Err(Error::clone(overflow));
         }
         sums.resize(ids.len(), 0);
         return Ok(ColumnSums::Integers(sums));

@@ -69,9 +69,8 @@ pub(crate) fn read<N: Numbers>(
         })?;
     let mut candidates = list_candidates(&rows, &columns, dialect.decimal);
     let mut ids = Ids::new(MAX_IDS);
-    if columns.by_name {
-        ids.count_columns(candidates.len())?;
-    }
+    // The number of summed columns.
+    let mut summed = if columns.by_name { candidates.len() } else { 0 };
     let mut left_out = Vec::new();
     while rows.advance()? {
         let id = rows.cell(columns.id);
@@ -79,9 +78,10 @@ pub(crate) fn read<N: Numbers>(
         if rows::is_blank(id) && rows.is_blank() {
             continue;
         }
-        let id = ids.index_of(id)?;
-        read_row(&rows, id, &mut ids, &mut candidates, &mut left_out)?;
+        let id = ids.index_of(id, summed)?;
+        read_row(&rows, id, &mut summed, &mut candidates, &mut left_out)?;
     }
+    check_sums(ids.names.len(), summed)?;
     candidates.retain(|candidate| candidate.kind == Kind::Summed);
     Ok(Table {
         id_name: rows.header()[columns.id].clone(),
@@ -143,7 +143,7 @@ fn list_candidates<N: Numbers>(
 fn read_row<N: Numbers>(
     rows: &Rows<'_>,
     id: usize,
-    ids: &mut Ids,
+    summed: &mut usize,
     candidates: &mut Vec<Candidate<N>>,
     left_out: &mut Vec<usize>,
 ) -> Result<(), Error> {
@@ -159,7 +159,11 @@ fn read_row<N: Numbers>(
             continue;
         }
         let text = || Text::new(&rows::to_text(cell));
-        let number = match read_cell(cell, candidate) {
+        let content = read_cell(cell, candidate);
+        if candidate.kind == Kind::Undecided {
+            decide_kind(candidate, content, id, summed)?;
+        }
+        let number = match content {
             Cell::Integer(integer) => Number::Integer(integer),
             Cell::Float(float) => {
                 candidate.has_plain_floats = candidate.decimal == Some(Decimal::Point);
@@ -172,16 +176,10 @@ fn read_row<N: Numbers>(
                 return Err(Error::NotANumber(rows.place(index), text()));
             }
             Cell::Text => {
-                candidate.kind = Kind::Text;
                 left_out.push(index);
                 continue;
             }
         };
-        if candidate.kind != Kind::Summed {
-            candidate.kind = Kind::Summed;
-            // Before the number is kept, since it takes memory for all ids before it.
-            ids.count_columns(1)?;
-        }
         let overflow = || Error::IntegerSumTooLarge(rows.place(index), text());
         candidate.column.numbers.add(id, number, overflow);
     }
@@ -190,6 +188,27 @@ fn read_row<N: Numbers>(
         candidates.retain(|candidate| candidate.kind != Kind::Text);
     }
     Ok(())
+}
+
+/// The first cell with something in it decides whether its column is summed.
+///
+/// # Errors
+/// There are too many sums. That is checked before the number is kept, since it takes memory for all ids before it.
+#[cold]
+#[inline(never)]
+fn decide_kind<N>(
+    candidate: &mut Candidate<N>,
+    content: Cell,
+    id: usize,
+    summed: &mut usize,
+) -> Result<(), Error> {
+    candidate.kind = match content {
+        Cell::Empty | Cell::TooLarge => return Ok(()),
+        Cell::Text => Kind::Text,
+        Cell::Integer(_) | Cell::LongInteger | Cell::Float(_) => Kind::Summed,
+    };
+    *summed += usize::from(candidate.kind == Kind::Summed);
+    check_sums(id + 1, *summed)
 }
 
 /// Reads a cell. The column's first number with a decimal mark decides on the column's mark.
@@ -227,12 +246,19 @@ pub(crate) const MAX_IDS: usize = 2_000_000;
 /// at the least; here, each takes 24 bytes of memory, also where a column has a number in the last row alone.
 pub(crate) const MAX_SUMS: usize = 3_100_000;
 
+#[cold]
+fn check_sums(ids: usize, columns: usize) -> Result<(), Error> {
+    if ids.saturating_mul(columns) > MAX_SUMS {
+        Err(Error::TooManySums)
+    } else {
+        Ok(())
+    }
+}
+
 /// The ids seen so far. Each is stored once, in `names`; the hash table holds indices, and the hashes for when it grows.
 struct Ids {
-    /// The most ids, with so many columns.
+    /// The most ids.
     most: usize,
-    /// The number of summed columns.
-    columns: usize,
     names: Vec<String>,
     table: HashTable<(u64, usize)>,
     hasher: DefaultHashBuilder,
@@ -244,7 +270,6 @@ impl Ids {
     fn new(most: usize) -> Self {
         Self {
             most,
-            columns: 0,
             names: Vec::new(),
             table: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
@@ -252,39 +277,25 @@ impl Ids {
         }
     }
 
-    /// Counts further columns, with a sum for each id.
-    ///
-    /// # Errors
-    /// There are too many sums.
-    fn count_columns(&mut self, columns: usize) -> Result<(), Error> {
-        self.columns += columns;
-        self.most = self.most.min(MAX_SUMS / self.columns.max(1));
-        if self.names.len() > self.most {
-            return Err(Error::TooManySums);
-        }
-        Ok(())
-    }
-
     /// The index of `id`, which is the next one when it is new.
     ///
     /// # Errors
-    /// There are too many.
+    /// There are too many, or too many sums in `columns` columns.
     #[inline]
-    fn index_of(&mut self, id: &[u8]) -> Result<usize, Error> {
+    fn index_of(&mut self, id: &[u8], columns: usize) -> Result<usize, Error> {
         if self
             .names
             .get(self.latest)
             .is_none_or(|latest| latest.as_bytes() != id)
         {
-            self.latest = self.look_up(id)?;
+            self.latest = self.look_up(id, columns)?;
         }
         Ok(self.latest)
     }
 
-    fn look_up(&mut self, id: &[u8]) -> Result<usize, Error> {
+    fn look_up(&mut self, id: &[u8], columns: usize) -> Result<usize, Error> {
         let Self {
             most,
-            columns,
             names,
             table,
             hasher,
@@ -296,13 +307,9 @@ impl Ids {
         }
         let index = names.len();
         if index == *most {
-            let has_room = (index + 1) * *columns <= MAX_SUMS;
-            return Err(if has_room {
-                Error::TooManyIds
-            } else {
-                Error::TooManySums
-            });
+            return Err(Error::TooManyIds);
         }
+        check_sums(index + 1, columns)?;
         names.push(rows::to_text(id));
         table.insert_unique(hash, (hash, index), |&(hash, _)| hash);
         Ok(index)
@@ -377,9 +384,9 @@ mod tests {
     fn more_ids_than_the_limit_are_refused() {
         let mut ids = Ids::new(2);
         for (id, index) in [("a", 0), ("b", 1), ("a", 0)] {
-            assert_eq!(ids.index_of(id.as_bytes()), Ok(index));
+            assert_eq!(ids.index_of(id.as_bytes(), 1), Ok(index));
         }
-        assert_eq!(ids.index_of(b"c"), Err(Error::TooManyIds));
+        assert_eq!(ids.index_of(b"c", 1), Err(Error::TooManyIds));
         assert_eq!(
             Error::TooManyIds.to_string(),
             "The CSV has more than 2000000 ids, which is the limit."
