@@ -4,6 +4,8 @@
 //! the middle of an item, and an answer after the gateway's time is lost and paid for all the same. So work that would take
 //! longer is refused before it starts.
 
+use lzap::MapReport;
+
 use crate::caps::{Caps, MAX_CONCURRENCY, MAX_INVOCATIONS};
 use crate::error::Error;
 use crate::params::Spread;
@@ -32,9 +34,11 @@ pub struct Lowered {
 }
 
 impl Lowered {
-    /// Lists the parameters that the caps have changed for a map of `items` items that ended with `chunks` chunks.
-    pub(crate) fn list(spread: Spread, caps: &Caps, items: usize, chunks: usize) -> Vec<Self> {
-        let invokes = spread.invoke != Some(false);
+    /// Lists the parameters that the caps have changed for a map. Outside of Lambda, and where the caller does it alone, no
+    /// cap applies.
+    pub(crate) fn list(spread: Spread, caps: &Caps, report: &MapReport) -> Vec<Self> {
+        let (items, chunks) = (report.items, report.chunks);
+        let invokes = report.remote && spread.invoke != Some(false);
         let concurrency = spread
             .concurrency
             .map(|asked| (asked.get(), max_concurrency(spread, caps)))

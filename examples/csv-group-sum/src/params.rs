@@ -13,7 +13,7 @@
 //! | `compression` | `false`: chunks travel as JSON | binary, compressed where that pays |
 //! | `delimiter` | `,`, `;`, `\|` or `tab` | by the header, or by a first line `sep=` |
 //! | `decimal` | `.` or `,` | a point; with `;` between cells, the first mark in a column |
-//! | `formula_safe` | `true`: a `'` before names and ids that begin with `=`, `+`, `-` or `@` | as they are |
+//! | `formula_safe` | `true`: a `'` before names and ids that begin with `=`, `+`, `-`, `@`, a tab or CR | as they are |
 //! | `report` | `json`: the answer is JSON with the sums and what was done for them | by the `accept` header |
 //!
 //! An item is the values of one id in one column. A blank value counts as not given, since that is what an empty form
@@ -255,6 +255,14 @@ fn parse_names(list: &str) -> Result<Vec<String>, Error> {
     if !found || record.iter().any(|name| name.trim().is_empty()) {
         return Err(Error::EmptyValueColumn(Text::new(list)));
     }
+    let mut rest = csv::StringRecord::new();
+    if reader.read_record(&mut rest).unwrap_or(true) {
+        return refuse(
+            "value_column",
+            "one line of names with a comma between them",
+            list,
+        );
+    }
     let mut seen = HashSet::new();
     for name in &record {
         if !seen.insert(name.trim()) {
@@ -296,6 +304,20 @@ mod tests {
             Some(vec!["a,b".into(), "c".into()])
         );
         assert_eq!(good("id_column=Stra%C3%9Fe").id_column, "Straße");
+    }
+
+    #[test]
+    fn second_line_of_names_is_an_error() {
+        let error = parse_query("value_column=a%0Ab").expect_err("two lines");
+        assert_eq!(
+            error.to_string(),
+            "The parameter \"value_column\" must be one line of names with a comma between them, and it is \"a\\nb\"."
+        );
+        assert_eq!(good("value_column=a%0A").value_columns, Some(vec!["a".into()]));
+        assert_eq!(
+            good("value_column=%22a%0Ab%22").value_columns,
+            Some(vec!["a\nb".into()])
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! wherever it is made.
 
 use std::convert::Infallible;
+use std::panic::resume_unwind;
 use std::time::Duration;
 
 use group_sum::{bootstrap, sum, to_floats};
@@ -116,9 +117,13 @@ pub fn summarize(series: Series) -> Result<Summary, Infallible> {
 /// Waits, and sums an item then.
 #[lzap::task]
 pub async fn summarize_after_a_wait(series: Series) -> Result<Summary, Infallible> {
-    // Keeps no core busy, unlike the bootstrap.
     tokio::time::sleep(Duration::from_millis(series.work.wait_ms.into())).await;
-    Ok(sum_series(&series))
+    if series.work.feature.is_none() {
+        return Ok(sum_series(&series));
+    }
+    // The bootstrap keeps a core busy for seconds, in which the thread of this function would answer nothing else.
+    let summary = tokio::task::spawn_blocking(move || sum_series(&series)).await;
+    Ok(summary.unwrap_or_else(|error| resume_unwind(error.into_panic())))
 }
 
 fn sum_series(Series { values, work }: &Series) -> Summary {
@@ -156,6 +161,29 @@ mod tests {
             values: SeriesValues::Floats(values.to_vec()),
             work,
         })
+    }
+
+    /// On one thread, as in a Lambda.
+    #[tokio::test]
+    async fn bootstrap_after_a_wait_leaves_the_thread_to_others() {
+        let work = Work {
+            wait_ms: 1,
+            feature: Some(Feature::Bootstrap),
+        };
+        let values = SeriesValues::Floats((0..500_u32).map(f64::from).collect());
+        let mut turns = 0;
+        let others = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+                turns += 1;
+            }
+        };
+        let summary = tokio::select! {
+            summary = summarize_after_a_wait.run(Series { values, work }) => summary,
+            () = others => unreachable!("endless"),
+        };
+        assert!(summary.expect("infallible").feature.is_some());
+        assert!(turns >= 5, "{turns} turns");
     }
 
     #[test]

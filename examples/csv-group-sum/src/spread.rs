@@ -49,7 +49,7 @@ pub async fn map_items(table: &mut Table<Values>, params: &Params, caps: &Caps) 
     let summaries = summaries.map_err(|error| Error::Map(Reference::log(&error)))?;
     Ok(Spreading {
         results: arrange_results(table, params.work, summaries)?,
-        lowered: Lowered::list(params.spread, caps, items, report.chunks),
+        lowered: Lowered::list(params.spread, caps, &report),
         report: report::hide_texts(report),
     })
 }

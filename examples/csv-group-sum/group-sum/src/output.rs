@@ -51,7 +51,7 @@ impl<N> Table<N> {
     pub fn neutralize_formulas(&mut self) {
         let names = self.columns.iter_mut().map(|column| &mut column.name);
         let texts = names.chain(&mut self.ids).chain([&mut self.id_name]);
-        for text in texts.filter(|text| text.starts_with(['=', '+', '-', '@'])) {
+        for text in texts.filter(|text| text.starts_with(['=', '+', '-', '@', '\t', '\r'])) {
             text.insert(0, '\'');
         }
     }
@@ -147,9 +147,12 @@ mod tests {
 
     #[test]
     fn formula_gets_an_apostrophe_and_numbers_stay() {
-        let mut table = table("@id", &["=1+1", "-5", "a=b"], &["+sum"]);
+        let mut table = table("@id", &["=1+1", "-5", "a=b", "\t=1", "\r=1"], &["+sum"]);
         table.neutralize_formulas();
-        let sums = sums(&[&[-1.0, 2.0, 3.0]]);
-        assert_eq!(text(&table, &sums), "'@id,'+sum\n'=1+1,-1\n'-5,2\na=b,3\n");
+        let sums = sums(&[&[-1.0, 2.0, 3.0, 4.0, 5.0]]);
+        assert_eq!(
+            text(&table, &sums),
+            "'@id,'+sum\n'=1+1,-1\n'-5,2\na=b,3\n'\t=1,4\n\"'\r=1\",5\n"
+        );
     }
 }

@@ -102,6 +102,8 @@ async fn without_other_lambdas_it_is_the_same_too() {
         assert_same(&answer, &csv, &in_one_pass(&csv), query);
         assert!(answer.header("x-lzap-map").starts_with("here; "), "{answer:?}");
     }
+    let answer = put("value_column=a,b&chunksize=1&concurrency=900", csv).await;
+    assert!(!answer.header("x-lzap-map").contains("capped"), "{answer:?}");
 }
 
 #[tokio::test]
