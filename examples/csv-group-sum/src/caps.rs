@@ -56,50 +56,65 @@ impl Caps {
             invocations,
             concurrency,
         } = Self::default();
-        let dollars = parse_cap(given(MAX_USD), dollars, |dollars| {
-            *dollars > 0.0 && dollars.is_finite()
-        });
+        let usd = CapError {
+            name: MAX_USD,
+            expected: "a number of dollars above 0",
+            example: "0.05",
+        };
         // `lzap` cuts a map into 10,000 chunks at most, and has at most 900 invocations in flight.
-        let invocations = parse_cap(given(MAX_INVOCATIONS), invocations, |count| {
-            (1..=10_000).contains(count)
-        });
-        let concurrency = parse_cap(given(MAX_CONCURRENCY), concurrency, |count| {
-            (1..=900).contains(count)
-        });
-        let error = |name, expected, example| CapError {
-            name,
-            expected,
-            example,
+        let count = CapError {
+            name: MAX_INVOCATIONS,
+            expected: "a whole number from 1 to 10000",
+            example: "1000",
+        };
+        let at_once = CapError {
+            name: MAX_CONCURRENCY,
+            expected: "a whole number from 1 to 900",
+            example: "50",
         };
         Ok(Self {
-            dollars: dollars.ok_or(error(MAX_USD, "a number of dollars above 0", "0.05"))?,
-            invocations: invocations.ok_or(error(
-                MAX_INVOCATIONS,
-                "a whole number from 1 to 10000",
-                "1000",
-            ))?,
-            concurrency: concurrency.ok_or(error(MAX_CONCURRENCY, "a whole number from 1 to 900", "50"))?,
+            dollars: parse_cap(given(MAX_USD), dollars, |cap| *cap > 0.0 && cap.is_finite(), usd)?,
+            invocations: parse_cap(
+                given(MAX_INVOCATIONS),
+                invocations,
+                |cap| (1..=10_000).contains(cap),
+                count,
+            )?,
+            concurrency: parse_cap(
+                given(MAX_CONCURRENCY),
+                concurrency,
+                |cap| (1..=900).contains(cap),
+                at_once,
+            )?,
         })
     }
 }
 
-/// Reads a cap; the default for a variable that is not given, none for a value that is no cap.
-fn parse_cap<N: FromStr>(value: Option<String>, default: N, is_cap: impl Fn(&N) -> bool) -> Option<N> {
-    match value {
-        None => Some(default),
-        Some(value) => value.trim().parse().ok().filter(is_cap),
-    }
+/// Reads a cap; the default for a variable that is not given.
+///
+/// # Errors
+/// The value is no cap: `error`.
+fn parse_cap<N: FromStr>(
+    value: Option<String>,
+    default: N,
+    is_cap: impl Fn(&N) -> bool,
+    error: CapError,
+) -> Result<N, CapError> {
+    let Some(value) = value else {
+        return Ok(default);
+    };
+    value.trim().parse().ok().filter(is_cap).ok_or(error)
 }
 
 /// A variable whose value is no limit. The value itself is not kept, since the environment may hold secrets.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the environment variable `{name}` is not {expected}")]
 pub struct CapError {
-    /// The variable.
+    /// As the environment has it: `CSV_MAX_…`.
     pub name: &'static str,
     /// The values that it may have.
     pub expected: &'static str,
-    /// One of them.
+    /// A value that would be taken.
     pub example: &'static str,
 }
 

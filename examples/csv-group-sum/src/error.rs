@@ -26,7 +26,7 @@ pub enum Error {
     /// A parameter whose value means nothing.
     #[error("The parameter \"{name}\" must be {expected}, and it is {value}.")]
     MalformedParameter {
-        /// Its name.
+        /// As the query has it.
         name: &'static str,
         /// The values that it may have.
         expected: &'static str,
@@ -47,11 +47,11 @@ pub enum Error {
     Csv(#[from] group_sum::Error),
     /// A source where no folder of sources is set.
     #[error(
-        "The parameter \"source\" is off here: the environment variable {VARIABLE} would say what may be read."
+        "The parameter \"source\" is not available here: the deployer names the folder of allowed sources in {VARIABLE}."
     )]
     SourceOff,
     /// A source outside of that folder.
-    #[error("The source {0} may not be read: it does not lie where {VARIABLE} says.")]
+    #[error("The source {0} may not be read: it is not in the folder that {VARIABLE} names.")]
     SourceForbidden(Text),
     /// A source that is not there.
     #[error("There is no source {0}.")]
@@ -69,16 +69,16 @@ pub enum Error {
     #[error("The source is too large: it has {0} bytes, and the limit is {MAX_SOURCE_BYTES}.")]
     SourceTooLarge(u64),
     /// Two CSVs.
-    #[error("The request has a \"source\" and a body: one of them is too many.")]
+    #[error("The request has a \"source\" and a body: send one of them.")]
     SourceAndBody,
     /// More work than there is time for.
     #[error(
         "The time was over after {done} of {items} items: ask for less of each, or for more invocations at once."
     )]
     TimeOver {
-        /// Items that were done.
+        /// Items with a result when the map stopped.
         done: usize,
-        /// All items.
+        /// Ids times summed columns.
         items: usize,
     },
     /// An item whose calculation would not end in time, wherever it runs.
@@ -109,13 +109,13 @@ pub enum Error {
          limit of ${cap} for each request; ask for less work, or have the deployer raise {MAX_USD}."
     )]
     MoneySpent {
-        /// Items that were done.
+        /// Items with a result when the map stopped.
         done: usize,
-        /// All items.
+        /// Ids times summed columns.
         items: usize,
         /// Dollars that were spent.
         dollars: f64,
-        /// The cap.
+        /// Dollars, as the deployer set them.
         cap: f64,
     },
     /// Retries that took all invocations.
@@ -124,21 +124,16 @@ pub enum Error {
          have the deployer raise {MAX_INVOCATIONS}."
     )]
     InvocationsSpent {
-        /// Items that were done.
+        /// Items with a result when the map stopped.
         done: usize,
-        /// All items.
+        /// Ids times summed columns.
         items: usize,
-        /// The cap.
+        /// Invocations, retries and hedged attempts included.
         cap: usize,
     },
     /// An item or a result that Lambda can't carry.
     #[error("The values of an id are too large for an invocation: send fewer rows for each id.")]
     ItemTooLarge,
-    /// No concurrency was available.
-    #[error(
-        "Lambda is at its concurrency limit: try again in a few seconds, or leave \"invoke_lambda\" away."
-    )]
-    Throttled,
     /// Other Lambdas could not do their part.
     #[error("Other Lambdas could not sum the items: the app's log has the reason, under reference {0}.")]
     Map(Reference),
@@ -205,7 +200,6 @@ impl Error {
             Self::SourceOff | Self::SourceForbidden(_) | Self::SourceDenied(_) => StatusCode::FORBIDDEN,
             Self::ItemTooSlow(_) | Self::TooMuchWork { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::MoneySpent { .. } | Self::InvocationsSpent { .. } => StatusCode::PAYMENT_REQUIRED,
-            Self::Throttled => StatusCode::SERVICE_UNAVAILABLE,
             Self::TimeOver { .. } | Self::SourceTooSlow => StatusCode::GATEWAY_TIMEOUT,
             Self::Map(_) | Self::SourceUnreadable(_) => StatusCode::BAD_GATEWAY,
             _ => StatusCode::BAD_REQUEST,

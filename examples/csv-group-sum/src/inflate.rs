@@ -9,7 +9,7 @@ use group_sum::Text;
 
 use crate::error::Error;
 
-/// The most bytes of an inflated body: with the table beside it, they fit into the memory that `lzap.toml` sets.
+/// The most bytes of an inflated body. It is in memory as a whole, beside the sums or the numbers that are read from it.
 pub const MAX_INFLATED_BYTES: u64 = 64_000_000;
 
 /// Returns the body as its sender had it before the content encoding that `headers` name.

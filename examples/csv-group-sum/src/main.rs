@@ -4,7 +4,7 @@
 
 use std::error::Error;
 
-// One thread, since a Lambda environment has one request at a time.
+// One thread, since a Lambda environment has one request at a time, except on Managed Instances.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     // A cap that can't be read ends the start, and with it the deploy: running without the cap could cost money.

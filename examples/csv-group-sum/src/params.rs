@@ -126,6 +126,7 @@ impl Params {
         let mut params = Self::default();
         let mut seen = HashSet::new();
         for (key, value) in pairs {
+            // Without a value, `set` is not asked.
             if !NAMES.contains(&key.as_str()) {
                 return Err(Error::UnknownParameter(Text::new(&key)));
             }
@@ -156,7 +157,8 @@ impl Params {
             "decimal" => self.format.decimal = Some(parse_decimal(&value)?),
             "delimiter" => self.format.delimiter = parse_delimiter(&value)?,
             "formula_safe" => self.formula_safe = parse_flag("formula_safe", &value)?,
-            _ => self.report = parse_report(&value)?,
+            "report" => self.report = parse_report(&value)?,
+            _ => return Err(Error::UnknownParameter(Text::new(key))),
         }
         Ok(())
     }
@@ -169,8 +171,8 @@ impl Params {
         }
     }
 
-    /// True if anything here asks for a map. Without a map, the sums take one pass and a few milliseconds, which is less
-    /// than telling another Lambda would take.
+    /// True if anything here asks for a map. Without a map, the sums take one pass, which is over before
+    /// another Lambda would have the values.
     pub fn asks_for_a_map(&self) -> bool {
         let Spread { chunk, invoke, .. } = self.spread;
         self.work != Work::default() || chunk.is_some() || invoke == Some(true)

@@ -1,9 +1,9 @@
 //! One item of work: the values of one id in one column, and the calculation on them.
 //!
-//! Each of the two tasks takes an item and gives its [`Summary`]; which one is used depends on what keeps it busy: a
-//! task that only computes shares the cores of its Lambda, one that waits lets the others wait beside it. An item knows
-//! nothing of other items, and its values are added from the first to the last, so that its summary has the same bits
-//! wherever it is made.
+//! Each of the two tasks takes an item and gives its [`Summary`]; which one is used depends on what keeps it busy: the
+//! items of a task that only computes share the cores of their Lambda; those of a task that waits run one after the other in a
+//! worker, so that more waiting at once takes more workers. An item knows nothing of other items, and its values are added
+//! from the first to the last, so that its summary has the same bits wherever it is made.
 
 use std::convert::Infallible;
 use std::panic::resume_unwind;
@@ -68,9 +68,9 @@ pub enum SeriesValues {
 /// An item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Series {
-    /// The values.
+    /// What is summed.
     pub values: SeriesValues,
-    /// The work.
+    /// What is done beside the sum.
     pub work: Work,
 }
 

@@ -146,7 +146,6 @@ fn describe_failure(error: &MapError, caps: &Caps) -> Error {
     let report = error.report();
     let (done, items) = (report.done, report.items);
     match error.kind() {
-        TaskErrorKind::Throttled => Error::Throttled,
         TaskErrorKind::TooLarge => Error::ItemTooLarge,
         TaskErrorKind::TimedOut => Error::TimeOver { done, items },
         TaskErrorKind::CostLimit if report.attempts - report.here - report.throttles >= caps.invocations => {

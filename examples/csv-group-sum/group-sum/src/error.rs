@@ -32,7 +32,7 @@ pub enum Error {
     /// Two columns of the same name, of which at least one is needed.
     #[error("The header names column {name} twice, as columns {first} and {second}.")]
     RepeatedColumn {
-        /// The name.
+        /// As the header has it.
         name: Text,
         /// Its first position, counted from 1.
         first: usize,

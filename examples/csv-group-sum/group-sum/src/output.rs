@@ -21,7 +21,7 @@ pub struct Results {
 /// A column of the output that the input does not have.
 #[derive(Debug, PartialEq)]
 pub struct Extra {
-    /// Its name.
+    /// What the header of the output has for it.
     pub name: String,
     /// Its cells, by index of the id.
     pub values: Vec<Option<f64>>,

@@ -1,8 +1,8 @@
 //! Sums each column by id in one pass.
 //!
-//! A number is added to its sum as soon as it is read, so that no number is kept: a large CSV takes no more memory than
-//! its ids do. The values of an id in a column are added in the order of the rows, in 64-bit floats and from 0 on, as
-//! [`sum`] does it: both give the same result bit for bit.
+//! A number is added to its sum as soon as it is read, so that no number is kept: beside the CSV there are its ids and, for
+//! each sum, 24 bytes at most. The values of an id in a column are added in the order of the rows, in 64-bit floats and from 0
+//! on, as [`sum`] does it: both give the same result bit for bit.
 
 use crate::columns::Selection;
 use crate::dialect::Format;

@@ -74,17 +74,21 @@ async fn concurrency_is_at_most_the_cap() {
         concurrency: 2,
         ..Caps::default()
     };
-    let (answer, _) = put_with(
+    let app = router_with(Settings {
         caps,
-        "invoke_lambda=true&chunksize=1&concurrency=900&work_ms=1",
-        rows(8),
-    )
-    .await;
+        ..Settings::default()
+    });
+    let request =
+        Request::put("/?invoke_lambda=true&chunksize=1&concurrency=900&work_ms=5").body(rows(12).into());
+    // A third invocation at once would be throttled.
+    let answer = cloud()
+        .limit(2)
+        .run(send_to(app, request.expect("a valid request")))
+        .await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
-    assert!(
-        answer.header("x-lzap-map").ends_with("; capped-concurrency=2"),
-        "{answer:?}"
-    );
+    let map = answer.header("x-lzap-map");
+    assert!(map.contains("; throttles=0; "), "{map}");
+    assert!(map.ends_with("; capped-concurrency=2"), "{map}");
     let (answer, _) = put_with(caps, "invoke_lambda=true&concurrency=1", rows(8)).await;
     assert!(!answer.header("x-lzap-map").contains("capped"), "{answer:?}");
 }

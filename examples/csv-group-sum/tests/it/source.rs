@@ -37,7 +37,7 @@ async fn source_that_may_not_be_read_is_403() {
     let answer = ask("source=s3://data/secret", "").await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     let sentence =
-        "The source \"s3://data/secret\" may not be read: it does not lie where CSV_SOURCES says.\n";
+        "The source \"s3://data/secret\" may not be read: it is not in the folder that CSV_SOURCES names.\n";
     assert_eq!(answer.body, sentence);
     let answer = put("source=s3://data/csv/a.csv", "").await;
     assert_eq!(
@@ -56,6 +56,6 @@ async fn mistake_with_a_source_is_one_sentence() {
     assert_eq!(answer.body, sentence);
     let answer = ask("source=s3://data/csv/a.csv", "id,v\n").await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-    let sentence = "The request has a \"source\" and a body: one of them is too many.\n";
+    let sentence = "The request has a \"source\" and a body: send one of them.\n";
     assert_eq!(answer.body, sentence);
 }
