@@ -107,11 +107,21 @@ fn random_csv(random: &mut Random) -> String {
     csv
 }
 
+/// The invocations that a cloud has seen.
+#[derive(Default)]
+struct Seen {
+    /// Those below its limit.
+    started: AtomicUsize,
+    /// All of them, up to the latest one below the limit. A throttled chunk is invoked again, so none is missing.
+    all: AtomicUsize,
+}
+
 /// A cloud that counts, throttles above the cap, and fails: some invocations in any way, or each chunk twice.
-fn counting_cloud(count: &Arc<AtomicUsize>, seed: u64, concurrency: usize) -> Cloud {
-    let count = Arc::clone(count);
+fn counting_cloud(seen: &Arc<Seen>, seed: u64, concurrency: usize) -> Cloud {
+    let seen = Arc::clone(seen);
     let fault = move |attempt: &Attempt| {
-        count.fetch_add(1, Ordering::Relaxed);
+        seen.started.fetch_add(1, Ordering::Relaxed);
+        seen.all.fetch_max(attempt.total, Ordering::Relaxed);
         let total = u64::try_from(attempt.total).expect("64 bits");
         match Random(seed ^ total).below(80) {
             _ if seed.is_multiple_of(3) => (attempt.number < 3).then_some(Fault::Reset),
@@ -129,15 +139,15 @@ fn counting_cloud(count: &Arc<AtomicUsize>, seed: u64, concurrency: usize) -> Cl
         .fault(fault)
 }
 
-/// Sends the request of a seed; returns its query, its caps, the answer and the number of invocations.
-async fn send_hostile(seed: u64) -> (String, Caps, Answer, usize) {
+/// Sends the request of a seed; returns its query, its caps, the answer and the invocations.
+async fn send_hostile(seed: u64) -> (String, Caps, Answer, Arc<Seen>) {
     let random = &mut Random(seed);
     let (query, csv, caps) = (
         random_query(random),
         random_csv(random),
         CAPS[random.below(CAPS.len())],
     );
-    let count = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::new(Seen::default());
     let app = router_with(Settings {
         caps,
         ..Settings::default()
@@ -145,19 +155,23 @@ async fn send_hostile(seed: u64) -> (String, Caps, Answer, usize) {
     // What a URL can't carry as it is, a client would have to encode.
     let uri = format!("/?{}", query.trim_start_matches('&')).replace(['\'', ';', ' '], "_");
     let request = Request::put(uri).body(csv.into()).expect("a valid request");
-    let answer = counting_cloud(&count, seed, caps.concurrency)
+    let answer = counting_cloud(&seen, seed, caps.concurrency)
         .run(send_to(app, request))
         .await;
-    (query, caps, answer, count.load(Ordering::Relaxed))
+    (query, caps, answer, seen)
 }
 
-/// The number behind `name=` in the map's header.
-fn read_figure(answer: &Answer, name: &str) -> f64 {
+/// The dollars of a map, from its header or from the sentence of a 402; none for an answer without either.
+fn read_dollars(answer: &Answer) -> Option<f64> {
     let map = answer.header("x-lzap-map");
-    let figure = map
-        .split("; ")
-        .find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
-    figure.map_or(0.0, |figure| figure.parse().expect("a number"))
+    let figure = match map.split_once("dollars=") {
+        Some((_, rest)) => rest.split(';').next(),
+        None => answer
+            .body
+            .split_once(" items, at $")
+            .and_then(|(_, rest)| rest.split(':').next()),
+    };
+    figure.map(|figure| figure.parse().expect("a number"))
 }
 
 /// Asserts that the map's header has names and numbers, and no sentence.
@@ -199,7 +213,7 @@ fn assert_answered(answer: &Answer, why: &str) {
 #[tokio::test]
 async fn hostile_requests_stay_below_the_caps_and_get_words() {
     let mut seen: BTreeMap<u16, usize> = BTreeMap::new();
-    let mut maps = 0;
+    let (mut maps, mut stopped) = (0, 0);
     // All at once, since most of them wait.
     for (seed, answered) in join_all((0..REQUESTS).map(send_hostile))
         .await
@@ -207,21 +221,32 @@ async fn hostile_requests_stay_below_the_caps_and_get_words() {
         .enumerate()
     {
         let (query, caps, answer, invocations) = answered;
+        let (started, invocations) = (
+            invocations.started.load(Ordering::Relaxed),
+            invocations.all.load(Ordering::Relaxed),
+        );
         let why = format!("seed {seed}: {query}");
         assert_answered(&answer, &why);
-        let dollars = read_figure(&answer, "dollars");
-        assert!(dollars <= caps.dollars, "{why}: {dollars}");
+        let dollars = read_dollars(&answer);
+        assert!(
+            dollars.is_none_or(|dollars| dollars <= caps.dollars),
+            "{why}: {answer:?}"
+        );
+        stopped += usize::from(dollars.is_some() && answer.status == StatusCode::PAYMENT_REQUIRED);
         assert!(
             invocations <= caps.invocations,
             "{why}: {invocations} invocations"
         );
         // Beyond the limit of its cloud a map would be throttled.
-        assert!(read_figure(&answer, "throttles") == 0.0, "{why}: {answer:?}");
+        assert_eq!(started, invocations, "{why}: {answer:?}");
         maps += usize::from(invocations > 0);
         *seen.entry(answer.status.as_u16()).or_default() += 1;
     }
     for status in [200, 400, 402, 422, 502] {
         assert!(seen.contains_key(&status), "{status} is not in {seen:?}");
     }
-    assert!(maps > 40, "{maps} maps, {seen:?}");
+    assert!(
+        maps > 40 && stopped > 0,
+        "{maps} maps, {stopped} without money, {seen:?}"
+    );
 }
