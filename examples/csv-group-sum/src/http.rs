@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use group_sum::{Results, Table, Text, group_sum, read_sums, read_values};
+use group_sum::{Decimal, Results, Table, Text, group_sum, read_sums, read_values};
 use http_body_util::BodyExt as _;
 
 use crate::caps::{CapError, Caps};
@@ -69,7 +69,7 @@ async fn answer_sums(State(settings): State<Settings>, request: Request) -> Resu
     let wants_json = accepts_json(request.headers());
     let (params, csv) = read_request(request, &settings.sources).await?;
     let mut timing = Timing::start();
-    let (csv, left_out, map) = if params.asks_for_a_map() {
+    let (csv, left_out, decimals, map) = if params.asks_for_a_map() {
         let mut table = read_values(&csv, params.selection(), params.format)?;
         make_safe(&mut table, &params);
         timing.end_step("read");
@@ -80,7 +80,8 @@ async fn answer_sums(State(settings): State<Settings>, request: Request) -> Resu
         } = spread::map_items(&mut table, &params, &settings.caps).await?;
         timing.end_step("map");
         let csv = answer::write_answer(&table, &results)?;
-        (csv, table.left_out, Some((report, lowered)))
+        let decimals = list_decimals(&table);
+        (csv, table.left_out, decimals, Some((report, lowered)))
     } else {
         // Some 15 ms for the largest body that is not compressed. A Lambda environment has one request at a time, except on
         // Managed Instances, so it seldom keeps another one waiting.
@@ -91,7 +92,8 @@ async fn answer_sums(State(settings): State<Settings>, request: Request) -> Resu
             extras: Vec::new(),
         };
         timing.end_step("sum");
-        (answer::write_answer(&table, &results)?, table.left_out, None)
+        let (csv, decimals) = (answer::write_answer(&table, &results)?, list_decimals(&table));
+        (csv, table.left_out, decimals, None)
     };
     timing.end_step("write");
     let lowered = map.as_ref().map_or(&[][..], |(_, lowered)| lowered);
@@ -101,6 +103,10 @@ async fn answer_sums(State(settings): State<Settings>, request: Request) -> Resu
             report::format_json(
                 &csv,
                 &left_out,
+                &decimals
+                    .iter()
+                    .map(|(name, mark)| (name.as_str(), *mark))
+                    .collect::<Vec<_>>(),
                 lowered,
                 map.as_ref().map(|(report, _)| report.clone()),
             )?,
@@ -121,6 +127,13 @@ async fn answer_sums(State(settings): State<Settings>, request: Request) -> Resu
         response.headers_mut().insert(name, value);
     }
     Ok(response)
+}
+
+fn list_decimals<N>(table: &Table<N>) -> Vec<(String, Option<Decimal>)> {
+    let columns = table.columns.iter();
+    columns
+        .map(|column| (column.name.clone(), column.decimal))
+        .collect()
 }
 
 fn make_safe<N>(table: &mut Table<N>, params: &Params) {

@@ -1,8 +1,9 @@
 //! Describes how the sums were made: in headers for every client, in JSON for clients that ask for it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::mem;
 
+use group_sum::Decimal;
 use lzap::MapReport;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
@@ -104,6 +105,8 @@ struct Answer<'a> {
     csv: &'a str,
     /// The names of the columns that are not summed because they have text.
     left_out: &'a [String],
+    /// The mark before the decimals of each summed column; none where no number of the column has one.
+    decimal_marks: BTreeMap<&'a str, Option<&'static str>>,
     /// What the request got less of than it asked for, as sentences.
     capped: Vec<String>,
     /// None when the sums took one pass, here.
@@ -117,26 +120,37 @@ struct Answer<'a> {
 pub fn format_json(
     csv: &[u8],
     left_out: &[String],
+    decimals: &[(&str, Option<Decimal>)],
     lowered: &[Lowered],
     mut report: Option<MapReport>,
 ) -> Result<Vec<u8>, Error> {
     // Names and ids are UTF-8, and numbers too: nothing is lost.
     let csv = &String::from_utf8_lossy(csv);
-    let whole = answer::check_size(write_json(csv, left_out, lowered, report.as_ref()));
+    let whole = answer::check_size(write_json(csv, left_out, decimals, lowered, report.as_ref()));
     match (whole, &mut report) {
         (Err(Error::AnswerTooLarge(_)), Some(report)) => {
             // It is the only part that grows with the number of attempts.
             report.timeline.clear();
-            answer::check_size(write_json(csv, left_out, lowered, Some(report)))
+            answer::check_size(write_json(csv, left_out, decimals, lowered, Some(report)))
         }
         (whole, _) => whole,
     }
 }
 
-fn write_json(csv: &str, left_out: &[String], lowered: &[Lowered], report: Option<&MapReport>) -> Vec<u8> {
+fn write_json(
+    csv: &str,
+    left_out: &[String],
+    decimals: &[(&str, Option<Decimal>)],
+    lowered: &[Lowered],
+    report: Option<&MapReport>,
+) -> Vec<u8> {
     serde_json::to_vec(&Answer {
         csv,
         left_out,
+        decimal_marks: decimals
+            .iter()
+            .map(|(name, mark)| (*name, mark.map(Decimal::as_str)))
+            .collect(),
         capped: describe_lowered(lowered),
         report,
     })
@@ -149,10 +163,17 @@ mod tests {
 
     #[test]
     fn an_answer_without_a_map_has_no_report() {
-        let json = format_json(b"id,v\na,1\n", &["note".to_owned()], &[], None).expect("a small answer");
+        let json = format_json(
+            b"id,v\na,1\n",
+            &["note".to_owned()],
+            &[("v", Some(Decimal::Comma))],
+            &[],
+            None,
+        )
+        .expect("a small answer");
         assert_eq!(
             String::from_utf8_lossy(&json),
-            r#"{"csv":"id,v\na,1\n","left_out":["note"],"capped":[],"report":null}"#
+            r#"{"csv":"id,v\na,1\n","left_out":["note"],"decimal_marks":{"v":","},"capped":[],"report":null}"#
         );
     }
 
@@ -161,7 +182,7 @@ mod tests {
         let csv = b"\n".repeat(answer::MAX_ANSWER_BYTES / 3 + 1);
         let report = Some(MapReport::default());
         assert!(matches!(
-            format_json(&csv, &[], &[], report),
+            format_json(&csv, &[], &[], &[], report),
             Err(Error::AnswerTooLarge(_))
         ));
     }

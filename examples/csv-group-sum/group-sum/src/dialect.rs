@@ -30,6 +30,16 @@ pub enum Decimal {
     Comma,
 }
 
+impl Decimal {
+    /// The mark itself.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Point => ".",
+            Self::Comma => ",",
+        }
+    }
+}
+
 /// How a CSV is written, and where its header starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Dialect {

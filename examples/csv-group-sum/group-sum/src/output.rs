@@ -92,6 +92,7 @@ mod tests {
     fn table(id_name: &str, ids: &[&str], columns: &[&str]) -> Table<()> {
         let column = |name: &&str| Column {
             name: (*name).into(),
+            decimal: None,
             numbers: (),
         };
         Table {

@@ -136,6 +136,7 @@ mod tests {
             }
             Column {
                 name: "value".into(),
+                decimal: None,
                 numbers: sums,
             }
         };

@@ -31,6 +31,8 @@ pub struct Table<N> {
 pub struct Column<N> {
     /// Its name in the header.
     pub name: String,
+    /// The mark before its decimals; `None` if it depends on the column and no number has a mark.
+    pub decimal: Option<Decimal>,
     /// Its numbers, or their sums.
     pub numbers: N,
 }
@@ -95,8 +97,6 @@ pub(crate) fn read<N: Numbers>(
 struct Candidate<N> {
     index: usize,
     kind: Kind,
-    /// The decimal mark; `None` until a number of the column has one.
-    decimal: Option<Decimal>,
     /// True once the column has a float with a decimal point: then integers need no telling apart, and a column of floats costs
     /// no more than if there were nothing else.
     has_plain_floats: bool,
@@ -124,6 +124,7 @@ fn list_candidates<N: Numbers>(
     };
     let column = |index: usize| Column {
         name: rows.header()[index].clone(),
+        decimal,
         numbers: N::default(),
     };
     columns
@@ -132,7 +133,6 @@ fn list_candidates<N: Numbers>(
         .map(|&index| Candidate {
             index,
             kind,
-            decimal,
             has_plain_floats: false,
             column: column(index),
         })
@@ -166,7 +166,7 @@ fn read_row<N: Numbers>(
         let number = match content {
             Cell::Integer(integer) => Number::Integer(integer),
             Cell::Float(float) => {
-                candidate.has_plain_floats = candidate.decimal == Some(Decimal::Point);
+                candidate.has_plain_floats = candidate.column.decimal == Some(Decimal::Point);
                 Number::Float(float)
             }
             Cell::LongInteger => Number::LongInteger(number::parse_long_integer(cell).unwrap_or_default()),
@@ -214,7 +214,7 @@ fn decide_kind<N>(
 /// Reads a cell. The column's first number with a decimal mark decides on the column's mark.
 #[inline]
 fn read_cell<N>(cell: &[u8], candidate: &mut Candidate<N>) -> Cell {
-    match candidate.decimal {
+    match candidate.column.decimal {
         Some(Decimal::Point) => number::parse_number(cell),
         Some(Decimal::Comma) => number::parse_comma_number(cell),
         None => {
@@ -224,7 +224,7 @@ fn read_cell<N>(cell: &[u8], candidate: &mut Candidate<N>) -> Cell {
                 _ => number::parse_number(cell),
             };
             if matches!(content, Cell::Float(_)) {
-                candidate.decimal = found;
+                candidate.column.decimal = found;
             }
             content
         }

@@ -76,6 +76,19 @@ async fn json_without_a_map_has_no_report() {
 }
 
 #[tokio::test]
+async fn json_has_the_decimal_mark_of_each_summed_column() {
+    let marks = serde_json::json!({"a": ",", "b": ".", "c": null});
+    let csv = "id;a;note;b;c\nx;1,5;y;1.234;7\nx;2;z;5.678;8\n";
+    for query in ["report=json", "report=json&chunksize=1"] {
+        assert_eq!(json(&put(query, csv).await)["decimal_marks"], marks, "{query}");
+    }
+    let answer = json(&put("report=json&decimal=,&value_column=a", csv).await);
+    assert_eq!(answer["decimal_marks"], serde_json::json!({"a": ","}));
+    let answer = json(&put("report=json", CSV).await);
+    assert_eq!(answer["decimal_marks"], serde_json::json!({"v": "."}));
+}
+
+#[tokio::test]
 async fn the_accept_header_asks_for_json_only_by_name() {
     let with = |accept: &'static str| async move {
         let request = Request::put("/").header("accept", accept).body(CSV.into());
