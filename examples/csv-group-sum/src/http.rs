@@ -98,19 +98,9 @@ async fn answer_sums(State(settings): State<Settings>, request: Request) -> Resu
     timing.end_step("write");
     let lowered = map.as_ref().map_or(&[][..], |(_, lowered)| lowered);
     let mut response = if params.report || wants_json {
-        respond(
-            "application/json",
-            report::format_json(
-                &csv,
-                &left_out,
-                &decimals
-                    .iter()
-                    .map(|(name, mark)| (name.as_str(), *mark))
-                    .collect::<Vec<_>>(),
-                lowered,
-                map.as_ref().map(|(report, _)| report.clone()),
-            )?,
-        )
+        let report = map.as_ref().map(|(report, _)| report.clone());
+        let json = report::format_json(&csv, &left_out, &decimals, lowered, report)?;
+        respond("application/json", json)
     } else {
         respond("text/csv; charset=utf-8", csv)
     };

@@ -120,7 +120,7 @@ struct Answer<'a> {
 pub fn format_json(
     csv: &[u8],
     left_out: &[String],
-    decimals: &[(&str, Option<Decimal>)],
+    decimals: &[(String, Option<Decimal>)],
     lowered: &[Lowered],
     mut report: Option<MapReport>,
 ) -> Result<Vec<u8>, Error> {
@@ -140,7 +140,7 @@ pub fn format_json(
 fn write_json(
     csv: &str,
     left_out: &[String],
-    decimals: &[(&str, Option<Decimal>)],
+    decimals: &[(String, Option<Decimal>)],
     lowered: &[Lowered],
     report: Option<&MapReport>,
 ) -> Vec<u8> {
@@ -149,7 +149,7 @@ fn write_json(
         left_out,
         decimal_marks: decimals
             .iter()
-            .map(|(name, mark)| (*name, mark.map(Decimal::as_str)))
+            .map(|(name, mark)| (name.as_str(), mark.map(Decimal::as_str)))
             .collect(),
         capped: describe_lowered(lowered),
         report,
@@ -166,7 +166,7 @@ mod tests {
         let json = format_json(
             b"id,v\na,1\n",
             &["note".to_owned()],
-            &[("v", Some(Decimal::Comma))],
+            &[("v".to_owned(), Some(Decimal::Comma))],
             &[],
             None,
         )
