@@ -208,7 +208,9 @@ fn jobs<C: Cloud + Sync>(cloud: &C, bucket: &str) -> Result {
     let killed = look(&["--wait"])?.expect_code(1).json();
     assert_eq!(killed["error"]["code"], "lzap::task::crashed", "{killed:#}");
     assert!(
-        killed["error"]["message"].to_string().contains("after 3 attempts: Lambda killed the process of its last"),
+        killed["error"]["message"]
+            .to_string()
+            .contains("after 3 attempts: Lambda killed the process of its last"),
         "{killed:#}"
     );
     let help = killed["error"]["help"].as_str().unwrap_or_default();

@@ -133,7 +133,8 @@ fn the_concurrency_of_an_environment_can_be_set_and_is_kept() -> Result {
     assert_eq!(run(&cloud, &home, &["local", "start"])?["environment_concurrency"], 1);
     let other =
         cloud.lzap().run(&home, &["local", "start", "--environment-concurrency", "8"])?.expect_success();
-    let warning = "each environment takes 1 invocation at once, not 8: run `lzap local stop`, then this command again";
+    let warning =
+        "each environment takes 1 invocation at once, not 8: run `lzap local stop`, then this command again";
     assert!(other.stderr.contains(warning), "{other}");
     run(&cloud, &home, &["local", "stop"])?;
     let started = run(&cloud, &home, &["local", "start", "--environment-concurrency", "8"])?;

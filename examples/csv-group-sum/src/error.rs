@@ -44,7 +44,7 @@ pub enum Error {
     RepeatedValueColumn(Text),
     /// Something wrong with the CSV, or with the columns that were asked for.
     #[error(transparent)]
-    Csv(#[from] group_sum::Error),
+    Csv(#[from] group_sum::CsvError),
     /// A source where no folder of sources is set.
     #[error(
         "The parameter \"source\" is not available here: the deployer names the folder of allowed sources in {VARIABLE}."

@@ -123,8 +123,8 @@ fn sums_of(
     summaries: &[Summary],
 ) -> Result<ColumnSums, Error> {
     let too_large = |id: usize| match column.numbers {
-        Values::Integers(_) => group_sum::Error::integer_sum_too_large(&column.name, &table.ids[id]),
-        Values::Floats(_) => group_sum::Error::sum_too_large(&column.name, &table.ids[id]),
+        Values::Integers(_) => group_sum::CsvError::integer_sum_too_large(&column.name, &table.ids[id]),
+        Values::Floats(_) => group_sum::CsvError::sum_too_large(&column.name, &table.ids[id]),
     };
     let (mut integers, mut floats) = (Vec::new(), Vec::new());
     for (id, summary) in summaries.iter().enumerate() {

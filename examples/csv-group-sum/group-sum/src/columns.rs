@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use crate::error::{Error, Text};
+use crate::error::{CsvError, Text};
 use crate::number::{self, Cell};
 
 /// Names of the columns to read.
@@ -30,7 +30,7 @@ impl Columns {
     ///
     /// # Errors
     /// A column that is needed is missing, ambiguous, or asked for as id and as value.
-    pub(crate) fn find(header: &[String], selection: Selection<'_>) -> Result<Self, Error> {
+    pub(crate) fn find(header: &[String], selection: Selection<'_>) -> Result<Self, CsvError> {
         let index = Index::new(header);
         let id = index.find(selection.id)?;
         let Some(names) = selection.values else {
@@ -45,7 +45,7 @@ impl Columns {
             .map(|name| index.find(name))
             .collect::<Result<Vec<_>, _>>()?;
         if values.contains(&id) {
-            return Err(Error::IdIsValueColumn(Text::new(&header[id])));
+            return Err(CsvError::IdIsValueColumn(Text::new(&header[id])));
         }
         // In the order of the header, whatever the order of the request is.
         values.sort_unstable();
@@ -84,24 +84,24 @@ impl<'a> Index<'a> {
     }
 
     /// The column called `name`, or else called so without the spaces around it: people write `a, b`.
-    fn find(&self, name: &str) -> Result<usize, Error> {
+    fn find(&self, name: &str) -> Result<usize, CsvError> {
         let found = self.first.get(name).or_else(|| self.first.get(name.trim()));
         let column = *found.ok_or_else(|| self.describe_missing(name))?;
         self.require_unique(column)
     }
 
     /// Every column that has a name, apart from the id.
-    fn all_but(&self, id: usize) -> Result<Vec<usize>, Error> {
+    fn all_but(&self, id: usize) -> Result<Vec<usize>, CsvError> {
         let named =
             (0..self.header.len()).filter(|&column| column != id && !self.header[column].trim().is_empty());
         named.map(|column| self.require_unique(column)).collect()
     }
 
-    fn require_unique(&self, column: usize) -> Result<usize, Error> {
+    fn require_unique(&self, column: usize) -> Result<usize, CsvError> {
         let name = self.header[column].as_str();
         match self.second.get(name) {
             None => Ok(column),
-            Some(second) => Err(Error::RepeatedColumn {
+            Some(second) => Err(CsvError::RepeatedColumn {
                 name: Text::new(name),
                 first: self.first[name] + 1,
                 second: second + 1,
@@ -109,13 +109,13 @@ impl<'a> Index<'a> {
         }
     }
 
-    fn describe_missing(&self, name: &str) -> Error {
+    fn describe_missing(&self, name: &str) -> CsvError {
         // A first row of numbers is data, not a header. (It may well be a header as long as the id column is found.)
         let is_data = |cell: &String| !matches!(number::parse_number(cell.as_bytes()), Cell::Text);
         if self.header.iter().all(is_data) {
-            return Error::NoHeader;
+            return CsvError::NoHeader;
         }
-        Error::MissingColumn {
+        CsvError::MissingColumn {
             name: Text::new(name),
             present: list_names(self.header),
         }
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn numbers_where_the_names_should_be_are_no_header() {
-        assert_eq!(find(",0,1.5", "id", None), Err(Error::NoHeader.to_string()));
+        assert_eq!(find(",0,1.5", "id", None), Err(CsvError::NoHeader.to_string()));
         assert_eq!(
             find("2023,2024", "2023", None),
             Ok(Columns {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::error::{Error, Text};
+use crate::error::{CsvError, Text};
 use crate::rows::MAX_COLUMNS;
 
 /// Some spreadsheets put it before the first byte.
@@ -54,7 +54,7 @@ impl Dialect {
     ///
     /// # Errors
     /// A line `sep=` names a character that is no delimiter.
-    pub(crate) fn find(csv: &[u8], id: &str, format: Format) -> Result<Self, Error> {
+    pub(crate) fn find(csv: &[u8], id: &str, format: Format) -> Result<Self, CsvError> {
         let (separator, start) = match csv.strip_prefix(b"sep=") {
             None => (None, 0),
             Some(rest) => read_separator(rest)?,
@@ -79,14 +79,14 @@ impl Dialect {
 }
 
 /// Reads the rest of the line `sep=;`, which Excel writes and reads. Returns the delimiter and the line's length.
-fn read_separator(rest: &[u8]) -> Result<(Option<u8>, usize), Error> {
+fn read_separator(rest: &[u8]) -> Result<(Option<u8>, usize), CsvError> {
     let end = rest
         .iter()
         .position(|byte| matches!(byte, b'\r' | b'\n'))
         .unwrap_or(rest.len());
     match &rest[..end] {
         &[byte @ (b',' | b';' | b'\t' | b'|')] => Ok((Some(byte), b"sep=".len() + end)),
-        other => Err(Error::UnknownSeparator(Text::new(&String::from_utf8_lossy(
+        other => Err(CsvError::UnknownSeparator(Text::new(&String::from_utf8_lossy(
             other,
         )))),
     }
@@ -170,22 +170,22 @@ fn unquote(name: &[u8]) -> &[u8] {
 ///
 /// # Errors
 /// The text has the mark of UTF-16 and is not UTF-16, or has zeros where UTF-16 would and no mark.
-pub(crate) fn to_utf8(csv: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
+pub(crate) fn to_utf8(csv: &[u8]) -> Result<Cow<'_, [u8]>, CsvError> {
     match csv {
         [0xFF, 0xFE, rest @ ..] => decode_utf16(rest, u16::from_le_bytes).map(Cow::Owned),
         [0xFE, 0xFF, rest @ ..] => decode_utf16(rest, u16::from_be_bytes).map(Cow::Owned),
         // ASCII in UTF-16 has a zero in every other byte. A CSV in UTF-8 has none.
-        [_, 0, ..] | [0, _, ..] => Err(Error::Utf16WithoutMark),
+        [_, 0, ..] | [0, _, ..] => Err(CsvError::Utf16WithoutMark),
         _ => Ok(Cow::Borrowed(csv.strip_prefix(BYTE_ORDER_MARK).unwrap_or(csv))),
     }
 }
 
-fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Vec<u8>, Error> {
+fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Vec<u8>, CsvError> {
     let (pairs, rest) = bytes.as_chunks();
     let text: Result<String, _> = char::decode_utf16(pairs.iter().map(|&pair| unit(pair))).collect();
     match text {
         Ok(text) if rest.is_empty() => Ok(text.into_bytes()),
-        _ => Err(Error::NotUtf16),
+        _ => Err(CsvError::NotUtf16),
     }
 }
 
@@ -239,7 +239,7 @@ mod tests {
             }
         );
         let unknown = Dialect::find(b"sep=::\nid", "id", Format::default());
-        assert_eq!(unknown, Err(Error::UnknownSeparator(Text::new("::"))));
+        assert_eq!(unknown, Err(CsvError::UnknownSeparator(Text::new("::"))));
     }
 
     #[test]
@@ -259,10 +259,10 @@ mod tests {
             let units: Vec<u8> = text.encode_utf16().flat_map(unit).collect();
             let whole = [&mark[..], &units].concat();
             assert_eq!(to_utf8(&whole).as_deref(), Ok(text.as_bytes()));
-            assert_eq!(to_utf8(&units), Err(Error::Utf16WithoutMark));
-            assert_eq!(to_utf8(&whole[..whole.len() - 1]), Err(Error::NotUtf16));
+            assert_eq!(to_utf8(&units), Err(CsvError::Utf16WithoutMark));
+            assert_eq!(to_utf8(&whole[..whole.len() - 1]), Err(CsvError::NotUtf16));
         }
-        assert_eq!(to_utf8(b"\xFF\xFE\x00\xD8\x00\x00"), Err(Error::NotUtf16));
+        assert_eq!(to_utf8(b"\xFF\xFE\x00\xD8\x00\x00"), Err(CsvError::NotUtf16));
         assert_eq!(to_utf8(b"\xEF\xBB\xBFid").as_deref(), Ok(&b"id"[..]));
     }
 }

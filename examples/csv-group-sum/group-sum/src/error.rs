@@ -11,7 +11,7 @@ use crate::table::{MAX_IDS, MAX_SUMS};
 
 /// Something wrong with a CSV, or with the columns that were asked for. `Display` is a sentence for the CSV's owner.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub enum CsvError {
     /// The id column is also to be summed.
     #[error("Column {0} is the id column, so it cannot be in \"value_column\" too.")]
     IdIsValueColumn(Text),
@@ -145,7 +145,7 @@ pub enum Error {
     },
 }
 
-impl Error {
+impl CsvError {
     /// True if the CSV is larger than there is memory for.
     pub fn is_size(&self) -> bool {
         matches!(

@@ -3,7 +3,7 @@
 //! ```
 //! use group_sum::{Format, Results, Selection, group_sum, read_sums, to_csv};
 //!
-//! # fn main() -> Result<(), group_sum::Error> {
+//! # fn main() -> Result<(), group_sum::CsvError> {
 //! let csv = b"id,time,value\na,0,0.5\nb,0,7\na,1,1.5\n";
 //! let table = read_sums(csv, Selection { id: "id", values: None }, Format::default())?;
 //! let results = Results { sums: group_sum(&table)?, extras: Vec::new() };
@@ -41,7 +41,7 @@ mod values;
 pub use bootstrap::bootstrap;
 pub use columns::Selection;
 pub use dialect::{Decimal, Format};
-pub use error::{Error, Place, Text};
+pub use error::{CsvError, Place, Text};
 pub use output::{Extra, Results, to_csv};
 pub use sums::{ColumnSums, Sums, group_sum, read_sums, sum};
 pub use table::{Column, Table};

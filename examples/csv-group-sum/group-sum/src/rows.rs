@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use crate::dialect::{Dialect, find_blank_before_quote};
-use crate::error::{Error, Place, Text};
+use crate::error::{CsvError, Place, Text};
 use crate::marks::Marks;
 use crate::unquoted::Unquoted;
 
@@ -46,7 +46,7 @@ impl<'a> Rows<'a> {
     ///
     /// # Errors
     /// The CSV is empty or has no first row, or its header is broken or has more than [`MAX_COLUMNS`] columns.
-    pub(crate) fn new(csv: &'a [u8], dialect: &Dialect) -> Result<Self, Error> {
+    pub(crate) fn new(csv: &'a [u8], dialect: &Dialect) -> Result<Self, CsvError> {
         let Dialect { delimiter, start, .. } = *dialect;
         let mut rows = Self {
             csv,
@@ -63,7 +63,7 @@ impl<'a> Rows<'a> {
         };
         // By `csv-core`, which knows the byte order mark: some files have two.
         if !rows.read_unquoted()? {
-            return Err(Error::NoHeader);
+            return Err(CsvError::NoHeader);
         }
         rows.header = rows
             .cells()
@@ -93,7 +93,7 @@ impl<'a> Rows<'a> {
     /// # Errors
     /// The row has too few or too many cells, or more than [`MAX_COLUMNS`]; one of them is not UTF-8, or a quote is left open.
     #[inline]
-    pub(crate) fn advance(&mut self) -> Result<bool, Error> {
+    pub(crate) fn advance(&mut self) -> Result<bool, CsvError> {
         loop {
             self.row += 1;
             if !self.read()? {
@@ -141,7 +141,7 @@ impl<'a> Rows<'a> {
 
     /// Reads the next row; `false` after the last one.
     #[inline]
-    fn read(&mut self) -> Result<bool, Error> {
+    fn read(&mut self) -> Result<bool, CsvError> {
         // Copies stay in registers. Fields of `self` would be read again after each push.
         let (delimiter, mut marks) = (self.delimiter, self.marks);
         // Whole blocks, so that the marks of the next row are complete.
@@ -193,7 +193,7 @@ impl<'a> Rows<'a> {
 
     /// Reads the next row with `csv-core`.
     #[inline(never)]
-    fn read_unquoted(&mut self) -> Result<bool, Error> {
+    fn read_unquoted(&mut self) -> Result<bool, CsvError> {
         let rest = &self.csv[self.next..];
         let blank = rest
             .iter()
@@ -213,28 +213,28 @@ impl<'a> Rows<'a> {
     }
 
     /// Looks for the first cell that is not UTF-8, in a text that is known to have one.
-    fn find_invalid_text(mut self) -> Error {
+    fn find_invalid_text(mut self) -> CsvError {
         loop {
             let bad = self.cells().position(|cell| str::from_utf8(cell).is_err());
             match (bad, self.row) {
-                (Some(column), 0) => return Error::HeaderNotUtf8(column + 1),
-                (Some(column), _) => return Error::NotUtf8(self.place(column)),
+                (Some(column), 0) => return CsvError::HeaderNotUtf8(column + 1),
+                (Some(column), _) => return CsvError::NotUtf8(self.place(column)),
                 (None, _) => {}
             }
             // An error of another kind before that cell is returned first.
             match self.advance() {
                 Ok(true) => {}
                 // Not reached: each byte that is no mark belongs to a cell.
-                Ok(false) => return Error::NotUtf8(self.place(0)),
+                Ok(false) => return CsvError::NotUtf8(self.place(0)),
                 Err(error) => return error,
             }
         }
     }
 
-    fn describe_open_quote(&self) -> Error {
+    fn describe_open_quote(&self) -> CsvError {
         match self.row {
-            0 => Error::UnclosedHeader,
-            row => Error::UnclosedQuote {
+            0 => CsvError::UnclosedHeader,
+            row => CsvError::UnclosedQuote {
                 row,
                 line: line_at(self.csv, self.start),
             },
@@ -242,29 +242,29 @@ impl<'a> Rows<'a> {
     }
 
     #[cold]
-    fn describe_too_many(&self) -> Error {
+    fn describe_too_many(&self) -> CsvError {
         match self.row {
-            0 => Error::TooManyColumns,
-            row => Error::RowTooLong {
+            0 => CsvError::TooManyColumns,
+            row => CsvError::RowTooLong {
                 row,
                 line: line_at(self.csv, self.start),
             },
         }
     }
 
-    fn describe_length(&self) -> Error {
+    fn describe_length(&self) -> CsvError {
         if let Some(column) = self.blank_before_quote {
-            return Error::BlankBeforeQuote(column);
+            return CsvError::BlankBeforeQuote(column);
         }
         let (cells, expected) = (self.cells.len(), self.header.len());
         let place = self.place(cells.min(expected));
         match self.cells().nth(expected) {
-            None => Error::TooFewCells {
+            None => CsvError::TooFewCells {
                 place,
                 cells,
                 expected,
             },
-            Some(cell) => Error::TooManyCells {
+            Some(cell) => CsvError::TooManyCells {
                 place,
                 cell: Text::new(&to_text(cell)),
                 cells,
@@ -335,7 +335,7 @@ mod tests {
         start: 0,
     };
 
-    fn open(csv: &[u8]) -> Result<Rows<'_>, Error> {
+    fn open(csv: &[u8]) -> Result<Rows<'_>, CsvError> {
         Rows::new(csv.strip_prefix(BYTE_ORDER_MARK).unwrap_or(csv), &COMMAS)
     }
 
@@ -366,9 +366,9 @@ mod tests {
 
     #[test]
     fn no_header() {
-        assert_eq!(open(b"").err(), Some(Error::NoHeader));
-        assert_eq!(open(b"\r\n\n").err(), Some(Error::NoHeader));
-        assert_eq!(open(BYTE_ORDER_MARK).err(), Some(Error::NoHeader));
+        assert_eq!(open(b"").err(), Some(CsvError::NoHeader));
+        assert_eq!(open(b"\r\n\n").err(), Some(CsvError::NoHeader));
+        assert_eq!(open(BYTE_ORDER_MARK).err(), Some(CsvError::NoHeader));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use crate::columns::Selection;
 use crate::dialect::Format;
-use crate::error::Error;
+use crate::error::CsvError;
 use crate::number::Number;
 use crate::table::{self, Column, Numbers, Table};
 
@@ -17,7 +17,7 @@ pub struct Sums {
     /// The exact sums; `None` once the column has a number that is no integer.
     integers: Option<Vec<i128>>,
     /// The first number that made an exact sum too large. It counts only while there are exact sums.
-    overflow: Option<Box<Error>>,
+    overflow: Option<Box<CsvError>>,
 }
 
 impl Default for Sums {
@@ -32,7 +32,7 @@ impl Default for Sums {
 
 impl Numbers for Sums {
     #[inline]
-    fn add(&mut self, id: usize, number: Number, overflow: impl FnOnce() -> Error) {
+    fn add(&mut self, id: usize, number: Number, overflow: impl FnOnce() -> CsvError) {
         self.add_float(id, number.to_float());
         let Some(integers) = &mut self.integers else {
             return;
@@ -67,7 +67,7 @@ impl Sums {
     /// Apart from the loop over all cells, which is slower with it.
     #[cold]
     #[inline(never)]
-    fn keep_overflow(&mut self, overflow: impl FnOnce() -> Error) {
+    fn keep_overflow(&mut self, overflow: impl FnOnce() -> CsvError) {
         self.overflow.get_or_insert_with(|| Box::new(overflow()));
     }
 }
@@ -85,7 +85,7 @@ pub enum ColumnSums {
 ///
 /// # Errors
 /// The CSV is broken, lacks a column, or has a cell in a summed column that is not a number.
-pub fn read_sums(csv: &[u8], selection: Selection<'_>, format: Format) -> Result<Table<Sums>, Error> {
+pub fn read_sums(csv: &[u8], selection: Selection<'_>, format: Format) -> Result<Table<Sums>, CsvError> {
     table::read(csv, selection, format)
 }
 
@@ -93,7 +93,7 @@ pub fn read_sums(csv: &[u8], selection: Selection<'_>, format: Format) -> Result
 ///
 /// # Errors
 /// A sum is too large for its type.
-pub fn group_sum(table: &Table<Sums>) -> Result<Vec<ColumnSums>, Error> {
+pub fn group_sum(table: &Table<Sums>) -> Result<Vec<ColumnSums>, CsvError> {
     table
         .columns
         .iter()
@@ -107,10 +107,10 @@ pub fn sum(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |sum, value| sum + value)
 }
 
-fn finish_sums(column: &Column<Sums>, ids: &[String]) -> Result<ColumnSums, Error> {
+fn finish_sums(column: &Column<Sums>, ids: &[String]) -> Result<ColumnSums, CsvError> {
     if let Some(mut sums) = column.numbers.integers.clone() {
         if let Some(overflow) = &column.numbers.overflow {
-            return Err(Error::clone(overflow));
+            return Err(CsvError::clone(overflow));
         }
         sums.resize(ids.len(), 0);
         return Ok(ColumnSums::Integers(sums));
@@ -120,7 +120,7 @@ fn finish_sums(column: &Column<Sums>, ids: &[String]) -> Result<ColumnSums, Erro
     // A sum that has overflown stays so, whatever is added to it.
     match sums.iter().position(|sum| !sum.is_finite()) {
         None => Ok(ColumnSums::Floats(sums)),
-        Some(id) => Err(Error::sum_too_large(&column.name, &ids[id])),
+        Some(id) => Err(CsvError::sum_too_large(&column.name, &ids[id])),
     }
 }
 

@@ -9,7 +9,7 @@ use std::hash::BuildHasher as _;
 
 use crate::columns::{Columns, Selection};
 use crate::dialect::{Decimal, Dialect, Format, to_utf8};
-use crate::error::{Error, Text};
+use crate::error::{CsvError, Text};
 use crate::number::{self, Cell, Number};
 use crate::rows::{self, Rows};
 
@@ -43,7 +43,7 @@ pub(crate) trait Numbers: Default {
     ///
     /// `overflow` returns the error for a sum of integers that this number makes too large. It is an error of the whole column
     /// only if no float follows, since the sums are floats then.
-    fn add(&mut self, id: usize, number: Number, overflow: impl FnOnce() -> Error);
+    fn add(&mut self, id: usize, number: Number, overflow: impl FnOnce() -> CsvError);
 
     /// Takes the next number as [`Numbers::add`] does, of a column that has had a float before.
     fn add_float(&mut self, id: usize, number: f64);
@@ -57,16 +57,16 @@ pub(crate) fn read<N: Numbers>(
     csv: &[u8],
     selection: Selection<'_>,
     format: Format,
-) -> Result<Table<N>, Error> {
+) -> Result<Table<N>, CsvError> {
     if csv.is_empty() {
-        return Err(Error::EmptyBody);
+        return Err(CsvError::EmptyBody);
     }
     let csv = to_utf8(csv)?;
     let dialect = Dialect::find(&csv, selection.id, format)?;
     let mut rows = Rows::new(&csv, &dialect)?;
     let columns =
         Columns::find(rows.header(), selection).map_err(|error| match rows.blank_before_quote() {
-            Some(column) => Error::BlankBeforeQuote(column),
+            Some(column) => CsvError::BlankBeforeQuote(column),
             None => error,
         })?;
     let mut candidates = list_candidates(&rows, &columns, dialect.decimal);
@@ -146,7 +146,7 @@ fn read_row<N: Numbers>(
     summed: &mut usize,
     candidates: &mut Vec<Candidate<N>>,
     left_out: &mut Vec<usize>,
-) -> Result<(), Error> {
+) -> Result<(), CsvError> {
     let found_before = left_out.len();
     for candidate in candidates.iter_mut() {
         let index = candidate.index;
@@ -171,16 +171,16 @@ fn read_row<N: Numbers>(
             }
             Cell::LongInteger => Number::LongInteger(number::parse_long_integer(cell).unwrap_or_default()),
             Cell::Empty => continue,
-            Cell::TooLarge => return Err(Error::NumberTooLarge(rows.place(index), text())),
+            Cell::TooLarge => return Err(CsvError::NumberTooLarge(rows.place(index), text())),
             Cell::Text if candidate.kind == Kind::Summed => {
-                return Err(Error::NotANumber(rows.place(index), text()));
+                return Err(CsvError::NotANumber(rows.place(index), text()));
             }
             Cell::Text => {
                 left_out.push(index);
                 continue;
             }
         };
-        let overflow = || Error::IntegerSumTooLarge(rows.place(index), text());
+        let overflow = || CsvError::IntegerSumTooLarge(rows.place(index), text());
         candidate.column.numbers.add(id, number, overflow);
     }
     if left_out.len() > found_before {
@@ -201,7 +201,7 @@ fn decide_kind<N>(
     content: Cell,
     id: usize,
     summed: &mut usize,
-) -> Result<(), Error> {
+) -> Result<(), CsvError> {
     candidate.kind = match content {
         Cell::Empty | Cell::TooLarge => return Ok(()),
         Cell::Text => Kind::Text,
@@ -247,9 +247,9 @@ pub(crate) const MAX_IDS: usize = 2_000_000;
 pub(crate) const MAX_SUMS: usize = 3_100_000;
 
 #[cold]
-fn check_sums(ids: usize, columns: usize) -> Result<(), Error> {
+fn check_sums(ids: usize, columns: usize) -> Result<(), CsvError> {
     if ids.saturating_mul(columns) > MAX_SUMS {
-        Err(Error::TooManySums)
+        Err(CsvError::TooManySums)
     } else {
         Ok(())
     }
@@ -282,7 +282,7 @@ impl Ids {
     /// # Errors
     /// There are too many, or too many sums in `columns` columns.
     #[inline]
-    fn index_of(&mut self, id: &[u8], columns: usize) -> Result<usize, Error> {
+    fn index_of(&mut self, id: &[u8], columns: usize) -> Result<usize, CsvError> {
         if self
             .names
             .get(self.latest)
@@ -293,7 +293,7 @@ impl Ids {
         Ok(self.latest)
     }
 
-    fn look_up(&mut self, id: &[u8], columns: usize) -> Result<usize, Error> {
+    fn look_up(&mut self, id: &[u8], columns: usize) -> Result<usize, CsvError> {
         let Self {
             most,
             names,
@@ -307,7 +307,7 @@ impl Ids {
         }
         let index = names.len();
         if index == *most {
-            return Err(Error::TooManyIds);
+            return Err(CsvError::TooManyIds);
         }
         check_sums(index + 1, columns)?;
         names.push(rows::to_text(id));
@@ -322,7 +322,7 @@ mod tests {
 
     /// All numbers, in the order of the rows.
     impl Numbers for Vec<(usize, f64)> {
-        fn add(&mut self, id: usize, number: Number, _: impl FnOnce() -> Error) {
+        fn add(&mut self, id: usize, number: Number, _: impl FnOnce() -> CsvError) {
             self.push((id, number.to_float()));
         }
 
@@ -386,9 +386,9 @@ mod tests {
         for (id, index) in [("a", 0), ("b", 1), ("a", 0)] {
             assert_eq!(ids.index_of(id.as_bytes(), 1), Ok(index));
         }
-        assert_eq!(ids.index_of(b"c", 1), Err(Error::TooManyIds));
+        assert_eq!(ids.index_of(b"c", 1), Err(CsvError::TooManyIds));
         assert_eq!(
-            Error::TooManyIds.to_string(),
+            CsvError::TooManyIds.to_string(),
             "The CSV has more than 2000000 ids, which is the limit."
         );
     }

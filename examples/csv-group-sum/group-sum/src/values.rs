@@ -2,7 +2,7 @@
 
 use crate::columns::Selection;
 use crate::dialect::Format;
-use crate::error::Error;
+use crate::error::CsvError;
 use crate::number::Number;
 use crate::table::{self, Numbers, Table};
 
@@ -24,7 +24,7 @@ impl Default for Values {
 impl Numbers for Values {
     /// Nothing overflows, since nothing is summed here.
     #[inline]
-    fn add(&mut self, id: usize, number: Number, _: impl FnOnce() -> Error) {
+    fn add(&mut self, id: usize, number: Number, _: impl FnOnce() -> CsvError) {
         match (&mut *self, number) {
             (Self::Floats(floats), number) => push(floats, id, number.to_float()),
             (Self::Integers(integers), Number::Integer(integer)) => push(integers, id, integer.into()),
@@ -42,7 +42,7 @@ impl Numbers for Values {
         match self {
             Self::Floats(floats) => push(floats, id, number),
             // Not reached, since the column has had a float.
-            Self::Integers(_) => self.add(id, Number::Float(number), || Error::NoHeader),
+            Self::Integers(_) => self.add(id, Number::Float(number), || CsvError::NoHeader),
         }
     }
 }
@@ -67,7 +67,7 @@ pub fn to_floats(integers: &[i128]) -> Vec<f64> {
 ///
 /// # Errors
 /// The CSV is broken, lacks a column, or has a cell in a summed column that is not a number.
-pub fn read_values(csv: &[u8], selection: Selection<'_>, format: Format) -> Result<Table<Values>, Error> {
+pub fn read_values(csv: &[u8], selection: Selection<'_>, format: Format) -> Result<Table<Values>, CsvError> {
     table::read(csv, selection, format)
 }
 
