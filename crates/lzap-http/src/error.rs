@@ -1,4 +1,4 @@
-//! The errors that stop a server or prevent its start.
+//! The errors that stop a server or prevent its start, each with a sentence on how to fix it.
 //!
 //! An error of a single request does not stop the app: `request.rs` turns it into a 500 answer and a log line.
 
@@ -6,7 +6,7 @@ use std::{error::Error as StdError, fmt, io};
 
 use lambda_runtime::Error as BoxError;
 
-/// The error that stopped a server or prevented its start.
+/// The error that stopped a server or prevented its start. [`Self::help_text`] says how to fix it.
 #[derive(Debug)]
 pub struct ServeError(ErrorCause);
 
@@ -26,17 +26,17 @@ enum ErrorCause {
 }
 
 impl ServeError {
-    /// An environment variable with a value that can't be used. `example` is a usable value.
+    /// `expected` ends the sentence "… is not". The bad value is left out, since the environment may hold secrets.
     pub(crate) fn bad_variable(name: &'static str, expected: &'static str, example: &'static str) -> Self {
         Self(ErrorCause::Variable { name, expected, example })
     }
 
-    /// A failure to listen. `retry` is the command that listens on another address.
+    /// `retry` is the command that listens on another address or port, ready to be typed.
     pub(crate) fn cannot_listen(address: String, retry: String, source: io::Error) -> Self {
         Self(ErrorCause::Listen { address, retry, source })
     }
 
-    /// A failure to install the handlers of Ctrl-C and SIGTERM.
+    /// Without signal handlers the server could not stop gracefully, so it does not start.
     pub(crate) fn cannot_wait_for_signals(source: io::Error) -> Self {
         Self(ErrorCause::Signals(source))
     }
@@ -46,7 +46,7 @@ impl ServeError {
         Self(ErrorCause::NotQuiteLambda { name })
     }
 
-    /// A failed call of the Runtime API.
+    /// Only Lambda or an emulator has this API, so a failure ends the process.
     pub(crate) fn runtime_api_failed(source: BoxError) -> Self {
         Self(ErrorCause::RuntimeApi(source))
     }

@@ -12,16 +12,16 @@ use serde_json::value::RawValue;
 use crate::front::{EventFields, FrontRequest, MalformedEvent};
 use crate::invocation_error::InvocationError;
 
-/// A classified Lambda event.
+/// A classified Lambda event. Every well-formed JSON text has one of these kinds.
 #[derive(Debug)]
 pub(crate) enum Incoming {
     /// A request from API Gateway, a function URL or a load balancer.
     Http(Box<FrontRequest>),
-    /// A keep-warm ping or a deploy's probe.
+    /// A keep-warm ping or a deploy's probe, which is answered before user code.
     Lzap(Kind),
-    /// A task, or a chunk of a map.
+    /// A task or a chunk of a map, unparsed: this crate knows neither format.
     Task(Box<RawValue>),
-    /// An event that this app can't answer.
+    /// An event that this app can't answer, with the error that fails its invocation.
     Failed(InvocationError),
 }
 

@@ -1,4 +1,4 @@
-//! The error that fails an invocation.
+//! The error that fails an invocation. Lambda counts it as a function error, and retries asynchronous invocations.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ impl InvocationError {
         Self { kind, message }
     }
 
-    /// An event that the app can't answer.
+    /// An event that the app can't answer. Callers see `errorType` `lzap::UnhandledEvent`.
     pub(crate) fn unhandled_event(message: String) -> Self {
         Self { kind: "lzap::UnhandledEvent", message }
     }
@@ -29,12 +29,12 @@ impl InvocationError {
         Self::unhandled_event(format!("the event of a task {why}: send it with the `lzap` of this version"))
     }
 
-    /// The answer can't be written.
+    /// The answer can't be written as JSON. Not expected, and no reason to end the process.
     pub(crate) fn from_json(error: &serde_json::Error) -> Self {
         Self::unhandled_event(format!("the app's answer can't be written as JSON: {error}"))
     }
 
-    /// The answer to a request can't be written.
+    /// The answer to a request can't be written. A too large one was replaced by a 500 before it comes to this.
     pub(crate) fn from_answer(error: AnswerError) -> Self {
         match error {
             AnswerError::Json(error) => Self::from_json(&error),

@@ -14,7 +14,7 @@ use lzap_invocation::SPAN_TARGET;
 use tower::Service;
 use tracing::{Instrument as _, Span, instrument::Instrumented};
 
-/// The answer of an invocation was sent, or the Runtime API failed.
+/// `Err` when the answer could not be sent to the Runtime API. A failed invocation is `Ok`.
 type SendResult = Result<(), BoxError>;
 
 /// Puts each invocation into its span, from which every log line takes the request id and the cold start flag.
@@ -23,12 +23,12 @@ pub(crate) struct InvocationSpan<S> {
     inner: S,
     /// True until the process's first invocation. All clones share it.
     is_cold: Arc<AtomicBool>,
-    /// True where the process serves several invocations at once.
+    /// True on Managed Instances, where one failed call must not end a worker.
     has_several: bool,
 }
 
 impl<S> InvocationSpan<S> {
-    /// The layer around `inner`, in a process that has served no invocation yet.
+    /// Called once per process: a second layer would report a second cold start.
     pub(crate) fn new(inner: S, has_several: bool) -> Self {
         Self { inner, is_cold: Arc::new(AtomicBool::new(true)), has_several }
     }

@@ -45,7 +45,7 @@ use crate::{
 const REQUIRED_VARIABLES: [&str; 3] =
     ["AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"];
 
-/// The tracing header, which the Runtime API gives for each invocation.
+/// The header of AWS X-Ray. The Runtime API's value replaces that of the event.
 const TRACE_HEADER: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// The time that an HTTP API waits for an answer (30 s), minus time for the way there and back.
@@ -142,7 +142,7 @@ impl Service<LambdaEvent<Incoming>> for Dispatch {
 }
 
 impl Dispatch {
-    /// Answers a keep-warm ping or a deploy's probe.
+    /// Answers a keep-warm ping or a deploy's probe. Only a probe gets a description of the tasks: the deploy reads it.
     fn answer_own_event(&self, kind: Kind) -> Result<Box<RawValue>, InvocationError> {
         tracing::debug!(kind = kind.as_str(), "answered before the app");
         let reply = Reply::ok(kind, env!("CARGO_PKG_VERSION"));
@@ -154,7 +154,7 @@ impl Dispatch {
     }
 }
 
-/// The error of a task's event in an app without tasks.
+/// The error of a task's event in an app without tasks. It names the cargo feature that is missing.
 fn tasks_missing() -> InvocationError {
     InvocationError::unhandled_event(
         "the event is for a task, and the app is built without tasks: give its `lzap` dependency the feature `tasks`"
@@ -162,7 +162,7 @@ fn tasks_missing() -> InvocationError {
     )
 }
 
-/// The context of an invocation, from what the Runtime API says about it.
+/// The context of an invocation. Its deadline is earlier than Lambda's, so that an answer still arrives.
 fn read_invocation(context: &Context) -> Invocation {
     Invocation {
         request_id: context.request_id.as_str().into(),
@@ -193,7 +193,7 @@ fn write_json(answer: &impl Serialize) -> Result<Box<RawValue>, InvocationError>
     to_raw_value(answer).map_err(|error| InvocationError::from_json(&error))
 }
 
-/// One HTTP request to the app and back.
+/// Calls the app with one request. The access line has the status that the client gets, also after a replaced answer.
 async fn answer_request(
     http: ErasedService,
     request: FrontRequest,

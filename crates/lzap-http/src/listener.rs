@@ -12,15 +12,15 @@ use crate::ServeError;
 
 const DEFAULT_PORT: u16 = 5000;
 
-/// The addresses to listen on.
+/// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
     /// Both loopback addresses, since browsers try `::1` first for `localhost` and tools often only `127.0.0.1`.
     Localhost(u16),
-    /// The value of `LZAP_ADDR`, or the address that Lambda names.
+    /// An IP address and port from `LZAP_ADDR` or from Lambda: one socket, also on other interfaces.
     Exactly {
         address: SocketAddr,
-        /// The environment variable that named it.
+        /// The environment variable to change when the address can't be used.
         variable: &'static str,
     },
 }
@@ -40,7 +40,7 @@ impl Address {
         })
     }
 
-    /// An empty value counts as unset, as in most programs.
+    /// `LZAP_ADDR` wins over `PORT`. An empty value counts as unset, as in most programs.
     fn choose(address: Option<&str>, port: Option<&str>) -> Result<Self, ServeError> {
         let non_empty =
             |value: Option<&str>| value.map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned);
@@ -54,7 +54,7 @@ impl Address {
             .map_err(|_| ServeError::bad_variable(PORT, "a port number (0 to 65535)", "5001"))
     }
 
-    /// Reads the value of `variable`.
+    /// Reads an IP address or `localhost`, and a port. Other host names are refused: they would need DNS.
     fn parse(variable: &'static str, text: &str) -> Option<Self> {
         if let Ok(address) = text.parse() {
             return Some(Self::Exactly { address, variable });

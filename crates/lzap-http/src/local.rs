@@ -36,7 +36,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// The value of `AWS_LAMBDA_INITIALIZATION_TYPE` where Lambda sends requests over HTTP instead of through the Runtime API.
 const NATIVE_HTTP: &str = "native-http";
 
-/// The header of AWS X-Ray, by which a request belongs to a trace.
+/// The header of AWS X-Ray. Without the Runtime API, the request itself is the only source of the trace.
 const TRACE_HEADER: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// Whether Lambda started this process to serve HTTP by itself, as it does for Web Functions: the initialization type is
@@ -124,7 +124,7 @@ async fn answer_request(
     invocation.scope(answered.instrument(span)).await
 }
 
-/// The trace of a request that came through AWS.
+/// The trace of a request that came through AWS; `None` for others, and for a header that is not text.
 fn read_trace(headers: &HeaderMap) -> Option<Arc<str>> {
     headers.get(TRACE_HEADER)?.to_str().ok().map(Arc::from)
 }

@@ -28,7 +28,7 @@ use tracing_subscriber::{
 /// The initial size of a line's buffer: most lines fit.
 const LINE_BYTES: usize = 512;
 
-/// The two places that a program runs in; each has its log format.
+/// Where the program runs, which decides the format and the stream of its log.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum LogPlace {
     /// In Lambda: one JSON line per event, on stdout.
@@ -164,7 +164,7 @@ where
     }
 }
 
-/// The time as RFC 3339 in UTC.
+/// The time as RFC 3339 in UTC, as Lambda's own JSON log lines have it; empty if it can't be formatted.
 fn format_now() -> String {
     let mut text = String::new();
     if SystemTime.format_time(&mut Writer::new(&mut text)).is_err() {

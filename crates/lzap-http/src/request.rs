@@ -75,7 +75,7 @@ pub(crate) async fn whole_answer(
     }
 }
 
-/// Writes the one line about a body that ends with an error.
+/// Logs a body that ends with an error, once, in Lambda and under `cargo run` with the same words.
 pub(crate) fn log_body_error(error: &dyn StdError) {
     tracing::error!(error = describe_error_chain(error), "the response body failed");
 }
@@ -92,7 +92,7 @@ pub(crate) fn internal_server_error(request_id: &str) -> Response<Bytes> {
     )
 }
 
-/// A response of lzap's own.
+/// A response that the app didn't write: JSON with a `message`.
 pub(crate) fn json_response(status: StatusCode, body: &serde_json::Value) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body.to_string()));
     *response.status_mut() = status;
@@ -108,7 +108,7 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    /// Starts to measure.
+    /// Keeps method and path, since the service consumes the request.
     pub(crate) fn begin(request: &Request<Body>) -> Self {
         Self {
             method: request.method().clone(),

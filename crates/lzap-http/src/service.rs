@@ -1,4 +1,4 @@
-//! The services that an app can have.
+//! The bound on an app's service, with error messages for services that don't fit.
 
 use crate::erase::{Erase, ErasedService};
 
@@ -33,7 +33,7 @@ pub trait HttpService: Erase {}
 #[diagnostic::do_not_recommend]
 impl<S: Erase> HttpService for S {}
 
-/// Erases the service's type.
+/// Erases the service's type, so that an app's build compiles the server once and not for each service type.
 pub fn erase_service<S: HttpService>(service: S) -> ErasedService {
     service.erase_service()
 }

@@ -1,8 +1,8 @@
-//! The signals that stop the program.
+//! Ctrl-C and, on Unix, SIGTERM, which Lambda and container runtimes send before they kill a process.
 
 use crate::ServeError;
 
-/// The signals that stop the program. Each value sees every signal from its creation on.
+/// A listener for the stop signals. Each value sees every signal from its creation on, whatever another one has seen.
 pub(crate) struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,

@@ -1,4 +1,4 @@
-//! The events that are no HTTP requests, and who answers them.
+//! The interface to the layer that runs tasks. This crate doesn't depend on it: an app without tasks leaves it out.
 
 use futures_util::future::BoxFuture;
 use lzap_wire::envelope::Reply;

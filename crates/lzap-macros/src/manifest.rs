@@ -113,7 +113,7 @@ fn list_entries<'m>(table: Option<&'m DeValue<'_>>) -> Vec<(&'m str, &'m DeValue
     entries.map(|(key, value)| (key.get_ref().as_ref(), value.get_ref())).collect()
 }
 
-/// Walks down the tables `keys`.
+/// `None` where one of the `keys` is missing, or its parent is no table.
 fn value_at<'m, 'i>(value: &'m DeValue<'i>, keys: &[&str]) -> Option<&'m DeValue<'i>> {
     keys.iter().try_fold(value, |value, key| Some(value.get(*key)?.get_ref()))
 }

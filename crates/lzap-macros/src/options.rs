@@ -10,12 +10,12 @@ use syn::{Error, Ident, LitBool, LitStr, Path, Result, Token};
 /// AWS: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html>
 const MAX_NAME_CHARS: usize = 40;
 
-/// The values of the options.
+/// The options' values. When an option is repeated, the last one counts.
 #[derive(Default)]
 pub(crate) struct TaskOptions {
     /// `name = "…"`. The default is the function's name.
     pub(crate) name: Option<String>,
-    /// `idempotent = false`.
+    /// `idempotent = false`: lzap sends no call again that may have run.
     pub(crate) not_idempotent: bool,
     /// `crate = "…"`. The default is the name of the dependency in `Cargo.toml`.
     pub(crate) lzap: Option<Path>,
@@ -35,7 +35,6 @@ impl Parse for TaskOptions {
     }
 }
 
-/// One option and its value.
 enum TaskOption {
     Name(String),
     Idempotent(bool),

@@ -8,7 +8,7 @@ use syn::{Attribute, Error, FnArg, Ident, ItemFn, Result, ReturnType, Safety, Ty
 use crate::manifest;
 use crate::options::{self, TaskOptions};
 
-/// Expands the attribute on `function` into a constant.
+/// Expands the attribute. Errors point at the part of the user's code that must change, where there is one.
 ///
 /// # Errors
 /// When an option, the name or the signature is not valid for a task.
@@ -29,7 +29,7 @@ pub(crate) fn expand_task(arguments: TokenStream, function: TokenStream) -> Resu
     Ok(build_constant(&function, &types, &options, &lzap))
 }
 
-/// Returns the path of the crate `lzap` in the package that is compiled.
+/// Returns the path of the crate `lzap`: the option `crate`, else the dependency's name, as an absolute path.
 fn crate_path(options: &TaskOptions) -> Result<TokenStream> {
     if let Some(path) = &options.lzap {
         return Ok(path.to_token_stream());
@@ -77,7 +77,7 @@ fn check_signature(function: &ItemFn) -> Result<()> {
     Ok(())
 }
 
-/// Returns the types of the arguments.
+/// Returns the types of the arguments, which together are the task's input.
 ///
 /// # Errors
 /// When an argument is a reference or a receiver.

@@ -1,14 +1,15 @@
 //! What a map may spend: dollars, and invocations.
 //!
-//! Lambda has no operation to stop an invocation, so one in flight counts as what it may cost at most: its timeout times its memory. What it
-//! did cost counts from its end on. So the sum never exceeds the maximum, whatever the workers do.
+//! Lambda has no operation to stop an invocation, so one in flight counts as what it may cost at most: its timeout
+//! times its memory. What it did cost counts from its end on. So the sum never exceeds the maximum, whatever the
+//! workers do.
 
 use crate::attempt::AttemptEnd;
 
-/// The limits of a map's budget.
+/// The limits of a map's budget. By default there are none.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BudgetLimits {
-    /// The largest cost in dollars; `None` for no limit.
+    /// In dollars, for the workers only; `None` for no limit.
     pub dollars: Option<f64>,
     /// The largest number of invocations, without throttled ones; `None` for no limit.
     pub invocations: Option<usize>,
@@ -16,20 +17,20 @@ pub struct BudgetLimits {
     pub dollars_per_invocation: f64,
 }
 
-/// The limit that ended a map.
+/// The limit that ended a map, for an error that names the option to raise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReachedLimit {
     /// Another invocation might have exceeded the maximum cost.
     Dollars,
-    /// All invocations were made.
+    /// The invocations are used up, retries and hedged attempts included.
     Invocations,
 }
 
-/// What a map has spent.
+/// What a map has spent, and what its invocations in flight may still cost.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     limits: BudgetLimits,
-    /// Dollars of ended invocations.
+    /// Dollars of ended invocations; those in flight are added at their maximum when a limit is checked.
     dollars: f64,
     /// Invocations that Lambda accepted, or that are in flight.
     invocations: usize,
@@ -37,7 +38,6 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// A budget of which nothing is spent.
     pub(crate) fn new(limits: BudgetLimits) -> Self {
         Self { limits, dollars: 0.0, invocations: 0, in_flight: 0 }
     }
@@ -58,13 +58,13 @@ impl Budget {
             && self.limits.dollars.is_none_or(|most| dollars <= most)
     }
 
-    /// Records the start of an invocation.
+    /// Reserves the maximum cost of an invocation until its end.
     pub(crate) fn start(&mut self) {
         self.invocations += 1;
         self.in_flight += 1;
     }
 
-    /// Records the end of an invocation that cost `dollars`.
+    /// Replaces the reserved cost of an invocation by `dollars`, or by nothing where Lambda does not bill it.
     pub(crate) fn end(&mut self, end: &AttemptEnd, dollars: f64) {
         self.in_flight = self.in_flight.saturating_sub(1);
         match end {

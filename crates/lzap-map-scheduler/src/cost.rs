@@ -3,11 +3,11 @@
 use std::env::consts::ARCH;
 use std::time::Duration;
 
-/// Dollars for one GB-second on x86-64 and on arm64, first tier.
+/// Dollars for one GB-second on x86-64 and on arm64, in the first tier: large volumes cost less.
 ///
 /// AWS: <https://aws.amazon.com/lambda/pricing/> (read 2026-11).
 const GB_SECOND_PRICES: (f64, f64) = (0.000_016_666_7, 0.000_013_333_4);
-/// Dollars for one request.
+/// Dollars for one request: $0.20 per million. Throttled ones are free.
 const REQUEST_PRICE: f64 = 0.000_000_2;
 
 /// The billed GB-seconds of an invocation. Lambda rounds its duration up to whole milliseconds, and does not bill cores.

@@ -22,29 +22,28 @@ use crate::random::SplitMix64;
 use crate::rules::{MapEnd, MapRules};
 use crate::window::{Capacity, Window};
 
-/// The driver's next step.
+/// The driver's next step. The machine has recorded a `Start` already, so the driver must carry it out.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NextStep {
-    /// Start this attempt now.
+    /// Start this attempt, and ask for the next step again.
     Start {
         /// The attempt's index, by which the driver reports its end.
         attempt: AttemptId,
-        /// The items to compute.
+        /// Indexes in the map's input, from 0.
         items: Range<usize>,
-        /// The process that computes them.
+        /// `Here` must not block the driver, which keeps handling the ends of invocations.
         place: AttemptPlace,
     },
-    /// Wait until an attempt ends, or until this time.
+    /// Wait until an attempt ends, or until this time; `None` when only an end can change anything.
     Wait(Option<Duration>),
-    /// The map is over: all items have a result, or it ended early.
+    /// All items have a result or an error, or the map ended early. Attempts may still be in flight.
     Finished,
 }
 
-/// The state of one chunk.
 #[derive(Clone, Debug)]
 struct ChunkState {
     items: Range<usize>,
-    /// It has results or an error, or its halves replace it.
+    /// It has results or an error, or its halves replace it. Later answers are duplicates.
     is_settled: bool,
     /// Attempts that count towards the limit: neither hedged nor throttled ones.
     tries: u32,
@@ -58,18 +57,17 @@ struct ChunkState {
     is_hedged: bool,
 }
 
-/// The state of one attempt.
 #[derive(Clone, Debug)]
 struct AttemptState {
     chunk: ChunkId,
     place: AttemptPlace,
     started: Duration,
     is_hedge: bool,
-    /// It is not the chunk's first attempt.
+    /// Not the chunk's first attempt; hedged ones count too. For the report only.
     is_retry: bool,
 }
 
-/// The state of one map.
+/// One map. A driver calls [`Self::next_step`] until it has to wait, and reports each end to [`Self::record_end`].
 #[derive(Clone, Debug)]
 pub struct Machine {
     rules: MapRules,
@@ -78,11 +76,11 @@ pub struct Machine {
     /// Attempts that have not ended, the oldest first.
     in_flight: BTreeSet<AttemptId>,
     budget: Budget,
-    /// Chunks to send, in order.
+    /// Retries and halves go to the front; this process takes from the back.
     queue: VecDeque<ChunkId>,
     /// Chunks that wait for a retry, and the time at which each wait ends.
     delayed: Vec<(Duration, ChunkId)>,
-    /// Attempts in flight, in workers and in this process.
+    /// Attempts in flight in workers, of this map only; the window counts those of all maps.
     remote: usize,
     here: usize,
     /// Items without a result or a failure.
@@ -91,17 +89,17 @@ pub struct Machine {
     /// Durations of answered attempts in workers, sorted, for the median.
     times: Vec<Duration>,
     failures: Vec<ChunkFailure>,
-    /// The reason why the map stopped invoking Lambda.
+    /// The reason why the map stopped invoking Lambda and computes the rest here; `None` while it may invoke.
     pub lambda_unusable: Option<String>,
     end: Option<MapEnd>,
-    /// The counters for the report.
+    /// Public, because the driver copies them into the report at the end.
     pub counts: AttemptCounts,
-    /// For the jitter of retries.
+    /// The jitter of retries. It is seeded, so that a simulated map is repeatable.
     random: SplitMix64,
 }
 
 impl Machine {
-    /// A machine whose chunks are all queued.
+    /// A machine whose chunks are all queued, in the order in which they are sent.
     pub fn new(rules: MapRules, chunks: &[Range<usize>]) -> Self {
         let mut machine = Self {
             random: SplitMix64::new(rules.seed),
@@ -126,7 +124,7 @@ impl Machine {
         machine
     }
 
-    /// Appends chunks to the queue.
+    /// Appends chunks to the queue, for items that the machine has not counted yet.
     pub fn add_chunks(&mut self, chunks: &[Range<usize>]) {
         for items in chunks {
             self.open_items += items.len();
@@ -135,7 +133,7 @@ impl Machine {
         }
     }
 
-    /// Adds a chunk that this process starts to compute now.
+    /// Adds a chunk that this process starts to compute now, outside of the queue: it tries items before the plan.
     pub fn start_here(&mut self, items: Range<usize>, now: Duration) -> AttemptId {
         self.open_items += items.len();
         let chunk = self.add_chunk(items);
@@ -143,7 +141,7 @@ impl Machine {
         self.start_attempt(chunk, AttemptPlace::Here, now, false).0
     }
 
-    /// Makes this process compute all remaining chunks, `cores` of them concurrently.
+    /// Makes this process compute all remaining chunks, `cores` of them concurrently: the plan found that faster.
     pub fn compute_all_here(&mut self, cores: usize) {
         (self.rules.caller, self.rules.cores) = (Caller::Alone, cores);
     }
@@ -273,22 +271,22 @@ impl Machine {
         self.end.get_or_insert(end);
     }
 
-    /// The reason why the map ended early.
+    /// The reason why the map ended early; `None` while it runs and after a complete one.
     pub fn end(&self) -> Option<&MapEnd> {
         self.end.as_ref()
     }
 
-    /// The failures since the last call.
+    /// The failures since the last call. Taken in pieces, because the driver passes them on while the map runs.
     pub fn take_failures(&mut self) -> Vec<ChunkFailure> {
         std::mem::take(&mut self.failures)
     }
 
-    /// The number of items of each chunk, in the order in which chunks were added.
+    /// The number of items of each chunk, in the order of [`ChunkId`]. A split chunk and its halves are all listed.
     pub fn chunk_sizes(&self) -> Vec<usize> {
         self.chunks.iter().map(|chunk_state| chunk_state.items.len()).collect()
     }
 
-    /// The number of chunks that wait to be sent.
+    /// The number of chunks that could be sent now. Those that wait before a retry are not counted.
     pub fn queued_chunks(&self) -> usize {
         self.queue.len()
     }
@@ -298,7 +296,7 @@ impl Machine {
         self.chunks.len() - self.counts.splits
     }
 
-    /// The start times of the invocations in flight.
+    /// The start times of the invocations in flight, the oldest first: Lambda bills them even after the map's end.
     pub fn in_flight_since(&self) -> impl Iterator<Item = Duration> {
         self.remote_in_flight().map(|attempt| attempt.started)
     }
@@ -314,7 +312,7 @@ impl Machine {
         self.attempts.get(attempt).map_or((0, false), |attempt| (attempt.chunk, attempt.is_retry))
     }
 
-    /// Adds a chunk without queuing it.
+    /// Adds a chunk without queuing it, since callers differ in which end of the queue it goes to.
     fn add_chunk(&mut self, items: Range<usize>) -> ChunkId {
         self.chunks.push(ChunkState {
             items,
@@ -334,7 +332,7 @@ impl Machine {
         if self.remote >= self.rules.limit { Capacity::Later } else { window.capacity(now) }
     }
 
-    /// Records the start of an attempt and returns its items.
+    /// Records the start of an attempt, for the limit on attempts and the counters.
     fn start_attempt(
         &mut self,
         chunk: ChunkId,
@@ -360,7 +358,7 @@ impl Machine {
         (attempt, items)
     }
 
-    /// The first queued chunk, else a slow one to hedge. The flag is true for a hedged attempt.
+    /// The first queued chunk, else a slow one to hedge (then the flag is true): new work comes before doubled work.
     fn next_chunk(&mut self, now: Duration) -> Option<(ChunkId, bool)> {
         match self.queue.pop_front() {
             Some(chunk) => Some((chunk, false)),
@@ -368,7 +366,7 @@ impl Machine {
         }
     }
 
-    /// True when this process should compute a chunk now.
+    /// With `Helps`, this process computes only what can't be sent now; with `WhenStuck`, only when nothing moves.
     fn must_compute_here(&self, now: Duration, window: &Window) -> bool {
         if self.here >= self.rules.cores {
             return false;
@@ -386,7 +384,7 @@ impl Machine {
         }
     }
 
-    /// Records the duration of an answered attempt, if a worker ran it.
+    /// Keeps durations of workers only: this process has another speed, and hedging compares workers.
     fn record_duration(&mut self, took: Duration, place: AttemptPlace) {
         if place == AttemptPlace::Remote {
             let at = self.times.partition_point(|time| *time < took);

@@ -7,17 +7,17 @@ use std::ops::Range;
 pub struct OpenItems(Vec<Range<usize>>);
 
 impl OpenItems {
-    /// The items 0 to `items`, all open.
+    /// The items from 0 up to, but not including, `items`, all open.
     pub fn all(items: usize) -> Self {
         Self(Some(0..items).filter(|range| !range.is_empty()).into_iter().collect())
     }
 
-    /// The number of open items.
+    /// The number of open items, not of ranges.
     pub fn len(&self) -> usize {
         self.0.iter().map(ExactSizeIterator::len).sum()
     }
 
-    /// Whether no item is open.
+    /// True once attempts have taken all items; some may still be without a result.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -27,7 +27,7 @@ impl OpenItems {
         self.0.first().cloned().unwrap_or_default()
     }
 
-    /// Removes `items`. Returns false, and changes nothing, unless all of them were open.
+    /// Removes `items`. Returns false, and changes nothing, unless all of them were open and there is at least one.
     pub fn close_range(&mut self, items: &Range<usize>) -> bool {
         let around = |range: &Range<usize>| range.start <= items.start && items.end <= range.end;
         let Some(index) = self.0.iter().position(around).filter(|_| !items.is_empty()) else { return false };

@@ -10,7 +10,7 @@ pub enum Chunk {
     /// three quarters of a worker's time is work.
     #[default]
     Auto,
-    /// This number of items per chunk.
+    /// This number of items per chunk, at least 1. Chunks too large for an event are halved all the same.
     Items(usize),
     /// As many items per chunk as fit into this number of bytes, and at least one.
     Bytes(usize),
@@ -46,11 +46,11 @@ pub enum Caller {
 /// The condition for hedged attempts: a second invocation of a slow chunk. The first answer counts, and both are billed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hedge {
-    /// The multiple of the median duration from which a chunk is slow.
+    /// A multiple of the median duration. Once 95 % of the chunks are done, at most 2 counts.
     pub slower_than: f64,
-    /// Hedged attempts at most, as a share of all chunks.
+    /// Hedged attempts at most, as a share of all chunks. Above 0, at least one is allowed; 0 turns hedging off.
     pub budget: f64,
-    /// The duration below which no chunk is slow.
+    /// The duration below which no chunk is slow. Once 95 % of the chunks are done, a tenth of it counts.
     pub at_least: Duration,
 }
 

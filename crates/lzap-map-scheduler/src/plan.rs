@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::options::Chunk;
 
-/// The time of an invocation in addition to its work, before it is measured.
+/// The assumed time of an invocation in addition to its work, until a map has measured it.
 pub const OVERHEAD: Duration = Duration::from_millis(25);
 /// The shortest chunk, in overheads: at three, three quarters of a worker's time is work.
 const MIN_OVERHEADS: f64 = 3.0;
@@ -16,7 +16,7 @@ const MIN_OVERHEADS: f64 = 3.0;
 ///
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html>
 const MIN_REQUEST_SECS: f64 = 0.1;
-/// The caller's time to send one invocation.
+/// The caller's time to send one invocation. It sends one after the other, so more chunks delay the last one.
 const SEND_SECS: f64 = 0.000_125;
 /// The delay of the last chunk after the others, in chunks, since it may start last.
 const LAST_CHUNK_DELAY: f64 = 1.0;
@@ -24,53 +24,53 @@ const LAST_CHUNK_DELAY: f64 = 1.0;
 /// them delays the end. Both are guesses: half and twice the values cost a few percent in the simulator.
 const SLOW_HOST_SHARE: f64 = 0.01;
 const SLOW_HOST_FACTOR: f64 = 5.0;
-/// The bytes per second that a caller sends, including base64 and JSON.
+/// The bytes per second that a caller sends, including base64 and JSON: what makes sending cost more than computing.
 const BANDWIDTH: f64 = 60e6;
 /// The largest payload in an event, in bytes: Lambda's 6 MB minus base64 and the envelope.
 ///
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub const INLINE_BYTES: usize = 4 * 1024 * 1024;
-/// The largest number of chunks of one map.
+/// The largest number of chunks of one map. A map whose chosen chunk size gives more is refused.
 pub const MAX_CHUNKS: usize = 10_000;
 
-/// The figures that are known before the first invocation.
+/// The figures that a plan depends on, all known before the first invocation.
 #[derive(Clone, Debug)]
 pub struct PlanInputs {
-    /// The number of open items.
+    /// Open items only: those tried to measure their duration are done.
     pub items: usize,
-    /// Seconds per item; `None` without a measurement.
+    /// Seconds per item on one core; `None` without a measurement, and then there is one chunk per possible invocation.
     pub item_secs: Option<f64>,
-    /// The encoded size of all open items.
+    /// The encoded size of all open items, before base64.
     pub bytes: usize,
     /// Items that one process computes in parallel. Workers are assumed to have as many cores as this process.
     pub cores: usize,
-    /// The time of an invocation in addition to its work.
+    /// The time of an invocation in addition to its work; [`OVERHEAD`] before it is measured.
     pub overhead: Duration,
-    /// The largest number of invocations in flight.
+    /// The largest number of invocations in flight, which decides how many chunks run in parallel.
     pub limit: usize,
-    /// The largest number of invocations; `None` for no limit.
+    /// `None` for no limit. A tenth of it is left for retries.
     pub max_invocations: Option<usize>,
 }
 
-/// The chunks of a map, and the place of its work.
+/// The chunks of a map, and whether workers compute them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MapPlan {
-    /// Whether chunks are sent to workers.
+    /// False when sending would take longer than computing here, or the options forbid it.
     pub remote: bool,
-    /// The chunks, as ranges of open items, in order.
+    /// Ranges of positions among the open items, which need not be contiguous in the input.
     pub chunks: Vec<Range<usize>>,
-    /// The reason for this plan, for people.
+    /// One clause for the report, for people.
     pub reason: String,
 }
 
-/// The places that the options allow.
+/// The places that the options allow. Without a measurement, `Either` means workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlanPlace {
-    /// Wherever the map ends sooner.
+    /// Here if that is sure to be no slower than sending, else in workers.
     Either,
-    /// In workers only.
+    /// In workers, even when this process would be faster.
     Remote,
-    /// In this process only.
+    /// In this process, for `Caller::Alone` and outside of Lambda.
     Here,
 }
 
@@ -161,7 +161,7 @@ fn best_chunk_count(alone: f64, facts: &PlanInputs) -> usize {
     ceil_to_usize(best.min(alone / min_chunk_secs(facts))).clamp(1, facts.items.min(MAX_CHUNKS))
 }
 
-/// The shortest duration of a chunk in seconds.
+/// In seconds: the longer of the bound by overhead and the bound by Lambda's request rate.
 fn min_chunk_secs(facts: &PlanInputs) -> f64 {
     let overhead = facts.overhead.as_secs_f64();
     (MIN_OVERHEADS * overhead).max(MIN_REQUEST_SECS - overhead)
@@ -177,7 +177,7 @@ fn split_evenly(items: usize, chunks: usize) -> Vec<Range<usize>> {
         .collect()
 }
 
-/// Cuts the items into ranges of `size` items.
+/// Cuts the items into ranges of `size` items; the last one may be shorter.
 fn split_by_count(items: usize, size: usize) -> Vec<Range<usize>> {
     (0..items).step_by(size).map(|from| from..(from + size).min(items)).collect()
 }
@@ -240,7 +240,7 @@ fn halve_until_fitting(
     halves
 }
 
-/// Formats seconds for people.
+/// Formats seconds as µs, ms or s, rounded: for people only.
 pub fn format_secs(secs: f64) -> String {
     match secs {
         s if s < 0.001 => format!("{:.0} µs", s * 1e6),

@@ -6,7 +6,6 @@
 pub(crate) struct SplitMix64(u64);
 
 impl SplitMix64 {
-    /// A generator with this seed.
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -21,7 +20,7 @@ impl SplitMix64 {
         f64::from(high) / (f64::from(u32::MAX) + 1.0)
     }
 
-    /// True with the probability `share`.
+    /// True with the probability `share`, from 0 to 1. Always draws a number, even for 0.
     pub(crate) fn draw_chance(&mut self, share: f64) -> bool {
         self.next_fraction() < share
     }

@@ -15,37 +15,37 @@ use crate::cost::{gb_seconds, invocation_dollars};
 pub struct MapReport {
     /// The map's id, which is `job` in its workers' log lines (`lzap tail --job ID`).
     pub job: String,
-    /// The plan used Lambdas.
+    /// True when the plan sent chunks to workers; false when this process was faster or had to compute all.
     pub remote: bool,
-    /// The reason for the plan, for people.
+    /// One clause on why the plan chose that, for people. Its wording may change.
     pub reason: String,
-    /// Items of the input.
+    /// Items of the input, including resumed ones.
     pub items: usize,
-    /// Items with a result or an error.
+    /// Items with a result or an error, including resumed ones. Fewer than `items` when the map ended early.
     pub done: usize,
     /// Items with results from an earlier attempt of the same job.
     pub resumed: usize,
     /// The number of chunks after splits. The items that the caller tries to measure their duration are one or more of them.
     pub chunks: usize,
-    /// Attempts of all chunks, including throttled ones.
+    /// In workers and in this process, including throttled ones.
     pub attempts: usize,
-    /// Attempts in this process.
+    /// Those of `attempts` that ran in the calling process.
     pub here: usize,
     /// Throttled invocations. Lambda does not bill them.
     pub throttles: usize,
-    /// Attempts after a lost response or a worker's exit.
+    /// Chunks that were sent again after a failure, but not after throttling or a split.
     pub retries: usize,
     /// Chunks that were split, because their worker exited or timed out, or because they were too large.
     pub splits: usize,
     /// Hedged attempts: second invocations of slow chunks.
     pub hedges: usize,
-    /// Hedged attempts that answered first.
+    /// Hedged attempts that answered first. The others were billed for nothing.
     pub hedges_won: usize,
-    /// Answers to chunks that already had an answer.
+    /// Answers that came too late to count: the chunk was answered, failed or split before. Lambda bills them.
     pub duplicates: usize,
-    /// Execution environments that Lambda started for this map.
+    /// Answers that were their execution environment's first, so Lambda started it for this map.
     pub cold_starts: usize,
-    /// Execution environments that answered.
+    /// Execution environments that answered. Fewer than the chunks, since warm ones compute several.
     pub workers: usize,
     /// Bytes of all events sent.
     pub bytes_up: usize,
@@ -57,11 +57,11 @@ pub struct MapReport {
     pub wall_secs: f64,
     /// Seconds of work, summed over all cores of all workers, which is the time that one core would need.
     pub work_secs: f64,
-    /// The median duration of an answered attempt in milliseconds, as the caller measured it.
+    /// The median duration of an answered attempt in milliseconds, as the caller measured it; 0 without answers.
     pub p50_ms: f64,
-    /// The 95th percentile of that duration.
+    /// The 95th percentile, in milliseconds. Far above the median, it shows slow hosts or uneven items.
     pub p95_ms: f64,
-    /// The longest of these durations.
+    /// The longest, in milliseconds.
     pub max_ms: f64,
     /// The workers' billed memory times their billed duration. An invocation without an answer counts for the time that the map
     /// waited. One that is in flight at the map's end continues and costs more than this.
@@ -69,7 +69,7 @@ pub struct MapReport {
     /// The price of `gb_seconds` and of the requests in dollars, in us-east-1 without the free tier. It excludes the caller's
     /// own duration and cold starts.
     pub dollars: f64,
-    /// The reason why the map stopped invoking Lambdas and computed the rest itself.
+    /// The reason why the map stopped invoking Lambdas and computed the rest itself; `None` when it did not.
     pub gave_up: Option<String>,
     /// One entry for each attempt that answered.
     pub timeline: Vec<Span>,
@@ -81,9 +81,9 @@ pub struct MapReport {
 pub struct Span {
     /// The chunk's index, from 0. The chunks that the caller tries before it plans come first.
     pub chunk: usize,
-    /// The indexes of the items.
+    /// Indexes in the map's input, from 0.
     pub items: Range<usize>,
-    /// The execution environment's name; `here` for the caller.
+    /// The execution environment's name; [`HERE`] for the caller.
     pub worker: String,
     /// The start in milliseconds since the map began.
     pub start_ms: f64,
@@ -91,9 +91,9 @@ pub struct Span {
     pub end_ms: f64,
     /// Milliseconds of work, summed over all cores. It exceeds the duration when a plain task ran on several cores.
     pub work_ms: f64,
-    /// It is the environment's first chunk.
+    /// It is the environment's first invocation, so its duration includes a cold start.
     pub cold: bool,
-    /// It is not the chunk's first attempt.
+    /// It is a retry or a hedged attempt of its chunk.
     pub retry: bool,
     /// Its results count: no other attempt of the chunk answered before.
     pub used: bool,
@@ -123,13 +123,12 @@ impl MapReport {
         self.add_cost(waited, memory_mb);
     }
 
-    /// Adds the costs of one invocation.
     fn add_cost(&mut self, took: Duration, memory_mb: u32) {
         self.gb_seconds += gb_seconds(took, memory_mb);
         self.dollars += invocation_dollars(took, memory_mb);
     }
 
-    /// Fills in the fields that are known at the map's end.
+    /// Fills in the fields that are known at the map's end. Percentiles need the whole timeline.
     #[doc(hidden)]
     pub fn finish(&mut self, wall: Duration, counts: AttemptCounts, chunks: usize) {
         self.wall_secs = wall.as_secs_f64();
@@ -148,22 +147,22 @@ impl MapReport {
     }
 }
 
-/// The worker name of the calling process.
+/// The [`Span::worker`] of the calling process. Its spans cost nothing.
 pub const HERE: &str = "here";
 
-/// The progress of a map.
+/// A snapshot of a running map.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// Items with a result or an error.
+    /// Items with a result or an error, including `failed`.
     pub done: usize,
-    /// All items.
+    /// Items of the input.
     pub items: usize,
-    /// Items that failed.
+    /// Items with an error.
     pub failed: usize,
-    /// Throttled invocations.
+    /// Throttled invocations: many of them mean that the concurrency limit slows the map.
     pub throttles: usize,
-    /// The time since the map began.
+    /// Wall time since the map began.
     pub elapsed: Duration,
     /// The workers' costs so far, in dollars.
     pub dollars: f64,

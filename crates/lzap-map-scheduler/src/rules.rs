@@ -7,28 +7,28 @@ use lzap_wire::task::FailureCode;
 use crate::budget::{BudgetLimits, ReachedLimit};
 use crate::options::{Caller, Hedge, OnError};
 
-/// The options and limits of one map.
+/// The options and limits of one map. Times count from the machine's epoch.
 #[derive(Clone, Debug)]
 pub struct MapRules {
-    /// Invocations in flight, at most.
+    /// Invocations in flight, at most, of this map alone; the shared window may allow fewer.
     pub limit: usize,
     /// Attempts of a chunk, at most. Throttled ones don't count.
     pub attempts: u32,
-    /// What the map may spend.
+    /// Reaching it stops new invocations, and ends the map when chunks are left.
     pub budget: BudgetLimits,
-    /// Whether an item may run more than once.
+    /// True if an item may run twice. Otherwise an attempt with an unknown end fails its items.
     pub idempotent: bool,
     /// When a slow chunk gets a hedged attempt; `None` for never.
     pub hedge: Option<Hedge>,
-    /// What a failed item means for the map.
+    /// Counts failed items, not failed attempts: retries come first.
     pub on_error: OnError,
-    /// Which chunks this process computes.
+    /// Which chunks this process computes. After Lambda proves unusable it computes all of them.
     pub caller: Caller,
-    /// Chunks that this process computes concurrently.
+    /// Chunks that this process computes concurrently, at most.
     pub cores: usize,
-    /// The time at which the map ends, finished or not.
+    /// The time at which the map ends, finished or not; `None` for no deadline.
     pub deadline: Option<Duration>,
-    /// The time after which no attempt is sent, because its answer would arrive after the deadline.
+    /// The time from which nothing is sent, because its answer would arrive after the deadline; `None` without one.
     pub last_start: Option<Duration>,
     /// All items of the map, including those that an earlier attempt of the job has finished.
     pub items: usize,
@@ -39,17 +39,17 @@ pub struct MapRules {
 /// The reason why a map ended early.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MapEnd {
-    /// The time was over.
+    /// The deadline passed, or no attempt could end before it.
     Deadline,
     /// More items failed than `on_error` allows.
     Failed,
-    /// The budget was used up.
+    /// Another invocation could exceed the budget, and none in flight can free a part of it.
     Budget(ReachedLimit),
     /// An error that each attempt would repeat.
     Fatal {
-        /// The kind of error.
+        /// The code of the map's error, by which callers tell errors apart.
         kind: FailureCode,
-        /// The error for people.
+        /// One sentence, which becomes the message of the map's error.
         message: String,
     },
 }

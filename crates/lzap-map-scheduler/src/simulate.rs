@@ -19,22 +19,22 @@ use lambda::SimulatedLambda;
 
 pub use model::Model;
 
-/// A map to simulate.
+/// A map to simulate. Its task is idempotent and its items never fail by themselves.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// The number of items.
+    /// The number of items. Their durations come from the model.
     pub items: usize,
-    /// The division of items into chunks.
+    /// `Bytes` has no meaning here, since simulated items have no size.
     pub chunk: Chunk,
-    /// Invocations in flight, at most.
+    /// Invocations in flight, at most; the window may allow fewer.
     pub limit: usize,
-    /// The largest cost in dollars; `None` for no limit.
+    /// In dollars, at us-east-1 list prices; `None` for no limit.
     pub max_cost: Option<f64>,
-    /// The largest number of invocations; `None` for no limit.
+    /// Without throttled ones; `None` for no limit.
     pub max_invocations: Option<usize>,
     /// The condition for hedged attempts; `None` turns them off.
     pub hedge: Option<Hedge>,
-    /// The calling process's share of the work.
+    /// The caller has one core here.
     pub caller: Caller,
 }
 
@@ -55,40 +55,40 @@ impl Default for Job {
 /// The result of a simulated map.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// Seconds from the first launch to the last result.
+    /// Virtual seconds from the first launch to the last result.
     pub wall: f64,
     /// Seconds of work, as one core would need them.
     pub work: f64,
-    /// The number of chunks, after splits.
+    /// After splits: halves count, and the chunk that they replace does not.
     pub chunks: usize,
-    /// The number of attempts, including throttled ones.
+    /// In workers and in this process, including throttled ones.
     pub attempts: usize,
-    /// Throttled attempts.
+    /// Invocations that the model refused. They cost nothing.
     pub throttles: usize,
-    /// Invocations that ran.
+    /// Invocations that got an environment, which are the billed ones.
     pub invocations: usize,
     /// The cost of all invocations in dollars, including those whose response was lost.
     pub dollars: f64,
-    /// Hedged attempts.
+    /// Hedged attempts, whether they answered first or not.
     pub hedges: usize,
-    /// The largest number of busy environments.
+    /// The largest number of environments that were busy at once; never above the model's concurrency.
     pub peak: usize,
     /// The number of results of each item. Each is 1 when no result was lost or counted twice.
     pub counted: Vec<u32>,
-    /// Items with an error.
+    /// Items with an error: their worker exited twice or timed out, or no attempt was left.
     pub failed: usize,
-    /// False when the machine ended the map early.
+    /// False when the machine ended the map early: its budget was used up, or it took more than a virtual day.
     pub complete: bool,
 }
 
 impl Outcome {
-    /// The speed-up over one core.
+    /// The speed-up over one core: work divided by wall time.
     pub fn speed_up(&self) -> f64 {
         self.work / self.wall.max(f64::MIN_POSITIVE)
     }
 }
 
-/// Simulates one map.
+/// Simulates one map. The same arguments give the same outcome.
 ///
 /// # Panics
 /// When the machine waits for an attempt and none is in flight, which would hang a real map.

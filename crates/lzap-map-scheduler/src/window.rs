@@ -19,7 +19,7 @@ use crate::attempt::AttemptEnd;
 /// the window within one round trip. In a larger account, a smaller start would cost an additional round trip. The guide
 /// has the simulator's figures.
 const START: f64 = 100.0;
-/// The growth per answer until the first throttled one.
+/// The growth per answer until the first throttled one: the window doubles with each round of answers.
 const GROWTH: f64 = 1.0;
 /// The time after which a full window without throttling doubles. Throttled answers arrive within one round trip, the others
 /// only when the work is done, so a map of long chunks must not wait for answers to grow.
@@ -30,12 +30,12 @@ const DOUBLING_DELAY: Duration = Duration::from_millis(50);
 pub const MAX_IN_FLIGHT: usize = 900;
 /// Throttling for this long with nothing in flight means that other callers use all concurrency.
 const STUCK_AFTER: Duration = Duration::from_secs(2);
-/// The time between launches of a stuck window.
+/// The time between launches of a stuck window: one probe a second finds out when concurrency is free again.
 const STUCK_PAUSE: Duration = Duration::from_secs(1);
 /// The wait after the first throttled launch with nothing in flight. It doubles up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest and the shortest time between launches, after throttling by the request rate.
+/// The longest and the shortest time between launches after throttling by the request rate: 4 to 500 a second.
 const LONGEST_PACE: Duration = Duration::from_millis(250);
 const FIRST_PACE: Duration = Duration::from_millis(2);
 
@@ -43,19 +43,19 @@ const FIRST_PACE: Duration = Duration::from_millis(2);
 #[derive(Clone, Debug)]
 pub struct Window {
     size: f64,
-    /// Invocations in flight, of all maps that share the window.
+    /// Of all maps that share the window, since they share the account's concurrency.
     in_flight: usize,
     /// No launch was throttled yet, so the window grows fast.
     slow_start: bool,
-    /// The time at which the window first was full at this size.
+    /// The time at which the window was first full since it last doubled; `None` if it was not.
     filled: Option<Duration>,
     /// The number of throttled launches since the last answer, and the time of the first.
     throttled: Option<(u32, Duration)>,
-    /// The earliest time of the next launch.
+    /// The earliest time of the next launch, after throttling or a lack of file descriptors.
     not_before: Duration,
-    /// The earliest time at which the window may grow.
+    /// The earliest time at which the window may grow: Lambda's `Retry-After` delays growth, not replacements.
     not_larger_before: Duration,
-    /// The time between two launches.
+    /// The time between two launches; zero while the request rate is not throttled.
     pace: Duration,
 }
 
@@ -74,19 +74,19 @@ impl Default for Window {
     }
 }
 
-/// The capacity for one more invocation.
+/// Whether one more invocation may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capacity {
-    /// An invocation may be sent.
+    /// At once.
     Now,
     /// From this time on.
     At(Duration),
-    /// After an invocation in flight has ended.
+    /// After an invocation in flight has ended, of this map or of another one that shares the window.
     Later,
 }
 
 impl Window {
-    /// The capacity at `now`.
+    /// Whether the window has room at `now`. It does not reserve the place: [`Self::record_launch`] does.
     pub fn capacity(&self, now: Duration) -> Capacity {
         if self.in_flight >= self.size() {
             self.next_doubling().map_or(Capacity::Later, Capacity::At)
@@ -110,7 +110,7 @@ impl Window {
         if self.slow_start { MAX_IN_FLIGHT } else { (2 * self.size()).min(MAX_IN_FLIGHT) }
     }
 
-    /// True after two seconds of throttling with nothing in flight.
+    /// True after two seconds of throttling with nothing in flight: other callers use all concurrency.
     pub fn is_stuck(&self, now: Duration) -> bool {
         self.in_flight == 0
             && self.throttled.is_some_and(|(_, since)| now.saturating_sub(since) >= STUCK_AFTER)
@@ -123,7 +123,7 @@ impl Window {
         self.filled.filter(|_| may).map(|filled| filled + DOUBLING_DELAY)
     }
 
-    /// Doubles a full window if its time has come.
+    /// Doubles a full window if its time has come. Must run before [`Self::capacity`], which does not change anything.
     pub fn double_if_due(&mut self, now: Duration) {
         if self.in_flight >= self.size() && self.next_doubling().is_some_and(|then| now >= then) {
             self.size = (self.size * 2.0).min(max_f64());
@@ -131,7 +131,7 @@ impl Window {
         }
     }
 
-    /// Records a launch.
+    /// Takes a place in the window.
     pub fn record_launch(&mut self, now: Duration) {
         // Throttling that ended long ago belongs to another map, and says nothing about the present.
         // Measured from the last planned launch, since a stuck window itself waits between launches.

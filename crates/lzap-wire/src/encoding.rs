@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// The encoding of items and results.
+/// The encoding of items and results, before compression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codec {
     /// [postcard](https://docs.rs/postcard), which is small and fast. It is compressed with deflate (its fastest level) when a
@@ -20,9 +20,9 @@ pub enum Codec {
 /// A codec and a compression. The envelope has its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Encoding {
-    /// The codec of the values.
+    /// Both sides must use the same one: postcard has no marker by which a reader could recognize it.
     pub codec: Codec,
-    /// Whether the encoded values are compressed with deflate.
+    /// True if the encoded values are compressed with deflate, which senders do only where it pays.
     pub deflate: bool,
 }
 

@@ -13,7 +13,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// The version of the envelope that this crate writes.
+/// The version of the envelope. Functions of older deploys still get events, so a change needs a new number.
 pub const VERSION: u64 = 1;
 
 /// The top-level key that marks an event as lzap's own.
@@ -34,7 +34,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind's name in an envelope.
+    /// The name in an envelope, which is part of the format and never changes.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Warm => "warm",
@@ -95,9 +95,9 @@ pub fn event(kind: Kind) -> Value {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
-    /// The envelope version of the answer.
+    /// [`VERSION`] of the runtime crate that answers.
     pub v: u64,
-    /// The kind of the answered event.
+    /// Repeats the event's kind, so that a reader recognizes the answer to another event.
     pub kind: Kind,
     /// The version of the `lzap` runtime crate inside the function.
     pub runtime: String,
@@ -116,7 +116,7 @@ impl Reply {
         Self { v: VERSION, kind, runtime: runtime.to_owned(), tasks: Vec::new(), tls: None }
     }
 
-    /// Adds the names of the registered tasks.
+    /// Adds the names of the registered tasks, so that a deploy can check schedules against them.
     #[must_use]
     pub fn with_tasks(self, tasks: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let mut tasks: Vec<String> = tasks.into_iter().map(Into::into).collect();

@@ -18,10 +18,10 @@ pub const KEEP_TAG: &str = "lzap:keep";
 pub const KEEP_JOBS: &str = "7d";
 /// The tag's value on spilled payloads: one day.
 pub const KEEP_SPILL: &str = "1d";
-/// The number of days for each value of the tag.
+/// The days after which the bucket's lifecycle deletes objects, for each value of the tag.
 pub const KEEP_DAYS: [(&str, u32); 2] = [(KEEP_SPILL, 1), (KEEP_JOBS, 7)];
 
-/// The number of hex digits of a job's id.
+/// The length of a job's id in hex digits, for 128 bits.
 pub const ID_CHARS: usize = 32;
 
 /// Returns true if `id` can be a job's id: 32 lowercase hex digits. Ids come from clients and become part of a key, so
@@ -55,20 +55,20 @@ pub fn spill_prefix(app: &str, stage: &str) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Lambda has queued the event.
+    /// Lambda has queued the event, and no attempt has started.
     Queued,
-    /// An attempt has started.
+    /// An attempt has started. A killed process leaves this state behind; see [`JobRecord::lost`].
     Running,
     /// The last attempt failed, and Lambda retries.
     Retrying,
-    /// The job has a result.
+    /// The last attempt succeeded, and the record has its result.
     Done,
     /// The last attempt failed, and Lambda does not retry.
     Failed,
 }
 
 impl State {
-    /// The state's name in a record.
+    /// The name in a record, which is part of the format and never changes.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -88,13 +88,13 @@ impl State {
 /// The record of a job. Fields without a value are left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobRecord {
-    /// The record's version.
+    /// [`VERSION`] of the writer, which may be an older or a newer deploy than the reader.
     pub v: u64,
-    /// The job's id.
+    /// 32 hex digits; see [`is_id`].
     pub job: String,
-    /// The task's name.
+    /// The name in `lzap.toml` and in events, which may differ from the function's.
     pub task: String,
-    /// The state.
+    /// The state at the last write. [`Self::lost`] tells whether it can still be true.
     pub state: State,
     /// The number of the last attempt, from 1; 0 before the first.
     #[serde(default)]
@@ -105,16 +105,16 @@ pub struct JobRecord {
     /// The time at which the job was queued, in milliseconds since 1970, like the other times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued_ms: Option<u64>,
-    /// The start of the last attempt.
+    /// The start of the last attempt; absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_ms: Option<u64>,
-    /// The deadline of the last attempt, half a second before Lambda stops it.
+    /// The deadline of the last attempt, 250 ms before Lambda stops it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
-    /// The end of the last attempt.
+    /// The end of the last attempt; absent while it runs, and after one that Lambda killed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_ms: Option<u64>,
-    /// The result of a job that is done.
+    /// The task's output; present in the state `done` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
     /// The error of the last attempt, if it failed.
@@ -137,7 +137,7 @@ fn is_default_attempts(attempts: &u32) -> bool {
 const CLOCK_TOLERANCE_MS: u64 = 10_000;
 
 impl JobRecord {
-    /// Makes the record of a job before its first attempt.
+    /// Makes the record of a job before its first attempt, with Lambda's default number of attempts.
     pub fn queued(job: impl Into<String>, task: impl Into<String>, now_ms: u64) -> Self {
         Self {
             v: VERSION,
@@ -173,7 +173,7 @@ impl JobRecord {
     }
 }
 
-/// The reason why a job will never end.
+/// The reason why a job will never end, which a reader infers from times: no process is left to write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lost {
     /// Lambda killed the process of the last attempt: it reached its timeout or used up its memory.

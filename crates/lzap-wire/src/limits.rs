@@ -12,7 +12,7 @@ pub const SYNC_PAYLOAD_BYTES: u64 = 6 * MB;
 /// The JSON text of a function's answer to a load balancer.
 /// AWS: <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html>
 pub const LOAD_BALANCER_RESPONSE_BYTES: u64 = MB;
-/// The event of an asynchronous invocation.
+/// The event of an asynchronous invocation: smaller than a synchronous one's.
 pub const ASYNC_PAYLOAD_BYTES: u64 = MB;
 /// The default and the largest value of an asynchronous invocation's maximum retry attempts.
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html>
@@ -24,15 +24,15 @@ pub const ASYNC_MAX_AGE_SECS: RangeInclusive<u32> = 60..=21_600;
 pub const INLINE_ZIP_BYTES: u64 = 50 * MB;
 /// An unzipped deployment package with its layers.
 pub const UNZIPPED_BYTES: u64 = 250 * MB;
-/// The memory of a function. CPU grows in proportion.
+/// The memory of a function, in steps of 1 MB. CPU grows in proportion: 1,769 MB have one vCPU.
 pub const MEMORY_MB: RangeInclusive<u32> = 128..=10_240;
-/// The timeout of a function.
+/// The timeout of a function: 15 minutes at most.
 pub const TIMEOUT_SECS: RangeInclusive<u32> = 1..=900;
-/// The size of `/tmp` in an execution environment.
+/// The size of `/tmp` in an execution environment. The first 512 MB are free.
 pub const EPHEMERAL_STORAGE_MB: RangeInclusive<u32> = 512..=10_240;
 /// The environment variables of a function: keys and values of all together.
 pub const ENVIRONMENT_BYTES: usize = 4096;
-/// The name of a function, without its ARN.
+/// The name of a function without its ARN: ASCII letters, digits, `-` and `_`.
 pub const FUNCTION_NAME_CHARS: usize = 64;
 /// The name of an IAM role.
 /// AWS: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
@@ -55,7 +55,7 @@ pub const RULE_INPUT_BYTES: usize = 8192;
 /// The schedules of a stage. This is lzap's own limit: each schedule is a statement of 350 to 450 bytes in the function's
 /// resource policy, and AWS limits that to 20 KB.
 pub const SCHEDULES: usize = 40;
-/// The description of a function or of a version.
+/// The description of a function or of a published version, in characters and not in bytes.
 pub const DESCRIPTION_CHARS: usize = 256;
 /// The time for which an HTTP API waits for its integration. AWS doesn't raise it.
 /// AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::envelope::{KEY, Kind, VERSION};
 
-/// The way in which a task is started.
+/// The way in which a task is started, which decides where its result or failure goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
@@ -39,19 +39,19 @@ impl Mode {
 /// The fields below the key `lzap` of a task's event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskHead {
-    /// The envelope's version.
+    /// [`VERSION`] of the sender; a reader refuses others.
     pub v: u64,
     /// Always [`Kind::Task`].
     pub kind: Kind,
-    /// The task's name.
+    /// The name under which the app registers the task, which may differ from the function's.
     pub task: String,
-    /// The way in which it is started.
+    /// Absent for a synchronous call.
     #[serde(default, skip_serializing_if = "Mode::is_call")]
     pub mode: Mode,
     /// The job's id, in [`Mode::Job`] only; see [`crate::job::is_id`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
-    /// The sender's build, if only the same build may answer.
+    /// The sender's build, if only the same build may answer: another one answers `wrong_build`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<String>,
     /// The number of tasks above this one in a chain of tasks that call tasks.
@@ -86,7 +86,7 @@ impl TaskHead {
         }
     }
 
-    /// Sets the mode.
+    /// Sets the mode. For [`Mode::Job`], [`Self::job`] sets the id too.
     #[must_use]
     pub fn mode(self, mode: Mode) -> Self {
         Self { mode, ..self }
@@ -117,7 +117,7 @@ impl TaskHead {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskEvent<T = Value> {
-    /// The task and the options of this call.
+    /// All that lzap itself reads; the task sees only `data`.
     #[serde(rename = "lzap")]
     pub head: TaskHead,
     /// The task's input; `null` if absent.
@@ -126,13 +126,13 @@ pub struct TaskEvent<T = Value> {
 }
 
 impl<T> TaskEvent<T> {
-    /// Makes the event that runs a task with the input `data`.
+    /// `data` must be encoded as the head's `enc` says.
     pub fn new(head: TaskHead, data: T) -> Self {
         Self { head, data }
     }
 }
 
-/// The kind of a task's failure.
+/// The kind of a task's failure, for programs. Messages may change, and codes don't.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -141,7 +141,7 @@ pub enum FailureCode {
     Failed,
     /// The task panicked; the log has the place.
     Panicked,
-    /// The app registers no task of this name.
+    /// The app registers no task of this name, for example because an older version is deployed.
     UnknownTask,
     /// The sender's build is not the function's, because a deploy happened in between.
     WrongBuild,
@@ -159,7 +159,7 @@ pub enum FailureCode {
     Crashed,
     /// Lambda throttled all attempts until the deadline.
     Throttled,
-    /// The function's role lacks a permission.
+    /// The caller's role lacks a permission, to invoke the function or to use the bucket.
     Denied,
     /// AWS stopped a recursive loop of invocations.
     Recursion,
@@ -177,7 +177,7 @@ pub enum FailureCode {
 }
 
 impl FailureCode {
-    /// The code's name in an answer.
+    /// The name in an answer, which is part of the format and never changes.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Failed => "failed",
@@ -202,12 +202,12 @@ impl FailureCode {
     }
 }
 
-/// The failure of a task.
+/// The failure of a task, as its caller gets it across the process boundary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// The kind.
+    /// The kind, for programs.
     pub code: FailureCode,
-    /// The error message, for people.
+    /// For people. It may have text of the task's own error.
     pub message: String,
 }
 
@@ -256,24 +256,24 @@ fn no_data<T>() -> Option<T> {
 /// The fields below the key `lzap` of a task's answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplyHead {
-    /// The envelope's version.
+    /// [`VERSION`] of the sender; a reader refuses others.
     pub v: u64,
     /// Always [`Kind::Task`].
     pub kind: Kind,
     /// The version of the `lzap` runtime crate inside the function.
     pub runtime: String,
-    /// The failure; absent after a success.
+    /// Absent after a success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
 }
 
 impl<T> TaskReply<T> {
-    /// Makes the answer of a task with the output `data`.
+    /// `runtime` is the version of the runtime crate that answers.
     pub fn ok(runtime: &str, data: T) -> Self {
         Self { head: ReplyHead::new(runtime, None), data: Some(data) }
     }
 
-    /// Makes the answer of a failed task.
+    /// Makes the answer of a failed task. To Lambda the invocation succeeds, so it isn't retried.
     pub fn failed(runtime: &str, failure: Failure) -> Self {
         Self { head: ReplyHead::new(runtime, Some(failure)), data: None }
     }

@@ -1,4 +1,4 @@
-//! The limit on an answer, which is Lambda's.
+//! The limit on an answer. It is Lambda's, and holds under `cargo run` too, so that a deploy changes no answer.
 
 use group_sum::{Results, Table, to_csv};
 
@@ -10,7 +10,7 @@ use crate::error::Error;
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub const MAX_ANSWER_BYTES: usize = 6_200_000;
 
-/// Writes the answer.
+/// Writes the answer as a CSV.
 ///
 /// # Errors
 /// The answer is larger than Lambda could return. (It can be larger than the CSV it comes from: a row `a,,,` is short,
@@ -19,10 +19,10 @@ pub fn write_answer<N>(table: &Table<N>, results: &Results) -> Result<Vec<u8>, E
     check_size(to_csv(table, results))
 }
 
-/// Returns the answer if Lambda can return it.
+/// Returns the answer unchanged if Lambda can return it. JSON and CSV count alike.
 ///
 /// # Errors
-/// It is too large.
+/// It is larger than [`MAX_ANSWER_BYTES`] once it is in a JSON string.
 pub fn check_size(answer: Vec<u8>) -> Result<Vec<u8>, Error> {
     let size = json_bytes(&answer);
     if size > MAX_ANSWER_BYTES {

@@ -20,16 +20,16 @@ pub const MAX_SECS: f64 = 25.0;
 /// The most items of a map. Each is in memory with its values, and in the answer with its sum.
 pub const MAX_ITEMS: usize = 500_000;
 
-/// A parameter whose value a cap has changed.
+/// A parameter whose value a cap has changed, which the answer reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lowered {
-    /// Its name in the query.
+    /// `concurrency` or `chunksize`.
     pub parameter: &'static str,
-    /// The value that the request asks for.
+    /// As in the request.
     pub asked: usize,
-    /// The value that it gets.
+    /// What the map used: less concurrency, or larger chunks.
     pub given: usize,
-    /// The variable of the cap.
+    /// The environment variable that the deployer can raise.
     pub variable: &'static str,
 }
 
@@ -63,13 +63,13 @@ impl Lowered {
     }
 }
 
-/// The most invocations at once.
+/// The request's number, but not more than the cap, which is also the default.
 pub(crate) fn max_concurrency(spread: Spread, caps: &Caps) -> usize {
     let asked = spread.concurrency.map(std::num::NonZero::get);
     asked.unwrap_or(caps.concurrency).min(caps.concurrency)
 }
 
-/// Refuses work that can't be done in the time of a request.
+/// Refuses work that can't be done in the time of a request, by an estimate, before it costs money.
 ///
 /// # Errors
 /// One item takes too long, or all of them do.

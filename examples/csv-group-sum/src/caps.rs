@@ -7,21 +7,21 @@ use std::env;
 use std::fmt;
 use std::str::FromStr;
 
-/// The variable with the most dollars that a request may cost.
+/// A number of dollars above 0; 0.05 unless set.
 pub const MAX_USD: &str = "CSV_MAX_USD";
-/// The variable with the most invocations of a request.
+/// 1 to 10,000 invocations for one request; 1,000 unless set.
 pub const MAX_INVOCATIONS: &str = "CSV_MAX_INVOCATIONS";
-/// The variable with the most invocations of a request at once.
+/// 1 to 900 invocations at once; 50 unless set.
 pub const MAX_CONCURRENCY: &str = "CSV_MAX_CONCURRENCY";
 
-/// The limits of one request.
+/// The limits of one request. Those of all requests together are the account's: nothing here adds them up.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Caps {
     /// The most dollars that its invocations may cost, at the list price of us-east-1.
     pub dollars: f64,
     /// The most invocations: chunks, hedged attempts and retries.
     pub invocations: usize,
-    /// The most invocations at once.
+    /// The most invocations at once. Other requests and functions share the account's concurrency.
     pub concurrency: usize,
 }
 
@@ -45,7 +45,7 @@ impl Caps {
         Self::from_variables(|name| env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
     }
 
-    /// Reads the caps from variables, of which `variable` returns the value.
+    /// Like [`Self::from_env`], with the variables as a function, because tests must not change the environment.
     ///
     /// # Errors
     /// A variable has a value that is no limit.
@@ -90,7 +90,7 @@ impl Caps {
     }
 }
 
-/// Reads a cap; the default for a variable that is not given.
+/// An unset variable gives the default, and a bad one an error: a typing mistake must not lift a cap.
 ///
 /// # Errors
 /// The value is no cap: `error`.
@@ -110,11 +110,11 @@ fn parse_cap<N: FromStr>(
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the environment variable `{name}` is not {expected}")]
 pub struct CapError {
-    /// As the environment has it: `CSV_MAX_…`.
+    /// `CSV_MAX_…`.
     pub name: &'static str,
-    /// The values that it may have.
+    /// The allowed values, as the end of a sentence: "a number of dollars above 0".
     pub expected: &'static str,
-    /// A value that would be taken.
+    /// An allowed value, for the help line.
     pub example: &'static str,
 }
 

@@ -23,23 +23,23 @@ pub enum Error {
     /// A key in the query, or a field of the form, that means nothing here.
     #[error("There is no parameter {0}: the parameters are {names}.", names = params::NAMES.join(", "))]
     UnknownParameter(Text),
-    /// A parameter whose value means nothing.
+    /// A parameter whose value can't be read. The sentence repeats it, so that a client sees what arrived.
     #[error("The parameter \"{name}\" must be {expected}, and it is {value}.")]
     MalformedParameter {
-        /// As the query has it.
+        /// One of [`params::NAMES`].
         name: &'static str,
-        /// The values that it may have.
+        /// The allowed values, as the end of a sentence.
         expected: &'static str,
-        /// The value that it has.
+        /// Cut where it is long; see [`Text`].
         value: Text,
     },
-    /// A parameter that is given twice.
+    /// Two values, even equal ones: which one counts would be a guess.
     #[error("The parameter {0} is given more than once.")]
     RepeatedParameter(Text),
-    /// `value_column=a,,b`.
+    /// `value_column=a,,b`: a typing mistake, since a column without a name can't be asked for.
     #[error("The parameter \"value_column\" has an empty name in its list {0}.")]
     EmptyValueColumn(Text),
-    /// `value_column=a,a`.
+    /// `value_column=a,a`: the answer would have two columns of one name.
     #[error("The parameter \"value_column\" names {0} more than once.")]
     RepeatedValueColumn(Text),
     /// Something wrong with the CSV, or with the columns that were asked for.
@@ -53,25 +53,25 @@ pub enum Error {
     /// A source outside of that folder.
     #[error("The source {0} may not be read: it is not in the folder that {VARIABLE} names.")]
     SourceForbidden(Text),
-    /// A source that is not there.
+    /// S3 answers this only to a role that may list the bucket; otherwise it is [`Self::SourceDenied`].
     #[error("There is no source {0}.")]
     SourceMissing(Text),
-    /// A source that the function's role may not read.
+    /// S3's answer for objects that the role may not read, and for missing ones where it may not list the bucket.
     #[error("The function's role may not read the source {0}, or it does not exist.")]
     SourceDenied(Text),
-    /// A source that S3 failed to return.
+    /// Any other failure of S3. AWS's text is in the log only.
     #[error("S3 did not return the source: the app's log has the reason, under reference {0}.")]
     SourceUnreadable(Reference),
-    /// A source that takes longer than there is time.
+    /// S3 did not answer before the request's deadline.
     #[error("S3 did not return the source in time: try again, or send a smaller one.")]
     SourceTooSlow,
-    /// A source that would take too much memory.
+    /// The object's size in bytes, which is known before its content is fetched.
     #[error("The source is too large: it has {0} bytes, and the limit is {MAX_SOURCE_BYTES}.")]
     SourceTooLarge(u64),
-    /// Two CSVs.
+    /// Two CSVs: which one counts would be a guess.
     #[error("The request has a \"source\" and a body: send one of them.")]
     SourceAndBody,
-    /// More work than there is time for.
+    /// The map's deadline passed. The estimate before it was too low, or Lambda throttled.
     #[error(
         "The time was over after {done} of {items} items: ask for less of each, or for more invocations at once."
     )]
@@ -81,29 +81,29 @@ pub enum Error {
         /// Ids times summed columns.
         items: usize,
     },
-    /// An item whose calculation would not end in time, wherever it runs.
+    /// Estimated seconds of the slowest item: no number of Lambdas makes a single item faster.
     #[error(
         "The work for one of the items would take about {0} s, and a request has {MAX_SECS} s: send fewer values for each id, \
          or ask for less work."
     )]
     ItemTooSlow(u64),
-    /// Items that would not all be done in time.
+    /// The estimate for all items exceeds the time of a request times the Lambdas at once.
     #[error(
         "The work for all items would take about {secs} s of one Lambda, and a request has {MAX_SECS} s and {at_once} at once: \
          send fewer items, ask for less work for each, or allow more invocations at once."
     )]
     TooMuchWork {
-        /// Estimated seconds of all items.
+        /// Estimated seconds of all items, on one core each.
         secs: u64,
-        /// Items that run at once.
+        /// The concurrency that the request gets; 1 where only this Lambda computes.
         at_once: usize,
     },
-    /// More items than fit into memory.
+    /// More items than [`MAX_ITEMS`], which protects the memory of this Lambda.
     #[error(
         "There are {0} items, one for each id and column, and the limit is {MAX_ITEMS} for a request that has work for them."
     )]
     TooManyItems(usize),
-    /// Work that costs more than a request may.
+    /// The map stopped before an invocation that could have exceeded the cap.
     #[error(
         "The request was stopped after {done} of {items} items, at ${dollars:.4}: another invocation could have exceeded the \
          limit of ${cap} for each request; ask for less work, or have the deployer raise {MAX_USD}."
@@ -113,12 +113,12 @@ pub enum Error {
         done: usize,
         /// Ids times summed columns.
         items: usize,
-        /// Dollars that were spent.
+        /// Estimated dollars, which were spent although there is no answer.
         dollars: f64,
-        /// Dollars, as the deployer set them.
+        /// In dollars, from [`MAX_USD`] or its default.
         cap: f64,
     },
-    /// Retries that took all invocations.
+    /// The plan leaves a tenth of the invocations for retries, and these were not enough.
     #[error(
         "The request was stopped after {done} of {items} items: its {cap} invocations were used up; ask for larger chunks, or \
          have the deployer raise {MAX_INVOCATIONS}."
@@ -131,10 +131,10 @@ pub enum Error {
         /// Invocations, retries and hedged attempts included.
         cap: usize,
     },
-    /// An item or a result that Lambda can't carry.
+    /// A single item or result exceeds the payload limit, so smaller chunks would not help.
     #[error("The values of an id are too large for an invocation: send fewer rows for each id.")]
     ItemTooLarge,
-    /// Other Lambdas could not do their part.
+    /// Any other failure of the map, such as a missing permission. AWS's text is in the log only.
     #[error("Other Lambdas could not sum the items: the app's log has the reason, under reference {0}.")]
     Map(Reference),
     /// More bytes than a Lambda event can carry.
@@ -152,26 +152,26 @@ pub enum Error {
     /// The client went away in the middle, or sent broken framing.
     #[error("The body could not be read to its end.")]
     BodyUnreadable,
-    /// A compression other than gzip.
+    /// A content encoding other than gzip, several encodings included.
     #[error("The body has the content encoding {0}: the app reads gzip, or no encoding.")]
     UnknownEncoding(Text),
-    /// A body that is not what its content encoding says.
+    /// The body ends too early, fails its checksum, or was never gzip.
     #[error("The body could not be inflated: it is not valid gzip.")]
     NotGzip,
-    /// More bytes than there is memory for, once inflated.
+    /// A small gzip can hold gigabytes, so inflating stops at the limit.
     #[error(
         "The body is too large: inflated, it has more than {MAX_INFLATED_BYTES} bytes, which is the limit."
     )]
     InflatedTooLarge,
-    /// A `multipart/form-data` body that is none.
+    /// A body that is not the `multipart/form-data` of its content type, for example without its boundary.
     #[error("The form could not be read: it is not valid multipart/form-data.")]
     FormUnreadable,
-    /// A parameter in a form that would take too much memory.
+    /// A field of a form that would not fit into a query either.
     #[error(
         "The field {0} of the form is too large: the limit is {MAX_FIELD_BYTES} bytes for each field but \"file\"."
     )]
     FieldTooLarge(Text),
-    /// A form without the field that holds the CSV.
+    /// A form without the field that holds the CSV, in a request without a `source`.
     #[error("The form has no field \"file\": that is where the CSV goes.")]
     FormWithoutFile,
     /// A path that is not `/`.
@@ -183,7 +183,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The status that goes with the sentence.
+    /// 413 for anything too large, 402 for a used-up cap, 502 and 504 for AWS, 400 for most others.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Csv(error) if error.is_size() => StatusCode::PAYLOAD_TOO_LARGE,

@@ -32,12 +32,12 @@ const MAX_READ_BYTES: usize = 64_000_000;
 /// The most bytes of a form's field that is a parameter: as many as a query has room for.
 pub const MAX_FIELD_BYTES: usize = 64_000;
 
-/// What the deployer has set for all requests.
+/// What the deployer has set for all requests. The default reads no sources.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// The objects that may be read.
+    /// What `source` may name.
     pub sources: Sources,
-    /// The limits of each request.
+    /// Apply to requests that invoke other Lambdas.
     pub caps: Caps,
 }
 
@@ -50,7 +50,7 @@ pub fn router() -> Result<Router, CapError> {
     Ok(router_with(Settings { sources, caps }))
 }
 
-/// The app.
+/// The app with given settings: tests use it, as they must not change the environment.
 pub fn router_with(settings: Settings) -> Router {
     let root = get(page::show_page)
         .put(answer_sums)
@@ -64,7 +64,7 @@ pub fn router_with(settings: Settings) -> Router {
         .with_state(settings)
 }
 
-/// Answers a CSV with its sums.
+/// Answers a CSV with its sums: in one pass here, or by a map if the parameters ask for one.
 async fn answer_sums(State(settings): State<Settings>, request: Request) -> Result<Response, Error> {
     let wants_json = accepts_json(request.headers());
     let (params, csv) = read_request(request, &settings.sources).await?;
@@ -164,7 +164,7 @@ impl Timing {
         }
     }
 
-    /// Ends a step that began with the end of the one before.
+    /// Ends a step that began with the end of the one before. `step` must be a token, as the header requires.
     fn end_step(&mut self, step: &str) {
         let now = Instant::now();
         let ms = (now - std::mem::replace(&mut self.since, now)).as_secs_f64() * 1e3;
@@ -176,7 +176,7 @@ impl Timing {
     }
 }
 
-/// Reads the parameters and the CSV.
+/// Reads the parameters and the CSV. Parameters in the query and in the form count alike.
 async fn read_request(request: Request, sources: &Sources) -> Result<(Params, Bytes), Error> {
     let (parts, body) = request.into_parts();
     let mut pairs = query_pairs(&parts.uri);
@@ -231,7 +231,7 @@ fn is_form(headers: &HeaderMap) -> bool {
     media_type(content_type).eq_ignore_ascii_case("multipart/form-data")
 }
 
-/// A media type without its parameters.
+/// Drops parameters such as `charset` and `q`.
 fn media_type(text: &str) -> &str {
     text.split(';').next().unwrap_or_default().trim()
 }

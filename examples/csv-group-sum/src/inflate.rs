@@ -1,4 +1,4 @@
-//! Inflates a body that was sent as gzip.
+//! Inflates a body that was sent as gzip, which lets a CSV be larger than a Lambda event.
 
 use std::io::Read as _;
 

@@ -25,8 +25,8 @@
 //! | [`error`] | everything that can be wrong with a request, each as one sentence with its status |
 //! | [`page`] | the page of `GET /` |
 //!
-//! Only [`series`], [`spread`] and [`source`] use the `lzap` crate: for a task, its map, and an object in S3. The rest doesn't know that it may run on
-//! Lambda, apart from the two size limits, which are Lambda's.
+//! Only [`series`], [`spread`] and [`source`] call `lzap`: for a task, its map, and an object in S3. The other modules
+//! use at most its types and Lambda's limits.
 
 pub mod answer;
 pub mod budget;

@@ -9,14 +9,14 @@ use crate::http::Settings;
 
 const HTML: &str = include_str!("../assets/index.html");
 
-/// The place of the limits in the page.
+/// A text of the page that the limits replace. It reads well too when the file is opened without a server.
 const CAPS: &str = "limits that its deployer has set";
 
 /// Only what is in the page itself may run or load, and it may connect to this server alone.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; \
                       connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Answers with the page, which names the limits of a request.
+/// Answers with the page. The deployer's limits are filled in, so that a visitor knows them before sending a CSV.
 pub async fn show_page(State(settings): State<Settings>) -> impl IntoResponse {
     let Caps {
         dollars,

@@ -29,7 +29,7 @@ use lzap::{Caller, Codec};
 use crate::error::Error;
 use crate::series::{Feature, Work};
 
-/// The names of all parameters.
+/// All parameters in alphabetical order, as an error lists them.
 pub const NAMES: [&str; 13] = [
     "chunksize",
     "compression",
@@ -46,27 +46,27 @@ pub const NAMES: [&str; 13] = [
     "work_ms",
 ];
 
-/// The longest wait for an item.
+/// The longest wait for an item, in milliseconds: a wait is billed like work.
 pub const MAX_WORK_MS: u16 = 1_000;
 
-/// The parameters of a request.
+/// The parameters of a request, all checked. By default, the sums of all number columns in one pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Params {
     /// The name of the column whose cells are the ids.
     pub id_column: String,
     /// The names of the columns to sum; `None` means every column that holds numbers.
     pub value_columns: Option<Vec<String>>,
-    /// The CSV's address in S3; `None` for a CSV in the body.
+    /// `s3://bucket/key`, not checked against the allowed folder yet; `None` for a CSV in the body.
     pub source: Option<String>,
-    /// The work for each item beside its sum.
+    /// Any work makes the request a map.
     pub work: Work,
-    /// The way in which items are spread over other Lambdas.
+    /// Used by a map only.
     pub spread: Spread,
-    /// True if the answer is JSON, with the report beside the sums.
+    /// True for `report=json`. The header `accept` can ask for JSON too.
     pub report: bool,
-    /// The delimiter and the decimal mark of the CSV.
+    /// What the client says of the CSV; the rest is found in its header.
     pub format: Format,
-    /// True if names and ids that look like formulas are to be neutralized.
+    /// True puts `'` before names and ids that a spreadsheet would run as formulas.
     pub formula_safe: bool,
 }
 
@@ -88,18 +88,18 @@ impl Default for Params {
 /// The way in which items are spread over other Lambdas. The map itself decides what is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spread {
-    /// Items for each invocation.
+    /// Items for each invocation, at least: the cap on invocations can make chunks larger.
     pub chunk: Option<NonZero<usize>>,
-    /// Invocations at once.
+    /// Invocations at once, at most; the cap may lower it.
     pub concurrency: Option<NonZero<usize>>,
-    /// True if other Lambdas do all of it, false if they do nothing.
+    /// True if other Lambdas do all of it, unless they are stuck; false if this one does.
     pub invoke: Option<bool>,
-    /// False if items travel as JSON.
+    /// False if items travel as JSON, to read or to measure them; `None` is the same as true.
     pub compression: Option<bool>,
 }
 
 impl Spread {
-    /// The part that this Lambda itself computes.
+    /// The part that this Lambda itself computes. With `Some(true)` it helps only when Lambda throttles everything.
     pub fn caller(self) -> Caller {
         match self.invoke {
             None => Caller::Helps,
@@ -108,7 +108,7 @@ impl Spread {
         }
     }
 
-    /// The format in which items travel.
+    /// Postcard is compressed where that pays; JSON never is.
     pub fn codec(self) -> Codec {
         match self.compression {
             None | Some(true) => Codec::Postcard,
@@ -118,7 +118,7 @@ impl Spread {
 }
 
 impl Params {
-    /// Reads the pairs of a query, or of a form.
+    /// Reads the pairs of a query and a form. Blank values count as not given, but a name may still appear only once.
     ///
     /// # Errors
     /// A parameter is unknown, malformed or repeated, or a name in `value_column` is empty or repeated.
@@ -163,7 +163,7 @@ impl Params {
         Ok(())
     }
 
-    /// The columns that the request is about.
+    /// The columns by name; whether the CSV has them shows only when it is read.
     pub fn selection(&self) -> Selection<'_> {
         Selection {
             id: &self.id_column,

@@ -12,7 +12,7 @@ use crate::answer;
 use crate::budget::Lowered;
 use crate::error::{Error, Reference};
 
-/// The header that sums up a map.
+/// On the answers of requests that ran a map, so that a client sees the cost without asking for JSON.
 pub const HEADER: &str = "x-lzap-map";
 
 /// Its value: where the items were summed, then numbers. Values that the caps have changed come last.
@@ -42,8 +42,8 @@ pub fn summarize_map(report: &MapReport, lowered: &[Lowered]) -> String {
         })
 }
 
-/// Replaces what a report says in AWS's words, or by names that AWS gave: the reason for which the map stopped invoking Lambdas,
-/// which goes to the log, and the execution environments, which are numbered.
+/// Hides AWS's texts and names from clients: the reason why the map stopped invoking Lambdas goes to the log, and the
+/// execution environments are numbered.
 pub(crate) fn hide_texts(mut report: MapReport) -> MapReport {
     report.gave_up = report.gave_up.map(|reason| {
         let reference = Reference::log(&reason);
@@ -59,10 +59,10 @@ pub(crate) fn hide_texts(mut report: MapReport) -> MapReport {
     report
 }
 
-/// The name of this process in a report's timeline.
+/// `lzap`'s name for this process in a timeline. It is not AWS's, so it stays.
 const HERE: &str = "here";
 
-/// A sentence for each parameter that the caps have changed.
+/// Each sentence names the variable, so that a reader knows whom to ask.
 fn describe_lowered(lowered: &[Lowered]) -> Vec<String> {
     let describe = |Lowered {
                         parameter,
@@ -80,7 +80,7 @@ fn describe_lowered(lowered: &[Lowered]) -> Vec<String> {
 /// The header that names the columns that are not summed because their first cell with something in it is not a number.
 pub const LEFT_OUT_HEADER: &str = "x-lzap-left-out";
 
-/// The most bytes of that header.
+/// The most bytes of that header: gateways and clients limit all headers together, some to 8 KB.
 const MAX_LEFT_OUT_BYTES: usize = 1_000;
 
 /// Its value: the names, percent-encoded and joined by commas; `...` replaces the names that do not fit.
@@ -99,7 +99,7 @@ pub fn list_names(names: &[String]) -> String {
     list
 }
 
-/// An answer for programs.
+/// The JSON answer. Its field names are its format.
 #[derive(Serialize)]
 struct Answer<'a> {
     csv: &'a str,

@@ -21,13 +21,13 @@ const DRAW_SECS: f64 = 4e-9;
 /// The work for each item beside its sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Work {
-    /// A wait, which makes the sum look very time-consuming.
+    /// A wait in milliseconds, which stands in for slow work such as a query; 0 for none.
     pub wait_ms: u16,
-    /// A calculation that keeps a core busy.
+    /// A calculation that keeps a core busy; `None` for the sum alone.
     pub feature: Option<Feature>,
 }
 
-/// A costly calculation.
+/// A costly calculation, in addition to the sum. It gets a column of its own in the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Feature {
     /// The standard error of the mean, from ten thousand samples of the values themselves.
@@ -35,7 +35,7 @@ pub enum Feature {
 }
 
 impl Feature {
-    /// Its name in the query.
+    /// The value of the parameter `feature`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Bootstrap => "bootstrap",
@@ -59,18 +59,18 @@ impl Feature {
 /// The values of an item, in the order of the rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum SeriesValues {
-    /// Of a column that has nothing but integers.
+    /// Of a column that has nothing but integers, whose sums are exact.
     Integers(Vec<i128>),
-    /// Of any other column.
+    /// Of a column with at least one other number; its integers are rounded to the nearest float.
     Floats(Vec<f64>),
 }
 
-/// An item.
+/// An item of a map. It has neither the id nor the column: its place among the items says which they are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Series {
-    /// What is summed.
+    /// In the order of the rows, on which the last bits of a float sum depend.
     pub values: SeriesValues,
-    /// What is done beside the sum.
+    /// The same for all items of a request; it is in each, since a worker sees nothing of the request.
     pub work: Work,
 }
 
@@ -90,16 +90,16 @@ impl Series {
     }
 }
 
-/// The sum of an item.
+/// The sum of an item. All items of a column have the same variant.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum SeriesSum {
-    /// Of integers, exact.
+    /// Exact.
     Integer(i128),
-    /// Of floats; finite.
+    /// Finite: an overflow has no sum.
     Float(f64),
 }
 
-/// The result of an item.
+/// The result of an item, which travels back from the worker.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The sum; none if it is too large for its type. (JSON has no infinity.)
@@ -108,13 +108,13 @@ pub struct Summary {
     pub feature: Option<f64>,
 }
 
-/// Sums an item.
+/// Sums an item. Not asynchronous, so that the items of a chunk share the cores of their Lambda.
 #[lzap::task]
 pub fn summarize(series: Series) -> Result<Summary, Infallible> {
     Ok(sum_series(&series))
 }
 
-/// Waits, and sums an item then.
+/// Waits, and sums an item then. Asynchronous, so that the wait keeps no core busy.
 #[lzap::task]
 pub async fn summarize_after_a_wait(series: Series) -> Result<Summary, Infallible> {
     tokio::time::sleep(Duration::from_millis(series.work.wait_ms.into())).await;
@@ -144,7 +144,7 @@ fn sum_series(Series { values, work }: &Series) -> Summary {
     }
 }
 
-/// The sum of `values`; none if it is too large.
+/// `None` if the sum exceeds 128 bits on the way, even if later values would bring it back.
 fn sum_integers(values: &[i128]) -> Option<i128> {
     values
         .iter()

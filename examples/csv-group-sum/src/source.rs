@@ -12,18 +12,18 @@ use lzap::{Object, TaskError, TaskErrorKind};
 
 use crate::error::{Error, Reference};
 
-/// The environment variable with the folder of all sources: `s3://bucket/folder/`.
+/// The environment variable with the folder of all sources: `s3://bucket/folder/`. The role needs a permission too.
 pub const VARIABLE: &str = "CSV_SOURCES";
 
 /// The largest object that is read, in bytes. It is in memory; in a map, its numbers are too.
 pub const MAX_SOURCE_BYTES: u64 = 200_000_000;
 
-/// The objects that may be read.
+/// The objects that may be read: those below one address, or none.
 #[derive(Clone, Debug, Default)]
 pub struct Sources(Option<Arc<str>>);
 
 impl Sources {
-    /// Those that [`VARIABLE`] allows.
+    /// Reads [`VARIABLE`]. Unset or blank, no object may be read.
     pub fn from_env() -> Self {
         let folder = env::var(VARIABLE).unwrap_or_default();
         if folder.trim().is_empty() {
@@ -33,14 +33,14 @@ impl Sources {
         }
     }
 
-    /// Those in a folder, or in a bucket.
+    /// The objects below `s3://bucket` or `s3://bucket/folder`, with or without a slash at the end.
     pub fn below(folder: &str) -> Self {
         let folder = folder.trim().trim_end_matches('/');
         // With the slash, `s3://data` does not allow `s3://data-of-others`.
         Self(Some(format!("{folder}/").into()))
     }
 
-    /// Reads the object at an address.
+    /// Reads the object at an address, as a whole into memory.
     ///
     /// # Errors
     /// It may not or can not be read, or is too large.

@@ -17,14 +17,14 @@ use crate::params::Params;
 use crate::report;
 use crate::series::{Series, SeriesSum, SeriesValues, Summary, Work, summarize, summarize_after_a_wait};
 
-/// A map's results, and what it took.
+/// A map's results, with the figures that the answer's headers and JSON show.
 #[derive(Debug)]
 pub struct Spreading {
-    /// The sums, and what else is asked of each item.
+    /// In the order of the table's columns and ids, whatever the order in which the items ended.
     pub results: Results,
     /// Attempts, durations and costs, without texts of AWS.
     pub report: MapReport,
-    /// The parameters that the caps have changed.
+    /// The client asked for more than the deployer allows; the answer says so instead of failing.
     pub lowered: Vec<Lowered>,
 }
 
@@ -54,7 +54,7 @@ pub async fn map_items(table: &mut Table<Values>, params: &Params, caps: &Caps) 
     })
 }
 
-/// The items, column by column and in the order of the ids, each of which has one.
+/// The items, column by column. Each id has one in every column, even without values, so that its place identifies it.
 fn list_items(table: &mut Table<Values>, work: Work) -> Vec<Series> {
     let ids = table.ids.len();
     let mut items = Vec::with_capacity(ids * table.columns.len());
@@ -102,7 +102,7 @@ fn prepare_map(items: Vec<Series>, params: &Params, caps: &Caps) -> Map<Series, 
     }
 }
 
-/// The other way: from the summaries of the items to columns.
+/// Undoes [`list_items`]: summaries in the order of the items become columns.
 fn arrange_results(table: &Table<Values>, work: Work, summaries: Vec<Summary>) -> Result<Results, Error> {
     let mut summaries = summaries.into_iter();
     let (mut sums, mut extras) = (Vec::new(), Vec::new());
@@ -141,7 +141,7 @@ fn sums_of(
     })
 }
 
-/// The error for the client of a map that failed. Texts of AWS go to the log.
+/// The error for the client. Texts of AWS go to the log, since they name accounts, roles and buckets.
 fn describe_failure(error: &MapError, caps: &Caps) -> Error {
     let report = error.report();
     let (done, items) = (report.done, report.items);

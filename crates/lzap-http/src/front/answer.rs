@@ -10,7 +10,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::{header::encode_value, kind::Front};
 
-/// Why there is no answer.
+/// Why there is no answer in the front's format.
 #[derive(Debug)]
 pub(crate) enum AnswerError {
     /// The front would refuse the answer. AWS counts its JSON text, in which base64 makes a body a third larger, and a
@@ -18,10 +18,10 @@ pub(crate) enum AnswerError {
     TooLarge {
         /// The answer's size in bytes, or the body's where that alone is too large.
         bytes: u64,
-        /// What the front carries.
+        /// In bytes of JSON text: 6 MB for Lambda, 1 MB for a load balancer.
         limit: u64,
     },
-    /// It can't be written as JSON.
+    /// Not expected: all parts of an answer are text and numbers.
     Json(serde_json::Error),
 }
 
@@ -44,8 +44,8 @@ pub(crate) fn write_answer(front: Front, response: &Response<Bytes>) -> Result<B
     Ok(answer)
 }
 
-/// A body as the answer carries it. Only its bytes count, not its content type: UTF-8 is text, all else is base64, and so is an encoded
-/// (compressed) body.
+/// A body as the answer carries it. Only its bytes count, not its content type: UTF-8 is text, all else is base64, and
+/// so is an encoded (compressed) body.
 #[derive(Clone, Copy)]
 enum AnswerBody<'a> {
     Empty,
@@ -66,7 +66,7 @@ impl<'a> AnswerBody<'a> {
         }
     }
 
-    /// How many bytes it has in JSON, at least.
+    /// A lower bound of its bytes in JSON, without its escapes, which only writing it would count.
     fn least_bytes(self) -> usize {
         match self {
             Self::Empty => 0,
@@ -126,7 +126,7 @@ impl Serialize for Base64Text<'_> {
 /// The place of `Set-Cookie`, the one header whose values can't be joined.
 #[derive(Clone, Copy)]
 enum Cookies {
-    /// Into a field of its own.
+    /// In the field `cookies` of payload format 2.0.
     Apart,
     /// The last one only: a load balancer without multi-value headers carries one.
     Last,
@@ -157,7 +157,7 @@ impl Serialize for JoinedHeaders<'_> {
     }
 }
 
-/// Every value of each name.
+/// A list of values for each name, which needs no joining.
 struct AllHeaders<'a>(&'a HeaderMap);
 
 impl Serialize for AllHeaders<'_> {
@@ -166,7 +166,7 @@ impl Serialize for AllHeaders<'_> {
     }
 }
 
-/// The values of one name.
+/// The values of one name as a list, in order; empty where there is no such header.
 struct HeaderValues<'a>(&'a HeaderMap, &'a HeaderName);
 
 impl Serialize for HeaderValues<'_> {

@@ -24,7 +24,7 @@ pub(crate) enum Front {
 }
 
 impl Front {
-    /// How many bytes the JSON text of an answer may have.
+    /// In bytes of the answer's JSON text. API Gateway allows more, so Lambda's own limit counts for it.
     pub(crate) fn answer_limit(self) -> u64 {
         match self {
             Self::LoadBalancer | Self::LoadBalancerMultiValue => LOAD_BALANCER_RESPONSE_BYTES,
@@ -32,7 +32,7 @@ impl Front {
         }
     }
 
-    /// What carries the answer to the client, for a sentence about the limit.
+    /// The service whose limit [`Self::answer_limit`] is, for a log line.
     pub(crate) fn carrier(self) -> &'static str {
         match self {
             Self::LoadBalancer | Self::LoadBalancerMultiValue => "a load balancer",

@@ -21,7 +21,7 @@ pub(super) enum TextValues<'a> {
     Many(Vec<EventText<'a>>),
 }
 
-/// The entries of a map. `null` is the empty map.
+/// The entries of a map, duplicates included. `null`, which fronts send for "none", is the empty map.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OrderedMap<'a, V>(pub(super) Vec<(EventText<'a>, V)>);
 
@@ -32,7 +32,7 @@ impl<V> Default for OrderedMap<'_, V> {
 }
 
 impl<'a> TextValues<'a> {
-    /// The values, in order.
+    /// The values in the order of the event, which is that of the client's headers or query.
     pub(super) fn as_slice(&self) -> &[EventText<'a>] {
         match self {
             Self::One(value) => std::slice::from_ref(value),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// The digits of a percent-encoded byte.
+/// Uppercase, as RFC 3986 (section 2.1) recommends for percent-encoded bytes.
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
 /// Encodes a decoded path, so that decoding it once gives the event's path again.

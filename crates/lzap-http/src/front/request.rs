@@ -68,18 +68,18 @@ pub(crate) struct EventFields<'a> {
 /// quote the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MalformedEvent {
-    /// The field's name.
+    /// As AWS spells it, for the error message.
     pub(crate) field: &'static str,
-    /// The line within the field.
+    /// Counted from 1 within the field's text, not in the event.
     pub(crate) line: usize,
-    /// The column within the field.
+    /// Counted from 1 within the line.
     pub(crate) column: usize,
 }
 
 /// A request, and the front whose format its answer must have.
 #[derive(Debug)]
 pub(crate) struct FrontRequest {
-    /// The front that sent the event.
+    /// Kept beside the request, because even a refused request needs an answer in the front's format.
     pub(crate) front: Front,
     /// `None` where path, query, method or headers have characters that HTTP can't carry. Under `cargo run` hyper
     /// answers such a request with 400.
@@ -91,7 +91,7 @@ struct RequestLine<'a> {
     method: Method,
     /// As the event has it; `RequestExt::raw_http_path` gives it to the app.
     raw_path: Cow<'a, str>,
-    /// As the app sees it.
+    /// As the app sees it: percent-encoded and without the stage.
     path: Cow<'a, str>,
     query: Cow<'a, str>,
     context: RequestContext,
@@ -150,7 +150,7 @@ impl FrontRequest {
         build(front, line, fields)
     }
 
-    /// Reads an event of a load balancer.
+    /// Reads an event of a load balancer. Its target group's multi-value headers change the answer's format too.
     pub(crate) fn from_load_balancer(fields: &EventFields<'_>) -> Result<Self, MalformedEvent> {
         let context: AlbTargetGroupRequestContext = read("requestContext", fields.request_context)?;
         let front = if fields.multi_value_headers.is_some() {
@@ -186,7 +186,7 @@ fn app_path<'a>(raw_path: &Cow<'a, str>, place: &ApiPlace<'_>) -> Cow<'a, str> {
     let is_own_domain = place.domain.is_empty()
         || place.domain.contains(".execute-api.")
         || place.api_id == place.domain_prefix
-        // Emulators leave it out.
+        // Emulators leave the prefix out.
         || place.domain_prefix.is_none();
     let stage = if is_own_domain { place.stage } else { "" };
     match raw_path {
@@ -215,7 +215,7 @@ fn build(
     Ok(FrontRequest { front, request: Some(request) })
 }
 
-/// The path and query, as an HTTP server gives them to an app.
+/// The path and query without scheme and host, as an HTTP server gives them to an app; `None` if they aren't valid.
 fn build_uri(path: &str, query: &str) -> Option<Uri> {
     let mut text = String::with_capacity(path.len() + query.len() + 2);
     text.push_str(if path.is_empty() { "/" } else { path });
@@ -235,7 +235,7 @@ fn build_extensions(
 ) -> Result<Extensions, MalformedEvent> {
     let mut extensions = Extensions::new().with_raw_http_path(raw_path).with_request_context(context);
     if !query.is_empty() {
-        // It can't fail.
+        // `QueryMap` reads any text.
         let parameters: QueryMap = query.parse().unwrap_or_default();
         extensions = extensions.with_query_string_parameters(parameters);
     }
@@ -251,7 +251,7 @@ fn build_extensions(
     Ok(extensions)
 }
 
-/// The request's headers; `None` where a name or value is none that HTTP has.
+/// The request's headers; `None` where a name or value has characters that HTTP doesn't allow.
 fn read_headers(front: Front, fields: &EventFields<'_>) -> Result<Option<HeaderMap>, MalformedEvent> {
     // Where both maps are there, this one has every value, and the other one the last.
     let map: OrderedMap<'_, TextValues<'_>> = match fields.multi_value_headers {

@@ -13,11 +13,12 @@ use crate::rules::MapEnd;
 
 /// Worker exits after which a single item fails. The first exit can have another cause, for example the environment.
 const MAX_EXITS: u32 = 2;
-/// The longest wait before the first retry. It doubles with each retry, and jitter shortens it.
+/// The unit of the wait before a retry: at most `2^n` times this after attempt `n`, so 100 ms after the first and
+/// 12.8 s from the eighth on. Jitter shortens each wait.
 const BACKOFF: Duration = Duration::from_millis(50);
 
 impl Machine {
-    /// Records results for the first `items` items of a chunk, and queues the rest as new chunks.
+    /// Records results for the first `items` items of a chunk, and queues the rest as new chunks, at the front.
     pub(super) fn record_results(
         &mut self,
         chunk: ChunkId,
@@ -107,7 +108,7 @@ impl Machine {
         self.delayed.push((now + wait, chunk));
     }
 
-    /// Handles a failed invocation by how the function failed.
+    /// Splits or retries only idempotent tasks after a function failure, since any item may have run.
     pub(super) fn handle_function_failure(
         &mut self,
         chunk: ChunkId,
@@ -204,7 +205,7 @@ impl Machine {
         }
     }
 
-    /// Fails all items of a chunk.
+    /// Fails all items of a chunk. That can end the map, depending on `on_error`.
     fn fail_chunk(&mut self, chunk: ChunkId, kind: FailureCode, message: String) {
         let Some(chunk_state) = self.chunks.get_mut(chunk) else { return };
         chunk_state.is_settled = true;

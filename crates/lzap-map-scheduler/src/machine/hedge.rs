@@ -6,7 +6,7 @@ use super::{AttemptState, Machine};
 use crate::attempt::ChunkId;
 use crate::options::Hedge;
 
-/// A chunk is slow at this multiple of the median once 95 % of the chunks are done.
+/// A chunk is slow at this multiple of the median, or at a lower chosen one, once 95 % of the chunks are done.
 ///
 /// The threshold is lower at the end, because the map then waits for these chunks alone, capacity is free, and the median
 /// is reliable.

@@ -12,12 +12,12 @@ use crate::attempt::{AttemptEnd, AttemptId, AttemptPlace, BilledEnd};
 use crate::cost::invocation_dollars;
 use crate::random::SplitMix64;
 
-/// The end of an attempt at a future time.
+/// The end of an attempt. The attempt's index breaks ties, so that a run is repeatable.
 #[derive(Debug, PartialEq, Eq)]
 struct EndEvent {
     at: Duration,
     attempt: AttemptId,
-    /// An environment becomes free at this time.
+    /// False for local and throttled attempts, which have no environment.
     frees: bool,
 }
 
@@ -33,7 +33,7 @@ impl PartialOrd for EndEvent {
     }
 }
 
-/// The state of the simulated Lambda.
+/// Lambda and the caller's clock: sending an invocation advances `now`.
 pub(super) struct SimulatedLambda {
     model: Model,
     pub(super) now: Duration,
@@ -41,7 +41,7 @@ pub(super) struct SimulatedLambda {
     endings: Vec<Option<BilledEnd>>,
     pub(super) invocations: usize,
     pub(super) dollars: f64,
-    /// The duration of each item in seconds.
+    /// Seconds of each item on a normal host, drawn before the map starts, so that the plan can't change them.
     pub(super) costs: Vec<f64>,
     warm: usize,
     busy: usize,
@@ -73,7 +73,7 @@ impl SimulatedLambda {
         }
     }
 
-    /// Starts an attempt and schedules its end.
+    /// Starts an attempt. Its end is decided here already, since nothing can change it later.
     pub(super) fn start_attempt(&mut self, attempt: AttemptId, items: Range<usize>, place: AttemptPlace) {
         let count = items.len();
         let work: f64 = self.costs.get(items).map_or(0.0, |costs| costs.iter().sum());
@@ -104,7 +104,7 @@ impl SimulatedLambda {
         self.schedule_end(took, attempt, ended, true);
     }
 
-    /// Schedules the end of an attempt in `secs`.
+    /// Schedules an end in `secs` seconds. Only attempts with an environment (`frees`) are billed.
     fn schedule_end(&mut self, secs: f64, attempt: AttemptId, end: AttemptEnd, frees: bool) {
         if self.endings.len() <= attempt {
             self.endings.resize_with(attempt + 1, || None);
@@ -144,12 +144,12 @@ impl SimulatedLambda {
         Some(start)
     }
 
-    /// Whether no attempt is in flight.
+    /// True when no attempt will end: a machine that waits now would hang.
     pub(super) fn is_idle(&self) -> bool {
         self.events.is_empty()
     }
 
-    /// Advances the time to the next event, or to `until` if that is earlier.
+    /// Advances the time to the next end, or to `until` if that is earlier, and then returns `None`.
     pub(super) fn advance_to_event(&mut self, until: Option<Duration>) -> Option<(AttemptId, BilledEnd)> {
         let next = self.events.peek().map(|Reverse(event)| event.at);
         match (next, until) {

@@ -5,19 +5,19 @@ use hashbrown::HashMap;
 use crate::error::{CsvError, Text};
 use crate::number::{self, Cell};
 
-/// Names of the columns to read.
+/// Names of the columns to read. Spaces around a name are ignored.
 #[derive(Clone, Copy, Debug)]
 pub struct Selection<'a> {
-    /// Name of the column whose cells are the ids.
+    /// The id column. An empty cell in it is an id too.
     pub id: &'a str,
     /// Names of the columns to sum; `None` selects every named column, but the id, whose first non-empty cell is a number.
     pub values: Option<&'a [String]>,
 }
 
-/// Indices of the selected columns.
+/// Indices of the selected columns, counted from 0.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Columns {
-    /// The column whose cells are the ids.
+    /// Never in `values`.
     pub(crate) id: usize,
     /// The columns to sum, or that may turn out to be summed, in the order of the header.
     pub(crate) values: Vec<usize>,
@@ -58,7 +58,7 @@ impl Columns {
     }
 }
 
-/// The header, by name.
+/// The header by name, since a search for each of thousands of names would be slow.
 struct Index<'a> {
     header: &'a [String],
     first: HashMap<&'a str, usize>,

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::error::{CsvError, Text};
 use crate::rows::MAX_COLUMNS;
 
-/// Some spreadsheets put it before the first byte.
+/// U+FEFF in UTF-8, which Excel and others put before the first byte. It is not part of the first name.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The delimiters that a header is searched for, in the order in which a tie is decided.
@@ -15,13 +15,13 @@ const DETECTED: [u8; 3] = [b',', b';', b'\t'];
 /// How a CSV is written, as far as its sender says so. `None` leaves it to the CSV's header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Format {
-    /// The byte between cells: `,`, `;`, `|` or a tab.
+    /// `,`, `;`, `|` or a tab; `None` for a line `sep=`, else the header's.
     pub delimiter: Option<u8>,
-    /// The mark before decimals.
+    /// `None` means a point, but with `;` between cells the first mark in each column decides.
     pub decimal: Option<Decimal>,
 }
 
-/// The mark before the decimals of a number.
+/// The mark before the decimals of a number. Marks between thousands are not supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decimal {
     /// `1.5`.
@@ -31,7 +31,7 @@ pub enum Decimal {
 }
 
 impl Decimal {
-    /// The mark itself.
+    /// The mark as text, for reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Point => ".",
@@ -40,7 +40,7 @@ impl Decimal {
     }
 }
 
-/// How a CSV is written, and where its header starts.
+/// How a CSV is written, with nothing left to find but decimal marks, and where its header starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Dialect {
     pub(crate) delimiter: u8,
@@ -169,12 +169,12 @@ fn unquote(name: &[u8]) -> &[u8] {
 /// Returns the text without its byte order mark, as UTF-8. UTF-16 is recognized by that mark.
 ///
 /// # Errors
-/// The text has the mark of UTF-16 and is not UTF-16, or has zeros where UTF-16 would and no mark.
+/// The text has the mark of UTF-16 and is not UTF-16, or no mark and a zero among its first two bytes.
 pub(crate) fn to_utf8(csv: &[u8]) -> Result<Cow<'_, [u8]>, CsvError> {
     match csv {
         [0xFF, 0xFE, rest @ ..] => decode_utf16(rest, u16::from_le_bytes).map(Cow::Owned),
         [0xFE, 0xFF, rest @ ..] => decode_utf16(rest, u16::from_be_bytes).map(Cow::Owned),
-        // ASCII in UTF-16 has a zero in every other byte. A CSV in UTF-8 has none.
+        // ASCII in UTF-16 has a zero in every other byte. A CSV in UTF-8 has none, so two bytes are enough to look at.
         [_, 0, ..] | [0, _, ..] => Err(CsvError::Utf16WithoutMark),
         _ => Ok(Cow::Borrowed(csv.strip_prefix(BYTE_ORDER_MARK).unwrap_or(csv))),
     }

@@ -12,7 +12,7 @@ use crate::table::{MAX_IDS, MAX_SUMS};
 /// Something wrong with a CSV, or with the columns that were asked for. `Display` is a sentence for the CSV's owner.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CsvError {
-    /// The id column is also to be summed.
+    /// The id column is also in `value_column`. Ids are not summed, even if they are numbers.
     #[error("Column {0} is the id column, so it cannot be in \"value_column\" too.")]
     IdIsValueColumn(Text),
     /// No bytes at all.
@@ -21,12 +21,12 @@ pub enum CsvError {
     /// Only blank lines, or a first row of nothing but numbers.
     #[error("The CSV has no header: its first row must name the columns.")]
     NoHeader,
-    /// A column that the request names and the CSV lacks.
+    /// A column that the request names and the CSV lacks, after spaces around names are ignored.
     #[error("There is no column {name}: {present}.")]
     MissingColumn {
-        /// The name that was asked for.
+        /// As the request has it.
         name: Text,
-        /// A clause that lists the columns there are.
+        /// A clause that lists the first 20 columns, since the cause is often a typing mistake.
         present: String,
     },
     /// Two columns of the same name, of which at least one is needed.
@@ -39,7 +39,7 @@ pub enum CsvError {
         /// Its second position, counted from 1.
         second: usize,
     },
-    /// A name in the header that is not UTF-8.
+    /// A name in the header that is not UTF-8, for example in Latin-1. The column is counted from 1.
     #[error("The header, column {0}: the name is not valid UTF-8.")]
     HeaderNotUtf8(usize),
     /// Quotes in the header that a blank precedes, in a CSV whose rows don't fit its header.
@@ -55,7 +55,7 @@ pub enum CsvError {
     /// A byte order mark of UTF-16, and something else behind it.
     #[error("The file starts as UTF-16 does, and the rest is not valid UTF-16.")]
     NotUtf16,
-    /// Every other byte is zero.
+    /// One of the first two bytes is zero, as in UTF-16, and there is no byte order mark.
     #[error(
         "The file looks like UTF-16 without a byte order mark: save it as UTF-8, or as UTF-16 with the mark."
     )]
@@ -63,7 +63,7 @@ pub enum CsvError {
     /// A quote in the header that opens and does not close before the file ends.
     #[error("The header: a quoted name opens and is never closed.")]
     UnclosedHeader,
-    /// A cell that is not UTF-8.
+    /// A cell that is not UTF-8, in any column: also in those that are not summed.
     #[error("{0}: the cell is not valid UTF-8.")]
     NotUtf8(Place),
     /// A quote that opens and does not close before the file ends.
@@ -79,9 +79,9 @@ pub enum CsvError {
     TooFewCells {
         /// The first cell that is missing.
         place: Place,
-        /// Number of cells in the row.
+        /// Cells in the row.
         cells: usize,
-        /// Number of cells in the header.
+        /// Cells in the header.
         expected: usize,
     },
     /// More cells than the header has.
@@ -91,28 +91,28 @@ pub enum CsvError {
     TooManyCells {
         /// The first cell that is too many.
         place: Place,
-        /// Its content.
+        /// Its content, which often shows that a delimiter is not quoted.
         cell: Text,
-        /// Number of cells in the row.
+        /// Cells in the row.
         cells: usize,
-        /// Number of cells in the header.
+        /// Cells in the header.
         expected: usize,
     },
-    /// A cell of a summed column that is no number.
+    /// A cell of a summed column that is no number. A column whose first cell is text is left out instead.
     #[error("{0}: {1} is not a number.")]
     NotANumber(Place, Text),
-    /// A number that is too large for a 64-bit float.
+    /// A number of 1.8e308 or more, which a 64-bit float can't hold.
     #[error("{0}: {1} is too large for a 64-bit float.")]
     NumberTooLarge(Place, Text),
-    /// An integer that its column's sum does not have room for.
+    /// An integer that makes an exact sum exceed 128 bits. Not an error if a float follows in the column.
     #[error("{0}: with {1}, the sum for its id is too large for a 128-bit integer.")]
     IntegerSumTooLarge(Place, Text),
-    /// The same, where the row is no longer known.
+    /// The same, where the row is not known, since the sum was made in another Lambda.
     #[error("The sum of column {column} for id {id} is too large for a 128-bit integer.")]
     IntegersTooLarge {
-        /// The summed column.
+        /// The column's name in the header.
         column: Text,
-        /// The id.
+        /// The id as the CSV has it; it may be empty.
         id: Text,
     },
     /// More ids than there is memory for.
@@ -138,9 +138,9 @@ pub enum CsvError {
     /// Numbers that are fine one by one and overflow together.
     #[error("The sum of column {column} for id {id} is too large for a 64-bit float.")]
     SumTooLarge {
-        /// The summed column.
+        /// The column's name in the header.
         column: Text,
-        /// The id.
+        /// The id as the CSV has it; it may be empty.
         id: Text,
     },
 }
@@ -154,7 +154,7 @@ impl CsvError {
         )
     }
 
-    /// The first sum of its column of integers that overflows, wherever that happened.
+    /// For an exact sum that exceeds 128 bits, by the names of its column and id.
     pub fn integer_sum_too_large(column: &str, id: &str) -> Self {
         Self::IntegersTooLarge {
             column: Text::new(column),
@@ -162,7 +162,7 @@ impl CsvError {
         }
     }
 
-    /// The first sum of its column that overflows.
+    /// For a sum of floats that is infinite, by the names of its column and id.
     pub fn sum_too_large(column: &str, id: &str) -> Self {
         Self::SumTooLarge {
             column: Text::new(column),
@@ -171,7 +171,7 @@ impl CsvError {
     }
 }
 
-/// The place of a cell.
+/// The place of a cell, for a sentence. `Display` counts columns from 1, and names them where they have a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Counted from 1 below the header.
@@ -209,7 +209,7 @@ impl Text {
     /// The most characters of a text that a sentence repeats.
     const MAX_CHARS: usize = 60;
 
-    /// Takes as much of `text` as a sentence shows.
+    /// Keeps the first 60 characters of `text`, with `…` for the rest.
     pub fn new(text: &str) -> Self {
         // By characters, since a cut in the middle of one would not be UTF-8.
         let mut shown: String = text.chars().take(Self::MAX_CHARS).collect();

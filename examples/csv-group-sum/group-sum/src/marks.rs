@@ -3,7 +3,7 @@
 //! The cells of a CSV are short, so that looking for the end of each one by itself costs more than reading it. Here the
 //! text is taken in blocks of 64 bytes. Each becomes a number with one bit for each byte, set where the byte may be a mark.
 
-/// The bytes of a block.
+/// One bit of a `u64` for each byte.
 const BLOCK: usize = 64;
 
 /// The positions of the delimiter and of all bytes below `-`, from the first to the last: `,`, `"`, LF, CR, tabs, and a few
@@ -12,7 +12,7 @@ const BLOCK: usize = 64;
 /// The text and the delimiter are arguments of each call, so that a caller's loop has them once, in registers.
 #[derive(Clone, Copy)]
 pub(crate) struct Marks {
-    /// Start of the current block.
+    /// Start of the current block, in bytes from the start of the text; not always a multiple of 64.
     block: usize,
     /// The marks in it that are still to come; the lowest bit is its first byte.
     bits: u64,
@@ -27,7 +27,7 @@ impl Marks {
         Self { block: start, bits }
     }
 
-    /// Start of the current block.
+    /// The start of the current block, from which a caller counts whole blocks.
     pub(crate) fn block(&self) -> usize {
         self.block
     }

@@ -11,14 +11,14 @@ use crate::dialect::Decimal;
 /// The most digits that are read one by one: more would not surely fit into 64 bits.
 const MAX_SHORT_DIGITS: usize = 18;
 
-/// A number in a cell.
+/// A number in a cell. Short and long integers are apart, because most are short and quick to read in 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Number {
-    /// A sign and digits.
+    /// Up to 18 digits.
     Integer(i64),
-    /// More of them.
+    /// An integer of more digits that fits into 128 bits.
     LongInteger(i128),
-    /// Anything else; finite.
+    /// Finite: with a decimal mark, an exponent, or too many digits for 128 bits.
     Float(f64),
 }
 
@@ -43,19 +43,19 @@ impl Number {
 pub(crate) enum Cell {
     /// Nothing, or nothing but spaces: a missing value.
     Empty,
-    /// A sign and digits.
+    /// Up to 18 digits.
     Integer(i64),
-    /// More of them, which [`parse_long_integer`] reads.
+    /// An integer of more digits, which [`parse_long_integer`] reads.
     LongInteger,
-    /// Another finite number.
+    /// Any other number that a 64-bit float holds.
     Float(f64),
     /// Digits of a number that a 64-bit float cannot hold, such as `1e999`.
     TooLarge,
-    /// Anything else.
+    /// Anything else, `nan` and `inf` included.
     Text,
 }
 
-/// Reads a cell whose decimals follow a point.
+/// Reads a cell whose decimals follow a point. The fast cases come first: a cell is most often a short number.
 #[inline]
 pub(crate) fn parse_number(cell: &[u8]) -> Cell {
     if let Some(integer) = parse_short_integer(cell) {
@@ -75,7 +75,7 @@ pub(crate) fn parse_plain_float(cell: &[u8]) -> Option<f64> {
         .filter(|value: &f64| value.is_finite())
 }
 
-/// Reads a cell whose decimals follow a comma.
+/// Reads a cell whose decimals follow a comma. A point makes it text: `1.000,5` could be meant in two ways.
 pub(crate) fn parse_comma_number(cell: &[u8]) -> Cell {
     if cell.contains(&b'.') {
         return if cell.trim_ascii().is_empty() {
@@ -107,7 +107,7 @@ fn is_long_integer(cell: &[u8]) -> bool {
     digits.len() > MAX_SHORT_DIGITS && digits.iter().all(u8::is_ascii_digit)
 }
 
-/// Reads an integer of a sign and a few digits.
+/// `None` for more than 18 digits, and for anything but a sign and digits.
 #[inline]
 fn parse_short_integer(cell: &[u8]) -> Option<i64> {
     let (is_negative, digits) = match cell {
@@ -150,14 +150,14 @@ fn parse_unusual(cell: &[u8]) -> Cell {
     }
 }
 
-/// Reads an integer of up to 128 bits.
+/// `None` for anything but a sign and digits, and for more than 128 bits.
 #[cold]
 pub(crate) fn parse_long_integer(cell: &[u8]) -> Option<i128> {
     // `str::parse` takes a sign and digits, and nothing else.
     str::from_utf8(cell.trim_ascii()).ok()?.parse().ok()
 }
 
-/// Writes numbers.
+/// Writes numbers into buffers that it reuses, so that a number costs no allocation.
 #[derive(Default)]
 pub(crate) struct Writer {
     floats: ryu::Buffer,

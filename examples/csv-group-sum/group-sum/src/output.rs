@@ -9,25 +9,25 @@ use crate::number;
 use crate::sums::ColumnSums;
 use crate::table::Table;
 
-/// Numbers to write beside the names and ids of a table.
+/// Numbers to write beside the names and ids of a table, one per id in each column.
 #[derive(Debug, Default, PartialEq)]
 pub struct Results {
-    /// The sums of each column.
+    /// In the order of the table's columns.
     pub sums: Vec<ColumnSums>,
-    /// Further columns.
+    /// Written after the sums.
     pub extras: Vec<Extra>,
 }
 
 /// A column of the output that the input does not have.
 #[derive(Debug, PartialEq)]
 pub struct Extra {
-    /// What the header of the output has for it.
+    /// The name in the output's header. It is not checked against the others.
     pub name: String,
-    /// Its cells, by index of the id.
+    /// By index of the id; `None` is an empty cell.
     pub values: Vec<Option<f64>>,
 }
 
-/// Writes one row per id.
+/// Writes one row per id, in the order of first appearance.
 ///
 /// # Panics
 /// `results` has fewer numbers in a column than `table` has ids.
@@ -64,7 +64,7 @@ fn write_rows(
     results: &Results,
     out: &mut Writer<Vec<u8>>,
 ) -> csv::Result<()> {
-    /// Ends the row whose fields were written one by one.
+    /// An empty record ends the row whose fields were written one by one.
     const END: Option<&[u8]> = None;
     out.write_record(header)?;
     let mut numbers = number::Writer::default();

@@ -33,7 +33,7 @@ pub(crate) struct Rows<'a> {
     next: usize,
     /// Start of the current row; of the header before the first [`Rows::advance`].
     start: usize,
-    /// Its cells: in `unquoted`, or else in `csv`.
+    /// The current row's cells, as ranges in `unquoted` if `is_unquoted`, else in `csv`.
     cells: Vec<Range<usize>>,
     is_unquoted: bool,
     unquoted: Unquoted,
@@ -42,7 +42,7 @@ pub(crate) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// Reads the header.
+    /// Reads the header, and checks the whole text for UTF-8.
     ///
     /// # Errors
     /// The CSV is empty or has no first row, or its header is broken or has more than [`MAX_COLUMNS`] columns.
@@ -77,7 +77,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// The names in the first row, without the spaces around them.
+    /// The names in the first row, without spaces and tabs around them; some may be empty or repeated.
     pub(crate) fn header(&self) -> &[String] {
         &self.header
     }
@@ -124,7 +124,7 @@ impl<'a> Rows<'a> {
         &text[self.cells[column].clone()]
     }
 
-    /// The place of a cell of the current row.
+    /// The place of a cell, for an error. It counts lines from the start of the file, so it is slow.
     pub(crate) fn place(&self, column: usize) -> Place {
         let name = self.header.get(column).cloned().unwrap_or_default();
         Place {
@@ -191,7 +191,7 @@ impl<'a> Rows<'a> {
         Ok(found)
     }
 
-    /// Reads the next row with `csv-core`.
+    /// Reads the next row with `csv-core`, which is slower and handles any quotes.
     #[inline(never)]
     fn read_unquoted(&mut self) -> Result<bool, CsvError> {
         let rest = &self.csv[self.next..];
@@ -286,13 +286,13 @@ fn skip_quoted(csv: &[u8], delimiter: u8, marks: &mut Marks) -> bool {
     false
 }
 
-/// True if a cell has nothing but spaces.
+/// True if a cell is empty or has nothing but ASCII white space. Looks at one byte for most cells.
 #[inline]
 pub(crate) fn is_blank(cell: &[u8]) -> bool {
     cell.first().is_none_or(u8::is_ascii_whitespace) && cell.trim_ascii().is_empty()
 }
 
-/// A cell as text.
+/// Copies a cell as text; bytes that are not UTF-8 become U+FFFD, which only errors show.
 pub(crate) fn to_text(cell: &[u8]) -> String {
     String::from_utf8_lossy(cell).into_owned()
 }

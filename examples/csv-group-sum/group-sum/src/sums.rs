@@ -10,7 +10,7 @@ use crate::error::CsvError;
 use crate::number::Number;
 use crate::table::{self, Column, Numbers, Table};
 
-/// The sums of a column so far, by index of the id.
+/// The sums of a column so far, by index of the id. Both kinds are kept until a float decides.
 #[derive(Debug)]
 pub struct Sums {
     floats: Vec<f64>,
@@ -72,16 +72,16 @@ impl Sums {
     }
 }
 
-/// The sums of a column, by index of the id.
+/// The finished sums of a column, by index of the id.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ColumnSums {
     /// Exact sums, of a column that has nothing but integers.
     Integers(Vec<i128>),
-    /// Sums in 64-bit floats.
+    /// Sums in 64-bit floats, of a column with at least one number that is no integer; all are finite.
     Floats(Vec<f64>),
 }
 
-/// Reads a CSV and keeps the sums.
+/// Reads a CSV in one pass and keeps the sums only, so memory grows with the ids and not with the rows.
 ///
 /// # Errors
 /// The CSV is broken, lacks a column, or has a cell in a summed column that is not a number.

@@ -13,10 +13,10 @@ use crate::error::{CsvError, Text};
 use crate::number::{self, Cell, Number};
 use crate::rows::{self, Rows};
 
-/// The ids of a CSV, and its numbers or their sums.
+/// The ids of a CSV, and its numbers or their sums: `N` decides which.
 #[derive(Debug)]
 pub struct Table<N> {
-    /// The name of the id column.
+    /// As the header has it, without spaces around it; the output's first column gets it.
     pub id_name: String,
     /// The ids, in order of first appearance. Other parts name an id by its index here.
     pub ids: Vec<String>,
@@ -26,18 +26,18 @@ pub struct Table<N> {
     pub left_out: Vec<String>,
 }
 
-/// A summed column.
+/// A summed column. Only columns that turned out to hold numbers are here.
 #[derive(Debug)]
 pub struct Column<N> {
-    /// Its name in the header.
+    /// The header's name, without spaces around it.
     pub name: String,
     /// The mark before its decimals; `None` if it depends on the column and no number has a mark.
     pub decimal: Option<Decimal>,
-    /// Its numbers, or their sums.
+    /// By index of the id. Ids at the end without a number may be missing.
     pub numbers: N,
 }
 
-/// A way to keep the numbers of a column.
+/// A way to keep the numbers of a column: [`Sums`](crate::Sums) or [`Values`](crate::Values).
 pub(crate) trait Numbers: Default {
     /// Takes the next number, in the order of the rows. `id` is the index of its row's id.
     ///
@@ -49,7 +49,7 @@ pub(crate) trait Numbers: Default {
     fn add_float(&mut self, id: usize, number: f64);
 }
 
-/// Reads a CSV.
+/// Reads a CSV in one pass, for both ways to keep numbers, so that they agree on ids, columns and errors in cells.
 ///
 /// # Errors
 /// The CSV is broken, lacks a column, or has a cell in a summed column that is not a number.
@@ -71,7 +71,7 @@ pub(crate) fn read<N: Numbers>(
         })?;
     let mut candidates = list_candidates(&rows, &columns, dialect.decimal);
     let mut ids = Ids::new(MAX_IDS);
-    // The number of summed columns.
+    // Summed columns so far: times ids, it is the number of sums, which has a limit.
     let mut summed = if columns.by_name { candidates.len() } else { 0 };
     let mut left_out = Vec::new();
     while rows.advance()? {
@@ -93,7 +93,7 @@ pub(crate) fn read<N: Numbers>(
     })
 }
 
-/// A column that is summed, or may be.
+/// A column that is summed, or may be until its first non-empty cell.
 struct Candidate<N> {
     index: usize,
     kind: Kind,
@@ -257,7 +257,7 @@ fn check_sums(ids: usize, columns: usize) -> Result<(), CsvError> {
 
 /// The ids seen so far. Each is stored once, in `names`; the hash table holds indices, and the hashes for when it grows.
 struct Ids {
-    /// The most ids.
+    /// [`MAX_IDS`], except in tests.
     most: usize,
     names: Vec<String>,
     table: HashTable<(u64, usize)>,

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-/// The content of a row's cells, one after the other.
+/// Reads one row at a time into buffers that only grow, so that rows cost no allocation.
 pub(crate) struct Unquoted {
     reader: Reader,
     text: Vec<u8>,
@@ -13,7 +13,7 @@ pub(crate) struct Unquoted {
 }
 
 impl Unquoted {
-    /// A reader of cells that `delimiter` separates.
+    /// Starts with empty buffers, since most CSVs need this for the header only.
     pub(crate) fn new(delimiter: u8) -> Self {
         Self {
             reader: ReaderBuilder::new().delimiter(delimiter).build(),
@@ -22,7 +22,7 @@ impl Unquoted {
         }
     }
 
-    /// The text of all cells.
+    /// The text of the last row's cells, without quotes; [`Self::read`] returns the ranges.
     pub(crate) fn text(&self) -> &[u8] {
         &self.text
     }

@@ -9,9 +9,9 @@ use crate::table::{self, Numbers, Table};
 /// The values of a column, by index of the id. Those of one id are in the order of the rows.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
-    /// A column that has nothing but integers.
+    /// A column that has nothing but integers. Its first float turns all of them into floats.
     Integers(Vec<Vec<i128>>),
-    /// Any other column.
+    /// A column with at least one number that is no integer.
     Floats(Vec<Vec<f64>>),
 }
 
@@ -55,7 +55,7 @@ fn push<V>(values: &mut Vec<Vec<V>>, id: usize, value: V) {
     values[id].push(value);
 }
 
-/// The floats nearest to integers.
+/// The floats nearest to integers, as if their digits had been read as floats.
 pub fn to_floats(integers: &[i128]) -> Vec<f64> {
     integers
         .iter()
@@ -63,7 +63,7 @@ pub fn to_floats(integers: &[i128]) -> Vec<f64> {
         .collect()
 }
 
-/// Reads a CSV and keeps its numbers.
+/// Reads a CSV and keeps all of its numbers, at 8 or 16 bytes each.
 ///
 /// # Errors
 /// The CSV is broken, lacks a column, or has a cell in a summed column that is not a number.
