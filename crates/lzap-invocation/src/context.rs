@@ -10,14 +10,14 @@ use crate::job_attempt::JobAttempt;
 /// The time before an invocation's deadline at which its work must have ended, so that its answer still arrives.
 pub const ANSWER_MARGIN: Duration = Duration::from_millis(250);
 
-/// The context of one invocation.
+/// The context of one invocation. Cloning it is cheap, because the ids are shared.
 #[derive(Clone, Debug, Default)]
 pub struct Invocation {
     /// The request's id, in each line of its log: Lambda's, or a random one under `cargo run`; empty outside of requests.
     pub request_id: Arc<str>,
     /// The trace header of AWS X-Ray; `None` without one.
     pub trace_id: Option<Arc<str>>,
-    /// The number of tasks above this one in a chain of tasks that call tasks.
+    /// 0 in an HTTP request, 1 in a task that it calls, and one more in each task that a task calls.
     pub depth: u32,
     /// The time by which the work must have ended, in milliseconds since 1970; `None` without a limit.
     pub deadline_ms: Option<u64>,

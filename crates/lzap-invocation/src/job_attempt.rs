@@ -11,12 +11,12 @@ pub struct JobAttempt {
     notes: Mutex<Notes>,
 }
 
-/// What the attempt's code has recorded.
+/// Changed under one lock, because a job may run several maps concurrently.
 #[derive(Debug, Default)]
 struct Notes {
-    /// How often each name was used.
+    /// How often each name was used. A map's name is its digest, which equal maps share.
     uses: HashMap<String, usize>,
-    /// The keys of temporary objects.
+    /// Keys below the stage's prefix, to delete when the job is done.
     objects: Vec<String>,
 }
 
@@ -31,7 +31,7 @@ impl JobAttempt {
         &self.id
     }
 
-    /// The attempt's number, from 1.
+    /// From 1. Above that, an earlier attempt may have left results.
     pub fn number(&self) -> u32 {
         self.number
     }
@@ -50,7 +50,7 @@ impl JobAttempt {
         self.lock_notes().objects.extend(keys);
     }
 
-    /// Removes and returns the keys of all objects that were added.
+    /// Empties the list, so that no object is deleted twice.
     pub fn take_objects(&self) -> Vec<String> {
         std::mem::take(&mut self.lock_notes().objects)
     }

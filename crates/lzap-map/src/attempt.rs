@@ -213,7 +213,7 @@ impl MapContext {
         Ok(ChunkAnswer::from_local(computed.map_err(|error| end_from_error(&error))?, began.elapsed()))
     }
 
-    /// Invokes a worker with the items and reads its answer.
+    /// Items above [`INLINE_BYTES`] after compression go through S3; without a bucket the attempt ends as too large.
     async fn invoke_worker(
         &self,
         invoker: &dyn Invoker,
@@ -284,7 +284,7 @@ impl MapContext {
         let _ = tokio::time::timeout(time, all).await;
     }
 
-    /// Locks the list of those keys.
+    /// A panic leaves the list usable, so a poisoned lock is no error.
     fn lock_lost_keys(&self) -> MutexGuard<'_, Vec<String>> {
         self.lost_keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -361,7 +361,7 @@ fn chunk_key(task: &str, items: &[u8]) -> String {
     hash_parts(&[task.as_bytes(), build_id::build_id().as_bytes(), items])
 }
 
-/// The first 32 hex digits of a hash over `parts`.
+/// The first 32 hex digits of a SHA-256 over `parts`: enough for keys in S3, and the form of an id.
 fn hash_parts(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     for part in parts {

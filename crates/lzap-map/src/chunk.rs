@@ -18,7 +18,7 @@ use crate::codec::{encoding_for, from_value, pack, to_value, unpack};
 use crate::compute::{ChunkResults, ChunkWork};
 use crate::environment::{core_count, memory_mb};
 
-/// Runs a chunk, and joins its results if the map reduces.
+/// Runs a chunk. With `reduce`, the results are one [`JoinedResults`](crate::JoinedResults), always in postcard.
 pub(crate) async fn compute_chunk(
     task: &dyn ChunkHandler,
     reduce: Option<&dyn ChunkHandler>,
@@ -33,7 +33,7 @@ pub(crate) async fn compute_chunk(
     Ok(ChunkResults { results, ..each })
 }
 
-/// Answers a chunk's event in a worker.
+/// Runs in a worker. An item's own failure is one of the results.
 ///
 /// # Errors
 /// When the chunk can't be read, its task is unknown, or its results can't be written.
@@ -42,7 +42,7 @@ pub(crate) async fn answer_chunk(
     store: Option<&Store>,
     event: &Event,
 ) -> Result<Reply, TaskError> {
-    // Asked first, before the chunk's computation changes it.
+    // Asked first, so that a chunk that fails counts as the environment's first one too.
     let cold = is_cold();
     // Reading the input from S3 is part of the billed duration, so the clock starts before it.
     let began = Instant::now();

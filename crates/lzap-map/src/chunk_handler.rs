@@ -7,9 +7,9 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::compute::{ChunkResults, ChunkWork, JoinedResults, join_results, run_items};
 
-/// A registered task of maps.
+/// A registered task of maps. Its types are erased, so that one registry can have all tasks.
 pub trait ChunkHandler: Send + Sync {
-    /// The task's name.
+    /// The name by which chunks' events find the task; unique in the app.
     fn name(&self) -> &'static str;
 
     /// Runs the task on each item of a chunk. A panic becomes an error.

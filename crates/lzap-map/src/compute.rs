@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::codec::{read_items, write_value};
 use crate::environment::full_processors;
 
-/// The input of a chunk.
+/// The input of a chunk, still encoded, because only the task's handler knows its type.
 #[derive(Debug)]
 pub struct ChunkWork {
     pub(crate) codec: Codec,
@@ -29,7 +29,7 @@ pub struct ChunkWork {
     pub(crate) cores: usize,
 }
 
-/// The output of a chunk.
+/// The output of a chunk: results for its first items only when the time was over.
 #[derive(Debug)]
 pub struct ChunkResults {
     /// Encoded: a [`Result`] for each computed item, in order, or one [`JoinedResults`].
@@ -55,7 +55,7 @@ pub struct JoinedResults {
     pub(crate) failed: Vec<(usize, ItemFailure)>,
 }
 
-/// Runs a task on each item of a chunk.
+/// Runs a task on the items of a chunk until `work.until`.
 ///
 /// # Errors
 /// When the items can't be decoded or the results can't be encoded. An item's own failure is one of the results.
@@ -76,7 +76,7 @@ where
         TaskFunction::Asynchronous(_) => (run_in_sequence(task, inputs, until).await, Duration::ZERO),
         TaskFunction::Plain(function) => {
             let (span, invocation) = (tracing::Span::current(), Invocation::current());
-            // Both are entered on the new thread, so that log lines of items keep their request id.
+            // A new thread has neither the span nor the invocation, and log lines of items need their request id.
             let compute = move || {
                 invocation.sync_scope(|| span.in_scope(|| run_on_cores(function, inputs, until, cores)))
             };
@@ -103,7 +103,7 @@ fn is_over(until: Option<Instant>) -> bool {
     until.is_some_and(|until| Instant::now() >= until)
 }
 
-/// Runs the items of an asynchronous task one after the other.
+/// When the time is over, the results are those of the first items. An item that has started runs to its end.
 async fn run_in_sequence<I: Send + 'static, O: Send + 'static>(
     task: TaskDefinition<I, O>,
     inputs: Vec<I>,
@@ -149,7 +149,7 @@ fn run_on_cores<I: Send, O: Send>(
         }
         (mine, began.elapsed())
     };
-    // Each thread enters both again.
+    // A thread inherits neither the span (request id of log lines) nor the invocation (depth, deadline).
     let (span, invocation) = (tracing::Span::current(), Invocation::current());
     let work = || invocation.clone().sync_scope(|| span.in_scope(compute));
     let parts: Vec<_> = thread::scope(|scope| {

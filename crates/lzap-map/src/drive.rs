@@ -46,7 +46,7 @@ pub(crate) trait Sink: Send {
 /// [`ANSWER_MARGIN`](lzap_invocation::ANSWER_MARGIN), after which Lambda stops the process.
 const LATE_WRITE_TIMEOUT: Duration = Duration::from_millis(150);
 
-/// An attempt that is in flight.
+/// Boxed, so that local and remote attempts are in one set.
 pub(crate) type AttemptFuture = BoxFuture<'static, (AttemptId, AttemptRecord)>;
 
 /// The outcome of items that the caller tries before it plans the rest.
@@ -75,7 +75,7 @@ impl Drop for InFlightGuard {
     }
 }
 
-/// A running map.
+/// The state of a running map. One future owns it, so it needs no lock.
 pub(crate) struct Drive {
     pub(crate) map: Arc<MapContext>,
     pub(crate) machine: Machine,

@@ -21,7 +21,7 @@ pub(crate) fn memory_mb() -> Option<u32> {
 /// What an invocation of a worker may take at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerLimits {
-    /// The worker's timeout.
+    /// The timeout of a worker. A map's budget reserves the cost of this time while an invocation is in flight.
     pub timeout: Duration,
     /// The worker's memory in MB; 0 when it is not known.
     pub memory_mb: u32,

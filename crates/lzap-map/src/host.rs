@@ -58,7 +58,7 @@ impl MapHost {
         })
     }
 
-    /// The place where chunks run.
+    /// The worker function if one was deployed, else the place where tasks run.
     pub(crate) fn chunk_target<'a>(&'a self, host: &'a TaskHost) -> &'a TaskTarget {
         self.worker_function.as_ref().unwrap_or(&host.target)
     }

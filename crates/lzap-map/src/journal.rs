@@ -23,7 +23,7 @@ use lzap_tasks::{Retention, Store};
 /// The time between two writes. A process that is stopped loses the results of this time, and a map costs at most one
 /// request per interval. A shorter map writes nothing, because running it again takes less time than the write saves.
 const WRITE_INTERVAL: Duration = Duration::from_secs(1);
-/// The longest time for the last write.
+/// The longest time for the last write. A deadline may make it shorter.
 const LAST_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Objects that are read concurrently.
 const CONCURRENT_REQUESTS: usize = 8;
@@ -36,13 +36,13 @@ pub(crate) struct JournalEntry {
     pub(crate) results: Vec<u8>,
 }
 
-/// The journal of one map.
+/// The journal of one map. Maps outside of jobs, and those of a stage without a bucket, have none.
 pub(crate) struct Journal {
     store: Store,
     attempt: Arc<JobAttempt>,
     /// The common part of the objects' keys.
     prefix: String,
-    /// The number of the next object.
+    /// The number of the next object, from 1. Objects of earlier attempts come before it.
     next: usize,
     /// The earliest time of the next write.
     due: Duration,
@@ -122,7 +122,7 @@ impl Journal {
         kept
     }
 
-    /// Adds results to the next write.
+    /// Drops the results after a failed write, because a reader would stop before them.
     pub(crate) fn add_results(&mut self, items: Range<usize>, results: Vec<u8>) {
         if !self.has_failed {
             self.waiting.push(JournalEntry { items, results });
@@ -167,7 +167,7 @@ impl Journal {
         let _ = tokio::time::timeout(time.unwrap_or(LAST_WRITE_TIMEOUT).min(LAST_WRITE_TIMEOUT), rest).await;
     }
 
-    /// Starts a write of all waiting results.
+    /// The write is kept in `writing`, so that it continues when the future that polls it is dropped.
     fn start_write(&mut self) {
         let key = object_key(&self.prefix, self.next);
         let kept = std::mem::take(&mut self.waiting);

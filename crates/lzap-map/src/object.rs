@@ -184,7 +184,7 @@ impl Object {
         (0..all.div_ceil(size)).map(move |part| (part * size, ((part + 1) * size).min(all)))
     }
 
-    /// The reference to one part.
+    /// Makes no request.
     fn rows_of_part(&self, start: u64, end: u64, quotes: Quotes) -> Rows {
         let Self { bucket, key, bytes, etag } = self.clone();
         Rows { bucket, key, bytes, etag, start, end, quotes }
@@ -210,7 +210,7 @@ pub fn own_tasks() -> Registry<dyn ChunkHandler> {
     registry
 }
 
-/// The host of the calling code's maps.
+/// Found again at each read, because a worker reads what the caller's process opened.
 fn current_host() -> Arc<MapHost> {
     MapHost::of_tasks(&TaskHost::current())
 }
@@ -271,7 +271,7 @@ impl Rows {
     }
 }
 
-/// The bucket and the key of an address.
+/// The bucket and the key; `None` when one of them is empty, or the address is no `s3://` one.
 fn parse_address(address: &str) -> Option<(&str, &str)> {
     let (bucket, key) = address.strip_prefix("s3://")?.split_once('/')?;
     (!bucket.is_empty() && !key.is_empty()).then_some((bucket, key))

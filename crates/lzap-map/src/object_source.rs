@@ -25,12 +25,12 @@ impl fmt::Debug for ObjectSource {
 }
 
 impl ObjectSource {
-    /// A source for tests.
+    /// For tests. Every `ETag` is the same, so a changed object is not noticed.
     pub fn in_memory(objects: Memory) -> Self {
         Self { memory: Some(objects) }
     }
 
-    /// Returns the object's size in bytes and its `ETag`.
+    /// Returns the object's size in bytes and its `ETag`, with one `s3:HeadObject`.
     pub(crate) async fn head_object(&self, bucket: &str, key: &str) -> Result<(u64, String), TaskError> {
         if let Some(bytes) = self.in_test_memory(bucket, key)? {
             return Ok((bytes.len() as u64, "memory".to_owned()));
@@ -43,7 +43,7 @@ impl ObjectSource {
         Ok((head.size, head.etag.unwrap_or_default()))
     }
 
-    /// Reads a range of the object's bytes.
+    /// Makes one `s3:GetObject`. `range` must not be empty, because S3 rejects that.
     ///
     /// # Errors
     /// Among others, when the object has another `ETag` now: parts of two versions must not be mixed.

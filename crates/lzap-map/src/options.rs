@@ -5,7 +5,7 @@ use std::time::Duration;
 use lzap_map_scheduler::{Caller, Chunk, Hedge, OnError, window};
 use lzap_wire::encoding::Codec;
 
-/// All options of one map.
+/// The methods of [`Map`](crate::Map) set and document these.
 #[derive(Clone, Debug)]
 pub(crate) struct MapOptions {
     pub(crate) chunk: Chunk,

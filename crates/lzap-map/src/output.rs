@@ -43,7 +43,7 @@ pub struct MapOutput<O> {
 }
 
 impl<O> MapOutput<O> {
-    /// The values of all items.
+    /// The values in the order of the items, if none failed.
     ///
     /// ```
     /// # #[lzap::task]
@@ -123,7 +123,7 @@ pub struct ItemError {
     pub message: String,
 }
 
-/// The failure of a map.
+/// The failure of a map, with a report of what it did until then.
 ///
 /// ```
 /// # #[lzap::task]
@@ -210,7 +210,7 @@ pub struct Explanation {
     pub remote: bool,
     /// The reason for that choice, for people.
     pub reason: String,
-    /// The number of items.
+    /// All items of the map, those included that `explain` ran to measure them.
     pub items: usize,
     /// The number of items in each chunk, in order. The chunks that `explain` ran to measure items come first.
     pub chunks: Vec<usize>,

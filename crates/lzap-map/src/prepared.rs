@@ -116,7 +116,7 @@ impl PreparedMap {
         before - self.open.len()
     }
 
-    /// True when the map may invoke Lambdas.
+    /// False under `cargo run`, and with [`Caller::Alone`].
     fn is_remote(&self) -> bool {
         matches!(self.map.host.target, TaskTarget::Remote(_)) && self.options.caller != Caller::Alone
     }
@@ -213,7 +213,7 @@ impl PreparedMap {
         })
     }
 
-    /// The machine's rules from the map's options.
+    /// A map that can't invoke Lambdas gets [`Caller::Alone`], whatever its options.
     fn machine_rules(&self) -> MapRules {
         let (remote, workers) = (self.is_remote(), self.map.maps.worker_limits);
         MapRules {

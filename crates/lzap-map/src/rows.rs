@@ -26,7 +26,7 @@ pub(crate) struct RowScan {
 /// The result of a scan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ScanResult {
-    /// The rows that begin in the part.
+    /// The place in the given bytes of the rows that begin in the part; empty when none does.
     Rows(Range<usize>),
     /// The last row ends after the given bytes, so the caller must read more.
     GoesOn,

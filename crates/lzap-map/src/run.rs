@@ -43,7 +43,7 @@ where
 {
     /// Runs the map and returns the values in the order of the items.
     ///
-    /// Costs: one `lambda:Invoke` and the worker's time for each chunk; [`MapReport::dollars`] sums them up.
+    /// Costs: one `lambda:Invoke` and the worker's time for each attempt of a chunk; see [`MapReport::dollars`].
     ///
     /// ```
     /// # #[lzap::task]
@@ -79,8 +79,9 @@ where
     /// ```
     ///
     /// # Errors
-    /// With [`OnError::FailFast`], the first item that failed, the deadline, or the maximum cost or number of invocations. With the others, too many failures for
-    /// [`OnError::Tolerate`]. With all, the reason why the map could not run.
+    /// With [`OnError::FailFast`], the first item that failed, the deadline, or the maximum cost or number of
+    /// invocations. With the others, too many failures for [`OnError::Tolerate`]. With all, the reason why the map
+    /// could not run.
     pub async fn run(self) -> Result<MapOutput<O>, MapError> {
         let mut prepared = self.prepare_map(None)?;
         let mut sink = CollectSink::new(&prepared.map);
@@ -300,7 +301,7 @@ where
     }
 }
 
-/// The error of an item that was never tried.
+/// `attempts` is 0, by which [`MapOutput::is_complete`] finds items that were never tried.
 fn untried_error(index: usize, end: Option<&MapEnd>) -> ItemError {
     let (kind, why) = match end {
         Some(MapEnd::Deadline) => (TaskErrorKind::TimedOut, "the time was over before it was done"),
@@ -310,7 +311,7 @@ fn untried_error(index: usize, end: Option<&MapEnd>) -> ItemError {
     ItemError { index, attempts: 0, kind, message: why.to_owned() }
 }
 
-/// The error of a map that ended early.
+/// `first` is a failed item, which [`MapEnd::Failed`] reports as the map's error; the other ends don't use it.
 fn end_error(end: &MapEnd, first: Option<&ItemError>, report: &MapReport) -> MapError {
     let error = match end {
         MapEnd::Deadline => MapError::new(

@@ -70,7 +70,7 @@ fn failed_items(failure: &ChunkFailure) -> impl Iterator<Item = ItemError> {
     })
 }
 
-/// Collects results in the order of the items.
+/// For `values` and `run`: a place for each item, `None` until it has a result or an error.
 pub(crate) struct CollectSink<O> {
     pub(crate) results: Vec<Option<Result<O, ItemError>>>,
     pub(crate) read: ItemResults<O>,
@@ -78,7 +78,7 @@ pub(crate) struct CollectSink<O> {
 }
 
 impl<O> CollectSink<O> {
-    /// A sink for all items of a map.
+    /// Makes all places at once, because chunks end in any order.
     pub(crate) fn new(map: &MapContext) -> Self {
         let mut results = Vec::new();
         results.resize_with(map.items.len(), || None);
@@ -153,7 +153,7 @@ impl<O: DeserializeOwned + Send> Sink for ReduceSink<O> {
     fn report_progress(&mut self, _: &Progress) {}
 }
 
-/// Sends each result to the stream.
+/// For `stream`. The channel is unbounded: a slow reader doesn't slow the map, and results wait in memory.
 pub(crate) struct StreamSink<O> {
     pub(crate) sender: mpsc::UnboundedSender<StreamItem<O>>,
     pub(crate) read: ItemResults<O>,

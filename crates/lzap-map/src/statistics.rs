@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lzap_map_scheduler::plan;
 use lzap_map_scheduler::window::Window;
 
-/// The measurements of a process's maps.
+/// Kept as long as the process, so that maps of warm invocations plan with measured figures.
 #[derive(Debug)]
 pub(crate) struct MapStatistics {
-    /// The limit for invocations in flight.
+    /// The limit for invocations in flight. All maps share it, because they use the same concurrency limit of Lambda.
     pub(crate) window: Arc<Mutex<Window>>,
     /// Seconds that an invocation takes in addition to its work: a moving average.
     overhead_secs: Mutex<f64>,
@@ -21,7 +21,7 @@ impl Default for MapStatistics {
     fn default() -> Self {
         Self {
             window: Arc::default(),
-            // A guess that the first answers replace.
+            // A guess, of which each measured answer leaves nine tenths.
             overhead_secs: Mutex::new(plan::OVERHEAD.as_secs_f64()),
             item_secs: Mutex::default(),
         }
@@ -34,7 +34,7 @@ impl MapStatistics {
         self.item_secs.lock().unwrap_or_else(PoisonError::into_inner).get(task).copied()
     }
 
-    /// Seconds that an invocation takes in addition to its work.
+    /// [`plan::OVERHEAD`] before the first answer of a warm worker.
     pub(crate) fn overhead_secs(&self) -> f64 {
         *self.overhead_secs.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -44,7 +44,7 @@ impl MapStatistics {
         self.window.lock().unwrap_or_else(PoisonError::into_inner).max_size()
     }
 
-    /// Stores the seconds per item that a map measured.
+    /// The last map's figure replaces that of earlier ones.
     pub(crate) fn record_item_secs(&self, task: &'static str, secs: f64) {
         self.item_secs.lock().unwrap_or_else(PoisonError::into_inner).insert(task, secs);
     }

@@ -13,7 +13,8 @@ use sha2::{Digest as _, Sha256};
 ///
 /// A published version never changes, so `FUNCTION:VERSION` is enough. `$LATEST` changes with each deploy, so its name is a
 /// hash of the program, computed once. Outside of Lambda the name is the process's id, because there is only one process,
-/// and hashing a debug build takes seconds.
+/// and hashing a debug build takes seconds. If the program can't be read, the name is lzap's version,
+/// which other builds may share.
 pub fn build_id() -> &'static str {
     static ID: OnceLock<String> = OnceLock::new();
     ID.get_or_init(|| match env::var("AWS_LAMBDA_FUNCTION_VERSION") {
@@ -26,7 +27,8 @@ pub fn build_id() -> &'static str {
     })
 }
 
-/// The worker function's version that was deployed with this one, as `FUNCTION:VERSION`, which is its build's name.
+/// The worker function's version that was deployed with this one, as `FUNCTION:VERSION`, which is its build's name;
+/// `None` without one.
 pub fn worker_build() -> Option<&'static str> {
     static WORKERS: OnceLock<Option<String>> = OnceLock::new();
     WORKERS.get_or_init(|| env::var(LZAP_WORKERS).ok()).as_deref()
@@ -57,7 +59,7 @@ fn hash_of_program() -> io::Result<String> {
     Ok(to_hex(&hash.finalize()).chars().take(16).collect())
 }
 
-/// The bytes in lower-case hex.
+/// The bytes in lower-case hex, the only form of an id that readers accept.
 pub fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a `String` never fails.

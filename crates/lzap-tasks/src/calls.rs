@@ -26,7 +26,7 @@ where
     I: Serialize + DeserializeOwned + Send + 'static,
     O: Serialize + DeserializeOwned + Send + 'static,
 {
-    /// Runs the task in another Lambda and waits for the result: one `lambda:Invoke`.
+    /// Runs the task in another Lambda and waits for the result: one `lambda:Invoke` for each attempt.
     ///
     /// # Errors
     /// The task's own failure, or a failure to reach it.
@@ -43,7 +43,7 @@ where
     /// Starts the task as an asynchronous invocation, and returns as soon as Lambda has queued the event.
     ///
     /// # Errors
-    /// When Lambda did not queue the event.
+    /// When Lambda did not queue the event, or its response was lost and the task may run.
     pub async fn spawn(&self, input: I) -> Result<(), TaskError> {
         let event = self.build_event(&input, Mode::Spawn, None)?;
         let host = TaskHost::current();
@@ -75,7 +75,7 @@ where
         }
     }
 
-    /// Builds the event for one run and checks its size.
+    /// Checks the depth and the size before anything is sent or stored, so that a refused job leaves no record.
     fn build_event(&self, input: &I, mode: Mode, job: Option<&str>) -> Result<Event, TaskError> {
         let data = to_raw_value(input).map_err(|error| TaskError::bad_input(self.name(), &error))?;
         let head = Head { job: job.map(str::to_owned), ..Head::for_task(self.name(), next_depth()?, mode) };
@@ -85,7 +85,7 @@ where
     }
 }
 
-/// Runs a task at its target and waits for its answer.
+/// In this process too, input and output pass through JSON, so that tests find types that serde can't read back.
 async fn call_task(
     target: &TaskTarget,
     task: Arc<dyn Handler>,
@@ -105,7 +105,7 @@ async fn call_task(
     }
 }
 
-/// Starts a task at its target without waiting for it.
+/// In this process the task outlives the caller's future, since tokio runs it on its own.
 async fn start_task(
     target: &TaskTarget,
     task: Arc<dyn Handler>,
@@ -125,7 +125,8 @@ async fn start_task(
     }
 }
 
-/// Runs an asynchronous invocation in this process, with as many attempts as Lambda makes.
+/// Runs an asynchronous invocation in this process, with as many attempts as Lambda makes. It waits seconds
+/// between them where Lambda waits minutes.
 async fn run_started_task(task: Arc<dyn Handler>, event: Event) {
     let host = TaskHost::current();
     for attempt in 1..=max_attempts() {

@@ -24,7 +24,7 @@ pub fn shared_client() -> Result<&'static Client, ClientError> {
     Ok(CLIENT.get_or_init(|| made))
 }
 
-/// The time between a call's deadline and its invocation's.
+/// The time between a call's deadline and its invocation's, in which a failed call can still become an answer.
 const ANSWER_MARGIN: Duration = Duration::from_millis(100);
 
 /// The longest that a call may take where no deadline ends it: a function's longest run, and the way there and back.
@@ -39,7 +39,7 @@ pub fn call_deadline() -> Deadline {
     Deadline::after(left.map_or(LONGEST_CALL, |left| left.saturating_sub(ANSWER_MARGIN)))
 }
 
-/// Whether the process had no file descriptor for the connection.
+/// Whether `EMFILE` or `ENFILE` is among the error's causes: such a call was never sent.
 pub fn is_out_of_descriptors(error: &ClientError) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {

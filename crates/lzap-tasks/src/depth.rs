@@ -10,7 +10,7 @@ use crate::error::{TaskError, TaskErrorKind};
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>
 pub(crate) const MAX_DEPTH: u32 = 4;
 
-/// The depth of a task that the calling code calls.
+/// The depth of a task that the calling code calls: 1 from an HTTP request, and one more in each task.
 ///
 /// # Errors
 /// [`TaskErrorKind::TooDeep`] when the chain gets longer than four tasks.

@@ -21,40 +21,42 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::error::{TaskError, TaskErrorKind};
 use lzap_wire::encoding::Encoding;
 
-/// The head of a task's event.
+/// The part of an event that is read without knowing the types of the task that it names.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Head {
-    /// The envelope's version.
+    /// An event of another version than `VERSION` is refused.
     pub v: u64,
-    /// What the event asks for.
+    /// An app without the feature `map` refuses chunks.
     pub kind: HeadKind,
-    /// The task's name.
+    /// A task that the app registers, or one of lzap's own, which begin with `lzap-`.
     pub task: String,
-    /// Whether the caller waits.
+    /// Whether the caller waits; absent in JSON when it does.
     #[serde(default, skip_serializing_if = "is_call")]
     pub mode: Mode,
     /// The job's id, or the map's of a chunk: 32 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
-    /// The id of the job whose map the chunk belongs to. `job` then is the map's id.
+    /// The id of the job whose map the chunk belongs to, for the worker's log; `job` then is the map's id. `None`
+    /// outside of jobs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of_job: Option<String>,
     /// The build that must answer, so that a deploy never mixes two builds; `None` accepts any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<String>,
-    /// The number of tasks above this one in the chain.
+    /// 1 for a task that an HTTP request calls, one more for a task that a task calls; 0 when the event has none.
     #[serde(default)]
     pub depth: u32,
-    /// The time at which the caller stops waiting, in milliseconds since 1970; `None` for asynchronous invocations.
+    /// The time by which the work must end, in milliseconds since 1970; `None` for asynchronous invocations, and for
+    /// callers without a deadline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
-    /// The encoding of the data.
+    /// The encoding of a chunk's items. The input of a single task is always plain JSON.
     #[serde(default, skip_serializing_if = "is_plain_json")]
     pub enc: Encoding,
     /// The chunk's head; `None` for a single task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chunk: Option<ChunkHead>,
-    /// The S3 key of the data, when it isn't in the event.
+    /// Set when the items are in S3. Workers compute the key themselves, so that an event can't name any other object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spilled: Option<String>,
 }
@@ -69,19 +71,19 @@ pub enum HeadKind {
     Chunk,
 }
 
-/// The head of a chunk.
+/// The part of a head that only chunks have.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ChunkHead {
-    /// The chunk's index in its map, from 0.
+    /// From 0 in its map. Workers only log it.
     pub index: usize,
-    /// The number of items.
+    /// Workers refuse data with more or fewer items.
     pub items: usize,
     /// Equal items of the same task and build have equal keys.
     pub key: String,
     /// The attempt's number in the map. It is part of S3 keys, so that each attempt has its own payload.
     #[serde(default)]
     pub attempt: usize,
-    /// The name of the task that joins the chunk's results.
+    /// The name of the task that joins the chunk's results; `None` for a map without `reduce`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reduce: Option<String>,
 }
@@ -97,7 +99,7 @@ fn is_call(mode: &Mode) -> bool {
 }
 
 impl Head {
-    /// The head for one run of a task at this depth.
+    /// A head for any build. Only a call passes the caller's deadline on.
     pub fn for_task(task: &str, depth: u32, mode: Mode) -> Self {
         Self {
             v: VERSION,
@@ -116,16 +118,16 @@ impl Head {
         }
     }
 
-    /// The head for a chunk of a map.
+    /// A chunk is always invoked synchronously, because its results are in the answer.
     pub fn for_chunk(task: &str, depth: u32, chunk: ChunkHead) -> Self {
         Self { kind: HeadKind::Chunk, chunk: Some(chunk), ..Self::for_task(task, depth, Mode::Call) }
     }
 }
 
-/// A task's event.
+/// An event of a task or chunk. The data stays JSON text, because only the task's handler knows its type.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// What the event asks for.
+    /// Checked before the data is read.
     pub head: Head,
     /// The task's input, or the encoded items.
     pub data: Box<RawValue>,
@@ -140,18 +142,18 @@ struct Envelope<H> {
     data: Box<RawValue>,
 }
 
-/// The data of events and answers without any.
+/// `null`: an event whose task takes no input may leave out `data`.
 fn null_data() -> Box<RawValue> {
     to_raw_value(&()).unwrap_or_default()
 }
 
 impl Event {
-    /// An event with this head and these data.
+    /// Makes an event of any size; [`check_size`](Self::check_size) compares it with Lambda's limits.
     pub fn new(head: &Head, data: Box<RawValue>) -> Self {
         Self { head: head.clone(), data }
     }
 
-    /// Reads an event of a task or chunk.
+    /// Reads an event, and ignores fields of its head that a later version added.
     ///
     /// # Errors
     /// The defect of the head, as the end of a sentence. It never quotes the event, since events may contain secrets.
@@ -168,7 +170,7 @@ impl Event {
         Ok(Self { head, data })
     }
 
-    /// The event as JSON.
+    /// The payload of `lambda:Invoke`. It copies the data, so callers keep the bytes for their retries.
     pub fn to_bytes(&self) -> Bytes {
         let envelope = Envelope { head: &self.head, data: self.data.clone() };
         // Serialization can't fail: the head has strings and numbers, and the data is JSON already.
@@ -201,14 +203,14 @@ impl Event {
     }
 }
 
-/// The head of a task's answer.
+/// The part of an answer that says whether its data is a result.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReplyHead {
-    /// The envelope's version.
+    /// An answer of another version counts as one of another program.
     pub v: u64,
-    /// What the event asked for.
+    /// The event's kind. [`Reply::parse`] does not check it.
     pub kind: HeadKind,
-    /// The version of the runtime crate that answers.
+    /// The version of `lzap-tasks` in the function that answers.
     pub runtime: String,
     /// Why there is no result; `None` when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -221,11 +223,11 @@ pub struct ReplyHead {
 /// A worker's measurements of its chunk.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ChunkReply {
-    /// The key of the chunk that was computed.
+    /// The event's key, by which the caller detects another chunk's answer.
     pub key: String,
-    /// The number of items with a result, from the first on.
+    /// The number of items with a result, from the first on: fewer than were sent when the time was over.
     pub done: usize,
-    /// The chunk's duration in milliseconds, which is billed.
+    /// Milliseconds from before the items are read to after the results are written, S3 included.
     pub ms: f64,
     /// Milliseconds of work, summed over all cores.
     pub busy_ms: f64,
@@ -235,30 +237,30 @@ pub struct ChunkReply {
     pub memory_mb: u32,
     /// The execution environment's name, so that a timeline has one row for each.
     pub worker: String,
-    /// The encoding of the results.
+    /// The encoding of the results. The caller uses its compression only, because it knows the codec.
     #[serde(default)]
     pub enc: Encoding,
-    /// The S3 key of the results, when they are not in the answer.
+    /// Set when the results are in S3. Callers compute the key themselves, because answers are not trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spilled: Option<String>,
 }
 
-/// A task's answer.
+/// The answer to an [`Event`].
 #[derive(Clone, Debug)]
 pub struct Reply {
-    /// What the answer says about itself.
+    /// Without an error if [`parse`](Self::parse) returned it.
     pub head: ReplyHead,
-    /// The task's output, or the encoded results.
+    /// The task's output, or the encoded results; `null` with an error, and for results in S3.
     pub data: Box<RawValue>,
 }
 
 impl Reply {
-    /// The answer with a task's output.
+    /// For a single task. A job answers `null`, because its output is in its record.
     pub fn ok(data: Box<RawValue>) -> Self {
         Self { head: ReplyHead::new(HeadKind::Task), data }
     }
 
-    /// The answer with an error instead of a result.
+    /// The caller gets the error's kind and text, and not its request id.
     pub fn error(kind: HeadKind, error: &TaskError) -> Self {
         Self {
             head: ReplyHead { error: Some(error.to_failure()), ..ReplyHead::new(kind) },
@@ -266,17 +268,17 @@ impl Reply {
         }
     }
 
-    /// The answer with a chunk's results.
+    /// `data` has the encoded results, or `null` when `chunk.spilled` is set.
     pub fn for_chunk(chunk: ChunkReply, data: Box<RawValue>) -> Self {
         Self { head: ReplyHead { chunk: Some(chunk), ..ReplyHead::new(HeadKind::Chunk) }, data }
     }
 
-    /// The answer as JSON.
+    /// The function's response. Writing it can't fail: the head has strings and numbers, and the data is JSON already.
     pub fn to_raw(&self) -> Box<RawValue> {
         to_raw_value(&Envelope { head: &self.head, data: self.data.clone() }).unwrap_or_default()
     }
 
-    /// Reads an answer.
+    /// Reads a function's response, which may be that of any program.
     ///
     /// # Errors
     /// The error in the answer, or [`TaskErrorKind::BadOutput`] for an answer of another program.

@@ -46,14 +46,14 @@ impl TaskError {
         Self::new(TaskErrorKind::BadInput, format!("the input of task `{task}` can't be written: {why}"))
     }
 
-    /// The error with the failed invocation's request id.
+    /// Without a new id, the error keeps the one it has.
     #[must_use]
     pub(crate) fn with_request_id(mut self, id: Option<String>) -> Self {
         self.request_id = id.or(self.request_id);
         self
     }
 
-    /// The error in the form in which answers and jobs' records have it.
+    /// The error in the form in which answers and jobs' records have it: without the request id.
     pub(crate) fn to_failure(&self) -> Failure {
         Failure { code: self.kind, message: self.message.clone() }
     }

@@ -11,9 +11,9 @@ use crate::json;
 use crate::panic::catch_panic;
 use crate::task::TaskDefinition;
 
-/// A registered task.
+/// A registered task. Its types are erased, so that one registry can have all tasks.
 pub trait Handler: Send + Sync {
-    /// The task's name.
+    /// The name by which events find the task; unique in the app.
     fn name(&self) -> &'static str;
 
     /// Runs the task on one input. A panic becomes an error.

@@ -23,9 +23,9 @@ use crate::store::Store;
 pub struct TaskHost {
     /// The app's tasks. `None` in a test that runs tasks without an app: each task then is known.
     pub registry: Option<Registry<dyn Handler>>,
-    /// The place where tasks run.
+    /// Remote in Lambda and in a test's cloud, else this process.
     pub target: TaskTarget,
-    /// The records of jobs.
+    /// In the stage's bucket in Lambda, else in memory.
     pub jobs: JobStore,
     /// The stage's part of its bucket; `None` without a bucket.
     pub store: Option<Store>,
@@ -38,7 +38,7 @@ pub struct TaskHost {
 pub enum TaskTarget {
     /// In this process, through the same serialization.
     InProcess,
-    /// In other Lambdas.
+    /// In other Lambdas, or in the workers of a test's cloud.
     Remote(Arc<dyn Invoker>),
 }
 
@@ -55,7 +55,7 @@ pub trait ChunkEvents: Any + Send + Sync + fmt::Debug {
     ) -> BoxFuture<'a, Result<Reply, TaskError>>;
 }
 
-/// The app's host.
+/// The host that [`TaskHost::install`] made.
 static HOST: OnceLock<Arc<TaskHost>> = OnceLock::new();
 /// The host of a process without an app, such as a test.
 static WITHOUT_APP: OnceLock<Arc<TaskHost>> = OnceLock::new();
@@ -117,7 +117,7 @@ impl TaskHost {
         }
     }
 
-    /// The registered task of this name.
+    /// Fails without an app, unlike [`check_registered`](Self::check_registered): there is no code to run for the name.
     pub(crate) fn find_task(&self, task: &str) -> Result<Arc<dyn Handler>, TaskError> {
         let none = || {
             TaskError::new(

@@ -11,7 +11,7 @@ use lzap_wire::invoke::{FunctionFailure, ThrottleReason};
 
 use crate::error::TaskErrorKind;
 
-/// Sends invocations.
+/// The way to a function: Lambda's API, or a test's cloud.
 pub trait Invoker: Send + Sync + fmt::Debug {
     /// Invokes synchronously: waits for the function's answer.
     fn invoke(&self, event: Bytes) -> BoxFuture<'_, AttemptOutcome>;
@@ -27,18 +27,18 @@ pub enum AttemptOutcome {
     Answered(Bytes),
     /// Lambda throttled the attempt before the function ran.
     Throttled {
-        /// The limit that was reached.
+        /// Concurrency, when Lambda names no limit that lzap knows.
         reason: ThrottleReason,
         /// The wait that Lambda asks for; `None` when it names none.
         retry_after: Option<Duration>,
     },
     /// The function was started and failed.
     Failed {
-        /// How it failed.
+        /// Whether its process ended, its time was over, or it returned an error.
         failure: FunctionFailure,
         /// Lambda's or the function's message.
         message: String,
-        /// The failed invocation's request id.
+        /// The id in each line of the failed invocation's log; `None` when Lambda returned none.
         request_id: Option<String>,
     },
     /// No connection was made, so the function did not run.
@@ -53,14 +53,14 @@ pub enum AttemptOutcome {
     TooLarge(String),
     /// Lambda refused for a reason that a retry does not change: no permission, no such function, a recursive loop.
     Refused {
-        /// The kind of refusal.
+        /// `Denied` or `Recursion`; `Unreachable` for all others.
         kind: TaskErrorKind,
         /// Lambda's message, and how to fix it.
         message: String,
     },
 }
 
-/// How often an event may be delivered.
+/// Whether an event is sent again when its task may have run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
     /// An event whose response was lost is not sent again.
@@ -70,7 +70,7 @@ pub(crate) enum Delivery {
 }
 
 impl Delivery {
-    /// The delivery of a task by whether it is idempotent.
+    /// Only an idempotent task may get its event twice.
     pub(crate) fn for_task(idempotent: bool) -> Self {
         if idempotent { Self::AtLeastOnce } else { Self::AtMostOnce }
     }

@@ -45,7 +45,7 @@ pub struct Job<O> {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum JobState<O> {
-    /// Lambda has queued the event.
+    /// No attempt has started yet.
     Queued,
     /// An attempt runs, or its process ended and Lambda's next attempt is due.
     Running,
@@ -91,7 +91,7 @@ impl<O> Job<O> {
         Err(TaskError::new(TaskErrorKind::BadInput, "a job's id has 32 hex digits"))
     }
 
-    /// Writes the job's first record.
+    /// Called before the event is sent. A worker that finds no record makes one.
     pub(crate) async fn write_queued(&self, task: &str) -> Result<(), TaskError> {
         TaskHost::current().jobs.write(&self.id, &queued_record(&self.id, task)).await
     }

@@ -30,7 +30,7 @@ pub(crate) fn started_record(record: JobRecord, deadline_ms: Option<u64>) -> Job
     }
 }
 
-/// The record at the end of an attempt.
+/// A failure is `retrying` while Lambda has attempts left, else `failed`.
 pub(crate) fn ended_record(record: JobRecord, result: Result<&RawValue, &TaskError>) -> JobRecord {
     let record = JobRecord { ended_ms: Some(now_ms()), ..record };
     match result {

@@ -9,12 +9,12 @@ use crate::error::{TaskError, TaskErrorKind};
 use crate::json;
 use crate::store::{Retention, Store};
 
-/// The records of jobs.
+/// The place of jobs' records, which depends on where the app runs.
 #[derive(Debug)]
 pub enum JobStore {
-    /// In this process, by their ids.
+    /// Under `cargo run` and in tests, by their ids. They are lost when the process ends.
     Memory(Mutex<HashMap<String, JobRecord>>),
-    /// In the stage's bucket.
+    /// In the stage's bucket, which deletes a record seven days after its last write.
     S3(Store),
     /// In Lambda, deployed without a bucket: every read and write is an error.
     WithoutBucket,

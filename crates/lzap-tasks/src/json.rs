@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-/// Reads a value.
+/// Reads a task's input or output.
 ///
 /// # Errors
 /// The position and the expected type, without the value.
@@ -21,7 +21,7 @@ pub fn read_value<T: DeserializeOwned>(value: &RawValue) -> Result<T, String> {
     })
 }
 
-/// Appends the error's position.
+/// The position is within the text that was parsed: a value's own, not the event's.
 fn with_position(error: &serde_json::Error, what: &str) -> String {
     format!("{what} (line {}, column {})", error.line(), error.column())
 }

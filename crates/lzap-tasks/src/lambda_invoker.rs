@@ -44,13 +44,13 @@ impl LambdaInvoker {
         }
     }
 
-    /// The same client for `FUNCTION:VERSION`.
+    /// The same client for `FUNCTION:VERSION`; `None` for a name without a colon.
     pub fn with_version(&self, qualified: &str) -> Option<Self> {
         let (function, version) = qualified.rsplit_once(':')?;
         Some(Self { function: function.to_owned(), version: version.to_owned(), client: self.client.clone() })
     }
 
-    /// For a Lambda at a URL of this machine.
+    /// For tests: the Lambda at `url` must accept made-up credentials.
     ///
     /// # Errors
     /// When the URL is not one.
@@ -159,7 +159,7 @@ fn read_answer(answer: Invoked) -> AttemptOutcome {
     AttemptOutcome::Failed { failure, message: error.message, request_id }
 }
 
-/// A failed function's payload.
+/// A failed function's payload. Both fields are empty when it is not the JSON that Lambda documents.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct FunctionErrorPayload {

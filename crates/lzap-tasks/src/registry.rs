@@ -25,7 +25,7 @@ impl<H: ?Sized> fmt::Debug for Registry<H> {
 }
 
 impl<H: ?Sized> Registry<H> {
-    /// Adds a task.
+    /// Adds a task. It replaces another one of the same name, and the error reports that.
     ///
     /// # Errors
     /// The task's name, when another task has it.
@@ -36,12 +36,12 @@ impl<H: ?Sized> Registry<H> {
         }
     }
 
-    /// The names of the app's tasks, sorted.
+    /// The names of the app's tasks, sorted and without lzap's own.
     pub fn names(&self) -> Vec<String> {
         self.0.keys().filter(|name| !name.starts_with(OWN_PREFIX)).map(|name| (*name).to_owned()).collect()
     }
 
-    /// Finds a task by its name.
+    /// `name` may come from an event, so it may be any text.
     ///
     /// # Errors
     /// [`TaskErrorKind::UnknownTask`] with the names of the registered tasks.

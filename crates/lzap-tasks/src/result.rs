@@ -1,6 +1,6 @@
 //! The return types of tasks.
 
-/// A boxed error.
+/// The form in which lzap gets the error of each task, whatever its own type.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A `Result`, under any alias. The trait lets the macro name the output type, since it can't resolve aliases.
@@ -10,7 +10,7 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
     note = "write `Result<T, E>`, where `E` is an error type, a `String` or a boxed error that is `Send + Sync`"
 )]
 pub trait TaskResult {
-    /// The type of the task's output.
+    /// The `T` of `Result<T, E>`.
     type Output;
 
     /// The result with its error boxed.

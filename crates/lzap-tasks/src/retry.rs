@@ -12,11 +12,12 @@ use tokio::time::Instant;
 use crate::error::{TaskError, TaskErrorKind};
 use crate::invoker::{AttemptOutcome, Delivery};
 
-/// Attempts after lost responses, failed connections and 5xx answers. Throttled attempts don't count.
+/// Attempts after lost responses, failed connections and 5xx answers. Throttled attempts are not limited, but they
+/// count here too.
 const ATTEMPTS: u32 = 4;
 /// The wait after the first attempt; it doubles with each attempt.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-/// The longest wait.
+/// The wait stops doubling here. A wait that Lambda asks for may be longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// How long throttled attempts are repeated where no deadline ends them.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -18,7 +18,7 @@ use lzap_invocation::describe_error_chain;
 /// How long the bucket's lifecycle keeps an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retention {
-    /// One day.
+    /// For spilled payloads and journals, which a running map or job reads.
     OneDay,
     /// Seven days.
     SevenDays,
@@ -50,7 +50,7 @@ enum Objects {
     Memory(Memory),
 }
 
-/// Keys and bytes.
+/// A test's objects by their keys, which the test, its caller and its workers share.
 pub type Memory = Arc<Mutex<BTreeMap<String, Bytes>>>;
 
 impl fmt::Debug for Store {
@@ -70,7 +70,7 @@ impl Store {
         Some(Self { prefix: format!("{app}/{stage}/"), objects: Objects::S3(bucket) })
     }
 
-    /// A test's bucket.
+    /// A test's bucket. Keys have no prefix, so that tests read them as they were written.
     pub fn in_memory(objects: Memory) -> Self {
         Self { prefix: String::new(), objects: Objects::Memory(objects) }
     }

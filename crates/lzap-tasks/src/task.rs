@@ -10,7 +10,7 @@ use crate::error::{TaskError, TaskErrorKind};
 use crate::panic::{catch_panic, run_plain_guarded, task_failure};
 use crate::result::BoxError;
 
-/// The future of an asynchronous task.
+/// Boxed, so that a task's type names its input and output only.
 pub type TaskFuture<O> = Pin<Box<dyn Future<Output = Result<O, BoxError>> + Send>>;
 
 /// A function that can run in another Lambda. `lzap::Task` is its form for apps.
@@ -20,7 +20,7 @@ pub struct TaskDefinition<I, O> {
     function: TaskFunction<I, O>,
 }
 
-/// The function of a task.
+/// A function pointer, so that a task is `Copy` and can be a constant.
 pub enum TaskFunction<I, O> {
     /// An asynchronous function. The items of a chunk run one after the other.
     Asynchronous(fn(I) -> TaskFuture<O>),
@@ -70,7 +70,7 @@ impl<I, O> TaskDefinition<I, O> {
         self.is_idempotent
     }
 
-    /// The task's function.
+    /// For maps, which run plain functions on all cores and asynchronous ones in sequence.
     pub const fn function(&self) -> TaskFunction<I, O> {
         self.function
     }

@@ -44,7 +44,7 @@ pub async fn answer_event(host: &TaskHost, event: Event) -> Result<Box<RawValue>
     }
 }
 
-/// The context in which the event's task runs.
+/// The context in which the event's task runs: at the event's depth, with the earlier of two deadlines.
 fn invocation_for(head: &Head) -> Invocation {
     // Only a caller that waits may shorten the time; an asynchronous invocation has all of its function's.
     let asked = head.deadline_ms.filter(|_| head.mode == Mode::Call);
@@ -71,7 +71,7 @@ fn check_event(head: &Head) -> Result<(), TaskError> {
     Ok(())
 }
 
-/// Runs the task or the chunk.
+/// A chunk goes to the layer above, which an app without the feature `map` lacks.
 async fn run_event(host: &TaskHost, event: &Event) -> Result<Reply, TaskError> {
     match (event.head.kind, &host.chunks) {
         (HeadKind::Task, _) => run_task(host, &*host.find_task(&event.head.task)?, event).await,
@@ -131,7 +131,7 @@ async fn delete_objects(store: &Store, attempt: &JobAttempt) {
     let _ = tokio::time::timeout(left.min(DELETE_TIMEOUT), all).await;
 }
 
-/// Runs a task in this process for a caller that waits.
+/// Makes none of the checks of [`answer_event`], because the caller in this process has made them.
 pub(crate) async fn run_called_task(task: &dyn Handler, event: &Event) -> Reply {
     let head = &event.head;
     let invocation = Invocation::at_depth(head.depth, head.deadline_ms);

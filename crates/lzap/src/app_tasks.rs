@@ -37,7 +37,7 @@ impl AppTasks {
         }
     }
 
-    /// Registers a task.
+    /// Registers a task for single runs, and for chunks with the feature `map`.
     pub(crate) fn add<I, O>(&mut self, task: Task<I, O>)
     where
         I: Serialize + DeserializeOwned + Send + 'static,
@@ -70,12 +70,12 @@ impl AppTasks {
 
 #[cfg(feature = "map")]
 impl AppTasks {
-    /// The name of a task that was registered twice.
+    /// For a test's cloud, which panics where `App::run` returns an error.
     pub(crate) fn duplicate(&self) -> Option<&'static str> {
         self.duplicate
     }
 
-    /// The registries of single tasks and of maps.
+    /// For a test's cloud, whose host is not the process's.
     pub(crate) fn into_registries(self) -> (Registry<dyn Handler>, Registry<dyn ChunkHandler>) {
         (self.registry, self.chunks)
     }
@@ -87,7 +87,7 @@ impl fmt::Debug for AppTasks {
     }
 }
 
-/// Answers the events of the process's tasks.
+/// Has no state of its own: each event is answered by the host that `install` set.
 struct Events;
 
 impl TaskEvents for Events {

@@ -25,7 +25,7 @@ enum ErrorCause {
 }
 
 impl Error {
-    /// Two tasks with the same name.
+    /// From `App::run`, because `App::task` returns no error.
     #[cfg(feature = "tasks")]
     pub(crate) fn duplicate_task(name: &'static str) -> Self {
         Self(ErrorCause::DuplicateTask(name))

@@ -84,7 +84,7 @@
 //!   balancers. A request gets the same answer behind each of them as under `cargo run`, except for what an event can't
 //!   carry: `docs/requests.md` in the repository lists it. `lambda_http::RequestExt` reads the request context.
 //! - **lzap's own**: keep-warm pings and deploy probes are answered before your code, and reach neither your router
-//!   nor your access log. So do the events of tasks, with the feature `tasks`.
+//!   nor your access log. The events of tasks, with the feature `tasks`, don't reach them either: they run the task.
 //! - **Any other event** fails the invocation with an error that names the event's source. Your code doesn't see it.
 //!
 //! # Panics and errors

@@ -43,19 +43,19 @@ impl<I, O> fmt::Debug for Task<I, O> {
 }
 
 impl<I, O> Task<I, O> {
-    /// For the macro.
+    /// For the macro: an `async fn`.
     #[doc(hidden)]
     pub const fn __asynchronous(name: &'static str, function: fn(I) -> TaskFuture<O>) -> Self {
         Self(TaskDefinition::new(name, TaskFunction::Asynchronous(function)))
     }
 
-    /// For the macro.
+    /// For the macro: a plain `fn`.
     #[doc(hidden)]
     pub const fn __plain(name: &'static str, function: fn(I) -> Result<O, BoxError>) -> Self {
         Self(TaskDefinition::new(name, TaskFunction::Plain(function)))
     }
 
-    /// For the macro.
+    /// For the macro: `idempotent = false`.
     #[doc(hidden)]
     #[must_use]
     pub const fn __not_idempotent(self) -> Self {
@@ -107,9 +107,9 @@ where
         self.0.run(input).await
     }
 
-    /// Runs the task in another Lambda and waits for the result: one `lambda:Invoke`, and both Lambdas are billed meanwhile.
-    /// Throttled attempts and lost responses are retried until the caller's deadline is near. A task with
-    /// `idempotent = false` is not retried after a lost response.
+    /// Runs the task in another Lambda and waits for the result: one `lambda:Invoke` for each attempt, and both
+    /// Lambdas are billed meanwhile. Throttled attempts are retried until the caller's deadline is near, and lost
+    /// responses at most three times. A task with `idempotent = false` is not retried after a lost response.
     ///
     /// ```
     /// # #[lzap::task]
@@ -145,7 +145,8 @@ where
     /// ```
     ///
     /// # Errors
-    /// When Lambda did not queue the event. A failure of the task itself is only in its log.
+    /// When Lambda did not queue the event, or its response was lost and the task may run. A failure of the task
+    /// itself is only in its log.
     pub async fn spawn(&self, input: I) -> Result<(), TaskError> {
         self.0.spawn(input).await
     }

@@ -12,10 +12,10 @@ use lzap_wire::encoding::Codec;
 /// A codec's error for people. It quotes no value.
 pub type CodecError = String;
 
-/// The encoded items of a map.
+/// The encoded items of a map. Retries and hedged attempts send slices of the same buffer.
 #[derive(Debug)]
 pub struct EncodedItems {
-    /// The codec of the items.
+    /// Results have the same codec, unless the map reduces.
     pub codec: Codec,
     bytes: Vec<u8>,
     /// The end of each item in `bytes`.
@@ -28,7 +28,7 @@ impl EncodedItems {
         Self { codec, bytes: Vec::new(), ends: Vec::new() }
     }
 
-    /// Encodes one more item.
+    /// After an error the buffer is not usable, so the map must end.
     ///
     /// # Errors
     /// When serde can't write the item.
@@ -48,7 +48,7 @@ impl EncodedItems {
         self.ends.len()
     }
 
-    /// The size of a range of items in bytes.
+    /// The size of a range of items in bytes, before compression.
     pub fn bytes_of(&self, items: &Range<usize>) -> usize {
         self.end_before(items.end).saturating_sub(self.end_before(items.start))
     }

@@ -54,11 +54,11 @@ pub enum Fault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// The task's name.
+    /// The name in the event, which `#[lzap::task(name = …)]` can set.
     pub task: String,
     /// The chunk's index in its map; `None` for a single task.
     pub chunk: Option<usize>,
-    /// The number of items.
+    /// The items of the chunk; 1 for a single task.
     pub items: usize,
     /// The number of this attempt among those of the same data, from 1. Attempts above the limit don't count.
     pub number: u32,
@@ -73,13 +73,13 @@ pub(super) type FaultRule = Box<dyn Fn(&Attempt) -> Option<Fault> + Send + Sync>
 const PUBLISHED: &str = "1";
 pub(super) const LATEST: &str = "$LATEST";
 
-/// The invoker behind a [`Cloud`].
+/// Takes Lambda's place: throttles above `limit`, applies faults, and runs workers in this process.
 pub(super) struct FaultyInvoker {
     pub(super) limit: usize,
     pub(super) latency: Duration,
     pub(super) timeout: Duration,
     pub(super) memory_mb: u32,
-    /// The caller's version.
+    /// The version as which the caller runs: [`PUBLISHED`] or [`LATEST`].
     pub(super) version: &'static str,
     pub(super) deployed_at: usize,
     pub(super) rule: FaultRule,
@@ -139,7 +139,7 @@ impl FaultyInvoker {
         WorkerLimits { timeout: self.timeout, memory_mb: self.memory_mb }
     }
 
-    /// Sets the host in which workers run.
+    /// Called after the host is made, because the host owns this invoker. Only the first call has an effect.
     pub(super) fn set_host(&self, host: &Arc<TaskHost>) {
         let _ = self.host.set(Arc::downgrade(host));
     }
@@ -150,14 +150,14 @@ impl FaultyInvoker {
             match self.run_version(event.clone(), version).await {
                 AttemptOutcome::Failed { .. } => {}
                 AttemptOutcome::Answered(_) => break,
-                // Lambda did not queue the event.
+                // Lambda did not queue the event, or its response was lost.
                 other => return other,
             }
         }
         AttemptOutcome::Answered(Bytes::new())
     }
 
-    /// Runs an invocation of one version of the function.
+    /// `version` matters for a simulated deploy only, which changes `$LATEST` and no published version.
     pub(super) async fn run_version(&self, event: Bytes, version: &str) -> AttemptOutcome {
         let Ok(mut event) = Event::parse(&String::from_utf8_lossy(&event)) else {
             return AttemptOutcome::Failed {
@@ -213,7 +213,7 @@ impl FaultyInvoker {
         }
     }
 
-    /// Runs an event as a worker does.
+    /// The worker's deadline is [`ANSWER_MARGIN`] before its timeout, so that its answer arrives in time.
     async fn run_worker(&self, event: Event) -> AttemptOutcome {
         let Some(host) = self.host.get().and_then(Weak::upgrade) else {
             return AttemptOutcome::ResponseLost("the cloud is gone".to_owned());

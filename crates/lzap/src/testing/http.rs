@@ -118,13 +118,13 @@ fn read_version(uri: &Uri) -> &str {
     named.filter(|version| *version != "%24LATEST").unwrap_or(LATEST)
 }
 
-/// An error response. The SDK reads the exception's name from the header.
+/// The exception's name is in the header, as in Lambda's own responses.
 fn error_response(status: u16, kind: &str, body: &Value) -> Response<Body> {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     build_response(status, &[("x-amzn-errortype", kind)], body.to_string().into())
 }
 
-/// A response with these headers.
+/// A header that can't be parsed is left out.
 fn build_response(status: StatusCode, headers: &[(&'static str, &str)], body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
