@@ -6,7 +6,7 @@ use lambda_runtime::Diagnostic;
 
 use crate::front::answer::AnswerError;
 
-/// Why an invocation fails. It names what the event is, and never quotes the event.
+/// The error that fails an invocation. It names what the event is, and never quotes the event.
 #[derive(PartialEq, Eq)]
 pub struct InvocationError {
     kind: &'static str,

@@ -201,7 +201,7 @@ async fn answer_request(
 ) -> Result<Box<RawValue>, InvocationError> {
     let FrontRequest { front, request } = request;
     let Some(mut request) = request else {
-        return finish(front, &bad_request(), &context.request_id).1;
+        return write_response(front, &bad_request(), &context.request_id).1;
     };
     let trace = context.xray_trace_id.as_deref().and_then(|trace| HeaderValue::from_str(trace).ok());
     if let Some(trace) = trace {
@@ -211,16 +211,16 @@ async fn answer_request(
     request.extensions_mut().insert(context);
     let access = Access::begin(&request);
     let response = whole_answer(http, request, &request_id).await;
-    let (status, answer) = finish(front, &response, &request_id);
+    let (status, answer) = write_response(front, &response, &request_id);
     access.end(status);
     answer
 }
 
 /// The response in the front's format, and the status that the client gets.
 ///
-/// Where the front would refuse the answer, the client gets a 500 with the request id, and the log names the limit: from
+/// If the front would refuse the answer, the client gets a 500 with the request id, and the log names the limit: from
 /// Lambda itself neither of them would learn why.
-fn finish(
+fn write_response(
     front: Front,
     response: &Response<Bytes>,
     request_id: &str,

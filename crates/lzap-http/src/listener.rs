@@ -12,7 +12,7 @@ use crate::ServeError;
 
 const DEFAULT_PORT: u16 = 5000;
 
-/// Where to listen.
+/// The address to listen on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
     /// Both loopback addresses, since browsers try `::1` first for `localhost` and tools often only `127.0.0.1`.

@@ -39,7 +39,7 @@ const NATIVE_HTTP: &str = "native-http";
 /// The header of AWS X-Ray. Without the Runtime API, the request itself is the only source of the trace.
 const TRACE_HEADER: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
-/// Whether Lambda started this process to serve HTTP by itself, as it does for Web Functions: the initialization type is
+/// True if Lambda started this process to serve HTTP by itself, as it does for Web Functions: the initialization type is
 /// `native-http`, and `AWS_LAMBDA_HTTP_ENDPOINT` names an address.
 ///
 /// Not verified on AWS: Web Functions accept Node.js only (2026-11), so no Rust program can run there yet.

@@ -28,7 +28,7 @@ use tracing_subscriber::{
 /// The initial size of a line's buffer: most lines fit.
 const LINE_BYTES: usize = 512;
 
-/// Where the program runs, which decides the format and the stream of its log.
+/// The place where the program runs, which decides the format and the stream of its log.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum LogPlace {
     /// In Lambda: one JSON line per event, on stdout.

@@ -14,7 +14,7 @@ pub struct JobAttempt {
 /// Changed under one lock, because a job may run several maps concurrently.
 #[derive(Debug, Default)]
 struct Notes {
-    /// How often each name was used. A map's name is its digest, which equal maps share.
+    /// The number of uses of each name. A map's name is its digest, which equal maps share.
     uses: HashMap<String, usize>,
     /// Keys below the stage's prefix, to delete when the job is done.
     objects: Vec<String>,

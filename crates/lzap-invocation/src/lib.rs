@@ -1,4 +1,4 @@
-//! What belongs to one invocation of a Lambda function, and never to the process: ids, deadline, depth, and the job.
+//! The context of one invocation of a Lambda function, which never belongs to the process: ids, deadline, depth, and the job.
 //!
 //! One process can serve several invocations at the same time, so none of this may be in a global. The values are local to
 //! the tokio task ([`Invocation::scope`]); code that an invocation runs reads them with [`Invocation::current`].

@@ -1,4 +1,4 @@
-//! What a map may spend: dollars, and invocations.
+//! The budget of a map: dollars, and invocations.
 //!
 //! Lambda has no operation to stop an invocation, so one in flight counts as what it may cost at most: its timeout
 //! times its memory. What it did cost counts from its end on. So the sum never exceeds the maximum, whatever the
@@ -19,6 +19,7 @@ pub struct BudgetLimits {
 
 /// The limit that ended a map, for an error that names the option to raise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ReachedLimit {
     /// Another invocation might have exceeded the maximum cost.
     Dollars,
@@ -26,7 +27,7 @@ pub enum ReachedLimit {
     Invocations,
 }
 
-/// What a map has spent, and what its invocations in flight may still cost.
+/// The spent part of a budget, and the cost that invocations in flight may still have.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     limits: BudgetLimits,
@@ -51,7 +52,7 @@ impl Budget {
         self.limits.dollars.is_some_and(|most| committed > most).then_some(ReachedLimit::Dollars)
     }
 
-    /// Whether there is enough for `needed` invocations beside another one.
+    /// True if there is enough for `needed` invocations beside another one.
     pub(crate) fn has_spare(&self, needed: usize) -> bool {
         let dollars = self.dollars + to_f64(self.in_flight + 1 + needed) * self.limits.dollars_per_invocation;
         self.limits.invocations.is_none_or(|most| self.invocations + needed < most)
@@ -59,13 +60,13 @@ impl Budget {
     }
 
     /// Reserves the maximum cost of an invocation until its end.
-    pub(crate) fn start(&mut self) {
+    pub(crate) fn record_start(&mut self) {
         self.invocations += 1;
         self.in_flight += 1;
     }
 
     /// Replaces the reserved cost of an invocation by `dollars`, or by nothing where Lambda does not bill it.
-    pub(crate) fn end(&mut self, end: &AttemptEnd, dollars: f64) {
+    pub(crate) fn record_end(&mut self, end: &AttemptEnd, dollars: f64) {
         self.in_flight = self.in_flight.saturating_sub(1);
         match end {
             // The function did not run, so nothing is billed.
@@ -100,7 +101,7 @@ mod tests {
 
     fn started(count: usize) -> Budget {
         let mut budget = Budget::new(LIMITS);
-        (0..count).for_each(|_| budget.start());
+        (0..count).for_each(|_| budget.record_start());
         budget
     }
 
@@ -109,14 +110,14 @@ mod tests {
         assert_eq!(started(2).reached_limit(), None);
         let mut budget = started(3);
         assert_eq!(budget.reached_limit(), Some(ReachedLimit::Dollars));
-        budget.end(&AttemptEnd::Done { items: 1, failed: 0 }, 0.01);
+        budget.record_end(&AttemptEnd::Done { items: 1, failed: 0 }, 0.01);
         assert_eq!(budget.reached_limit(), None, "it took much less");
     }
 
     #[test]
     fn lost_response_keeps_counting_as_its_timeout() {
         let mut budget = started(3);
-        budget.end(&AttemptEnd::ResponseLost(String::new()), 0.01);
+        budget.record_end(&AttemptEnd::ResponseLost(String::new()), 0.01);
         assert_eq!(budget.reached_limit(), Some(ReachedLimit::Dollars));
     }
 
@@ -125,7 +126,8 @@ mod tests {
         let mut budget = started(4);
         assert_eq!(budget.reached_limit(), Some(ReachedLimit::Invocations));
         for _ in 0..3 {
-            budget.end(&AttemptEnd::Throttled { reason: ThrottleReason::Rate, retry_after: None }, 0.0);
+            budget
+                .record_end(&AttemptEnd::Throttled { reason: ThrottleReason::Rate, retry_after: None }, 0.0);
         }
         assert_eq!(budget.reached_limit(), None);
         assert!(

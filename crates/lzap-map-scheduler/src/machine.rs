@@ -176,7 +176,7 @@ impl Machine {
             && let Some((chunk, hedge)) = self.next_chunk(now)
         {
             window.record_launch(now);
-            self.budget.start();
+            self.budget.record_start();
             self.remote += 1;
             let (attempt, items) = self.start_attempt(chunk, AttemptPlace::Remote, now, hedge);
             return NextStep::Start { attempt, items, place: AttemptPlace::Remote };
@@ -223,7 +223,7 @@ impl Machine {
             AttemptPlace::Remote => {
                 self.remote = self.remote.saturating_sub(1);
                 window.record_end(now, &end);
-                self.budget.end(&end, dollars);
+                self.budget.record_end(&end, dollars);
             }
         }
         let chunk = attempt.chunk;

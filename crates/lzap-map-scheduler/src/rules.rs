@@ -18,11 +18,11 @@ pub struct MapRules {
     pub budget: BudgetLimits,
     /// True if an item may run twice. Otherwise an attempt with an unknown end fails its items.
     pub idempotent: bool,
-    /// When a slow chunk gets a hedged attempt; `None` for never.
+    /// The condition for a hedged attempt of a slow chunk; `None` for never.
     pub hedge: Option<Hedge>,
     /// Counts failed items, not failed attempts: retries come first.
     pub on_error: OnError,
-    /// Which chunks this process computes. After Lambda proves unusable it computes all of them.
+    /// This process's share of the chunks. After Lambda proves unusable it computes all of them.
     pub caller: Caller,
     /// Chunks that this process computes concurrently, at most.
     pub cores: usize,

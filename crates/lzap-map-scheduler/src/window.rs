@@ -74,7 +74,7 @@ impl Default for Window {
     }
 }
 
-/// Whether one more invocation may be sent.
+/// The answer to a map that wants to send one more invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capacity {
     /// At once.
@@ -86,7 +86,7 @@ pub enum Capacity {
 }
 
 impl Window {
-    /// Whether the window has room at `now`. It does not reserve the place: [`Self::record_launch`] does.
+    /// The capacity of the window at `now`. It does not reserve the place: [`Self::record_launch`] does.
     pub fn capacity(&self, now: Duration) -> Capacity {
         if self.in_flight >= self.size() {
             self.next_doubling().map_or(Capacity::Later, Capacity::At)

@@ -18,7 +18,7 @@ pub(crate) fn memory_mb() -> Option<u32> {
     env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok().and_then(|mb| mb.parse().ok())
 }
 
-/// What an invocation of a worker may take at most.
+/// The timeout and the memory of a worker, which bound what one of its invocations costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerLimits {
     /// The timeout of a worker. A map's budget reserves the cost of this time while an invocation is in flight.

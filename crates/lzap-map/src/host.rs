@@ -15,14 +15,14 @@ use crate::object_source::ObjectSource;
 use crate::statistics::MapStatistics;
 use crate::worker_function::WorkerFunction;
 
-/// What the maps of a process share. A [`TaskHost`] has it as its [`ChunkEvents`].
+/// The state that the maps of a process share. A [`TaskHost`] has it as its [`ChunkEvents`].
 #[derive(Debug)]
 pub struct MapHost {
     /// The tasks that events of chunks name.
     registry: Registry<dyn ChunkHandler>,
     /// The place where chunks run, if they don't run where tasks do.
     worker_function: Option<TaskTarget>,
-    /// What an invocation of a worker may take.
+    /// The timeout and the memory of a worker.
     pub(crate) worker_limits: WorkerLimits,
     pub(crate) statistics: MapStatistics,
     pub(crate) objects: ObjectSource,

@@ -8,6 +8,7 @@ use futures_util::Stream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use lzap_map_scheduler::budget::ReachedLimit;
 use lzap_map_scheduler::report::MapReport;
 use lzap_tasks::{TaskError, TaskErrorKind};
 
@@ -145,18 +146,19 @@ pub struct MapError {
     pub(crate) kind: TaskErrorKind,
     pub(crate) message: String,
     pub(crate) item: Option<usize>,
+    pub(crate) limit: Option<ReachedLimit>,
     pub(crate) report: Box<MapReport>,
 }
 
 impl MapError {
     pub(crate) fn new(kind: TaskErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), item: None, report: Box::default() }
+        Self { kind, message: message.into(), item: None, limit: None, report: Box::default() }
     }
 
     /// The error of a map that one item's failure ended.
     pub(crate) fn of_item(error: &ItemError, report: MapReport) -> Self {
         let message = format!("{error}");
-        Self { kind: error.kind, message, item: Some(error.index), report: Box::new(report) }
+        Self { kind: error.kind, message, item: Some(error.index), limit: None, report: Box::new(report) }
     }
 
     #[must_use]
@@ -173,6 +175,23 @@ impl MapError {
     /// The index (from 0) of the item that failed; `None` when the map failed for another reason. [`MapError`] has an example.
     pub fn item(&self) -> Option<usize> {
         self.item
+    }
+
+    /// The limit that ended the map, when the kind is [`TaskErrorKind::CostLimit`]; `None` for any other error.
+    ///
+    /// ```
+    /// # use lzap::testing::Cloud;
+    /// # #[lzap::task]
+    /// # fn square(n: u64) -> Result<u64, String> { Ok(n * n) }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let map = square.map(0..100).caller(lzap::Caller::WhenStuck).max_cost(0.0);
+    /// let error = Cloud::new().task(square).run(map.values()).await.expect_err("no money");
+    /// assert_eq!(error.reached_limit(), Some(lzap::ReachedLimit::Dollars));
+    /// # }
+    /// ```
+    pub fn reached_limit(&self) -> Option<ReachedLimit> {
+        self.limit
     }
 
     /// The attempts and costs until the map ended. [`MapError`] has an example.

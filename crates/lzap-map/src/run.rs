@@ -322,21 +322,10 @@ fn end_error(end: &MapEnd, first: Option<&ItemError>, report: &MapReport) -> Map
                 report.done, report.items
             ),
         ),
-        MapEnd::Budget(ReachedLimit::Dollars) => MapError::new(
-            TaskErrorKind::CostLimit,
-            format!(
-                "the maximum cost allows no further worker: ${:.4} are spent after {} of {} items, and one may cost its \
-                 timeout times its memory; raise `max_cost`, or lower `timeout_secs` or `memory_mb`",
-                report.dollars, report.done, report.items
-            ),
-        ),
-        MapEnd::Budget(ReachedLimit::Invocations) => MapError::new(
-            TaskErrorKind::CostLimit,
-            format!(
-                "all invocations are used up after {} of {} items: raise `max_invocations`",
-                report.done, report.items
-            ),
-        ),
+        MapEnd::Budget(limit) => MapError {
+            limit: Some(*limit),
+            ..MapError::new(TaskErrorKind::CostLimit, describe_limit(*limit, report))
+        },
         MapEnd::Fatal { kind, message } => MapError::new(*kind, message.as_str()),
         MapEnd::Failed => match first {
             Some(error) => return MapError::of_item(error, report.clone()),
@@ -344,4 +333,16 @@ fn end_error(end: &MapEnd, first: Option<&ItemError>, report: &MapReport) -> Map
         },
     };
     error.with_report(report.clone())
+}
+
+/// The text for a map that used up its budget, with the setting to change.
+fn describe_limit(limit: ReachedLimit, report: &MapReport) -> String {
+    let MapReport { done, items, dollars, .. } = report;
+    if limit == ReachedLimit::Invocations {
+        return format!("all invocations are used up after {done} of {items} items: raise `max_invocations`");
+    }
+    format!(
+        "the maximum cost allows no further worker: ${dollars:.4} are spent after {done} of {items} items, and one may cost its \
+         timeout times its memory; raise `max_cost`, or lower `timeout_secs` or `memory_mb`"
+    )
 }

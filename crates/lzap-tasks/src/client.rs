@@ -39,7 +39,7 @@ pub fn call_deadline() -> Deadline {
     Deadline::after(left.map_or(LONGEST_CALL, |left| left.saturating_sub(ANSWER_MARGIN)))
 }
 
-/// Whether `EMFILE` or `ENFILE` is among the error's causes: such a call was never sent.
+/// True if `EMFILE` or `ENFILE` is among the error's causes: such a call was never sent.
 pub fn is_out_of_descriptors(error: &ClientError) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -52,7 +52,7 @@ pub fn is_out_of_descriptors(error: &ClientError) -> bool {
     false
 }
 
-/// Whether S3 says that an object is missing.
+/// True if S3 says that an object is missing.
 ///
 /// The function's role may not list the bucket, since listing would show the keys of other stages; to such a role S3
 /// answers 403 for a missing object. Its message then names `s3:ListBucket` as what was not allowed, and for an object that

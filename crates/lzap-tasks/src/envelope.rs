@@ -30,7 +30,7 @@ pub struct Head {
     pub kind: HeadKind,
     /// A task that the app registers, or one of lzap's own, which begin with `lzap-`.
     pub task: String,
-    /// Whether the caller waits; absent in JSON when it does.
+    /// The mode; absent in JSON when the caller waits.
     #[serde(default, skip_serializing_if = "is_call")]
     pub mode: Mode,
     /// The job's id, or the map's of a chunk: 32 hex digits.
@@ -212,7 +212,7 @@ pub struct ReplyHead {
     pub kind: HeadKind,
     /// The version of `lzap-tasks` in the function that answers.
     pub runtime: String,
-    /// Why there is no result; `None` when there is one.
+    /// The reason why there is no result; `None` when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
     /// The worker's measurements; `None` for a single task.
@@ -231,7 +231,7 @@ pub struct ChunkReply {
     pub ms: f64,
     /// Milliseconds of work, summed over all cores.
     pub busy_ms: f64,
-    /// Whether it is the first chunk of the execution environment.
+    /// True if it is the first chunk of the execution environment.
     pub cold: bool,
     /// The function's memory in MB; 0 when it is not known.
     pub memory_mb: u32,

@@ -34,7 +34,7 @@ pub enum AttemptOutcome {
     },
     /// The function was started and failed.
     Failed {
-        /// Whether its process ended, its time was over, or it returned an error.
+        /// The kind of failure: its process ended, its time was over, or it returned an error.
         failure: FunctionFailure,
         /// Lambda's or the function's message.
         message: String,
@@ -60,7 +60,7 @@ pub enum AttemptOutcome {
     },
 }
 
-/// Whether an event is sent again when its task may have run.
+/// The rule for an event whose task may have run: sent again, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
     /// An event whose response was lost is not sent again.

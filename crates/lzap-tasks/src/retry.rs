@@ -12,14 +12,14 @@ use tokio::time::Instant;
 use crate::error::{TaskError, TaskErrorKind};
 use crate::invoker::{AttemptOutcome, Delivery};
 
-/// Attempts after lost responses, failed connections and 5xx answers. Throttled attempts are not limited, but they
-/// count here too.
+/// Attempts in all that end with a lost response, a failed connection or a 5xx answer. Throttled attempts don't count, because
+/// only time limits them.
 const ATTEMPTS: u32 = 4;
 /// The wait after the first attempt; it doubles with each attempt.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// The wait stops doubling here. A wait that Lambda asks for may be longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
-/// How long throttled attempts are repeated where no deadline ends them.
+/// The time for which throttled attempts are repeated when no deadline ends them.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The time that the answer needs to arrive: no attempt is made closer to the deadline.
 const ANSWER_MARGIN: Duration = Duration::from_millis(300);
@@ -28,9 +28,9 @@ const ANSWER_MARGIN: Duration = Duration::from_millis(300);
 #[derive(Debug)]
 enum Decision {
     Return(Bytes),
-    /// Send again after `wait`; without the time for that, the error has this kind and this cause.
+    /// Send again, after `wait` if Lambda names one; without the time for that, the error has this kind and this cause.
     Retry {
-        wait: Duration,
+        wait: Option<Duration>,
         kind: TaskErrorKind,
         cause: String,
     },
@@ -46,24 +46,31 @@ where
     F: Future<Output = AttemptOutcome>,
 {
     let until = Instant::now() + Invocation::current().time_left().unwrap_or(PATIENCE);
-    let mut attempt = 0;
+    let (mut attempts, mut counted) = (0, 0);
     let mut may_have_run = false;
     loop {
-        attempt += 1;
         let outcome = send().await;
+        attempts += 1;
+        counted += u32::from(!matches!(outcome, AttemptOutcome::Throttled { .. }));
         may_have_run |= matches!(outcome, AttemptOutcome::ResponseLost(_) | AttemptOutcome::Unavailable(_));
-        match decide(outcome, attempt, delivery) {
+        match decide(outcome, counted, delivery) {
             Decision::Return(answer) => return Ok(answer),
             Decision::Fail(error) => return Err(with_history(error, may_have_run)),
-            Decision::Retry { wait, .. } if Instant::now() + wait + ANSWER_MARGIN < until => {
+            Decision::Retry { wait, kind, cause } => {
+                let wait = wait.unwrap_or_else(|| backoff(attempts));
+                if Instant::now() + wait + ANSWER_MARGIN >= until {
+                    let why = format!("{cause}, and after {attempts} attempts there is no time for another");
+                    return Err(with_history(TaskError::new(kind, why), may_have_run));
+                }
                 tokio::time::sleep(wait).await;
-            }
-            Decision::Retry { kind, cause, .. } => {
-                let why = format!("{cause}, and after {attempt} attempts there is no time for another");
-                return Err(with_history(TaskError::new(kind, why), may_have_run));
             }
         }
     }
+}
+
+/// The wait after this number of attempts.
+fn backoff(attempts: u32) -> Duration {
+    (FIRST_WAIT * 2_u32.saturating_pow(attempts.saturating_sub(1).min(8))).min(LONGEST_WAIT)
 }
 
 /// The last attempt's error says nothing about earlier attempts, of which one may have run the task.
@@ -78,23 +85,22 @@ fn with_history(error: TaskError, may_have_run: bool) -> TaskError {
     }
 }
 
-fn decide(outcome: AttemptOutcome, attempt: u32, delivery: Delivery) -> Decision {
-    let wait = (FIRST_WAIT * 2_u32.saturating_pow(attempt.saturating_sub(1).min(8))).min(LONGEST_WAIT);
-    let retry = |cause| Decision::Retry { wait, kind: TaskErrorKind::Unreachable, cause };
+fn decide(outcome: AttemptOutcome, counted: u32, delivery: Delivery) -> Decision {
+    let retry = |cause| Decision::Retry { wait: None, kind: TaskErrorKind::Unreachable, cause };
     let fail = |cause| Decision::Fail(TaskError::new(TaskErrorKind::Unreachable, cause));
     match outcome {
         AttemptOutcome::Answered(answer) => Decision::Return(answer),
         AttemptOutcome::Throttled { retry_after, .. } => Decision::Retry {
-            wait: retry_after.unwrap_or(wait),
+            wait: retry_after,
             kind: TaskErrorKind::Throttled,
             cause: "Lambda throttled the call: the concurrency limit or the rate limit is reached".to_owned(),
         },
         // The task did not run, so it may be sent again whatever its delivery.
-        AttemptOutcome::NotConnected(cause) if attempt < ATTEMPTS => retry(cause),
-        AttemptOutcome::OutOfDescriptors if attempt < ATTEMPTS => retry(NO_DESCRIPTOR.to_owned()),
+        AttemptOutcome::NotConnected(cause) if counted < ATTEMPTS => retry(cause),
+        AttemptOutcome::OutOfDescriptors if counted < ATTEMPTS => retry(NO_DESCRIPTOR.to_owned()),
         AttemptOutcome::OutOfDescriptors => fail(NO_DESCRIPTOR.to_owned()),
         AttemptOutcome::ResponseLost(cause) | AttemptOutcome::Unavailable(cause)
-            if delivery == Delivery::AtLeastOnce && attempt < ATTEMPTS =>
+            if delivery == Delivery::AtLeastOnce && counted < ATTEMPTS =>
         {
             retry(cause)
         }
@@ -162,7 +168,7 @@ mod tests {
         let Decision::Retry { wait, .. } = decide(throttled, 50, Delivery::AtMostOnce) else {
             panic!("given up")
         };
-        assert_eq!(wait, Duration::from_secs(7));
+        assert_eq!(wait, Some(Duration::from_secs(7)));
     }
 
     #[tokio::test]
@@ -181,5 +187,18 @@ mod tests {
             let error = sent.await.expect_err("no answer");
             assert_eq!(error.kind(), kind, "{error}");
         }
+    }
+
+    /// Throttled attempts counted once, so that after four of them nothing else was retried.
+    #[tokio::test(start_paused = true)]
+    async fn lost_response_after_many_throttled_attempts_is_retried() {
+        let throttled = AttemptOutcome::Throttled { reason: ThrottleReason::Rate, retry_after: None };
+        let mut outcomes = vec![throttled; 6];
+        outcomes.push(AttemptOutcome::ResponseLost("reset".to_owned()));
+        outcomes.push(AttemptOutcome::Answered(Bytes::from_static(b"7")));
+        let outcomes = std::sync::Mutex::new(outcomes.into_iter());
+        let send = || std::future::ready(outcomes.lock().expect("no panic").next().expect("one more"));
+        let answer = send_until_answered(send, Delivery::AtLeastOnce).await.expect("an answer");
+        assert_eq!(answer, Bytes::from_static(b"7"));
     }
 }

@@ -15,7 +15,7 @@ use crate::client::{self, call_deadline};
 use crate::error::{TaskError, TaskErrorKind};
 use lzap_invocation::describe_error_chain;
 
-/// How long the bucket's lifecycle keeps an object.
+/// The time for which the bucket's lifecycle keeps an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retention {
     /// For spilled payloads and journals, which a running map or job reads.
@@ -42,7 +42,7 @@ pub struct Store {
     objects: Objects,
 }
 
-/// Where the objects are.
+/// The place of the objects.
 #[derive(Clone)]
 enum Objects {
     S3(Bucket),

@@ -65,7 +65,7 @@ impl<I, O> TaskDefinition<I, O> {
         self.name
     }
 
-    /// Whether the task may run twice for one call.
+    /// True if the task may run twice for one call.
     pub const fn is_idempotent(&self) -> bool {
         self.is_idempotent
     }

@@ -2,7 +2,7 @@
 //!
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
 
-/// Why Lambda throttled an invocation. Throttled invocations don't run and aren't billed.
+/// The reason why Lambda throttled an invocation. Throttled invocations don't run and aren't billed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ThrottleReason {
     /// The concurrency limit of the function or the account is reached: fewer invocations in flight help.
@@ -11,7 +11,7 @@ pub enum ThrottleReason {
     Rate,
 }
 
-/// How an invoked function failed. In each case it ran, so the invocation is billed.
+/// The way in which an invoked function failed. In each case it ran, so the invocation is billed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FunctionFailure {
     /// Its process ended, for example because it ran out of memory.

@@ -55,7 +55,7 @@ impl App {
         I: Serialize + DeserializeOwned + Send + 'static,
         O: Serialize + DeserializeOwned + Send + 'static,
     {
-        self.tasks.add(task);
+        self.tasks.add_task(task);
         self
     }
 

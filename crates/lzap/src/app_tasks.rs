@@ -38,7 +38,7 @@ impl AppTasks {
     }
 
     /// Registers a task for single runs, and for chunks with the feature `map`.
-    pub(crate) fn add<I, O>(&mut self, task: Task<I, O>)
+    pub(crate) fn add_task<I, O>(&mut self, task: Task<I, O>)
     where
         I: Serialize + DeserializeOwned + Send + 'static,
         O: Serialize + DeserializeOwned + Send + 'static,

@@ -207,6 +207,8 @@ pub use lzap_macros::task;
 #[cfg(feature = "map")]
 pub use lzap_map::{Explanation, ItemError, JoinTask, Map, MapError, MapOutput, MapStream, Object, Rows};
 #[cfg(feature = "map")]
+pub use lzap_map_scheduler::budget::ReachedLimit;
+#[cfg(feature = "map")]
 pub use lzap_map_scheduler::report::{MapReport, Progress, Span};
 #[cfg(feature = "map")]
 pub use lzap_map_scheduler::{Caller, Chunk, Hedge, OnError};

@@ -93,7 +93,7 @@ impl Cloud {
         I: Serialize + DeserializeOwned + Send + 'static,
         O: Serialize + DeserializeOwned + Send + 'static,
     {
-        self.tasks.add(task);
+        self.tasks.add_task(task);
         assert_eq!(self.tasks.duplicate(), None, "two tasks have the same name");
         self
     }

@@ -1,4 +1,4 @@
-//! What a map gets of what its request asks for, within the caps.
+//! The share that a map gets of what its request asks for, within the caps.
 //!
 //! `lzap` holds the caps on dollars and invocations while the map runs. Time is different: a calculation can't be stopped in
 //! the middle of an item, and an answer after the gateway's time is lost and paid for all the same. So work that would take
@@ -27,7 +27,7 @@ pub struct Lowered {
     pub parameter: &'static str,
     /// As in the request.
     pub asked: usize,
-    /// What the map used: less concurrency, or larger chunks.
+    /// The value that the map used: less concurrency, or larger chunks.
     pub given: usize,
     /// The environment variable that the deployer can raise.
     pub variable: &'static str,

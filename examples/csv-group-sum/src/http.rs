@@ -32,10 +32,10 @@ const MAX_READ_BYTES: usize = 64_000_000;
 /// The most bytes of a form's field that is a parameter: as many as a query has room for.
 pub const MAX_FIELD_BYTES: usize = 64_000;
 
-/// What the deployer has set for all requests. The default reads no sources.
+/// The deployer's settings for all requests. The default reads no sources.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// What `source` may name.
+    /// The places that `source` may name.
     pub sources: Sources,
     /// Apply to requests that invoke other Lambdas.
     pub caps: Caps,

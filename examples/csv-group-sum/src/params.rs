@@ -64,7 +64,7 @@ pub struct Params {
     pub spread: Spread,
     /// True for `report=json`. The header `accept` can ask for JSON too.
     pub report: bool,
-    /// What the client says of the CSV; the rest is found in its header.
+    /// The client's facts about the CSV; the rest is found in its header.
     pub format: Format,
     /// True puts `'` before names and ids that a spreadsheet would run as formulas.
     pub formula_safe: bool,

@@ -107,7 +107,7 @@ struct Answer<'a> {
     left_out: &'a [String],
     /// The mark before the decimals of each summed column; none where no number of the column has one.
     decimal_marks: BTreeMap<&'a str, Option<&'static str>>,
-    /// What the request got less of than it asked for, as sentences.
+    /// The parameters of which the request got less than it asked for, as sentences.
     capped: Vec<String>,
     /// None when the sums took one pass, here.
     report: Option<&'a MapReport>,

@@ -8,7 +8,7 @@
 use std::mem;
 
 use group_sum::{Column, ColumnSums, Extra, Results, Table, Values};
-use lzap::{Chunk, Map, MapError, MapOutput, MapReport, TaskErrorKind};
+use lzap::{Chunk, Map, MapError, MapOutput, MapReport, ReachedLimit, TaskErrorKind};
 
 use crate::budget::{Lowered, MAX_ITEMS, check_time, max_concurrency};
 use crate::caps::Caps;
@@ -148,7 +148,7 @@ fn describe_failure(error: &MapError, caps: &Caps) -> Error {
     match error.kind() {
         TaskErrorKind::TooLarge => Error::ItemTooLarge,
         TaskErrorKind::TimedOut => Error::TimeOver { done, items },
-        TaskErrorKind::CostLimit if report.attempts - report.here - report.throttles >= caps.invocations => {
+        TaskErrorKind::CostLimit if error.reached_limit() == Some(ReachedLimit::Invocations) => {
             Error::InvocationsSpent {
                 done,
                 items,

@@ -10,7 +10,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::{header::encode_value, kind::Front};
 
-/// Why there is no answer in the front's format.
+/// The reason why there is no answer in the front's format.
 #[derive(Debug)]
 pub(crate) enum AnswerError {
     /// The front would refuse the answer. AWS counts its JSON text, in which base64 makes a body a third larger, and a

@@ -253,7 +253,7 @@ fn build_extensions(
 
 /// The request's headers; `None` where a name or value has characters that HTTP doesn't allow.
 fn read_headers(front: Front, fields: &EventFields<'_>) -> Result<Option<HeaderMap>, MalformedEvent> {
-    // Where both maps are there, this one has every value, and the other one the last.
+    // If both maps are there, this one has every value, and the other one the last.
     let map: OrderedMap<'_, TextValues<'_>> = match fields.multi_value_headers {
         Some(headers) => read("multiValueHeaders", Some(headers))?,
         None => read_optional("headers", fields.headers)?.unwrap_or_default(),

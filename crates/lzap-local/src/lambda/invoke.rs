@@ -260,7 +260,7 @@ async fn initialize(
     match environment.start_process(began + limit).await {
         Ok(()) => {
             let took = began.elapsed();
-            // What was printed by then belongs before the invocation's first line.
+            // Output that was printed by then belongs before the invocation's first line.
             environment.take_stock();
             Ok(took)
         }

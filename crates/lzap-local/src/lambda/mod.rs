@@ -83,7 +83,7 @@ pub(crate) struct Invocation {
     pub(crate) function_arn: String,
     /// The event, JSON.
     pub(crate) payload: Bytes,
-    /// Whether the caller waits.
+    /// True if the caller waits.
     pub(crate) kind: InvocationKind,
     /// Who calls.
     pub(crate) caller: Caller,

@@ -57,7 +57,7 @@ struct PoolState<E> {
 #[derive(Debug)]
 struct PooledEnvironment<E> {
     environment: Arc<E>,
-    /// When its last invocation ended.
+    /// The time at which its last invocation ended.
     since: Instant,
 }
 

@@ -189,7 +189,7 @@ async fn init_error(State(shared): State<Arc<ApiState>>, headers: HeaderMap, bod
     accept()
 }
 
-/// Why a body could not be read to its end.
+/// The reason why a body could not be read to its end.
 enum UnreadBody {
     /// It is longer than [`RESPONSE_BYTES`].
     TooLarge,

@@ -38,7 +38,7 @@ impl EncodedItems {
         Ok(())
     }
 
-    /// Whether there are no items.
+    /// True if there are no items.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }

@@ -134,7 +134,7 @@ impl Default for FaultyInvoker {
 }
 
 impl FaultyInvoker {
-    /// What an invocation may take.
+    /// The timeout and the memory of an invocation.
     pub(super) fn limits(&self) -> WorkerLimits {
         WorkerLimits { timeout: self.timeout, memory_mb: self.memory_mb }
     }

@@ -1,4 +1,4 @@
-//! Where Lambda itself speaks HTTP: the app listens on the address that Lambda names. Not verified on AWS, where no Rust
+//! Native HTTP: the app listens on the address that Lambda names. Not verified on AWS, where no Rust
 //! program can run in this way yet (2026-11).
 
 use std::{

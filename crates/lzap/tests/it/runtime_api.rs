@@ -35,7 +35,7 @@ impl Answer {
     }
 }
 
-/// What the Runtime API does with an answer, once it has read it.
+/// The reaction of the Runtime API to an answer that it has read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reception {
     Accept,

@@ -89,7 +89,7 @@ impl<'a> Item<'a> {
         inner.map_or(("", &Value::Null), |(kind, value)| (kind.as_str(), value))
     }
 
-    /// Whether the item itself is `pub`. Variants, and items of traits, have no visibility of their own.
+    /// True if the item itself is `pub`. Variants, and items of traits, have no visibility of their own.
     pub(super) fn is_public(self) -> bool {
         self.json["visibility"] == "public"
     }
@@ -110,7 +110,7 @@ impl<'a> Item<'a> {
         Some(join_path(path))
     }
 
-    /// Whether both are the same item.
+    /// True if both are the same item.
     pub(super) fn is(self, other: Self) -> bool {
         std::ptr::eq(self.json, other.json)
     }

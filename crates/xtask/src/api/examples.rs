@@ -16,7 +16,7 @@ pub(super) fn check(documents: &Documents, items: &[PublicItem<'_>], list: &List
     missing.chain(outdated).chain(list.problems()).collect()
 }
 
-/// Whether the docs of the item, or of a re-export on the way to it, have an example or a link to one.
+/// True if the docs of the item, or of a re-export on the way to it, have an example or a link to one.
 fn has_example_or_link(documents: &Documents, public: &PublicItem<'_>) -> bool {
     public.reexports.iter().copied().chain(public.item).any(|item| {
         has_example(item.docs())
@@ -27,7 +27,7 @@ fn has_example_or_link(documents: &Documents, public: &PublicItem<'_>) -> bool {
     })
 }
 
-/// Whether a linked item has an example. A link may point to a re-export.
+/// True if a linked item has an example. A link may point to a re-export.
 fn leads_to_example(documents: &Documents, linked: Item<'_>) -> bool {
     let (kind, inner) = linked.inner();
     let behind = || match documents.resolve(linked, &inner["id"]) {
@@ -37,7 +37,7 @@ fn leads_to_example(documents: &Documents, linked: Item<'_>) -> bool {
     has_example(linked.docs()) || (kind == "use" && behind())
 }
 
-/// Whether Markdown has a block of Rust code.
+/// True if Markdown has a block of Rust code.
 fn has_example(docs: &str) -> bool {
     let fences = docs.lines().filter_map(|line| line.trim_start().strip_prefix("```"));
     // Every second fence ends a block.

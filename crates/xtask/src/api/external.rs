@@ -58,7 +58,7 @@ pub(super) fn find_external_types(
     found
 }
 
-/// Whether users can name the item.
+/// True if users can name the item.
 fn is_reachable(used: Item<'_>, items: &[PublicItem<'_>]) -> bool {
     items.iter().any(|public| public.item.is_some_and(|item| item.is(used)))
 }

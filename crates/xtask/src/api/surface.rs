@@ -22,7 +22,7 @@ pub(super) struct PublicItem<'a> {
 }
 
 impl PublicItem<'_> {
-    /// Whether the item must have an example. Fields, variants and trait impls are covered by their type's.
+    /// True if the item must have an example. Fields, variants and trait impls are covered by their type's.
     pub(super) fn needs_example(&self) -> bool {
         !self.part
     }

@@ -12,7 +12,7 @@ pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// The delimiters that a header is searched for, in the order in which a tie is decided.
 const DETECTED: [u8; 3] = [b',', b';', b'\t'];
 
-/// How a CSV is written, as far as its sender says so. `None` leaves it to the CSV's header.
+/// The dialect of a CSV, as far as its sender names it. `None` leaves it to the CSV's header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Format {
     /// `,`, `;`, `|` or a tab; `None` for a line `sep=`, else the header's.
@@ -40,7 +40,7 @@ impl Decimal {
     }
 }
 
-/// How a CSV is written, with nothing left to find but decimal marks, and where its header starts.
+/// The dialect of a CSV, with nothing left to find but decimal marks, and where its header starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Dialect {
     pub(crate) delimiter: u8,
@@ -63,7 +63,7 @@ impl Dialect {
             .delimiter
             .or(separator)
             .unwrap_or_else(|| choose_delimiter(&csv[start..], id));
-        // Where commas are decimal marks, something else separates the cells.
+        // If commas are decimal marks, something else separates the cells.
         let default = if delimiter == b';' {
             None
         } else {

@@ -33,7 +33,7 @@ pub(crate) struct Ticket(u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Poll(u64);
 
-/// Why an answer has no effect.
+/// The reason why an answer has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StaleAnswer {
     /// The invocation timed out, or the answer belongs to an earlier delivery of the request.

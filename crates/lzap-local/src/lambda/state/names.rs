@@ -72,12 +72,12 @@ pub(crate) fn check_length(name: &str) -> Result<(), ApiError> {
     Err(ApiError::constraint(name, "functionName", &constraint))
 }
 
-/// Whether `text` is one or more of `[A-Za-z0-9_-]`.
+/// True if `text` is one or more of `[A-Za-z0-9_-]`.
 pub(crate) fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-/// Whether `text` is digits only.
+/// True if `text` is digits only.
 pub(crate) fn all_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }

@@ -132,7 +132,7 @@ fn check(new: &NewStatement) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Whether the policy of exactly this qualifier lets `principal` invoke for `source_arn`.
+/// True if the policy of exactly this qualifier lets `principal` invoke for `source_arn`.
 pub(crate) fn allows(
     function: &Function,
     qualifier: Option<&str>,

@@ -70,14 +70,14 @@ impl State {
         provider.and_then(|provider| provider.max_concurrency).unwrap_or(self.environment_concurrency)
     }
 
-    /// Whether the policy of the reference's own qualifier lets a service in.
+    /// True if the policy of the reference's own qualifier lets a service in.
     pub(crate) fn allows(&self, reference: &FunctionRef, principal: &str, source_arn: &str) -> bool {
         self.function(reference).is_ok_and(|function| {
             policies::allows(function, reference.qualifier.as_deref(), principal, source_arn)
         })
     }
 
-    /// Whether an environment of this key may serve another invocation.
+    /// True if an environment of this key may serve another invocation.
     pub(crate) fn is_current(&self, wanted: &EnvironmentKey, now_ms: i64) -> bool {
         self.functions.get(&wanted.function_arn).is_some_and(|function| {
             serving(function, &wanted.version, now_ms)

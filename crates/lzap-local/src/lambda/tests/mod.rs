@@ -256,7 +256,7 @@ pub(super) async fn eventually(mut is: impl FnMut() -> bool) -> bool {
     false
 }
 
-/// Whether a process of this id exists.
+/// True if a process of this id exists.
 pub(super) fn alive(pid: &Value) -> bool {
     std::path::Path::new(&format!("/proc/{pid}")).exists()
 }

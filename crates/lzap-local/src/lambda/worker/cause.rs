@@ -1,4 +1,4 @@
-//! Why an invocation has no result, and how its caller learns of it.
+//! The causes for which an invocation has no result, and the error that its caller gets.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::report::Failure;
 use crate::clock::timestamp;
 use crate::lambda::runtime_api::RESPONSE_BYTES;
 
-/// Why a worker gave no answer.
+/// The cause for which a worker gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// There is nothing to execute, or the system can't.

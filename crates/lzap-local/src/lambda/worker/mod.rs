@@ -132,7 +132,7 @@ enum Startup {
 struct Worker {
     process: Process,
     api: RuntimeApi,
-    /// Why it was killed, where its exit alone doesn't say so.
+    /// The cause for which it was killed, if its exit alone doesn't show it.
     killed_for: OnceLock<Cause>,
 }
 
@@ -158,7 +158,7 @@ pub(crate) struct Environment {
     stream: StreamName,
     host: Host,
     peak_bytes: AtomicU64,
-    /// When the memory was last measured, for all invocations together.
+    /// The time of the last measurement of the memory, for all invocations together.
     measured: Mutex<Option<Instant>>,
     /// Made with the process, since the pool opens environments while it holds its lock. Removed when all of the above is
     /// gone.
@@ -239,7 +239,7 @@ impl Environment {
     /// Starts a process and waits until it asks for its first invocation.
     ///
     /// # Errors
-    /// Why it can't serve. Another start may follow, until [`Environment::fail_startup`].
+    /// The error for which it can't serve. Another start may follow, until [`Environment::fail_startup`].
     pub(crate) async fn start_process(&self, deadline: Instant) -> Result<(), Cause> {
         let worker = Arc::new(self.spawn_worker().await?);
         let started = tokio::select! {
@@ -295,7 +295,7 @@ impl Environment {
     /// Waits until the invocation that started the process is through with that.
     ///
     /// # Errors
-    /// Why the process can't serve.
+    /// The error for which the process can't serve.
     pub(crate) async fn wait_until_started(&self) -> Result<(), Cause> {
         let mut startup = self.startup.subscribe();
         let found = tokio::select! {

@@ -89,7 +89,7 @@ impl Process {
         }
     }
 
-    /// Whether it still runs, or is stopped.
+    /// True if it still runs, or is stopped.
     pub(crate) fn is_alive(&self) -> bool {
         self.exit.borrow().is_none()
     }

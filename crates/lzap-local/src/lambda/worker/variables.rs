@@ -8,7 +8,7 @@ use std::path::Path;
 use super::Spec;
 use super::logs::StreamName;
 
-/// What differs between two environments of one version.
+/// The facts that differ between two environments of one version.
 pub(crate) struct EnvironmentFacts<'a> {
     /// `HOST:PORT` of the Runtime API.
     pub(crate) runtime_api: &'a str,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lzap::testing::{Cloud, Fault};
-use lzap::{Caller, Chunk, MapReport, OnError, TaskErrorKind};
+use lzap::{Caller, Chunk, MapReport, OnError, ReachedLimit, TaskErrorKind};
 
 use super::{add, assert_doubled, charge, cloud, doubled, nap, once_of_ten};
 
@@ -91,6 +91,7 @@ async fn map_whose_workers_exit_makes_no_more_invocations_than_allowed() {
     let map = doubled().chunk(Chunk::Items(1)).max_invocations(20);
     let error = cloud().fault(|_| Some(Fault::Crash)).run(map.values()).await.expect_err("no invocations");
     assert_eq!((error.kind(), error.report().attempts), (TaskErrorKind::CostLimit, 20));
+    assert_eq!(error.reached_limit(), Some(ReachedLimit::Invocations));
     assert!(error.to_string().contains("raise `max_invocations`"), "{error}");
 }
 

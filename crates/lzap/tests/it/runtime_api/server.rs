@@ -43,7 +43,7 @@ pub(crate) struct Api {
 #[derive(Default)]
 struct Open {
     by_id: HashMap<String, (Sent, oneshot::Sender<Answered>)>,
-    /// How many the app has and has not answered, now and at most.
+    /// The invocations that the app has not answered: those of now, and the largest number so far.
     in_flight: usize,
     most_in_flight: usize,
     /// The ids of answers that no invocation waited for.
@@ -89,7 +89,7 @@ impl Api {
         lock(&self.objects).get(name).cloned()
     }
 
-    /// How many invocations the app made.
+    /// The number of invocations that the app made.
     pub(crate) fn own_invocations(&self) -> usize {
         self.own.load(Ordering::Relaxed)
     }
