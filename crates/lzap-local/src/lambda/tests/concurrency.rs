@@ -38,6 +38,15 @@ async fn pid(cloud: &Cloud) -> Value {
     cloud.invoke("shop", &json!({ "do": "context" })).await.body["pid"].clone()
 }
 
+/// Starts a process and returns its id, when every one of its tasks has had an invocation. A process whose tasks haven't
+/// all asked for an event yet gets fewer invocations, and another one gets the rest.
+async fn start_every_task(cloud: &Cloud, count: usize) -> Value {
+    let answers = invoke_all(cloud, &meet(count)).await;
+    let pids: BTreeSet<String> = answers.iter().map(|answer| answer.body["pid"].to_string()).collect();
+    assert_eq!(pids.len(), 1, "{answers:?}");
+    answers[0].body["pid"].clone()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_process_has_many_invocations_and_their_ids_never_mix() {
     let cloud = start(8, 20).await;
@@ -97,7 +106,7 @@ async fn a_process_that_takes_one_event_at_a_time_gets_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_timeout_fails_one_invocation_and_its_late_answer_is_refused() {
     let cloud = start(4, 1).await;
-    let pid_before = pid(&cloud).await;
+    let pid_before = start_every_task(&cloud, 4).await;
     let too_slow = json!({ "do": "sleep", "secs": 1.6 });
     let (late, other) = tokio::join!(cloud.invoke("shop", &too_slow), async {
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -115,7 +124,7 @@ async fn a_timeout_fails_one_invocation_and_its_late_answer_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_only_works_on_what_timed_out_is_ended() {
     let cloud = start(2, 1).await;
-    let pid_before = pid(&cloud).await;
+    let pid_before = start_every_task(&cloud, 2).await;
     let hang = json!({ "do": "sleep", "secs": 600 });
     let answers = invoke_all(&cloud, &[hang.clone(), hang]).await;
     assert!(answers.iter().all(|answer| answer.body["errorType"] == "Sandbox.Timedout"), "{answers:?}");
@@ -127,7 +136,7 @@ async fn a_process_that_only_works_on_what_timed_out_is_ended() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_fails_every_invocation_of_the_process_with_its_own_error() {
     let cloud = start(4, 20).await;
-    let pid_before = pid(&cloud).await;
+    let pid_before = start_every_task(&cloud, 4).await;
     let slow = json!({ "do": "sleep", "secs": 600 });
     let both = [slow.clone(), slow];
     let (slow, exit) = tokio::join!(invoke_all(&cloud, &both), async {
@@ -151,7 +160,7 @@ async fn a_crash_fails_every_invocation_of_the_process_with_its_own_error() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idle_process_is_frozen_and_one_with_invocations_is_not() {
     let cloud = start(2, 20).await;
-    let pid = pid(&cloud).await;
+    let pid = start_every_task(&cloud, 2).await;
     let is_frozen = || {
         fs_err::read_to_string(format!("/proc/{pid}/status"))
             .is_ok_and(|it| it.contains("State:\tT (stopped)"))
