@@ -6,12 +6,10 @@
 //!
 //! A plan may be carried out in parts: what is [`Applied`] of one counts for the next.
 //!
-//! What one step makes is in [`call`]; the way of Lambda's steps, which wait for their effect, in [`settle`]. Nothing
-//! here decides: what AWS names only now (an API's id, a version's number) is put where the plan says.
+//! One step is applied in [`crate::resource`]. Nothing here decides: what AWS names only now (an API's id, a version's
+//! number) is put where the plan says.
 
-mod call;
 mod error;
-mod settle;
 #[cfg(test)]
 mod tests;
 
@@ -19,41 +17,38 @@ use std::collections::BTreeSet;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use lzap_core::desired::FunctionConfig;
 use lzap_core::event::Event;
 use lzap_core::names::Names;
-use lzap_core::step::{ApiRef, Call, IntegrationRef, Plan, Share, Step, StepId, VersionRef};
-use lzap_wire::limits::TIMEOUT_SECS;
+use lzap_core::plan::{Plan, Step};
+use lzap_core::step::{ResourceId, StepId};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::clients::Clients;
-use crate::error::AwsError;
-use crate::lambda::{Published, State};
+use crate::resource;
+use crate::resource::step::{Created, CreatedIds, StepContext, StepError};
 use crate::retry::Progress;
 
 pub use error::ApplyError;
-use error::StepError;
 
 /// What was carried out so far, and what AWS named on the way.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Applied {
-    /// The calls that were made: a later plan that has them among its steps takes them as done.
-    done: Vec<Call>,
-    late: Late,
+    /// The steps that were applied: a later plan of the same command takes such steps as done.
+    done: Vec<Step>,
+    created: CreatedIds,
 }
 
 impl Applied {
     /// The version that was published, or that the alias was switched to.
     pub fn version(&self) -> Option<&str> {
-        let published = self.late.published.as_ref().map(|published| published.number.as_str());
-        self.late.switched.as_deref().or(published)
+        self.created.switched.as_deref().or(self.created.published_version())
     }
 
     /// The URL of the API that was made.
     pub fn endpoint(&self) -> Option<&str> {
-        self.late.api.as_ref().map(|(_, endpoint)| endpoint.as_str())
+        self.created.endpoint.as_deref()
     }
 
     /// Whether nothing was carried out.
@@ -61,9 +56,13 @@ impl Applied {
         self.done.is_empty()
     }
 
-    /// Which of the changes of `plan` were begun: their places.
-    pub fn begun(&self, plan: &Plan) -> BTreeSet<usize> {
-        plan.steps.iter().filter(|step| self.done.contains(&step.call)).map(|step| step.change).collect()
+    /// The resources whose changes have begun.
+    pub fn begun(&self) -> BTreeSet<&ResourceId> {
+        self.done.iter().map(|step| &step.target.resource).collect()
+    }
+
+    fn has(&self, step: &Step) -> bool {
+        self.done.iter().any(|done| done.does_the_same_as(step))
     }
 }
 
@@ -87,25 +86,24 @@ pub struct Site<'a> {
 /// switched. It was told to stop.
 pub async fn apply(site: Site<'_>, plan: &Plan, applied: &mut Applied) -> Result<(), ApplyError> {
     let total = plan.steps.len();
-    let is_done = |id: &StepId| applied.done.contains(&plan.steps[*id].call);
-    let mut done: BTreeSet<StepId> = (0..total).filter(is_done).collect();
-    let mut waiting: BTreeSet<StepId> = (0..total).filter(|id| !done.contains(id)).collect();
+    let (mut done, mut waiting): (BTreeSet<StepId>, BTreeSet<StepId>) =
+        (0..total).map(StepId).partition(|id| applied.has(plan.step(*id)));
     let mut failure: Option<StepError> = None;
     let mut running = FuturesUnordered::new();
     loop {
         if failure.is_none() && !site.stop.is_cancelled() {
             for id in ready(plan, &waiting, &done) {
                 waiting.remove(&id);
-                running.push(site.run(id, &plan.steps[id], applied.late.clone()));
+                running.push(site.run(id, plan.step(id), applied.created.clone()));
             }
         }
         let Some((id, outcome)) = running.next().await else {
             break;
         };
         match outcome {
-            Ok(made) => {
-                applied.late.take(made);
-                applied.done.push(plan.steps[id].call.clone());
+            Ok(created) => {
+                applied.created.add(created);
+                applied.done.push(plan.step(id).clone());
                 done.insert(id);
                 let _ = site.events.send(Event::StepDone(id));
             }
@@ -123,113 +121,18 @@ pub async fn apply(site: Site<'_>, plan: &Plan, applied: &mut Applied) -> Result
 }
 
 fn ready(plan: &Plan, waiting: &BTreeSet<StepId>, done: &BTreeSet<StepId>) -> Vec<StepId> {
-    let free = |id: &&StepId| plan.steps[**id].after.iter().all(|before| done.contains(before));
+    let free = |id: &&StepId| plan.step(**id).after.iter().all(|before| done.contains(before));
     waiting.iter().filter(free).copied().collect()
 }
 
 impl Site<'_> {
-    async fn run(self, id: StepId, step: &Step, late: Late) -> (StepId, Result<Made, StepError>) {
+    async fn run(self, id: StepId, step: &Step, created: CreatedIds) -> (StepId, Result<Created, StepError>) {
         let progress = Progress::of(id, self.events, self.stop);
         progress.tell(Event::StepStarted);
-        let span = tracing::info_span!("step", stage = self.names.stage, step = id, verb = step.call.verb());
-        (id, self.carry_out(&step.call, &late, progress).instrument(span).await)
+        let verb = step.operation.verb();
+        let span = tracing::info_span!("step", stage = self.names.stage, step = id.0, verb);
+        let names = self.names.of(step.part);
+        let context = StepContext { clients: self.clients, names: &names, created: &created, progress };
+        (id, resource::apply(context, &step.operation).instrument(span).await)
     }
-}
-
-/// What a step made that later steps refer to.
-enum Made {
-    /// Nothing that isn't known by its name.
-    Nothing,
-    /// The API: id and endpoint.
-    Api(String, String),
-    /// The integration's id.
-    Integration(String),
-    /// The version.
-    Version(Published),
-    /// The version of the workers.
-    Workers(Published),
-    /// The alias points to this version now.
-    Switched(String),
-}
-
-/// What AWS named while the plan was carried out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Late {
-    api: Option<(String, String)>,
-    integration: Option<String>,
-    published: Option<Published>,
-    workers: Option<Published>,
-    switched: Option<String>,
-}
-
-impl Late {
-    fn take(&mut self, made: Made) {
-        match made {
-            Made::Nothing => {}
-            Made::Api(id, endpoint) => self.api = Some((id, endpoint)),
-            Made::Integration(id) => self.integration = Some(id),
-            Made::Version(version) => self.published = Some(version),
-            Made::Workers(version) => self.workers = Some(version),
-            Made::Switched(version) => self.switched = Some(version),
-        }
-    }
-
-    fn api<'a>(&'a self, api: &'a ApiRef) -> Result<&'a str, AwsError> {
-        match (api, &self.api) {
-            (ApiRef::Known(id), _) | (ApiRef::Created, Some((id, _))) => Ok(id),
-            (ApiRef::Created, None) => Err(too_early("apigateway:CreateApi")),
-        }
-    }
-
-    fn integration<'a>(&'a self, integration: &'a IntegrationRef) -> Result<&'a str, AwsError> {
-        match (integration, &self.integration) {
-            (IntegrationRef::Known(id), _) | (IntegrationRef::Created, Some(id)) => Ok(id),
-            (IntegrationRef::Created, None) => Err(too_early("apigateway:CreateIntegration")),
-        }
-    }
-
-    /// The settings, with the number of the workers that were published meanwhile.
-    fn named(&self, config: &FunctionConfig) -> Result<FunctionConfig, AwsError> {
-        let workers = match (&config.workers, &self.workers) {
-            (Some(VersionRef::Published), Some(published)) => {
-                Some(VersionRef::Known(published.number.clone()))
-            }
-            (Some(VersionRef::Published), None) => return Err(too_early("lambda:PublishVersion")),
-            (known, _) => known.clone(),
-        };
-        Ok(FunctionConfig { workers, ..config.clone() })
-    }
-
-    fn published(&self) -> Result<&Published, AwsError> {
-        self.published.as_ref().ok_or_else(|| too_early("lambda:PublishVersion"))
-    }
-
-    /// The version to probe. Of one that serves already nobody knows here how long it may take.
-    fn probed(&self, version: &VersionRef) -> Result<Published, AwsError> {
-        match version {
-            VersionRef::Published => self.published().cloned(),
-            VersionRef::Known(number) => Ok(Published {
-                number: number.clone(),
-                timeout_secs: *TIMEOUT_SECS.end(),
-                state: State::Settled,
-            }),
-        }
-    }
-
-    /// A canary's version and its share in percent.
-    fn share(&self, share: Option<&Share>) -> Result<Option<(String, u8)>, AwsError> {
-        share.map(|share| Ok((self.number(&share.version)?.to_owned(), share.percent))).transpose()
-    }
-
-    fn number<'a>(&'a self, version: &'a VersionRef) -> Result<&'a str, AwsError> {
-        match version {
-            VersionRef::Known(number) => Ok(number),
-            VersionRef::Published => Ok(&self.published()?.number),
-        }
-    }
-}
-
-/// A plan whose steps don't wait for what they refer to: a mistake of the planner, not of the cloud.
-fn too_early(operation: &'static str) -> AwsError {
-    AwsError::broken(operation, "the plan uses what this call makes before it is made")
 }

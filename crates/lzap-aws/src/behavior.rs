@@ -5,32 +5,48 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use lzap_core::desired::{Artifact, FunctionConfig, HANDLER, RUNTIME};
+use lzap_core::history::Direction;
 use lzap_core::names::{Names, TAG_APP, TAG_STAGE};
 use lzap_core::platform::Architecture;
-use lzap_core::step::{Call, Caller, Direction, Plan, Step, VersionRef};
+use lzap_core::resource::Operation;
+use lzap_core::resource::alias::AliasOperation;
+use lzap_core::resource::artifact::Artifact;
+use lzap_core::resource::artifact::ArtifactOperation;
+use lzap_core::resource::bucket::BucketOperation;
+use lzap_core::resource::function::FunctionOperation;
+use lzap_core::resource::function::{FunctionConfig, HANDLER, RUNTIME};
+use lzap_core::resource::http_api::HttpApiOperation;
+use lzap_core::resource::log_group::LogGroupOperation;
+use lzap_core::resource::permission::Caller;
+use lzap_core::resource::permission::PermissionOperation;
+use lzap_core::resource::reference::VersionRef;
+use lzap_core::resource::role::RoleOperation;
+use lzap_core::resource::version::VersionOperation;
+
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::{Applied, ApplyError, Site, apply};
 use crate::error::{AwsError, Kind};
-use crate::testing::{Answer, answering, names};
-use crate::{apigateway, iam, lambda, s3};
+use crate::resource::bucket::get_public_access_block;
+use crate::resource::function::get_function;
+use crate::resource::http_api::list_apis;
+use crate::resource::role::get_role;
+use crate::resource::version::list_versions;
+use crate::testing::{Answer, answering, names, plan_of};
 
 /// Carries out `calls`, each after the one before; and what was asked.
-async fn carry_out(calls: Vec<Call>, answers: &[Answer]) -> (Result<Applied, ApplyError>, Vec<String>) {
+async fn carry_out(calls: Vec<Operation>, answers: &[Answer]) -> (Result<Applied, ApplyError>, Vec<String>) {
     carry_out_as(&names(), calls, answers).await
 }
 
 async fn carry_out_as(
     names: &Names,
-    calls: Vec<Call>,
+    calls: Vec<Operation>,
     answers: &[Answer],
 ) -> (Result<Applied, ApplyError>, Vec<String>) {
-    let step =
-        |(id, call): (usize, Call)| Step { change: 0, call, after: id.checked_sub(1).into_iter().collect() };
-    let plan = Plan { changes: Vec::new(), steps: calls.into_iter().enumerate().map(step).collect() };
+    let plan = plan_of(calls);
     let (clients, requests) = answering(answers);
     let (sender, _receiver) = mpsc::unbounded_channel();
     let stop = CancellationToken::new();
@@ -59,15 +75,22 @@ fn config() -> FunctionConfig {
     }
 }
 
-fn publish() -> Call {
-    Call::PublishVersion { description: "1".to_owned(), code_sha256: "AA==".to_owned() }
+fn publish() -> Operation {
+    Operation::Version(VersionOperation::Publish {
+        description: "1".to_owned(),
+        code_sha256: "AA==".to_owned(),
+    })
 }
 
 // Lambda
 
 #[tokio::test(start_paused = true)]
 async fn a_new_function_is_pending_until_it_is_active() {
-    let create = Call::CreateFunction { config: config(), artifact: artifact(), tags: BTreeMap::new() };
+    let create = Operation::Function(FunctionOperation::Create {
+        config: config(),
+        artifact: artifact(),
+        tags: BTreeMap::new(),
+    });
     let pending = (201, r#"{"State":"Pending","StateReasonCode":"Creating"}"#);
     let still = (200, r#"{"State":"Pending","StateReasonCode":"Creating"}"#);
     let active = (200, r#"{"State":"Active","LastUpdateStatus":"Successful"}"#);
@@ -87,8 +110,11 @@ async fn a_new_function_is_pending_until_it_is_active() {
 #[tokio::test(start_paused = true)]
 async fn configuration_and_code_settle_one_before_the_other() {
     let calls = vec![
-        Call::UpdateFunctionConfiguration(config()),
-        Call::UpdateFunctionCode { artifact: artifact(), config: config() },
+        Operation::Function(FunctionOperation::UpdateConfiguration(config())),
+        Operation::Function(FunctionOperation::UpdateCode {
+            artifact: artifact(),
+            architecture: config().architecture,
+        }),
     ];
     let under_way = (200, r#"{"State":"Active","LastUpdateStatus":"InProgress"}"#);
     let settled = (200, r#"{"State":"Active","LastUpdateStatus":"Successful"}"#);
@@ -115,8 +141,8 @@ async fn code_that_another_deploy_changed_is_not_published() {
 #[tokio::test(start_paused = true)]
 async fn a_permission_belongs_to_the_alias() {
     let calls = vec![
-        Call::AddPermission(Caller::Rule("keep-warm".to_owned())),
-        Call::RemovePermission("x".to_owned()),
+        Operation::Permission(PermissionOperation::Add(Caller::Rule("keep-warm".to_owned()))),
+        Operation::Permission(PermissionOperation::Remove("x".to_owned())),
     ];
     let (result, requests) = carry_out(calls, &[(201, "{}"), (204, "")]).await;
     assert!(result.is_ok(), "{result:?}");
@@ -128,7 +154,11 @@ async fn a_key_grant_of_a_role_that_was_made_again_is_told_with_what_mends_it() 
     let denied =
         r#"KMSAccessDeniedException|{"Message":"Lambda was unable to decrypt the environment variables"}"#;
     let version = (201, r#"{"Version":"1","Timeout":30,"State":"Active"}"#);
-    let probe = Call::Probe { version: VersionRef::Published, tasks: BTreeSet::new(), health_path: None };
+    let probe = Operation::Version(VersionOperation::Probe {
+        version: VersionRef::Published,
+        tasks: BTreeSet::new(),
+        health_path: None,
+    });
     let (result, requests) = carry_out(vec![publish(), probe], &[version, (502, denied)]).await;
     assert!(matches!(step_error(&result), AwsError::KmsDenied { .. }), "{result:?}");
     assert!(requests.len() > 3, "the grant of a new role takes a while: it is waited for");
@@ -141,11 +171,11 @@ async fn a_function_that_may_not_be_seen_is_not_taken_for_a_missing_one() {
     let denied =
         r#"AccessDeniedException|{"Message":"User: x is not authorized to perform: lambda:GetFunction"}"#;
     let (clients, _) = answering(&[(403, denied)]);
-    let error = lambda::get_function(&clients, &names()).await.expect_err("it is denied");
+    let error = get_function(&clients, &names()).await.expect_err("it is denied");
     assert!(matches!(error, AwsError::Denied { .. }), "{error:?}");
     let gone = r#"ResourceNotFoundException|{"Message":"Function not found"}"#;
     let (clients, _) = answering(&[(404, gone)]);
-    assert_eq!(lambda::get_function(&clients, &names()).await.expect("no error"), None);
+    assert_eq!(get_function(&clients, &names()).await.expect("no error"), None);
 }
 
 #[tokio::test]
@@ -153,7 +183,7 @@ async fn versions_come_in_pages() {
     let first = (200, r#"{"NextMarker":"more","Versions":[{"Version":"$LATEST"},{"Version":"10"}]}"#);
     let second = (200, r#"{"Versions":[{"Version":"9"}]}"#);
     let (clients, requests) = answering(&[first, second]);
-    let versions = lambda::list_versions(&clients, &names()).await.expect("no error");
+    let versions = list_versions(&clients, &names()).await.expect("no error");
     let numbers: Vec<&str> = versions.iter().map(|version| version.number.as_str()).collect();
     assert_eq!(numbers, ["9", "10"], "by number, oldest first");
     assert!(requests.lock().expect("no test panics here")[1].contains("Marker=more"));
@@ -168,7 +198,7 @@ async fn apis_come_in_pages_and_only_tags_tell_whose_they_are() {
         json!({"nextToken": "more", "items": [{"apiId": "theirs", "name": "shop-dev"}]}).to_string().leak();
     let second: &'static str = json!({"items": [{"apiId": "ours", "tags": tags}]}).to_string().leak();
     let (clients, requests) = answering(&[(200, first), (200, second)]);
-    let apis = apigateway::list_apis(&clients, &names()).await.expect("no error");
+    let apis = list_apis(&clients, &names()).await.expect("no error");
     assert_eq!(apis.iter().map(|api| api.id.as_str()).collect::<Vec<_>>(), ["ours"]);
     assert!(requests.lock().expect("no test panics here")[1].contains("nextToken=more"));
 }
@@ -177,8 +207,11 @@ async fn apis_come_in_pages_and_only_tags_tell_whose_they_are() {
 async fn a_throttled_control_api_is_waited_for() {
     let throttled = (429, r#"TooManyRequestsException|{"message":"Too Many Requests"}"#);
     let api = (201, r#"{"apiId":"a","apiEndpoint":"https://a"}"#);
-    let (result, requests) =
-        carry_out(vec![Call::CreateApi { tags: BTreeMap::new() }], &[throttled, throttled, api]).await;
+    let (result, requests) = carry_out(
+        vec![Operation::HttpApi(HttpApiOperation::Create(BTreeMap::new()))],
+        &[throttled, throttled, api],
+    )
+    .await;
     assert!(result.is_ok(), "{result:?}");
     assert_eq!(requests.len(), 3, "rejected before anything was made, so that even this one is sent again");
 }
@@ -190,8 +223,11 @@ async fn a_role_just_made_may_not_be_seen_yet() {
     let unseen =
         "<ErrorResponse><Error><Code>NoSuchEntity</Code><Message>no</Message></Error></ErrorResponse>";
     let done = "<PutRolePolicyResponse/>";
-    let (result, requests) =
-        carry_out(vec![Call::PutRolePolicy(json!({}))], &[(404, unseen), (404, unseen), (200, done)]).await;
+    let (result, requests) = carry_out(
+        vec![Operation::Role(RoleOperation::PutPolicy(json!({})))],
+        &[(404, unseen), (404, unseen), (200, done)],
+    )
+    .await;
     assert!(result.is_ok(), "{result:?}");
     assert_eq!(requests.len(), 3);
 }
@@ -200,7 +236,7 @@ async fn a_role_just_made_may_not_be_seen_yet() {
 async fn a_role_in_use_elsewhere_is_not_deleted_and_the_error_says_why() {
     let conflict = "<ErrorResponse><Error><Code>DeleteConflict</Code><Message>Cannot delete entity, must detach all \
                     policies first.</Message></Error></ErrorResponse>";
-    let (result, _) = carry_out(vec![Call::DeleteRole], &[(409, conflict)]).await;
+    let (result, _) = carry_out(vec![Operation::Role(RoleOperation::Delete)], &[(409, conflict)]).await;
     assert!(
         step_error(&result).cause().is_some_and(|cause| cause.message().contains("detach")),
         "{result:?}"
@@ -211,7 +247,7 @@ async fn a_role_in_use_elsewhere_is_not_deleted_and_the_error_says_why() {
 async fn a_missing_role_is_none() {
     let none = "<ErrorResponse><Error><Code>NoSuchEntity</Code><Message>no</Message></Error></ErrorResponse>";
     let (clients, _) = answering(&[(404, none)]);
-    assert_eq!(iam::get_role(&clients, &names()).await.expect("no error"), None);
+    assert_eq!(get_role(&clients, &names()).await.expect("no error"), None);
 }
 
 // S3
@@ -219,12 +255,14 @@ async fn a_missing_role_is_none() {
 #[tokio::test(start_paused = true)]
 async fn a_bucket_of_ones_own_is_fine_and_us_east_1_takes_no_location() {
     let ours = "<Error><Code>BucketAlreadyOwnedByYou</Code><Message>yours</Message></Error>";
-    let (result, requests) = carry_out(vec![Call::CreateBucket], &[(409, ours)]).await;
+    let (result, requests) =
+        carry_out(vec![Operation::Bucket(BucketOperation::Create)], &[(409, ours)]).await;
     assert!(result.is_ok(), "{result:?}");
     assert!(requests[0].contains("<LocationConstraint>eu-central-1<"), "{requests:?}");
     let mut american = names();
     american.place.region = "us-east-1".to_owned();
-    let (result, requests) = carry_out_as(&american, vec![Call::CreateBucket], &[(200, "")]).await;
+    let (result, requests) =
+        carry_out_as(&american, vec![Operation::Bucket(BucketOperation::Create)], &[(200, "")]).await;
     assert!(result.is_ok(), "{result:?}");
     assert!(!requests[0].contains("LocationConstraint"), "{requests:?}");
 }
@@ -232,8 +270,11 @@ async fn a_bucket_of_ones_own_is_fine_and_us_east_1_takes_no_location() {
 #[tokio::test(start_paused = true)]
 async fn a_bucket_deleted_a_moment_ago_is_made_again_when_s3_is_done() {
     let aborted = "<Error><Code>OperationAborted</Code><Message>in progress</Message></Error>";
-    let (result, requests) =
-        carry_out(vec![Call::CreateBucket], &[(409, aborted), (409, aborted), (200, "")]).await;
+    let (result, requests) = carry_out(
+        vec![Operation::Bucket(BucketOperation::Create)],
+        &[(409, aborted), (409, aborted), (200, "")],
+    )
+    .await;
     assert!(result.is_ok(), "{result:?}");
     assert_eq!(requests.len(), 3);
 }
@@ -241,12 +282,12 @@ async fn a_bucket_deleted_a_moment_ago_is_made_again_when_s3_is_done() {
 #[tokio::test(start_paused = true)]
 async fn a_bucket_of_another_account_is_refused_whatever_is_asked_of_it() {
     let calls = vec![
-        Call::TagBucket,
-        Call::BlockPublicAccess,
-        Call::EncryptBucket,
-        Call::PutBucketLifecycle,
-        Call::DeleteObjects(vec!["k".to_owned()]),
-        Call::DeleteBucketIfEmpty,
+        Operation::Bucket(BucketOperation::Tag),
+        Operation::Bucket(BucketOperation::BlockPublicAccess),
+        Operation::Bucket(BucketOperation::Encrypt),
+        Operation::Bucket(BucketOperation::PutLifecycle),
+        Operation::Artifact(ArtifactOperation::Delete(vec!["k".to_owned()])),
+        Operation::Bucket(BucketOperation::DeleteIfEmpty),
     ];
     let squatted = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
     for call in calls {
@@ -255,7 +296,7 @@ async fn a_bucket_of_another_account_is_refused_whatever_is_asked_of_it() {
         assert_eq!(requests.len(), 1, "nothing makes it right to ask again: {requests:?}");
     }
     let (clients, _) = answering(&[(403, squatted)]);
-    let error = s3::get_public_access_block(&clients, &names()).await.expect_err("it is not ours");
+    let error = get_public_access_block(&clients, &names()).await.expect_err("it is not ours");
     assert!(matches!(error, AwsError::BucketTaken { .. }), "{error:?}");
 }
 
@@ -264,7 +305,10 @@ async fn a_bucket_of_another_account_is_refused_whatever_is_asked_of_it() {
 #[tokio::test(start_paused = true)]
 async fn a_log_group_that_lambda_made_first_is_fine() {
     let exists = r#"{"__type":"ResourceAlreadyExistsException","message":"it exists"}"#;
-    let calls = vec![Call::CreateLogGroup { tags: BTreeMap::new() }, Call::PutRetention(30)];
+    let calls = vec![
+        Operation::LogGroup(LogGroupOperation::Create(BTreeMap::new())),
+        Operation::LogGroup(LogGroupOperation::PutRetention(30)),
+    ];
     let (result, requests) = carry_out(calls, &[(400, exists), (200, "{}")]).await;
     assert!(result.is_ok(), "{result:?}");
     assert!(requests[1].contains(r#""retentionInDays":30"#), "{requests:?}");
@@ -275,13 +319,13 @@ async fn a_log_group_that_lambda_made_first_is_fine() {
 #[tokio::test(start_paused = true)]
 async fn the_alias_is_moved_once_however_often_the_answer_is_lost() {
     let lost = (500, r#"ServiceException|{"Message":"internal"}"#);
-    let call = Call::UpdateAlias {
+    let call = Operation::Alias(AliasOperation::Update {
         version: VersionRef::Known("2".to_owned()),
         canary: None,
         live: "1".to_owned(),
         description: String::new(),
         direction: Direction::Forward,
-    };
+    });
     let (result, requests) = carry_out(vec![call], &[lost, lost, (200, "{}")]).await;
     assert_eq!(result.expect("no error").version(), Some("2"));
     assert!(requests.windows(2).all(|pair| pair[0] == pair[1]), "the same write: {requests:#?}");

@@ -5,7 +5,7 @@ use lzap_wire::job::{self, JobRecord};
 
 use crate::clients::Clients;
 use crate::error::AwsError;
-use crate::s3;
+use crate::resource::artifact::get_object;
 
 /// The record of the job with this id; `None` where there is none (any more). One `s3:GetObject`.
 ///
@@ -15,7 +15,7 @@ pub async fn read_job(clients: &Clients, names: &Names, id: &str) -> Result<Opti
     let Some(key) = job::key(&names.app, &names.stage, id) else {
         return Ok(None);
     };
-    let found = Box::pin(s3::get_object(clients, names, &key)).await;
+    let found = Box::pin(get_object(clients, names, &key)).await;
     let Some(bytes) = found.map_err(|error| clients.explain(error))? else {
         return Ok(None);
     };

@@ -6,26 +6,26 @@
 //!
 //! [`survey`] is what `lzap doctor` reads, [`filter_log_events`] what `lzap tail` follows.
 //!
-//! One module per service; there, one function is one operation, with plain data in and out, and the only call site
-//! of that operation. Errors are classified once, in [`AwsError`]'s module; waits are data in `retry`.
+//! One module per kind of resource, in `resource`; there, one function is one operation, with plain data in and out, and the
+//! only call site of that operation. Errors are classified once, in [`AwsError`]'s module; waits are data in `retry`.
 //!
 //! Deliberately not here: decisions (they are the planner's; no function is named `ensure_` or `upsert_`), output,
 //! and any type of the SDK in a public signature.
 
-mod apigateway;
+mod account;
 mod apply;
 mod clients;
 mod error;
-mod events;
-mod iam;
+mod invoke;
 mod jobs;
-mod lambda;
 mod lock;
+mod lock_object;
 mod logs;
 mod observe;
+mod probe;
 mod profiles;
+mod resource;
 mod retry;
-mod s3;
 mod sts;
 mod survey;
 mod touch;
@@ -38,8 +38,8 @@ mod testing;
 pub use apply::{Applied, ApplyError, Site, apply};
 pub use clients::{Clients, Cloud};
 pub use error::{AwsError, Cause};
+pub use invoke::{Invocation, Invoked, Wait, invoke};
 pub use jobs::read_job;
-pub use lambda::{Invocation, Invoked, Wait, invoke};
 pub use lock::{Held, Lives, Lock, Taking, break_lock, read_lock, take_lock};
 pub use logs::{LogPage, LogQuery, filter_log_events, last_log_lines};
 pub use observe::{Scope, observe};

@@ -8,14 +8,16 @@ use std::time::Duration;
 
 use lzap_core::lock::{Holder, RENEW_EVERY, Standing};
 use lzap_core::names::Names;
-use lzap_core::observed::{Bucket, Object};
+use lzap_core::resource::artifact::Object;
+use lzap_core::resource::bucket::ObservedBucket;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::clients::Clients;
 use crate::error::{AwsError, Kind};
+use crate::lock_object::{self, InPlaceOf};
+use crate::resource::artifact::{Depth, list_objects};
 use crate::retry::{BUSY, Progress, again};
-use crate::s3::{self, Depth, InPlaceOf};
 
 /// Whether a process of this machine still runs: its id, and its start in the system's own units.
 pub type Lives = fn(u32, u64) -> bool;
@@ -66,7 +68,8 @@ pub async fn read_lock(
     me: &Holder,
     lives: Lives,
 ) -> Result<Option<Held>, AwsError> {
-    let found = Box::pin(s3::get_lock(clients, names)).await.map_err(|error| clients.explain(error))?;
+    let found =
+        Box::pin(lock_object::get_lock(clients, names)).await.map_err(|error| clients.explain(error))?;
     Ok(found.and_then(|lock| {
         let holder = Holder::parse(&lock.text);
         let held = holder.standing(me, lock.age, lives) == Standing::Held;
@@ -110,11 +113,11 @@ async fn taken(
     let mut stale: Option<String> = None;
     for _ in 0..ATTEMPTS {
         let place = stale.as_deref().map_or(InPlaceOf::Nothing, InPlaceOf::Etag);
-        let put = || s3::put_lock(clients, names, &text, place);
+        let put = || lock_object::put_lock(clients, names, &text, place);
         if let Some(etag) = again(BUSY, Progress::silent(), put).await? {
             return Ok(Ok(Put { etag, inherited: stale.is_some() }));
         }
-        let Some(lock) = s3::get_lock(clients, names).await? else {
+        let Some(lock) = lock_object::get_lock(clients, names).await? else {
             stale = None;
             continue;
         };
@@ -134,7 +137,7 @@ async fn taken(
 /// # Errors
 /// The call was refused, or nobody answered.
 pub async fn break_lock(clients: &Clients, names: &Names, held: &Held) -> Result<(), AwsError> {
-    s3::delete_lock(clients, names, &held.etag).await.map_err(|error| clients.explain(error))
+    lock_object::delete_lock(clients, names, &held.etag).await.map_err(|error| clients.explain(error))
 }
 
 impl Lock {
@@ -160,12 +163,12 @@ impl Lock {
         if self.inherited {
             return Ok(false);
         }
-        let listed = Box::pin(s3::list_objects(&self.clients, &self.names, Depth::Own)).await;
+        let listed = Box::pin(list_objects(&self.clients, &self.names, Depth::Own)).await;
         let now = listed.map_err(|error| self.clients.explain(error))?.unwrap_or_default();
         let lock = self.names.lock_key();
         let others = |objects: &[Object]| -> Vec<Object> {
             let others = objects.iter().filter(|object| object.key != lock).cloned();
-            Bucket::own_objects(&self.names, others)
+            ObservedBucket::own_objects(&self.names, others)
         };
         Ok(others(&now) == others(seen))
     }
@@ -176,7 +179,7 @@ impl Lock {
     /// The write was refused, or nobody answered.
     pub async fn mark(&self) -> Result<(), AwsError> {
         let text = self.me.render();
-        let put = || s3::put_mark(&self.clients, &self.names, &text);
+        let put = || lock_object::put_mark(&self.clients, &self.names, &text);
         again(BUSY, Progress::silent(), put).await.map_err(|error| self.clients.explain(error))
     }
 
@@ -187,7 +190,7 @@ impl Lock {
     pub async fn release(self) -> Result<(), AwsError> {
         drop(self.renewal);
         let etag = self.etag.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let delete = || s3::delete_lock(&self.clients, &self.names, &etag);
+        let delete = || lock_object::delete_lock(&self.clients, &self.names, &etag);
         again(BUSY, Progress::silent(), delete).await.map_err(|error| self.clients.explain(error))
     }
 
@@ -209,7 +212,7 @@ async fn renew(
     loop {
         tokio::time::sleep(RENEW_EVERY).await;
         let before = etag.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match s3::put_lock(&clients, &names, &text, InPlaceOf::Etag(&before)).await {
+        match lock_object::put_lock(&clients, &names, &text, InPlaceOf::Etag(&before)).await {
             Ok(Some(after)) => *etag.lock().unwrap_or_else(PoisonError::into_inner) = after,
             Ok(None) => {
                 tracing::warn!("another has taken the lock");

@@ -1,43 +1,64 @@
-//! Reading a stage: everything at once, two calls deep; three where it has workers.
+//! Reading a stage: everything at once, two calls deep; three where it has a worker function, or a kind of resource that
+//! only the function's tag tells of.
 //!
-//! First what tells whether a thing exists; then, of what does, the parts. A stage that exists and is unchanged takes 15
-//! reads: 4 of Lambda, 2 of IAM, 1 of Logs, 4 of API Gateway, 2 of `EventBridge`, 2 of S3. What doesn't exist is `None`,
-//! never an error. Each schedule takes 2 more, workers 2, settings for asynchronous events 1, and tasks
-//! 2, once.
+//! An optional kind of resource is read only where `lzap.toml` or the tag `lzap:kinds` names it; all of them where there is no
+//! tag, and for an undeploy. A stage that exists and is unchanged takes 15 reads: 4 of Lambda, 2 of IAM, 1 of Logs, 4 of
+//! API Gateway, 2 of EventBridge, 2 of S3. A missing resource is `None`, never an error. Each schedule takes 2 more, a worker
+//! function 2, settings for asynchronous invocations 1, and the first use of tasks 2, once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::{try_join, try_join_all, try_join3, try_join4, try_join5};
-use lzap_core::asynchronous::{AsyncConfig, TAG_ASYNC};
-use lzap_core::names::{KEEP_WARM, Names};
-use lzap_core::observed::{
-    Alias, Api, Bucket, BucketSetting, Function, LiveRule, LogGroup, Observed, Permission, Role, Version,
-    Workers, is_ours,
-};
+use futures::future::{try_join, try_join_all, try_join3, try_join4};
+use lzap_core::asynchronous::AsyncConfig;
+use lzap_core::names::{KEEP_WARM, Names, is_ours};
+use lzap_core::observed::Observed;
+use lzap_core::resource::alias::ObservedAlias;
+use lzap_core::resource::bucket::{BucketSetting, ObservedBucket};
+use lzap_core::resource::function::ObservedFunction;
+use lzap_core::resource::http_api::ObservedApi;
+use lzap_core::resource::kinds::Kinds;
+use lzap_core::resource::log_group::ObservedLogGroup;
+use lzap_core::resource::permission::Permission;
+use lzap_core::resource::role::ObservedRole;
+use lzap_core::resource::rule::ObservedRule;
+use lzap_core::resource::version::ObservedVersion;
+use lzap_core::resource::{event_invoke, http_api, optional_kinds, rule, workers};
 use lzap_core::uses::Uses;
 
 use crate::clients::Clients;
 use crate::error::AwsError;
+use crate::resource::artifact::{Depth, is_empty, list_objects};
+use crate::resource::bucket::{BucketState, get_public_access_block, is_encrypted, is_managed};
+use crate::resource::event_invoke::get_event_invoke_config;
+use crate::resource::http_api::{list_apis, with_parts};
+use crate::resource::lifecycle::missing_rules;
+use crate::resource::log_group::{describe_log_groups, log_group_tags};
+use crate::resource::role::{get_role, get_role_policy, list_attached_policies, list_role_policies};
+use crate::resource::rule::{list_rules, list_targets, rule_tags};
+use crate::resource::{alias, function, permission, version};
 use crate::retry::{FRESH, Progress, again};
-use crate::s3::{BucketState, Depth};
-use crate::{apigateway, events, iam, lambda, logs, s3};
 
-/// What an observation is for: some reads serve one purpose only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The purpose of an observation: some reads serve one purpose only.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// A deploy of an app that uses this, or a look: all settings that lzap manages.
-    Stage(Uses),
+    /// A deploy, or a status: all settings that lzap manages.
+    Stage {
+        /// The features of the runtime crate that the app uses.
+        uses: Uses,
+        /// The optional kinds of resources in `lzap.toml`.
+        kinds: Kinds,
+    },
     /// A rollback: the function, its versions and its alias, and the URL.
     Versions,
-    /// An undeploy: what exists and whose it is; not its settings.
+    /// An undeploy: which resources exist and whose they are; not their settings.
     Undeploy,
 }
 
-/// What is there of the stage.
+/// Reads the stage.
 ///
 /// # Errors
-/// A read was refused, or nobody answered. The bucket's name belongs to another account.
-pub async fn observe(clients: &Clients, names: &Names, scope: Scope) -> Result<Observed, AwsError> {
+/// A read was refused, or AWS didn't answer. The bucket's name belongs to another account.
+pub async fn observe(clients: &Clients, names: &Names, scope: &Scope) -> Result<Observed, AwsError> {
     let stage = Reader { clients, names, scope };
     Box::pin(stage.read()).await.map_err(|error| clients.explain(error))
 }
@@ -46,229 +67,250 @@ pub async fn observe(clients: &Clients, names: &Names, scope: Scope) -> Result<O
 struct Reader<'a> {
     clients: &'a Clients,
     names: &'a Names,
-    scope: Scope,
+    scope: &'a Scope,
 }
 
+/// The function, and what belongs to it.
 struct FunctionReads {
-    function: Option<Function>,
-    versions: Vec<Version>,
-    alias: Option<Alias>,
+    function: Option<ObservedFunction>,
+    versions: Vec<ObservedVersion>,
+    alias: Option<ObservedAlias>,
     held: BTreeSet<String>,
     permissions: BTreeMap<String, Permission>,
+    /// That of the function, with its owner, and that of the worker function, without.
+    log_groups: [Option<ObservedLogGroup>; 2],
+    /// The optional kinds that `lzap.toml` doesn't name, and the stage may have.
+    others: OptionalReads,
+}
+
+/// Resources of the kinds that not every stage has.
+#[derive(Default)]
+struct OptionalReads {
+    apis: Vec<ObservedApi>,
+    rules: BTreeMap<String, ObservedRule>,
     asynchronous: Option<AsyncConfig>,
-    log_group: Option<LogGroup>,
-    workers: Workers,
+    workers: Option<ObservedFunction>,
+    workers_versions: Vec<ObservedVersion>,
 }
 
 impl Reader<'_> {
     async fn read(self) -> Result<Observed, AwsError> {
-        // Boxed: the SDK's futures are large, and five groups of them would fill a thread's stack.
-        let reads = try_join5(
-            Box::pin(self.function()),
+        let desired = self.desired_kinds();
+        // Boxed: the SDK's futures are large, and four groups of them would fill a thread's stack.
+        let reads = try_join4(
+            Box::pin(self.function(&desired)),
             Box::pin(self.role()),
-            Box::pin(self.apis()),
-            Box::pin(self.rules()),
+            Box::pin(self.optional(&desired)),
             Box::pin(self.bucket()),
         );
-        let (of_function, role, apis, rules, mut bucket) = reads.await?;
-        if let (Scope::Stage(uses), Some(bucket)) = (self.scope, &mut bucket) {
-            let known = of_function.function.as_ref().is_some_and(|it| Uses::of_tags(&it.tags).any());
-            if of_function.alias.is_none() {
-                bucket.missing = self.half_made().await?;
+        let (of_function, role, found, mut bucket) = reads.await?;
+        let FunctionReads { function, versions, alias, held, permissions, log_groups, others } = of_function;
+        if let (Scope::Stage { uses, .. }, Some(bucket)) = (self.scope, &mut bucket) {
+            let known = function.as_ref().is_some_and(|it| Uses::of_tags(&it.tags).any());
+            if alias.is_none() {
+                bucket.missing = self.unfinished_settings().await?;
             } else if uses.any() && !known {
-                bucket.missing = self.unexpiring().await?;
+                bucket.missing = self.missing_expiry().await?;
             }
         }
-        let FunctionReads { function, versions, alias, held, permissions, asynchronous, log_group, workers } =
-            of_function;
-        let names = self.names.clone();
+        let found = found.or(others);
+        let [log_group, workers_log_group] = log_groups;
+        let of_workers = Reader { names: &self.names.workers(), ..self };
+        let workers_log_group = of_workers.owned_log_group(workers_log_group, found.workers.as_ref()).await?;
         Ok(Observed {
-            names,
+            names: self.names.clone(),
             bucket,
             role,
             log_group,
             function,
             versions,
-            workers,
+            workers: workers::ObservedWorkers {
+                function: found.workers,
+                versions: found.workers_versions,
+                log_group: workers_log_group,
+            },
             alias,
-            asynchronous,
+            asynchronous: found.asynchronous,
             held,
             permissions,
-            apis,
-            rules,
+            apis: found.apis,
+            rules: found.rules,
         })
     }
 
-    /// The function and its log group; and its workers, where there are any.
-    async fn function(self) -> Result<FunctionReads, AwsError> {
-        let Self { clients, names, .. } = self;
-        let (function, [log_group, of_workers]) =
-            try_join(Box::pin(lambda::get_function(clients, names)), self.log_groups()).await?;
-        let of_function = async {
-            if function.is_none() || self.scope == Scope::Undeploy {
-                return Ok((Vec::new(), (None, BTreeSet::new()), BTreeMap::new(), None));
-            }
-            let tags = function.as_ref().map(|function| &function.tags);
-            // What the function has is asked again where it isn't seen yet: what isn't listed would be swept up.
-            let versions = again(FRESH, Progress::silent(), || lambda::list_versions(clients, names));
-            let aliases = again(FRESH, Progress::silent(), || lambda::list_aliases(clients, names));
-            try_join4(versions, aliases, self.permissions(), self.asynchronous(tags)).await
-        };
-        let ((versions, (alias, held), permissions, asynchronous), log_group, workers) = try_join3(
-            of_function,
-            self.owned(log_group, function.as_ref()),
-            Box::pin(self.workers(function.as_ref(), of_workers)),
-        )
-        .await?;
-        Ok(FunctionReads { function, versions, alias, held, permissions, asynchronous, log_group, workers })
-    }
-
-    /// A log group's owner is known by its function: only one without a function of ours is asked for its tags.
-    async fn owned(
-        self,
-        group: Option<LogGroup>,
-        function: Option<&Function>,
-    ) -> Result<Option<LogGroup>, AwsError> {
-        let Some(group) = group else { return Ok(None) };
-        if function.is_some_and(|function| is_ours(&function.tags, self.names)) {
-            return Ok(Some(LogGroup { ours: true, ..group }));
-        }
-        let tags = logs::log_group_tags(self.clients, self.names).await?;
-        Ok(Some(LogGroup { ours: is_ours(&tags, self.names), ..group }))
-    }
-
-    /// Looked for where the app's tag tells of them, or their log group is there, which is made before them.
-    async fn workers(self, app: Option<&Function>, log_group: Option<LogGroup>) -> Result<Workers, AwsError> {
-        let is_tagged = app.is_some_and(|app| Uses::of_tags(&app.tags).workers);
-        if self.scope == Scope::Versions || !(is_tagged || log_group.is_some()) {
-            return Ok(Workers::default());
-        }
-        let names = &self.names.workers();
-        let function = lambda::get_function(self.clients, names).await?;
-        let versions = async {
-            if function.is_none() || self.scope == Scope::Undeploy {
-                return Ok(Vec::new());
-            }
-            again(FRESH, Progress::silent(), || lambda::list_versions(self.clients, names)).await
-        };
-        let of_workers = Reader { names, ..self };
-        let (versions, log_group) =
-            try_join(versions, of_workers.owned(log_group, function.as_ref())).await?;
-        Ok(Workers { function, versions, log_group })
-    }
-
-    /// Only where a deploy has set it once, which the function's tag tells.
-    async fn asynchronous(
-        self,
-        tags: Option<&BTreeMap<String, String>>,
-    ) -> Result<Option<AsyncConfig>, AwsError> {
-        let is_set = tags.is_some_and(|tags| tags.contains_key(TAG_ASYNC));
+    /// The kinds to read at once, without knowing the function's tag.
+    fn desired_kinds(self) -> Kinds {
         match self.scope {
-            Scope::Stage(_) if is_set => lambda::get_async(self.clients, self.names).await,
-            _ => Ok(None),
+            Scope::Stage { kinds, .. } => kinds.clone(),
+            Scope::Versions => Kinds::of([http_api::KIND]),
+            Scope::Undeploy => optional_kinds(),
         }
+    }
+
+    /// The function, its versions, its alias, and the log groups; and the optional kinds that only its tag tells of.
+    async fn function(self, desired: &Kinds) -> Result<FunctionReads, AwsError> {
+        let Self { clients, names, .. } = self;
+        let (function, log_groups) =
+            try_join(Box::pin(function::get_function(clients, names)), self.log_groups()).await?;
+        let of_function = async {
+            if function.is_none() || *self.scope == Scope::Undeploy {
+                return Ok((Vec::new(), (None, BTreeSet::new()), BTreeMap::new()));
+            }
+            // The versions of a function that exists are read again where they aren't visible yet: a sweep must know all.
+            let versions = again(FRESH, Progress::silent(), || version::list_versions(clients, names));
+            let aliases = again(FRESH, Progress::silent(), || alias::list_aliases(clients, names));
+            try_join3(versions, aliases, self.permissions()).await
+        };
+        let possible = self.possible_kinds(function.as_ref()).without(desired);
+        let others = Box::pin(self.optional(&possible));
+        let [log_group, workers_log_group] = log_groups;
+        let log_group = self.owned_log_group(log_group, function.as_ref());
+        let (of_function, others, log_group) = try_join3(of_function, others, log_group).await?;
+        let (versions, (alias, held), permissions) = of_function;
+        let log_groups = [log_group, workers_log_group];
+        Ok(FunctionReads { function, versions, alias, held, permissions, log_groups, others })
+    }
+
+    /// The optional kinds that the stage may have.
+    fn possible_kinds(self, function: Option<&ObservedFunction>) -> Kinds {
+        if *self.scope == Scope::Versions {
+            return Kinds::default();
+        }
+        function.and_then(|function| Kinds::of_tags(&function.tags)).unwrap_or_else(optional_kinds)
+    }
+
+    /// Reads the resources of these kinds.
+    async fn optional(self, kinds: &Kinds) -> Result<OptionalReads, AwsError> {
+        let apis = async { if kinds.has(http_api::KIND) { self.apis().await } else { Ok(Vec::new()) } };
+        let rules = async { if kinds.has(rule::KIND) { self.rules().await } else { Ok(BTreeMap::new()) } };
+        let asynchronous = async {
+            let reads = kinds.has(event_invoke::KIND) && *self.scope != Scope::Undeploy;
+            if reads { get_event_invoke_config(self.clients, self.names).await } else { Ok(None) }
+        };
+        let workers =
+            async { if kinds.has(workers::KIND) { self.workers().await } else { Ok((None, Vec::new())) } };
+        let reads = try_join4(Box::pin(apis), Box::pin(rules), Box::pin(asynchronous), Box::pin(workers));
+        let (apis, rules, asynchronous, (workers, workers_versions)) = reads.await?;
+        Ok(OptionalReads { apis, rules, asynchronous, workers, workers_versions })
+    }
+
+    async fn workers(self) -> Result<(Option<ObservedFunction>, Vec<ObservedVersion>), AwsError> {
+        let names = &self.names.workers();
+        let function = function::get_function(self.clients, names).await?;
+        if function.is_none() || *self.scope == Scope::Undeploy {
+            return Ok((function, Vec::new()));
+        }
+        let versions = again(FRESH, Progress::silent(), || version::list_versions(self.clients, names));
+        Ok((function, versions.await?))
     }
 
     async fn permissions(self) -> Result<BTreeMap<String, Permission>, AwsError> {
         match self.scope {
-            Scope::Stage(_) => lambda::get_policy(self.clients, self.names).await,
+            Scope::Stage { .. } => permission::get_policy(self.clients, self.names).await,
             Scope::Versions | Scope::Undeploy => Ok(BTreeMap::new()),
         }
     }
 
-    /// That of the function, and that of its workers.
-    async fn log_groups(self) -> Result<[Option<LogGroup>; 2], AwsError> {
+    /// That of the function, and that of the worker function.
+    async fn log_groups(self) -> Result<[Option<ObservedLogGroup>; 2], AwsError> {
         match self.scope {
-            Scope::Stage(_) | Scope::Undeploy => logs::describe_log_groups(self.clients, self.names).await,
+            Scope::Stage { .. } | Scope::Undeploy => describe_log_groups(self.clients, self.names).await,
             Scope::Versions => Ok([None, None]),
         }
     }
 
-    /// Nothing of a role that lzap doesn't make: to pass it on, no read is needed, and perhaps none is allowed.
-    async fn role(self) -> Result<Option<Role>, AwsError> {
-        let Self { clients, names, .. } = self;
-        if self.scope == Scope::Versions || !names.makes_role() {
-            return Ok(None);
-        }
-        let Some(role) = iam::get_role(clients, names).await? else {
-            return Ok(None);
-        };
-        if matches!(self.scope, Scope::Stage(_)) {
-            let policy = iam::get_role_policy(clients, names).await?;
-            return Ok(Some(Role { policy, ..role }));
-        }
-        let policies =
-            try_join(iam::list_role_policies(clients, names), iam::list_attached_policies(clients, names));
-        let (inline, attached) = policies.await?;
-        Ok(Some(Role { inline, attached, ..role }))
+    /// A log group with its owner: the stage, when its function is the stage's; otherwise its tags tell.
+    async fn owned_log_group(
+        self,
+        group: Option<ObservedLogGroup>,
+        function: Option<&ObservedFunction>,
+    ) -> Result<Option<ObservedLogGroup>, AwsError> {
+        let Some(group) = group else { return Ok(None) };
+        let ours = function.is_some_and(|function| is_ours(&function.tags, self.names))
+            || is_ours(&log_group_tags(self.clients, self.names).await?, self.names);
+        Ok(Some(ObservedLogGroup { ours, ..group }))
     }
 
-    async fn apis(self) -> Result<Vec<Api>, AwsError> {
-        let apis = apigateway::list_apis(self.clients, self.names).await?;
+    /// A role that lzap doesn't create isn't read: to pass it on, no read is needed, and perhaps none is allowed.
+    async fn role(self) -> Result<Option<ObservedRole>, AwsError> {
+        let Self { clients, names, .. } = self;
+        if *self.scope == Scope::Versions || !names.makes_role() {
+            return Ok(None);
+        }
+        let Some(role) = get_role(clients, names).await? else {
+            return Ok(None);
+        };
+        if matches!(self.scope, Scope::Stage { .. }) {
+            let policy = get_role_policy(clients, names).await?;
+            return Ok(Some(ObservedRole { policy, ..role }));
+        }
+        let policies = try_join(list_role_policies(clients, names), list_attached_policies(clients, names));
+        let (inline, attached) = policies.await?;
+        Ok(Some(ObservedRole { inline, attached, ..role }))
+    }
+
+    async fn apis(self) -> Result<Vec<ObservedApi>, AwsError> {
+        let apis = list_apis(self.clients, self.names).await?;
         match self.scope {
-            Scope::Stage(_) => apigateway::with_parts(self.clients, apis).await,
+            Scope::Stage { .. } => with_parts(self.clients, apis).await,
             Scope::Versions | Scope::Undeploy => Ok(apis),
         }
     }
 
-    /// The rules that have the stage's name. Others' may begin alike, so of each but keep-warm the tags are asked.
-    async fn rules(self) -> Result<BTreeMap<String, LiveRule>, AwsError> {
+    /// The rules that have the stage's name. Others' may begin alike, so of each but keep-warm the tags are read.
+    async fn rules(self) -> Result<BTreeMap<String, ObservedRule>, AwsError> {
         let Self { clients, names, .. } = self;
-        if self.scope == Scope::Versions {
-            return Ok(BTreeMap::new());
-        }
-        let listed = events::list_rules(clients, names).await?.into_iter();
+        let listed = list_rules(clients, names).await?.into_iter();
         let whole = listed.map(|(name, rule)| Box::pin(self.rule(name, rule)));
         Ok(try_join_all(whole).await?.into_iter().collect())
     }
 
-    /// Keep-warm's rule is ours when it calls our alias: only one that doesn't is asked for its tags.
-    async fn rule(self, name: String, rule: LiveRule) -> Result<(String, LiveRule), AwsError> {
+    /// Keep-warm's rule is ours when it invokes our alias: only one that doesn't needs a read of its tags.
+    async fn rule(self, name: String, rule: ObservedRule) -> Result<(String, ObservedRule), AwsError> {
         let Self { clients, names, .. } = self;
-        let tagged =
-            async || Ok::<_, AwsError>(is_ours(&events::rule_tags(clients, names, &name).await?, names));
+        let tagged = async || Ok::<_, AwsError>(is_ours(&rule_tags(clients, names, &name).await?, names));
         if name != KEEP_WARM && !tagged().await? {
             return Ok((name, rule));
         }
-        let targets = events::list_targets(clients, names, &name).await?;
+        let targets = list_targets(clients, names, &name).await?;
         let calls_us = targets.iter().any(|target| target.arn == names.alias_arn());
         let ours = name != KEEP_WARM || calls_us || tagged().await?;
-        Ok((name, LiveRule { targets, ours, ..rule }))
+        Ok((name, ObservedRule { targets, ours, ..rule }))
     }
 
-    async fn bucket(self) -> Result<Option<Bucket>, AwsError> {
+    async fn bucket(self) -> Result<Option<ObservedBucket>, AwsError> {
         let Self { clients, names, scope } = self;
-        let depth = if scope == Scope::Undeploy { Depth::All } else { Depth::Own };
-        let Some(objects) = s3::list_objects(clients, names, depth).await? else {
+        let depth = if *scope == Scope::Undeploy { Depth::All } else { Depth::Own };
+        let Some(objects) = list_objects(clients, names, depth).await? else {
             return Ok(None);
         };
-        let mut bucket = Bucket {
+        let mut bucket = ObservedBucket {
             public_access_blocked: true,
             managed: false,
             missing: BTreeSet::new(),
             empty: false,
             objects,
         };
-        if scope == Scope::Undeploy {
-            bucket.managed = s3::is_managed(clients, names).await?;
-            bucket.empty = bucket.objects.is_empty() && s3::is_empty(clients, names).await?;
+        if *scope == Scope::Undeploy {
+            bucket.managed = is_managed(clients, names).await?;
+            bucket.empty = bucket.objects.is_empty() && is_empty(clients, names).await?;
             return Ok(Some(bucket));
         }
-        if matches!(scope, Scope::Stage(_)) {
-            let state = s3::get_public_access_block(clients, names).await?;
+        if matches!(scope, Scope::Stage { .. }) {
+            let state = get_public_access_block(clients, names).await?;
             bucket.public_access_blocked = state == BucketState::Blocked;
         }
         Ok(Some(bucket))
     }
 
-    /// What a bucket that lzap made still lacks: as long as the stage has no alias, its deploy may have broken off before
-    /// the bucket was finished.
-    async fn half_made(self) -> Result<BTreeSet<BucketSetting>, AwsError> {
+    /// The missing settings of a bucket that lzap created: as long as the stage has no alias, its deploy may have ended
+    /// before the bucket was finished.
+    async fn unfinished_settings(self) -> Result<BTreeSet<BucketSetting>, AwsError> {
         let Self { clients, names, .. } = self;
         let reads = try_join3(
-            s3::is_managed(clients, names),
-            s3::is_encrypted(clients, names),
-            s3::missing_rules(clients, names),
+            is_managed(clients, names),
+            is_encrypted(clients, names),
+            missing_rules(clients, names),
         );
         let (managed, encrypted, mut missing) = reads.await?;
         if !encrypted {
@@ -277,11 +319,27 @@ impl Reader<'_> {
         Ok(if managed { missing } else { BTreeSet::new() })
     }
 
-    /// Whether a bucket that lzap made still lacks the rules that only some apps need.
-    async fn unexpiring(self) -> Result<BTreeSet<BucketSetting>, AwsError> {
+    /// The missing lifecycle rules of a bucket that lzap created, which only some apps need.
+    async fn missing_expiry(self) -> Result<BTreeSet<BucketSetting>, AwsError> {
         let Self { clients, names, .. } = self;
-        let reads = try_join(s3::is_managed(clients, names), s3::missing_rules(clients, names));
-        let (managed, missing) = reads.await?;
+        let (managed, missing) = try_join(is_managed(clients, names), missing_rules(clients, names)).await?;
         Ok(if managed { missing } else { BTreeSet::new() })
+    }
+}
+
+impl OptionalReads {
+    /// These resources, and those of `others`: no kind is read twice.
+    fn or(self, others: Self) -> Self {
+        Self {
+            apis: if self.apis.is_empty() { others.apis } else { self.apis },
+            rules: if self.rules.is_empty() { others.rules } else { self.rules },
+            asynchronous: self.asynchronous.or(others.asynchronous),
+            workers: self.workers.or(others.workers),
+            workers_versions: if self.workers_versions.is_empty() {
+                others.workers_versions
+            } else {
+                self.workers_versions
+            },
+        }
     }
 }

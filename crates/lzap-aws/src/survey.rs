@@ -6,10 +6,10 @@ use std::time::Duration;
 use futures::future::join;
 use lzap_core::doctor::{Bucket, Limits};
 
+use crate::account::account_limits;
 use crate::clients::{Clients, Cloud};
 use crate::error::AwsError;
-use crate::lambda::account_limits;
-use crate::s3::bucket;
+use crate::resource::bucket::bucket;
 use crate::sts::{Caller, Greeting, greet};
 
 /// What was found; `None` where something else is missing first.

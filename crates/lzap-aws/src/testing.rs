@@ -11,6 +11,9 @@ use aws_smithy_http_client::test_util::infallible_client_fn;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
 use lzap_core::names::{Names, Part, Place, RoleName};
+use lzap_core::plan::{Plan, Step};
+use lzap_core::resource::{Operation, function};
+use lzap_core::step::{Action, ResourceId, StepId, Target};
 
 use crate::clients::Clients;
 
@@ -74,4 +77,17 @@ pub(crate) fn names() -> Names {
         role: RoleName::default(),
         part: Part::App,
     }
+}
+
+/// A plan of these operations, each after the one before.
+pub(crate) fn plan_of(operations: Vec<Operation>) -> Plan {
+    let resource = ResourceId { kind: function::KIND, name: "shop-dev".to_owned() };
+    let step = |(id, operation): (usize, Operation)| Step {
+        target: Target { resource: resource.clone(), action: Action::Update },
+        part: Part::App,
+        operation,
+        fields: Vec::new(),
+        after: id.checked_sub(1).map(StepId).into_iter().collect(),
+    };
+    Plan { steps: operations.into_iter().enumerate().map(step).collect() }
 }

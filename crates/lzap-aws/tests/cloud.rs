@@ -9,14 +9,18 @@ use std::path::Path;
 use lzap_aws::{
     Applied, ApplyError, Clients, Cloud, Scope, Site, Touch, apply, identity, last_log_lines, observe, touch,
 };
-use lzap_core::desired::{
-    Artifact, Desired, FunctionConfig, HANDLER, RUNTIME, Role, Rollback, Rule, Stage, Undeploy,
-};
+use lzap_core::desired::{Desired, Rollback, Stage, Undeploy};
 use lzap_core::event::Event;
 use lzap_core::names::{KEEP_WARM, Names, Part, RoleName, TAG_APP, TAG_STAGE, hex};
-use lzap_core::plan::plan;
+use lzap_core::plan::{Plan, plan};
 use lzap_core::platform::Architecture;
-use lzap_core::step::{Call, Plan};
+use lzap_core::resource::Operation;
+use lzap_core::resource::artifact::Artifact;
+use lzap_core::resource::function::FunctionOperation;
+use lzap_core::resource::function::{FunctionConfig, HANDLER, RUNTIME};
+use lzap_core::resource::kinds::Kinds;
+use lzap_core::resource::role::DesiredRole;
+use lzap_core::resource::rule::DesiredRule;
 use lzap_core::uses::Uses;
 use lzap_testkit::Moto;
 use lzap_wire::envelope::{Kind, Reply, event};
@@ -24,6 +28,11 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+/// Everything that a deploy reads.
+fn whole() -> Scope {
+    Scope::Stage { uses: Uses::default(), kinds: Kinds::default() }
+}
 
 /// A function in nine lines: it answers everything as the runtime crate answers a probe.
 const BOOTSTRAP: &str = r#"#!/bin/sh
@@ -102,7 +111,7 @@ impl World {
             },
             workers: None,
             version_description: format!("version {comment}"),
-            role: Some(Role {
+            role: Some(DesiredRole {
                 path: "/".to_owned(),
                 permissions_boundary: None,
                 trust_policy: policy(
@@ -121,7 +130,7 @@ impl World {
             adopt: false,
             rules: BTreeMap::from([(
                 KEEP_WARM.to_owned(),
-                Rule {
+                DesiredRule {
                     schedule: "rate(4 minutes)".to_owned(),
                     input: event(Kind::Warm).to_string(),
                     task: None,
@@ -133,11 +142,11 @@ impl World {
 
     async fn plan(&self, desired: &Desired) -> Plan {
         let scope = match desired {
-            Desired::Stage(_) => Scope::Stage(Uses::default()),
+            Desired::Stage(_) => whole(),
             Desired::Version(_) | Desired::Canary(_) => Scope::Versions,
             Desired::Nothing(_) => Scope::Undeploy,
         };
-        let observed = observe(&self.clients, &self.names, scope).await.expect("the stage can be read");
+        let observed = observe(&self.clients, &self.names, &scope).await.expect("the stage can be read");
         plan(desired, &observed).expect("a plan can be made")
     }
 
@@ -223,20 +232,23 @@ async fn a_stage_lives_from_nothing_to_nothing() {
     second.function.environment.insert("GREETING".to_owned(), "welcome".to_owned());
     let second = Desired::Stage(Box::new(second));
     let update = world.plan(&second).await;
-    assert!(update.steps.iter().any(|step| matches!(step.call, Call::UpdateFunctionCode { .. })));
+    assert!(
+        update
+            .steps
+            .iter()
+            .any(|step| matches!(step.operation, Operation::Function(FunctionOperation::UpdateCode { .. })))
+    );
     assert_eq!(world.converge(&second).await.version(), Some("2"));
     assert!(world.plan(&second).await.is_empty());
 
     let applied = world.converge(&Desired::Version(Rollback::Previous)).await;
     assert_eq!(applied.version(), Some("1"));
-    let observed = observe(&world.clients, &world.names, Scope::Stage(Uses::default()))
-        .await
-        .expect("the stage can be read");
+    let observed = observe(&world.clients, &world.names, &whole()).await.expect("the stage can be read");
     assert_eq!(observed.alias.map(|alias| alias.version).as_deref(), Some("1"));
     assert!(last_log_lines(&world.clients, &world.names, 5).await.len() <= 5);
 
     world.converge(&Desired::Nothing(Undeploy::default())).await;
-    let left = observe(&world.clients, &world.names, Scope::Undeploy).await.expect("the stage can be read");
+    let left = observe(&world.clients, &world.names, &Scope::Undeploy).await.expect("the stage can be read");
     assert_eq!(left.remains(), Vec::<String>::new());
 }
 
@@ -252,9 +264,7 @@ async fn a_version_that_does_not_answer_is_never_switched_to() {
     let (sender, _receiver) = mpsc::unbounded_channel();
     let error = world.apply(&plan, &sender).await.expect_err("the probe fails");
     assert!(error.to_string().contains("traffic was not switched"), "{error}");
-    let observed = observe(&world.clients, &world.names, Scope::Stage(Uses::default()))
-        .await
-        .expect("the stage can be read");
+    let observed = observe(&world.clients, &world.names, &whole()).await.expect("the stage can be read");
     assert_eq!(observed.alias, None);
     world.converge(&Desired::Nothing(Undeploy::default())).await;
 }

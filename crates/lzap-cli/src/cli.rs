@@ -1,5 +1,6 @@
 //! The command line, and nothing else: what clap parses, with the help that it prints.
 
+use lzap_core::desired::DeployOptions;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -146,7 +147,14 @@ pub(crate) struct DeployArgs {
     pub(crate) no_touch: bool,
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
-    /// Take over what has the stage's names but not its tags
+    #[command(flatten)]
+    pub(crate) plan: PlanOptions,
+}
+
+/// The options of a deploy that change its plan.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct PlanOptions {
+    /// Take over resources that have the stage's names but not its tags
     #[arg(long)]
     pub(crate) adopt: bool,
     /// Give the new version only this share of the traffic, 1% to 99%
@@ -158,6 +166,13 @@ pub(crate) struct DeployArgs {
     /// Take the traffic away from the running canary; builds nothing
     #[arg(long)]
     pub(crate) abort: bool,
+}
+
+impl PlanOptions {
+    /// As the planner knows them.
+    pub(crate) fn options(self) -> DeployOptions {
+        DeployOptions { adopt: self.adopt, canary: self.canary }
+    }
 }
 
 /// What to do while another command works on the stage.
@@ -183,9 +198,8 @@ pub(crate) struct PlanArgs {
     /// Exit with 3 when there are changes
     #[arg(long)]
     pub(crate) check: bool,
-    /// Plan to take over what has the stage's names but not its tags
-    #[arg(long)]
-    pub(crate) adopt: bool,
+    #[command(flatten)]
+    pub(crate) plan: PlanOptions,
 }
 
 #[derive(Debug, Args)]

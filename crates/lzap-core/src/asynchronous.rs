@@ -17,10 +17,6 @@ pub struct AsyncConfig {
     pub on_failure: Option<String>,
 }
 
-/// The function's tag for these settings; once set it stays.
-pub const TAG_ASYNC: &str = "lzap:async";
-/// Its value.
-pub const TAG_SET: &str = "set";
 /// What Lambda does with nothing set.
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html>
 pub(crate) const DEFAULT_RETRIES: u32 = 2;

@@ -1,17 +1,19 @@
 //! What a stage should look like: the settings, the names and the artifact, as AWS's own settings.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
-use serde_json::Value;
-
-use crate::asynchronous::{AsyncConfig, DEFAULT_RETRIES, TAG_ASYNC, TAG_SET};
+use crate::asynchronous::{AsyncConfig, DEFAULT_RETRIES};
 use crate::config::KeepWarm;
 use crate::names::{KEEP_WARM, Names, TAG_APP, TAG_STAGE, TAG_USES};
-use crate::platform::Architecture;
+use crate::resource::artifact::Artifact;
+use crate::resource::function::{FunctionConfig, HANDLER, RUNTIME};
+use crate::resource::kinds::Kinds;
+use crate::resource::role::DesiredRole;
+use crate::resource::rule::DesiredRule;
+use crate::resource::workers::DesiredWorkers;
+use crate::resource::{event_invoke, http_api, rule, workers};
 use crate::role::{self, RoleSetting};
 use crate::settings::Settings;
-use crate::step::VersionRef;
 use crate::uses::Uses;
 use lzap_wire::env::{
     LZAP_ACCOUNT, LZAP_APP, LZAP_BUCKET, LZAP_RETRIES, LZAP_STAGE, LZAP_TIMEOUT, LZAP_WORKERS_MEMORY,
@@ -27,14 +29,14 @@ pub enum Desired {
     /// The alias on an older version, everything else as it is (`rollback`).
     Version(Rollback),
     /// The end of a canary, one way or the other (`deploy --promote`, `deploy --abort`).
-    Canary(Ending),
+    Canary(CanaryEnding),
     /// Nothing of the stage (`undeploy`).
     Nothing(Undeploy),
 }
 
 /// How a canary ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum CanaryEnding {
     /// It gets all of the traffic.
     Promote,
     /// It gets none.
@@ -71,7 +73,7 @@ pub struct Stage {
     /// The function's settings.
     pub function: FunctionConfig,
     /// The function that the chunks of maps go to, unless that is the same one.
-    pub workers: Option<Workers>,
+    pub workers: Option<DesiredWorkers>,
     /// What becomes of events that nobody waits for, where it isn't AWS's own way.
     pub asynchronous: Option<AsyncConfig>,
     /// What the app uses that needs more than HTTP does.
@@ -79,11 +81,11 @@ pub struct Stage {
     /// What the published version says about itself.
     pub version_description: String,
     /// The execution role, unless an existing one is used.
-    pub role: Option<Role>,
+    pub role: Option<DesiredRole>,
     /// Days that logs are kept.
     pub log_retention_days: u16,
     /// The rules that call the alias, by what their names end with: keep-warm, unless it is off, and the schedules.
-    pub rules: BTreeMap<String, Rule>,
+    pub rules: BTreeMap<String, DesiredRule>,
     /// How many published versions are kept.
     pub keep_versions: u32,
     /// The path that a new version must answer before it gets traffic.
@@ -92,41 +94,6 @@ pub struct Stage {
     pub canary: Option<u8>,
     /// What has the stage's names but not its tags is taken over.
     pub adopt: bool,
-}
-
-/// The function that only the chunks of maps go to: the same artifact with settings of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Workers {
-    /// Its settings.
-    pub function: FunctionConfig,
-    /// How many of it may run at once, reserved for it.
-    pub concurrency: Option<u32>,
-}
-
-/// The execution role that lzap makes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Role {
-    /// Its IAM path.
-    pub path: String,
-    /// The ARN of the policy that bounds it.
-    pub permissions_boundary: Option<String>,
-    /// Who may take it.
-    pub trust_policy: Value,
-    /// What it may do.
-    pub policy: Value,
-}
-
-/// A zip on this machine.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Artifact {
-    /// Where it is.
-    pub path: PathBuf,
-    /// SHA-256 of its bytes in lower-case hex: its name in the bucket.
-    pub sha256: String,
-    /// SHA-256 of its bytes in base64: how Lambda names it.
-    pub code_sha256: String,
-    /// Its size.
-    pub bytes: u64,
 }
 
 impl Stage {
@@ -138,62 +105,59 @@ impl Stage {
     /// The function's tags: the stage's, and what the deploy has to know of it the next time.
     pub(crate) fn function_tags(&self, live: Option<&BTreeMap<String, String>>) -> BTreeMap<String, String> {
         let uses = self.uses.tag(live).map(|value| (TAG_USES.to_owned(), value));
-        let asynchronous = self.asynchronous.as_ref().map(|_| (TAG_ASYNC.to_owned(), TAG_SET.to_owned()));
-        self.tags.clone().into_iter().chain(uses).chain(asynchronous).collect()
+        self.tags.clone().into_iter().chain(uses).collect()
+    }
+
+    /// The optional kinds of resources that the stage has.
+    pub(crate) fn kinds(&self) -> Kinds {
+        let kinds = [
+            (true, http_api::KIND),
+            (!self.rules.is_empty(), rule::KIND),
+            (self.asynchronous.is_some(), event_invoke::KIND),
+            (self.workers.is_some(), workers::KIND),
+        ];
+        Kinds::of(kinds.into_iter().filter(|(has, _)| *has).map(|(_, kind)| kind))
     }
 }
 
-impl Artifact {
-    /// The artifact that is still being built: no version and no object is like it.
-    pub fn pending() -> Self {
-        Self { sha256: "pending".to_owned(), ..Self::default() }
+/// Everything that decides a stage's desired state but its artifact: read once per command, so that a plan that is shown and
+/// the one that is applied agree.
+#[derive(Clone, Debug)]
+pub struct StageFacts<'a> {
+    /// The stage in `lzap.toml`.
+    pub settings: &'a Settings,
+    /// The names of its resources.
+    pub names: &'a Names,
+    /// The features of the runtime crate that the app uses.
+    pub uses: Uses,
+    /// Commit, author and time, for the description of a new version.
+    pub release: String,
+    /// The options of the command.
+    pub options: DeployOptions,
+}
+
+/// The options of a deploy that change its plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeployOptions {
+    /// Resources with the stage's names, but not its tags, are taken over.
+    pub adopt: bool,
+    /// The share of the traffic, in percent, that a new version gets; all of it unless set.
+    pub canary: Option<u8>,
+}
+
+impl StageFacts<'_> {
+    /// The desired state, with this artifact.
+    pub fn desired(&self, artifact: Artifact) -> Stage {
+        let DeployOptions { adopt, canary } = self.options;
+        let stage = stage(self.settings, self.names.clone(), artifact, self.release.clone(), self.uses);
+        Stage { adopt, canary, ..stage }
     }
 
-    /// Whether it is still being built.
-    pub fn is_pending(&self) -> bool {
-        self.path.as_os_str().is_empty() && self.code_sha256.is_empty()
+    /// The optional kinds of resources in `lzap.toml`.
+    pub fn kinds(&self) -> Kinds {
+        self.desired(Artifact::pending()).kinds()
     }
 }
-
-/// The settings of a function that lzap manages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FunctionConfig {
-    /// The execution role.
-    pub role_arn: String,
-    /// The runtime's identifier.
-    pub runtime: String,
-    /// The handler; what a custom runtime makes of it is its own affair.
-    pub handler: String,
-    /// The processor architecture.
-    pub architecture: Architecture,
-    /// Memory in MB.
-    pub memory_mb: u32,
-    /// Timeout in seconds.
-    pub timeout_secs: u32,
-    /// Size of `/tmp` in MB.
-    pub ephemeral_storage_mb: u32,
-    /// Environment variables.
-    pub environment: BTreeMap<String, String>,
-    /// The version of the workers that its maps go to. A version keeps the one that it was deployed with, so that both
-    /// are of one artifact, after a rollback too.
-    pub workers: Option<VersionRef>,
-}
-
-/// An `EventBridge` rule that calls the alias with a constant input.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
-    /// `rate(4 minutes)`.
-    pub schedule: String,
-    /// The JSON text that the function gets.
-    pub input: String,
-    /// The task that it asks for; none for keep-warm.
-    pub task: Option<String>,
-}
-
-/// The runtime that runs a binary named `bootstrap`.
-pub const RUNTIME: &str = "provided.al2023";
-/// The handler's name: unused by a binary, required by AWS.
-pub const HANDLER: &str = "bootstrap";
 
 /// The stage that `settings` and `artifact` describe, for an app that uses this.
 pub fn stage(
@@ -217,7 +181,7 @@ pub fn stage(
         environment: environment(settings, &names, uses),
         workers: None,
     };
-    let workers = settings.workers.filter(|_| uses.map).map(|workers| Workers {
+    let workers = settings.workers.filter(|_| uses.map).map(|workers| DesiredWorkers {
         function: FunctionConfig {
             memory_mb: workers.memory_mb.unwrap_or(settings.memory_mb),
             ..function.clone()
@@ -267,11 +231,11 @@ fn environment(settings: &Settings, names: &Names, uses: Uses) -> BTreeMap<Strin
 }
 
 /// The role that lzap makes; none where `lzap.toml` names an existing one.
-fn role(settings: &Settings, names: &Names, uses: Uses) -> Option<Role> {
+fn role(settings: &Settings, names: &Names, uses: Uses) -> Option<DesiredRole> {
     let RoleSetting::Made(made) = &settings.role else {
         return None;
     };
-    Some(Role {
+    Some(DesiredRole {
         path: made.path.clone(),
         permissions_boundary: made.permissions_boundary.clone(),
         trust_policy: role::trust_policy(),
@@ -282,18 +246,18 @@ fn role(settings: &Settings, names: &Names, uses: Uses) -> Option<Role> {
 /// The rule for a keep-warm setting. `rate(1 minute)` is singular.
 ///
 /// AWS: <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html>
-fn keep_warm(setting: KeepWarm) -> Option<Rule> {
+fn keep_warm(setting: KeepWarm) -> Option<DesiredRule> {
     let KeepWarm::Every(mins) = setting else {
         return None;
     };
     let unit = if mins == 1 { "minute" } else { "minutes" };
     let input = event(Kind::Warm).to_string();
-    Some(Rule { schedule: format!("rate({mins} {unit})"), input, task: None })
+    Some(DesiredRule { schedule: format!("rate({mins} {unit})"), input, task: None })
 }
 
-fn rules(settings: &Settings) -> BTreeMap<String, Rule> {
+fn rules(settings: &Settings) -> BTreeMap<String, DesiredRule> {
     let schedules = settings.schedules.iter().map(|schedule| {
-        let rule = Rule {
+        let rule = DesiredRule {
             schedule: schedule.expression.clone(),
             input: schedule_input(&schedule.task, &schedule.input).to_string(),
             task: Some(schedule.task.clone()),

@@ -3,7 +3,16 @@
 //! `rollback` takes the first that still exists, so going back twice goes back two versions. A version that was
 //! rolled back is not "before": it is left out, and a deploy or `rollback --to` brings it back.
 
-use crate::step::Direction;
+/// The direction in which the alias moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// A deploy.
+    Forward,
+    /// A rollback.
+    Back,
+    /// The version stays: only a canary's share changes.
+    Stay,
+}
 
 /// What the description begins with; what follows are version numbers.
 const PREFIX: &str = "was live:";

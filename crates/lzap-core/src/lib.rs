@@ -4,8 +4,9 @@
 //! way through, in the order in which a deploy walks it:
 //!
 //! [`config`] (the file) → [`settings`] (one stage, resolved) → [`check`] (what AWS would refuse) → [`names`] →
-//! [`desired`] → [`observed`] (filled in by `lzap-aws`) → [`plan`] → [`step`] (carried out by `lzap-aws`, which
-//! tells of it in [`event`]s). What all of this needs to be allowed is in [`permissions`].
+//! [`desired`] → [`observed`] (read by `lzap-aws`) → [`plan`] (applied by `lzap-aws`, which reports its progress in
+//! [`event`]s). Everything about one kind of resource is in its module in [`resource`]; the IAM permissions that all of
+//! this needs are in [`permissions`].
 
 pub mod asynchronous;
 pub mod check;
@@ -22,9 +23,9 @@ pub mod permissions;
 pub mod plan;
 pub mod platform;
 pub mod release;
+pub mod resource;
 pub mod role;
 pub mod schedule;
 pub mod settings;
-pub mod simulate;
 pub mod step;
 pub mod uses;

@@ -3,6 +3,8 @@
 //! There is no state file: two clones and a CI job compute the same names. The one thing that AWS names itself, the
 //! API's id, is found by tag.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest, Sha256};
 
 /// The alias that all traffic goes through.
@@ -60,7 +62,7 @@ impl Default for RoleName {
 }
 
 /// Which of a stage's two functions is meant; they share everything but the function itself and its log group.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// The app: what serves requests.
     #[default]
@@ -94,10 +96,16 @@ impl Names {
         }
     }
 
-    /// The names where the function is that of the workers.
+    /// The names where the function is that of `part`.
+    #[must_use]
+    pub fn of(&self, part: Part) -> Self {
+        Self { part, ..self.clone() }
+    }
+
+    /// The names where the function is the worker function.
     #[must_use]
     pub fn workers(&self) -> Self {
-        Self { part: Part::Workers, ..self.clone() }
+        self.of(Part::Workers)
     }
 
     /// The function's ARN, without a qualifier.
@@ -228,6 +236,11 @@ pub fn rule_statement(name: &str) -> String {
 pub fn statement_rule(statement: &str) -> Option<&str> {
     let is_keep_warm = statement.strip_prefix("lzap-").filter(|name| *name == KEEP_WARM);
     is_keep_warm.or_else(|| statement.strip_prefix(STATEMENT_SCHEDULE))
+}
+
+/// Returns whether `tags` say that a resource belongs to this app and stage.
+pub fn is_ours(tags: &BTreeMap<String, String>, names: &Names) -> bool {
+    tags.get(TAG_APP) == Some(&names.app) && tags.get(TAG_STAGE) == Some(&names.stage)
 }
 
 /// The partition that a region belongs to: for when AWS isn't asked, which says it in every ARN.

@@ -8,6 +8,7 @@ use miette::Diagnostic;
 
 use crate::clients::Clients;
 use crate::error::AwsError;
+use crate::resource::step::StepError;
 
 /// A plan that was not carried out to its end. What was done stays, and the next run goes on from there.
 #[derive(Debug)]
@@ -46,23 +47,6 @@ pub enum ApplyError {
         /// The tasks that it has.
         known: Vec<String>,
     },
-}
-
-/// Why a step failed.
-#[derive(Debug)]
-pub(super) enum StepError {
-    /// AWS refused.
-    Aws(AwsError),
-    /// The version is no good.
-    Probe { version: String, reason: String, log_tail: Vec<String> },
-    /// The version lacks a task.
-    NoTask { version: String, task: String, known: Vec<String> },
-}
-
-impl From<AwsError> for StepError {
-    fn from(error: AwsError) -> Self {
-        Self::Aws(error)
-    }
 }
 
 impl StepError {

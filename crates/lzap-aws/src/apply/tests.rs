@@ -4,17 +4,30 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lzap_core::desired::{Artifact, FunctionConfig, HANDLER, RUNTIME};
 use lzap_core::event::Event;
 use lzap_core::platform::Architecture;
-use lzap_core::step::{ApiRef, Call, Caller, IntegrationRef, Plan, Step, VersionRef};
+use lzap_core::resource::Operation;
+use lzap_core::resource::alias::AliasOperation;
+use lzap_core::resource::artifact::Artifact;
+use lzap_core::resource::artifact::ArtifactOperation;
+use lzap_core::resource::bucket::BucketOperation;
+use lzap_core::resource::function::FunctionOperation;
+use lzap_core::resource::function::{FunctionConfig, HANDLER, RUNTIME};
+use lzap_core::resource::http_api::HttpApiOperation;
+use lzap_core::resource::log_group::LogGroupOperation;
+use lzap_core::resource::permission::Caller;
+use lzap_core::resource::permission::PermissionOperation;
+use lzap_core::resource::reference::{ApiRef, IntegrationRef, VersionRef};
+use lzap_core::resource::rule::RuleOperation;
+use lzap_core::resource::version::VersionOperation;
+
 use miette::Diagnostic;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Applied, ApplyError, Site, apply};
 use crate::error::AwsError;
-use crate::testing::{Answer, answering, names};
+use crate::testing::{Answer, answering, names, plan_of};
 
 const ROLE_TOO_NEW: Answer = (
     400,
@@ -47,10 +60,8 @@ impl Outcome {
 }
 
 /// Carries out `calls`, each after the one before.
-async fn carry_out(calls: Vec<Call>, answers: &[Answer]) -> Outcome {
-    let step =
-        |(id, call): (usize, Call)| Step { change: 0, call, after: id.checked_sub(1).into_iter().collect() };
-    let plan = Plan { changes: Vec::new(), steps: calls.into_iter().enumerate().map(step).collect() };
+async fn carry_out(calls: Vec<Operation>, answers: &[Answer]) -> Outcome {
+    let plan = plan_of(calls);
     let (clients, requests) = answering(answers);
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let (names, stop) = (names(), CancellationToken::new());
@@ -81,10 +92,10 @@ fn config() -> FunctionConfig {
     }
 }
 
-fn create_function() -> Call {
+fn create_function() -> Operation {
     let artifact =
         Artifact { path: PathBuf::new(), sha256: "00".to_owned(), code_sha256: "AA==".to_owned(), bytes: 0 };
-    Call::CreateFunction { config: config(), artifact, tags: BTreeMap::new() }
+    Operation::Function(FunctionOperation::Create { config: config(), artifact, tags: BTreeMap::new() })
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,12 +136,18 @@ async fn an_update_is_waited_for_until_it_took_effect() {
         (200, r#"{"State":"Active","LastUpdateStatus":"InProgress"}"#),
         (200, r#"{"State":"Active","LastUpdateStatus":"Successful"}"#),
     ];
-    let outcome = carry_out(vec![Call::UpdateFunctionConfiguration(config())], &answers).await;
+    let outcome =
+        carry_out(vec![Operation::Function(FunctionOperation::UpdateConfiguration(config()))], &answers)
+            .await;
     assert!(outcome.result.is_ok());
     assert_eq!(outcome.waits(), ["for Lambda to finish"; 2]);
 
     let failed = r#"{"State":"Active","LastUpdateStatus":"Failed","LastUpdateStatusReason":"no such key"}"#;
-    let outcome = carry_out(vec![Call::UpdateFunctionConfiguration(config())], &[(200, failed)]).await;
+    let outcome = carry_out(
+        vec![Operation::Function(FunctionOperation::UpdateConfiguration(config()))],
+        &[(200, failed)],
+    )
+    .await;
     assert!(matches!(outcome.error(), AwsError::Failed { .. }));
     assert!(outcome.error().cause().expect("a reason").to_string().contains("no such key"));
 }
@@ -139,7 +156,10 @@ async fn an_update_is_waited_for_until_it_took_effect() {
 async fn a_change_under_way_is_waited_for() {
     let busy = r#"ResourceConflictException|{"Message":"An update is in progress for resource: shop-dev"}"#;
     let answers = [(409, busy), (200, r#"{"Version":"7","Timeout":30,"State":"Active"}"#)];
-    let publish = Call::PublishVersion { description: "x".repeat(300), code_sha256: "AA==".to_owned() };
+    let publish = Operation::Version(VersionOperation::Publish {
+        description: "x".repeat(300),
+        code_sha256: "AA==".to_owned(),
+    });
     let outcome = carry_out(vec![publish], &answers).await;
     assert_eq!(outcome.result.as_ref().ok().and_then(Applied::version), Some("7"));
     assert_eq!(outcome.waits(), ["for another change to end"]);
@@ -149,7 +169,8 @@ async fn a_change_under_way_is_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn create_api_is_sent_once() {
-    let outcome = carry_out(vec![Call::CreateApi { tags: BTreeMap::new() }], &[BROKEN]).await;
+    let outcome =
+        carry_out(vec![Operation::HttpApi(HttpApiOperation::Create(BTreeMap::new()))], &[BROKEN]).await;
     assert_eq!(outcome.requests.len(), 1, "a second one could make a twin");
     assert!(matches!(outcome.error(), AwsError::Refused { .. }));
 }
@@ -157,7 +178,7 @@ async fn create_api_is_sent_once() {
 #[tokio::test(start_paused = true)]
 async fn what_exists_is_an_error_unless_our_own_request_was_answered_into_the_void() {
     let exists = (409, r#"ResourceConflictException|{"Message":"Alias already exists: shop-dev:live"}"#);
-    let create = || vec![Call::CreateAlias(VersionRef::Known("1".to_owned()))];
+    let create = || vec![Operation::Alias(AliasOperation::Create(VersionRef::Known("1".to_owned())))];
     let outcome = carry_out(create(), &[exists]).await;
     assert!(matches!(outcome.error(), AwsError::Refused { .. }));
     assert_eq!(outcome.requests.len(), 1);
@@ -171,8 +192,8 @@ async fn targets_that_failed_are_an_error_although_the_answer_is_200() {
         "ErrorCode":"LimitExceededException","ErrorMessage":"too many targets"}]}"#;
     let rule = || "keep-warm".to_owned();
     for call in [
-        Call::PutTarget { rule: rule(), input: "{}".to_owned() },
-        Call::RemoveTargets { rule: rule(), ids: vec!["live".to_owned()] },
+        Operation::Rule(RuleOperation::PutTarget { rule: rule(), input: "{}".to_owned() }),
+        Operation::Rule(RuleOperation::RemoveTargets { rule: rule(), ids: vec!["live".to_owned()] }),
     ] {
         let outcome = carry_out(vec![call], &[(200, answer)]).await;
         assert!(matches!(outcome.error(), AwsError::Quota { .. }), "{:?}", outcome.error());
@@ -182,8 +203,11 @@ async fn targets_that_failed_are_an_error_although_the_answer_is_200() {
 #[tokio::test(start_paused = true)]
 async fn deleting_what_is_gone_is_a_success() {
     let gone = (404, r#"ResourceNotFoundException|{"Message":"Function not found: shop-dev"}"#);
-    let calls =
-        vec![Call::RemovePermission("x".to_owned()), Call::DeleteFunction, Call::DeleteApi("a".to_owned())];
+    let calls = vec![
+        Operation::Permission(PermissionOperation::Remove("x".to_owned())),
+        Operation::Function(FunctionOperation::Delete),
+        Operation::HttpApi(HttpApiOperation::Delete("a".to_owned())),
+    ];
     let outcome = carry_out(calls, &[gone]).await;
     assert!(outcome.result.is_ok(), "{:?}", outcome.result);
 }
@@ -191,17 +215,21 @@ async fn deleting_what_is_gone_is_a_success() {
 #[tokio::test(start_paused = true)]
 async fn a_bucket_that_others_use_stays() {
     let full = "<Error><Code>BucketNotEmpty</Code><Message>not empty</Message></Error>";
-    let outcome = carry_out(vec![Call::DeleteBucketIfEmpty], &[(409, full)]).await;
+    let outcome = carry_out(vec![Operation::Bucket(BucketOperation::DeleteIfEmpty)], &[(409, full)]).await;
     assert!(outcome.result.is_ok(), "{:?}", outcome.result);
     let taken = "<Error><Code>BucketAlreadyExists</Code><Message>taken</Message></Error>";
-    let outcome = carry_out(vec![Call::CreateBucket], &[(409, taken)]).await;
+    let outcome = carry_out(vec![Operation::Bucket(BucketOperation::Create)], &[(409, taken)]).await;
     assert!(matches!(outcome.error(), AwsError::BucketTaken { .. }), "{:?}", outcome.error());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_object_that_could_not_be_deleted_is_an_error() {
     let answer = "<DeleteResult><Error><Key>k</Key><Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>";
-    let outcome = carry_out(vec![Call::DeleteObjects(vec!["k".to_owned()])], &[(200, answer)]).await;
+    let outcome = carry_out(
+        vec![Operation::Artifact(ArtifactOperation::Delete(vec!["k".to_owned()]))],
+        &[(200, answer)],
+    )
+    .await;
     assert!(matches!(outcome.error(), AwsError::Denied { .. }), "{:?}", outcome.error());
 }
 
@@ -213,10 +241,13 @@ async fn what_aws_names_is_put_where_the_plan_says() {
         OK,
     ];
     let calls = vec![
-        Call::CreateApi { tags: BTreeMap::new() },
-        Call::CreateIntegration(ApiRef::Created),
-        Call::CreateRoute { api: ApiRef::Created, integration: IntegrationRef::Created },
-        Call::AddPermission(Caller::Api(ApiRef::Created)),
+        Operation::HttpApi(HttpApiOperation::Create(BTreeMap::new())),
+        Operation::HttpApi(HttpApiOperation::CreateIntegration(ApiRef::Created)),
+        Operation::HttpApi(HttpApiOperation::CreateRoute {
+            api: ApiRef::Created,
+            integration: IntegrationRef::Created,
+        }),
+        Operation::Permission(PermissionOperation::Add(Caller::Api(ApiRef::Created))),
     ];
     let outcome = carry_out(calls, &answers).await;
     let applied = outcome.result.expect("the plan can be carried out");
@@ -231,7 +262,11 @@ async fn what_aws_names_is_put_where_the_plan_says() {
 #[tokio::test(start_paused = true)]
 async fn after_a_failure_nothing_new_starts_and_the_help_says_how_to_go_on() {
     let denied = r#"AccessDeniedException|{"Message":"User: arn:aws:iam::1:user/ci is not authorized to perform: lambda:DeleteFunction on resource: x"}"#;
-    let calls = vec![Call::DeleteApi("a".to_owned()), Call::DeleteFunction, Call::DeleteLogGroup];
+    let calls = vec![
+        Operation::HttpApi(HttpApiOperation::Delete("a".to_owned())),
+        Operation::Function(FunctionOperation::Delete),
+        Operation::LogGroup(LogGroupOperation::Delete),
+    ];
     let outcome = carry_out(calls, &[OK, (403, denied)]).await;
     assert_eq!(outcome.requests.len(), 2);
     let error = outcome.result.expect_err("the second step is denied");

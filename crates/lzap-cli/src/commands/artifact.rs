@@ -6,8 +6,8 @@ use lzap_build::archive::{Artifact, archive};
 use lzap_build::compile::{BuildEvent, CompileOptions, compile};
 use lzap_build::project::{Project, lines_to_add};
 use lzap_build::{elf, git};
-use lzap_core::desired;
 use lzap_core::release::Release;
+use lzap_core::resource::artifact::Artifact as DesiredArtifact;
 use lzap_core::settings::Settings;
 use lzap_core::uses::Uses;
 use lzap_wire::limits::HTTP_API_TIMEOUT_SECS;
@@ -28,8 +28,8 @@ pub(crate) struct Built {
 
 impl Built {
     /// What the planner needs to know of it.
-    pub(crate) fn desired(&self) -> desired::Artifact {
-        desired::Artifact {
+    pub(crate) fn desired(&self) -> DesiredArtifact {
+        DesiredArtifact {
             path: self.artifact.path.clone(),
             sha256: self.artifact.sha256.clone(),
             code_sha256: self.artifact.code_sha256.clone(),

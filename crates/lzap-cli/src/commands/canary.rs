@@ -2,20 +2,20 @@
 
 use std::time::Instant;
 
-use lzap_core::desired::{Desired, Ending};
+use lzap_core::desired::{CanaryEnding, Desired};
 use lzap_core::settings::Settings;
 use serde_json::Value;
 
-use crate::cli::{DeployArgs, WaitArgs};
-use crate::commands::rollback::{Move, move_alias};
+use crate::cli::{PlanOptions, WaitArgs};
+use crate::commands::alias_move::{AliasMove, move_alias};
 use crate::context::Context;
 use crate::error::CliError;
 
-/// How `args` want a canary to end, if they do.
-pub(crate) fn ending(args: &DeployArgs) -> Option<Ending> {
+/// The way in which the options end a canary, if they do.
+pub(crate) fn ending(args: &PlanOptions) -> Option<CanaryEnding> {
     match (args.promote, args.abort) {
-        (true, _) => Some(Ending::Promote),
-        (_, true) => Some(Ending::Abort),
+        (true, _) => Some(CanaryEnding::Promote),
+        (_, true) => Some(CanaryEnding::Abort),
         _ => None,
     }
 }
@@ -24,14 +24,15 @@ pub(crate) fn ending(args: &DeployArgs) -> Option<Ending> {
 pub(crate) async fn end(
     context: &Context,
     settings: &Settings,
-    ending: Ending,
+    ending: CanaryEnding,
     wait: WaitArgs,
 ) -> Result<Value, CliError> {
     let verb = match ending {
-        Ending::Promote => "Promoted",
-        Ending::Abort => "Aborted",
+        CanaryEnding::Promote => "Promoted",
+        CanaryEnding::Abort => "Aborted",
     };
     let started = Instant::now();
-    let step = Move { command: "deploy", verb, desired: Desired::Canary(ending), wait: wait.wait, started };
+    let step =
+        AliasMove { command: "deploy", verb, desired: Desired::Canary(ending), wait: wait.wait, started };
     move_alias(context, settings, step).await
 }

@@ -3,8 +3,10 @@
 use lzap_aws::Scope;
 use lzap_core::history;
 use lzap_core::names::sha256_hex;
-use lzap_core::observed::{Alias, Observed, Version};
+use lzap_core::observed::Observed;
 use lzap_core::release::Release;
+use lzap_core::resource::alias::ObservedAlias;
+use lzap_core::resource::version::ObservedVersion;
 use serde_json::{Value, json};
 
 use crate::cli::StageArgs;
@@ -17,7 +19,7 @@ pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, Cli
     let stage = args.stage.as_deref();
     let settings = context.load(stage)?.settings(context, stage)?;
     let target = Target::connect(context, &settings).await?;
-    let observed = lzap_aws::observe(&target.clients, &target.names, Scope::Versions).await?;
+    let observed = lzap_aws::observe(&target.clients, &target.names, &Scope::Versions).await?;
     if observed.function.is_none() {
         return Err(CliError::not_deployed(&target.names));
     }
@@ -49,7 +51,7 @@ enum Share {
 }
 
 impl Row {
-    fn of(version: &Version, observed: &Observed) -> Self {
+    fn of(version: &ObservedVersion, observed: &Observed) -> Self {
         // A version that lzap didn't publish has its own time, and says what it likes.
         let foreign = || Release { time: version.published.clone(), ..Release::default() };
         Self {
@@ -90,7 +92,7 @@ impl Row {
 }
 
 impl Share {
-    fn of(version: &str, alias: &Alias) -> Self {
+    fn of(version: &str, alias: &ObservedAlias) -> Self {
         let canary = alias.canary.as_ref();
         if let Some(canary) = canary.filter(|canary| canary.version == version) {
             return Self::Canary(canary.percent);

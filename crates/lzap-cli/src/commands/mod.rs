@@ -1,9 +1,12 @@
 //! One module per command; each reads as the steps that the command takes.
 
+mod alias_move;
 mod artifact;
 mod canary;
 mod completions;
 mod config;
+mod consent;
+mod converge;
 mod deploy;
 mod doctor;
 mod history;
@@ -20,6 +23,7 @@ mod tail;
 mod undeploy;
 mod unlock;
 
+pub(crate) use converge::Converged;
 pub(crate) use invoke::InvokeError;
 
 use std::time::Duration;

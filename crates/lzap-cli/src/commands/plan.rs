@@ -1,19 +1,18 @@
 //! `lzap plan`: a deploy up to the plan, on stdout.
 
 use lzap_aws::Scope;
-use lzap_core::desired::{self, Desired};
-use lzap_core::plan::plan;
+use lzap_core::desired::{Desired, StageFacts};
+use lzap_core::plan::{Plan, plan, plan_deploy};
 use lzap_core::settings::Settings;
-use lzap_core::step::Plan;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::cli::PlanArgs;
-use crate::commands::{Stages, artifact};
+use crate::cli::{PlanArgs, PlanOptions};
+use crate::commands::{Stages, artifact, canary};
 use crate::context::{Context, Loaded, Target};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::ui::plan_view::View;
+use crate::ui::plan_view::PlanView;
 use crate::ui::progress::Progress;
 use crate::ui::report;
 
@@ -22,9 +21,9 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliE
     let (mut documents, mut changes) = (Vec::new(), false);
     for stage in &stages.names {
         let settings = stages.loaded.settings(context, stage.as_deref())?;
-        let (target, plan) = planned(context, &stages.loaded, &settings, args.adopt).await?;
-        context.printer.status("Plan", View::of(&plan).summary());
-        context.printer.data(View::of(&plan).changes(""));
+        let (target, plan) = make_plan(context, &stages.loaded, &settings, args.plan).await?;
+        context.printer.status("Plan", PlanView::of(&plan).summary());
+        context.printer.data(PlanView::of(&plan).changes(""));
         changes |= !plan.is_empty();
         documents.push(document(&target, &plan));
     }
@@ -32,23 +31,33 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliE
     Ok(if args.check && changes { Exit::Changes } else { done })
 }
 
-async fn planned(
+async fn make_plan(
     context: &Context,
     loaded: &Loaded,
     settings: &Settings,
-    adopt: bool,
+    options: PlanOptions,
 ) -> Result<(Target, Plan), CliError> {
+    if let Some(ending) = canary::ending(&options) {
+        let target = Target::connect(context, settings).await?;
+        let observed = lzap_aws::observe(&target.clients, &target.names, &Scope::Versions).await?;
+        let plan = plan(&Desired::Canary(ending), &observed)?;
+        return Ok((target, plan));
+    }
     let project = artifact::project(loaded, settings)?;
     artifact::warn_of_idle_settings(context.printer, settings, &project);
     let target = Target::connect(context, settings).await?;
+    let facts = StageFacts {
+        settings,
+        names: &target.names,
+        uses: artifact::uses(&project),
+        release: artifact::release(&project).render(),
+        options: options.options(),
+    };
     let progress = Progress::new(context.printer);
     let built = artifact::build(context.printer, &progress, &project, settings, &Notify::new()).await?;
-    let release = artifact::release(&project).render();
-    let uses = artifact::uses(&project);
-    let mut stage = desired::stage(settings, target.names.clone(), built.desired(), release, uses);
-    stage.adopt = adopt;
-    let observed = lzap_aws::observe(&target.clients, &target.names, Scope::Stage(uses)).await?;
-    let plan = plan(&Desired::Stage(Box::new(stage)), &observed)?;
+    let scope = Scope::Stage { uses: facts.uses, kinds: facts.kinds() };
+    let observed = lzap_aws::observe(&target.clients, &target.names, &scope).await?;
+    let plan = plan_deploy(&facts, built.desired(), &observed)?;
     Ok((target, plan))
 }
 

@@ -1,102 +1,257 @@
-//! A command at work on a stage: alone, by the stage's lock; told of interrupts; leaving nothing behind but what it did.
+//! A command at work on a stage: alone, by the stage's lock; told of interrupts; leaving nothing behind but its result.
 //!
 //! A session is opened before the build, so that a command that would lose to another one loses at once. The lock is
-//! taken only for a plan that isn't empty, right before the first write, and given back in [`Session::close`], however
-//! the command ends.
+//! taken only for a plan that isn't empty, right before the first write. A plan can be applied only in a session that
+//! holds the lock ([`Locked`]), and only a plan that was consented to.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lzap_aws::{Applied, ApplyError, Held, Lock, Scope, Site, Taking};
 use lzap_core::event::Event;
 use lzap_core::lock::Holder;
-use lzap_core::observed::{Object, Observed};
-use lzap_core::step::Plan;
+use lzap_core::observed::Observed;
+use lzap_core::plan::Plan;
+use lzap_core::resource::artifact::Object;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
+use crate::commands::consent::ConsentedPlan;
 use crate::context::{Context, Target};
 use crate::error::CliError;
 use crate::holder;
 use crate::interrupt::Hold;
 use crate::ui::progress::Progress;
 
-/// How often a command that waits looks for the lock.
+/// How often a command that waits reads the lock again.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// A command at work on a stage.
-pub(crate) struct Session<'a> {
+/// A command at work on a stage, with or without its lock.
+pub(crate) struct Session<'a, S> {
+    work: Work<'a>,
+    state: S,
+}
+
+/// The state of a session without the lock.
+pub(crate) struct Unlocked {
+    /// A command that died has left its lock. Its work is planned as any other; the lock itself goes when ours, which takes
+    /// its place, is released.
+    inherits: bool,
+}
+
+/// The state of a session that holds the lock.
+pub(crate) struct Locked {
+    lock: Lock,
+    _hold: Hold,
+    mark: Mark,
+}
+
+/// The mark in the bucket by which other commands see that the stage was changed. One per session is enough.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    /// To be left with the first plan that is applied.
+    Due,
+    /// It was left.
+    Left,
+    /// It could not be left.
+    Failed,
+    /// The command deletes everything, its own marks included.
+    Unwanted,
+}
+
+/// A session that another lane of the same command may have locked.
+pub(crate) enum AnySession<'a> {
+    Unlocked(Session<'a, Unlocked>),
+    Locked(Session<'a, Locked>),
+}
+
+/// What both states have.
+struct Work<'a> {
     context: &'a Context,
     target: &'a Target,
     me: Holder,
-    /// Another's lock is waited for.
-    wait: bool,
-    lock: Option<(Lock, Hold)>,
-    /// Another has taken our lock.
+    /// Whether to wait while another command holds the lock.
+    waits: bool,
+    /// Another command has taken our lock.
     lost: CancellationToken,
-    /// No new step starts; by an interrupt, or by whoever works beside.
-    pub(crate) halt: CancellationToken,
-    /// What was done so far.
-    pub(crate) applied: Applied,
-    marks: bool,
-    /// The mark could not be left.
-    unmarked: bool,
-    /// A command that is gone has left its lock.
-    stale: AtomicBool,
+    /// No new step starts: after an interrupt, or when another lane of the command failed.
+    halt: CancellationToken,
+    applied: Applied,
 }
 
-impl<'a> Session<'a> {
-    /// A session for `command` (as in `deploy dev`), without a look at the lock.
-    pub(crate) fn new(context: &'a Context, target: &'a Target, command: &str, wait: bool) -> Self {
-        Self {
+impl<'a> Session<'a, Unlocked> {
+    /// A session for `command` (as in `deploy dev`). Doesn't read the lock.
+    pub(crate) fn new(context: &'a Context, target: &'a Target, command: &str, waits: bool) -> Self {
+        let work = Work {
             context,
             target,
             me: holder::me(&format!("{command} {}", target.names.stage)),
-            wait,
-            lock: None,
+            waits,
             lost: CancellationToken::new(),
             halt: context.interrupts.stop().child_token(),
             applied: Applied::default(),
-            marks: true,
-            unmarked: false,
-            stale: AtomicBool::new(false),
-        }
+        };
+        Self { work, state: Unlocked { inherits: false } }
     }
 
-    /// Of a command that deletes everything, its own marks included.
-    pub(crate) fn without_marks(mut self) -> Self {
-        self.marks = false;
-        self
-    }
-
-    /// What is there, once nobody else works on the stage: ends the command, or waits, while another holds the lock.
+    /// The observed state, once no other command works on the stage: ends the command, or waits, while another holds the
+    /// lock.
     ///
-    /// The listing of the bucket tells whether there is a lock at all, so that looking for it mostly costs no call.
-    pub(crate) async fn observe_alone(&self, scope: Scope) -> Result<Observed, CliError> {
-        let Target { clients, names } = self.target;
+    /// The listing of the bucket shows whether there is a lock at all, so that reading it mostly costs no call.
+    pub(crate) async fn observe_alone(&mut self, scope: &Scope) -> Result<Observed, CliError> {
+        let Target { clients, names } = self.work.target;
         let mut told = false;
         loop {
-            let observed = self.observe(scope).await?;
+            let observed = self.work.observe(scope).await?;
             if !observed.bucket.as_ref().is_some_and(|bucket| bucket.has(&names.lock_key())) {
                 return Ok(observed);
             }
-            let Some(held) = lzap_aws::read_lock(clients, names, &self.me, holder::lives).await? else {
-                self.stale.store(true, Ordering::Relaxed);
+            let Some(held) = lzap_aws::read_lock(clients, names, &self.work.me, holder::lives).await? else {
+                self.state.inherits = true;
                 return Ok(observed);
             };
-            self.wait_for(&held, &mut told).await?;
+            self.work.wait_for(&held, &mut told).await?;
         }
     }
 
-    /// Whether there is something to take up: a lock whose command died. What that left is planned as anything else;
-    /// the lock itself goes when ours, which is put in its place, is given back.
+    /// Whether a command that died has left its lock.
     pub(crate) fn inherits(&self) -> bool {
-        self.stale.load(Ordering::Relaxed)
+        self.state.inherits
+    }
+
+    /// Takes the lock for `plan`, once there is a bucket for it. Returns whether `observed` still holds: whether no other
+    /// command has changed the stage since.
+    pub(crate) async fn lock(
+        mut self,
+        plan: &ConsentedPlan,
+        observed: &Observed,
+        progress: &Progress,
+    ) -> Result<(Session<'a, Locked>, bool), CliError> {
+        // Held before the first write: from here on an interrupt waits for the calls that run.
+        let hold = self.work.context.interrupts.hold();
+        let seen: Vec<Object> = observed.bucket.clone().map(|bucket| bucket.objects).unwrap_or_default();
+        self.work.apply(&plan.plan().new_bucket(), progress).await?;
+        let settings = plan.plan().new_bucket_settings();
+        let mut applied = std::mem::take(&mut self.work.applied);
+        let locking = async {
+            let lock = self.work.take_lock().await?;
+            let still = lock.still(&seen).await;
+            Ok::<_, CliError>((lock, still))
+        };
+        let (locked, settled) = tokio::join!(locking, self.work.apply_to(&mut applied, &settings, progress));
+        self.work.applied = applied;
+        let (lock, still) = locked?;
+        let session = Session { work: self.work, state: Locked { lock, _hold: hold, mark: Mark::Due } };
+        match settled.and(still.map_err(CliError::from)) {
+            Ok(still) => Ok((session, still)),
+            Err(error) => {
+                session.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes the lock before anything was read.
+    pub(crate) async fn lock_first(self) -> Result<Session<'a, Locked>, CliError> {
+        let hold = self.work.context.interrupts.hold();
+        let lock = self.work.take_lock().await?;
+        Ok(Session { work: self.work, state: Locked { lock, _hold: hold, mark: Mark::Due } })
+    }
+
+    /// Applies a plan without the lock: for a stage without a bucket, where a lock has no place, and which no deploy can be
+    /// working on without creating one.
+    pub(crate) async fn apply_unlocked(
+        mut self,
+        plan: &ConsentedPlan,
+        progress: &Progress,
+    ) -> Result<Applied, CliError> {
+        self.work.apply(plan.plan(), progress).await?;
+        Ok(self.work.applied)
+    }
+}
+
+impl Session<'_, Locked> {
+    /// The observed state.
+    pub(crate) async fn observe(&self, scope: &Scope) -> Result<Observed, CliError> {
+        self.work.observe(scope).await
+    }
+
+    /// Leaves no marks: the command deletes everything.
+    pub(crate) fn without_marks(mut self) -> Self {
+        self.state.mark = Mark::Unwanted;
+        self
+    }
+
+    /// Applies `plan`, but for the steps that were applied in this session before.
+    pub(crate) async fn apply(&mut self, plan: &ConsentedPlan, progress: &Progress) -> Result<(), CliError> {
+        let Self { work, state } = self;
+        let marks = state.mark == Mark::Due;
+        let mark = async { if marks { state.lock.mark().await } else { Ok(()) } };
+        let mut applied = std::mem::take(&mut work.applied);
+        let (done, marked) = tokio::join!(work.apply_to(&mut applied, plan.plan(), progress), mark);
+        work.applied = applied;
+        if marks {
+            state.mark = if marked.is_ok() { Mark::Left } else { Mark::Failed };
+        }
+        done?;
+        Ok(marked?)
+    }
+
+    /// Ends the session of a plan that has deleted the lock with everything else.
+    pub(crate) fn forget_lock(self) {
+        self.state.lock.leave();
+    }
+
+    /// Releases the lock. Where the mark is missing the lock stays, and tells the next command in its place.
+    pub(crate) async fn close(self) {
+        if self.state.mark == Mark::Failed {
+            return self.state.lock.leave();
+        }
+        if let Err(error) = self.state.lock.release().await {
+            self.work.context.printer.warning(format_args!(
+                "the lock could not be released ({error}); it ends by itself, at once for this machine and after five \
+                 minutes for others"
+            ));
+        }
+    }
+}
+
+impl<S> Session<'_, S> {
+    /// What was applied so far.
+    pub(crate) fn applied(&self) -> &Applied {
+        &self.work.applied
+    }
+
+    /// Ends this session's waits, and starts no new step: for another lane of the same command.
+    pub(crate) fn halt(&self) -> CancellationToken {
+        self.work.halt.clone()
+    }
+}
+
+impl AnySession<'_> {
+    /// What was applied so far.
+    pub(crate) fn applied(&self) -> &Applied {
+        match self {
+            Self::Unlocked(session) => session.applied(),
+            Self::Locked(session) => session.applied(),
+        }
+    }
+
+    /// Releases the lock, where it is held.
+    pub(crate) async fn close(self) {
+        if let Self::Locked(session) = self {
+            session.close().await;
+        }
+    }
+}
+
+impl Work<'_> {
+    async fn observe(&self, scope: &Scope) -> Result<Observed, CliError> {
+        Ok(lzap_aws::observe(&self.target.clients, &self.target.names, scope).await?)
     }
 
     async fn wait_for(&self, held: &Held, told: &mut bool) -> Result<(), CliError> {
         let stage = self.target.names.stage.clone();
-        if !self.wait {
+        if !self.waits {
             return Err(CliError::Locked { holder: held.holder.to_string(), stage });
         }
         if !std::mem::replace(told, true) {
@@ -108,53 +263,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// What is there.
-    pub(crate) async fn observe(&self, scope: Scope) -> Result<Observed, CliError> {
-        Ok(lzap_aws::observe(&self.target.clients, &self.target.names, scope).await?)
-    }
-
-    /// Whether the lock is ours.
-    pub(crate) fn is_locked(&self) -> bool {
-        self.lock.is_some()
-    }
-
-    /// Takes the lock for `plan`, once there is a bucket for it. Answers whether what was `observed` still holds: whether
-    /// no other command has changed the stage since.
-    pub(crate) async fn lock(
-        &mut self,
-        plan: &Plan,
-        observed: &Observed,
-        progress: &Progress,
-    ) -> Result<bool, CliError> {
-        // Held before the first write: from here on an interrupt has to wait for the calls that run.
-        let hold = self.context.interrupts.hold();
-        let seen: Vec<Object> = observed.bucket.clone().map(|bucket| bucket.objects).unwrap_or_default();
-        self.carry_out(&plan.new_bucket(), progress).await?;
-        let settings = plan.new_bucket_settings();
-        let mut applied = std::mem::take(&mut self.applied);
-        let locked = async {
-            let lock = self.take().await?.ok_or_else(|| CliError::not_deployed(&self.target.names))?;
-            let still = lock.still(&seen).await;
-            Ok::<_, CliError>((lock, still))
-        };
-        let (locked, settled) = tokio::join!(locked, self.apply(&settings, &mut applied, progress));
-        self.applied = applied;
-        let (lock, still) = locked?;
-        self.lock = Some((lock, hold));
-        settled?;
-        Ok(still?)
-    }
-
-    /// Takes the lock before anything was read.
-    pub(crate) async fn lock_first(&mut self) -> Result<(), CliError> {
-        let hold = self.context.interrupts.hold();
-        let lock = self.take().await?.ok_or_else(|| CliError::not_deployed(&self.target.names))?;
-        self.lock = Some((lock, hold));
-        Ok(())
-    }
-
-    /// The lock, as soon as it is free; `None` where there is no bucket.
-    async fn take(&self) -> Result<Option<Lock>, CliError> {
+    /// Takes the lock as soon as it is free.
+    async fn take_lock(&self) -> Result<Lock, CliError> {
         let Target { clients, names } = self.target;
         let mut told = false;
         loop {
@@ -162,36 +272,26 @@ impl<'a> Session<'a> {
                 return Err(CliError::Interrupted { resume: None });
             }
             match lzap_aws::take_lock(clients, names, &self.me, holder::lives, &self.lost).await? {
-                Taking::Taken(lock) => return Ok(Some(lock)),
+                Taking::Taken(lock) => return Ok(lock),
                 Taking::Held(held) => self.wait_for(&held, &mut told).await?,
-                Taking::NoBucket => return Ok(None),
+                Taking::NoBucket => return Err(CliError::not_deployed(names)),
             }
         }
     }
 
-    /// Carries `plan` out, but for what is done already, and says so on the way.
-    pub(crate) async fn carry_out(&mut self, plan: &Plan, progress: &Progress) -> Result<(), CliError> {
-        let marks = self.marks && self.lock.is_some();
-        if plan.steps.is_empty() && !marks {
-            return Ok(());
-        }
-        let mark = async {
-            match &self.lock {
-                Some((lock, _)) if marks => lock.mark().await,
-                _ => Ok(()),
-            }
-        };
+    async fn apply(&mut self, plan: &Plan, progress: &Progress) -> Result<(), CliError> {
         let mut applied = std::mem::take(&mut self.applied);
-        let (done, marked) = tokio::join!(self.apply(plan, &mut applied, progress), mark);
+        let result = self.apply_to(&mut applied, plan, progress).await;
         self.applied = applied;
-        // One mark is enough: it says that somebody was here since.
-        self.marks = self.marks && !marks;
-        self.unmarked = marked.is_err();
-        done?;
-        Ok(marked?)
+        result
     }
 
-    async fn apply(&self, plan: &Plan, applied: &mut Applied, progress: &Progress) -> Result<(), CliError> {
+    async fn apply_to(
+        &self,
+        applied: &mut Applied,
+        plan: &Plan,
+        progress: &Progress,
+    ) -> Result<(), CliError> {
         let (events, mut incoming) = unbounded_channel::<Event>();
         let Target { clients, names } = self.target;
         let site = Site { clients, names, events: &events, stop: &self.halt };
@@ -209,27 +309,6 @@ impl<'a> Session<'a> {
                 Err(CliError::LockLost { stage: names.stage.clone() })
             }
             result => Ok(result?),
-        }
-    }
-
-    /// The lock was deleted with all the rest.
-    pub(crate) fn forget_lock(&mut self) {
-        if let Some((lock, _hold)) = self.lock.take() {
-            lock.leave();
-        }
-    }
-
-    /// Gives the lock back; but where the mark is missing it stays, and tells the next command in the mark's place.
-    pub(crate) async fn close(mut self) {
-        let Some((lock, _hold)) = self.lock.take() else { return };
-        if self.unmarked {
-            return lock.leave();
-        }
-        if let Err(error) = lock.release().await {
-            self.context.printer.warning(format_args!(
-                "the lock could not be given back ({error}); it ends by itself, at once for this machine and after five \
-                 minutes for others"
-            ));
         }
     }
 }

@@ -1,13 +1,13 @@
 //! `lzap status`: what is deployed, and how it differs from `lzap.toml`. Builds nothing.
 
 use lzap_aws::Scope;
-use lzap_core::desired::{self, Artifact, Desired};
+use lzap_core::desired::{DeployOptions, StageFacts};
 use lzap_core::names::{KEEP_WARM, sha256_hex};
 use lzap_core::observed::Observed;
-use lzap_core::plan::plan;
+use lzap_core::plan::{Plan, plan_deploy};
 use lzap_core::release::Release;
+use lzap_core::resource::artifact::Artifact;
 use lzap_core::settings::Settings;
-use lzap_core::step::Plan;
 use lzap_core::uses::Uses;
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ use crate::commands::Stages;
 use crate::context::{Context, Target};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::ui::plan_view::View;
+use crate::ui::plan_view::PlanView;
 use crate::ui::report;
 
 pub(crate) async fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
@@ -41,8 +41,10 @@ struct Status {
 impl Status {
     async fn read(context: &Context, settings: Settings) -> Result<Self, CliError> {
         let target = Target::connect(context, &settings).await?;
-        let observed =
-            lzap_aws::observe(&target.clients, &target.names, Scope::Stage(Uses::default())).await?;
+        let uses = Uses::default();
+        let kinds = facts(&settings, &target, uses, String::new()).kinds();
+        let scope = Scope::Stage { uses, kinds };
+        let observed = lzap_aws::observe(&target.clients, &target.names, &scope).await?;
         let drift = drift(&settings, &target, &observed)?;
         Ok(Self { target, observed, drift })
     }
@@ -71,8 +73,8 @@ impl Status {
                 .map(|(name, when, state)| format!("schedule  {name}  {when}{state}\n"))
                 .collect::<Vec<_>>()
                 .concat(),
-            if self.drift.is_empty() { "none".to_owned() } else { View::of(&self.drift).summary() },
-            View::of(&self.drift).changes("          "),
+            if self.drift.is_empty() { "none".to_owned() } else { PlanView::of(&self.drift).summary() },
+            PlanView::of(&self.drift).changes("          "),
         ));
         report::with(
             report::place(names),
@@ -132,7 +134,9 @@ fn drift(settings: &Settings, target: &Target, observed: &Observed) -> Result<Pl
     };
     let tags = observed.function.as_ref().map(|function| &function.tags);
     let uses = tags.map(Uses::of_tags).unwrap_or_default();
-    let release = live.description.clone();
-    let stage = desired::stage(settings, target.names.clone(), artifact, release, uses);
-    Ok(plan(&Desired::Stage(Box::new(stage)), observed)?)
+    Ok(plan_deploy(&facts(settings, target, uses, live.description.clone()), artifact, observed)?)
+}
+
+fn facts<'a>(settings: &'a Settings, target: &'a Target, uses: Uses, release: String) -> StageFacts<'a> {
+    StageFacts { settings, names: &target.names, uses, release, options: DeployOptions::default() }
 }

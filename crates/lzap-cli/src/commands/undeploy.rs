@@ -4,19 +4,20 @@ use std::time::Instant;
 
 use lzap_aws::Scope;
 use lzap_core::desired::{Desired, Undeploy};
-use lzap_core::plan::plan;
+use lzap_core::plan::{Plan, plan};
+use lzap_core::resource::bucket::BucketOperation;
 use lzap_core::settings::Settings;
-use lzap_core::step::{Call, Plan};
 use serde_json::{Value, json};
 
 use crate::cli::UndeployArgs;
-use crate::commands::session::Session;
-use crate::commands::{Stages, deploy};
+use crate::commands::Stages;
+use crate::commands::consent::ConsentedPlan;
+use crate::commands::session::{Locked, Session, Unlocked};
 use crate::context::{Context, Target};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::ui::progress::Progress;
-use crate::ui::{ask, plan_view, report, text};
+use crate::ui::{plan_view, report, text};
 
 pub(crate) async fn run(context: &Context, args: &UndeployArgs) -> Result<Exit, CliError> {
     let stages = Stages::load(context, &args.stages)?;
@@ -32,10 +33,8 @@ async fn undeploy(context: &Context, args: &UndeployArgs, settings: &Settings) -
     let started = Instant::now();
     let wanted = Undeploy { keep_logs: args.keep_logs, adopt: args.adopt };
     let target = Target::connect(context, settings).await?;
-    let mut session = Session::new(context, &target, "undeploy", args.wait.wait).without_marks();
-    let deleted = delete(context, &mut session, wanted).await;
-    session.close().await;
-    let plan = deleted?;
+    let session = Session::new(context, &target, "undeploy", args.wait.wait);
+    let plan = delete(context, session, wanted).await?;
     if !plan.is_empty() {
         prove_gone(&target, wanted).await?;
         say(context, &target, &plan, started);
@@ -46,31 +45,56 @@ async fn undeploy(context: &Context, args: &UndeployArgs, settings: &Settings) -
     ))
 }
 
-async fn delete(context: &Context, session: &mut Session<'_>, wanted: Undeploy) -> Result<Plan, CliError> {
+async fn delete(
+    context: &Context,
+    mut session: Session<'_, Unlocked>,
+    wanted: Undeploy,
+) -> Result<Plan, CliError> {
     let desired = Desired::Nothing(wanted);
-    let observed = session.observe_alone(Scope::Undeploy).await?;
-    let mut steps = plan(&desired, &observed)?;
-    deploy::show(context, &steps);
-    if steps.is_empty() {
-        return Ok(steps);
+    let observed = session.observe_alone(&Scope::Undeploy).await?;
+    let (question, what) = ("Delete all of it?", "undeploy deletes the stage");
+    let plan = ConsentedPlan::ask_always(context, plan(&desired, &observed)?, question, what)?;
+    if plan.plan().is_empty() {
+        return Ok(Plan::default());
     }
-    ask::confirm("Delete all of it?", "undeploy deletes the stage", context.yes)?;
     let progress = Progress::new(context.printer);
-    // Without a bucket there is nowhere to put a lock, and no deploy that could begin without making one.
-    if observed.bucket.is_some() && !session.lock(&steps, &observed, &progress).await? {
-        steps = plan(&desired, &session.observe(Scope::Undeploy).await?)?;
-        deploy::show(context, &steps);
+    if observed.bucket.is_none() {
+        session.apply_unlocked(&plan, &progress).await?;
+        return Ok(plan.plan().clone());
     }
-    session.carry_out(&steps, &progress).await?;
-    if steps.steps.iter().any(|step| step.call == Call::DeleteBucketIfEmpty) {
+    let (session, still_holds) = session.lock(&plan, &observed, &progress).await?;
+    let mut session = session.without_marks();
+    let plan = if still_holds { Ok(plan) } else { plan_again(context, &session, &desired, plan).await };
+    let deleted = match plan {
+        Ok(plan) => session.apply(&plan, &progress).await.map(|()| plan.plan().clone()),
+        Err(error) => Err(error),
+    };
+    let is_lock_deleted =
+        |plan: &Plan| plan.steps.iter().any(|step| step.operation == BucketOperation::DeleteIfEmpty.into());
+    if deleted.as_ref().is_ok_and(is_lock_deleted) {
         session.forget_lock();
+    } else {
+        session.close().await;
     }
-    Ok(steps)
+    deleted
+}
+
+/// Plans again, because another command changed the stage between the observation and the lock.
+async fn plan_again(
+    context: &Context,
+    session: &Session<'_, Locked>,
+    desired: &Desired,
+    earlier: ConsentedPlan,
+) -> Result<ConsentedPlan, CliError> {
+    let again = plan(desired, &session.observe(&Scope::Undeploy).await?)?;
+    let again = earlier.replace(context, again)?;
+    plan_view::show(context.printer, again.plan());
+    Ok(again)
 }
 
 /// Reads again by name and tag.
 async fn prove_gone(target: &Target, wanted: Undeploy) -> Result<(), CliError> {
-    let mut observed = lzap_aws::observe(&target.clients, &target.names, Scope::Undeploy).await?;
+    let mut observed = lzap_aws::observe(&target.clients, &target.names, &Scope::Undeploy).await?;
     if wanted.keep_logs {
         observed.log_group = None;
     }

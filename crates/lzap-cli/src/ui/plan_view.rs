@@ -1,45 +1,78 @@
-//! A plan for people: what is created, changed and deleted, field by field, policies in full.
+//! A plan for people: the changes, field by field, and the statements of policies as sentences.
 
-use std::fmt::Write;
+use std::collections::BTreeSet;
 
 use anstyle::{AnsiColor, Style};
 
-use lzap_core::step::{Action, Call, Change, Origin, Plan};
+use lzap_core::plan::{Change, Plan};
+use lzap_core::resource::Operation;
+use lzap_core::resource::role::RoleOperation;
+use lzap_core::step::{Action, FieldChange, Origin, ResourceId};
 use serde_json::Value;
 
+use crate::ui::printer::Printer;
 use crate::ui::text::count;
 
 const CREATE: Style = AnsiColor::Green.on_default();
 const UPDATE: Style = AnsiColor::Yellow.on_default();
 const DELETE: Style = AnsiColor::Red.on_default();
 
-/// A plan, or a part of it.
-#[derive(Clone, Copy)]
-pub(crate) struct View<'a> {
-    pub(crate) plan: &'a Plan,
-    /// Which changes are shown, by their place.
-    pub(crate) shown: &'a dyn Fn(usize) -> bool,
+/// Where the changes begin under the word "Plan".
+const INDENT: &str = "             ";
+
+/// Shows a plan, and says so when it undoes changes that were made outside lzap.
+pub(crate) fn show(printer: Printer, plan: &Plan) {
+    let view = PlanView::of(plan);
+    printer.status("Plan", view.summary());
+    printer.talk(&view.changes(INDENT));
+    if plan.has_drift() {
+        printer.status("Drift", "settings that were changed outside lzap are set back");
+    }
 }
 
-impl<'a> View<'a> {
-    /// The whole plan.
+/// Shows the prerequisites that are created while the compiler runs.
+pub(crate) fn show_prerequisites(printer: Printer, plan: &Plan) {
+    let view = PlanView::of(plan);
+    printer.status("Plan", format_args!("{}, while it compiles", view.summary()));
+    printer.talk(&view.changes(INDENT));
+}
+
+/// Shows the rest of a plan, without the changes that have begun.
+pub(crate) fn show_rest(printer: Printer, plan: &Plan, begun: &BTreeSet<&ResourceId>) {
+    if begun.is_empty() {
+        return show(printer, plan);
+    }
+    let view = PlanView { changes: plan.changes(), plan, hidden: begun };
+    printer.status("Plan", format_args!("{}, with the artifact", view.summary()));
+    printer.talk(&view.changes(INDENT));
+}
+
+/// The changes of a plan, some of which may be hidden.
+pub(crate) struct PlanView<'a> {
+    changes: Vec<Change>,
+    plan: &'a Plan,
+    hidden: &'a BTreeSet<&'a ResourceId>,
+}
+
+impl<'a> PlanView<'a> {
+    /// All changes.
     pub(crate) fn of(plan: &'a Plan) -> Self {
-        Self { plan, shown: &|_| true }
+        const NONE: &BTreeSet<&ResourceId> = &BTreeSet::new();
+        Self { changes: plan.changes(), plan, hidden: NONE }
     }
 
-    fn shown(self) -> impl Iterator<Item = (usize, &'a Change)> {
-        self.plan.changes.iter().enumerate().filter(move |(id, _)| (self.shown)(*id))
+    fn shown(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter().filter(|change| !self.hidden.contains(&change.resource))
     }
 
     /// `4 to create, 1 to change`.
-    pub(crate) fn summary(self) -> String {
-        let number =
-            |actions: &[Action]| self.shown().filter(|(_, change)| actions.contains(&change.action)).count();
+    pub(crate) fn summary(&self) -> String {
+        let number = |action: Action| self.shown().filter(|change| change.action == action).count();
         let parts: Vec<String> = [
-            (number(&[Action::Create]), "to create"),
-            (number(&[Action::Update]), "to change"),
-            (number(&[Action::Replace]), "to replace"),
-            (number(&[Action::Delete]), "to delete"),
+            (number(Action::Create), "to create"),
+            (number(Action::Update), "to change"),
+            (number(Action::Replace), "to replace"),
+            (number(Action::Delete), "to delete"),
         ]
         .into_iter()
         .filter(|(number, _)| *number > 0)
@@ -49,55 +82,60 @@ impl<'a> View<'a> {
     }
 
     /// The changes, a line or a few each; deletions last. `indent` is put before each line.
-    pub(crate) fn changes(self, indent: &str) -> String {
-        let mut text = String::new();
-        let (kept, gone): (Vec<_>, Vec<_>) =
-            self.shown().partition(|(_, change)| change.action != Action::Delete);
-        for (id, change) in kept.into_iter().chain(gone) {
-            render(&mut text, self.plan, id, change, indent);
-        }
-        text
+    pub(crate) fn changes(&self, indent: &str) -> String {
+        let (kept, deleted): (Vec<_>, Vec<_>) =
+            self.shown().partition(|change| change.action != Action::Delete);
+        kept.into_iter().chain(deleted).map(|change| render(self.plan, change, indent)).collect()
     }
 }
 
-fn render(text: &mut String, plan: &Plan, id: usize, change: &Change, indent: &str) {
+fn render(plan: &Plan, change: &Change, indent: &str) -> String {
     let (sign, style) = match change.action {
         Action::Create => ('+', CREATE),
         Action::Update => ('~', UPDATE),
         Action::Replace => ('±', UPDATE),
         Action::Delete => ('-', DELETE),
     };
-    // Writing to a `String` can't fail.
-    let _ = write!(text, "{indent}{style}{sign} {:<11}{style:#} {}", change.resource.as_str(), change.name);
-    let mut lines: Vec<String> = change
-        .fields
-        .iter()
-        .map(|field| {
-            let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
-            let by_hand = if field.origin == Origin::Drift { " (changed by hand)" } else { "" };
-            format!("{} {} → {}{by_hand}", field.field, side(&field.before), side(&field.after))
-        })
-        .collect();
-    lines.extend(policies(plan, id));
+    let ResourceId { kind, name } = &change.resource;
+    let head = format!("{indent}{style}{sign} {:<11}{style:#} {name}", kind.name);
+    let mut lines: Vec<String> = change.fields.iter().map(describe_field).collect();
+    lines.extend(statements_of_new_role(plan, change));
     if let [line] = lines.as_slice() {
-        let _ = write!(text, "  {line}");
-        lines.clear();
+        return format!("{head}  {line}\n");
     }
-    text.push('\n');
-    for line in lines {
-        let _ = writeln!(text, "{indent}    {line}");
+    let lines: String = lines.into_iter().map(|line| format!("{indent}    {line}\n")).collect();
+    format!("{head}\n{lines}")
+}
+
+/// `memory 512 MB → 1024 MB`; a statement of a policy as `policy + Allow …` or `policy - Allow …`.
+fn describe_field(field: &FieldChange) -> String {
+    let drift = if field.origin == Origin::Drift { " (changed outside lzap)" } else { "" };
+    let name = &field.field;
+    match (statement_of(field.before.as_deref()), statement_of(field.after.as_deref())) {
+        (None, Some(added)) => return format!("{name} + {}{drift}", describe_statement(&added)),
+        (Some(deleted), None) => return format!("{name} - {}{drift}", describe_statement(&deleted)),
+        _ => {}
     }
+    let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
+    format!("{name} {} → {}{drift}", side(&field.before), side(&field.after))
+}
+
+/// A value that is a statement of an IAM policy.
+fn statement_of(value: Option<&str>) -> Option<Value> {
+    let value: Value = serde_json::from_str(value?).ok()?;
+    value.get("Effect").is_some().then_some(value)
 }
 
 /// The statements of a new role, in full: they are what the user consents to.
-fn policies(plan: &Plan, change: usize) -> Vec<String> {
-    let steps = plan.steps.iter().filter(|step| step.change == change);
+fn statements_of_new_role(plan: &Plan, change: &Change) -> Vec<String> {
+    let is_new = change.action == Action::Create;
+    let steps = plan.steps.iter().filter(|step| is_new && step.target.resource == change.resource);
     steps
-        .filter_map(|step| match &step.call {
-            Call::CreateRole { trust_policy, .. } => Some(("trust policy", trust_policy)),
-            Call::PutRolePolicy(policy) if plan.changes[change].action == Action::Create => {
-                Some(("policy", policy))
+        .filter_map(|step| match &step.operation {
+            Operation::Role(RoleOperation::Create { trust_policy, .. }) => {
+                Some(("trust policy", trust_policy))
             }
+            Operation::Role(RoleOperation::PutPolicy(policy)) => Some(("policy", policy)),
             _ => None,
         })
         .flat_map(|(name, policy)| {
@@ -152,7 +190,7 @@ fn describe_condition(condition: &Value) -> Option<String> {
 
 /// `3 changes`, for the end of a deploy.
 pub(crate) fn changed(plan: &Plan) -> String {
-    count(plan.changes.len(), "change")
+    count(plan.changes().len(), "change")
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use lzap_core::event::Event;
-use lzap_core::step::{Call, Plan};
+use lzap_core::plan::Plan;
+use lzap_core::resource::Operation;
+use lzap_core::resource::artifact::ArtifactOperation;
+use lzap_core::step::StepId;
 
 use crate::ui::printer::Printer;
 use crate::ui::text::bytes;
@@ -43,21 +46,21 @@ impl Progress {
             Event::Uploaded { step, bytes: up } => (*step, Some(Self::uploaded(plan, *step, *up))),
             Event::StepDone(_) => return,
         };
-        let Some(step) = plan.steps.get(step) else { return };
-        let change = &plan.changes[step.change];
-        let what = format!("{} {}", change.resource.as_str(), change.name);
+        let Some(step) = plan.steps.get(step.0) else { return };
+        let resource = &step.target.resource;
+        let what = format!("{} {}", resource.kind.name, resource.name);
         self.say(
             "Applying",
             match text {
                 Some(text) => format!("{what}: {text}"),
-                None => format!("{what}: {}", step.call.verb()),
+                None => format!("{what}: {}", step.operation.verb()),
             },
         );
     }
 
-    fn uploaded(plan: &Plan, step: usize, up: u64) -> String {
-        match plan.steps.get(step).map(|step| &step.call) {
-            Some(Call::UploadArtifact(artifact)) => {
+    fn uploaded(plan: &Plan, step: StepId, up: u64) -> String {
+        match plan.steps.get(step.0).map(|step| &step.operation) {
+            Some(Operation::Artifact(ArtifactOperation::Upload(artifact))) => {
                 format!("uploading {} of {}", bytes(up), bytes(artifact.bytes))
             }
             _ => format!("uploading {}", bytes(up)),

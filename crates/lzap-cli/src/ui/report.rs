@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use lzap_core::names::{ALIAS, Names};
-use lzap_core::step::{Change, Origin, Plan};
+use lzap_core::plan::{Change, Plan};
+use lzap_core::step::Origin;
 use serde_json::{Value, json};
 
 /// Where something was deployed.
@@ -26,7 +27,7 @@ pub(crate) fn with(mut document: Value, fields: Value) -> Value {
 
 /// The changes of a plan.
 pub(crate) fn changes(plan: &Plan) -> Value {
-    plan.changes.iter().map(change).collect()
+    plan.changes().iter().map(change).collect()
 }
 
 fn change(change: &Change) -> Value {
@@ -43,8 +44,8 @@ fn change(change: &Change) -> Value {
         })
         .collect();
     json!({
-        "resource": change.resource.as_str(),
-        "name": change.name,
+        "resource": change.resource.kind.name,
+        "name": change.resource.name,
         "action": change.action.as_str(),
         "fields": fields,
     })

@@ -1,210 +1,294 @@
-//! The plan of a deploy: what is missing is created, what differs is updated, nothing else is touched.
+//! The plan of a deploy: missing resources are created, and those that differ are updated.
 //!
-//! The order that matters: nothing in front of users changes before the probe has answered. Code and settings go to
-//! `$LATEST`, which nobody calls; a version is published from it and probed; then the alias moves. What no version needs
-//! any more goes last.
-//!
-//! Here are the bucket, the role and the log group; `function` plans what is called, `front` what calls it, `workers`
-//! what the app calls itself.
+//! The order matters: nothing in front of users changes before the probe has answered. Code and settings go to
+//! `$LATEST`, which no front calls; a version is published from it and probed; then the alias moves. Resources that no
+//! version needs any more are deleted last.
 
-mod front;
-mod function;
-mod workers;
+use std::collections::BTreeMap;
 
 use crate::desired::Stage;
-use crate::names::{Names, Part};
-use crate::observed::{BucketSetting, LiveRule, Observed};
-use crate::plan::diff::{missing_tags, role_calls};
-use crate::plan::{Builder, PlanError};
-use crate::step::{Action, Call, FieldChange, Plan, Resource, StepId};
+use crate::names::{Part, is_ours};
+use crate::observed::Observed;
+use crate::plan::error::PlanError;
+use crate::plan::steps::{Plan, PlanBuilder};
+use crate::resource::alias::{AliasSteps, LiveState};
+use crate::resource::function::{DesiredFunction, FunctionConfig, FunctionOperation};
+use crate::resource::kinds::{Kinds, TAG_KINDS};
+use crate::resource::log_group::DesiredLogGroup;
+use crate::resource::permission::Caller;
+use crate::resource::reference::VersionRef;
+use crate::resource::rule::RuleContext;
+use crate::resource::version::{DesiredVersion, ObservedVersion};
+use crate::resource::workers::WorkersSteps;
+use crate::resource::{
+    alias, artifact, bucket, event_invoke, function, http_api, log_group, permission, role, rule, version,
+    workers,
+};
+use crate::step::{Action, FieldChange, StepId, Steps, Target, missing_tags};
 
 pub(super) fn plan(stage: &Stage, observed: &Observed) -> Result<Plan, PlanError> {
-    let stage = &workers::with_workers(stage, observed);
-    let mut deploy =
-        Deploy { stage, observed, builder: Builder::default(), new_bucket: None, expiry: None, tagged: None };
+    let deploy = Deploy::new(stage, observed);
     deploy.refuse_other_canary()?;
-    let artifact = deploy.bucket_and_artifact();
-    let role = deploy.role();
-    let log_group = deploy.log_group(Part::App);
-    let makeable: Vec<StepId> = artifact.into_iter().chain(role.made).collect();
-    let workers = deploy.workers(makeable.clone());
-    let mut function = deploy.function(makeable.into_iter().chain(workers.published).collect());
-    // What the function may do, where it logs, and whom it calls, counts only when it runs.
-    function.extend(role.ready.into_iter().chain(log_group).chain(workers.ready));
-    let alias = deploy.alias(function);
-    let api = deploy.api();
-    let callable = deploy.rules(alias);
-    deploy.permissions(&api, alias, callable);
-    deploy.asynchronous(alias);
-    deploy.sweep(alias);
-    Ok(deploy.builder.finish())
-}
+    let names = &stage.names;
+    let mut steps = PlanBuilder::default();
+    let kinds = deploy.announce_kinds(&mut steps);
 
-/// The steps after which the role is there, and is as it should be.
-#[derive(Default)]
-struct RoleSteps {
-    made: Option<StepId>,
-    ready: Option<StepId>,
+    let bucket = bucket::plan(&mut steps, names, stage.uses.any(), observed.bucket.as_ref());
+    let artifact = deploy.plan_artifact(&mut steps, bucket.usable);
+    let finished_bucket = bucket::finish_new(&mut steps, &bucket, artifact);
+    let role = deploy.plan_role(&mut steps);
+    let log_group = deploy.plan_log_group(&mut steps, Part::App);
+
+    let creatable: Vec<StepId> = artifact.into_iter().chain(role.exists).collect();
+    let workers = deploy.plan_workers(&mut steps, creatable.clone());
+    let after = creatable.into_iter().chain(workers.published).collect();
+    let function = deploy.plan_function(&mut steps, &kinds, [after, bucket.expiring.into_iter().collect()]);
+
+    // Permissions, log group and worker function must be ready when the version runs, which is at its probe.
+    let runnable =
+        function.updated.into_iter().chain(role.is_complete).chain(log_group).chain(workers.callable);
+    let after = [runnable.collect(), finished_bucket.into_iter().collect()];
+    let alias = alias::plan(&mut steps, &deploy.version(), stage.canary, deploy.live(), after);
+
+    deploy.plan_callers(&mut steps, alias);
+    let after = alias.moved.into_iter().chain(function.tagged).collect();
+    let wanted = stage.asynchronous.as_ref();
+    event_invoke::plan(&mut steps, wanted, observed.asynchronous.as_ref(), after);
+
+    deploy.plan_sweep(&mut steps, alias);
+    deploy.retract_kinds(&mut steps, &kinds);
+    Ok(steps.finish())
 }
 
 struct Deploy<'a> {
     stage: &'a Stage,
     observed: &'a Observed,
-    builder: Builder,
-    /// The step that finishes a new bucket.
-    new_bucket: Option<StepId>,
-    /// The step that lets the bucket's objects expire.
-    expiry: Option<StepId>,
-    /// The step that tags the function.
-    tagged: Option<StepId>,
+    /// The settings of the app's function, with the version of the worker function that it calls.
+    config: FunctionConfig,
+    tags: BTreeMap<String, String>,
 }
 
-impl Deploy<'_> {
-    /// The bucket, closed to the public, and then what goes into it. One that lzap made and did not finish is finished;
-    /// of any other only the public access is its business.
-    fn bucket_and_artifact(&mut self) -> Option<StepId> {
-        let Some(bucket) = &self.observed.bucket else { return self.new_bucket_and_artifact() };
-        let mut calls = Vec::new();
-        if !bucket.public_access_blocked {
-            let field = FieldChange::new("public access", "possible", "blocked").drifted();
-            calls.push((field, Call::BlockPublicAccess));
-        }
-        // Both at once, where the one that is called for is the one that makes all of them.
-        let has_any = !bucket.missing.contains(&BucketSetting::Lifecycle);
-        let missing = bucket.missing.iter().filter_map(|setting| match setting {
-            BucketSetting::Encryption => {
-                Some((FieldChange::of("encryption", None, Some("AES256".to_owned())), Call::EncryptBucket))
-            }
-            BucketSetting::Lifecycle => {
-                let after = Some("kept for 7 days".to_owned());
-                Some((FieldChange::of("unfinished uploads", None, after), Call::PutBucketLifecycle))
-            }
-            BucketSetting::Expiry if self.stage.uses.any() && has_any => {
-                let after = Some("kept for 1 and 7 days".to_owned());
-                Some((FieldChange::of("payloads and job records", None, after), Call::AddBucketExpiry))
-            }
-            BucketSetting::Expiry => None,
-        });
-        calls.extend(missing);
-        if calls.is_empty() {
-            return self.artifact(None);
-        }
-        let (fields, calls): (Vec<_>, Vec<_>) = calls.into_iter().unzip();
-        let change =
-            self.builder.change_fields(Resource::Bucket, self.stage.names.bucket(), Action::Update, fields);
-        let last = calls.into_iter().fold(None, |last, call| Some(self.builder.step(change, call, last)));
-        self.expiry = last;
-        self.artifact(last)
+impl<'a> Deploy<'a> {
+    fn new(stage: &'a Stage, observed: &'a Observed) -> Self {
+        let callable = |desired| observed.workers.callable(&stage.artifact, desired);
+        let config =
+            FunctionConfig { workers: stage.workers.as_ref().map(callable), ..stage.function.clone() };
+        let tags = stage.function_tags(observed.function.as_ref().map(|function| &function.tags));
+        Self { stage, observed, config, tags }
     }
 
-    /// A new bucket is marked as lzap's at once, and closed before anything goes into it. S3 aborts changes of one
-    /// bucket that meet (`OperationAborted`), so its steps come one after the other, those that nobody waits for last.
-    fn new_bucket_and_artifact(&mut self) -> Option<StepId> {
-        let change = self.builder.change(Resource::Bucket, self.stage.names.bucket(), Action::Create);
-        let created = self.builder.step(change, Call::CreateBucket, []);
-        let tagged = self.builder.step(change, Call::TagBucket, [created]);
-        let blocked = self.builder.step(change, Call::BlockPublicAccess, [tagged]);
-        let artifact = self.artifact(Some(blocked));
-        let encrypted = self.builder.step(change, Call::EncryptBucket, artifact);
-        self.new_bucket = Some(self.builder.step(change, Call::PutBucketLifecycle, [encrypted]));
-        artifact
+    fn version(&self) -> DesiredVersion<'_> {
+        DesiredVersion {
+            config: &self.config,
+            artifact: &self.stage.artifact,
+            description: &self.stage.version_description,
+            tasks: self.stage.scheduled_tasks(),
+            health_path: self.stage.health_path.as_deref(),
+        }
     }
 
-    fn artifact(&mut self, bucket: Option<StepId>) -> Option<StepId> {
-        let artifact = &self.stage.artifact;
-        let name = self.stage.names.artifact_key(&artifact.sha256);
-        let has_code = self.has_code() && !self.workers_lack_code();
-        if has_code || self.observed.bucket.as_ref().is_some_and(|bucket| bucket.has(&name)) {
+    fn live(&self) -> LiveState<'a> {
+        LiveState { alias: self.observed.alias.as_ref(), versions: &self.observed.versions }
+    }
+
+    /// A canary must end before anything else goes live. Only the deploy that started it may be repeated.
+    fn refuse_other_canary(&self) -> Result<(), PlanError> {
+        let stage = self.stage;
+        let Some(alias) = &self.observed.alias else {
+            return match stage.canary {
+                Some(_) => Err(PlanError::not_deployed(&stage.names)),
+                None => Ok(()),
+            };
+        };
+        let Some(canary) = &alias.canary else { return Ok(()) };
+        let is_same = self.observed.version(&canary.version).is_some_and(|it| self.version().matches(it));
+        if stage.artifact.is_pending() || (stage.canary.is_some() && is_same) {
+            return Ok(());
+        }
+        Err(PlanError::CanaryRuns {
+            version: canary.version.clone(),
+            percent: canary.percent,
+            stage: stage.names.stage.clone(),
+        })
+    }
+
+    fn publishes_workers(&self) -> bool {
+        self.config.workers == Some(VersionRef::Published)
+    }
+
+    /// Whether the worker function needs the artifact, which the app's may have already.
+    fn workers_lack_code(&self) -> bool {
+        let Stage { artifact, function, .. } = self.stage;
+        let workers = self.observed.workers.function.as_ref();
+        self.publishes_workers() && !workers.is_some_and(|it| it.has_code(artifact, function.architecture))
+    }
+
+    fn plan_artifact(&self, steps: &mut PlanBuilder, bucket: Option<StepId>) -> Option<StepId> {
+        let Stage { artifact, function, .. } = self.stage;
+        let live = self.observed.function.as_ref();
+        let has_code = live.is_some_and(|it| it.has_code(artifact, function.architecture));
+        if has_code && !self.workers_lack_code() {
             return bucket;
         }
-        let change = self.builder.change(Resource::Artifact, name, Action::Create);
-        Some(self.builder.step(change, Call::UploadArtifact(artifact.clone()), bucket))
+        artifact::plan_upload(steps, &self.stage.names, artifact, self.observed.bucket.as_ref(), bucket)
     }
 
-    fn role(&mut self) -> RoleSteps {
-        let stage = self.stage;
-        let Some(wanted) = &stage.role else { return RoleSteps::default() };
-        let name = stage.names.role();
-        let Some(live) = &self.observed.role else {
-            let change = self.builder.change(Resource::Role, name, Action::Create);
-            let call = Call::CreateRole {
-                permissions_boundary: wanted.permissions_boundary.clone(),
-                trust_policy: wanted.trust_policy.clone(),
-                tags: stage.tags.clone(),
-            };
-            let create = self.builder.step(change, call, []);
-            let ready = self.builder.step(change, Call::PutRolePolicy(wanted.policy.clone()), [create]);
-            return RoleSteps { made: Some(create), ready: Some(ready) };
+    fn plan_role(&self, steps: &mut PlanBuilder) -> role::RoleSteps {
+        let Stage { names, tags, role, .. } = self.stage;
+        let observed = self.observed.role.as_ref();
+        role.as_ref()
+            .map(|desired| role::plan(steps, names.role(), desired, tags, observed))
+            .unwrap_or_default()
+    }
+
+    fn plan_log_group(&self, steps: &mut PlanBuilder, part: Part) -> Option<StepId> {
+        let Stage { names, tags, log_retention_days, .. } = self.stage;
+        let observed = match part {
+            Part::App => &self.observed.log_group,
+            Part::Workers => &self.observed.workers.log_group,
         };
-        let (calls, mut fields) = role_calls(live, wanted);
-        let tags = missing_tags(&live.tags, &stage.tags);
-        let tags_differ = !tags.is_empty();
-        fields.extend(tags);
-        if fields.is_empty() {
-            return RoleSteps::default();
-        }
-        let change = self.builder.change_fields(Resource::Role, name, Action::Update, fields);
-        if tags_differ {
-            self.builder.step(change, Call::TagRole(stage.tags.clone()), []);
-        }
-        let ready = calls.into_iter().fold(None, |last, call| Some(self.builder.step(change, call, last)));
-        RoleSteps { made: ready, ready }
+        let has_new_tags = self.has_new_tags();
+        let desired = DesiredLogGroup { part, retention_days: *log_retention_days, tags, has_new_tags };
+        log_group::plan(steps, names, &desired, observed.as_ref())
     }
 
-    fn log_group(&mut self, part: Part) -> Option<StepId> {
-        let days = self.stage.log_retention_days;
-        let names = &self.stage.names;
-        let (name, group) = match part {
-            Part::App => (names.log_group(), &self.observed.log_group),
-            Part::Workers => (names.workers().log_group(), &self.observed.workers.log_group),
+    /// Whether the stage's tags have changed since the last deploy, by those of the function. The tags of other resources are
+    /// the same, and reading them would take a call each.
+    fn has_new_tags(&self) -> bool {
+        let function = self.observed.function.as_ref();
+        function.is_some_and(|function| !missing_tags(&function.tags, &self.stage.tags).is_empty())
+    }
+
+    fn plan_workers(&self, steps: &mut PlanBuilder, after: Vec<StepId>) -> WorkersSteps {
+        let Some(desired) = &self.stage.workers else { return WorkersSteps::default() };
+        let Stage { names, tags, artifact, function, version_description, .. } = self.stage;
+        let log_group = self.plan_log_group(steps, Part::Workers);
+        let stage = DesiredFunction { config: function, artifact, tags };
+        let observed = (self.observed.workers.function.as_ref(), self.publishes_workers());
+        let after = [after, log_group.into_iter().collect()];
+        workers::plan(steps, names, (desired, stage), observed, (version_description, after))
+    }
+
+    fn plan_function(
+        &self,
+        steps: &mut PlanBuilder,
+        kinds: &Kinds,
+        after: [Vec<StepId>; 2],
+    ) -> function::FunctionSteps {
+        let Stage { names, artifact, role, .. } = self.stage;
+        let mut tags = self.tags.clone();
+        let observed = self.observed.function.as_ref();
+        if observed.is_none() {
+            tags.extend([kinds.tag()]);
+        }
+        let role_is_missing = role.is_some() && self.observed.role.is_none();
+        let live = self.observed.live().map(|version| &version.config);
+        let changes = |found| function::app_config_changes(found, &self.config, live, role_is_missing);
+        let observed = observed.map(|found| (found, changes(found)));
+        let desired = DesiredFunction { config: &self.config, artifact, tags: &tags };
+        function::plan(steps, names.function(), desired, observed, after)
+    }
+
+    /// The fronts, the rules, and their permissions.
+    fn plan_callers(&self, steps: &mut PlanBuilder, alias: AliasSteps) {
+        let Stage { names, tags, rules, .. } = self.stage;
+        let permissions = &self.observed.permissions;
+        let api = http_api::plan(steps, names, tags, &self.observed.apis);
+        let tasks = self.stage.scheduled_tasks();
+        let live_version = self.observed.alias.as_ref().filter(|_| !alias.publishes);
+        let context = RuleContext {
+            names,
+            tags,
+            has_new_tags: self.has_new_tags(),
+            live_version: live_version.map(|alias| alias.version.as_str()),
+            tasks: &tasks,
+            alias: alias.moved,
         };
-        let tags = self.stage.tags.clone();
-        let put_retention = Call::PutRetention(days).of(part);
-        let Some(group) = group else {
-            let change = self.builder.change(Resource::LogGroup, name, Action::Create);
-            let create = self.builder.step(change, Call::CreateLogGroup { tags }.of(part), []);
-            return Some(self.builder.step(change, put_retention, [create]));
-        };
-        let mut fields = Vec::new();
-        let retags = self.retags(group.ours);
-        if retags {
-            fields.push(FieldChange::of("tags", None, Some("this stage's".to_owned())));
+        let probed = rule::plan(steps, &context, rules, &self.observed.rules);
+
+        let after: Vec<StepId> = alias.moved.into_iter().chain(api.created).collect();
+        permission::plan(steps, names, &Caller::Api(api.api), permissions, &after);
+        let after: Vec<StepId> = probed.into_iter().chain(alias.moved).collect();
+        for name in rules.keys() {
+            permission::plan(steps, names, &Caller::Rule(name.clone()), permissions, &after);
         }
-        if group.retention_days != Some(days) {
-            let before = group.retention_days.map_or_else(|| "for ever".to_owned(), |d| format!("{d} days"));
-            fields.push(FieldChange::new("retention", before, format!("{days} days")));
-        }
-        if fields.is_empty() {
-            return None;
-        }
-        let change = self.builder.change_fields(Resource::LogGroup, name, Action::Update, fields);
-        let tagged = retags.then(|| self.builder.step(change, Call::TagLogGroup(tags).of(part), []));
-        if group.retention_days == Some(days) {
-            return tagged;
-        }
-        Some(self.builder.step(change, put_retention, tagged))
+        permission::plan_stale_rules(steps, |name| rules.contains_key(name), permissions, &after);
     }
 
-    /// Whether a resource whose tags AWS tells only by another call gets its tags anew: it is taken over, or the
-    /// function's tags, which are the same, have changed.
-    fn retags(&self, ours: bool) -> bool {
-        let stale = |live| !missing_tags(live, &self.stage.tags).is_empty();
-        !ours || self.observed.function.as_ref().is_some_and(|function| stale(&function.tags))
+    /// Deletes old versions, their artifacts, and the worker function's.
+    fn plan_sweep(&self, steps: &mut PlanBuilder, alias: AliasSteps) {
+        let Stage { names, artifact, keep_versions, .. } = self.stage;
+        let (observed, after) = (self.observed, alias.moved);
+        let kept = alias::kept_versions(self.live(), &self.version(), alias, &observed.held, *keep_versions);
+        let (kept, old): (Vec<&ObservedVersion>, Vec<&ObservedVersion>) =
+            observed.versions.iter().partition(|version| kept.contains(&version.number));
+        version::plan_sweep(steps, names, Part::App, old.into_iter(), after);
+        let objects = observed.bucket.as_ref().map(|bucket| bucket.objects.as_slice()).unwrap_or_default();
+        let keys = version::unused_artifacts(names, kept.iter().copied(), artifact, objects);
+        artifact::plan_deletion(steps, names, keys, after);
+        if self.stage.workers.is_some() {
+            let callers = kept.iter().map(|version| &version.config).chain([&self.config]);
+            workers::plan_version_sweep(steps, names, &observed.workers, callers, after);
+        } else if !self.canary_needs_workers() {
+            self.plan_workers_deletion(steps, after);
+        }
     }
-}
 
-/// The targets go before the rule.
-pub(super) fn delete_rule(
-    builder: &mut Builder,
-    names: &Names,
-    name: &str,
-    rule: &LiveRule,
-    after: &[StepId],
-) {
-    let change = builder.change(Resource::Rule, names.rule(name), Action::Delete);
-    let ids: Vec<String> = rule.targets.iter().map(|target| target.id.clone()).collect();
-    let remove = Call::RemoveTargets { rule: name.to_owned(), ids };
-    let removed = (!rule.targets.is_empty()).then(|| builder.step(change, remove, after.iter().copied()));
-    let after = removed.map_or_else(|| after.to_vec(), |removed| vec![removed]);
-    builder.step(change, Call::DeleteRule(name.to_owned()), after);
+    /// Beside a canary the live version still serves, and may call the worker function: a later deploy deletes it.
+    fn canary_needs_workers(&self) -> bool {
+        let calls_workers = |live: &ObservedVersion| live.config.workers.is_some();
+        self.stage.canary.is_some() && self.observed.live().is_some_and(calls_workers)
+    }
+
+    fn plan_workers_deletion(&self, steps: &mut PlanBuilder, after: Option<StepId>) {
+        let (names, workers) = (&self.stage.names, &self.observed.workers);
+        let ours = workers.function.as_ref().filter(|it| is_ours(&it.tags, names));
+        let deleted = ours.map(|_| {
+            let target = Target::new(workers::KIND, names.workers().function(), Action::Delete);
+            function::plan_deletion(steps, &target, Part::Workers, after.into_iter().collect())
+        });
+        if workers.log_group.as_ref().is_some_and(|group| group.ours) {
+            log_group::plan_deletion(steps, names, Part::Workers, deleted.or(after));
+        }
+    }
+
+    /// Puts the desired kinds into the function's tag before their first write, and returns the tag's kinds until the plan's
+    /// end. A new function is created with them.
+    fn announce_kinds(&self, steps: &mut PlanBuilder) -> Kinds {
+        let function = self.observed.function.as_ref();
+        let tagged = function.and_then(|function| Kinds::of_tags(&function.tags));
+        let known = tagged.clone().unwrap_or_default();
+        let kinds = known.with(&self.stage.kinds()).with(&self.observed.kinds());
+        if function.is_some() && tagged.as_ref() != Some(&kinds) {
+            let announced = self.plan_kinds(steps, tagged.as_ref(), &kinds, Vec::new());
+            steps.announce(announced, kinds.without(&known));
+        }
+        kinds
+    }
+
+    /// Takes kinds out of the function's tag after their last deletion.
+    fn retract_kinds(&self, steps: &mut PlanBuilder, announced: &Kinds) {
+        let remaining = self.observed.kinds().without(&steps.deleted_kinds());
+        let kinds = self.stage.kinds().with(&remaining);
+        if kinds != *announced {
+            let deletions = steps.deletions(&announced.without(&kinds));
+            self.plan_kinds(steps, Some(announced), &kinds, deletions);
+        }
+    }
+
+    fn plan_kinds(
+        &self,
+        steps: &mut PlanBuilder,
+        before: Option<&Kinds>,
+        after: &Kinds,
+        wait_for: Vec<StepId>,
+    ) -> StepId {
+        let action = if self.observed.function.is_some() { Action::Update } else { Action::Create };
+        let target = Target::new(function::KIND, self.stage.names.function(), action);
+        let (key, value) = after.tag();
+        let before = before.map(|kinds| kinds.tag().1);
+        let field = FieldChange::of(format!("tags.{TAG_KINDS}"), before, Some(value.clone()));
+        let operation = FunctionOperation::Tag([(key, value)].into());
+        steps.add_fields(&target, operation, vec![field], wait_for)
+    }
 }

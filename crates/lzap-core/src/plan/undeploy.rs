@@ -1,90 +1,65 @@
-//! The plan of an undeploy: what calls goes before what is called, the bucket last.
+//! The plan of an undeploy: callers are deleted before what they call, the bucket last.
 
 use crate::desired::Undeploy;
-use crate::names::{KEEP_WARM, Part};
-use crate::observed::{Function, Observed, Role, is_ours};
-use crate::plan::Builder;
-use crate::plan::deploy::delete_rule;
-use crate::step::{Action, Call, Plan, Resource, StepId};
+use crate::names::{KEEP_WARM, Part, is_ours};
+use crate::observed::Observed;
+use crate::plan::steps::{Plan, PlanBuilder};
+use crate::resource::{artifact, bucket, function, http_api, log_group, role, rule, workers};
+use crate::step::{Action, StepId, Target};
 
 pub(super) fn plan(undeploy: Undeploy, observed: &Observed) -> Plan {
     let names = &observed.names;
-    let mut builder = Builder::default();
+    let mut steps = PlanBuilder::default();
     for (name, rule) in &observed.rules {
-        // Others' rules may begin with the stage's name: only the one name is nobody else's.
+        // Others' rules may begin with the stage's name: keep-warm's name alone is certainly the stage's.
         if rule.ours || (undeploy.adopt && name == KEEP_WARM) {
-            delete_rule(&mut builder, names, name, rule, &[]);
+            rule::plan_deletion(&mut steps, names, (name, rule), &[]);
         }
     }
-    for api in observed.apis.iter().filter(|api| is_ours(&api.tags, names) || undeploy.adopt) {
-        let change = builder.change(Resource::Api, api.id.clone(), Action::Delete);
-        builder.step(change, Call::DeleteApi(api.id.clone()), []);
-    }
-    let callers: Vec<StepId> = (0..builder.plan.steps.len()).collect();
+    let ours = observed.apis.iter().filter(|api| is_ours(&api.tags, names) || undeploy.adopt);
+    http_api::plan_deletion(&mut steps, ours);
+    let callers = steps.all();
     let function = observed.function.as_ref().map(|_| {
-        let change = builder.change(Resource::Function, names.function(), Action::Delete);
-        builder.step(change, Call::DeleteFunction, callers)
+        let target = Target::new(function::KIND, names.function(), Action::Delete);
+        function::plan_deletion(&mut steps, &target, Part::App, callers)
     });
-    let workers = workers(&mut builder, undeploy, observed, function);
+    let workers = plan_workers(&mut steps, undeploy, observed, function);
     if let Some(role) = &observed.role {
-        delete_role(&mut builder, names.role(), role, function.into_iter().chain(workers).collect());
+        let functions: Vec<StepId> = function.into_iter().chain(workers).collect();
+        role::plan_deletion(&mut steps, names.role(), role, &functions);
     }
-    if observed.log_group.as_ref().is_some_and(|group| group.ours || undeploy.adopt) && !undeploy.keep_logs {
-        let change = builder.change(Resource::LogGroup, names.log_group(), Action::Delete);
-        builder.step(change, Call::DeleteLogGroup, function);
+    let log_group = observed.log_group.as_ref().filter(|group| group.ours || undeploy.adopt);
+    if log_group.is_some() && !undeploy.keep_logs {
+        log_group::plan_deletion(&mut steps, names, Part::App, function);
     }
-    bucket(&mut builder, observed, function);
-    builder.finish()
+    if let Some(found) = &observed.bucket {
+        let lock = names.lock_key();
+        let keys = found.objects.iter().map(|object| object.key.clone()).filter(|key| *key != lock);
+        artifact::plan_deletion(&mut steps, names, keys.collect(), function);
+        let all = steps.all();
+        bucket::plan_deletion(&mut steps, names, found, all);
+    }
+    steps.finish()
 }
 
-/// The workers go after the app, which calls them. Answers the step after which nothing of theirs runs.
-fn workers(
-    builder: &mut Builder,
+/// The worker function is deleted after the app's, which calls it. Returns the step after which neither it nor its log group
+/// is written to.
+fn plan_workers(
+    steps: &mut PlanBuilder,
     undeploy: Undeploy,
     observed: &Observed,
     app: Option<StepId>,
 ) -> Option<StepId> {
-    let names = observed.names.workers();
+    let names = &observed.names;
     let found = &observed.workers;
-    let is_ours = |live: &&Function| is_ours(&live.tags, &names) || undeploy.adopt;
-    let gone = found.function.as_ref().filter(is_ours).map(|_| {
-        let change = builder.change(Resource::Workers, names.function(), Action::Delete);
-        builder.step(change, Call::DeleteFunction.of(Part::Workers), app)
+    let ours = found.function.as_ref().filter(|it| is_ours(&it.tags, names) || undeploy.adopt);
+    let deleted = ours.map(|_| {
+        let target = Target::new(workers::KIND, names.workers().function(), Action::Delete);
+        function::plan_deletion(steps, &target, Part::Workers, app.into_iter().collect())
     });
     let log_group = found.log_group.as_ref().filter(|group| group.ours || undeploy.adopt);
     if log_group.is_some() && !undeploy.keep_logs {
-        let change = builder.change(Resource::LogGroup, names.log_group(), Action::Delete);
-        builder.step(change, Call::DeleteLogGroup.of(Part::Workers), gone.or(app));
+        log_group::plan_deletion(steps, names, Part::Workers, deleted.or(app));
     }
-    gone
-}
-
-/// A role goes only without policies: lzap's own, and whatever somebody added.
-fn delete_role(builder: &mut Builder, name: String, role: &Role, functions: Vec<StepId>) {
-    let change = builder.change(Resource::Role, name, Action::Delete);
-    let inline = role.inline.iter().map(|name| Call::DeleteRolePolicy(name.clone()));
-    let attached = role.attached.iter().map(|arn| Call::DetachRolePolicy(arn.clone()));
-    let emptied: Vec<StepId> =
-        inline.chain(attached).map(|call| builder.step(change, call, functions.clone())).collect();
-    builder.step(change, Call::DeleteRole, functions.into_iter().chain(emptied));
-}
-
-/// The stage's objects, the lock last of all; then the bucket itself, if lzap made it and no other stage uses it.
-fn bucket(builder: &mut Builder, observed: &Observed, function: Option<StepId>) {
-    let names = &observed.names;
-    let Some(bucket) = &observed.bucket else { return };
-    let lock = names.lock_key();
-    let keys: Vec<String> =
-        bucket.objects.iter().map(|object| object.key.clone()).filter(|key| *key != lock).collect();
-    let deletes_bucket = bucket.managed && (bucket.empty || !bucket.objects.is_empty());
-    if !keys.is_empty() {
-        let change = builder.change(Resource::Artifact, names.prefix(), Action::Delete);
-        builder.step(change, Call::DeleteObjects(keys), function);
-    }
-    if deletes_bucket {
-        let change = builder.change(Resource::Bucket, names.bucket(), Action::Delete);
-        let all: Vec<StepId> = (0..builder.plan.steps.len()).collect();
-        let unlocked = builder.step(change, Call::DeleteObjects(vec![lock]), all);
-        builder.step(change, Call::DeleteBucketIfEmpty, [unlocked]);
-    }
+    deleted
 }

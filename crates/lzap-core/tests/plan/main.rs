@@ -9,18 +9,32 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use lzap_core::asynchronous::AsyncConfig;
 use lzap_core::config::KeepWarm;
-use lzap_core::desired::Ending;
-use lzap_core::desired::{self, Artifact, Desired, FunctionConfig, Rollback, Stage, Undeploy};
+use lzap_core::desired::CanaryEnding;
+use lzap_core::desired::{self, Desired, Rollback, Stage, Undeploy};
 use lzap_core::names::{KEEP_WARM, Names, Part, Place, RoleName, hex};
-use lzap_core::observed::{Api, AutoDeploy, Canary, Observed};
-use lzap_core::plan::{PlanError, plan};
+use lzap_core::observed::Observed;
+use lzap_core::plan::{Plan, PlanError, plan};
 use lzap_core::platform::Architecture;
+use lzap_core::resource::Operation;
+use lzap_core::resource::alias::AliasOperation;
+use lzap_core::resource::alias::Canary;
+use lzap_core::resource::artifact::Artifact;
+use lzap_core::resource::artifact::ArtifactOperation;
+use lzap_core::resource::function::FunctionConfig;
+use lzap_core::resource::function::FunctionOperation;
+use lzap_core::resource::http_api::HttpApiOperation;
+use lzap_core::resource::http_api::{AutoDeploy, ObservedApi};
+use lzap_core::resource::kinds::Kinds;
+use lzap_core::resource::role::RoleOperation;
+use lzap_core::resource::version::VersionOperation;
+use lzap_core::resource::{event_invoke, function, http_api, role, rule, workers as worker_function};
 use lzap_core::role::{MadeRole, RoleSetting, Statement};
 use lzap_core::schedule::{Schedule, rate};
 use lzap_core::settings::{Overrides, Settings, Workers, resolve};
-use lzap_core::simulate::tags;
-use lzap_core::step::{Action, Call, Origin, Plan, Resource};
+use lzap_core::step::{Action, Origin, ResourceKind, StepId};
 use lzap_core::uses::Uses;
+use lzap_sim::tags;
+use lzap_sim::{after, after_all};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -60,7 +74,7 @@ fn stage_using(code: u8, uses: Uses, edit: impl FnOnce(&mut Settings)) -> Stage 
 
 fn deployed(stage: &Stage, from: &Observed) -> Observed {
     let plan = plan(&Desired::Stage(Box::new(stage.clone())), from).expect("a plan");
-    from.after(&plan, plan.steps.len())
+    after_all(from, &plan)
 }
 
 const UNDEPLOY: Desired = Desired::Nothing(Undeploy { keep_logs: false, adopt: false });
@@ -135,7 +149,7 @@ fn any_cloud() -> impl Strategy<Value = Observed> {
     proptest::collection::vec((any_stage(), 0..40_usize), 0..4).prop_map(|deploys| {
         deploys.into_iter().fold(Observed::nothing(names()), |cloud, (stage, steps)| {
             let plan = plan(&Desired::Stage(Box::new(stage)), &cloud).expect("a plan");
-            cloud.after(&plan, steps)
+            after(&cloud, &plan, steps)
         })
     })
 }
@@ -145,7 +159,7 @@ proptest! {
     fn planning_again_after_a_deploy_plans_nothing(stage in any_stage(), cloud in any_cloud()) {
         let after = deployed(&stage, &cloud);
         let again = plan(&Desired::Stage(Box::new(stage)), &after).expect("a plan");
-        prop_assert!(again.is_empty(), "planned again: {:?}", again.changes);
+        prop_assert!(again.is_empty(), "planned again: {:?}", again.changes());
         prop_assert!(again.steps.is_empty());
     }
 
@@ -154,7 +168,7 @@ proptest! {
         let desired = Desired::Stage(Box::new(stage.clone()));
         let first = plan(&desired, &cloud).expect("a plan");
         let whole = deployed(&stage, &cloud);
-        let part = cloud.after(&first, steps);
+        let part = after(&cloud, &first, steps);
         let resumed = deployed(&stage, &part);
         prop_assert_eq!(whole.live().map(|v| (&v.config, &v.code_sha256)), resumed.live().map(|v| (&v.config, &v.code_sha256)));
         prop_assert_eq!(whole.apis.len(), resumed.apis.len());
@@ -170,13 +184,13 @@ proptest! {
         let whole = plan(&Desired::Stage(Box::new(stage.clone())), &cloud).expect("a plan");
         let mut draft = stage.clone();
         draft.artifact = Artifact::pending();
-        let early = plan(&Desired::Stage(Box::new(draft)), &cloud).expect("a plan").early();
+        let early = plan(&Desired::Stage(Box::new(draft)), &cloud).expect("a plan").prerequisites();
         for step in &early.steps {
-            prop_assert!(whole.steps.iter().any(|other| other.call == step.call), "{:?}", step.call);
-            prop_assert_eq!(early.changes[step.change].action, Action::Create);
+            prop_assert!(whole.steps.iter().any(|other| other.operation == step.operation), "{:?}", step.operation);
+            prop_assert_eq!(step.target.action, Action::Create);
         }
         // Whatever becomes of the build, the next deploy takes up what was made.
-        let after = deployed(&stage, &cloud.after(&early, early.steps.len()));
+        let after = deployed(&stage, &after_all(&cloud, &early));
         prop_assert!(plan(&Desired::Stage(Box::new(stage)), &after).expect("a plan").is_empty());
     }
 
@@ -211,12 +225,12 @@ proptest! {
         prop_assert!(is_refused);
         let end = |ending| {
             let plan = plan(&Desired::Canary(ending), &shared).expect("a plan");
-            shared.after(&plan, plan.steps.len()).alias.expect("an alias")
+            after_all(&shared, &plan).alias.expect("an alias")
         };
         let canary = alias.canary.map(|canary| canary.version).expect("a canary");
-        let promoted = end(Ending::Promote);
+        let promoted = end(CanaryEnding::Promote);
         prop_assert_eq!((promoted.version, promoted.canary), (canary, None));
-        let aborted = end(Ending::Abort);
+        let aborted = end(CanaryEnding::Abort);
         prop_assert_eq!((aborted.version, aborted.canary), (live, None));
     }
 
@@ -224,17 +238,44 @@ proptest! {
     fn steps_only_wait_for_earlier_ones(stage in any_stage(), cloud in any_cloud()) {
         let plan = plan(&Desired::Stage(Box::new(stage)), &cloud).expect("a plan");
         for (id, step) in plan.steps.iter().enumerate() {
-            prop_assert!(step.after.iter().all(|earlier| *earlier < id));
-            prop_assert!(step.change < plan.changes.len());
+            prop_assert!(step.after.iter().all(|earlier| earlier.0 < id));
         }
+    }
+
+    #[test]
+    fn every_change_has_a_step_and_every_field_of_a_step_is_in_its_change(stage in any_stage(), cloud in any_cloud()) {
+        let plan = plan(&Desired::Stage(Box::new(stage)), &cloud).expect("a plan");
+        let changes = plan.changes();
+        for change in &changes {
+            let steps = || plan.steps.iter().filter(|step| step.target.resource == change.resource);
+            prop_assert!(steps().count() > 0);
+            prop_assert!(steps().all(|step| step.target.action == change.action), "{change:?}");
+            let fields: Vec<_> = steps().flat_map(|step| step.fields.clone()).collect();
+            prop_assert_eq!(&fields, &change.fields);
+            // An update without a field would be a change that a person can't see; the worker function's new version is
+            // the exception, whose settings may be those of `$LATEST`.
+            let is_visible = change.action != Action::Update || !fields.is_empty();
+            prop_assert!(is_visible || change.resource.kind == worker_function::KIND, "{change:?}");
+        }
+    }
+
+    #[test]
+    fn each_kind_is_in_the_tag_after_a_deploy_if_the_stage_has_it(stage in any_stage(), cloud in any_cloud()) {
+        let after = deployed(&stage, &cloud);
+        let tags = after.function.as_ref().expect("a function").tags.clone();
+        let kinds = Kinds::of_tags(&tags).expect("the tag");
+        prop_assert!(kinds.has(http_api::KIND));
+        prop_assert_eq!(kinds.has(rule::KIND), !stage.rules.is_empty());
+        prop_assert_eq!(kinds.has(event_invoke::KIND), stage.asynchronous.is_some());
+        prop_assert_eq!(kinds.has(worker_function::KIND), stage.workers.is_some());
     }
 
     #[test]
     fn traffic_moves_only_after_the_probe(stage in any_stage(), cloud in any_cloud()) {
         let plan = plan(&Desired::Stage(Box::new(stage)), &cloud).expect("a plan");
         for step in &plan.steps {
-            if matches!(step.call, Call::CreateAlias(_) | Call::UpdateAlias { .. }) {
-                let probed = step.after.iter().any(|id| matches!(plan.steps[*id].call, Call::Probe { .. }));
+            if matches!(step.operation, Operation::Alias(AliasOperation::Create(_)) | Operation::Alias(AliasOperation::Update { .. })) {
+                let probed = step.after.iter().any(|id| matches!(plan.step(*id).operation, Operation::Version(VersionOperation::Probe { .. })));
                 prop_assert!(probed);
             }
         }
@@ -243,7 +284,7 @@ proptest! {
     #[test]
     fn an_undeploy_leaves_nothing_from_wherever_it_starts(cloud in any_cloud()) {
         let gone = plan(&UNDEPLOY, &cloud).expect("a plan");
-        let after = cloud.after(&gone, gone.steps.len());
+        let after = after_all(&cloud, &gone);
         prop_assert_eq!(after.remains(), Vec::<String>::new());
         prop_assert!(plan(&UNDEPLOY, &after).expect("a plan").is_empty());
     }
@@ -251,35 +292,36 @@ proptest! {
     #[test]
     fn an_interrupted_undeploy_can_be_finished(cloud in any_cloud(), steps in 0..20_usize) {
         let first = plan(&UNDEPLOY, &cloud).expect("a plan");
-        let part = cloud.after(&first, steps);
+        let part = after(&cloud, &first, steps);
         let rest = plan(&UNDEPLOY, &part).expect("a plan");
-        prop_assert_eq!(part.after(&rest, rest.steps.len()).remains(), Vec::<String>::new());
+        prop_assert_eq!(after_all(&part, &rest).remains(), Vec::<String>::new());
     }
 }
 
-fn calls(plan: &Plan) -> Vec<&Call> {
-    plan.steps.iter().map(|step| &step.call).collect()
+fn calls(plan: &Plan) -> Vec<&Operation> {
+    plan.steps.iter().map(|step| &step.operation).collect()
 }
 
 #[test]
 fn a_first_deploy_creates_each_resource_once() {
     let plan =
         plan(&Desired::Stage(Box::new(stage(1, |_| ()))), &Observed::nothing(names())).expect("a plan");
-    let mut kinds: Vec<_> = plan.changes.iter().map(|change| (change.resource, change.action)).collect();
-    kinds.sort_by_key(|(resource, _)| *resource);
+    let mut kinds: Vec<_> =
+        plan.changes().iter().map(|change| (change.resource.kind.name, change.action)).collect();
+    kinds.sort_by_key(|(kind, _)| *kind);
     let once = [
-        Resource::Bucket,
-        Resource::Artifact,
-        Resource::Role,
-        Resource::LogGroup,
-        Resource::Function,
-        Resource::Alias,
-        Resource::Api,
-        Resource::Permission,
-        Resource::Permission,
-        Resource::Rule,
+        "HTTP API",
+        "alias",
+        "artifact",
+        "bucket",
+        "function",
+        "log group",
+        "permission",
+        "permission",
+        "role",
+        "rule",
     ];
-    assert_eq!(kinds, once.map(|resource| (resource, Action::Create)));
+    assert_eq!(kinds, once.map(|kind| (kind, Action::Create)));
 }
 
 #[test]
@@ -288,18 +330,17 @@ fn a_change_of_memory_says_from_what_to_what_and_leaves_the_code() {
     let wanted = stage(1, |settings| settings.memory_mb = 1024);
     let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
     let function =
-        plan.changes.iter().find(|c| c.resource == Resource::Function).expect("the function changes");
+        plan.changes().into_iter().find(|c| c.resource.kind == function::KIND).expect("the function changes");
     let field = &function.fields[0];
     assert_eq!(
         (field.field.as_str(), field.before.as_deref(), field.after.as_deref()),
         ("memory", Some("512 MB"), Some("1024 MB"))
     );
-    assert!(
-        !plan
-            .steps
-            .iter()
-            .any(|s| matches!(s.call, Call::UpdateFunctionCode { .. } | Call::UploadArtifact(_)))
-    );
+    assert!(!plan.steps.iter().any(|s| matches!(
+        s.operation,
+        Operation::Function(FunctionOperation::UpdateCode { .. })
+            | Operation::Artifact(ArtifactOperation::Upload(_))
+    )));
 }
 
 #[test]
@@ -309,8 +350,8 @@ fn environment_values_never_stand_in_a_plan() {
         settings.environment.insert("TOKEN".to_owned(), "s3cret".to_owned());
     });
     let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
-    assert!(format!("{:?}", plan.changes).contains("environment.TOKEN"));
-    assert!(!format!("{:?}", plan.changes).contains("s3cret"));
+    assert!(format!("{:?}", plan.changes()).contains("environment.TOKEN"));
+    assert!(!format!("{:?}", plan.changes()).contains("s3cret"));
 }
 
 #[test]
@@ -319,7 +360,7 @@ fn a_rollback_is_one_write_and_a_deploy_after_it_goes_forward_again() {
     let second = deployed(&stage(2, |_| ()), &first);
     let back = plan(&Desired::Version(Rollback::Previous), &second).expect("a plan");
     assert_eq!(back.steps.len(), 1);
-    let rolled = second.after(&back, 1);
+    let rolled = after(&second, &back, 1);
     assert_eq!(rolled.alias.as_ref().map(|alias| alias.version.as_str()), Some("1"));
     let forward = deployed(&stage(2, |_| ()), &rolled);
     assert_eq!(forward.alias.as_ref().map(|alias| alias.version.as_str()), Some("2"));
@@ -356,10 +397,10 @@ fn drift_in_the_console_is_put_back() {
     cloud.apis[0].default_stage = Some(AutoDeploy::Off);
     cloud.apis[0].integrations[0].uri = "arn:aws:lambda:eu-central-1:123456789012:function:other".to_owned();
     let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
-    let changed: Vec<Resource> = plan.changes.iter().map(|change| change.resource).collect();
-    assert_eq!(changed, [Resource::Function, Resource::Api, Resource::Rule]);
-    let by_hand = plan.changes.iter().flat_map(|change| &change.fields).all(|f| f.origin == Origin::Drift);
-    assert!(by_hand, "all of it was changed by hand: {:#?}", plan.changes);
+    let changed: Vec<ResourceKind> = plan.changes().iter().map(|change| change.resource.kind).collect();
+    assert_eq!(changed, [function::KIND, http_api::KIND, rule::KIND]);
+    let by_hand = plan.changes().iter().flat_map(|change| &change.fields).all(|f| f.origin == Origin::Drift);
+    assert!(by_hand, "all of it was changed by hand: {:#?}", plan.changes());
 }
 
 #[test]
@@ -367,7 +408,7 @@ fn a_setting_that_is_wanted_now_is_no_drift() {
     let cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
     let wanted = stage(1, |settings| settings.memory_mb = 1024);
     let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
-    assert!(!plan.has_drift(), "{:#?}", plan.changes);
+    assert!(!plan.has_drift(), "{:#?}", plan.changes());
 }
 
 /// Takes a resource's tags away.
@@ -398,9 +439,9 @@ fn what_carries_no_tags_is_refused_or_adopted() {
         adopting.adopt = true;
         let adopted = deployed(&adopting, &cloud);
         let again = plan(&Desired::Stage(Box::new(wanted.clone())), &adopted).expect("it is ours now");
-        assert!(again.is_empty(), "{kind}: {:#?}", again.changes);
+        assert!(again.is_empty(), "{kind}: {:#?}", again.changes());
         if let Ok(undeploy) = plan(&UNDEPLOY, &cloud) {
-            let after = cloud.after(&undeploy, undeploy.steps.len());
+            let after = after_all(&cloud, &undeploy);
             let kept = [after.log_group.is_some(), !after.rules.is_empty(), !after.apis.is_empty()];
             assert_eq!(kept.iter().filter(|kept| **kept).count(), 1, "{kind} is left alone");
         }
@@ -420,8 +461,13 @@ fn versions_that_any_alias_holds_survive_a_sweep() {
     assert_eq!(numbers(&cloud).first().map(String::as_str), Some("3"), "ten are kept");
     cloud.held.insert("3".to_owned());
     let plan: Plan = plan(&Desired::Stage(Box::new(stage(13, |_| ()))), &cloud).expect("a plan");
-    assert!(!plan.steps.iter().any(|step| step.call == Call::DeleteVersion("3".to_owned())));
-    assert!(!plan.is_destructive(), "nobody is asked about old versions");
+    assert!(
+        !plan
+            .steps
+            .iter()
+            .any(|step| step.operation == Operation::Version(VersionOperation::Delete("3".to_owned())))
+    );
+    assert!(plan.destructive_changes().is_empty(), "nobody is asked about old versions");
 }
 
 #[test]
@@ -430,7 +476,10 @@ fn a_role_that_is_gone_is_made_again_and_set_again() {
     let mut cloud = deployed(&wanted, &Observed::nothing(names()));
     cloud.role = None;
     let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
-    assert!(plan.steps.iter().any(|step| matches!(step.call, Call::UpdateFunctionConfiguration(_))));
+    assert!(plan.steps.iter().any(|step| matches!(
+        step.operation,
+        Operation::Function(FunctionOperation::UpdateConfiguration(_))
+    )));
 }
 
 #[test]
@@ -438,7 +487,7 @@ fn a_rollback_ends_a_canary_before_it_goes_back() {
     let mut cloud = deployed(&stage(2, |_| ()), &deployed(&stage(1, |_| ()), &Observed::nothing(names())));
     cloud.alias.as_mut().expect("an alias").canary = Some(Canary { version: "2".to_owned(), percent: 5 });
     let plan = plan(&Desired::Version(Rollback::Previous), &cloud).expect("a plan");
-    let after = cloud.after(&plan, plan.steps.len()).alias.expect("an alias");
+    let after = after_all(&cloud, &plan).alias.expect("an alias");
     assert_eq!((after.version.as_str(), after.canary), ("2", None));
 }
 
@@ -447,18 +496,24 @@ fn a_role_is_bounded_before_anything_else_of_it_changes() {
     let cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
     let wanted = stage(1, |settings| settings.role = made("/", Some(BOUNDARY), &["s3:GetObject"]));
     let change = plan(&Desired::Stage(Box::new(wanted.clone())), &cloud).expect("a plan");
-    let calls: Vec<&Call> = change.steps.iter().map(|step| &step.call).collect();
+    let calls: Vec<&Operation> = change.steps.iter().map(|step| &step.operation).collect();
     assert!(
-        matches!(calls.as_slice(), [Call::PutPermissionsBoundary(arn), Call::PutRolePolicy(_)] if arn == BOUNDARY),
+        matches!(calls.as_slice(), [Operation::Role(RoleOperation::PutPermissionsBoundary(arn)), Operation::Role(RoleOperation::PutPolicy(_))] if arn == BOUNDARY),
         "{calls:?}"
     );
-    assert_eq!(change.steps[1].after, [0]);
-    let fields: Vec<&str> = change.changes[0].fields.iter().map(|field| field.field.as_str()).collect();
+    assert_eq!(change.steps[1].after, [StepId(0)]);
+    let fields: Vec<String> = change.changes().remove(0).fields.into_iter().map(|it| it.field).collect();
     assert_eq!(fields, ["permissions boundary", "policy"]);
     // And back: a boundary that is no longer wanted, or was set by hand, goes.
     let bounded = deployed(&wanted, &cloud);
     let back = plan(&Desired::Stage(Box::new(stage(1, |_| ()))), &bounded).expect("a plan");
-    assert!(back.steps.iter().any(|step| step.call == Call::DeletePermissionsBoundary), "{:?}", back.steps);
+    assert!(
+        back.steps
+            .iter()
+            .any(|step| step.operation == Operation::Role(RoleOperation::DeletePermissionsBoundary)),
+        "{:?}",
+        back.steps
+    );
 }
 
 #[test]
@@ -480,16 +535,16 @@ fn of_an_existing_role_nothing_is_made_changed_or_deleted() {
     assert_eq!(cloud.role, None);
     assert_eq!(cloud.function.as_ref().map(|function| function.config.role_arn.as_str()), Some(arn));
     let gone = plan(&UNDEPLOY, &cloud).expect("a plan");
-    assert!(gone.changes.iter().all(|change| change.resource != Resource::Role), "{:?}", gone.changes);
+    assert!(gone.changes().iter().all(|change| change.resource.kind != role::KIND), "{:?}", gone.changes());
 }
 
 #[test]
 fn twins_of_an_api_go_and_the_oldest_stays() {
     let wanted = stage(1, |_| ());
     let mut cloud = deployed(&wanted, &Observed::nothing(names()));
-    cloud.apis.push(Api { id: "twin000000".to_owned(), ..cloud.apis[0].clone() });
+    cloud.apis.push(ObservedApi { id: "twin000000".to_owned(), ..cloud.apis[0].clone() });
     let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
-    let calls: Vec<&Call> = plan.steps.iter().map(|step| &step.call).collect();
-    assert_eq!(calls, [&Call::DeleteApi("twin000000".to_owned())]);
-    assert!(plan.is_destructive());
+    let calls: Vec<&Operation> = plan.steps.iter().map(|step| &step.operation).collect();
+    assert_eq!(calls, [&Operation::HttpApi(HttpApiOperation::Delete("twin000000".to_owned()))]);
+    assert!(!plan.destructive_changes().is_empty());
 }

@@ -4,10 +4,17 @@ use std::collections::BTreeMap;
 
 use lzap_core::desired::{Desired, Undeploy};
 use lzap_core::names::KEEP_WARM;
-use lzap_core::observed::{LiveRule, Observed};
-use lzap_core::plan::{PlanError, plan};
+use lzap_core::observed::Observed;
+use lzap_core::plan::{Plan, PlanError, plan};
+use lzap_core::resource::Operation;
+use lzap_core::resource::permission::PermissionOperation;
+use lzap_core::resource::reference::VersionRef;
+use lzap_core::resource::rule::ObservedRule;
+use lzap_core::resource::rule::RuleOperation;
+use lzap_core::resource::version::VersionOperation;
 use lzap_core::schedule::Schedule;
-use lzap_core::step::{Call, Plan, VersionRef};
+use lzap_core::step::StepId;
+use lzap_sim::after_all;
 
 use crate::{calls, deployed, hourly, names, stage};
 
@@ -23,18 +30,18 @@ fn only_the_schedules_that_changed_are_touched() {
     let (a, b) = (hourly("a", 1, "x"), hourly("b", 1, "y"));
     let slower = rescheduled(&[a.clone(), b.clone()], &[a.clone(), hourly("b", 2, "y")]);
     assert!(
-        matches!(calls(&slower).as_slice(), [Call::PutRule { rule, schedule, .. }] if rule == "b" && schedule == "rate(2 hours)"),
+        matches!(calls(&slower).as_slice(), [Operation::Rule(RuleOperation::Put { rule, schedule, .. })] if rule == "b" && schedule == "rate(2 hours)"),
         "{slower:#?}"
     );
-    assert!(!slower.is_destructive());
+    assert!(slower.destructive_changes().is_empty());
     let fewer = rescheduled(&[a.clone(), b.clone()], std::slice::from_ref(&a));
     let statement = "lzap-schedule-b".to_owned();
     assert!(
-        matches!(calls(&fewer).as_slice(), [Call::RemoveTargets { rule, .. }, Call::DeleteRule(gone), Call::RemovePermission(id)]
+        matches!(calls(&fewer).as_slice(), [Operation::Rule(RuleOperation::RemoveTargets { rule, .. }), Operation::Rule(RuleOperation::Delete(gone)), Operation::Permission(PermissionOperation::Remove(id))]
             if rule == "b" && gone == "b" && *id == statement),
         "{fewer:#?}"
     );
-    assert!(fewer.is_destructive());
+    assert!(!fewer.destructive_changes().is_empty());
     assert!(rescheduled(&[a.clone(), b.clone()], &[b, a]).is_empty(), "their order means nothing");
 }
 
@@ -43,28 +50,41 @@ fn only_the_schedules_that_changed_are_touched() {
 fn a_schedule_comes_after_its_task_was_seen() {
     let new = rescheduled(&[], &[hourly("a", 1, "x")]);
     let asked = calls(&new);
-    let [Call::Probe { version: VersionRef::Known(version), tasks, .. }, rest @ ..] = asked.as_slice() else {
+    let [
+        Operation::Version(VersionOperation::Probe { version: VersionRef::Known(version), tasks, .. }),
+        rest @ ..,
+    ] = asked.as_slice()
+    else {
         panic!("the live version is asked first: {new:#?}")
     };
     assert_eq!((version.as_str(), tasks.iter().map(String::as_str).collect::<Vec<_>>()), ("1", vec!["x"]));
     assert_eq!(rest.len(), 3, "rule, target and permission");
-    let waits = |step: &lzap_core::step::Step| step.after.contains(&0) || step.after.contains(&1);
+    let waits =
+        |step: &lzap_core::plan::Step| step.after.contains(&StepId(0)) || step.after.contains(&StepId(1));
     assert!(new.steps.iter().skip(1).all(waits), "{new:#?}");
     // One instead of another: the old one is there until the new one's task was seen.
     let other = rescheduled(&[hourly("a", 1, "x")], &[hourly("b", 1, "y")]);
-    let looked = other.steps.iter().position(|step| matches!(step.call, Call::Probe { .. }));
-    let removed = other.steps.iter().find(|step| matches!(step.call, Call::RemoveTargets { .. }));
-    assert_eq!(removed.map(|step| step.after.clone()), looked.map(|step| vec![step]), "{other:#?}");
+    let looked = other
+        .steps
+        .iter()
+        .position(|step| matches!(step.operation, Operation::Version(VersionOperation::Probe { .. })));
+    let removed = other
+        .steps
+        .iter()
+        .find(|step| matches!(step.operation, Operation::Rule(RuleOperation::RemoveTargets { .. })));
+    assert_eq!(removed.map(|step| step.after.clone()), looked.map(|step| vec![StepId(step)]), "{other:#?}");
     let first = stage(1, |settings| settings.schedules = vec![hourly("a", 1, "x"), hourly("b", 1, "y")]);
     let first = plan(&Desired::Stage(Box::new(first)), &Observed::nothing(names())).expect("a plan");
-    let probes: Vec<_> =
-        calls(&first).into_iter().filter(|call| matches!(call, Call::Probe { .. })).collect();
+    let probes: Vec<_> = calls(&first)
+        .into_iter()
+        .filter(|call| matches!(call, Operation::Version(VersionOperation::Probe { .. })))
+        .collect();
     assert!(
-        matches!(probes.as_slice(), [Call::Probe { version: VersionRef::Published, tasks, .. }] if tasks.len() == 2),
+        matches!(probes.as_slice(), [Operation::Version(VersionOperation::Probe { version: VersionRef::Published, tasks, .. })] if tasks.len() == 2),
         "{probes:#?}"
     );
-    let early = first.early();
-    let schedules = |call: &&Call| matches!(call, Call::PutRule { rule, .. } if rule != KEEP_WARM);
+    let early = first.prerequisites();
+    let schedules = |call: &&Operation| matches!(call, Operation::Rule(RuleOperation::Put { rule, .. }) if rule != KEEP_WARM);
     assert_eq!(calls(&early).into_iter().filter(schedules).count(), 0, "{early:#?}");
 }
 
@@ -73,13 +93,13 @@ fn a_schedule_comes_after_its_task_was_seen() {
 fn foreign_rules_are_never_touched() {
     let scheduled = stage(1, |settings| settings.schedules = vec![hourly("a", 1, "x")]);
     let mut cloud = deployed(&scheduled, &Observed::nothing(names()));
-    let theirs = LiveRule { ours: false, ..cloud.rules["a"].clone() };
+    let theirs = ObservedRule { ours: false, ..cloud.rules["a"].clone() };
     cloud.rules.insert("2-keep-warm".to_owned(), theirs.clone());
     assert!(plan(&Desired::Stage(Box::new(scheduled)), &cloud).expect("a plan").is_empty());
     for adopt in [false, true] {
         let undeploy = Desired::Nothing(Undeploy { keep_logs: false, adopt });
         let gone = plan(&undeploy, &cloud).expect("a plan");
-        let after = cloud.after(&gone, gone.steps.len());
+        let after = after_all(&cloud, &gone);
         assert_eq!(after.rules, BTreeMap::from([("2-keep-warm".to_owned(), theirs.clone())]));
     }
     let wanted = stage(1, |settings| settings.schedules = vec![hourly("2-keep-warm", 1, "x")]);
@@ -95,6 +115,7 @@ fn a_schedule_that_was_changed_by_hand_is_put_back() {
     rule.enabled = false;
     rule.targets[0].input = "{}".to_owned();
     let back = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
-    let fields: Vec<&str> = back.changes[0].fields.iter().map(|field| field.field.as_str()).collect();
-    assert_eq!((back.changes.len(), fields), (1, vec!["state", "input"]));
+    let changes = back.changes();
+    let fields: Vec<&str> = changes[0].fields.iter().map(|field| field.field.as_str()).collect();
+    assert_eq!((changes.len(), fields), (1, vec!["state", "input"]));
 }

@@ -2,10 +2,13 @@
 
 use lzap_core::asynchronous::AsyncConfig;
 use lzap_core::desired::{Desired, Stage};
-use lzap_core::observed::{BucketSetting, Observed};
+use lzap_core::observed::Observed;
 use lzap_core::plan::plan;
+use lzap_core::resource::Operation;
+use lzap_core::resource::bucket::BucketOperation;
+use lzap_core::resource::bucket::BucketSetting;
+use lzap_core::resource::function::FunctionOperation;
 use lzap_core::settings::{Settings, Workers};
-use lzap_core::step::Call;
 use lzap_core::uses::Uses;
 
 use crate::{deployed, names, stage, stage_using};
@@ -62,13 +65,19 @@ fn an_app_that_uses_tasks_knows_how_often_lambda_tries_again() {
 fn payloads_and_records_expire_where_an_app_keeps_them() {
     let mut cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
     cloud.bucket.as_mut().expect("a bucket").missing = [BucketSetting::Expiry].into();
-    let calls = |stage: Stage| -> Vec<Call> {
+    let calls = |stage: Stage| -> Vec<Operation> {
         let plan = plan(&Desired::Stage(Box::new(stage)), &cloud).expect("a plan");
-        plan.steps.into_iter().map(|step| step.call).collect()
+        plan.steps.into_iter().map(|step| step.operation).collect()
     };
     assert_eq!(calls(stage(1, |_| ())), []);
     let tasks = calls(stage_using(1, TASKS, |_| ()));
-    let expiry = tasks.iter().position(|call| *call == Call::AddBucketExpiry).expect("the rules are added");
-    let tag = tasks.iter().position(|call| matches!(call, Call::TagFunction(_))).expect("a tag");
-    assert!(expiry < tag && !tasks.contains(&Call::PutBucketLifecycle), "{tasks:#?}");
+    let expiry = tasks
+        .iter()
+        .position(|call| *call == Operation::Bucket(BucketOperation::AddExpiry))
+        .expect("the rules are added");
+    let tag = tasks
+        .iter()
+        .position(|call| matches!(call, Operation::Function(FunctionOperation::Tag(_))))
+        .expect("a tag");
+    assert!(expiry < tag && !tasks.contains(&Operation::Bucket(BucketOperation::PutLifecycle)), "{tasks:#?}");
 }

@@ -1,12 +1,22 @@
 //! The workers: what goes where first, which version calls which, and what is left when they go.
 
-use lzap_core::desired::{Desired, Ending, Rollback, Stage};
+use lzap_core::desired::{CanaryEnding, Desired, Rollback, Stage};
 use lzap_core::names::Part;
-use lzap_core::observed::{Observed, Version};
-use lzap_core::plan::{PlanError, plan};
+use lzap_core::observed::Observed;
+use lzap_core::plan::{Plan, PlanError, Step, plan};
+use lzap_core::resource::Operation;
+use lzap_core::resource::alias::AliasOperation;
+use lzap_core::resource::artifact::ArtifactOperation;
+use lzap_core::resource::function::FunctionOperation;
+use lzap_core::resource::reference::VersionRef;
+use lzap_core::resource::role::RoleOperation;
+use lzap_core::resource::version::ObservedVersion;
+use lzap_core::resource::version::VersionOperation;
+use lzap_core::resource::workers::ObservedWorkers;
 use lzap_core::settings::{Settings, Workers};
-use lzap_core::step::{Call, Plan, VersionRef};
+use lzap_core::step::StepId;
 use lzap_core::uses::Uses;
+use lzap_sim::after_all;
 
 use crate::{UNDEPLOY, deployed, names, stage_using};
 
@@ -20,7 +30,7 @@ pub(crate) fn assert_called_workers_are_kept(before: &Observed, after: &Observed
         return;
     }
     for called in after.versions.iter().filter_map(|version| version.config.workers.as_ref()) {
-        let is_called = |it: &Version| VersionRef::Known(it.number.clone()) == *called;
+        let is_called = |it: &ObservedVersion| VersionRef::Known(it.number.clone()) == *called;
         let existed = before.workers.versions.iter().any(is_called);
         let exists = after.workers.versions.iter().any(is_called);
         assert!(exists || !existed, "{called:?} is called, and was deleted");
@@ -42,25 +52,40 @@ fn planned(stage: Stage, cloud: &Observed) -> Plan {
     plan(&Desired::Stage(Box::new(stage)), cloud).expect("a plan")
 }
 
-fn place(plan: &Plan, wanted: impl Fn(&Call) -> bool) -> usize {
-    plan.steps.iter().position(|step| wanted(&step.call)).expect("the step is there")
+fn place(plan: &Plan, wanted: impl Fn(&Step) -> bool) -> StepId {
+    StepId(plan.steps.iter().position(wanted).expect("the step exists"))
 }
 
-fn of_workers(wanted: impl Fn(&Call) -> bool) -> impl Fn(&Call) -> bool {
-    move |call| matches!(call, Call::OfWorkers(call) if wanted(call))
+fn of(part: Part, wanted: impl Fn(&Operation) -> bool) -> impl Fn(&Step) -> bool {
+    move |step| step.part == part && wanted(&step.operation)
 }
 
 #[test]
 fn the_workers_answer_before_the_app_that_calls_them_goes_live() {
     let plan = planned(big(1), &Observed::nothing(names()));
-    let published = place(&plan, of_workers(|call| matches!(call, Call::PublishVersion { .. })));
-    let probed = place(&plan, of_workers(|call| matches!(call, Call::Probe { .. })));
-    let app = place(&plan, |call| matches!(call, Call::CreateFunction { .. }));
-    let release = place(&plan, |call| matches!(call, Call::PublishVersion { .. }));
-    assert!(plan.steps[app].after.contains(&published), "the app names their version");
-    assert!(plan.steps[release].after.contains(&probed), "nothing goes live before they answered");
-    let reserved = place(&plan, |call| *call == Call::PutConcurrency(50).of(Part::Workers));
-    assert!(plan.steps[release].after.contains(&reserved));
+    let published = place(
+        &plan,
+        of(Part::Workers, |call| matches!(call, Operation::Version(VersionOperation::Publish { .. }))),
+    );
+    let probed = place(
+        &plan,
+        of(Part::Workers, |call| matches!(call, Operation::Version(VersionOperation::Probe { .. }))),
+    );
+    let app = place(
+        &plan,
+        of(Part::App, |call| matches!(call, Operation::Function(FunctionOperation::Create { .. }))),
+    );
+    let release = place(
+        &plan,
+        of(Part::App, |call| matches!(call, Operation::Version(VersionOperation::Publish { .. }))),
+    );
+    assert!(plan.step(app).after.contains(&published), "the app names their version");
+    assert!(plan.step(release).after.contains(&probed), "nothing goes live before they answered");
+    let reserved = place(
+        &plan,
+        of(Part::Workers, |call| *call == Operation::Function(FunctionOperation::PutConcurrency(50))),
+    );
+    assert!(plan.step(release).after.contains(&reserved));
     let cloud = deployed(&big(1), &Observed::nothing(names()));
     let workers = cloud.workers.function.as_ref().expect("the workers");
     assert_eq!((workers.config.memory_mb, workers.concurrency), (1769, Some(50)));
@@ -80,12 +105,18 @@ fn each_version_of_the_app_keeps_its_workers() {
     let calls = |cloud: &Observed| cloud.live().and_then(|live| live.config.workers.clone());
     assert_eq!(calls(&second), Some(VersionRef::Known("2".to_owned())));
     let back = plan(&Desired::Version(Rollback::Previous), &second).expect("a plan");
-    let back = second.after(&back, back.steps.len());
+    let back = after_all(&second, &back);
     assert_eq!(calls(&back), Some(VersionRef::Known("1".to_owned())));
     assert_called_workers_are_kept(&second, &back);
     let more = with(2, Some(Workers { memory_mb: Some(3538), concurrency: Some(50) }), |_| ());
     let plan = planned(more.clone(), &second);
-    assert!(!plan.steps.iter().any(|step| matches!(step.call, Call::UploadArtifact(_))), "{plan:#?}");
+    assert!(
+        !plan
+            .steps
+            .iter()
+            .any(|step| matches!(step.operation, Operation::Artifact(ArtifactOperation::Upload(_)))),
+        "{plan:#?}"
+    );
     assert_eq!(calls(&deployed(&more, &second)), Some(VersionRef::Known("3".to_owned())));
 }
 
@@ -100,16 +131,20 @@ fn workers_created_again_leave_old_versions_in_reach_of_a_rollback() {
     assert!(again.workers.versions.iter().all(|version| version.number != "2"), "its workers are gone");
     assert!(planned(big(2), &again).is_empty());
     let back = plan(&Desired::Version(Rollback::To("2".to_owned())), &again).expect("a plan");
-    assert_called_workers_are_kept(&again, &again.after(&back, back.steps.len()));
+    assert_called_workers_are_kept(&again, &after_all(&again, &back));
 }
 
 #[test]
 fn what_is_reserved_changes_without_a_new_version() {
     let cloud = deployed(&big(1), &Observed::nothing(names()));
-    for (concurrency, call) in [(Some(7), Call::PutConcurrency(7)), (None, Call::DeleteConcurrency)] {
+    for (concurrency, call) in [
+        (Some(7), Operation::Function(FunctionOperation::PutConcurrency(7))),
+        (None, Operation::Function(FunctionOperation::DeleteConcurrency)),
+    ] {
         let stage = with(1, Some(Workers { memory_mb: Some(1769), concurrency }), |_| ());
-        let calls: Vec<Call> = planned(stage, &cloud).steps.into_iter().map(|step| step.call).collect();
-        assert_eq!(calls, [call.of(Part::Workers)]);
+        let steps = planned(stage, &cloud).steps;
+        let calls: Vec<_> = steps.into_iter().map(|step| (step.part, step.operation)).collect();
+        assert_eq!(calls, [(Part::Workers, call)]);
     }
 }
 
@@ -118,12 +153,14 @@ fn workers_that_are_no_longer_wanted_go_once_nothing_live_calls_them() {
     let cloud = deployed(&big(1), &Observed::nothing(names()));
     let without = with(1, None, |_| ());
     let plan = planned(without.clone(), &cloud);
-    assert!(plan.is_destructive(), "it asks first");
-    let switch = place(&plan, |call| matches!(call, Call::UpdateAlias { .. }));
-    let deleted = place(&plan, of_workers(|call| *call == Call::DeleteFunction));
-    assert!(plan.steps[deleted].after.contains(&switch));
+    assert!(!plan.destructive_changes().is_empty(), "it asks first");
+    let switch =
+        place(&plan, of(Part::App, |call| matches!(call, Operation::Alias(AliasOperation::Update { .. }))));
+    let deleted =
+        place(&plan, of(Part::Workers, |call| *call == Operation::Function(FunctionOperation::Delete)));
+    assert!(plan.step(deleted).after.contains(&switch));
     let after = deployed(&without, &cloud);
-    assert_eq!(after.workers, lzap_core::observed::Workers::default());
+    assert_eq!(after.workers, ObservedWorkers::default());
     assert!(!Uses::of_tags(&after.function.expect("a function").tags).workers);
 }
 
@@ -135,8 +172,8 @@ fn workers_stay_as_long_as_a_version_with_traffic_calls_them() {
     let shared = deployed(&canary, &cloud);
     assert!(shared.workers.function.is_some(), "the live version calls them");
     assert!(planned(canary, &shared).is_empty());
-    let promote = plan(&Desired::Canary(Ending::Promote), &shared).expect("a plan");
-    let promoted = shared.after(&promote, promote.steps.len());
+    let promote = plan(&Desired::Canary(CanaryEnding::Promote), &shared).expect("a plan");
+    let promoted = after_all(&shared, &promote);
     assert_eq!(deployed(&with(2, None, |_| ()), &promoted).workers.function, None);
 }
 
@@ -151,11 +188,12 @@ fn an_app_without_maps_has_no_workers() {
 fn an_undeploy_takes_the_workers_after_the_app_and_before_the_role() {
     let cloud = deployed(&big(1), &Observed::nothing(names()));
     let gone = plan(&UNDEPLOY, &cloud).expect("a plan");
-    let app = place(&gone, |call| *call == Call::DeleteFunction);
-    let workers = place(&gone, of_workers(|call| *call == Call::DeleteFunction));
-    let role = place(&gone, |call| *call == Call::DeleteRole);
-    assert!(gone.steps[workers].after.contains(&app) && gone.steps[role].after.contains(&workers));
-    assert_eq!(cloud.after(&gone, gone.steps.len()).remains(), Vec::<String>::new());
+    let app = place(&gone, of(Part::App, |call| *call == Operation::Function(FunctionOperation::Delete)));
+    let workers =
+        place(&gone, of(Part::Workers, |call| *call == Operation::Function(FunctionOperation::Delete)));
+    let role = place(&gone, of(Part::App, |call| *call == Operation::Role(RoleOperation::Delete)));
+    assert!(gone.step(workers).after.contains(&app) && gone.step(role).after.contains(&workers));
+    assert_eq!(after_all(&cloud, &gone).remains(), Vec::<String>::new());
 }
 
 #[test]
@@ -167,5 +205,5 @@ fn workers_of_another_stage_are_left_alone() {
     let refused = plan(&Desired::Stage(Box::new(big(1))), &cloud);
     assert!(matches!(refused, Err(PlanError::NotOurs { .. })), "{refused:?}");
     let gone = plan(&UNDEPLOY, &cloud).expect("a plan");
-    assert!(cloud.after(&gone, gone.steps.len()).workers.function.is_some());
+    assert!(after_all(&cloud, &gone).workers.function.is_some());
 }

@@ -118,6 +118,7 @@ const LAYERS: &[Layer] = &[
         forbidden: &["aws-sdk-", "winterbaume-"],
     },
     Layer { name: "lzap-tls", internal: &[], forbidden: &["aws-", "tokio", COMMAND_LINE] },
+    Layer { name: "lzap-sim", internal: &["lzap-core"], forbidden: &["aws-", "tokio", COMMAND_LINE] },
     Layer { name: "lzap-testkit", internal: &[], forbidden: &["aws-", "winterbaume-"] },
     Layer { name: "xtask", internal: &["lzap-testkit"], forbidden: &["aws-", "winterbaume-"] },
     Layer { name: "lzap-tests", internal: &[], forbidden: &["winterbaume-"] },
@@ -125,7 +126,7 @@ const LAYERS: &[Layer] = &[
 
 /// Crates of the workspace that the tests of every crate may use. The runtime crate is among them because the
 /// embedded cloud's tests run a real app.
-const ALLOWED_FOR_TESTS: &[&str] = &["lzap-testkit", "lzap-wire", "lzap"];
+const ALLOWED_FOR_TESTS: &[&str] = &["lzap-testkit", "lzap-sim", "lzap-wire", "lzap"];
 
 /// Returns the dependencies that the table does not permit. Runs `cargo metadata`.
 pub(super) fn check_layers() -> Result<Vec<String>> {

@@ -1,0 +1,125 @@
+//! An invocation that a person asked for: a task's event, or any other.
+
+use std::time::Duration;
+
+use aws_sdk_lambda::config::retry::RetryConfig;
+use aws_sdk_lambda::config::timeout::TimeoutConfig;
+use aws_sdk_lambda::operation::RequestId;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{InvocationType, LogType};
+use lzap_core::names::Names;
+use lzap_wire::limits::TIMEOUT_SECS;
+use serde_json::Value;
+
+use crate::clients::Clients;
+use crate::error::{Absent, AwsError, Named};
+use crate::probe::{MARGIN_SECS, function_error, log_lines};
+use crate::retry::{Progress, THROTTLED, again};
+
+/// What is sent to whom, and who waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invocation<'a> {
+    /// The alias, or a version's number.
+    pub qualifier: &'a str,
+    /// The event, as JSON text.
+    pub payload: &'a str,
+    /// Whether the answer is waited for.
+    pub wait: Wait,
+}
+
+/// Whether an invocation's answer is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// It is, for as long as a function may run.
+    Answer,
+    /// Lambda queues the event, and runs it at least once.
+    Queued,
+}
+
+/// What came of an invocation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invoked {
+    /// What the function answered, or how it failed; empty for one that was queued.
+    pub payload: Vec<u8>,
+    /// Why it failed, where it did: `errorType: errorMessage`.
+    pub function_error: Option<String>,
+    /// The end of its log, 4 KB at most.
+    pub log: Vec<String>,
+    /// The version that ran; Lambda doesn't say it of one that was queued.
+    pub version: Option<String>,
+    /// Lambda's name for the invocation, as it stands in the log.
+    pub request_id: String,
+}
+
+/// `lambda:Invoke`; `None` where there is no such function, or no such version. One call, and again while Lambda throttles,
+/// which it does before the function runs. Anything else is never tried again: the function may have run.
+///
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
+///
+/// # Errors
+/// The call was refused, or nobody answered.
+pub async fn invoke(
+    clients: &Clients,
+    names: &Names,
+    invocation: Invocation<'_>,
+) -> Result<Option<Invoked>, AwsError> {
+    let outcome = again(THROTTLED, Progress::silent(), || once(clients, names, invocation)).await.found();
+    outcome.map_err(|error| clients.explain(error))
+}
+
+async fn once(clients: &Clients, names: &Names, invocation: Invocation<'_>) -> Result<Invoked, AwsError> {
+    let Invocation { qualifier, payload, wait } = invocation;
+    let patience = Duration::from_secs(u64::from(TIMEOUT_SECS.end() + MARGIN_SECS));
+    let timeouts = TimeoutConfig::builder().read_timeout(patience).build();
+    let call = clients
+        .lambda()
+        .invoke()
+        .function_name(names.function())
+        .qualifier(qualifier)
+        .payload(Blob::new(payload));
+    let call = match wait {
+        Wait::Answer => call.invocation_type(InvocationType::RequestResponse).log_type(LogType::Tail),
+        Wait::Queued => call.invocation_type(InvocationType::Event),
+    };
+    let config =
+        aws_sdk_lambda::config::Builder::new().timeout_config(timeouts).retry_config(RetryConfig::disabled());
+    let answer = call.customize().config_override(config).send().await.named("lambda:Invoke")?;
+    let payload = answer.payload().map(|blob| blob.as_ref().to_vec()).unwrap_or_default();
+    let value: Option<Value> = serde_json::from_slice(&payload).ok();
+    Ok(Invoked {
+        function_error: answer.function_error().map(|_| function_error(value.as_ref(), &payload)),
+        log: answer.log_result().map(log_lines).unwrap_or_default(),
+        version: answer.executed_version().map(str::to_owned),
+        request_id: answer.request_id().unwrap_or_default().to_owned(),
+        payload,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{answering, names};
+
+    const CALL: Invocation<'static> =
+        Invocation { qualifier: "live", payload: r#"{"a":1}"#, wait: Wait::Answer };
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_throttle_is_tried_again() {
+        let throttle = (429, r#"TooManyRequestsException|{"Reason":"ConcurrentInvocationLimitExceeded"}"#);
+        let (clients, requests) = answering(&[throttle, throttle, (200, r#"{"b":2}"#)]);
+        let invoked = invoke(&clients, &names(), CALL).await.expect("an answer").expect("a function");
+        assert_eq!((invoked.payload.as_slice(), invoked.function_error), (&br#"{"b":2}"#[..], None));
+        assert_eq!(requests.lock().expect("no test panics here").len(), 3);
+        let (clients, requests) = answering(&[(500, r#"ServiceException|{"message":"oops"}"#)]);
+        let error = invoke(&clients, &names(), CALL).await.expect_err("an error");
+        assert!(error.to_string().contains("lambda:Invoke"), "{error}");
+        assert_eq!(requests.lock().expect("no test panics here").len(), 1, "it may have run");
+    }
+
+    #[tokio::test]
+    async fn a_missing_function_is_no_error() {
+        let (clients, _) =
+            answering(&[(404, r#"ResourceNotFoundException|{"message":"Function not found"}"#)]);
+        assert_eq!(invoke(&clients, &names(), CALL).await.expect("no error"), None);
+    }
+}

@@ -1,0 +1,259 @@
+//! The probe: whether a published version starts and answers, asked before traffic goes to it.
+
+use std::time::Duration;
+
+use aws_sdk_lambda::config::timeout::TimeoutConfig;
+use aws_sdk_lambda::operation::invoke::InvokeOutput;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{InvocationType, LogType};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use lzap_core::names::Names;
+use lzap_wire::envelope::{Kind, Reply, event};
+use lzap_wire::limits::INIT_SECS;
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+
+use crate::clients::Clients;
+use crate::error::{AwsError, Named};
+
+/// What the probe found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The version answers as the runtime crate does.
+    Answers {
+        /// The tasks that it has; only the runtime crate tells.
+        tasks: Vec<String>,
+    },
+    /// It doesn't.
+    Refuses {
+        /// Why, in one line.
+        reason: String,
+        /// The last lines of its log.
+        log_tail: Vec<String>,
+    },
+}
+
+/// How many lines of the log a person wants to see.
+const TAIL_LINES: usize = 20;
+/// How much of an unexpected answer a person wants to see.
+const ANSWER_CHARS: usize = 200;
+/// On top of what the function itself may take: the way there and back.
+pub(crate) const MARGIN_SECS: u32 = 10;
+
+/// What a version is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Question<'a> {
+    /// Whether it starts: the runtime crate answers.
+    Start,
+    /// Whether the app answers a request for this path with 2xx or 3xx.
+    Health(&'a str),
+}
+
+impl Question<'_> {
+    fn event(self) -> Value {
+        match self {
+            Self::Start => event(Kind::Probe),
+            Self::Health(path) => http_event(path),
+        }
+    }
+}
+
+/// A `GET` as an HTTP API sends it, payload format 2.0.
+///
+/// AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+fn http_event(path: &str) -> Value {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    // An HTTP API delivers the path decoded.
+    let raw_path = percent_decode_str(path).decode_utf8_lossy();
+    json!({
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": raw_path,
+        "rawQueryString": query,
+        "headers": { "host": "lzap.health", "user-agent": "lzap", "accept": "*/*" },
+        "requestContext": {
+            "accountId": "000000000000",
+            "apiId": "lzap",
+            "domainName": "lzap.health",
+            "domainPrefix": "lzap",
+            "http": {
+                "method": "GET",
+                "path": raw_path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "127.0.0.1",
+                "userAgent": "lzap"
+            },
+            "requestId": "lzap-health",
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": "01/Jan/1970:00:00:00 +0000",
+            "timeEpoch": 0
+        },
+        "isBase64Encoded": false
+    })
+}
+
+/// `lambda:Invoke` of the version with a probe event, or with a request.
+///
+/// The read timeout is what Lambda itself allows: a slow start (an init that times out is tried once more, within the
+/// function's timeout) and the function's timeout.
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
+pub(crate) async fn invoke_probe(
+    clients: &Clients,
+    names: &Names,
+    version: &str,
+    timeout_secs: u32,
+    question: Question<'_>,
+) -> Result<Verdict, AwsError> {
+    let patience = Duration::from_secs(u64::from(timeout_secs + 2 * INIT_SECS + MARGIN_SECS));
+    let timeouts = TimeoutConfig::builder().read_timeout(patience).build();
+    let call = clients
+        .lambda()
+        .invoke()
+        .function_name(names.function())
+        .qualifier(version)
+        .invocation_type(InvocationType::RequestResponse)
+        .log_type(LogType::Tail)
+        .payload(Blob::new(question.event().to_string()));
+    let config = aws_sdk_lambda::config::Builder::new().timeout_config(timeouts);
+    let answer = call.customize().config_override(config).send().await.named("lambda:Invoke")?;
+    Ok(verdict(&answer, question))
+}
+
+/// A failed function answers HTTP 200 too: `FunctionError` tells, and the payload must be what was asked for.
+fn verdict(answer: &InvokeOutput, question: Question<'_>) -> Verdict {
+    let payload = answer.payload().map(Blob::as_ref).unwrap_or_default();
+    let value: Option<Value> = serde_json::from_slice(payload).ok();
+    let outcome = match (answer.function_error(), question) {
+        (Some(_), _) => Err(function_error(value.as_ref(), payload)),
+        (None, Question::Start) => probes_reply(value.as_ref(), payload),
+        (None, Question::Health(path)) => healthy(value.as_ref(), path).map(|()| Vec::new()),
+    };
+    match outcome {
+        Ok(tasks) => Verdict::Answers { tasks },
+        Err(reason) => {
+            Verdict::Refuses { reason, log_tail: answer.log_result().map(tail).unwrap_or_default() }
+        }
+    }
+}
+
+/// The tasks that the version has.
+fn probes_reply(value: Option<&Value>, payload: &[u8]) -> Result<Vec<String>, String> {
+    let reply = value.and_then(Reply::parse).filter(|reply| reply.kind == Kind::Probe);
+    let reply = reply.ok_or_else(|| {
+        format!("it does not answer a probe as the lzap runtime does, but with: {}", shortened(payload))
+    })?;
+    if let Some(provider) = &reply.tls {
+        tracing::debug!(provider, "the version completed a TLS handshake with itself");
+    }
+    Ok(reply.tasks)
+}
+
+fn healthy(value: Option<&Value>, path: &str) -> Result<(), String> {
+    let status = value.and_then(|value| value.get("statusCode")).and_then(Value::as_u64);
+    match status {
+        Some(200..=399) => Ok(()),
+        Some(status) => Err(format!("GET {path} answered {status}")),
+        None => Err(format!("GET {path} was answered without a status")),
+    }
+}
+
+/// `errorType: errorMessage`.
+pub(crate) fn function_error(value: Option<&Value>, payload: &[u8]) -> String {
+    let field = |name| value.and_then(|value| value.get(name)).and_then(Value::as_str);
+    match (field("errorType"), field("errorMessage")) {
+        (Some(kind), Some(message)) => format!("{kind}: {message}"),
+        (None, Some(message)) => message.to_owned(),
+        _ => shortened(payload),
+    }
+}
+
+fn shortened(payload: &[u8]) -> String {
+    let text = String::from_utf8_lossy(payload);
+    match text.char_indices().nth(ANSWER_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into_owned(),
+    }
+}
+
+/// The end of the log that Lambda sends along, base64-encoded, up to 4 KB.
+pub(crate) fn log_lines(encoded: &str) -> Vec<String> {
+    let text = STANDARD
+        .decode(encoded)
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default();
+    text.lines().map(str::trim_end).filter(|l| !l.is_empty()).map(str::to_owned).collect()
+}
+
+/// Its last lines.
+fn tail(encoded: &str) -> Vec<String> {
+    let lines = log_lines(encoded);
+    let surplus = lines.len().saturating_sub(TAIL_LINES);
+    lines.into_iter().skip(surplus).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(payload: &str) -> aws_sdk_lambda::operation::invoke::builders::InvokeOutputBuilder {
+        InvokeOutput::builder().status_code(200).payload(Blob::new(payload))
+    }
+
+    fn reason(answer: &InvokeOutput) -> String {
+        match verdict(answer, Question::Start) {
+            Verdict::Refuses { reason, .. } => reason,
+            Verdict::Answers { .. } => String::new(),
+        }
+    }
+
+    #[test]
+    fn only_a_probe_reply_of_the_runtime_is_an_answer() {
+        let reply = Reply::ok(Kind::Probe, "0.1.0").to_value().to_string();
+        let none = Verdict::Answers { tasks: Vec::new() };
+        assert_eq!(verdict(&answered(&reply).build(), Question::Start), none);
+        let tasks = Reply::ok(Kind::Probe, "0.1.0").with_tasks(["cleanup"]).to_value().to_string();
+        let one = Verdict::Answers { tasks: vec!["cleanup".to_owned()] };
+        assert_eq!(verdict(&answered(&tasks).build(), Question::Start), one);
+        let echo = answered(&event(Kind::Probe).to_string()).build();
+        assert!(reason(&echo).contains("does not answer a probe"), "an echo is no reply");
+        let warm = answered(&Reply::ok(Kind::Warm, "0.1.0").to_value().to_string()).build();
+        assert!(reason(&warm).contains("does not answer a probe"));
+        assert!(reason(&answered("").build()).contains("does not answer a probe"));
+        let failed = answered(&reply).function_error("Unhandled").build();
+        let verdict = verdict(&failed, Question::Start);
+        assert_ne!(verdict, none, "a function error is none, whatever the payload");
+    }
+
+    #[test]
+    fn a_health_path_must_answer_with_success() {
+        for (payload, healthy) in [
+            (r#"{"statusCode":200}"#, true),
+            (r#"{"statusCode":302}"#, true),
+            (r#"{"statusCode":404}"#, false),
+            (r#"{"statusCode":500}"#, false),
+            ("{}", false),
+        ] {
+            let verdict = verdict(&answered(payload).build(), Question::Health("/health?deep=1"));
+            assert_eq!(matches!(verdict, Verdict::Answers { .. }), healthy, "{payload}: {verdict:?}");
+        }
+        let event = http_event("/health?deep=1");
+        assert_eq!((&event["rawPath"], &event["rawQueryString"]), (&json!("/health"), &json!("deep=1")));
+        assert_eq!(http_event("/is%20it%3Fup")["rawPath"], "/is it?up");
+    }
+
+    #[test]
+    fn a_function_error_is_told_with_the_end_of_the_log() {
+        let log: String = (1..=30).fold(String::new(), |log, line| log + &format!("line {line}\n"));
+        let payload = r#"{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"exec format error"}"#;
+        let answer = answered(payload).function_error("Unhandled").log_result(STANDARD.encode(log)).build();
+        let Verdict::Refuses { reason, log_tail } = verdict(&answer, Question::Start) else {
+            panic!("a function error is a refusal")
+        };
+        assert_eq!(reason, "Runtime.InvalidEntrypoint: exec format error");
+        assert_eq!(log_tail.len(), TAIL_LINES);
+        assert_eq!(log_tail.first().map(String::as_str), Some("line 11"));
+        assert_eq!(log_tail.last().map(String::as_str), Some("line 30"));
+    }
+}

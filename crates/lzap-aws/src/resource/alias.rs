@@ -1,0 +1,123 @@
+//! The alias `live`: see `lzap_core::resource::alias`.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_lambda::types::AliasRoutingConfiguration;
+use lzap_core::history;
+use lzap_core::names::{ALIAS, Names};
+use lzap_core::resource::alias::{AliasOperation, Canary, ObservedAlias};
+
+use super::step::{Created, StepContext};
+use crate::clients::{Attempts, Clients};
+use crate::error::{AwsError, Named};
+use crate::retry::{FRESH, again};
+
+/// Applies one operation.
+pub(crate) async fn apply(context: StepContext<'_>, operation: &AliasOperation) -> Result<Created, AwsError> {
+    let StepContext { clients, names, progress, .. } = context;
+    let alias = match operation {
+        AliasOperation::Create(version) => {
+            let version = context.version(version)?.to_owned();
+            let alias = AliasWrite { version, description: String::new(), canary: None };
+            again(FRESH, progress, || create_alias(clients, names, &alias)).await?;
+            alias
+        }
+        AliasOperation::Update { version, canary, live, description, direction } => {
+            let version = context.version(version)?.to_owned();
+            let description = history::moved(*direction, description, live, &version);
+            let canary = match canary {
+                Some(share) => Some((context.version(&share.version)?.to_owned(), share.percent)),
+                None => None,
+            };
+            let alias = AliasWrite { version, description, canary };
+            again(FRESH, progress, || update_alias(clients, names, &alias)).await?;
+            alias
+        }
+    };
+    Ok(Created::Switched(alias.version))
+}
+
+/// The alias as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct AliasWrite {
+    /// The version.
+    version: String,
+    /// The versions that were live; see `lzap_core::history`.
+    description: String,
+    /// Another version, and its share in percent.
+    canary: Option<(String, u8)>,
+}
+
+impl AliasWrite {
+    /// The shares. An empty map ends a canary; leaving it out would keep one.
+    fn routing(&self) -> AliasRoutingConfiguration {
+        let weights =
+            self.canary.iter().map(|(version, percent)| (version.clone(), f64::from(*percent) / 100.0));
+        AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights.collect())).build()
+    }
+}
+
+/// `lambda:CreateAlias`.
+async fn create_alias(clients: &Clients, names: &Names, alias: &AliasWrite) -> Result<(), AwsError> {
+    let attempts = Attempts::default();
+    let call = clients
+        .lambda()
+        .create_alias()
+        .function_name(names.function())
+        .name(ALIAS)
+        .function_version(&alias.version)
+        .description(&alias.description);
+    let outcome = call.customize().interceptor(attempts.clone()).send().await.named("lambda:CreateAlias");
+    attempts.settle(outcome).map(drop)
+}
+
+/// `lambda:UpdateAlias`: the switch.
+async fn update_alias(clients: &Clients, names: &Names, alias: &AliasWrite) -> Result<(), AwsError> {
+    let call = clients
+        .lambda()
+        .update_alias()
+        .function_name(names.function())
+        .name(ALIAS)
+        .function_version(&alias.version)
+        .description(&alias.description)
+        .routing_config(alias.routing());
+    call.send().await.named("lambda:UpdateAlias").map(drop)
+}
+
+/// `lambda:ListAliases`, all pages: the alias `live`, and the versions that any alias holds.
+pub(crate) async fn list_aliases(
+    clients: &Clients,
+    names: &Names,
+) -> Result<(Option<ObservedAlias>, BTreeSet<String>), AwsError> {
+    let (mut live, mut held) = (None, BTreeSet::new());
+    let mut marker = None;
+    loop {
+        let call = clients.lambda().list_aliases().function_name(names.function()).set_marker(marker);
+        let page = call.send().await.named("lambda:ListAliases")?;
+        for alias in page.aliases() {
+            let canary = canary(alias.routing_config());
+            let version = alias.function_version().unwrap_or_default().to_owned();
+            held.insert(version.clone());
+            held.extend(canary.iter().map(|canary| canary.version.clone()));
+            if alias.name() == Some(ALIAS) {
+                let description = alias.description().unwrap_or_default().to_owned();
+                live = Some(ObservedAlias { version, description, canary });
+            }
+        }
+        marker = page.next_marker().filter(|marker| !marker.is_empty()).map(str::to_owned);
+        if marker.is_none() {
+            return Ok((live, held));
+        }
+    }
+}
+
+/// The version that gets a part of the traffic: AWS allows one beside the alias's own.
+fn canary(routing: Option<&AliasRoutingConfiguration>) -> Option<Canary> {
+    let (version, weight) = routing?.additional_version_weights()?.iter().next()?;
+    let percents = 1..=99_u8;
+    let percent = percents.min_by(|a, b| {
+        let distance = |percent: u8| (f64::from(percent) / 100.0 - weight).abs();
+        distance(*a).total_cmp(&distance(*b))
+    })?;
+    (*weight > 0.0).then(|| Canary { version: version.clone(), percent })
+}

@@ -1,0 +1,171 @@
+//! The stage's objects in the bucket: see `lzap_core::resource::artifact`.
+
+use std::path::Path;
+
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use lzap_core::event::Event;
+use lzap_core::names::Names;
+use lzap_core::resource::artifact::{Artifact, ArtifactOperation, Object};
+
+use super::step::{Created, StepContext};
+use crate::clients::Clients;
+use crate::error::{Absent, AwsError, Named};
+use crate::retry::{BUSY, FRESH, Progress, again};
+
+/// Applies one operation.
+pub(crate) async fn apply(
+    context: StepContext<'_>,
+    operation: &ArtifactOperation,
+) -> Result<Created, AwsError> {
+    let StepContext { clients, names, progress, .. } = context;
+    match operation {
+        ArtifactOperation::Upload(artifact) => {
+            again(FRESH, progress, || put_object(clients, names, artifact, progress)).await?;
+        }
+        ArtifactOperation::Delete(keys) => {
+            again(BUSY, progress, || delete_objects(clients, names, keys)).await?;
+        }
+    }
+    Ok(Created::Nothing)
+}
+
+/// How many keys one `DeleteObjects` takes.
+///
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>
+const DELETE_BATCH: usize = 1000;
+
+/// Which of the stage's objects are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Those that lzap puts: artifacts, the lock, the mark. An app may keep thousands below.
+    Own,
+    /// All that begin with the stage's prefix.
+    All,
+}
+
+/// `s3:ListObjectsV2`, all pages: what begins with the stage's prefix; `None` where there is no bucket.
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>
+pub(crate) async fn list_objects(
+    clients: &Clients,
+    names: &Names,
+    depth: Depth,
+) -> Result<Option<Vec<Object>>, AwsError> {
+    let mut objects = Vec::new();
+    let mut token = None;
+    loop {
+        let call = clients
+            .s3()
+            .list_objects_v2()
+            .bucket(names.bucket())
+            .prefix(names.prefix())
+            .set_delimiter((depth == Depth::Own).then(|| "/".to_owned()))
+            .expected_bucket_owner(&names.place.account)
+            .set_continuation_token(token);
+        let page = call.send().await.named("s3:ListObjectsV2").found();
+        let Some(page) = page.map_err(|error| error.about_bucket(&names.bucket()))? else {
+            return Ok(None);
+        };
+        objects.extend(page.contents().iter().filter_map(|object| {
+            let etag = object.e_tag().unwrap_or_default().to_owned();
+            Some(Object { key: object.key()?.to_owned(), etag })
+        }));
+        token = page.next_continuation_token().map(str::to_owned);
+        if token.is_none() {
+            objects.sort();
+            return Ok(Some(objects));
+        }
+    }
+}
+
+/// `s3:ListObjectsV2` of one key: whether the bucket holds nothing at all, of no stage.
+pub(crate) async fn is_empty(clients: &Clients, names: &Names) -> Result<bool, AwsError> {
+    let call = clients
+        .s3()
+        .list_objects_v2()
+        .bucket(names.bucket())
+        .max_keys(1)
+        .expected_bucket_owner(&names.place.account);
+    let page = call.send().await.named("s3:ListObjectsV2").found()?;
+    Ok(page.is_some_and(|page| page.contents().is_empty()))
+}
+
+/// `s3:PutObject`, streamed from the file. S3 compares the bytes with their SHA-256, which is known already.
+///
+/// No read timeout: it would count the time that the upload itself takes. The SDK ends an upload that stalls.
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>
+async fn put_object(
+    clients: &Clients,
+    names: &Names,
+    artifact: &Artifact,
+    progress: Progress<'_>,
+) -> Result<(), AwsError> {
+    const OPERATION: &str = "s3:PutObject";
+    let body = read(&artifact.path).await?;
+    let call = clients
+        .s3()
+        .put_object()
+        .bucket(names.bucket())
+        .key(names.artifact_key(&artifact.sha256))
+        .expected_bucket_owner(&names.place.account)
+        .content_type("application/zip")
+        .checksum_sha256(&artifact.code_sha256)
+        .body(body);
+    let patient = TimeoutConfig::builder().disable_read_timeout().build();
+    let config = aws_sdk_s3::config::Builder::new().timeout_config(patient);
+    let outcome = call.customize().config_override(config).send().await.named(OPERATION);
+    outcome.map_err(|error| error.about_bucket(&names.bucket()))?;
+    progress.tell(|step| Event::Uploaded { step, bytes: artifact.bytes });
+    Ok(())
+}
+
+/// `s3:GetObject`; `None` where there is no such object, or no bucket.
+/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
+pub(crate) async fn get_object(
+    clients: &Clients,
+    names: &Names,
+    key: &str,
+) -> Result<Option<Vec<u8>>, AwsError> {
+    const OPERATION: &str = "s3:GetObject";
+    let call =
+        clients.s3().get_object().bucket(names.bucket()).key(key).expected_bucket_owner(&names.place.account);
+    let answer = call.send().await.named(OPERATION).found();
+    let Some(answer) = answer.map_err(|error| error.about_bucket(&names.bucket()))? else {
+        return Ok(None);
+    };
+    let body = answer.body.collect().await;
+    let body = body.map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
+    Ok(Some(body.into_bytes().to_vec()))
+}
+
+async fn read(path: &Path) -> Result<ByteStream, AwsError> {
+    ByteStream::from_path(path).await.map_err(|error| AwsError::artifact(path, error.to_string()))
+}
+
+/// `s3:DeleteObjects`, a thousand at a time. An error for one key is an error.
+async fn delete_objects(clients: &Clients, names: &Names, keys: &[String]) -> Result<(), AwsError> {
+    const OPERATION: &str = "s3:DeleteObjects";
+    for batch in keys.chunks(DELETE_BATCH) {
+        let objects: Result<Vec<ObjectIdentifier>, _> =
+            batch.iter().map(|key| ObjectIdentifier::builder().key(key).build()).collect();
+        let objects = objects.map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
+        let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build();
+        let delete = delete.map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
+        let call = clients
+            .s3()
+            .delete_objects()
+            .bucket(names.bucket())
+            .expected_bucket_owner(&names.place.account)
+            .delete(delete);
+        let Some(answer) = call.send().await.named(OPERATION).found()? else {
+            return Ok(());
+        };
+        if let Some(failed) = answer.errors().first() {
+            let message =
+                format!("{}: {}", failed.key().unwrap_or("?"), failed.message().unwrap_or("no reason given"));
+            return Err(AwsError::entry(OPERATION, failed.code().unwrap_or("Error"), &message));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! The log group, and that of the worker function: see `lzap_core::resource::log_group`.
+//!
+//! AWS: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_Operations.html>
+
+use std::collections::BTreeMap;
+
+use lzap_core::names::Names;
+use lzap_core::resource::log_group::{LogGroupOperation, ObservedLogGroup};
+
+use super::step::{Created, StepContext};
+use crate::clients::Clients;
+use crate::error::{Absent, AwsError, Kind, Named};
+use crate::retry::{BUSY, FRESH, again};
+
+/// Applies one operation.
+pub(crate) async fn apply(
+    context: StepContext<'_>,
+    operation: &LogGroupOperation,
+) -> Result<Created, AwsError> {
+    let StepContext { clients, names, progress, .. } = context;
+    match operation {
+        LogGroupOperation::Create(tags) => {
+            again(BUSY, progress, || create_log_group(clients, names, tags)).await?;
+        }
+        LogGroupOperation::PutRetention(days) => {
+            again(FRESH, progress, || put_retention(clients, names, *days)).await?;
+        }
+        LogGroupOperation::Tag(tags) => {
+            again(FRESH, progress, || tag_log_group(clients, names, tags)).await?;
+        }
+        LogGroupOperation::Delete => again(BUSY, progress, || delete_log_group(clients, names)).await?,
+    }
+    Ok(Created::Nothing)
+}
+
+/// `logs:DescribeLogGroups`: that of the function, and that of its workers, whose name begins alike. Answers are sorted by
+/// name, so a group that is its own prefix comes first; what comes after it may be on another page.
+pub(crate) async fn describe_log_groups(
+    clients: &Clients,
+    names: &Names,
+) -> Result<[Option<ObservedLogGroup>; 2], AwsError> {
+    let [own, workers] = [names.log_group(), names.workers().log_group()];
+    let (groups, is_all) = log_groups(clients, &own).await?;
+    let mut found = [&own, &workers].map(|name| groups.get(name).cloned());
+    if found[1].is_none() && !is_all {
+        found[1] = log_groups(clients, &workers).await?.0.get(&workers).cloned();
+    }
+    Ok(found)
+}
+
+/// The first groups whose names begin so, and whether these are all.
+async fn log_groups(
+    clients: &Clients,
+    prefix: &str,
+) -> Result<(BTreeMap<String, ObservedLogGroup>, bool), AwsError> {
+    let call = clients.logs().describe_log_groups().log_group_name_prefix(prefix);
+    let Some(answer) = call.send().await.named("logs:DescribeLogGroups").found()? else {
+        return Ok((BTreeMap::new(), true));
+    };
+    let group = |group: &aws_sdk_cloudwatchlogs::types::LogGroup| ObservedLogGroup {
+        retention_days: group.retention_in_days().and_then(|days| u16::try_from(days).ok()),
+        ours: false,
+    };
+    let named =
+        |it: &aws_sdk_cloudwatchlogs::types::LogGroup| Some((it.log_group_name()?.to_owned(), group(it)));
+    let groups = answer.log_groups().iter().filter_map(named).collect();
+    Ok((groups, answer.next_token().is_none()))
+}
+
+/// `logs:ListTagsForResource` of the log group.
+pub(crate) async fn log_group_tags(
+    clients: &Clients,
+    names: &Names,
+) -> Result<BTreeMap<String, String>, AwsError> {
+    let call = clients.logs().list_tags_for_resource().resource_arn(names.log_group_arn());
+    let answer = call.send().await.named("logs:ListTagsForResource").found()?;
+    Ok(answer.and_then(|answer| answer.tags).unwrap_or_default().into_iter().collect())
+}
+
+/// `logs:TagResource` on the log group.
+async fn tag_log_group(
+    clients: &Clients,
+    names: &Names,
+    tags: &BTreeMap<String, String>,
+) -> Result<(), AwsError> {
+    let call = clients
+        .logs()
+        .tag_resource()
+        .resource_arn(names.log_group_arn())
+        .set_tags(Some(tags.clone().into_iter().collect()));
+    call.send().await.named("logs:TagResource").map(drop)
+}
+
+/// `logs:CreateLogGroup`. One that exists is fine: Lambda makes it at the first invocation.
+async fn create_log_group(
+    clients: &Clients,
+    names: &Names,
+    tags: &BTreeMap<String, String>,
+) -> Result<(), AwsError> {
+    let call = clients
+        .logs()
+        .create_log_group()
+        .log_group_name(names.log_group())
+        .set_tags(Some(tags.clone().into_iter().collect()));
+    match call.send().await.named("logs:CreateLogGroup") {
+        Err(error) if error.kind() == Kind::Exists => Ok(()),
+        outcome => outcome.map(drop),
+    }
+}
+
+/// `logs:PutRetentionPolicy`.
+async fn put_retention(clients: &Clients, names: &Names, days: u16) -> Result<(), AwsError> {
+    let call = clients
+        .logs()
+        .put_retention_policy()
+        .log_group_name(names.log_group())
+        .retention_in_days(i32::from(days));
+    call.send().await.named("logs:PutRetentionPolicy").map(drop)
+}
+
+/// `logs:DeleteLogGroup`.
+async fn delete_log_group(clients: &Clients, names: &Names) -> Result<(), AwsError> {
+    let call = clients.logs().delete_log_group().log_group_name(names.log_group());
+    call.send().await.named("logs:DeleteLogGroup").or_gone()
+}

@@ -1,0 +1,42 @@
+//! The kinds of AWS resources, a module each, as in `lzap_core::resource`.
+//!
+//! A kind's module has one function per AWS operation, the only call site of that operation, with plain data in and out;
+//! and `apply`, an exhaustive match over the kind's operations, which says how each is retried.
+
+pub(crate) mod alias;
+pub(crate) mod artifact;
+pub(crate) mod bucket;
+pub(crate) mod event_invoke;
+pub(crate) mod function;
+pub(crate) mod http_api;
+pub(crate) mod lifecycle;
+pub(crate) mod log_group;
+pub(crate) mod permission;
+pub(crate) mod role;
+pub(crate) mod rule;
+mod s3_answer;
+mod settle;
+pub(crate) mod step;
+pub(crate) mod version;
+
+use lzap_core::resource::Operation;
+
+use step::{Created, StepContext, StepError};
+
+/// Applies one operation, and again while AWS is busy.
+pub(crate) async fn apply(context: StepContext<'_>, operation: &Operation) -> Result<Created, StepError> {
+    // Boxed: the futures of the SDK are large, and this one would have the size of the largest.
+    Ok(match operation {
+        Operation::Bucket(operation) => Box::pin(bucket::apply(context, *operation)).await?,
+        Operation::Artifact(operation) => Box::pin(artifact::apply(context, operation)).await?,
+        Operation::Role(operation) => Box::pin(role::apply(context, operation)).await?,
+        Operation::LogGroup(operation) => Box::pin(log_group::apply(context, operation)).await?,
+        Operation::Function(operation) => Box::pin(function::apply(context, operation)).await?,
+        Operation::Version(operation) => Box::pin(version::apply(context, operation)).await?,
+        Operation::Alias(operation) => Box::pin(alias::apply(context, operation)).await?,
+        Operation::EventInvoke(operation) => Box::pin(event_invoke::apply(context, operation)).await?,
+        Operation::HttpApi(operation) => Box::pin(http_api::apply(context, operation)).await?,
+        Operation::Permission(operation) => Box::pin(permission::apply(context, operation)).await?,
+        Operation::Rule(operation) => Box::pin(rule::apply(context, operation)).await?,
+    })
+}

@@ -1,0 +1,141 @@
+//! The alias's resource policy: see `lzap_core::resource::permission`.
+
+use std::collections::BTreeMap;
+
+use lzap_core::names::{ALIAS, Names};
+use lzap_core::resource::permission::{Permission, PermissionOperation};
+use serde_json::Value;
+
+use super::step::{Created, StepContext, too_early};
+use crate::clients::{Attempts, Clients};
+use crate::error::{Absent, AwsError, Named};
+use crate::retry::{BUSY, FRESH, again};
+
+/// Applies one operation.
+pub(crate) async fn apply(
+    context: StepContext<'_>,
+    operation: &PermissionOperation,
+) -> Result<Created, AwsError> {
+    let StepContext { clients, names, progress, .. } = context;
+    match operation {
+        PermissionOperation::Add(caller) => {
+            let permission = caller.permission(names, context.created.api_id.as_deref());
+            let permission = permission.ok_or_else(|| too_early("apigateway:CreateApi"))?;
+            let statement = caller.statement();
+            again(FRESH, progress, || add_permission(clients, names, &statement, &permission)).await?;
+        }
+        PermissionOperation::Remove(statement) => {
+            again(BUSY, progress, || remove_permission(clients, names, statement)).await?;
+        }
+    }
+    Ok(Created::Nothing)
+}
+
+/// `lambda:AddPermission` on the alias.
+async fn add_permission(
+    clients: &Clients,
+    names: &Names,
+    statement: &str,
+    permission: &Permission,
+) -> Result<(), AwsError> {
+    let attempts = Attempts::default();
+    let call = clients
+        .lambda()
+        .add_permission()
+        .function_name(names.function())
+        .qualifier(ALIAS)
+        .statement_id(statement)
+        .action("lambda:InvokeFunction")
+        .principal(&permission.principal)
+        .source_arn(&permission.source_arn);
+    let outcome = call.customize().interceptor(attempts.clone()).send().await.named("lambda:AddPermission");
+    attempts.settle(outcome).map(drop)
+}
+
+/// `lambda:RemovePermission` from the alias.
+async fn remove_permission(clients: &Clients, names: &Names, statement: &str) -> Result<(), AwsError> {
+    let call = clients
+        .lambda()
+        .remove_permission()
+        .function_name(names.function())
+        .qualifier(ALIAS)
+        .statement_id(statement);
+    call.send().await.named("lambda:RemovePermission").or_gone()
+}
+
+/// `lambda:GetPolicy` of the alias: its statements by id; none where there is no policy.
+pub(crate) async fn get_policy(
+    clients: &Clients,
+    names: &Names,
+) -> Result<BTreeMap<String, Permission>, AwsError> {
+    const OPERATION: &str = "lambda:GetPolicy";
+    let call = clients.lambda().get_policy().function_name(names.function()).qualifier(ALIAS);
+    let answer = call.send().await.named(OPERATION).found()?;
+    let Some(text) = answer.and_then(|answer| answer.policy) else {
+        return Ok(BTreeMap::new());
+    };
+    let policy: Value = serde_json::from_str(&text)
+        .map_err(|error| AwsError::broken(OPERATION, format!("the policy is no JSON: {error}")))?;
+    Ok(statements(&policy))
+}
+
+fn statements(policy: &Value) -> BTreeMap<String, Permission> {
+    let statements = policy.get("Statement").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    statements
+        .iter()
+        .filter_map(|statement| Some((statement.get("Sid")?.as_str()?.to_owned(), permission(statement))))
+        .collect()
+}
+
+fn permission(statement: &Value) -> Permission {
+    let principal = match statement.get("Principal") {
+        Some(Value::Object(map)) => map.get("Service").and_then(Value::as_str),
+        other => other.and_then(Value::as_str),
+    };
+    Permission {
+        principal: principal.unwrap_or_default().to_owned(),
+        source_arn: source_arn(statement).unwrap_or_default().to_owned(),
+    }
+}
+
+/// The value of `AWS:SourceArn`, whose case AWS doesn't care about, under whichever operator.
+fn source_arn(statement: &Value) -> Option<&str> {
+    let operators = statement.get("Condition")?.as_object()?;
+    let mut conditions = operators.values().filter_map(Value::as_object).flatten();
+    let (_, value) = conditions.find(|(key, _)| key.eq_ignore_ascii_case("AWS:SourceArn"))?;
+    value.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A policy as Lambda writes it.
+    #[test]
+    fn a_statement_is_its_principal_and_its_source() {
+        let source = "arn:aws:execute-api:eu-central-1:123456789012:abc123defg/*/*";
+        let policy = json!({
+            "Version": "2012-10-17",
+            "Id": "default",
+            "Statement": [{
+                "Sid": "lzap-http-api",
+                "Effect": "Allow",
+                "Principal": { "Service": "apigateway.amazonaws.com" },
+                "Action": "lambda:InvokeFunction",
+                "Resource": "arn:aws:lambda:eu-central-1:123456789012:function:shop-dev:live",
+                "Condition": { "ArnLike": { "AWS:SourceArn": source } }
+            }, {
+                "Sid": "by-hand", "Effect": "Allow", "Principal": "*", "Action": "lambda:InvokeFunction"
+            }]
+        });
+        let found = statements(&policy);
+        let api =
+            Permission { principal: "apigateway.amazonaws.com".to_owned(), source_arn: source.to_owned() };
+        assert_eq!(found.get("lzap-http-api"), Some(&api));
+        let by_hand = Permission { principal: "*".to_owned(), source_arn: String::new() };
+        assert_eq!(found.get("by-hand"), Some(&by_hand));
+        assert_eq!(statements(&json!({})), BTreeMap::new());
+    }
+}

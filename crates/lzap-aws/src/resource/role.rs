@@ -1,0 +1,239 @@
+//! The execution role and its inline policy: see `lzap_core::resource::role`.
+//!
+//! AWS: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Operations.html>
+
+use std::collections::BTreeMap;
+
+use aws_sdk_iam::types::Tag;
+use lzap_core::names::{Names, POLICY, RoleName};
+use lzap_core::resource::role::{ObservedRole, RoleOperation};
+use serde_json::Value;
+
+use super::step::{Created, StepContext};
+use crate::clients::{Attempts, Clients};
+use crate::error::{Absent, AwsError, Named};
+use crate::retry::{BUSY, FRESH, again};
+
+/// Applies one operation.
+pub(crate) async fn apply(context: StepContext<'_>, operation: &RoleOperation) -> Result<Created, AwsError> {
+    let StepContext { clients, names, progress, .. } = context;
+    match operation {
+        RoleOperation::Create { permissions_boundary, trust_policy, tags } => {
+            let boundary = permissions_boundary.as_deref();
+            again(BUSY, progress, || create_role(clients, names, boundary, trust_policy, tags)).await?;
+        }
+        RoleOperation::UpdateTrustPolicy(policy) => {
+            again(BUSY, progress, || update_trust_policy(clients, names, policy)).await?;
+        }
+        RoleOperation::PutPermissionsBoundary(arn) => {
+            again(BUSY, progress, || put_permissions_boundary(clients, names, arn)).await?;
+        }
+        RoleOperation::DeletePermissionsBoundary => {
+            again(BUSY, progress, || delete_permissions_boundary(clients, names)).await?;
+        }
+        RoleOperation::PutPolicy(policy) => {
+            again(FRESH, progress, || put_role_policy(clients, names, policy)).await?;
+        }
+        RoleOperation::Tag(tags) => again(FRESH, progress, || tag_role(clients, names, tags)).await?,
+        RoleOperation::DeletePolicy(policy) => {
+            again(BUSY, progress, || delete_role_policy(clients, names, policy)).await?;
+        }
+        RoleOperation::DetachPolicy(policy) => {
+            again(BUSY, progress, || detach_role_policy(clients, names, policy)).await?;
+        }
+        RoleOperation::Delete => again(BUSY, progress, || delete_role(clients, names)).await?,
+    }
+    Ok(Created::Nothing)
+}
+
+/// `iam:GetRole`: path, boundary, trust policy and tags, without the inline policy.
+pub(crate) async fn get_role(clients: &Clients, names: &Names) -> Result<Option<ObservedRole>, AwsError> {
+    let answer =
+        clients.iam().get_role().role_name(names.role()).send().await.named("iam:GetRole").found()?;
+    let Some(role) = answer.and_then(|answer| answer.role) else {
+        return Ok(None);
+    };
+    let tags = role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
+    let trust_policy = document("iam:GetRole", role.assume_role_policy_document().unwrap_or("null"))?;
+    let boundary = role.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
+    Ok(Some(ObservedRole {
+        path: role.path().to_owned(),
+        permissions_boundary: boundary.map(str::to_owned),
+        trust_policy,
+        policy: None,
+        inline: Vec::new(),
+        attached: Vec::new(),
+        tags,
+    }))
+}
+
+/// `iam:GetRolePolicy`: lzap's inline policy.
+pub(crate) async fn get_role_policy(clients: &Clients, names: &Names) -> Result<Option<Value>, AwsError> {
+    const OPERATION: &str = "iam:GetRolePolicy";
+    let call = clients.iam().get_role_policy().role_name(names.role()).policy_name(POLICY);
+    let answer = call.send().await.named(OPERATION).found()?;
+    answer.map(|answer| document(OPERATION, answer.policy_document())).transpose()
+}
+
+/// `iam:ListRolePolicies`, all pages: the names of the inline policies.
+pub(crate) async fn list_role_policies(clients: &Clients, names: &Names) -> Result<Vec<String>, AwsError> {
+    let mut policies = Vec::new();
+    let mut marker = None;
+    loop {
+        let call = clients.iam().list_role_policies().role_name(names.role()).set_marker(marker);
+        let Some(page) = call.send().await.named("iam:ListRolePolicies").found()? else {
+            return Ok(policies);
+        };
+        policies.extend(page.policy_names().iter().cloned());
+        marker = page.marker().map(str::to_owned);
+        if marker.is_none() {
+            return Ok(policies);
+        }
+    }
+}
+
+/// `iam:ListAttachedRolePolicies`, all pages: the ARNs of the attached policies.
+pub(crate) async fn list_attached_policies(
+    clients: &Clients,
+    names: &Names,
+) -> Result<Vec<String>, AwsError> {
+    let mut policies = Vec::new();
+    let mut marker = None;
+    loop {
+        let call = clients.iam().list_attached_role_policies().role_name(names.role()).set_marker(marker);
+        let Some(page) = call.send().await.named("iam:ListAttachedRolePolicies").found()? else {
+            return Ok(policies);
+        };
+        policies.extend(page.attached_policies().iter().filter_map(|p| p.policy_arn()).map(str::to_owned));
+        marker = page.marker().map(str::to_owned);
+        if marker.is_none() {
+            return Ok(policies);
+        }
+    }
+}
+
+/// `iam:CreateRole`, under the path that the names say.
+async fn create_role(
+    clients: &Clients,
+    names: &Names,
+    permissions_boundary: Option<&str>,
+    trust_policy: &Value,
+    tags: &BTreeMap<String, String>,
+) -> Result<(), AwsError> {
+    const OPERATION: &str = "iam:CreateRole";
+    let path = match &names.role {
+        RoleName::Made { path } => Some(path.clone()),
+        RoleName::Existing(_) => None,
+    };
+    let attempts = Attempts::default();
+    let call = clients
+        .iam()
+        .create_role()
+        .role_name(names.role())
+        .set_path(path)
+        .set_permissions_boundary(permissions_boundary.map(str::to_owned))
+        .description(format!("lzap: runs {}, stage {}", names.app, names.stage))
+        .assume_role_policy_document(trust_policy.to_string())
+        .set_tags(Some(iam_tags(OPERATION, tags)?));
+    let outcome = call.customize().interceptor(attempts.clone()).send().await.named(OPERATION);
+    attempts.settle(outcome).map(drop)
+}
+
+/// `iam:TagRole`.
+async fn tag_role(clients: &Clients, names: &Names, tags: &BTreeMap<String, String>) -> Result<(), AwsError> {
+    const OPERATION: &str = "iam:TagRole";
+    let call = clients.iam().tag_role().role_name(names.role()).set_tags(Some(iam_tags(OPERATION, tags)?));
+    call.send().await.named(OPERATION).map(drop)
+}
+
+fn iam_tags(operation: &'static str, tags: &BTreeMap<String, String>) -> Result<Vec<Tag>, AwsError> {
+    let tags: Result<Vec<Tag>, _> =
+        tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    tags.map_err(|error| AwsError::broken(operation, error.to_string()))
+}
+
+/// `iam:UpdateAssumeRolePolicy`.
+async fn update_trust_policy(clients: &Clients, names: &Names, policy: &Value) -> Result<(), AwsError> {
+    let call =
+        clients.iam().update_assume_role_policy().role_name(names.role()).policy_document(policy.to_string());
+    call.send().await.named("iam:UpdateAssumeRolePolicy").map(drop)
+}
+
+/// `iam:PutRolePermissionsBoundary`.
+async fn put_permissions_boundary(clients: &Clients, names: &Names, boundary: &str) -> Result<(), AwsError> {
+    let call =
+        clients.iam().put_role_permissions_boundary().role_name(names.role()).permissions_boundary(boundary);
+    call.send().await.named("iam:PutRolePermissionsBoundary").map(drop)
+}
+
+/// `iam:DeleteRolePermissionsBoundary`.
+async fn delete_permissions_boundary(clients: &Clients, names: &Names) -> Result<(), AwsError> {
+    let call = clients.iam().delete_role_permissions_boundary().role_name(names.role());
+    call.send().await.named("iam:DeleteRolePermissionsBoundary").or_gone()
+}
+
+/// `iam:PutRolePolicy`.
+async fn put_role_policy(clients: &Clients, names: &Names, policy: &Value) -> Result<(), AwsError> {
+    let call = clients
+        .iam()
+        .put_role_policy()
+        .role_name(names.role())
+        .policy_name(POLICY)
+        .policy_document(policy.to_string());
+    call.send().await.named("iam:PutRolePolicy").map(drop)
+}
+
+/// `iam:DeleteRolePolicy`.
+async fn delete_role_policy(clients: &Clients, names: &Names, policy: &str) -> Result<(), AwsError> {
+    let call = clients.iam().delete_role_policy().role_name(names.role()).policy_name(policy);
+    call.send().await.named("iam:DeleteRolePolicy").or_gone()
+}
+
+/// `iam:DetachRolePolicy`.
+async fn detach_role_policy(clients: &Clients, names: &Names, arn: &str) -> Result<(), AwsError> {
+    let call = clients.iam().detach_role_policy().role_name(names.role()).policy_arn(arn);
+    call.send().await.named("iam:DetachRolePolicy").or_gone()
+}
+
+/// `iam:DeleteRole`.
+async fn delete_role(clients: &Clients, names: &Names) -> Result<(), AwsError> {
+    clients.iam().delete_role().role_name(names.role()).send().await.named("iam:DeleteRole").or_gone()
+}
+
+/// A policy document. IAM answers it percent-encoded (RFC 3986).
+fn document(operation: &'static str, text: &str) -> Result<Value, AwsError> {
+    let decoded = if text.trim_start().starts_with('{') { text.to_owned() } else { percent_decoded(text) };
+    serde_json::from_str(&decoded)
+        .map_err(|error| AwsError::broken(operation, format!("the policy is no JSON: {error}")))
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let hex = tail.get(..2).filter(|_| first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        if let Some(byte) = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            bytes.push(byte);
+            rest = &tail[2..];
+        } else {
+            bytes.push(first);
+            rest = tail;
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_are_read_encoded_and_plain() {
+        let plain = r#"{"Resource":"arn:aws:logs:*","Name":"50% ü"}"#;
+        let encoded =
+            "%7B%22Resource%22%3A%22arn%3Aaws%3Alogs%3A%2A%22%2C%22Name%22%3A%2250%25%20%C3%BC%22%7D";
+        let plain = document("iam:GetRole", plain).expect("plain JSON");
+        assert_eq!(document("iam:GetRole", encoded).expect("encoded JSON"), plain);
+        assert!(document("iam:GetRole", "%7B").is_err());
+    }
+}

@@ -1,0 +1,185 @@
+//! The rules, each with its target: see `lzap_core::resource::rule`.
+//!
+//! AWS: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Operations.html>
+
+use std::collections::BTreeMap;
+
+use aws_sdk_eventbridge::types::{RuleState, Tag, Target};
+use lzap_core::names::{KEEP_WARM, Names, TARGET};
+use lzap_core::resource::rule::{ObservedRule, RuleOperation, RuleTarget};
+
+use super::step::{Created, StepContext};
+use crate::clients::Clients;
+use crate::error::{Absent, AwsError, Named};
+use crate::retry::{BUSY, FRESH, again};
+
+/// Applies one operation.
+pub(crate) async fn apply(context: StepContext<'_>, operation: &RuleOperation) -> Result<Created, AwsError> {
+    let StepContext { clients, names, progress, .. } = context;
+    match operation {
+        RuleOperation::Put { rule, schedule, tags } => {
+            again(BUSY, progress, || put_rule(clients, names, rule, schedule, tags)).await?;
+        }
+        RuleOperation::PutTarget { rule, input } => {
+            again(FRESH, progress, || put_target(clients, names, rule, input)).await?;
+        }
+        RuleOperation::Tag { rule, tags } => {
+            again(FRESH, progress, || tag_rule(clients, names, rule, tags)).await?;
+        }
+        RuleOperation::RemoveTargets { rule, ids } => {
+            again(BUSY, progress, || remove_targets(clients, names, rule, ids)).await?;
+        }
+        RuleOperation::Delete(rule) => again(BUSY, progress, || delete_rule(clients, names, rule)).await?,
+    }
+    Ok(Created::Nothing)
+}
+
+/// `events:ListRules`, all pages: the rules whose names begin with the stage's, without their targets, by what their names
+/// end with.
+/// AWS: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_ListRules.html>
+pub(crate) async fn list_rules(
+    clients: &Clients,
+    names: &Names,
+) -> Result<BTreeMap<String, ObservedRule>, AwsError> {
+    let prefix = names.rule("");
+    let mut rules = BTreeMap::new();
+    let mut token = None;
+    loop {
+        let call = clients.events().list_rules().name_prefix(&prefix).set_next_token(token);
+        let page = call.send().await.named("events:ListRules")?;
+        rules.extend(page.rules().iter().filter_map(|rule| {
+            let live = ObservedRule {
+                schedule: rule.schedule_expression().unwrap_or_default().to_owned(),
+                enabled: rule.state() == Some(&RuleState::Enabled),
+                targets: Vec::new(),
+                ours: false,
+            };
+            Some((rule.name()?.strip_prefix(&prefix)?.to_owned(), live))
+        }));
+        token = page.next_token().map(str::to_owned);
+        if token.is_none() {
+            return Ok(rules);
+        }
+    }
+}
+
+/// `events:ListTagsForResource` of the rule.
+pub(crate) async fn rule_tags(
+    clients: &Clients,
+    names: &Names,
+    rule: &str,
+) -> Result<BTreeMap<String, String>, AwsError> {
+    let call = clients.events().list_tags_for_resource().resource_arn(names.rule_arn(rule));
+    let answer = call.send().await.named("events:ListTagsForResource").found()?;
+    let tags = answer.and_then(|answer| answer.tags).unwrap_or_default();
+    Ok(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
+}
+
+/// `events:TagResource` on the rule.
+async fn tag_rule(
+    clients: &Clients,
+    names: &Names,
+    rule: &str,
+    tags: &BTreeMap<String, String>,
+) -> Result<(), AwsError> {
+    const OPERATION: &str = "events:TagResource";
+    let tags = event_tags(OPERATION, tags)?;
+    let call = clients.events().tag_resource().resource_arn(names.rule_arn(rule)).set_tags(Some(tags));
+    call.send().await.named(OPERATION).map(drop)
+}
+
+fn event_tags(operation: &'static str, tags: &BTreeMap<String, String>) -> Result<Vec<Tag>, AwsError> {
+    let tags: Result<Vec<Tag>, _> =
+        tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    tags.map_err(|error| AwsError::broken(operation, error.to_string()))
+}
+
+/// `events:ListTargetsByRule`; none for a rule that doesn't exist. One page: a rule has five targets at most.
+pub(crate) async fn list_targets(
+    clients: &Clients,
+    names: &Names,
+    rule: &str,
+) -> Result<Vec<RuleTarget>, AwsError> {
+    let call = clients.events().list_targets_by_rule().rule(names.rule(rule));
+    let answer = call.send().await.named("events:ListTargetsByRule").found()?;
+    let targets = answer.and_then(|answer| answer.targets).unwrap_or_default();
+    Ok(targets
+        .into_iter()
+        .map(|target| RuleTarget { id: target.id, arn: target.arn, input: target.input.unwrap_or_default() })
+        .collect())
+}
+
+/// `events:PutRule`, enabled. AWS takes tags only for a new rule.
+async fn put_rule(
+    clients: &Clients,
+    names: &Names,
+    rule: &str,
+    schedule: &str,
+    tags: &BTreeMap<String, String>,
+) -> Result<(), AwsError> {
+    const OPERATION: &str = "events:PutRule";
+    let tags = event_tags(OPERATION, tags)?;
+    let call = clients
+        .events()
+        .put_rule()
+        .name(names.rule(rule))
+        .description(description(names, rule))
+        .schedule_expression(schedule)
+        .state(RuleState::Enabled)
+        .set_tags((!tags.is_empty()).then_some(tags));
+    call.send().await.named(OPERATION).map(drop)
+}
+
+fn description(names: &Names, rule: &str) -> String {
+    match rule {
+        KEEP_WARM => format!("lzap: keeps {} warm", names.function()),
+        schedule => format!("lzap: schedule {schedule} of {}", names.function()),
+    }
+}
+
+/// `events:PutTargets`: the alias, with a constant input.
+async fn put_target(clients: &Clients, names: &Names, rule: &str, input: &str) -> Result<(), AwsError> {
+    const OPERATION: &str = "events:PutTargets";
+    let target = Target::builder().id(TARGET).arn(names.alias_arn()).input(input).build();
+    let target = target.map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
+    let call = clients.events().put_targets().rule(names.rule(rule)).targets(target);
+    let answer = call.send().await.named(OPERATION)?;
+    let failed = answer.failed_entries().first();
+    let failed = failed.map(|entry| (entry.error_code(), entry.error_message()));
+    all_entries(OPERATION, answer.failed_entry_count(), failed)
+}
+
+/// `events:RemoveTargets`.
+async fn remove_targets(
+    clients: &Clients,
+    names: &Names,
+    rule: &str,
+    ids: &[String],
+) -> Result<(), AwsError> {
+    const OPERATION: &str = "events:RemoveTargets";
+    let call = clients.events().remove_targets().rule(names.rule(rule)).set_ids(Some(ids.to_vec()));
+    let Some(answer) = call.send().await.named(OPERATION).found()? else {
+        return Ok(());
+    };
+    let failed = answer.failed_entries().first();
+    let failed = failed.map(|entry| (entry.error_code(), entry.error_message()));
+    all_entries(OPERATION, answer.failed_entry_count(), failed)
+}
+
+/// `events:DeleteRule`.
+async fn delete_rule(clients: &Clients, names: &Names, rule: &str) -> Result<(), AwsError> {
+    clients.events().delete_rule().name(names.rule(rule)).send().await.named("events:DeleteRule").or_gone()
+}
+
+/// Both target operations answer 200 when entries failed; only the count tells.
+fn all_entries(
+    operation: &'static str,
+    failed: i32,
+    first: Option<(Option<&str>, Option<&str>)>,
+) -> Result<(), AwsError> {
+    if failed == 0 {
+        return Ok(());
+    }
+    let (code, message) = first.unwrap_or_default();
+    Err(AwsError::entry(operation, code.unwrap_or("FailedEntry"), message.unwrap_or("no reason given")))
+}

@@ -1,0 +1,143 @@
+//! What a step needs to be applied, and what AWS names on the way.
+
+use std::collections::BTreeMap;
+
+use lzap_core::names::{Names, Part};
+use lzap_core::resource::function::FunctionConfig;
+use lzap_core::resource::reference::{ApiRef, IntegrationRef, VersionRef};
+
+use crate::clients::Clients;
+use crate::error::AwsError;
+use crate::retry::Progress;
+
+/// What a step needs to be applied.
+#[derive(Clone, Copy)]
+pub(crate) struct StepContext<'a> {
+    pub(crate) clients: &'a Clients,
+    /// The stage's names, of the function that the step is for.
+    pub(crate) names: &'a Names,
+    pub(crate) created: &'a CreatedIds,
+    pub(crate) progress: Progress<'a>,
+}
+
+/// What a step created that later steps refer to.
+pub(crate) enum Created {
+    /// Nothing that isn't known by its name.
+    Nothing,
+    /// The API.
+    Api { id: String, endpoint: String },
+    /// The integration, by its id.
+    Integration(String),
+    /// A version of one of the functions.
+    Version(Part, Published),
+    /// The alias points to this version now.
+    Switched(String),
+}
+
+/// A version that was just published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Published {
+    pub(crate) number: String,
+    pub(crate) timeout_secs: u32,
+}
+
+/// What AWS has named since the plan began.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CreatedIds {
+    pub(crate) api_id: Option<String>,
+    pub(crate) endpoint: Option<String>,
+    integration: Option<String>,
+    published: BTreeMap<Part, Published>,
+    pub(crate) switched: Option<String>,
+}
+
+/// Why a step failed.
+#[derive(Debug)]
+pub(crate) enum StepError {
+    /// AWS refused.
+    Aws(AwsError),
+    /// The version didn't answer its probe.
+    Probe { version: String, reason: String, log_tail: Vec<String> },
+    /// The version lacks a task.
+    NoTask { version: String, task: String, known: Vec<String> },
+}
+
+impl From<AwsError> for StepError {
+    fn from(error: AwsError) -> Self {
+        Self::Aws(error)
+    }
+}
+
+impl CreatedIds {
+    pub(crate) fn add(&mut self, created: Created) {
+        match created {
+            Created::Nothing => {}
+            Created::Api { id, endpoint } => {
+                self.api_id = Some(id);
+                self.endpoint = Some(endpoint);
+            }
+            Created::Integration(id) => self.integration = Some(id),
+            Created::Version(part, version) => {
+                self.published.insert(part, version);
+            }
+            Created::Switched(version) => self.switched = Some(version),
+        }
+    }
+
+    /// The number of the version of the app that was published.
+    pub(crate) fn published_version(&self) -> Option<&str> {
+        self.published.get(&Part::App).map(|published| published.number.as_str())
+    }
+}
+
+impl<'a> StepContext<'a> {
+    pub(crate) fn api(self, api: &'a ApiRef) -> Result<&'a str, AwsError> {
+        match api {
+            ApiRef::Known(id) => Ok(id),
+            ApiRef::Created => {
+                self.created.api_id.as_deref().ok_or_else(|| too_early("apigateway:CreateApi"))
+            }
+        }
+    }
+
+    pub(crate) fn integration(self, integration: &'a IntegrationRef) -> Result<&'a str, AwsError> {
+        match integration {
+            IntegrationRef::Known(id) => Ok(id),
+            IntegrationRef::Created => {
+                self.created.integration.as_deref().ok_or_else(|| too_early("apigateway:CreateIntegration"))
+            }
+        }
+    }
+
+    /// The version of the step's function that the plan published.
+    pub(crate) fn published(self) -> Result<&'a Published, AwsError> {
+        self.published_of(self.names.part)
+    }
+
+    fn published_of(self, part: Part) -> Result<&'a Published, AwsError> {
+        self.created.published.get(&part).ok_or_else(|| too_early("lambda:PublishVersion"))
+    }
+
+    pub(crate) fn version(self, version: &'a VersionRef) -> Result<&'a str, AwsError> {
+        match version {
+            VersionRef::Known(number) => Ok(number),
+            VersionRef::Published => Ok(&self.published()?.number),
+        }
+    }
+
+    /// The settings, with the number of the worker function's version.
+    pub(crate) fn resolve_workers(self, config: &FunctionConfig) -> Result<FunctionConfig, AwsError> {
+        let workers = match &config.workers {
+            Some(VersionRef::Published) => {
+                Some(VersionRef::Known(self.published_of(Part::Workers)?.number.clone()))
+            }
+            known => known.clone(),
+        };
+        Ok(FunctionConfig { workers, ..config.clone() })
+    }
+}
+
+/// A step doesn't wait for the one that creates what it refers to: a mistake of the planner, not of the cloud.
+pub(crate) fn too_early(operation: &'static str) -> AwsError {
+    AwsError::broken(operation, "the plan uses what this call creates before it is created")
+}

@@ -1,0 +1,137 @@
+//! The published versions of both functions, and the probe of a version: see `lzap_core::resource::version`.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_lambda::types::FunctionConfiguration;
+use lzap_core::names::Names;
+use lzap_core::resource::reference::VersionRef;
+use lzap_core::resource::version::{ObservedVersion, VersionOperation};
+use lzap_wire::limits::{DESCRIPTION_CHARS, TIMEOUT_SECS};
+
+use super::function::config;
+use super::settle::{State, state_of, wait_until_settled};
+use super::step::{Created, Published, StepContext, StepError};
+use crate::clients::Clients;
+use crate::error::{Absent, AwsError, Named};
+use crate::probe::{Question, Verdict, invoke_probe};
+use crate::retry::{BUSY, ROLE, again};
+
+/// What a function's own, unpublished state is called.
+const LATEST: &str = "$LATEST";
+
+/// Applies one operation.
+pub(crate) async fn apply(
+    context: StepContext<'_>,
+    operation: &VersionOperation,
+) -> Result<Created, StepError> {
+    let StepContext { clients, names, progress, .. } = context;
+    match operation {
+        VersionOperation::Publish { description, code_sha256 } => {
+            let publish = || publish_version(clients, names, description, code_sha256);
+            let (published, state) = again(BUSY, progress, publish).await?;
+            wait_until_settled(clients, names, state, Some(&published.number), progress).await?;
+            return Ok(Created::Version(names.part, published));
+        }
+        VersionOperation::Probe { version, tasks, health_path } => {
+            probe(context, &probed_version(context, version)?, tasks, health_path.as_deref()).await?;
+        }
+        VersionOperation::Delete(version) => {
+            again(BUSY, progress, || delete_version(clients, names, version)).await?;
+        }
+    }
+    Ok(Created::Nothing)
+}
+
+/// The version to probe. The timeout of a version that is live already isn't known here, so it is Lambda's longest.
+fn probed_version(context: StepContext<'_>, version: &VersionRef) -> Result<Published, AwsError> {
+    match version {
+        VersionRef::Published => context.published().cloned(),
+        VersionRef::Known(number) => {
+            Ok(Published { number: number.clone(), timeout_secs: *TIMEOUT_SECS.end() })
+        }
+    }
+}
+
+/// Tests whether a version starts and has the tasks; and whether it answers a request, where the stage names a path.
+async fn probe(
+    context: StepContext<'_>,
+    version: &Published,
+    tasks: &BTreeSet<String>,
+    health_path: Option<&str>,
+) -> Result<(), StepError> {
+    let StepContext { clients, names, progress, .. } = context;
+    let number = || version.number.clone();
+    for question in [Some(Question::Start), health_path.map(Question::Health)].into_iter().flatten() {
+        let invoke = || invoke_probe(clients, names, &version.number, version.timeout_secs, question);
+        let known = match again(ROLE, progress, invoke).await? {
+            Verdict::Answers { tasks } => tasks,
+            Verdict::Refuses { reason, log_tail } => {
+                return Err(StepError::Probe { version: number(), reason, log_tail });
+            }
+        };
+        let missing = tasks.iter().find(|task| !known.contains(task));
+        if let Some(task) = missing.filter(|_| question == Question::Start) {
+            return Err(StepError::NoTask { version: number(), task: task.clone(), known });
+        }
+    }
+    Ok(())
+}
+
+/// `lambda:ListVersionsByFunction`, all pages: the published versions, oldest first.
+pub(crate) async fn list_versions(
+    clients: &Clients,
+    names: &Names,
+) -> Result<Vec<ObservedVersion>, AwsError> {
+    let mut versions = Vec::new();
+    let mut marker = None;
+    loop {
+        let call =
+            clients.lambda().list_versions_by_function().function_name(names.function()).set_marker(marker);
+        let page = call.send().await.named("lambda:ListVersionsByFunction")?;
+        let published = page.versions().iter().filter(|version| version.version() != Some(LATEST));
+        versions.extend(published.map(observed_version));
+        marker = page.next_marker().filter(|marker| !marker.is_empty()).map(str::to_owned);
+        if marker.is_none() {
+            versions.sort_by_key(|version: &ObservedVersion| version.number.parse::<u64>().unwrap_or(0));
+            return Ok(versions);
+        }
+    }
+}
+
+/// `lambda:PublishVersion`. Lambda refuses when `$LATEST` holds other code, and answers with the newest version when
+/// neither code nor settings changed since: both are what is wanted.
+async fn publish_version(
+    clients: &Clients,
+    names: &Names,
+    description: &str,
+    code_sha256: &str,
+) -> Result<(Published, State), AwsError> {
+    const OPERATION: &str = "lambda:PublishVersion";
+    let description: String = description.chars().take(DESCRIPTION_CHARS).collect();
+    let call = clients
+        .lambda()
+        .publish_version()
+        .function_name(names.function())
+        .code_sha256(code_sha256)
+        .description(description);
+    let answer = call.send().await.named(OPERATION)?;
+    let number = answer.version().ok_or_else(|| AwsError::broken(OPERATION, "no version in the answer"))?;
+    let timeout_secs = answer.timeout().and_then(|secs| u32::try_from(secs).ok()).unwrap_or(0);
+    Ok((Published { number: number.to_owned(), timeout_secs }, state_of!(answer)))
+}
+
+/// `lambda:DeleteFunction` of one version.
+async fn delete_version(clients: &Clients, names: &Names, version: &str) -> Result<(), AwsError> {
+    let call = clients.lambda().delete_function().function_name(names.function()).qualifier(version);
+    call.send().await.named("lambda:DeleteFunction").or_gone()
+}
+
+fn observed_version(configuration: &FunctionConfiguration) -> ObservedVersion {
+    ObservedVersion {
+        number: configuration.version().unwrap_or_default().to_owned(),
+        config: config(configuration),
+        code_sha256: configuration.code_sha256().unwrap_or_default().to_owned(),
+        description: configuration.description().unwrap_or_default().to_owned(),
+        published: configuration.last_modified().unwrap_or_default().to_owned(),
+    }
+}

@@ -1,0 +1,99 @@
+//! The commands that move the alias and nothing else: a rollback, and the end of a canary.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use lzap_aws::{Invocation, Scope, Wait};
+use lzap_core::desired::Desired;
+use lzap_core::observed::Observed;
+use lzap_core::plan::{Plan, plan};
+use lzap_core::settings::Settings;
+use lzap_wire::envelope::{self, Kind, Reply};
+use serde_json::{Value, json};
+
+use crate::commands::consent::ConsentedPlan;
+use crate::commands::session::{Locked, Session};
+use crate::context::{Context, Target};
+use crate::error::CliError;
+use crate::ui::progress::Progress;
+use crate::ui::{plan_view, report, text};
+
+/// A command that moves the alias and nothing else.
+pub(crate) struct AliasMove {
+    pub(crate) command: &'static str,
+    pub(crate) verb: &'static str,
+    pub(crate) desired: Desired,
+    pub(crate) wait: bool,
+    pub(crate) started: Instant,
+}
+
+/// Moves the alias, says so, and answers the report.
+pub(crate) async fn move_alias(
+    context: &Context,
+    settings: &Settings,
+    step: AliasMove,
+) -> Result<Value, CliError> {
+    let target = Target::connect(context, settings).await?;
+    let mut session = Session::new(context, &target, step.command, step.wait).lock_first().await?;
+    let moved = apply_move(context, &mut session, &step.desired).await;
+    let version = session.applied().version().map(str::to_owned);
+    session.close().await;
+    let (observed, plan) = moved?;
+    let version = version.or(observed.alias.as_ref().map(|alias| alias.version.clone()));
+    let url = observed.api().map(|api| api.endpoint.clone()).unwrap_or_default();
+    context.printer.status(
+        if plan.is_empty() { "Unchanged" } else { step.verb },
+        format_args!(
+            "{} (version {}) in {}",
+            target.names.function(),
+            version.as_deref().unwrap_or("?"),
+            text::seconds(step.started.elapsed())
+        ),
+    );
+    context.printer.data(format_args!("{url}\n"));
+    let missing = missing_tasks(&target, settings, version.as_deref()).await;
+    for task in &missing {
+        context.printer.warning(format_args!(
+            "a schedule calls task `{task}`, which version {} doesn't have: it fails each time until a version with it is \
+             live",
+            version.as_deref().unwrap_or("?"),
+        ));
+    }
+    Ok(report::with(
+        report::place(&target.names),
+        json!({
+            "url": url,
+            "function": report::function(&target.names, version.as_deref()),
+            "changes": report::changes(&plan),
+            "missing_tasks": missing,
+            "aws_calls": target.clients.calls(),
+        }),
+    ))
+}
+
+/// The tasks that schedules call and the version lacks, by what it says itself: one `lambda:Invoke`, and none without
+/// schedules. One that doesn't answer is not held up for that: the alias is where it should be.
+async fn missing_tasks(target: &Target, settings: &Settings, version: Option<&str>) -> BTreeSet<String> {
+    let mut wanted: BTreeSet<String> = settings.schedules.iter().map(|it| it.task.clone()).collect();
+    let (Some(qualifier), false) = (version, wanted.is_empty()) else { return BTreeSet::new() };
+    let payload = envelope::event(Kind::Probe).to_string();
+    let probe = Invocation { qualifier, payload: &payload, wait: Wait::Answer };
+    let answer = lzap_aws::invoke(&target.clients, &target.names, probe).await.ok().flatten();
+    let reply = answer.and_then(|it| Reply::parse(&serde_json::from_slice(&it.payload).ok()?));
+    let Some(reply) = reply else { return BTreeSet::new() };
+    wanted.retain(|task| !reply.tasks.contains(task));
+    wanted
+}
+
+/// Locks before it observes: nearly always there is something to do, and the observed state can't change any more.
+async fn apply_move(
+    context: &Context,
+    session: &mut Session<'_, Locked>,
+    desired: &Desired,
+) -> Result<(Observed, Plan), CliError> {
+    let observed = session.observe(&Scope::Versions).await?;
+    let plan = ConsentedPlan::ask(context, plan(desired, &observed)?)?;
+    plan_view::show(context.printer, plan.plan());
+    session.apply(&plan, &Progress::new(context.printer)).await?;
+    Ok((observed, plan.plan().clone()))
+}

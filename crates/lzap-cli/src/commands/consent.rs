@@ -1,0 +1,72 @@
+//! A person's consent to a plan that deletes or replaces something.
+
+use std::collections::BTreeSet;
+
+use lzap_core::plan::Plan;
+use lzap_core::step::ResourceId;
+
+use crate::context::Context;
+use crate::error::CliError;
+use crate::ui::{ask, plan_view};
+
+/// A plan that may be applied: its deletions were confirmed, or it has none.
+pub(crate) struct ConsentedPlan {
+    plan: Plan,
+    /// The resources whose deletion or replacement was confirmed.
+    confirmed: BTreeSet<ResourceId>,
+}
+
+impl ConsentedPlan {
+    /// Asks before a plan that deletes or replaces something.
+    ///
+    /// # Errors
+    /// There is no terminal to ask on, or the answer is no.
+    pub(crate) fn ask(context: &Context, plan: Plan) -> Result<Self, CliError> {
+        Self::ask_again(context, plan, BTreeSet::new())
+    }
+
+    /// The same, for a plan that takes the place of one that was confirmed: asks only about what it deletes beyond that.
+    pub(crate) fn replace(self, context: &Context, plan: Plan) -> Result<Self, CliError> {
+        Self::ask_again(context, plan, self.confirmed)
+    }
+
+    /// Asks before any plan.
+    pub(crate) fn ask_always(
+        context: &Context,
+        plan: Plan,
+        question: &str,
+        what: &'static str,
+    ) -> Result<Self, CliError> {
+        plan_view::show(context.printer, &plan);
+        let confirmed = plan.changes().into_iter().map(|change| change.resource).collect();
+        if !plan.is_empty() {
+            ask::confirm(question, what, context.yes)?;
+        }
+        Ok(Self { plan, confirmed })
+    }
+
+    fn ask_again(
+        context: &Context,
+        plan: Plan,
+        mut confirmed: BTreeSet<ResourceId>,
+    ) -> Result<Self, CliError> {
+        let destroyed: BTreeSet<ResourceId> =
+            plan.destructive_changes().into_iter().map(|change| change.resource).collect();
+        if !context.yes && !destroyed.is_subset(&confirmed) {
+            plan_view::show(context.printer, &plan);
+            let what = "the plan deletes or replaces something";
+            ask::confirm("Delete and replace these?", what, context.yes)?;
+        }
+        confirmed.extend(destroyed);
+        Ok(Self { plan, confirmed })
+    }
+
+    /// The part that creates prerequisites, which deletes nothing.
+    pub(crate) fn prerequisites(&self) -> Self {
+        Self { plan: self.plan.prerequisites(), confirmed: BTreeSet::new() }
+    }
+
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+}

@@ -1,0 +1,232 @@
+//! From the observed state to the desired one: the build, beside it the prerequisites, then the plan under the lock.
+
+use std::time::{Duration, Instant};
+
+use lzap_aws::{Applied, Scope};
+use lzap_build::project::Project;
+use lzap_core::desired::StageFacts;
+use lzap_core::observed::Observed;
+use lzap_core::plan::{Plan, plan_deploy};
+use lzap_core::resource::artifact::Artifact;
+use tokio::sync::Notify;
+
+use crate::commands::artifact::{self, Built};
+use crate::commands::consent::ConsentedPlan;
+use crate::commands::session::{AnySession, Locked, Session, Unlocked};
+use crate::context::Context;
+use crate::error::CliError;
+use crate::ui::plan_view;
+use crate::ui::progress::Progress;
+
+/// A deploy of one stage: the facts that decide its plan, and the project that is built.
+pub(crate) struct Deploy<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) project: &'a Project,
+    pub(crate) facts: StageFacts<'a>,
+}
+
+/// A stage that is as it should be, and how it came to be.
+pub(crate) struct Converged {
+    pub(crate) observed: Observed,
+    pub(crate) plan: Plan,
+    pub(crate) applied: Applied,
+    pub(crate) built: Built,
+    pub(crate) applied_in: Duration,
+}
+
+impl<'a> Deploy<'a> {
+    /// What has to be read of the stage.
+    pub(crate) fn scope(&self) -> Scope {
+        Scope::Stage { uses: self.facts.uses, kinds: self.facts.kinds() }
+    }
+
+    /// The plan as far as it is known without the artifact, and the consent to it.
+    pub(crate) fn draft(&self, observed: &Observed) -> Result<ConsentedPlan, CliError> {
+        ConsentedPlan::ask(self.context, plan_deploy(&self.facts, Artifact::pending(), observed)?)
+    }
+
+    /// Builds the artifact, plans with it, and applies the plan.
+    pub(crate) async fn converge(
+        &self,
+        session: Session<'a, Unlocked>,
+        observed: Observed,
+        draft: ConsentedPlan,
+    ) -> Result<Converged, CliError> {
+        let (built, Prepared { session, observed, draft }) = self.build(session, observed, draft).await?;
+        let artifact = built.desired();
+        let planned = plan_deploy(&self.facts, artifact.clone(), &observed).map_err(CliError::from);
+        let planned = planned.and_then(|plan| draft.replace(self.context, plan));
+        let plan = match planned {
+            Ok(plan) => plan,
+            Err(error) => {
+                session.close().await;
+                return Err(error);
+            }
+        };
+        plan_view::show_rest(self.context.printer, plan.plan(), &session.applied().begun());
+        let applying = Instant::now();
+        let (observed, plan, applied) = self.apply(session, observed, plan, artifact).await?;
+        Ok(Converged { observed, plan, applied, built, applied_in: applying.elapsed() })
+    }
+
+    async fn apply(
+        &self,
+        session: AnySession<'a>,
+        observed: Observed,
+        plan: ConsentedPlan,
+        artifact: Artifact,
+    ) -> Result<(Observed, Plan, Applied), CliError> {
+        let progress = Progress::new(self.context.printer);
+        let (mut session, still_holds) = match session {
+            AnySession::Unlocked(session) if plan.plan().is_empty() && !session.inherits() => {
+                return Ok((observed, Plan::default(), session.applied().clone()));
+            }
+            AnySession::Unlocked(session) => session.lock(&plan, &observed, &progress).await?,
+            AnySession::Locked(session) => (session, true),
+        };
+        let applied = async {
+            let (observed, plan) = match still_holds {
+                true => (observed, plan),
+                false => self.plan_again(&session, plan, artifact).await?,
+            };
+            session.apply(&plan, &progress).await?;
+            Ok((observed, plan.plan().clone()))
+        };
+        let applied = applied.await;
+        let done = session.applied().clone();
+        session.close().await;
+        applied.map(|(observed, plan)| (observed, plan, done))
+    }
+
+    /// Plans again, because another command changed the stage between the observation and the lock.
+    async fn plan_again(
+        &self,
+        session: &Session<'_, Locked>,
+        plan: ConsentedPlan,
+        artifact: Artifact,
+    ) -> Result<(Observed, ConsentedPlan), CliError> {
+        let observed = session.observe(&self.scope()).await?;
+        let again = plan_deploy(&self.facts, artifact, &observed)?;
+        let printer = self.context.printer;
+        printer.status("Changed", "by another command meanwhile, or by one that died; planned again");
+        let plan = plan.replace(self.context, again)?;
+        plan_view::show(printer, plan.plan());
+        Ok((observed, plan))
+    }
+
+    /// The build; and beside it, once the compiler really has something to do, the creation of prerequisites.
+    ///
+    /// Whichever fails ends the other: a build at once, the creation after the calls that run.
+    async fn build(
+        &self,
+        session: Session<'a, Unlocked>,
+        observed: Observed,
+        draft: ConsentedPlan,
+    ) -> Result<(Built, Prepared<'a>), CliError> {
+        let (compiling, finished, halt) = (Notify::new(), Notify::new(), session.halt());
+        let progress = Progress::new(self.context.printer);
+        let build = async {
+            let (printer, settings) = (self.context.printer, self.facts.settings);
+            let build = artifact::build(printer, &progress, self.project, settings, &compiling);
+            let built = tokio::select! {
+                biased;
+                () = halt.cancelled() => Err(CliError::Interrupted { resume: None }),
+                built = build => built,
+            };
+            finished.notify_one();
+            if built.is_err() {
+                halt.cancel();
+            }
+            built
+        };
+        let prepare = async {
+            tokio::select! {
+                biased;
+                () = finished.notified() => {
+                    return Ok(Prepared { session: AnySession::Unlocked(session), observed, draft });
+                }
+                () = compiling.notified() => {}
+            }
+            let prepared = self.prepare(session, observed, draft, &progress).await;
+            if prepared.is_err() {
+                halt.cancel();
+            }
+            prepared
+        };
+        match tokio::join!(build, prepare) {
+            (Ok(built), Ok(prepared)) => Ok((built, prepared)),
+            (Err(error), Ok(Prepared { session, .. })) => {
+                self.report_created(&error, session.applied());
+                session.close().await;
+                Err(error)
+            }
+            (Err(error @ CliError::Build(_)), Err((_, applied))) => {
+                self.report_created(&error, &applied);
+                Err(error)
+            }
+            (_, Err((error, _))) => Err(error),
+        }
+    }
+
+    /// Creates the prerequisites.
+    async fn prepare(
+        &self,
+        session: Session<'a, Unlocked>,
+        observed: Observed,
+        draft: ConsentedPlan,
+        progress: &Progress,
+    ) -> Result<Prepared<'a>, (CliError, Applied)> {
+        if draft.prerequisites().plan().is_empty() {
+            return Ok(Prepared { session: AnySession::Unlocked(session), observed, draft });
+        }
+        plan_view::show_prerequisites(self.context.printer, draft.prerequisites().plan());
+        let locked = session.lock(&draft, &observed, progress).await;
+        let (mut session, still_holds) = locked.map_err(|error| (error, Applied::default()))?;
+        let created = async {
+            let (observed, draft) = if still_holds {
+                (observed, draft)
+            } else {
+                let observed = session.observe(&self.scope()).await?;
+                let again = plan_deploy(&self.facts, Artifact::pending(), &observed)?;
+                let draft = draft.replace(self.context, again)?;
+                plan_view::show_prerequisites(self.context.printer, draft.prerequisites().plan());
+                (observed, draft)
+            };
+            session.apply(&draft.prerequisites(), progress).await?;
+            Ok((observed, draft))
+        };
+        let created: Result<_, CliError> = created.await;
+        match created {
+            Ok((observed, draft)) => Ok(Prepared { session: AnySession::Locked(session), observed, draft }),
+            Err(error) => {
+                let applied = session.applied().clone();
+                session.close().await;
+                Err((error, applied))
+            }
+        }
+    }
+
+    /// Names the prerequisites that were created although the build failed.
+    fn report_created(&self, error: &CliError, applied: &Applied) {
+        if !matches!(error, CliError::Build(_)) || applied.is_empty() {
+            return;
+        }
+        let created: Vec<String> =
+            applied.begun().into_iter().map(|it| format!("{} {}", it.kind.name, it.name)).collect();
+        let stage = &self.facts.settings.stage;
+        self.context.printer.status(
+            "Created",
+            format_args!(
+                "already: {}; the next `lzap deploy {stage}` uses it, `lzap undeploy {stage}` deletes it",
+                created.join(", ")
+            ),
+        );
+    }
+}
+
+/// A stage whose prerequisites exist.
+struct Prepared<'a> {
+    session: AnySession<'a>,
+    observed: Observed,
+    draft: ConsentedPlan,
+}

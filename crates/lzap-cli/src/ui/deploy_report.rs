@@ -1,0 +1,101 @@
+//! The end of a deploy: the request of the live URL, and the report.
+
+use std::time::Instant;
+
+use lzap_aws::Touch;
+use lzap_core::settings::Settings;
+use serde_json::{Value, json};
+
+use crate::commands::Converged;
+use crate::context::Target;
+use crate::error::CliError;
+use crate::ui::printer::Printer;
+use crate::ui::{report, text};
+
+/// How many lines of the function's log an error shows.
+const LOG_LINES: usize = 20;
+
+/// A deploy that has ended.
+pub(crate) struct DeployReport<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) target: &'a Target,
+    pub(crate) started: Instant,
+    pub(crate) converged: Converged,
+}
+
+impl DeployReport<'_> {
+    fn url(&self) -> &str {
+        let Converged { observed, applied, .. } = &self.converged;
+        let observed = observed.api().map(|api| api.endpoint.as_str());
+        applied.endpoint().or(observed).unwrap_or_default()
+    }
+
+    fn version(&self) -> Option<&str> {
+        let Converged { observed, applied, .. } = &self.converged;
+        let observed = observed.alias.as_ref().map(|alias| alias.version.as_str());
+        applied.version().or(observed)
+    }
+
+    /// Requests the live URL once, after a plan that changed something.
+    ///
+    /// # Errors
+    /// It answered with a 5xx status.
+    pub(crate) async fn touch(&self, printer: Printer) -> Result<(), CliError> {
+        let Self { settings, target, .. } = self;
+        if self.converged.plan.is_empty() {
+            return Ok(());
+        }
+        match lzap_aws::touch(&target.clients, self.url(), &settings.touch_path).await {
+            Touch::Answered(status) => {
+                printer.status("Touched", format_args!("{} answered {status}", settings.touch_path));
+                Ok(())
+            }
+            Touch::Unreachable(reason) => {
+                printer.warning(format_args!("{} could not be reached: {reason}", self.url()));
+                Ok(())
+            }
+            Touch::ServerError(status) => Err(CliError::Touch {
+                url: format!("{}{}", self.url(), settings.touch_path),
+                status,
+                stage: settings.stage.clone(),
+                log: lzap_aws::last_log_lines(&target.clients, &target.names, LOG_LINES).await,
+            }),
+        }
+    }
+
+    /// Prints the URL, and returns the JSON document.
+    pub(crate) fn print(&self, printer: Printer) -> Value {
+        let names = &self.target.names;
+        let version = self.version().unwrap_or("?");
+        let verb = if self.converged.plan.is_empty() { "Unchanged" } else { "Deployed" };
+        let took = text::seconds(self.started.elapsed());
+        printer.status(verb, format_args!("{} (version {version}) in {took}", names.function()));
+        printer.data(format_args!("{}\n", self.url()));
+        report::with(report::place(names), self.details())
+    }
+
+    fn details(&self) -> Value {
+        let names = &self.target.names;
+        let Converged { plan, built, applied_in, .. } = &self.converged;
+        let artifact = &built.artifact;
+        json!({
+            "url": self.url(),
+            "function": report::function(names, self.version()),
+            "artifact": {
+                "bucket": names.bucket(),
+                "key": names.artifact_key(&artifact.sha256),
+                "sha256": artifact.sha256,
+                "bytes": artifact.bytes,
+                "architecture": artifact.architecture.as_str(),
+            },
+            "changes": report::changes(plan),
+            "seconds": {
+                "build": report::seconds(built.build),
+                "package": report::seconds(built.package),
+                "apply": report::seconds(*applied_in),
+                "total": report::seconds(self.started.elapsed()),
+            },
+            "aws_calls": self.target.clients.calls(),
+        })
+    }
+}

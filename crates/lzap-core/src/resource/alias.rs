@@ -1,0 +1,231 @@
+//! The alias `live`, which all fronts, rules and event sources call. One write moves the traffic, so a deploy has a moment of
+//! switching, and a rollback is one call.
+
+use std::collections::BTreeSet;
+
+use crate::history::{self, Direction};
+use crate::names::{ALIAS, Part};
+use crate::resource::grant::{Grant, GrantScope, grants};
+use crate::resource::reference::{Share, VersionRef};
+use crate::resource::version::{DesiredVersion, ObservedVersion, VersionOperation, plan_release};
+use crate::step::{Action, FieldChange, ResourceKind, StepId, Steps, Target};
+
+/// The alias.
+pub const KIND: ResourceKind = ResourceKind::new("alias");
+
+/// The alias, as Lambda has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedAlias {
+    /// The version that it points to.
+    pub version: String,
+    /// The versions that were live; see [`crate::history`].
+    pub description: String,
+    /// Another version that gets a share of the traffic.
+    pub canary: Option<Canary>,
+}
+
+/// A version that gets a share of the traffic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Canary {
+    /// The version.
+    pub version: String,
+    /// Its share in percent.
+    pub percent: u8,
+}
+
+/// A write to the alias.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AliasOperation {
+    /// `lambda:CreateAlias`.
+    Create(VersionRef),
+    /// `lambda:UpdateAlias`: the switch.
+    Update {
+        /// The version that it points to afterwards.
+        version: VersionRef,
+        /// Another version that gets a share of the traffic.
+        canary: Option<Share>,
+        /// The version that it pointed to.
+        live: String,
+        /// Its description so far.
+        description: String,
+        /// The direction of the move.
+        direction: Direction,
+    },
+}
+
+grants! { AliasOperation {
+    AliasOperation::Create(_) => ["lambda:CreateAlias" on Function];
+    AliasOperation::Update { .. } => ["lambda:UpdateAlias" on Function];
+} }
+
+/// What an observation reads.
+pub(crate) const READS: &[Grant] = &[("lambda:ListAliases", GrantScope::Function)];
+
+impl AliasOperation {
+    /// The verb of a progress line.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Create(_) | Self::Update { .. } => "switching",
+        }
+    }
+}
+
+/// The alias and the versions, as Lambda has them.
+#[derive(Clone, Copy)]
+pub(crate) struct LiveState<'a> {
+    pub(crate) alias: Option<&'a ObservedAlias>,
+    pub(crate) versions: &'a [ObservedVersion],
+}
+
+impl LiveState<'_> {
+    pub(crate) fn version(&self, number: &str) -> Option<&ObservedVersion> {
+        self.versions.iter().find(|version| version.number == number)
+    }
+
+    /// The number that the next publication returns, as far as it is known: AWS returns the newest version again when
+    /// nothing has changed since.
+    fn next_version(&self, desired: &DesiredVersion<'_>) -> String {
+        match self.versions.last() {
+            Some(last) if desired.matches(last) => last.number.clone(),
+            _ => "a new one".to_owned(),
+        }
+    }
+}
+
+/// The steps of the alias.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct AliasSteps {
+    /// The step after which it points where it should.
+    pub(crate) moved: Option<StepId>,
+    /// The plan publishes a version.
+    pub(crate) publishes: bool,
+    /// The version that is live now is no longer live afterwards.
+    pub(crate) switches: bool,
+}
+
+/// Publishes the desired version, probes it, and points the alias to it; or gives it the share `canary` in percent.
+/// `finished_bucket`: a stage with an alias has a complete bucket, so that no later deploy has to read its settings.
+pub(crate) fn plan(
+    steps: &mut (impl Steps<AliasOperation> + Steps<VersionOperation>),
+    desired: &DesiredVersion<'_>,
+    canary: Option<u8>,
+    live: LiveState<'_>,
+    [after, finished_bucket]: [Vec<StepId>; 2],
+) -> AliasSteps {
+    let Some(alias) = live.alias else {
+        let target = Target::new(KIND, ALIAS, Action::Create);
+        let release = plan_release(steps, &target, Part::App, desired, after);
+        let after = finished_bucket.into_iter().chain([release.probed]);
+        let moved = steps.add(&target, AliasOperation::Create(VersionRef::Published), after);
+        return AliasSteps { moved: Some(moved), publishes: true, switches: true };
+    };
+    if live.version(&alias.version).is_some_and(|version| desired.matches(version)) {
+        return AliasSteps::default();
+    }
+    match canary {
+        Some(percent) => plan_share(steps, desired, (alias, percent), live, after),
+        None => plan_switch(steps, desired, alias, live, after),
+    }
+}
+
+fn plan_switch(
+    steps: &mut (impl Steps<AliasOperation> + Steps<VersionOperation>),
+    desired: &DesiredVersion<'_>,
+    alias: &ObservedAlias,
+    live: LiveState<'_>,
+    after: Vec<StepId>,
+) -> AliasSteps {
+    let target = Target::new(KIND, ALIAS, Action::Update);
+    let release = plan_release(steps, &target, Part::App, desired, after);
+    let fields = vec![FieldChange::new("version", &alias.version, live.next_version(desired))];
+    let operation = AliasOperation::Update {
+        version: VersionRef::Published,
+        canary: None,
+        live: alias.version.clone(),
+        description: alias.description.clone(),
+        direction: Direction::Forward,
+    };
+    let moved = steps.add_fields(&target, operation, fields, [release.probed]);
+    AliasSteps { moved: Some(moved), publishes: true, switches: true }
+}
+
+/// Gives the new version a share of the traffic. The rest stays with the live version.
+fn plan_share(
+    steps: &mut (impl Steps<AliasOperation> + Steps<VersionOperation>),
+    desired: &DesiredVersion<'_>,
+    (alias, percent): (&ObservedAlias, u8),
+    live: LiveState<'_>,
+    after: Vec<StepId>,
+) -> AliasSteps {
+    let running = alias.canary.as_ref();
+    if running.is_some_and(|canary| canary.percent == percent) {
+        return AliasSteps::default();
+    }
+    let target = Target::new(KIND, ALIAS, Action::Update);
+    let number = running.map_or_else(|| live.next_version(desired), |canary| canary.version.clone());
+    let (version, after) = match running {
+        Some(canary) => (VersionRef::Known(canary.version.clone()), after),
+        None => {
+            let release = plan_release(steps, &target, Part::App, desired, after);
+            (VersionRef::Published, vec![release.probed])
+        }
+    };
+    let field =
+        FieldChange::of("canary", running.map(describe_canary), Some(describe_share(&number, percent)));
+    let operation = AliasOperation::Update {
+        version: VersionRef::Known(alias.version.clone()),
+        canary: Some(Share { version, percent }),
+        live: alias.version.clone(),
+        description: alias.description.clone(),
+        direction: Direction::Stay,
+    };
+    let moved = steps.add_fields(&target, operation, vec![field], after);
+    AliasSteps { moved: Some(moved), publishes: running.is_none(), switches: false }
+}
+
+fn describe_share(version: &str, percent: u8) -> String {
+    format!("version {version} at {percent} %")
+}
+
+fn describe_canary(canary: &Canary) -> String {
+    describe_share(&canary.version, canary.percent)
+}
+
+/// Points the alias to a version that exists, and ends a canary: one write.
+pub(crate) fn plan_move(
+    steps: &mut impl Steps<AliasOperation>,
+    alias: &ObservedAlias,
+    version: &str,
+    direction: Direction,
+) {
+    let target = Target::new(KIND, ALIAS, Action::Update);
+    let moves = (version != alias.version).then(|| FieldChange::new("version", &alias.version, version));
+    let ends =
+        alias.canary.as_ref().map(|canary| FieldChange::of("canary", Some(describe_canary(canary)), None));
+    let operation = AliasOperation::Update {
+        version: VersionRef::Known(version.to_owned()),
+        canary: None,
+        live: alias.version.clone(),
+        description: alias.description.clone(),
+        direction,
+    };
+    steps.add_fields(&target, operation, moves.into_iter().chain(ends).collect(), []);
+}
+
+/// The versions to keep: the newest `keep`, those that an alias holds, and the one that a rollback would go to.
+pub(crate) fn kept_versions(
+    live: LiveState<'_>,
+    desired: &DesiredVersion<'_>,
+    planned: AliasSteps,
+    held: &BTreeSet<String>,
+    keep: u32,
+) -> BTreeSet<String> {
+    let is_new = planned.publishes && !live.versions.last().is_some_and(|last| desired.matches(last));
+    let keep = usize::try_from(keep).unwrap_or(usize::MAX).saturating_sub(usize::from(is_new));
+    let newest = live.versions.iter().rev().take(keep).map(|version| version.number.clone());
+    // After a switch a rollback goes to the version that the alias holds now.
+    let previous = live.alias.filter(|_| !planned.switches).and_then(|alias| {
+        history::parse(&alias.description).into_iter().find(|version| live.version(version).is_some())
+    });
+    newest.chain(held.iter().cloned()).chain(previous).collect()
+}

@@ -1,0 +1,265 @@
+//! The front `http-api`: an API Gateway HTTP API with one integration (the alias), one route (`$default`) and one stage
+//! (`$default`, deployed automatically).
+//!
+//! AWS chooses the API's id, so an API is found by its tags. `CreateApi` has no idempotency token: when its response is lost,
+//! the API exists twice after the next deploy. So it is never retried, the oldest API counts, and later ones are deleted.
+
+use std::collections::BTreeMap;
+
+use crate::names::{Names, is_ours};
+use crate::resource::grant::{Grant, GrantScope, grants};
+use crate::resource::reference::{ApiRef, IntegrationRef};
+use crate::step::{Action, FieldChange, ResourceKind, StepId, Steps, Target, missing_tags};
+
+/// The HTTP API.
+pub const KIND: ResourceKind = ResourceKind::new("HTTP API").prerequisite().optional("http-api");
+/// The route, and the stage, that take every request.
+pub const DEFAULT: &str = "$default";
+/// The event format that the runtime crate reads.
+pub const PAYLOAD_FORMAT: &str = "2.0";
+
+/// An HTTP API, as API Gateway has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedApi {
+    /// The id that AWS gave it.
+    pub id: String,
+    /// The URL that AWS gave it (`ApiEndpoint`), verbatim.
+    pub endpoint: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// Its integrations.
+    pub integrations: Vec<ObservedIntegration>,
+    /// Its routes.
+    pub routes: Vec<ObservedRoute>,
+    /// Its stage `$default`, and whether that is deployed automatically.
+    pub default_stage: Option<AutoDeploy>,
+}
+
+/// Whether a change of an API is deployed automatically.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AutoDeploy {
+    /// It is.
+    On,
+    /// It waits for a deployment.
+    Off,
+}
+
+/// An integration of an API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedIntegration {
+    /// Its id.
+    pub id: String,
+    /// The ARN that it invokes.
+    pub uri: String,
+    /// The version of its event format.
+    pub payload_format: String,
+}
+
+/// A route of an API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedRoute {
+    /// Its id.
+    pub id: String,
+    /// Its key: `$default`.
+    pub key: String,
+    /// `integrations/ID`.
+    pub target: String,
+}
+
+/// A write to an HTTP API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HttpApiOperation {
+    /// `apigateway:CreateApi` with these tags.
+    Create(BTreeMap<String, String>),
+    /// `apigateway:CreateIntegration` on the alias.
+    CreateIntegration(ApiRef),
+    /// `apigateway:UpdateIntegration` to the alias.
+    UpdateIntegration {
+        /// The API.
+        api: ApiRef,
+        /// The integration's id.
+        integration: String,
+    },
+    /// `apigateway:CreateRoute` for `$default`.
+    CreateRoute {
+        /// The API.
+        api: ApiRef,
+        /// Its target.
+        integration: IntegrationRef,
+    },
+    /// `apigateway:UpdateRoute` for `$default`.
+    UpdateRoute {
+        /// The API.
+        api: ApiRef,
+        /// The route's id.
+        route: String,
+        /// Its target.
+        integration: IntegrationRef,
+    },
+    /// `apigateway:CreateStage` for `$default`, deployed automatically.
+    CreateStage {
+        /// The API.
+        api: ApiRef,
+        /// Its tags.
+        tags: BTreeMap<String, String>,
+    },
+    /// `apigateway:UpdateStage` of `$default` to automatic deployment.
+    UpdateStage(ApiRef),
+    /// `apigateway:TagResource`.
+    Tag {
+        /// The API's id.
+        api: String,
+        /// The tags.
+        tags: BTreeMap<String, String>,
+    },
+    /// `apigateway:DeleteApi`, by id.
+    Delete(String),
+}
+
+grants! { HttpApiOperation {
+    HttpApiOperation::Create(_) => ["apigateway:POST" on NewApi];
+    HttpApiOperation::CreateIntegration(_) => ["apigateway:POST" on Integrations];
+    HttpApiOperation::UpdateIntegration { .. } => ["apigateway:PATCH" on Integration];
+    HttpApiOperation::CreateRoute { .. } => ["apigateway:POST" on Routes];
+    HttpApiOperation::UpdateRoute { .. } => ["apigateway:PATCH" on Route];
+    // The reference doesn't list apigateway:TagResource, but API Gateway demands it for a stage with tags:
+    // <https://github.com/hashicorp/terraform-provider-aws/issues/20634>
+    HttpApiOperation::CreateStage { .. } => [
+        "apigateway:POST" on Stages,
+        "apigateway:TagResource" on Stages,
+        "apigateway:TagResource" on Stage
+    ];
+    HttpApiOperation::UpdateStage(_) => ["apigateway:PATCH" on Stage];
+    HttpApiOperation::Tag { .. } => ["apigateway:POST" on ApiTags];
+    HttpApiOperation::Delete(_) => ["apigateway:DELETE" on Api];
+} }
+
+/// What an observation reads.
+pub(crate) const READS: &[Grant] = &[
+    ("apigateway:GET", GrantScope::Apis),
+    ("apigateway:GET", GrantScope::Integrations),
+    ("apigateway:GET", GrantScope::Routes),
+    ("apigateway:GET", GrantScope::Stage),
+];
+
+impl HttpApiOperation {
+    /// The verb of a progress line.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "creating",
+            Self::CreateIntegration(_)
+            | Self::UpdateIntegration { .. }
+            | Self::CreateRoute { .. }
+            | Self::UpdateRoute { .. }
+            | Self::CreateStage { .. }
+            | Self::UpdateStage(_)
+            | Self::Tag { .. } => "setting",
+            Self::Delete(_) => "deleting",
+        }
+    }
+}
+
+/// The API that the front's URL belongs to.
+pub(crate) struct HttpApiSteps {
+    pub(crate) api: ApiRef,
+    /// The step after which it has an id.
+    pub(crate) created: Option<StepId>,
+}
+
+/// Creates the API, or updates what differs, and deletes later APIs of the same stage.
+pub(crate) fn plan(
+    steps: &mut impl Steps<HttpApiOperation>,
+    names: &Names,
+    tags: &BTreeMap<String, String>,
+    observed: &[ObservedApi],
+) -> HttpApiSteps {
+    let [api, later @ ..] = observed else {
+        let target = Target::new(KIND, names.api(), Action::Create);
+        let new = ApiRef::Created;
+        let created = steps.add(&target, HttpApiOperation::Create(tags.clone()), []);
+        let integration = steps.add(&target, HttpApiOperation::CreateIntegration(new.clone()), [created]);
+        let route = HttpApiOperation::CreateRoute { api: new.clone(), integration: IntegrationRef::Created };
+        steps.add(&target, route, [integration]);
+        let stage = HttpApiOperation::CreateStage { api: new.clone(), tags: tags.clone() };
+        steps.add(&target, stage, [created]);
+        return HttpApiSteps { api: new, created: Some(created) };
+    };
+    plan_updates(steps, names, tags, api);
+    // An API that only has the stage's name belongs to somebody else.
+    plan_deletion(steps, later.iter().filter(|api| is_ours(&api.tags, names)));
+    HttpApiSteps { api: ApiRef::Known(api.id.clone()), created: None }
+}
+
+/// Deletes these APIs. Returns the steps.
+pub(crate) fn plan_deletion<'a>(
+    steps: &mut impl Steps<HttpApiOperation>,
+    apis: impl Iterator<Item = &'a ObservedApi>,
+) -> Vec<StepId> {
+    apis.map(|api| {
+        let target = Target::new(KIND, api.id.clone(), Action::Delete);
+        steps.add(&target, HttpApiOperation::Delete(api.id.clone()), [])
+    })
+    .collect()
+}
+
+fn plan_updates(
+    steps: &mut impl Steps<HttpApiOperation>,
+    names: &Names,
+    tags: &BTreeMap<String, String>,
+    api: &ObservedApi,
+) {
+    let target = Target::new(KIND, names.api(), Action::Update);
+    let tag_fields = missing_tags(&api.tags, tags);
+    if !tag_fields.is_empty() {
+        let operation = HttpApiOperation::Tag { api: api.id.clone(), tags: tags.clone() };
+        steps.add_fields(&target, operation, tag_fields, []);
+    }
+    let last = steps.add_chain(&target, route_updates(api, &names.alias_arn()), None);
+    let known = ApiRef::Known(api.id.clone());
+    let stage = match api.default_stage {
+        Some(AutoDeploy::On) => return,
+        Some(AutoDeploy::Off) => {
+            let field = FieldChange::new("automatic deployment", "off", "on").drifted();
+            (HttpApiOperation::UpdateStage(known), vec![field])
+        }
+        None => {
+            let field = FieldChange::of("stage", None, Some(DEFAULT.to_owned()));
+            (HttpApiOperation::CreateStage { api: known, tags: tags.clone() }, vec![field])
+        }
+    };
+    steps.add_chain(&target, vec![stage], last);
+}
+
+/// The operations that lead the route to the alias, the integration before the route that needs it.
+fn route_updates(api: &ObservedApi, alias_arn: &str) -> Vec<(HttpApiOperation, Vec<FieldChange>)> {
+    let known = ApiRef::Known(api.id.clone());
+    let route = api.routes.iter().find(|route| route.key == DEFAULT);
+    let routed = route.and_then(|route| {
+        api.integrations.iter().find(|it| route.target == format!("integrations/{}", it.id))
+    });
+    let fits = |it: &ObservedIntegration| it.uri == alias_arn && it.payload_format == PAYLOAD_FORMAT;
+    let mut updates = Vec::new();
+    if let Some(routed) = routed {
+        if !fits(routed) {
+            let field = FieldChange::new("integration", &routed.uri, alias_arn).drifted();
+            let integration = routed.id.clone();
+            updates.push((HttpApiOperation::UpdateIntegration { api: known, integration }, vec![field]));
+        }
+        return updates;
+    }
+    let integration = match api.integrations.iter().find(|it| fits(it)) {
+        Some(unused) => IntegrationRef::Known(unused.id.clone()),
+        None => {
+            let field = FieldChange::of("integration", None, Some(alias_arn.to_owned()));
+            updates.push((HttpApiOperation::CreateIntegration(known.clone()), vec![field]));
+            IntegrationRef::Created
+        }
+    };
+    let field = FieldChange::of("route", None, Some(DEFAULT.to_owned()));
+    let operation = match route {
+        Some(route) => HttpApiOperation::UpdateRoute { api: known, route: route.id.clone(), integration },
+        None => HttpApiOperation::CreateRoute { api: known, integration },
+    };
+    updates.push((operation, vec![field]));
+    updates
+}

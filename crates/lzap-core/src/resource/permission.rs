@@ -1,0 +1,122 @@
+//! The statements of the alias's resource policy: which fronts and rules may invoke it.
+//!
+//! A statement can't be changed, so one that differs is removed and added again.
+
+use std::collections::BTreeMap;
+
+use crate::names::{API_PRINCIPAL, EVENTS_PRINCIPAL, Names, STATEMENT_API, rule_statement, statement_rule};
+use crate::resource::grant::{Grant, GrantScope, grants};
+use crate::resource::reference::ApiRef;
+use crate::step::{Action, ResourceKind, StepId, Steps, Target};
+
+/// A statement of the alias's resource policy.
+pub const KIND: ResourceKind = ResourceKind::new("permission");
+
+/// A statement: its principal, and the resource on whose behalf that invokes the alias.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permission {
+    /// The service that may invoke the alias.
+    pub principal: String,
+    /// The ARN that the service acts for.
+    pub source_arn: String,
+}
+
+/// The resource that may invoke the alias.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// The HTTP API.
+    Api(ApiRef),
+    /// The rule whose name ends so.
+    Rule(String),
+}
+
+impl Caller {
+    /// The id of its statement.
+    pub fn statement(&self) -> String {
+        match self {
+            Self::Api(_) => STATEMENT_API.to_owned(),
+            Self::Rule(rule) => rule_statement(rule),
+        }
+    }
+
+    /// Its permission. `api_id`: the id of an API that the plan creates, once it is known; without it the permission of that
+    /// API is `None`.
+    pub fn permission(&self, names: &Names, api_id: Option<&str>) -> Option<Permission> {
+        let (principal, source_arn) = match self {
+            Self::Api(ApiRef::Known(id)) => (API_PRINCIPAL, names.api_source_arn(id)),
+            Self::Api(ApiRef::Created) => (API_PRINCIPAL, names.api_source_arn(api_id?)),
+            Self::Rule(rule) => (EVENTS_PRINCIPAL, names.rule_arn(rule)),
+        };
+        Some(Permission { principal: principal.to_owned(), source_arn })
+    }
+}
+
+/// A write to the policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PermissionOperation {
+    /// `lambda:AddPermission` on the alias.
+    Add(Caller),
+    /// `lambda:RemovePermission` on the alias, by statement id.
+    Remove(String),
+}
+
+grants! { PermissionOperation {
+    PermissionOperation::Add(_) => ["lambda:AddPermission" on Function];
+    PermissionOperation::Remove(_) => ["lambda:RemovePermission" on Function];
+} }
+
+/// What an observation reads.
+pub(crate) const READS: &[Grant] = &[("lambda:GetPolicy", GrantScope::Function)];
+
+impl PermissionOperation {
+    /// The verb of a progress line.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Add(_) => "setting",
+            Self::Remove(_) => "deleting",
+        }
+    }
+}
+
+/// Adds the caller's statement, or replaces one that differs.
+pub(crate) fn plan(
+    steps: &mut impl Steps<PermissionOperation>,
+    names: &Names,
+    caller: &Caller,
+    observed: &BTreeMap<String, Permission>,
+    after: &[StepId],
+) {
+    let statement = caller.statement();
+    let add = PermissionOperation::Add(caller.clone());
+    let after = after.iter().copied();
+    match observed.get(&statement) {
+        Some(found) if Some(found) == caller.permission(names, None).as_ref() => {}
+        Some(_) => {
+            let target = Target::new(KIND, statement.clone(), Action::Replace);
+            let removed = steps.add(&target, PermissionOperation::Remove(statement), after);
+            steps.add(&target, add, [removed]);
+        }
+        None => {
+            steps.add(&Target::new(KIND, statement, Action::Create), add, after);
+        }
+    }
+}
+
+/// Removes the statements of rules that the stage no longer has.
+pub(crate) fn plan_stale_rules(
+    steps: &mut impl Steps<PermissionOperation>,
+    has_rule: impl Fn(&str) -> bool,
+    observed: &BTreeMap<String, Permission>,
+    after: &[StepId],
+) {
+    let is_stale = |statement: &&String| statement_rule(statement).is_some_and(|rule| !has_rule(rule));
+    for statement in observed.keys().filter(is_stale) {
+        plan_removal(steps, statement, after);
+    }
+}
+
+/// Removes a statement.
+pub(crate) fn plan_removal(steps: &mut impl Steps<PermissionOperation>, statement: &str, after: &[StepId]) {
+    let target = Target::new(KIND, statement, Action::Delete);
+    steps.add(&target, PermissionOperation::Remove(statement.to_owned()), after.iter().copied());
+}

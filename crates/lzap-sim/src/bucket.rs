@@ -1,0 +1,64 @@
+//! The bucket and the objects in it.
+
+use std::collections::BTreeSet;
+
+use lzap_core::resource::artifact::{ArtifactOperation, Object};
+use lzap_core::resource::bucket::{BucketOperation, BucketSetting, ObservedBucket};
+
+use crate::Model;
+
+impl Model {
+    pub(crate) fn apply_bucket(&mut self, operation: BucketOperation) {
+        match operation {
+            BucketOperation::Create => {
+                let missing = [BucketSetting::Encryption, BucketSetting::Lifecycle, BucketSetting::Expiry];
+                self.cloud.bucket = Some(ObservedBucket {
+                    public_access_blocked: false,
+                    managed: true,
+                    missing: BTreeSet::from(missing),
+                    empty: true,
+                    objects: Vec::new(),
+                });
+            }
+            BucketOperation::BlockPublicAccess => self.bucket().public_access_blocked = true,
+            BucketOperation::Tag => self.bucket().managed = true,
+            BucketOperation::Encrypt => {
+                self.bucket().missing.remove(&BucketSetting::Encryption);
+            }
+            BucketOperation::PutLifecycle => {
+                self.bucket().missing.remove(&BucketSetting::Lifecycle);
+                self.bucket().missing.remove(&BucketSetting::Expiry);
+            }
+            BucketOperation::AddExpiry => {
+                let has_rules = !self.bucket().missing.contains(&BucketSetting::Lifecycle);
+                assert!(has_rules, "there are rules to add to");
+                self.bucket().missing.remove(&BucketSetting::Expiry);
+            }
+            BucketOperation::DeleteIfEmpty => {
+                if self.bucket().objects.is_empty() {
+                    self.cloud.bucket = None;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn apply_artifact(&mut self, operation: &ArtifactOperation) {
+        match operation {
+            ArtifactOperation::Upload(artifact) => {
+                let key = self.names().artifact_key(&artifact.sha256);
+                let bucket = self.bucket();
+                assert!(bucket.public_access_blocked, "nothing is put into a public bucket");
+                bucket.objects.push(Object { key, etag: artifact.sha256.clone() });
+            }
+            ArtifactOperation::Delete(keys) => {
+                self.bucket().objects.retain(|object| !keys.contains(&object.key));
+            }
+        }
+        let bucket = self.bucket();
+        bucket.empty = bucket.objects.is_empty();
+    }
+
+    fn bucket(&mut self) -> &mut ObservedBucket {
+        self.cloud.bucket.as_mut().expect("the bucket exists")
+    }
+}

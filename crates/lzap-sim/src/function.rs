@@ -1,0 +1,195 @@
+//! The function and the worker function, their versions; the alias, its policy and its settings.
+
+use lzap_core::history;
+use lzap_core::names::{Part, is_ours};
+use lzap_core::resource::alias::{AliasOperation, Canary, ObservedAlias};
+use lzap_core::resource::event_invoke::EventInvokeOperation;
+use lzap_core::resource::function::{FunctionConfig, FunctionOperation, ObservedFunction};
+use lzap_core::resource::permission::PermissionOperation;
+use lzap_core::resource::reference::VersionRef;
+use lzap_core::resource::version::{ObservedVersion, VersionOperation};
+
+use crate::{Model, NEW_ID};
+
+impl Model {
+    pub(crate) fn apply_function(&mut self, part: Part, operation: &FunctionOperation) {
+        match operation {
+            FunctionOperation::Create { config, artifact, tags } => {
+                let is_existing = config.role_arn != self.names().role_arn();
+                assert!(is_existing || self.cloud.role.is_some(), "the role comes before the function");
+                let key = self.names().artifact_key(&artifact.sha256);
+                let is_uploaded = self.cloud.bucket.as_ref().is_some_and(|bucket| bucket.has(&key));
+                assert!(is_uploaded, "the code comes before the function");
+                *self.function(part) = Some(ObservedFunction {
+                    config: self.resolve_workers(config),
+                    code_sha256: artifact.code_sha256.clone(),
+                    tags: tags.clone(),
+                    concurrency: None,
+                });
+            }
+            FunctionOperation::UpdateConfiguration(config) => {
+                let config = self.resolve_workers(config);
+                let latest = self.latest(part);
+                let architecture = latest.config.architecture;
+                latest.config = FunctionConfig { architecture, ..config };
+            }
+            FunctionOperation::UpdateCode { artifact, architecture } => {
+                let latest = self.latest(part);
+                latest.code_sha256.clone_from(&artifact.code_sha256);
+                latest.config.architecture = *architecture;
+            }
+            FunctionOperation::Tag(tags) => self.latest(part).tags.extend(tags.clone()),
+            FunctionOperation::PutConcurrency(reserved) => self.latest(part).concurrency = Some(*reserved),
+            FunctionOperation::DeleteConcurrency => self.latest(part).concurrency = None,
+            FunctionOperation::Delete => match part {
+                Part::App => self.delete_app(),
+                Part::Workers => self.delete_workers(),
+            },
+        }
+    }
+
+    fn delete_app(&mut self) {
+        let names = self.names();
+        let has_api = self.cloud.apis.iter().any(|api| is_ours(&api.tags, names));
+        let has_rule = self.cloud.rules.values().any(|rule| rule.ours);
+        assert!(!has_api && !has_rule, "callers are deleted first");
+        self.cloud.function = None;
+        self.cloud.versions.clear();
+        self.cloud.alias = None;
+        self.cloud.held.clear();
+        self.cloud.permissions.clear();
+        self.cloud.asynchronous = None;
+    }
+
+    fn delete_workers(&mut self) {
+        let calls_workers = |version: &ObservedVersion| version.config.workers.is_some();
+        assert!(!self.cloud.live().is_some_and(calls_workers), "its callers are deleted first");
+        self.cloud.workers.function = None;
+        self.cloud.workers.versions.clear();
+    }
+
+    fn function(&mut self, part: Part) -> &mut Option<ObservedFunction> {
+        match part {
+            Part::App => &mut self.cloud.function,
+            Part::Workers => &mut self.cloud.workers.function,
+        }
+    }
+
+    fn latest(&mut self, part: Part) -> &mut ObservedFunction {
+        self.function(part).as_mut().expect("the function exists")
+    }
+
+    fn versions(&mut self, part: Part) -> &mut Vec<ObservedVersion> {
+        match part {
+            Part::App => &mut self.cloud.versions,
+            Part::Workers => &mut self.cloud.workers.versions,
+        }
+    }
+
+    /// The settings as Lambda keeps them: the worker function by the number of its version.
+    fn resolve_workers(&self, config: &FunctionConfig) -> FunctionConfig {
+        let known = |version: &VersionRef| VersionRef::Known(self.number(Part::Workers, version));
+        FunctionConfig { workers: config.workers.as_ref().map(known), ..config.clone() }
+    }
+
+    fn number(&self, part: Part, version: &VersionRef) -> String {
+        match version {
+            VersionRef::Known(number) => number.clone(),
+            VersionRef::Published => self.published.get(&part).expect("a version was published").clone(),
+        }
+    }
+
+    pub(crate) fn apply_version(&mut self, part: Part, operation: &VersionOperation) {
+        match operation {
+            VersionOperation::Publish { description, .. } => self.publish(part, description),
+            VersionOperation::Probe { version, .. } => {
+                let number = self.number(part, version);
+                let exists = self.versions(part).iter().any(|version| version.number == number);
+                assert!(exists, "a probed version exists");
+            }
+            VersionOperation::Delete(number) => {
+                self.check_unused(part, number);
+                self.versions(part).retain(|version| version.number != *number);
+            }
+        }
+    }
+
+    fn check_unused(&self, part: Part, number: &str) {
+        match part {
+            Part::App => assert!(!self.cloud.held.contains(number), "an alias holds version {number}"),
+            Part::Workers => {
+                let called = Some(VersionRef::Known(number.to_owned()));
+                let is_held = |version: &&ObservedVersion| self.cloud.held.contains(&version.number);
+                let mut callers = self.cloud.versions.iter().filter(is_held);
+                assert!(callers.all(|caller| caller.config.workers != called), "a live version calls it");
+            }
+        }
+    }
+
+    /// Returns the newest version again when nothing has changed since, as Lambda does.
+    fn publish(&mut self, part: Part, description: &str) {
+        let latest = self.latest(part).clone();
+        let versions = self.versions(part);
+        let is_same =
+            |it: &ObservedVersion| it.config == latest.config && it.code_sha256 == latest.code_sha256;
+        if !versions.last().is_some_and(is_same) {
+            let newest = versions.iter().filter_map(|version| version.number.parse::<u64>().ok()).max();
+            versions.push(ObservedVersion {
+                number: (newest.unwrap_or(0) + 1).to_string(),
+                config: latest.config,
+                code_sha256: latest.code_sha256,
+                description: description.to_owned(),
+                published: String::new(),
+            });
+        }
+        let number = versions.last().expect("a version was pushed").number.clone();
+        self.published.insert(part, number);
+    }
+
+    pub(crate) fn apply_alias(&mut self, operation: &AliasOperation) {
+        match operation {
+            AliasOperation::Create(version) => {
+                let version = self.number(Part::App, version);
+                self.point_alias(ObservedAlias { version, description: String::new(), canary: None });
+            }
+            AliasOperation::Update { version, canary, live, description, direction } => {
+                let version = self.number(Part::App, version);
+                let description = history::moved(*direction, description, live, &version);
+                let canary = canary.as_ref().map(|share| Canary {
+                    version: self.number(Part::App, &share.version),
+                    percent: share.percent,
+                });
+                self.point_alias(ObservedAlias { version, description, canary });
+            }
+        }
+    }
+
+    /// The alias holds its versions and no others.
+    fn point_alias(&mut self, alias: ObservedAlias) {
+        self.cloud.held = alias.canary.iter().map(|canary| canary.version.clone()).collect();
+        self.cloud.held.insert(alias.version.clone());
+        self.cloud.alias = Some(alias);
+    }
+
+    pub(crate) fn apply_event_invoke(&mut self, operation: &EventInvokeOperation) {
+        assert!(self.cloud.alias.is_some(), "the alias comes before its settings");
+        self.cloud.asynchronous = match operation {
+            EventInvokeOperation::Put(config) => Some(config.clone()),
+            EventInvokeOperation::Delete => None,
+        };
+    }
+
+    pub(crate) fn apply_permission(&mut self, operation: &PermissionOperation) {
+        assert!(self.cloud.alias.is_some(), "the alias comes before its policy");
+        match operation {
+            PermissionOperation::Add(caller) => {
+                let permission = caller.permission(self.names(), Some(NEW_ID)).expect("the API has an id");
+                let before = self.cloud.permissions.insert(caller.statement(), permission);
+                assert!(before.is_none(), "a statement is removed before it is added again");
+            }
+            PermissionOperation::Remove(statement) => {
+                self.cloud.permissions.remove(statement);
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! A model of AWS for tests of the planner: what an observation would find after a plan, or a part of it, was applied.
+//!
+//! Every match over operations is exhaustive, so a new operation doesn't compile without its effect. The model panics
+//! where AWS would refuse, or where a plan breaks one of the planner's promises: traffic only for tested versions,
+//! callers deleted before what they call, a kind in the tag `lzap:kinds` before its first write.
+
+mod bucket;
+mod function;
+mod http_api;
+mod role;
+mod rule;
+
+use std::collections::BTreeMap;
+
+use lzap_core::names::{Names, Part, TAG_APP, TAG_STAGE};
+use lzap_core::observed::Observed;
+use lzap_core::plan::{Plan, Step};
+use lzap_core::resource::Operation;
+use lzap_core::resource::kinds::Kinds;
+use lzap_core::resource::log_group::{LogGroupOperation, ObservedLogGroup};
+use lzap_core::step::Action;
+
+/// The id of everything whose id AWS chooses.
+const NEW_ID: &str = "new0000000";
+
+/// The observed state after the first `steps` steps of `plan`.
+///
+/// # Panics
+/// A step presupposes what doesn't exist: the planner must not make such a plan.
+#[must_use]
+pub fn after(observed: &Observed, plan: &Plan, steps: usize) -> Observed {
+    let mut model = Model { cloud: observed.clone(), published: BTreeMap::new() };
+    for step in plan.steps.iter().take(steps) {
+        model.check_kinds(step);
+        model.apply(step);
+    }
+    model.cloud
+}
+
+/// The observed state after all steps of `plan`.
+#[must_use]
+pub fn after_all(observed: &Observed, plan: &Plan) -> Observed {
+    after(observed, plan, plan.steps.len())
+}
+
+/// The tags of a stage.
+pub fn tags(app: &str, stage: &str) -> BTreeMap<String, String> {
+    [(TAG_APP, app), (TAG_STAGE, stage)]
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}
+
+struct Model {
+    cloud: Observed,
+    /// The versions that the plan published.
+    published: BTreeMap<Part, String>,
+}
+
+impl Model {
+    fn apply(&mut self, step: &Step) {
+        let part = step.part;
+        match &step.operation {
+            Operation::Bucket(operation) => self.apply_bucket(*operation),
+            Operation::Artifact(operation) => self.apply_artifact(operation),
+            Operation::Role(operation) => self.apply_role(operation),
+            Operation::LogGroup(operation) => self.apply_log_group(part, operation),
+            Operation::Function(operation) => self.apply_function(part, operation),
+            Operation::Version(operation) => self.apply_version(part, operation),
+            Operation::Alias(operation) => self.apply_alias(operation),
+            Operation::EventInvoke(operation) => self.apply_event_invoke(operation),
+            Operation::HttpApi(operation) => self.apply_http_api(operation),
+            Operation::Permission(operation) => self.apply_permission(operation),
+            Operation::Rule(operation) => self.apply_rule(operation),
+        }
+    }
+
+    /// A later deploy reads only the kinds in the function's tag: what is written without being there is forgotten.
+    fn check_kinds(&self, step: &Step) {
+        let kind = step.target.resource.kind;
+        let tagged = self.cloud.function.as_ref().and_then(|function| Kinds::of_tags(&function.tags));
+        let is_known = kind.tag.is_none() || tagged.is_none_or(|kinds| kinds.has(kind));
+        assert!(is_known || step.target.action == Action::Delete, "{} before its tag", kind.name);
+    }
+
+    fn names(&self) -> &Names {
+        &self.cloud.names
+    }
+
+    fn log_group(&mut self, part: Part) -> &mut Option<ObservedLogGroup> {
+        match part {
+            Part::App => &mut self.cloud.log_group,
+            Part::Workers => &mut self.cloud.workers.log_group,
+        }
+    }
+
+    fn apply_log_group(&mut self, part: Part, operation: &LogGroupOperation) {
+        let group = self.log_group(part);
+        let existing = || "the log group exists";
+        match operation {
+            LogGroupOperation::Create(_) => {
+                *group = Some(ObservedLogGroup { retention_days: None, ours: true })
+            }
+            LogGroupOperation::PutRetention(days) => {
+                group.as_mut().expect(existing()).retention_days = Some(*days);
+            }
+            LogGroupOperation::Tag(_) => group.as_mut().expect(existing()).ours = true,
+            LogGroupOperation::Delete => *group = None,
+        }
+    }
+}

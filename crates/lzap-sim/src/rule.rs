@@ -1,0 +1,41 @@
+//! The rules.
+
+use lzap_core::names::{KEEP_WARM, TARGET};
+use lzap_core::resource::rule::{ObservedRule, RuleOperation, RuleTarget};
+
+use crate::Model;
+
+impl Model {
+    pub(crate) fn apply_rule(&mut self, operation: &RuleOperation) {
+        match operation {
+            RuleOperation::Put { rule, schedule, tags } => {
+                let is_served = rule == KEEP_WARM || self.cloud.alias.is_some();
+                assert!(is_served, "a schedule comes after the version that has its task");
+                let before = self.cloud.rules.remove(rule);
+                assert!(before.is_none() || tags.is_empty(), "EventBridge takes tags for a new rule only");
+                let ours = before.as_ref().is_none_or(|rule| rule.ours);
+                let targets = before.map(|rule| rule.targets).unwrap_or_default();
+                let live = ObservedRule { schedule: schedule.clone(), enabled: true, targets, ours };
+                self.cloud.rules.insert(rule.clone(), live);
+            }
+            RuleOperation::PutTarget { rule, input } => {
+                let arn = self.names().alias_arn();
+                let rule = self.rule(rule);
+                rule.targets.retain(|target| target.id != TARGET);
+                rule.targets.push(RuleTarget { id: TARGET.to_owned(), arn, input: input.clone() });
+            }
+            RuleOperation::Tag { rule, .. } => self.rule(rule).ours = true,
+            RuleOperation::RemoveTargets { rule, ids } => {
+                self.rule(rule).targets.retain(|target| !ids.contains(&target.id));
+            }
+            RuleOperation::Delete(rule) => {
+                assert!(self.rule(rule).targets.is_empty(), "the targets are removed first");
+                self.cloud.rules.remove(rule);
+            }
+        }
+    }
+
+    fn rule(&mut self, name: &str) -> &mut ObservedRule {
+        self.cloud.rules.get_mut(name).expect("the rule exists")
+    }
+}
