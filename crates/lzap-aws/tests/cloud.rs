@@ -16,6 +16,7 @@ use lzap_core::plan::{Plan, plan};
 use lzap_core::platform::Architecture;
 use lzap_core::resource::Operation;
 use lzap_core::resource::artifact::Artifact;
+use lzap_core::resource::front::Front;
 use lzap_core::resource::function::FunctionOperation;
 use lzap_core::resource::function::{FunctionConfig, HANDLER, RUNTIME};
 use lzap_core::resource::kinds::Kinds;
@@ -128,6 +129,9 @@ impl World {
             health_path: None,
             canary: None,
             adopt: false,
+            front: Front::HttpApi,
+            keep_old_front: false,
+            touch_path: "/".to_owned(),
             rules: BTreeMap::from([(
                 KEEP_WARM.to_owned(),
                 DesiredRule {

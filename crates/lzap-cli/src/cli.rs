@@ -138,7 +138,6 @@ pub(crate) struct StagesArgs {
 }
 
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag that the user types")]
 pub(crate) struct DeployArgs {
     #[command(flatten)]
     pub(crate) stages: StagesArgs,
@@ -152,7 +151,8 @@ pub(crate) struct DeployArgs {
 }
 
 /// The options of a deploy that change its plan.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub(crate) struct PlanOptions {
     /// Take over resources that have the stage's names but not its tags
     #[arg(long)]
@@ -166,12 +166,16 @@ pub(crate) struct PlanOptions {
     /// Take the traffic away from the running canary; builds nothing
     #[arg(long)]
     pub(crate) abort: bool,
+    /// Keep the front that `front` in lzap.toml named before
+    #[arg(long)]
+    pub(crate) keep_old_front: bool,
 }
 
 impl PlanOptions {
     /// As the planner knows them.
-    pub(crate) fn options(self) -> DeployOptions {
-        DeployOptions { adopt: self.adopt, canary: self.canary }
+    pub(crate) fn options(&self) -> DeployOptions {
+        let Self { adopt, canary, keep_old_front, .. } = *self;
+        DeployOptions { adopt, canary, keep_old_front }
     }
 }
 

@@ -126,7 +126,10 @@ impl CliError {
             Self::Invoke(error) => &error.log,
             Self::Apply(error) => match &**error {
                 ApplyError::Probe { log_tail, .. } => log_tail,
-                ApplyError::Step { .. } | ApplyError::Stopped { .. } | ApplyError::NoTask { .. } => &[],
+                ApplyError::Step { .. }
+                | ApplyError::Stopped { .. }
+                | ApplyError::Front { .. }
+                | ApplyError::NoTask { .. } => &[],
             },
             _ => &[],
         }
@@ -144,6 +147,7 @@ impl CliError {
             },
             Self::Apply(error) => match **error {
                 ApplyError::Probe { .. } | ApplyError::NoTask { .. } => Exit::Probe,
+                ApplyError::Front { .. } => Exit::Failed,
                 ApplyError::Step { .. } => Exit::Aws,
                 ApplyError::Stopped { .. } => Exit::Interrupted,
             },

@@ -6,6 +6,7 @@ use crate::asynchronous::{AsyncConfig, DEFAULT_RETRIES};
 use crate::config::KeepWarm;
 use crate::names::{KEEP_WARM, Names, TAG_APP, TAG_STAGE, TAG_USES};
 use crate::resource::artifact::Artifact;
+use crate::resource::front::Front;
 use crate::resource::function::{FunctionConfig, HANDLER, RUNTIME};
 use crate::resource::kinds::Kinds;
 use crate::resource::role::DesiredRole;
@@ -92,8 +93,14 @@ pub struct Stage {
     pub health_path: Option<String>,
     /// The share of the traffic, in percent, that a new version gets; all of it unless set.
     pub canary: Option<u8>,
-    /// What has the stage's names but not its tags is taken over.
+    /// Resources with the stage's names, but not its tags, are taken over.
     pub adopt: bool,
+    /// The front.
+    pub front: Front,
+    /// Fronts that the stage had before are kept.
+    pub keep_old_front: bool,
+    /// The path that is requested when the stage has a new front.
+    pub touch_path: String,
 }
 
 impl Stage {
@@ -111,7 +118,7 @@ impl Stage {
     /// The optional kinds of resources that the stage has.
     pub(crate) fn kinds(&self) -> Kinds {
         let kinds = [
-            (true, http_api::KIND),
+            (self.front == Front::HttpApi, http_api::KIND),
             (!self.rules.is_empty(), rule::KIND),
             (self.asynchronous.is_some(), event_invoke::KIND),
             (self.workers.is_some(), workers::KIND),
@@ -143,14 +150,16 @@ pub struct DeployOptions {
     pub adopt: bool,
     /// The share of the traffic, in percent, that a new version gets; all of it unless set.
     pub canary: Option<u8>,
+    /// Fronts that the stage had before are kept.
+    pub keep_old_front: bool,
 }
 
 impl StageFacts<'_> {
     /// The desired state, with this artifact.
     pub fn desired(&self, artifact: Artifact) -> Stage {
-        let DeployOptions { adopt, canary } = self.options;
+        let DeployOptions { adopt, canary, keep_old_front } = self.options;
         let stage = stage(self.settings, self.names.clone(), artifact, self.release.clone(), self.uses);
-        Stage { adopt, canary, ..stage }
+        Stage { canary, adopt, keep_old_front, ..stage }
     }
 
     /// The optional kinds of resources in `lzap.toml`.
@@ -203,6 +212,9 @@ pub fn stage(
         health_path: settings.health_path.clone(),
         canary: None,
         adopt: false,
+        front: settings.front,
+        keep_old_front: false,
+        touch_path: settings.touch_path.clone(),
         rules: rules(settings),
         names,
     }

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::asynchronous::AsyncConfig;
 use crate::names::{Names, is_ours};
 use crate::resource::alias::ObservedAlias;
+use crate::resource::artifact::Object;
 use crate::resource::bucket::ObservedBucket;
+use crate::resource::front::Front;
 use crate::resource::function::ObservedFunction;
 use crate::resource::http_api::ObservedApi;
 use crate::resource::kinds::Kinds;
@@ -75,9 +77,24 @@ impl Observed {
         self.alias.is_some()
     }
 
-    /// The API that the stage's URL belongs to.
+    /// The stage's objects in the bucket.
+    pub fn objects(&self) -> &[Object] {
+        self.bucket.as_ref().map(|bucket| bucket.objects.as_slice()).unwrap_or_default()
+    }
+
+    /// The API that the URL belongs to, where the front is an HTTP API.
     pub fn api(&self) -> Option<&ObservedApi> {
         self.apis.first()
+    }
+
+    /// The stage's URL: that of the desired front, or of another one while that doesn't exist; `None` for a stage without a
+    /// front.
+    pub fn url(&self, front: Front) -> Option<&str> {
+        let api = self.api().map(|api| api.endpoint.as_str());
+        match front {
+            Front::HttpApi => api,
+            Front::None => None,
+        }
     }
 
     /// The version that the alias points to.
@@ -129,7 +146,7 @@ impl Observed {
         for api in &self.apis {
             note(is_ours(&api.tags, names), format!("HTTP API {}", api.id));
         }
-        for object in self.bucket.iter().flat_map(|bucket| &bucket.objects) {
+        for object in self.objects() {
             note(true, format!("object s3://{}/{}", names.bucket(), object.key));
         }
         remains

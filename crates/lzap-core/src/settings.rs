@@ -9,6 +9,7 @@ use toml::Spanned;
 use crate::asynchronous::{AsyncConfig, DEFAULT_MAX_AGE_SECS, DEFAULT_RETRIES};
 use crate::config::{Config, ConfigError, DEFAULT_KEEP_WARM_MINS, KeepWarm, StageTable, nearest};
 use crate::platform::{Architecture, Include, Linker};
+use crate::resource::front::Front;
 use crate::role::{MadeRole, RoleSetting, Statement};
 use crate::schedule::Schedule;
 
@@ -54,6 +55,8 @@ pub struct Settings {
     pub features: Vec<String>,
     /// How the binary is linked.
     pub linker: Linker,
+    /// The front.
+    pub front: Front,
     /// The path requested after a deploy.
     pub touch_path: String,
     /// The path that a new version must answer before it gets traffic.
@@ -294,6 +297,7 @@ pub fn resolve(config: &Config, overrides: &Overrides) -> Result<Settings, Confi
         include: includes(&pick.value("include", |t| t.include.as_ref()).unwrap_or_default())?,
         features: pick.value("features", |t| t.features.as_ref()).unwrap_or_default(),
         linker: pick.value("linker", |t| t.linker.as_ref()).unwrap_or_default(),
+        front: Front::default(),
         touch_path: pick.value("touch_path", |t| t.touch_path.as_ref()).unwrap_or_else(|| "/".to_owned()),
         health_path: pick.value("health_path", |t| t.health_path.as_ref()),
         keep_versions: pick

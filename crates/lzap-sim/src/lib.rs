@@ -16,6 +16,7 @@ use lzap_core::names::{Names, Part, TAG_APP, TAG_STAGE};
 use lzap_core::observed::Observed;
 use lzap_core::plan::{Plan, Step};
 use lzap_core::resource::Operation;
+use lzap_core::resource::front::{Front, FrontOperation, UrlRef};
 use lzap_core::resource::kinds::Kinds;
 use lzap_core::resource::log_group::{LogGroupOperation, ObservedLogGroup};
 use lzap_core::step::Action;
@@ -69,6 +70,7 @@ impl Model {
             Operation::Version(operation) => self.apply_version(part, operation),
             Operation::Alias(operation) => self.apply_alias(operation),
             Operation::EventInvoke(operation) => self.apply_event_invoke(operation),
+            Operation::Front(operation) => self.apply_front(operation),
             Operation::HttpApi(operation) => self.apply_http_api(operation),
             Operation::Permission(operation) => self.apply_permission(operation),
             Operation::Rule(operation) => self.apply_rule(operation),
@@ -87,6 +89,16 @@ impl Model {
         &self.cloud.names
     }
 
+    /// A request answers only where a front leads to the alias, and may invoke it.
+    fn apply_front(&self, operation: &FrontOperation) {
+        let FrontOperation::Request { url, .. } = operation;
+        assert!(self.cloud.alias.is_some() && !self.cloud.permissions.is_empty(), "the front can't answer");
+        if let UrlRef::Known(url) = url {
+            let urls = Front::ALL.iter().filter_map(|(_, front)| self.cloud.url(*front));
+            assert!(urls.into_iter().any(|known| known == url), "{url} exists");
+        }
+    }
+
     fn log_group(&mut self, part: Part) -> &mut Option<ObservedLogGroup> {
         match part {
             Part::App => &mut self.cloud.log_group,
@@ -96,15 +108,14 @@ impl Model {
 
     fn apply_log_group(&mut self, part: Part, operation: &LogGroupOperation) {
         let group = self.log_group(part);
-        let existing = || "the log group exists";
         match operation {
             LogGroupOperation::Create(_) => {
-                *group = Some(ObservedLogGroup { retention_days: None, ours: true })
+                *group = Some(ObservedLogGroup { retention_days: None, ours: true });
             }
             LogGroupOperation::PutRetention(days) => {
-                group.as_mut().expect(existing()).retention_days = Some(*days);
+                group.as_mut().expect("the log group exists").retention_days = Some(*days);
             }
-            LogGroupOperation::Tag(_) => group.as_mut().expect(existing()).ours = true,
+            LogGroupOperation::Tag(_) => group.as_mut().expect("the log group exists").ours = true,
             LogGroupOperation::Delete => *group = None,
         }
     }

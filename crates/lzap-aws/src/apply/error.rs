@@ -38,6 +38,13 @@ pub enum ApplyError {
         /// The last lines of its log.
         log_tail: Vec<String>,
     },
+    /// The new front doesn't answer; the old one was not deleted.
+    Front {
+        /// The new front's URL.
+        url: String,
+        /// Why.
+        reason: String,
+    },
     /// The version lacks a task that a schedule asks for; nothing that calls it was changed.
     NoTask {
         /// The version.
@@ -53,7 +60,7 @@ impl StepError {
     pub(super) fn explained(self, clients: &Clients) -> Self {
         match self {
             Self::Aws(error) => Self::Aws(clients.explain(error)),
-            probe @ (Self::Probe { .. } | Self::NoTask { .. }) => probe,
+            other @ (Self::Probe { .. } | Self::NoTask { .. } | Self::Front { .. }) => other,
         }
     }
 }
@@ -63,6 +70,7 @@ impl ApplyError {
         match error {
             StepError::Aws(source) => Self::Step { done, total, source },
             StepError::Probe { version, reason, log_tail } => Self::Probe { version, reason, log_tail },
+            StepError::Front { url, reason } => Self::Front { url, reason },
             StepError::NoTask { version, task, known } => Self::NoTask { version, task, known },
         }
     }
@@ -76,6 +84,9 @@ impl fmt::Display for ApplyError {
             Self::Stopped { .. } => f.write_str("interrupted"),
             Self::Probe { version, reason, .. } => {
                 write!(f, "version {version} failed its probe; traffic was not switched: {reason}")
+            }
+            Self::Front { url, reason } => {
+                write!(f, "the new front {url} doesn't answer; the old front was not deleted: {reason}")
             }
             Self::NoTask { version, task, .. } => {
                 write!(
@@ -91,7 +102,7 @@ impl Error for ApplyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Step { source, .. } => source.source(),
-            Self::Stopped { .. } | Self::Probe { .. } | Self::NoTask { .. } => None,
+            Self::Stopped { .. } | Self::Probe { .. } | Self::NoTask { .. } | Self::Front { .. } => None,
         }
     }
 }
@@ -103,6 +114,7 @@ impl Diagnostic for ApplyError {
             Self::Stopped { .. } => Some(Box::new("lzap::interrupted")),
             Self::Probe { .. } => Some(Box::new("lzap::aws::probe")),
             Self::NoTask { .. } => Some(Box::new("lzap::aws::no_task")),
+            Self::Front { .. } => Some(Box::new("lzap::aws::front")),
         }
     }
 
@@ -111,6 +123,11 @@ impl Diagnostic for ApplyError {
             Self::Probe { .. } => {
                 return Some(Box::new(
                     "mend what the reason and the log name, then run `lzap update`; the version that was live still serves",
+                ));
+            }
+            Self::Front { .. } => {
+                return Some(Box::new(
+                    "look for the cause with `lzap tail`; then deploy again, or set `front` back in lzap.toml",
                 ));
             }
             Self::NoTask { task, known, .. } => return Some(Box::new(known_tasks(task, known))),

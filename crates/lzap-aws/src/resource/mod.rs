@@ -7,6 +7,7 @@ pub(crate) mod alias;
 pub(crate) mod artifact;
 pub(crate) mod bucket;
 pub(crate) mod event_invoke;
+pub(crate) mod front;
 pub(crate) mod function;
 pub(crate) mod http_api;
 pub(crate) mod lifecycle;
@@ -35,6 +36,7 @@ pub(crate) async fn apply(context: StepContext<'_>, operation: &Operation) -> Re
         Operation::Version(operation) => Box::pin(version::apply(context, operation)).await?,
         Operation::Alias(operation) => Box::pin(alias::apply(context, operation)).await?,
         Operation::EventInvoke(operation) => Box::pin(event_invoke::apply(context, operation)).await?,
+        Operation::Front(operation) => Box::pin(front::apply(context, operation)).await?,
         Operation::HttpApi(operation) => Box::pin(http_api::apply(context, operation)).await?,
         Operation::Permission(operation) => Box::pin(permission::apply(context, operation)).await?,
         Operation::Rule(operation) => Box::pin(rule::apply(context, operation)).await?,

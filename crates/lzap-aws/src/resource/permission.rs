@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lzap_core::names::{ALIAS, Names};
-use lzap_core::resource::permission::{Permission, PermissionOperation};
+use lzap_core::resource::permission::{Permission, PermissionCondition, PermissionOperation};
 use serde_json::Value;
 
 use super::step::{Created, StepContext, too_early};
@@ -45,9 +45,12 @@ async fn add_permission(
         .function_name(names.function())
         .qualifier(ALIAS)
         .statement_id(statement)
-        .action("lambda:InvokeFunction")
-        .principal(&permission.principal)
-        .source_arn(&permission.source_arn);
+        .action(&permission.action)
+        .principal(&permission.principal);
+    let call = match &permission.condition {
+        PermissionCondition::Source(arn) => call.source_arn(arn),
+        PermissionCondition::Other => call,
+    };
     let outcome = call.customize().interceptor(attempts.clone()).send().await.named("lambda:AddPermission");
     attempts.settle(outcome).map(drop)
 }
@@ -88,13 +91,16 @@ fn statements(policy: &Value) -> BTreeMap<String, Permission> {
 }
 
 fn permission(statement: &Value) -> Permission {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
     let principal = match statement.get("Principal") {
-        Some(Value::Object(map)) => map.get("Service").and_then(Value::as_str),
-        other => other.and_then(Value::as_str),
+        Some(Value::Object(map)) => map.get("Service"),
+        other => other,
     };
+    let source = source_arn(statement).map(|arn| PermissionCondition::Source(arn.to_owned()));
     Permission {
-        principal: principal.unwrap_or_default().to_owned(),
-        source_arn: source_arn(statement).unwrap_or_default().to_owned(),
+        action: text(statement.get("Action")),
+        principal: text(principal),
+        condition: source.unwrap_or(PermissionCondition::Other),
     }
 }
 
@@ -131,10 +137,14 @@ mod tests {
             }]
         });
         let found = statements(&policy);
-        let api =
-            Permission { principal: "apigateway.amazonaws.com".to_owned(), source_arn: source.to_owned() };
+        let allows = |principal: &str, condition| Permission {
+            action: "lambda:InvokeFunction".to_owned(),
+            principal: principal.to_owned(),
+            condition,
+        };
+        let api = allows("apigateway.amazonaws.com", PermissionCondition::Source(source.to_owned()));
         assert_eq!(found.get("lzap-http-api"), Some(&api));
-        let by_hand = Permission { principal: "*".to_owned(), source_arn: String::new() };
+        let by_hand = allows("*", PermissionCondition::Other);
         assert_eq!(found.get("by-hand"), Some(&by_hand));
         assert_eq!(statements(&json!({})), BTreeMap::new());
     }

@@ -58,6 +58,8 @@ pub(crate) enum StepError {
     Aws(AwsError),
     /// The version didn't answer its probe.
     Probe { version: String, reason: String, log_tail: Vec<String> },
+    /// The new front doesn't answer.
+    Front { url: String, reason: String },
     /// The version lacks a task.
     NoTask { version: String, task: String, known: Vec<String> },
 }

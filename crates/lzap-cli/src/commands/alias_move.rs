@@ -40,7 +40,7 @@ pub(crate) async fn move_alias(
     session.close().await;
     let (observed, plan) = moved?;
     let version = version.or(observed.alias.as_ref().map(|alias| alias.version.clone()));
-    let url = observed.api().map(|api| api.endpoint.clone()).unwrap_or_default();
+    let url = observed.url(settings.front).map(str::to_owned);
     context.printer.status(
         if plan.is_empty() { "Unchanged" } else { step.verb },
         format_args!(
@@ -50,7 +50,9 @@ pub(crate) async fn move_alias(
             text::seconds(step.started.elapsed())
         ),
     );
-    context.printer.data(format_args!("{url}\n"));
+    if let Some(url) = &url {
+        context.printer.data(format_args!("{url}\n"));
+    }
     let missing = missing_tasks(&target, settings, version.as_deref()).await;
     for task in &missing {
         context.printer.warning(format_args!(

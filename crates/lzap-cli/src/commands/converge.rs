@@ -52,7 +52,8 @@ impl<'a> Deploy<'a> {
         observed: Observed,
         draft: ConsentedPlan,
     ) -> Result<Converged, CliError> {
-        let (built, Prepared { session, observed, draft }) = self.build(session, observed, draft).await?;
+        let (built, Prepared { session, observed, draft }) =
+            Box::pin(self.build(session, observed, draft)).await?;
         let artifact = built.desired();
         let planned = plan_deploy(&self.facts, artifact.clone(), &observed).map_err(CliError::from);
         let planned = planned.and_then(|plan| draft.replace(self.context, plan));
@@ -82,12 +83,13 @@ impl<'a> Deploy<'a> {
                 return Ok((observed, Plan::default(), session.applied().clone()));
             }
             AnySession::Unlocked(session) => session.lock(&plan, &observed, &progress).await?,
-            AnySession::Locked(session) => (session, true),
+            AnySession::Locked(session) => (*session, true),
         };
         let applied = async {
-            let (observed, plan) = match still_holds {
-                true => (observed, plan),
-                false => self.plan_again(&session, plan, artifact).await?,
+            let (observed, plan) = if still_holds {
+                (observed, plan)
+            } else {
+                self.plan_again(&session, plan, artifact).await?
             };
             session.apply(&plan, &progress).await?;
             Ok((observed, plan.plan().clone()))
@@ -143,7 +145,7 @@ impl<'a> Deploy<'a> {
             tokio::select! {
                 biased;
                 () = finished.notified() => {
-                    return Ok(Prepared { session: AnySession::Unlocked(session), observed, draft });
+                    return Ok(Prepared { session: AnySession::Unlocked(Box::new(session)), observed, draft });
                 }
                 () = compiling.notified() => {}
             }
@@ -177,7 +179,7 @@ impl<'a> Deploy<'a> {
         progress: &Progress,
     ) -> Result<Prepared<'a>, (CliError, Applied)> {
         if draft.prerequisites().plan().is_empty() {
-            return Ok(Prepared { session: AnySession::Unlocked(session), observed, draft });
+            return Ok(Prepared { session: AnySession::Unlocked(Box::new(session)), observed, draft });
         }
         plan_view::show_prerequisites(self.context.printer, draft.prerequisites().plan());
         let locked = session.lock(&draft, &observed, progress).await;
@@ -197,7 +199,9 @@ impl<'a> Deploy<'a> {
         };
         let created: Result<_, CliError> = created.await;
         match created {
-            Ok((observed, draft)) => Ok(Prepared { session: AnySession::Locked(session), observed, draft }),
+            Ok((observed, draft)) => {
+                Ok(Prepared { session: AnySession::Locked(Box::new(session)), observed, draft })
+            }
             Err(error) => {
                 let applied = session.applied().clone();
                 session.close().await;

@@ -10,7 +10,8 @@ use serde_json::Value;
 use crate::cli::DeployArgs;
 use crate::commands::converge::Deploy;
 use crate::commands::session::Session;
-use crate::commands::{Stages, artifact, canary};
+use crate::commands::stages::Stages;
+use crate::commands::{artifact, canary};
 use crate::context::{Context, Loaded, Target};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -32,7 +33,7 @@ pub(crate) async fn run(context: &Context, args: &DeployArgs, mode: Mode) -> Res
         let settings = stages.loaded.settings(context, stage.as_deref())?;
         documents.push(match canary::ending(&args.plan) {
             Some(ending) => canary::end(context, &settings, ending, args.wait).await?,
-            None => deploy(context, args, mode, (&stages.loaded, &settings)).await?,
+            None => Box::pin(deploy(context, args, mode, (&stages.loaded, &settings))).await?,
         });
     }
     Ok(stages.report(context, documents))
@@ -62,7 +63,7 @@ async fn deploy(
         return Err(CliError::not_deployed(&target.names));
     }
     let draft = deploy.draft(&observed)?;
-    let converged = deploy.converge(session, observed, draft).await?;
+    let converged = Box::pin(deploy.converge(session, observed, draft)).await?;
     let report = DeployReport { settings, target: &target, started, converged };
     if !args.no_touch {
         report.touch(context.printer).await?;

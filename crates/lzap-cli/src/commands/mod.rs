@@ -18,6 +18,7 @@ mod plan;
 mod policy;
 mod rollback;
 mod session;
+mod stages;
 mod status;
 mod tail;
 mod undeploy;
@@ -28,10 +29,8 @@ pub(crate) use invoke::InvokeError;
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
-use crate::cli::{Cli, Command, StagesArgs};
-use crate::context::{Context, Loaded};
+use crate::cli::{Cli, Command};
+use crate::context::Context;
 use crate::diagnostic;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -90,34 +89,6 @@ async fn until_interrupted(context: Context, command: Command) -> Result<Exit, C
     // Dropping the task ends its cargo and clears its progress line.
     let _ = tokio::time::timeout(Duration::from_secs(2), task).await;
     if follows { Ok(Exit::Interrupted) } else { Err(CliError::Interrupted { resume }) }
-}
-
-/// The stages that a command works on, one after the other; a stage that fails ends the row.
-struct Stages {
-    loaded: Loaded,
-    names: Vec<Option<String>>,
-    all: bool,
-}
-
-impl Stages {
-    fn load(context: &Context, args: &StagesArgs) -> Result<Self, CliError> {
-        let named = args.stage.stage.clone();
-        let loaded = context.load(named.as_deref())?;
-        let names = if args.all { loaded.stages().into_iter().map(Some).collect() } else { vec![named] };
-        Ok(Self { loaded, names, all: args.all })
-    }
-
-    /// Prints the one JSON document.
-    fn report(&self, context: &Context, mut documents: Vec<Value>) -> Exit {
-        match documents.pop() {
-            Some(document) if !self.all => context.printer.json(&document),
-            last => {
-                documents.extend(last);
-                context.printer.json(&json!({ "stages": documents }));
-            }
-        }
-        Exit::Done
-    }
 }
 
 async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::cli::{PlanArgs, PlanOptions};
-use crate::commands::{Stages, artifact, canary};
+use crate::commands::stages::Stages;
+use crate::commands::{artifact, canary};
 use crate::context::{Context, Loaded, Target};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -21,7 +22,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliE
     let (mut documents, mut changes) = (Vec::new(), false);
     for stage in &stages.names {
         let settings = stages.loaded.settings(context, stage.as_deref())?;
-        let (target, plan) = make_plan(context, &stages.loaded, &settings, args.plan).await?;
+        let (target, plan) = make_plan(context, &stages.loaded, &settings, &args.plan).await?;
         context.printer.status("Plan", PlanView::of(&plan).summary());
         context.printer.data(PlanView::of(&plan).changes(""));
         changes |= !plan.is_empty();
@@ -35,9 +36,9 @@ async fn make_plan(
     context: &Context,
     loaded: &Loaded,
     settings: &Settings,
-    options: PlanOptions,
+    options: &PlanOptions,
 ) -> Result<(Target, Plan), CliError> {
-    if let Some(ending) = canary::ending(&options) {
+    if let Some(ending) = canary::ending(options) {
         let target = Target::connect(context, settings).await?;
         let observed = lzap_aws::observe(&target.clients, &target.names, &Scope::Versions).await?;
         let plan = plan(&Desired::Canary(ending), &observed)?;

@@ -60,8 +60,8 @@ enum Mark {
 
 /// A session that another lane of the same command may have locked.
 pub(crate) enum AnySession<'a> {
-    Unlocked(Session<'a, Unlocked>),
-    Locked(Session<'a, Locked>),
+    Unlocked(Box<Session<'a, Unlocked>>),
+    Locked(Box<Session<'a, Locked>>),
 }
 
 /// What both states have.

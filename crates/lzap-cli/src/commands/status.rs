@@ -7,12 +7,13 @@ use lzap_core::observed::Observed;
 use lzap_core::plan::{Plan, plan_deploy};
 use lzap_core::release::Release;
 use lzap_core::resource::artifact::Artifact;
+use lzap_core::resource::front::Front;
 use lzap_core::settings::Settings;
 use lzap_core::uses::Uses;
 use serde_json::{Value, json};
 
 use crate::cli::StatusArgs;
-use crate::commands::Stages;
+use crate::commands::stages::Stages;
 use crate::context::{Context, Target};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -36,6 +37,7 @@ struct Status {
     target: Target,
     observed: Observed,
     drift: Plan,
+    front: Front,
 }
 
 impl Status {
@@ -46,7 +48,7 @@ impl Status {
         let scope = Scope::Stage { uses, kinds };
         let observed = lzap_aws::observe(&target.clients, &target.names, &scope).await?;
         let drift = drift(&settings, &target, &observed)?;
-        Ok(Self { target, observed, drift })
+        Ok(Self { target, observed, drift, front: settings.front })
     }
 
     /// Prints the stage's status, and answers it as JSON.
@@ -57,15 +59,16 @@ impl Status {
             context.printer.data(format_args!("stage     {place}\nstate     not deployed\n"));
             return report::with(report::place(names), json!({"deployed": false}));
         };
-        let url = self.observed.api().map(|api| api.endpoint.as_str()).unwrap_or_default();
+        let url = self.observed.url(self.front);
         let release = Release::parse(&live.description).unwrap_or_default();
         let sha256 = sha256_hex(&live.code_sha256).unwrap_or_default();
         let commit = release.commit.as_deref().unwrap_or("(none)");
         let dirty = if release.dirty { " with uncommitted changes" } else { "" };
         let by = release.author.as_deref().map(|author| format!(" by {author}")).unwrap_or_default();
         context.printer.data(format_args!(
-            "stage     {place}\nurl       {url}\nversion   {}\ndeployed  {}\ncommit    {commit}{dirty}{by}\n\
+            "stage     {place}\nurl       {}\nversion   {}\ndeployed  {}\ncommit    {commit}{dirty}{by}\n\
              artifact  sha256 {sha256}\n{}{}drift     {}\n{}",
+            url.unwrap_or("(none)"),
             live.number,
             release.time,
             self.workers().map(|workers| format!("workers   {workers}\n")).unwrap_or_default(),

@@ -10,9 +10,9 @@ use lzap_core::settings::Settings;
 use serde_json::{Value, json};
 
 use crate::cli::UndeployArgs;
-use crate::commands::Stages;
 use crate::commands::consent::ConsentedPlan;
 use crate::commands::session::{Locked, Session, Unlocked};
+use crate::commands::stages::Stages;
 use crate::context::{Context, Target};
 use crate::error::CliError;
 use crate::exit::Exit;

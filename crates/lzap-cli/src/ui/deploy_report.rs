@@ -24,10 +24,9 @@ pub(crate) struct DeployReport<'a> {
 }
 
 impl DeployReport<'_> {
-    fn url(&self) -> &str {
+    fn url(&self) -> Option<&str> {
         let Converged { observed, applied, .. } = &self.converged;
-        let observed = observed.api().map(|api| api.endpoint.as_str());
-        applied.endpoint().or(observed).unwrap_or_default()
+        applied.endpoint().or(observed.url(self.settings.front))
     }
 
     fn version(&self) -> Option<&str> {
@@ -42,20 +41,20 @@ impl DeployReport<'_> {
     /// It answered with a 5xx status.
     pub(crate) async fn touch(&self, printer: Printer) -> Result<(), CliError> {
         let Self { settings, target, .. } = self;
-        if self.converged.plan.is_empty() {
+        let Some(url) = self.url().filter(|_| !self.converged.plan.is_empty()) else {
             return Ok(());
-        }
-        match lzap_aws::touch(&target.clients, self.url(), &settings.touch_path).await {
+        };
+        match lzap_aws::touch(&target.clients, url, &settings.touch_path).await {
             Touch::Answered(status) => {
                 printer.status("Touched", format_args!("{} answered {status}", settings.touch_path));
                 Ok(())
             }
             Touch::Unreachable(reason) => {
-                printer.warning(format_args!("{} could not be reached: {reason}", self.url()));
+                printer.warning(format_args!("{url} could not be reached: {reason}"));
                 Ok(())
             }
             Touch::ServerError(status) => Err(CliError::Touch {
-                url: format!("{}{}", self.url(), settings.touch_path),
+                url: format!("{url}{}", settings.touch_path),
                 status,
                 stage: settings.stage.clone(),
                 log: lzap_aws::last_log_lines(&target.clients, &target.names, LOG_LINES).await,
@@ -70,7 +69,9 @@ impl DeployReport<'_> {
         let verb = if self.converged.plan.is_empty() { "Unchanged" } else { "Deployed" };
         let took = text::seconds(self.started.elapsed());
         printer.status(verb, format_args!("{} (version {version}) in {took}", names.function()));
-        printer.data(format_args!("{}\n", self.url()));
+        if let Some(url) = self.url() {
+            printer.data(format_args!("{url}\n"));
+        }
         report::with(report::place(names), self.details())
     }
 

@@ -103,8 +103,9 @@ fn render(plan: &Plan, change: &Change, indent: &str) -> String {
     if let [line] = lines.as_slice() {
         return format!("{head}  {line}\n");
     }
-    let lines: String = lines.into_iter().map(|line| format!("{indent}    {line}\n")).collect();
-    format!("{head}\n{lines}")
+    let indented = lines.into_iter().map(|line| format!("{indent}    {line}"));
+    let all: Vec<String> = std::iter::once(head).chain(indented).collect();
+    all.join("\n") + "\n"
 }
 
 /// `memory 512 MB → 1024 MB`; a statement of a policy as `policy + Allow …` or `policy - Allow …`.

@@ -10,6 +10,7 @@ use crate::desired::Stage;
 use crate::names::{Part, is_ours};
 use crate::observed::Observed;
 use crate::plan::error::PlanError;
+use crate::plan::fronts;
 use crate::plan::steps::{Plan, PlanBuilder};
 use crate::resource::alias::{AliasSteps, LiveState};
 use crate::resource::function::{DesiredFunction, FunctionConfig, FunctionOperation};
@@ -21,8 +22,7 @@ use crate::resource::rule::RuleContext;
 use crate::resource::version::{DesiredVersion, ObservedVersion};
 use crate::resource::workers::WorkersSteps;
 use crate::resource::{
-    alias, artifact, bucket, event_invoke, function, http_api, log_group, permission, role, rule, version,
-    workers,
+    alias, artifact, bucket, event_invoke, function, log_group, permission, role, rule, version, workers,
 };
 use crate::step::{Action, FieldChange, StepId, Steps, Target, missing_tags};
 
@@ -50,7 +50,8 @@ pub(super) fn plan(stage: &Stage, observed: &Observed) -> Result<Plan, PlanError
     let after = [runnable.collect(), finished_bucket.into_iter().collect()];
     let alias = alias::plan(&mut steps, &deploy.version(), stage.canary, deploy.live(), after);
 
-    deploy.plan_callers(&mut steps, alias);
+    fronts::plan(&mut steps, stage, observed, alias.moved);
+    deploy.plan_rules(&mut steps, alias);
     let after = alias.moved.into_iter().chain(function.tagged).collect();
     let wanted = stage.asynchronous.as_ref();
     event_invoke::plan(&mut steps, wanted, observed.asynchronous.as_ref(), after);
@@ -130,7 +131,7 @@ impl<'a> Deploy<'a> {
         if has_code && !self.workers_lack_code() {
             return bucket;
         }
-        artifact::plan_upload(steps, &self.stage.names, artifact, self.observed.bucket.as_ref(), bucket)
+        artifact::plan_upload(steps, &self.stage.names, artifact, self.observed.objects(), bucket)
     }
 
     fn plan_role(&self, steps: &mut PlanBuilder) -> role::RoleSteps {
@@ -189,11 +190,10 @@ impl<'a> Deploy<'a> {
         function::plan(steps, names.function(), desired, observed, after)
     }
 
-    /// The fronts, the rules, and their permissions.
-    fn plan_callers(&self, steps: &mut PlanBuilder, alias: AliasSteps) {
+    /// The rules and their permissions.
+    fn plan_rules(&self, steps: &mut PlanBuilder, alias: AliasSteps) {
         let Stage { names, tags, rules, .. } = self.stage;
         let permissions = &self.observed.permissions;
-        let api = http_api::plan(steps, names, tags, &self.observed.apis);
         let tasks = self.stage.scheduled_tasks();
         let live_version = self.observed.alias.as_ref().filter(|_| !alias.publishes);
         let context = RuleContext {
@@ -205,9 +205,6 @@ impl<'a> Deploy<'a> {
             alias: alias.moved,
         };
         let probed = rule::plan(steps, &context, rules, &self.observed.rules);
-
-        let after: Vec<StepId> = alias.moved.into_iter().chain(api.created).collect();
-        permission::plan(steps, names, &Caller::Api(api.api), permissions, &after);
         let after: Vec<StepId> = probed.into_iter().chain(alias.moved).collect();
         for name in rules.keys() {
             permission::plan(steps, names, &Caller::Rule(name.clone()), permissions, &after);
@@ -223,8 +220,7 @@ impl<'a> Deploy<'a> {
         let (kept, old): (Vec<&ObservedVersion>, Vec<&ObservedVersion>) =
             observed.versions.iter().partition(|version| kept.contains(&version.number));
         version::plan_sweep(steps, names, Part::App, old.into_iter(), after);
-        let objects = observed.bucket.as_ref().map(|bucket| bucket.objects.as_slice()).unwrap_or_default();
-        let keys = version::unused_artifacts(names, kept.iter().copied(), artifact, objects);
+        let keys = version::unused_artifacts(names, kept.iter().copied(), artifact, observed.objects());
         artifact::plan_deletion(steps, names, keys, after);
         if self.stage.workers.is_some() {
             let callers = kept.iter().map(|version| &version.config).chain([&self.config]);

@@ -17,7 +17,7 @@ pub(super) fn plan(undeploy: Undeploy, observed: &Observed) -> Plan {
         }
     }
     let ours = observed.apis.iter().filter(|api| is_ours(&api.tags, names) || undeploy.adopt);
-    http_api::plan_deletion(&mut steps, ours);
+    http_api::plan_deletion(&mut steps, ours, &[]);
     let callers = steps.all();
     let function = observed.function.as_ref().map(|_| {
         let target = Target::new(function::KIND, names.function(), Action::Delete);

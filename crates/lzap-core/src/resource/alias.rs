@@ -163,12 +163,11 @@ fn plan_share(
     }
     let target = Target::new(KIND, ALIAS, Action::Update);
     let number = running.map_or_else(|| live.next_version(desired), |canary| canary.version.clone());
-    let (version, after) = match running {
-        Some(canary) => (VersionRef::Known(canary.version.clone()), after),
-        None => {
-            let release = plan_release(steps, &target, Part::App, desired, after);
-            (VersionRef::Published, vec![release.probed])
-        }
+    let (version, after) = if let Some(canary) = running {
+        (VersionRef::Known(canary.version.clone()), after)
+    } else {
+        let release = plan_release(steps, &target, Part::App, desired, after);
+        (VersionRef::Published, vec![release.probed])
     };
     let field =
         FieldChange::of("canary", running.map(describe_canary), Some(describe_share(&number, percent)));

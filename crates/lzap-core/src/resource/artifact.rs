@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 
 use crate::names::Names;
-use crate::resource::bucket::ObservedBucket;
 use crate::resource::grant::{Grant, GrantScope, grants};
 use crate::step::{Action, ResourceKind, StepId, Steps, Target};
 
@@ -81,11 +80,11 @@ pub(crate) fn plan_upload(
     steps: &mut impl Steps<ArtifactOperation>,
     names: &Names,
     artifact: &Artifact,
-    observed: Option<&ObservedBucket>,
+    observed: &[Object],
     after: Option<StepId>,
 ) -> Option<StepId> {
     let key = names.artifact_key(&artifact.sha256);
-    if observed.is_some_and(|bucket| bucket.has(&key)) {
+    if observed.iter().any(|object| object.key == key) {
         return after;
     }
     let target = Target::new(KIND, key, Action::Create);

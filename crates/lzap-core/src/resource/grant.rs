@@ -65,19 +65,19 @@ pub type Grant = (&'static str, GrantScope);
 /// Gives a kind's operations their table of grants: `grants(&self)`, and all of its rows as `GRANTS`. An operation without
 /// a row doesn't compile.
 macro_rules! grants {
-    ($operation:ident { $($call:pat => [$($action:literal on $scope:ident),+];)+ }) => {
+    ($operation:ident { $($call:pat => [$($action:literal on $scope:ident),*];)+ }) => {
         impl $operation {
             /// The IAM actions that AWS checks when the operation is applied.
             pub fn grants(&self) -> &'static [$crate::resource::grant::Grant] {
                 match self {
-                    $($call => &[$(($action, $crate::resource::grant::GrantScope::$scope)),+],)+
+                    $($call => &[$(($action, $crate::resource::grant::GrantScope::$scope)),*],)+
                 }
             }
         }
 
         /// The IAM actions of all operations of this kind.
         pub(crate) const GRANTS: &[&[$crate::resource::grant::Grant]] =
-            &[$(&[$(($action, $crate::resource::grant::GrantScope::$scope)),+]),+];
+            &[$(&[$(($action, $crate::resource::grant::GrantScope::$scope)),*]),+];
     };
 }
 pub(crate) use grants;

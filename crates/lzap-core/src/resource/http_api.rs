@@ -164,6 +164,8 @@ pub(crate) struct HttpApiSteps {
     pub(crate) api: ApiRef,
     /// The step after which it has an id.
     pub(crate) created: Option<StepId>,
+    /// The steps after which it answers.
+    pub(crate) complete: Vec<StepId>,
 }
 
 /// Creates the API, or updates what differs, and deletes later APIs of the same stage.
@@ -179,27 +181,34 @@ pub(crate) fn plan(
         let created = steps.add(&target, HttpApiOperation::Create(tags.clone()), []);
         let integration = steps.add(&target, HttpApiOperation::CreateIntegration(new.clone()), [created]);
         let route = HttpApiOperation::CreateRoute { api: new.clone(), integration: IntegrationRef::Created };
-        steps.add(&target, route, [integration]);
+        let routed = steps.add(&target, route, [integration]);
         let stage = HttpApiOperation::CreateStage { api: new.clone(), tags: tags.clone() };
-        steps.add(&target, stage, [created]);
-        return HttpApiSteps { api: new, created: Some(created) };
+        let staged = steps.add(&target, stage, [created]);
+        return HttpApiSteps { api: new, created: Some(created), complete: vec![routed, staged] };
     };
     plan_updates(steps, names, tags, api);
     // An API that only has the stage's name belongs to somebody else.
-    plan_deletion(steps, later.iter().filter(|api| is_ours(&api.tags, names)));
-    HttpApiSteps { api: ApiRef::Known(api.id.clone()), created: None }
+    plan_deletion(steps, later.iter().filter(|api| is_ours(&api.tags, names)), &[]);
+    HttpApiSteps { api: ApiRef::Known(api.id.clone()), created: None, complete: Vec::new() }
 }
 
 /// Deletes these APIs. Returns the steps.
 pub(crate) fn plan_deletion<'a>(
     steps: &mut impl Steps<HttpApiOperation>,
     apis: impl Iterator<Item = &'a ObservedApi>,
+    after: &[StepId],
 ) -> Vec<StepId> {
     apis.map(|api| {
-        let target = Target::new(KIND, api.id.clone(), Action::Delete);
-        steps.add(&target, HttpApiOperation::Delete(api.id.clone()), [])
+        let operation = HttpApiOperation::Delete(api.id.clone());
+        let url = FieldChange::of("url", Some(api.endpoint.clone()), None);
+        steps.add_fields(&deletion_target(api), operation, vec![url], after.iter().copied())
     })
     .collect()
+}
+
+/// The deletion of an API.
+pub(crate) fn deletion_target(api: &ObservedApi) -> Target {
+    Target::new(KIND, api.id.clone(), Action::Delete)
 }
 
 fn plan_updates(
@@ -247,13 +256,12 @@ fn route_updates(api: &ObservedApi, alias_arn: &str) -> Vec<(HttpApiOperation, V
         }
         return updates;
     }
-    let integration = match api.integrations.iter().find(|it| fits(it)) {
-        Some(unused) => IntegrationRef::Known(unused.id.clone()),
-        None => {
-            let field = FieldChange::of("integration", None, Some(alias_arn.to_owned()));
-            updates.push((HttpApiOperation::CreateIntegration(known.clone()), vec![field]));
-            IntegrationRef::Created
-        }
+    let integration = if let Some(unused) = api.integrations.iter().find(|it| fits(it)) {
+        IntegrationRef::Known(unused.id.clone())
+    } else {
+        let field = FieldChange::of("integration", None, Some(alias_arn.to_owned()));
+        updates.push((HttpApiOperation::CreateIntegration(known.clone()), vec![field]));
+        IntegrationRef::Created
     };
     let field = FieldChange::of("route", None, Some(DEFAULT.to_owned()));
     let operation = match route {

@@ -9,6 +9,7 @@ pub mod alias;
 pub mod artifact;
 pub mod bucket;
 pub mod event_invoke;
+pub mod front;
 pub mod function;
 pub mod grant;
 pub mod http_api;
@@ -53,7 +54,7 @@ macro_rules! operations {
 
         /// All kinds that not every stage has.
         pub fn optional_kinds() -> Kinds {
-            Kinds::of([$($module::KIND,)+ workers::KIND])
+            Kinds::of([event_invoke::KIND, http_api::KIND, rule::KIND, workers::KIND])
         }
 
         /// The IAM actions of all operations and of all reads.
@@ -82,6 +83,8 @@ operations! {
     Alias(AliasOperation) in alias;
     /// The settings for asynchronous invocations.
     EventInvoke(EventInvokeOperation) in event_invoke;
+    /// A test of a front.
+    Front(FrontOperation) in front;
     /// The HTTP API.
     HttpApi(HttpApiOperation) in http_api;
     /// The alias's resource policy.

@@ -12,14 +12,28 @@ use crate::step::{Action, ResourceKind, StepId, Steps, Target};
 /// A statement of the alias's resource policy.
 pub const KIND: ResourceKind = ResourceKind::new("permission");
 
-/// A statement: its principal, and the resource on whose behalf that invokes the alias.
+/// A statement, as AWS keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permission {
-    /// The service that may invoke the alias.
+    /// The action that it allows.
+    pub action: String,
+    /// The service that may invoke the alias, or `*`.
     pub principal: String,
-    /// The ARN that the service acts for.
-    pub source_arn: String,
+    /// When it may.
+    pub condition: PermissionCondition,
 }
+
+/// The condition of a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PermissionCondition {
+    /// The service acts for the resource with this ARN.
+    Source(String),
+    /// None of those that lzap sets.
+    Other,
+}
+
+/// The action of all callers that AWS services act for.
+pub const INVOKE: &str = "lambda:InvokeFunction";
 
 /// The resource that may invoke the alias.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +61,8 @@ impl Caller {
             Self::Api(ApiRef::Created) => (API_PRINCIPAL, names.api_source_arn(api_id?)),
             Self::Rule(rule) => (EVENTS_PRINCIPAL, names.rule_arn(rule)),
         };
-        Some(Permission { principal: principal.to_owned(), source_arn })
+        let (action, principal) = (INVOKE.to_owned(), principal.to_owned());
+        Some(Permission { action, principal, condition: PermissionCondition::Source(source_arn) })
     }
 }
 
@@ -78,27 +93,25 @@ impl PermissionOperation {
     }
 }
 
-/// Adds the caller's statement, or replaces one that differs.
+/// Adds the caller's statement, or replaces one that differs. Returns the last step.
 pub(crate) fn plan(
     steps: &mut impl Steps<PermissionOperation>,
     names: &Names,
     caller: &Caller,
     observed: &BTreeMap<String, Permission>,
     after: &[StepId],
-) {
+) -> Option<StepId> {
     let statement = caller.statement();
     let add = PermissionOperation::Add(caller.clone());
     let after = after.iter().copied();
     match observed.get(&statement) {
-        Some(found) if Some(found) == caller.permission(names, None).as_ref() => {}
+        Some(found) if Some(found) == caller.permission(names, None).as_ref() => None,
         Some(_) => {
             let target = Target::new(KIND, statement.clone(), Action::Replace);
             let removed = steps.add(&target, PermissionOperation::Remove(statement), after);
-            steps.add(&target, add, [removed]);
+            Some(steps.add(&target, add, [removed]))
         }
-        None => {
-            steps.add(&Target::new(KIND, statement, Action::Create), add, after);
-        }
+        None => Some(steps.add(&Target::new(KIND, statement, Action::Create), add, after)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Properties of the planner, over generated stages and clouds; no AWS, no network, no clock.
 
+mod roles;
 mod schedules;
 mod uses;
 mod workers;
@@ -20,18 +21,18 @@ use lzap_core::resource::alias::AliasOperation;
 use lzap_core::resource::alias::Canary;
 use lzap_core::resource::artifact::Artifact;
 use lzap_core::resource::artifact::ArtifactOperation;
+use lzap_core::resource::front::Front;
 use lzap_core::resource::function::FunctionConfig;
 use lzap_core::resource::function::FunctionOperation;
 use lzap_core::resource::http_api::HttpApiOperation;
 use lzap_core::resource::http_api::{AutoDeploy, ObservedApi};
 use lzap_core::resource::kinds::Kinds;
-use lzap_core::resource::role::RoleOperation;
 use lzap_core::resource::version::VersionOperation;
-use lzap_core::resource::{event_invoke, function, http_api, role, rule, workers as worker_function};
+use lzap_core::resource::{event_invoke, function, http_api, rule, workers as worker_function};
 use lzap_core::role::{MadeRole, RoleSetting, Statement};
 use lzap_core::schedule::{Schedule, rate};
 use lzap_core::settings::{Overrides, Settings, Workers, resolve};
-use lzap_core::step::{Action, Origin, ResourceKind, StepId};
+use lzap_core::step::{Action, Origin, ResourceKind};
 use lzap_core::uses::Uses;
 use lzap_sim::tags;
 use lzap_sim::{after, after_all};
@@ -124,7 +125,7 @@ prop_compose! {
         role in any_role(),
         (tasks, map) in any::<(bool, bool)>(),
         workers in proptest::option::of((proptest::option::of(128..131_u32), proptest::option::of(1..3_u32))),
-        retries in proptest::option::of(0..3_u32),
+        (retries, has_front) in (proptest::option::of(0..3_u32), any::<bool>()),
         schedules in proptest::collection::btree_map("[a-c]", (1..3_u32, "[xy]"), 0..3),
     ) -> Stage {
         stage_using(code, Uses { tasks, map, workers: false }, |settings| {
@@ -138,6 +139,7 @@ prop_compose! {
             settings.schedules = schedules.into_iter().map(|(name, (hours, task))| hourly(&name, hours, &task)).collect();
             settings.tags = team.map(|value| ("team".to_owned(), value)).into_iter().collect();
             settings.role = role;
+            settings.front = if has_front { Front::HttpApi } else { Front::None };
             settings.workers = workers.map(|(memory_mb, concurrency)| Workers { memory_mb, concurrency });
             settings.environment = variable.map(|value| ("MODE".to_owned(), value)).into_iter().collect();
         })
@@ -264,7 +266,7 @@ proptest! {
         let after = deployed(&stage, &cloud);
         let tags = after.function.as_ref().expect("a function").tags.clone();
         let kinds = Kinds::of_tags(&tags).expect("the tag");
-        prop_assert!(kinds.has(http_api::KIND));
+        prop_assert_eq!(kinds.has(http_api::KIND), stage.front == Front::HttpApi);
         prop_assert_eq!(kinds.has(rule::KIND), !stage.rules.is_empty());
         prop_assert_eq!(kinds.has(event_invoke::KIND), stage.asynchronous.is_some());
         prop_assert_eq!(kinds.has(worker_function::KIND), stage.workers.is_some());
@@ -274,7 +276,7 @@ proptest! {
     fn traffic_moves_only_after_the_probe(stage in any_stage(), cloud in any_cloud()) {
         let plan = plan(&Desired::Stage(Box::new(stage)), &cloud).expect("a plan");
         for step in &plan.steps {
-            if matches!(step.operation, Operation::Alias(AliasOperation::Create(_)) | Operation::Alias(AliasOperation::Update { .. })) {
+            if matches!(step.operation, Operation::Alias(AliasOperation::Create(_) | AliasOperation::Update { .. })) {
                 let probed = step.after.iter().any(|id| matches!(plan.step(*id).operation, Operation::Version(VersionOperation::Probe { .. })));
                 prop_assert!(probed);
             }
@@ -471,71 +473,12 @@ fn versions_that_any_alias_holds_survive_a_sweep() {
 }
 
 #[test]
-fn a_role_that_is_gone_is_made_again_and_set_again() {
-    let wanted = stage(1, |_| ());
-    let mut cloud = deployed(&wanted, &Observed::nothing(names()));
-    cloud.role = None;
-    let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
-    assert!(plan.steps.iter().any(|step| matches!(
-        step.operation,
-        Operation::Function(FunctionOperation::UpdateConfiguration(_))
-    )));
-}
-
-#[test]
 fn a_rollback_ends_a_canary_before_it_goes_back() {
     let mut cloud = deployed(&stage(2, |_| ()), &deployed(&stage(1, |_| ()), &Observed::nothing(names())));
     cloud.alias.as_mut().expect("an alias").canary = Some(Canary { version: "2".to_owned(), percent: 5 });
     let plan = plan(&Desired::Version(Rollback::Previous), &cloud).expect("a plan");
     let after = after_all(&cloud, &plan).alias.expect("an alias");
     assert_eq!((after.version.as_str(), after.canary), ("2", None));
-}
-
-#[test]
-fn a_role_is_bounded_before_anything_else_of_it_changes() {
-    let cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
-    let wanted = stage(1, |settings| settings.role = made("/", Some(BOUNDARY), &["s3:GetObject"]));
-    let change = plan(&Desired::Stage(Box::new(wanted.clone())), &cloud).expect("a plan");
-    let calls: Vec<&Operation> = change.steps.iter().map(|step| &step.operation).collect();
-    assert!(
-        matches!(calls.as_slice(), [Operation::Role(RoleOperation::PutPermissionsBoundary(arn)), Operation::Role(RoleOperation::PutPolicy(_))] if arn == BOUNDARY),
-        "{calls:?}"
-    );
-    assert_eq!(change.steps[1].after, [StepId(0)]);
-    let fields: Vec<String> = change.changes().remove(0).fields.into_iter().map(|it| it.field).collect();
-    assert_eq!(fields, ["permissions boundary", "policy"]);
-    // And back: a boundary that is no longer wanted, or was set by hand, goes.
-    let bounded = deployed(&wanted, &cloud);
-    let back = plan(&Desired::Stage(Box::new(stage(1, |_| ()))), &bounded).expect("a plan");
-    assert!(
-        back.steps
-            .iter()
-            .any(|step| step.operation == Operation::Role(RoleOperation::DeletePermissionsBoundary)),
-        "{:?}",
-        back.steps
-    );
-}
-
-#[test]
-fn a_role_under_another_path_is_an_error_that_says_both() {
-    let cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
-    let wanted = stage(1, |settings| settings.role = made("/team/", None, &[]));
-    assert_eq!(wanted.function.role_arn, "arn:aws:iam::123456789012:role/team/shop-dev-eu-central-1-lzap");
-    let error = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect_err("a role can't be moved");
-    assert!(error.to_string().contains("under the path `/`"), "{error}");
-    let help = miette::Diagnostic::help(&error).expect("a help").to_string();
-    assert!(help.contains("role_path = \"/\"") && help.contains("lzap undeploy dev"), "{help}");
-}
-
-#[test]
-fn of_an_existing_role_nothing_is_made_changed_or_deleted() {
-    let arn = "arn:aws:iam::123456789012:role/team/shop";
-    let wanted = stage(1, |settings| settings.role = RoleSetting::Existing(arn.to_owned()));
-    let cloud = deployed(&wanted, &Observed::nothing(names()));
-    assert_eq!(cloud.role, None);
-    assert_eq!(cloud.function.as_ref().map(|function| function.config.role_arn.as_str()), Some(arn));
-    let gone = plan(&UNDEPLOY, &cloud).expect("a plan");
-    assert!(gone.changes().iter().all(|change| change.resource.kind != role::KIND), "{:?}", gone.changes());
 }
 
 #[test]

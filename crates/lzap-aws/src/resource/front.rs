@@ -1,0 +1,41 @@
+//! The request of a new front, before the old one is deleted.
+
+use lzap_core::resource::front::{FrontOperation, UrlRef};
+
+use super::step::{Created, StepContext, StepError, too_early};
+use crate::retry::scaled;
+use crate::touch::{Touch, touch};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// A new front can answer with errors for some seconds, until it has propagated.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The wait between two requests.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// Applies one operation.
+pub(crate) async fn apply(
+    context: StepContext<'_>,
+    operation: &FrontOperation,
+) -> Result<Created, StepError> {
+    let FrontOperation::Request { url, path } = operation;
+    let url = match url {
+        UrlRef::Known(url) => url.as_str(),
+        UrlRef::Created => {
+            let created = context.created.endpoint.as_deref();
+            created.ok_or_else(|| too_early("apigateway:CreateApi"))?
+        }
+    };
+    let deadline = Instant::now() + scaled(PATIENCE);
+    loop {
+        let reason = match touch(context.clients, url, path).await {
+            Touch::Answered(_) => return Ok(Created::Nothing),
+            Touch::ServerError(status) => format!("it answered {status}"),
+            Touch::Unreachable(reason) => format!("it could not be reached: {reason}"),
+        };
+        if Instant::now() >= deadline {
+            return Err(StepError::Front { url: url.to_owned(), reason });
+        }
+        sleep(scaled(WAIT)).await;
+    }
+}

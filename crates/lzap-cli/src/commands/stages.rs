@@ -1,0 +1,36 @@
+//! The stages of a command: one, or all with `--all`.
+
+use serde_json::{Value, json};
+
+use crate::cli::StagesArgs;
+use crate::context::{Context, Loaded};
+use crate::error::CliError;
+use crate::exit::Exit;
+
+/// The stages that a command works on, one after the other. The first stage that fails ends the command.
+pub(crate) struct Stages {
+    pub(crate) loaded: Loaded,
+    pub(crate) names: Vec<Option<String>>,
+    pub(crate) all: bool,
+}
+
+impl Stages {
+    pub(crate) fn load(context: &Context, args: &StagesArgs) -> Result<Self, CliError> {
+        let named = args.stage.stage.clone();
+        let loaded = context.load(named.as_deref())?;
+        let names = if args.all { loaded.stages().into_iter().map(Some).collect() } else { vec![named] };
+        Ok(Self { loaded, names, all: args.all })
+    }
+
+    /// Prints the one JSON document.
+    pub(crate) fn report(&self, context: &Context, mut documents: Vec<Value>) -> Exit {
+        match documents.pop() {
+            Some(document) if !self.all => context.printer.json(&document),
+            last => {
+                documents.extend(last);
+                context.printer.json(&json!({ "stages": documents }));
+            }
+        }
+        Exit::Done
+    }
+}

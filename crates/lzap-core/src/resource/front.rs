@@ -1,0 +1,63 @@
+//! The front: what turns HTTP requests into invocations of the alias. Each front is a kind of resource of its own.
+//!
+//! When `front` changes, the new one is created and requested before the old one is deleted, so that there is a working URL at
+//! every moment.
+
+use crate::resource::grant::{Grant, grants};
+
+/// The front of a stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Front {
+    /// An API Gateway HTTP API.
+    #[default]
+    HttpApi,
+    /// No front: for apps that have tasks only.
+    None,
+}
+
+impl Front {
+    /// All fronts, by their names in `lzap.toml`.
+    pub const ALL: &[(&str, Self)] = &[("http-api", Self::HttpApi), ("none", Self::None)];
+
+    /// Its name in `lzap.toml`.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(_, front)| *front == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// A front's URL: known, or returned by an earlier step of the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UrlRef {
+    /// This URL.
+    Known(String),
+    /// The URL of the front that the plan creates.
+    Created,
+}
+
+/// A test of a front. It writes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FrontOperation {
+    /// A `GET` of the new front, before the old one is deleted. An answer with a 5xx status, or none, ends the plan.
+    Request {
+        /// The front's URL.
+        url: UrlRef,
+        /// The path.
+        path: String,
+    },
+}
+
+grants! { FrontOperation {
+    FrontOperation::Request { .. } => [];
+} }
+
+/// A front is observed by its kind.
+pub(crate) const READS: &[Grant] = &[];
+
+impl FrontOperation {
+    /// The verb of a progress line.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Request { .. } => "requesting",
+        }
+    }
+}
