@@ -12,7 +12,7 @@ use crate::resource::kinds::Kinds;
 use crate::resource::role::DesiredRole;
 use crate::resource::rule::DesiredRule;
 use crate::resource::workers::DesiredWorkers;
-use crate::resource::{event_invoke, http_api, rule, workers};
+use crate::resource::{event_invoke, rule, workers};
 use crate::role::{self, RoleSetting};
 use crate::settings::Settings;
 use crate::uses::Uses;
@@ -118,12 +118,12 @@ impl Stage {
     /// The optional kinds of resources that the stage has.
     pub(crate) fn kinds(&self) -> Kinds {
         let kinds = [
-            (self.front == Front::HttpApi, http_api::KIND),
             (!self.rules.is_empty(), rule::KIND),
             (self.asynchronous.is_some(), event_invoke::KIND),
             (self.workers.is_some(), workers::KIND),
         ];
-        Kinds::of(kinds.into_iter().filter(|(has, _)| *has).map(|(_, kind)| kind))
+        let kinds = kinds.into_iter().filter(|(has, _)| *has).map(|(_, kind)| kind);
+        Kinds::of(kinds.chain(self.front.kind()))
     }
 }
 

@@ -16,9 +16,10 @@ use lzap_core::names::{Names, Part, TAG_APP, TAG_STAGE};
 use lzap_core::observed::Observed;
 use lzap_core::plan::{Plan, Step};
 use lzap_core::resource::Operation;
-use lzap_core::resource::front::{Front, FrontOperation, UrlRef};
+use lzap_core::resource::front::{Front, FrontOperation};
 use lzap_core::resource::kinds::Kinds;
 use lzap_core::resource::log_group::{LogGroupOperation, ObservedLogGroup};
+use lzap_core::resource::reference::UrlRef;
 use lzap_core::step::Action;
 
 /// The id of everything whose id AWS chooses.

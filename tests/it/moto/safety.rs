@@ -139,7 +139,7 @@ fn a_change_by_hand_is_drift_and_is_put_back() -> Result {
     let memory = fields.iter().find(|found| found["field"] == "memory").map(|found| &found["drift"]);
     assert_eq!(memory, Some(&json!(true)), "the live version still has what lzap had set");
     let deployed = cloud.run("deploy", &[], "")?.expect_success();
-    assert!(deployed.stderr.contains("what was changed by hand is put back"), "{deployed}");
+    assert!(deployed.stderr.contains("settings that were changed outside lzap are set back"), "{deployed}");
     let seen =
         cloud.aws(&[("lambda", "get_function_configuration", json!({"FunctionName": "hello-dev"}))])?;
     assert_eq!((&seen[0]["MemorySize"], &seen[0]["Timeout"]), (&json!(512), &json!(30)));

@@ -1,6 +1,7 @@
 //! The request of a new front, before the old one is deleted.
 
-use lzap_core::resource::front::{FrontOperation, UrlRef};
+use lzap_core::resource::front::FrontOperation;
+use lzap_core::resource::reference::UrlRef;
 
 use super::step::{Created, StepContext, StepError, too_early};
 use crate::retry::scaled;

@@ -29,8 +29,8 @@ pub(crate) async fn apply(
     let StepContext { clients, names, progress, .. } = context;
     match operation {
         HttpApiOperation::Create(tags) => {
-            let (id, endpoint) = again(THROTTLED, progress, || create_api(clients, names, tags)).await?;
-            return Ok(Created::Api { id, endpoint });
+            let (id, url) = again(THROTTLED, progress, || create_api(clients, names, tags)).await?;
+            return Ok(Created::Front { url, api_id: Some(id) });
         }
         HttpApiOperation::CreateIntegration(api) => {
             let api = context.api(api)?;

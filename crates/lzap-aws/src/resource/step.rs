@@ -24,8 +24,8 @@ pub(crate) struct StepContext<'a> {
 pub(crate) enum Created {
     /// Nothing that isn't known by its name.
     Nothing,
-    /// The API.
-    Api { id: String, endpoint: String },
+    /// A front: its URL, and the id of one that is an API.
+    Front { url: String, api_id: Option<String> },
     /// The integration, by its id.
     Integration(String),
     /// A version of one of the functions.
@@ -74,9 +74,9 @@ impl CreatedIds {
     pub(crate) fn add(&mut self, created: Created) {
         match created {
             Created::Nothing => {}
-            Created::Api { id, endpoint } => {
-                self.api_id = Some(id);
-                self.endpoint = Some(endpoint);
+            Created::Front { url, api_id } => {
+                self.api_id = api_id;
+                self.endpoint = Some(url);
             }
             Created::Integration(id) => self.integration = Some(id),
             Created::Version(part, version) => {

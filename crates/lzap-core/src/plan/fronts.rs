@@ -5,10 +5,10 @@ use crate::desired::Stage;
 use crate::names::is_ours;
 use crate::observed::Observed;
 use crate::plan::steps::PlanBuilder;
-use crate::resource::front::{Front, FrontOperation, UrlRef};
+use crate::resource::front::{Front, FrontOperation};
 use crate::resource::http_api::ObservedApi;
 use crate::resource::permission::Caller;
-use crate::resource::reference::ApiRef;
+use crate::resource::reference::{ApiRef, UrlRef};
 use crate::resource::{http_api, permission};
 use crate::step::{StepId, Steps, Target};
 

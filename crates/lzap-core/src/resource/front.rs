@@ -4,6 +4,9 @@
 //! every moment.
 
 use crate::resource::grant::{Grant, grants};
+use crate::resource::http_api;
+use crate::resource::reference::UrlRef;
+use crate::step::ResourceKind;
 
 /// The front of a stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,19 +22,18 @@ impl Front {
     /// All fronts, by their names in `lzap.toml`.
     pub const ALL: &[(&str, Self)] = &[("http-api", Self::HttpApi), ("none", Self::None)];
 
+    /// The kind of resource that it is.
+    pub(crate) fn kind(self) -> Option<ResourceKind> {
+        match self {
+            Self::HttpApi => Some(http_api::KIND),
+            Self::None => None,
+        }
+    }
+
     /// Its name in `lzap.toml`.
     pub fn as_str(self) -> &'static str {
         Self::ALL.iter().find(|(_, front)| *front == self).map_or("", |(name, _)| name)
     }
-}
-
-/// A front's URL: known, or returned by an earlier step of the plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum UrlRef {
-    /// This URL.
-    Known(String),
-    /// The URL of the front that the plan creates.
-    Created,
 }
 
 /// A test of a front. It writes nothing.

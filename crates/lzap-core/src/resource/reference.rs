@@ -35,3 +35,12 @@ pub struct Share {
     /// Its share in percent, 1 to 99.
     pub percent: u8,
 }
+
+/// A front's URL: known, or returned by an earlier step of the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UrlRef {
+    /// This URL.
+    Known(String),
+    /// The URL of the front that the plan creates.
+    Created,
+}
