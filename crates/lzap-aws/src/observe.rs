@@ -15,6 +15,7 @@ use lzap_core::observed::Observed;
 use lzap_core::resource::alias::ObservedAlias;
 use lzap_core::resource::bucket::{BucketSetting, ObservedBucket};
 use lzap_core::resource::function::ObservedFunction;
+use lzap_core::resource::function_url::ObservedFunctionUrl;
 use lzap_core::resource::http_api::ObservedApi;
 use lzap_core::resource::kinds::Kinds;
 use lzap_core::resource::log_group::ObservedLogGroup;
@@ -22,7 +23,7 @@ use lzap_core::resource::permission::Permission;
 use lzap_core::resource::role::ObservedRole;
 use lzap_core::resource::rule::ObservedRule;
 use lzap_core::resource::version::ObservedVersion;
-use lzap_core::resource::{event_invoke, http_api, optional_kinds, rule, workers};
+use lzap_core::resource::{event_invoke, function_url, http_api, optional_kinds, rule, workers};
 use lzap_core::uses::Uses;
 
 use crate::clients::Clients;
@@ -30,6 +31,7 @@ use crate::error::AwsError;
 use crate::resource::artifact::{Depth, is_empty, list_objects};
 use crate::resource::bucket::{BucketState, get_public_access_block, is_encrypted, is_managed};
 use crate::resource::event_invoke::get_event_invoke_config;
+use crate::resource::function_url::get_function_url;
 use crate::resource::http_api::{list_apis, with_parts};
 use crate::resource::lifecycle::missing_rules;
 use crate::resource::log_group::{describe_log_groups, log_group_tags};
@@ -87,6 +89,7 @@ struct FunctionReads {
 #[derive(Default)]
 struct OptionalReads {
     apis: Vec<ObservedApi>,
+    function_url: Option<ObservedFunctionUrl>,
     rules: BTreeMap<String, ObservedRule>,
     asynchronous: Option<AsyncConfig>,
     workers: Option<ObservedFunction>,
@@ -134,6 +137,7 @@ impl Reader<'_> {
             held,
             permissions,
             apis: found.apis,
+            function_url: found.function_url,
             rules: found.rules,
         })
     }
@@ -142,7 +146,7 @@ impl Reader<'_> {
     fn desired_kinds(self) -> Kinds {
         match self.scope {
             Scope::Stage { kinds, .. } => kinds.clone(),
-            Scope::Versions => Kinds::of([http_api::KIND]),
+            Scope::Versions => Kinds::default(),
             Scope::Undeploy => optional_kinds(),
         }
     }
@@ -161,7 +165,7 @@ impl Reader<'_> {
             let aliases = again(FRESH, Progress::silent(), || alias::list_aliases(clients, names));
             try_join3(versions, aliases, self.permissions()).await
         };
-        let possible = self.possible_kinds(function.as_ref()).without(desired);
+        let possible = self.possible_kinds(function.as_ref(), log_groups[1].is_some()).without(desired);
         let others = Box::pin(self.optional(&possible));
         let [log_group, workers_log_group] = log_groups;
         let log_group = self.owned_log_group(log_group, function.as_ref());
@@ -171,17 +175,33 @@ impl Reader<'_> {
         Ok(FunctionReads { function, versions, alias, held, permissions, log_groups, others })
     }
 
-    /// The optional kinds that the stage may have.
-    fn possible_kinds(self, function: Option<&ObservedFunction>) -> Kinds {
-        if *self.scope == Scope::Versions {
-            return Kinds::default();
+    /// The optional kinds that the stage may have. Without a function, nothing that belongs to its alias can exist, and the
+    /// worker function only beside its log group, which is created before it.
+    fn possible_kinds(self, function: Option<&ObservedFunction>, has_workers_logs: bool) -> Kinds {
+        let possible = match function {
+            Some(function) => Kinds::of_tags(&function.tags).unwrap_or_else(optional_kinds),
+            None => {
+                let workers = has_workers_logs.then_some(workers::KIND);
+                Kinds::of([http_api::KIND, rule::KIND].into_iter().chain(workers))
+            }
+        };
+        match self.scope {
+            // Of the optional kinds, only the fronts matter to a rollback: it prints the URL.
+            Scope::Versions => {
+                let fronts = [http_api::KIND, function_url::KIND];
+                Kinds::of(fronts.into_iter().filter(|front| possible.has(*front)))
+            }
+            Scope::Stage { .. } | Scope::Undeploy => possible,
         }
-        function.and_then(|function| Kinds::of_tags(&function.tags)).unwrap_or_else(optional_kinds)
     }
 
     /// Reads the resources of these kinds.
     async fn optional(self, kinds: &Kinds) -> Result<OptionalReads, AwsError> {
         let apis = async { if kinds.has(http_api::KIND) { self.apis().await } else { Ok(Vec::new()) } };
+        let function_url = async {
+            let reads = kinds.has(function_url::KIND);
+            if reads { get_function_url(self.clients, self.names).await } else { Ok(None) }
+        };
         let rules = async { if kinds.has(rule::KIND) { self.rules().await } else { Ok(BTreeMap::new()) } };
         let asynchronous = async {
             let reads = kinds.has(event_invoke::KIND) && *self.scope != Scope::Undeploy;
@@ -189,9 +209,10 @@ impl Reader<'_> {
         };
         let workers =
             async { if kinds.has(workers::KIND) { self.workers().await } else { Ok((None, Vec::new())) } };
-        let reads = try_join4(Box::pin(apis), Box::pin(rules), Box::pin(asynchronous), Box::pin(workers));
-        let (apis, rules, asynchronous, (workers, workers_versions)) = reads.await?;
-        Ok(OptionalReads { apis, rules, asynchronous, workers, workers_versions })
+        let fronts = try_join(Box::pin(apis), Box::pin(function_url));
+        let reads = try_join4(fronts, Box::pin(rules), Box::pin(asynchronous), Box::pin(workers));
+        let ((apis, function_url), rules, asynchronous, (workers, workers_versions)) = reads.await?;
+        Ok(OptionalReads { apis, function_url, rules, asynchronous, workers, workers_versions })
     }
 
     async fn workers(self) -> Result<(Option<ObservedFunction>, Vec<ObservedVersion>), AwsError> {
@@ -332,6 +353,7 @@ impl OptionalReads {
     fn or(self, others: Self) -> Self {
         Self {
             apis: if self.apis.is_empty() { others.apis } else { self.apis },
+            function_url: self.function_url.or(others.function_url),
             rules: if self.rules.is_empty() { others.rules } else { self.rules },
             asynchronous: self.asynchronous.or(others.asynchronous),
             workers: self.workers.or(others.workers),

@@ -9,6 +9,7 @@ use crate::resource::artifact::Object;
 use crate::resource::bucket::ObservedBucket;
 use crate::resource::front::Front;
 use crate::resource::function::ObservedFunction;
+use crate::resource::function_url::ObservedFunctionUrl;
 use crate::resource::http_api::ObservedApi;
 use crate::resource::kinds::Kinds;
 use crate::resource::log_group::ObservedLogGroup;
@@ -17,7 +18,7 @@ use crate::resource::role::ObservedRole;
 use crate::resource::rule::ObservedRule;
 use crate::resource::version::ObservedVersion;
 use crate::resource::workers::ObservedWorkers;
-use crate::resource::{event_invoke, http_api, rule, workers};
+use crate::resource::{event_invoke, function_url, http_api, rule, workers};
 
 /// A stage as AWS has it. `None` and empty mean that the thing doesn't exist.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +48,8 @@ pub struct Observed {
     /// The HTTP APIs with this stage's tags, oldest first. More than one is an accident; the oldest is the one. Where
     /// there is none, those that have its name and nobody's tags.
     pub apis: Vec<ObservedApi>,
+    /// The alias's function URL.
+    pub function_url: Option<ObservedFunctionUrl>,
     /// The rules that have the stage's name, by what their names end with: keep-warm, the schedules, and perhaps what
     /// isn't the stage's.
     pub rules: BTreeMap<String, ObservedRule>,
@@ -68,6 +71,7 @@ impl Observed {
             held: BTreeSet::new(),
             permissions: BTreeMap::new(),
             apis: Vec::new(),
+            function_url: None,
             rules: BTreeMap::new(),
         }
     }
@@ -91,8 +95,10 @@ impl Observed {
     /// front.
     pub fn url(&self, front: Front) -> Option<&str> {
         let api = self.api().map(|api| api.endpoint.as_str());
+        let function_url = self.function_url.as_ref().map(|found| found.url.as_str());
         match front {
-            Front::HttpApi => api,
+            Front::HttpApi => api.or(function_url),
+            Front::FunctionUrl => function_url.or(api),
             Front::None => None,
         }
     }
@@ -115,6 +121,7 @@ impl Observed {
         let has_workers = self.workers.function.as_ref().is_some_and(|it| is_ours(&it.tags, names));
         let kinds = [
             (self.apis.iter().any(|api| is_ours(&api.tags, names)), http_api::KIND),
+            (self.function_url.is_some(), function_url::KIND),
             (self.rules.values().any(|rule| rule.ours), rule::KIND),
             (self.asynchronous.is_some(), event_invoke::KIND),
             (has_workers, workers::KIND),
@@ -143,6 +150,7 @@ impl Observed {
         for (name, rule) in &self.rules {
             note(rule.ours, format!("rule {}", names.rule(name)));
         }
+        note(self.function_url.is_some(), format!("function URL of {}", names.function()));
         for api in &self.apis {
             note(is_ours(&api.tags, names), format!("HTTP API {}", api.id));
         }

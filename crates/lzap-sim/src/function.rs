@@ -52,7 +52,8 @@ impl Model {
         let names = self.names();
         let has_api = self.cloud.apis.iter().any(|api| is_ours(&api.tags, names));
         let has_rule = self.cloud.rules.values().any(|rule| rule.ours);
-        assert!(!has_api && !has_rule, "callers are deleted first");
+        let has_url = self.cloud.function_url.is_some();
+        assert!(!has_api && !has_rule && !has_url, "callers are deleted first");
         self.cloud.function = None;
         self.cloud.versions.clear();
         self.cloud.alias = None;

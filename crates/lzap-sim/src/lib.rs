@@ -17,8 +17,10 @@ use lzap_core::observed::Observed;
 use lzap_core::plan::{Plan, Step};
 use lzap_core::resource::Operation;
 use lzap_core::resource::front::{Front, FrontOperation};
+use lzap_core::resource::function_url::{FunctionUrlOperation, ObservedFunctionUrl, PUBLIC};
 use lzap_core::resource::kinds::Kinds;
 use lzap_core::resource::log_group::{LogGroupOperation, ObservedLogGroup};
+use lzap_core::resource::permission::Caller;
 use lzap_core::resource::reference::UrlRef;
 use lzap_core::step::Action;
 
@@ -71,6 +73,7 @@ impl Model {
             Operation::Version(operation) => self.apply_version(part, operation),
             Operation::Alias(operation) => self.apply_alias(operation),
             Operation::EventInvoke(operation) => self.apply_event_invoke(operation),
+            Operation::FunctionUrl(operation) => self.apply_function_url(*operation),
             Operation::Front(operation) => self.apply_front(operation),
             Operation::HttpApi(operation) => self.apply_http_api(operation),
             Operation::Permission(operation) => self.apply_permission(operation),
@@ -88,6 +91,20 @@ impl Model {
 
     fn names(&self) -> &Names {
         &self.cloud.names
+    }
+
+    fn apply_function_url(&mut self, operation: FunctionUrlOperation) {
+        let permitted = [Caller::UrlRequest, Caller::UrlInvocation]
+            .iter()
+            .all(|caller| self.cloud.permissions.contains_key(&caller.statement()));
+        self.cloud.function_url = match operation {
+            FunctionUrlOperation::Create | FunctionUrlOperation::Update => {
+                assert!(permitted, "the permissions come before the URL");
+                let (url, auth_type) = (format!("https://{NEW_ID}.url.example/"), PUBLIC.to_owned());
+                Some(ObservedFunctionUrl { url, auth_type, streams: false })
+            }
+            FunctionUrlOperation::Delete => None,
+        };
     }
 
     /// A request answers only where a front leads to the alias, and may invoke it.

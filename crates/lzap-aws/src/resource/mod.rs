@@ -9,6 +9,7 @@ pub(crate) mod bucket;
 pub(crate) mod event_invoke;
 pub(crate) mod front;
 pub(crate) mod function;
+pub(crate) mod function_url;
 pub(crate) mod http_api;
 pub(crate) mod lifecycle;
 pub(crate) mod log_group;
@@ -36,6 +37,7 @@ pub(crate) async fn apply(context: StepContext<'_>, operation: &Operation) -> Re
         Operation::Version(operation) => Box::pin(version::apply(context, operation)).await?,
         Operation::Alias(operation) => Box::pin(alias::apply(context, operation)).await?,
         Operation::EventInvoke(operation) => Box::pin(event_invoke::apply(context, operation)).await?,
+        Operation::FunctionUrl(operation) => Box::pin(function_url::apply(context, *operation)).await?,
         Operation::Front(operation) => Box::pin(front::apply(context, operation)).await?,
         Operation::HttpApi(operation) => Box::pin(http_api::apply(context, operation)).await?,
         Operation::Permission(operation) => Box::pin(permission::apply(context, operation)).await?,

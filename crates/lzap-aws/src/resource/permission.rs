@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_lambda::types::FunctionUrlAuthType;
 use lzap_core::names::{ALIAS, Names};
 use lzap_core::resource::permission::{Permission, PermissionCondition, PermissionOperation};
 use serde_json::Value;
@@ -49,6 +50,10 @@ async fn add_permission(
         .principal(&permission.principal);
     let call = match &permission.condition {
         PermissionCondition::Source(arn) => call.source_arn(arn),
+        PermissionCondition::UrlAuthType(auth) => {
+            call.function_url_auth_type(FunctionUrlAuthType::from(auth.as_str()))
+        }
+        PermissionCondition::ViaUrl => call.invoked_via_function_url(true),
         PermissionCondition::Other => call,
     };
     let outcome = call.customize().interceptor(attempts.clone()).send().await.named("lambda:AddPermission");
@@ -96,20 +101,33 @@ fn permission(statement: &Value) -> Permission {
         Some(Value::Object(map)) => map.get("Service"),
         other => other,
     };
-    let source = source_arn(statement).map(|arn| PermissionCondition::Source(arn.to_owned()));
     Permission {
         action: text(statement.get("Action")),
         principal: text(principal),
-        condition: source.unwrap_or(PermissionCondition::Other),
+        condition: condition(statement),
     }
 }
 
-/// The value of `AWS:SourceArn`, whose case AWS doesn't care about, under whichever operator.
-fn source_arn(statement: &Value) -> Option<&str> {
+/// The condition under whichever operator. Some emulators write the members of `AddPermission` beside the action instead.
+fn condition(statement: &Value) -> PermissionCondition {
+    let value = |key: &str| condition_value(statement, &format!("lambda:{key}")).or(statement.get(key));
+    if let Some(arn) = condition_value(statement, "AWS:SourceArn").and_then(Value::as_str) {
+        return PermissionCondition::Source(arn.to_owned());
+    }
+    if let Some(auth) = value("FunctionUrlAuthType").and_then(Value::as_str) {
+        return PermissionCondition::UrlAuthType(auth.to_owned());
+    }
+    match value("InvokedViaFunctionUrl") {
+        Some(via) if via == &Value::Bool(true) || via.as_str() == Some("true") => PermissionCondition::ViaUrl,
+        _ => PermissionCondition::Other,
+    }
+}
+
+/// The value of a condition key, whose case AWS ignores, under whichever operator.
+fn condition_value<'a>(statement: &'a Value, key: &str) -> Option<&'a Value> {
     let operators = statement.get("Condition")?.as_object()?;
     let mut conditions = operators.values().filter_map(Value::as_object).flatten();
-    let (_, value) = conditions.find(|(key, _)| key.eq_ignore_ascii_case("AWS:SourceArn"))?;
-    value.as_str()
+    conditions.find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value)
 }
 
 #[cfg(test)]
@@ -120,7 +138,7 @@ mod tests {
 
     /// A policy as Lambda writes it.
     #[test]
-    fn a_statement_is_its_principal_and_its_source() {
+    fn a_statement_is_its_action_its_principal_and_its_condition() {
         let source = "arn:aws:execute-api:eu-central-1:123456789012:abc123defg/*/*";
         let policy = json!({
             "Version": "2012-10-17",
@@ -134,6 +152,12 @@ mod tests {
                 "Condition": { "ArnLike": { "AWS:SourceArn": source } }
             }, {
                 "Sid": "by-hand", "Effect": "Allow", "Principal": "*", "Action": "lambda:InvokeFunction"
+            }, {
+                "Sid": "via", "Effect": "Allow", "Principal": "*", "Action": "lambda:InvokeFunction",
+                "Condition": { "Bool": { "lambda:InvokedViaFunctionUrl": "true" } }
+            }, {
+                "Sid": "emulated", "Effect": "Allow", "Principal": "*", "Action": "lambda:InvokeFunction",
+                "FunctionUrlAuthType": "NONE"
             }]
         });
         let found = statements(&policy);
@@ -146,6 +170,9 @@ mod tests {
         assert_eq!(found.get("lzap-http-api"), Some(&api));
         let by_hand = allows("*", PermissionCondition::Other);
         assert_eq!(found.get("by-hand"), Some(&by_hand));
+        assert_eq!(found.get("via"), Some(&allows("*", PermissionCondition::ViaUrl)));
+        let public = PermissionCondition::UrlAuthType("NONE".to_owned());
+        assert_eq!(found.get("emulated"), Some(&allows("*", public)));
         assert_eq!(statements(&json!({})), BTreeMap::new());
     }
 }

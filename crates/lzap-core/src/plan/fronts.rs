@@ -9,7 +9,7 @@ use crate::resource::front::{Front, FrontOperation};
 use crate::resource::http_api::ObservedApi;
 use crate::resource::permission::Caller;
 use crate::resource::reference::{ApiRef, UrlRef};
-use crate::resource::{http_api, permission};
+use crate::resource::{function_url, http_api, permission};
 use crate::step::{StepId, Steps, Target};
 
 /// The desired front.
@@ -23,6 +23,7 @@ struct PlannedFront {
 pub(super) fn plan(steps: &mut PlanBuilder, stage: &Stage, observed: &Observed, alias: Option<StepId>) {
     let front = match stage.front {
         Front::HttpApi => Some(plan_http_api(steps, stage, observed, alias)),
+        Front::FunctionUrl => Some(plan_function_url(steps, stage, observed, alias)),
         Front::None => None,
     };
     if stage.keep_old_front {
@@ -30,6 +31,48 @@ pub(super) fn plan(steps: &mut PlanBuilder, stage: &Stage, observed: &Observed, 
     }
     if stage.front != Front::HttpApi {
         delete_http_apis(steps, stage, observed, (front.as_ref(), alias));
+    }
+    if stage.front != Front::FunctionUrl {
+        delete_function_url(steps, stage, observed, (front.as_ref(), alias));
+    }
+}
+
+/// Both permissions come before the URL, which answers 403 without them.
+fn plan_function_url(
+    steps: &mut PlanBuilder,
+    stage: &Stage,
+    observed: &Observed,
+    alias: Option<StepId>,
+) -> PlannedFront {
+    let after: Vec<StepId> = alias.into_iter().collect();
+    let permitted = [Caller::UrlRequest, Caller::UrlInvocation]
+        .map(|caller| permission::plan(steps, &stage.names, &caller, &observed.permissions, &after));
+    let after: Vec<StepId> = after.into_iter().chain(permitted.into_iter().flatten()).collect();
+    let (url, answers) = function_url::plan(steps, observed.function_url.as_ref(), after.clone());
+    PlannedFront { url, ready: after.into_iter().chain(answers).collect() }
+}
+
+fn delete_function_url(
+    steps: &mut PlanBuilder,
+    stage: &Stage,
+    observed: &Observed,
+    (front, alias): (Option<&PlannedFront>, Option<StepId>),
+) {
+    let deleted = observed.function_url.as_ref().map(|found| {
+        let after = request(steps, stage, &function_url::deletion_target(), front, alias);
+        function_url::plan_deletion(steps, found, &after)
+    });
+    // Its statements go even without it: a deploy may have ended between the two.
+    let after: Vec<StepId> = deleted.or(alias).into_iter().collect();
+    for caller in [Caller::UrlRequest, Caller::UrlInvocation] {
+        remove_permission(steps, observed, &caller, &after);
+    }
+}
+
+fn remove_permission(steps: &mut PlanBuilder, observed: &Observed, caller: &Caller, after: &[StepId]) {
+    let statement = caller.statement();
+    if observed.permissions.contains_key(&statement) {
+        permission::plan_removal(steps, &statement, after);
     }
 }
 
@@ -58,13 +101,12 @@ fn delete_http_apis(
 ) {
     let ours: Vec<&ObservedApi> =
         observed.apis.iter().filter(|api| is_ours(&api.tags, &stage.names)).collect();
-    let Some(first) = ours.first() else { return };
-    let after = request(steps, stage, &http_api::deletion_target(first), front, alias);
-    let deleted = http_api::plan_deletion(steps, ours.into_iter(), &after);
-    let statement = Caller::Api(ApiRef::Created).statement();
-    if observed.permissions.contains_key(&statement) {
-        permission::plan_removal(steps, &statement, &deleted);
+    let mut after: Vec<StepId> = alias.into_iter().collect();
+    if let Some(first) = ours.first() {
+        after = request(steps, stage, &http_api::deletion_target(first), front, alias);
+        after = http_api::plan_deletion(steps, ours.into_iter(), &after);
     }
+    remove_permission(steps, observed, &Caller::Api(ApiRef::Created), &after);
 }
 
 /// Requests the new front, for the deletion of an old one. Returns the steps that the deletion waits for.

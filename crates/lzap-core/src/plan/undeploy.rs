@@ -4,7 +4,7 @@ use crate::desired::Undeploy;
 use crate::names::{KEEP_WARM, Part, is_ours};
 use crate::observed::Observed;
 use crate::plan::steps::{Plan, PlanBuilder};
-use crate::resource::{artifact, bucket, function, http_api, log_group, role, rule, workers};
+use crate::resource::{artifact, bucket, function, function_url, http_api, log_group, role, rule, workers};
 use crate::step::{Action, StepId, Target};
 
 pub(super) fn plan(undeploy: Undeploy, observed: &Observed) -> Plan {
@@ -18,6 +18,9 @@ pub(super) fn plan(undeploy: Undeploy, observed: &Observed) -> Plan {
     }
     let ours = observed.apis.iter().filter(|api| is_ours(&api.tags, names) || undeploy.adopt);
     http_api::plan_deletion(&mut steps, ours, &[]);
+    if let Some(found) = &observed.function_url {
+        function_url::plan_deletion(&mut steps, found, &[]);
+    }
     let callers = steps.all();
     let function = observed.function.as_ref().map(|_| {
         let target = Target::new(function::KIND, names.function(), Action::Delete);

@@ -4,8 +4,8 @@
 //! every moment.
 
 use crate::resource::grant::{Grant, grants};
-use crate::resource::http_api;
 use crate::resource::reference::UrlRef;
+use crate::resource::{function_url, http_api};
 use crate::step::ResourceKind;
 
 /// The front of a stage.
@@ -14,18 +14,22 @@ pub enum Front {
     /// An API Gateway HTTP API.
     #[default]
     HttpApi,
+    /// A function URL.
+    FunctionUrl,
     /// No front: for apps that have tasks only.
     None,
 }
 
 impl Front {
     /// All fronts, by their names in `lzap.toml`.
-    pub const ALL: &[(&str, Self)] = &[("http-api", Self::HttpApi), ("none", Self::None)];
+    pub const ALL: &[(&str, Self)] =
+        &[("http-api", Self::HttpApi), ("function-url", Self::FunctionUrl), ("none", Self::None)];
 
     /// The kind of resource that it is.
     pub(crate) fn kind(self) -> Option<ResourceKind> {
         match self {
             Self::HttpApi => Some(http_api::KIND),
+            Self::FunctionUrl => Some(function_url::KIND),
             Self::None => None,
         }
     }

@@ -11,6 +11,7 @@ pub mod bucket;
 pub mod event_invoke;
 pub mod front;
 pub mod function;
+pub mod function_url;
 pub mod grant;
 pub mod http_api;
 pub mod kinds;
@@ -54,7 +55,8 @@ macro_rules! operations {
 
         /// All kinds that not every stage has.
         pub fn optional_kinds() -> Kinds {
-            Kinds::of([event_invoke::KIND, http_api::KIND, rule::KIND, workers::KIND])
+            let fronts = [http_api::KIND, function_url::KIND];
+            Kinds::of(fronts.into_iter().chain([event_invoke::KIND, rule::KIND, workers::KIND]))
         }
 
         /// The IAM actions of all operations and of all reads.
@@ -83,6 +85,8 @@ operations! {
     Alias(AliasOperation) in alias;
     /// The settings for asynchronous invocations.
     EventInvoke(EventInvokeOperation) in event_invoke;
+    /// The function URL.
+    FunctionUrl(FunctionUrlOperation) in function_url;
     /// A test of a front.
     Front(FrontOperation) in front;
     /// The HTTP API.

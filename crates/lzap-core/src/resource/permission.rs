@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::names::{API_PRINCIPAL, EVENTS_PRINCIPAL, Names, STATEMENT_API, rule_statement, statement_rule};
+use crate::resource::function_url::PUBLIC;
 use crate::resource::grant::{Grant, GrantScope, grants};
 use crate::resource::reference::ApiRef;
 use crate::step::{Action, ResourceKind, StepId, Steps, Target};
@@ -28,18 +29,30 @@ pub struct Permission {
 pub enum PermissionCondition {
     /// The service acts for the resource with this ARN.
     Source(String),
+    /// The request comes through a function URL with this authorization (`lambda:FunctionUrlAuthType`).
+    UrlAuthType(String),
+    /// The invocation comes through a function URL (`lambda:InvokedViaFunctionUrl`).
+    ViaUrl,
     /// None of those that lzap sets.
     Other,
 }
 
 /// The action of all callers that AWS services act for.
 pub const INVOKE: &str = "lambda:InvokeFunction";
+/// The action of a request of a function URL.
+const REQUEST_URL: &str = "lambda:InvokeFunctionUrl";
+/// The statement that lets everybody request the function URL.
+const STATEMENT_URL: &str = "lzap-function-url";
 
 /// The resource that may invoke the alias.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
     /// The HTTP API.
     Api(ApiRef),
+    /// A public request of the function URL.
+    UrlRequest,
+    /// The invocation that the function URL makes of it.
+    UrlInvocation,
     /// The rule whose name ends so.
     Rule(String),
 }
@@ -49,6 +62,8 @@ impl Caller {
     pub fn statement(&self) -> String {
         match self {
             Self::Api(_) => STATEMENT_API.to_owned(),
+            Self::UrlRequest => STATEMENT_URL.to_owned(),
+            Self::UrlInvocation => format!("{STATEMENT_URL}-invoke"),
             Self::Rule(rule) => rule_statement(rule),
         }
     }
@@ -57,6 +72,18 @@ impl Caller {
     /// API is `None`.
     pub fn permission(&self, names: &Names, api_id: Option<&str>) -> Option<Permission> {
         let (principal, source_arn) = match self {
+            Self::UrlRequest => {
+                let condition = PermissionCondition::UrlAuthType(PUBLIC.to_owned());
+                return Some(Permission {
+                    action: REQUEST_URL.to_owned(),
+                    principal: "*".to_owned(),
+                    condition,
+                });
+            }
+            Self::UrlInvocation => {
+                let condition = PermissionCondition::ViaUrl;
+                return Some(Permission { action: INVOKE.to_owned(), principal: "*".to_owned(), condition });
+            }
             Self::Api(ApiRef::Known(id)) => (API_PRINCIPAL, names.api_source_arn(id)),
             Self::Api(ApiRef::Created) => (API_PRINCIPAL, names.api_source_arn(api_id?)),
             Self::Rule(rule) => (EVENTS_PRINCIPAL, names.rule_arn(rule)),

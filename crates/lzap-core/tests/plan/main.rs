@@ -28,7 +28,7 @@ use lzap_core::resource::http_api::HttpApiOperation;
 use lzap_core::resource::http_api::{AutoDeploy, ObservedApi};
 use lzap_core::resource::kinds::Kinds;
 use lzap_core::resource::version::VersionOperation;
-use lzap_core::resource::{event_invoke, function, http_api, rule, workers as worker_function};
+use lzap_core::resource::{event_invoke, function, function_url, http_api, rule, workers as worker_function};
 use lzap_core::role::{MadeRole, RoleSetting, Statement};
 use lzap_core::schedule::{Schedule, rate};
 use lzap_core::settings::{Overrides, Settings, Workers, resolve};
@@ -112,6 +112,10 @@ fn hourly(name: &str, hours: u32, task: &str) -> Schedule {
     }
 }
 
+fn any_front() -> impl Strategy<Value = Front> {
+    proptest::sample::select(Front::ALL).prop_map(|(_, front)| front)
+}
+
 prop_compose! {
     fn any_stage()(
         code in 0..3_u8,
@@ -125,7 +129,7 @@ prop_compose! {
         role in any_role(),
         (tasks, map) in any::<(bool, bool)>(),
         workers in proptest::option::of((proptest::option::of(128..131_u32), proptest::option::of(1..3_u32))),
-        (retries, has_front) in (proptest::option::of(0..3_u32), any::<bool>()),
+        (retries, front) in (proptest::option::of(0..3_u32), any_front()),
         schedules in proptest::collection::btree_map("[a-c]", (1..3_u32, "[xy]"), 0..3),
     ) -> Stage {
         stage_using(code, Uses { tasks, map, workers: false }, |settings| {
@@ -139,7 +143,7 @@ prop_compose! {
             settings.schedules = schedules.into_iter().map(|(name, (hours, task))| hourly(&name, hours, &task)).collect();
             settings.tags = team.map(|value| ("team".to_owned(), value)).into_iter().collect();
             settings.role = role;
-            settings.front = if has_front { Front::HttpApi } else { Front::None };
+            settings.front = front;
             settings.workers = workers.map(|(memory_mb, concurrency)| Workers { memory_mb, concurrency });
             settings.environment = variable.map(|value| ("MODE".to_owned(), value)).into_iter().collect();
         })
@@ -174,6 +178,7 @@ proptest! {
         let resumed = deployed(&stage, &part);
         prop_assert_eq!(whole.live().map(|v| (&v.config, &v.code_sha256)), resumed.live().map(|v| (&v.config, &v.code_sha256)));
         prop_assert_eq!(whole.apis.len(), resumed.apis.len());
+        prop_assert_eq!(whole.function_url, resumed.function_url);
         prop_assert_eq!(whole.permissions, resumed.permissions);
         prop_assert_eq!(whole.rules, resumed.rules);
         prop_assert_eq!(whole.asynchronous, resumed.asynchronous);
@@ -267,6 +272,7 @@ proptest! {
         let tags = after.function.as_ref().expect("a function").tags.clone();
         let kinds = Kinds::of_tags(&tags).expect("the tag");
         prop_assert_eq!(kinds.has(http_api::KIND), stage.front == Front::HttpApi);
+        prop_assert_eq!(kinds.has(function_url::KIND), stage.front == Front::FunctionUrl);
         prop_assert_eq!(kinds.has(rule::KIND), !stage.rules.is_empty());
         prop_assert_eq!(kinds.has(event_invoke::KIND), stage.asynchronous.is_some());
         prop_assert_eq!(kinds.has(worker_function::KIND), stage.workers.is_some());

@@ -1,0 +1,87 @@
+//! The alias's function URL: see `lzap_core::resource::function_url`.
+//!
+//! AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_FunctionUrlConfig.html>
+
+use aws_sdk_lambda::types::{FunctionUrlAuthType, InvokeMode};
+use lzap_core::names::{ALIAS, Names};
+use lzap_core::resource::function_url::{FunctionUrlOperation, ObservedFunctionUrl};
+
+use super::step::{Created, StepContext};
+use crate::clients::{Attempts, Clients};
+use crate::error::{Absent, AwsError, Named};
+use crate::retry::{BUSY, FRESH, again};
+
+/// Applies one operation.
+pub(crate) async fn apply(
+    context: StepContext<'_>,
+    operation: FunctionUrlOperation,
+) -> Result<Created, AwsError> {
+    let StepContext { clients, names, progress, .. } = context;
+    match operation {
+        FunctionUrlOperation::Create => {
+            let url = again(FRESH, progress, || create_function_url(clients, names)).await?;
+            return Ok(Created::Front { url, api_id: None });
+        }
+        FunctionUrlOperation::Update => {
+            again(BUSY, progress, || update_function_url(clients, names)).await?;
+        }
+        FunctionUrlOperation::Delete => {
+            again(BUSY, progress, || delete_function_url(clients, names)).await?;
+        }
+    }
+    Ok(Created::Nothing)
+}
+
+/// `lambda:GetFunctionUrlConfig` of the alias. AWS leaves the invoke mode out when it was never set.
+pub(crate) async fn get_function_url(
+    clients: &Clients,
+    names: &Names,
+) -> Result<Option<ObservedFunctionUrl>, AwsError> {
+    let call = clients.lambda().get_function_url_config().function_name(names.function()).qualifier(ALIAS);
+    let answer = call.send().await.named("lambda:GetFunctionUrlConfig").found()?;
+    Ok(answer.map(|answer| ObservedFunctionUrl {
+        url: answer.function_url().to_owned(),
+        auth_type: answer.auth_type().as_str().to_owned(),
+        streams: answer.invoke_mode() == Some(&InvokeMode::ResponseStream),
+    }))
+}
+
+/// `lambda:CreateFunctionUrlConfig` of the alias: its URL. When the response was lost, and a second attempt finds the URL
+/// that the first one created, it is read.
+async fn create_function_url(clients: &Clients, names: &Names) -> Result<String, AwsError> {
+    const OPERATION: &str = "lambda:CreateFunctionUrlConfig";
+    let attempts = Attempts::default();
+    let call = clients
+        .lambda()
+        .create_function_url_config()
+        .function_name(names.function())
+        .qualifier(ALIAS)
+        .auth_type(FunctionUrlAuthType::None)
+        .invoke_mode(InvokeMode::Buffered);
+    let outcome = call.customize().interceptor(attempts.clone()).send().await.named(OPERATION);
+    if let Some(answer) = attempts.settle(outcome)? {
+        return Ok(answer.function_url().to_owned());
+    }
+    let found = get_function_url(clients, names).await?;
+    found
+        .map(|found| found.url)
+        .ok_or_else(|| AwsError::broken(OPERATION, "the URL exists and can't be read"))
+}
+
+/// `lambda:UpdateFunctionUrlConfig` of the alias: public and buffered.
+async fn update_function_url(clients: &Clients, names: &Names) -> Result<(), AwsError> {
+    let call = clients
+        .lambda()
+        .update_function_url_config()
+        .function_name(names.function())
+        .qualifier(ALIAS)
+        .auth_type(FunctionUrlAuthType::None)
+        .invoke_mode(InvokeMode::Buffered);
+    call.send().await.named("lambda:UpdateFunctionUrlConfig").map(drop)
+}
+
+/// `lambda:DeleteFunctionUrlConfig` of the alias.
+async fn delete_function_url(clients: &Clients, names: &Names) -> Result<(), AwsError> {
+    let call = clients.lambda().delete_function_url_config().function_name(names.function()).qualifier(ALIAS);
+    call.send().await.named("lambda:DeleteFunctionUrlConfig").or_gone()
+}
