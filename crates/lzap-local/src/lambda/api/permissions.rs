@@ -11,7 +11,7 @@ use crate::lambda::state::document;
 pub(super) fn add(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
     let body: AddPermission = call.json()?;
-    let statement = call.inner.state().add_permission(&reference, body.into())?;
+    let statement = call.inner.state().add_permission(&reference, body.try_into()?)?;
     Ok(Reply::created(json!({ "Statement": statement.document().to_string() })))
 }
 

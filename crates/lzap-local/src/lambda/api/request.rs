@@ -13,15 +13,15 @@ use serde_json::{Number, Value};
 use crate::lambda::Inner;
 use crate::lambda::error::ApiError;
 use crate::lambda::state::{
-    AliasChange, CapacityProvider, FunctionRef, NewStatement, Publish, SettingsChange,
+    AliasChange, AuthType, CapacityProvider, FunctionRef, NewStatement, Publish, SettingsChange,
 };
 
 /// What AWS puts on a page at most.
 const PAGE: usize = 50;
 
 /// One request, on its way to an operation.
-pub(super) struct Call<'a> {
-    pub(super) inner: &'a Arc<Inner>,
+pub(in crate::lambda) struct Call<'a> {
+    pub(in crate::lambda) inner: &'a Arc<Inner>,
     pub(super) region: &'a str,
     pub(super) query: Vec<(String, String)>,
     pub(super) headers: HeaderMap,
@@ -30,7 +30,7 @@ pub(super) struct Call<'a> {
 
 impl Call<'_> {
     /// The function that a path or body names, with the query's qualifier.
-    pub(super) fn reference(&self, given: &str) -> Result<FunctionRef, ApiError> {
+    pub(in crate::lambda) fn reference(&self, given: &str) -> Result<FunctionRef, ApiError> {
         FunctionRef::parse(given, self.parameter("Qualifier"), self.region, &self.inner.config.account)
     }
 
@@ -45,13 +45,13 @@ impl Call<'_> {
     }
 
     /// The body; an empty one is an empty object.
-    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+    pub(in crate::lambda) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         let bytes: &[u8] = if self.body.is_empty() { b"{}" } else { &self.body };
         serde_json::from_slice(bytes).map_err(|error| ApiError::serialization(error.to_string()))
     }
 
     /// One page of `items`, and the marker of the next.
-    pub(super) fn page<T>(&self, items: Vec<T>) -> Result<(Vec<T>, Option<String>), ApiError> {
+    pub(in crate::lambda) fn page<T>(&self, items: Vec<T>) -> Result<(Vec<T>, Option<String>), ApiError> {
         let bad_marker = || ApiError::invalid("The pagination token is invalid.");
         let from: usize = match self.parameter("Marker").filter(|marker| !marker.is_empty()) {
             None => 0,
@@ -288,18 +288,48 @@ pub(super) struct AddPermission {
     principal: String,
     source_arn: Option<String>,
     source_account: Option<String>,
+    function_url_auth_type: Option<String>,
+    invoked_via_function_url: Option<bool>,
     revision_id: Option<String>,
+    event_source_token: Option<Value>,
+    #[serde(rename = "PrincipalOrgID")]
+    principal_org_id: Option<Value>,
 }
 
-impl From<AddPermission> for NewStatement {
-    fn from(body: AddPermission) -> Self {
-        Self {
+impl TryFrom<AddPermission> for NewStatement {
+    type Error = ApiError;
+
+    fn try_from(body: AddPermission) -> Result<Self, ApiError> {
+        // Both are conditions: a permission without them would let more callers in than its owner meant.
+        for (member, value) in
+            [("EventSourceToken", body.event_source_token), ("PrincipalOrgID", body.principal_org_id)]
+        {
+            if value.is_some() {
+                return Err(ApiError::invalid(format!("the embedded cloud does not implement {member}")));
+            }
+        }
+        Ok(Self {
             sid: body.statement_id,
             action: body.action,
             principal: body.principal,
             source_arn: body.source_arn,
             source_account: body.source_account,
+            function_url_auth_type: auth_type(body.function_url_auth_type.as_deref(), "functionUrlAuthType")?,
+            invoked_via_function_url: body.invoked_via_function_url,
             revision_id: body.revision_id,
+        })
+    }
+}
+
+/// Reads a `FunctionUrlAuthType`.
+pub(in crate::lambda) fn auth_type(given: Option<&str>, member: &str) -> Result<Option<AuthType>, ApiError> {
+    match given {
+        None => Ok(None),
+        Some("NONE") => Ok(Some(AuthType::None)),
+        Some("AWS_IAM") => Ok(Some(AuthType::AwsIam)),
+        Some(other) => {
+            let constraint = "must satisfy enum value set: [NONE, AWS_IAM]";
+            Err(ApiError::constraint(other, member, constraint))
         }
     }
 }

@@ -30,7 +30,9 @@ pub(crate) use extras::ACCOUNT_CONCURRENCY;
 pub use in_flight::ENVIRONMENT_CONCURRENCY;
 pub(crate) use in_flight::{InFlight, Poll, StaleAnswer, Ticket, TimeOut};
 pub(crate) use lifecycle::{CodeChange, NewFunction, Publish, SettingsChange};
-pub(crate) use model::{Alias, CapacityProvider, Code, EventInvoke, Function, LATEST, Settings, Version};
+pub(crate) use model::{
+    Alias, AuthType, CapacityProvider, Code, EventInvoke, Function, LATEST, Settings, Version,
+};
 pub(crate) use names::{FunctionRef, check_length};
 pub(crate) use policies::{NewStatement, document};
 pub(crate) use resolve::{EnvironmentKey, Resolved};

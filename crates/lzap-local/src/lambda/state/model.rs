@@ -85,6 +85,12 @@ pub(crate) struct Statement {
     pub(crate) source_account: Option<String>,
     /// The function, version or alias that it opens.
     pub(crate) resource: String,
+    /// The condition `lambda:FunctionUrlAuthType`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) function_url_auth_type: Option<AuthType>,
+    /// The condition `lambda:InvokedViaFunctionUrl`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) invoked_via_function_url: Option<bool>,
 }
 
 /// Who may call a function, or one qualifier of it.
@@ -114,6 +120,27 @@ pub(crate) struct Function {
     /// Settings for asynchronous invocations, by qualifier.
     #[serde(default)]
     pub(crate) event_invoke: BTreeMap<String, EventInvoke>,
+}
+
+/// Who may send requests to a function URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum AuthType {
+    /// Everybody whom the resource policy lets in.
+    #[serde(rename = "NONE")]
+    None,
+    /// Callers who sign their requests.
+    #[serde(rename = "AWS_IAM")]
+    AwsIam,
+}
+
+impl AuthType {
+    /// The name that AWS gives it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::None => "NONE",
+            Self::AwsIam => "AWS_IAM",
+        }
+    }
 }
 
 /// What becomes of an asynchronous invocation; what isn't set is as always.

@@ -5,12 +5,14 @@
 
 use serde_json::{Value, json};
 
-use super::model::{Function, LATEST, Policy, Statement};
+use super::model::{AuthType, Function, LATEST, Policy, Statement};
 use super::names::{FunctionRef, all_digits, is_word};
 use super::{State, guard};
 use crate::lambda::error::ApiError;
 
 const POLICY_BYTES: usize = 20_480;
+const INVOKE_FUNCTION: &str = "lambda:InvokeFunction";
+const INVOKE_FUNCTION_URL: &str = "lambda:InvokeFunctionUrl";
 
 /// What `AddPermission` adds.
 #[derive(Clone, Debug)]
@@ -20,6 +22,8 @@ pub(crate) struct NewStatement {
     pub(crate) principal: String,
     pub(crate) source_arn: Option<String>,
     pub(crate) source_account: Option<String>,
+    pub(crate) function_url_auth_type: Option<AuthType>,
+    pub(crate) invoked_via_function_url: Option<bool>,
     pub(crate) revision_id: Option<String>,
 }
 
@@ -50,6 +54,8 @@ impl State {
             source_arn: new.source_arn,
             source_account: new.source_account,
             resource,
+            function_url_auth_type: new.function_url_auth_type,
+            invoked_via_function_url: new.invoked_via_function_url,
         };
         let mut policy = Policy { revision_id, statements: old.statements };
         policy.statements.push(statement.clone());
@@ -70,7 +76,7 @@ impl State {
     ) -> Result<(), ApiError> {
         let missing = || ApiError::not_found(format!("Statement {sid} is not found in resource policy."));
         let policy = self.policy(reference).map_err(|error| match error.message.as_str() {
-            NO_POLICY => missing(),
+            NO_RESOURCE => missing(),
             _ => error,
         })?;
         guard(sent, &policy.revision_id)?;
@@ -91,7 +97,7 @@ impl State {
     pub(crate) fn policy(&self, reference: &FunctionRef) -> Result<&Policy, ApiError> {
         self.has_qualifier(reference)?;
         let function = self.function(reference)?;
-        function.policies.get(&policy_key(reference)).ok_or_else(|| ApiError::not_found(NO_POLICY))
+        function.policies.get(&policy_key(reference)).ok_or_else(|| ApiError::not_found(NO_RESOURCE))
     }
 
     fn has_qualifier(&self, reference: &FunctionRef) -> Result<(), ApiError> {
@@ -106,7 +112,8 @@ impl State {
     }
 }
 
-const NO_POLICY: &str = "The resource you requested does not exist.";
+/// What AWS says of a policy or function URL that isn't there.
+pub(super) const NO_RESOURCE: &str = "The resource you requested does not exist.";
 
 fn policy_key(reference: &FunctionRef) -> String {
     reference.qualifier.clone().unwrap_or_default()
@@ -129,6 +136,16 @@ fn check(new: &NewStatement) -> Result<(), ApiError> {
             "The provided principal was invalid. Please check the principal and try again.",
         ));
     }
+    if new.function_url_auth_type.is_some() && new.action != INVOKE_FUNCTION_URL {
+        return Err(ApiError::invalid(format!(
+            "FunctionUrlAuthType is only supported for {INVOKE_FUNCTION_URL} action"
+        )));
+    }
+    if new.invoked_via_function_url.is_some() && new.action != INVOKE_FUNCTION {
+        return Err(ApiError::invalid(format!(
+            "InvokedViaFunctionUrl is only supported for {INVOKE_FUNCTION} action"
+        )));
+    }
     Ok(())
 }
 
@@ -139,17 +156,20 @@ pub(crate) fn allows(
     principal: &str,
     source_arn: &str,
 ) -> bool {
-    // `$LATEST` spelled out is the function itself.
-    let key = qualifier.filter(|q| *q != LATEST).unwrap_or_default();
     let account = source_arn.split(':').nth(4).unwrap_or_default();
-    function.policies.get(key).is_some_and(|policy| {
-        policy.statements.iter().any(|statement| {
-            matches!(statement.action.as_str(), "lambda:InvokeFunction" | "lambda:*" | "*")
-                && (statement.principal == principal || statement.principal == "*")
-                && statement.source_arn.as_deref().is_none_or(|pattern| arn_like(pattern, source_arn))
-                && statement.source_account.as_deref().is_none_or(|wanted| wanted == account)
-        })
+    statements(function, qualifier).iter().any(|statement| {
+        statement.covers(INVOKE_FUNCTION)
+            && (statement.principal == principal || statement.principal == "*")
+            && statement.source_arn.as_deref().is_none_or(|pattern| arn_like(pattern, source_arn))
+            && statement.source_account.as_deref().is_none_or(|wanted| wanted == account)
+            && statement.invoked_via_function_url != Some(true)
     })
+}
+
+/// The statements of exactly this qualifier; `$LATEST` spelled out is the function itself.
+fn statements<'a>(function: &'a Function, qualifier: Option<&str>) -> &'a [Statement] {
+    let key = qualifier.filter(|q| *q != LATEST).unwrap_or_default();
+    function.policies.get(key).map_or(&[], |policy| &policy.statements)
 }
 
 /// IAM's `ArnLike`: each of the six colon-delimited parts is compared on its own; `*` and `?` match inside a part.
@@ -194,6 +214,10 @@ pub(crate) fn document(policy: &Policy) -> Value {
 }
 
 impl Statement {
+    fn covers(&self, action: &str) -> bool {
+        self.action == action || matches!(self.action.as_str(), "lambda:*" | "*")
+    }
+
     /// The statement, as `AddPermission` returns it.
     pub(crate) fn document(&self) -> Value {
         let mut document = json!({
@@ -204,8 +228,19 @@ impl Statement {
             "Resource": self.resource,
         });
         let mut condition = serde_json::Map::new();
+        let mut equals = serde_json::Map::new();
         if let Some(account) = &self.source_account {
-            condition.insert("StringEquals".to_owned(), json!({ "AWS:SourceAccount": account }));
+            equals.insert("AWS:SourceAccount".to_owned(), json!(account));
+        }
+        if let Some(auth_type) = self.function_url_auth_type {
+            equals.insert("lambda:FunctionUrlAuthType".to_owned(), json!(auth_type.name()));
+        }
+        if !equals.is_empty() {
+            condition.insert("StringEquals".to_owned(), Value::Object(equals));
+        }
+        if let Some(invoked_via) = self.invoked_via_function_url {
+            let value = json!({ "lambda:InvokedViaFunctionUrl": invoked_via.to_string() });
+            condition.insert("Bool".to_owned(), value);
         }
         if let Some(arn) = &self.source_arn {
             condition.insert("ArnLike".to_owned(), json!({ "AWS:SourceArn": arn }));

@@ -69,6 +69,8 @@ fn permissions_belong_to_one_qualifier() {
         principal: "events.amazonaws.com".to_owned(),
         source_arn: Some("arn:aws:events:eu-west-1:000000000000:rule/shop-*".to_owned()),
         source_account: None,
+        function_url_auth_type: None,
+        invoked_via_function_url: None,
         revision_id: None,
     };
     let live = qualified("live");
@@ -105,6 +107,8 @@ fn a_policy_does_not_grow_without_end() {
                 principal: "events.amazonaws.com".to_owned(),
                 source_arn: None,
                 source_account: None,
+                function_url_auth_type: None,
+                invoked_via_function_url: None,
                 revision_id: None,
             },
         )

@@ -2,6 +2,7 @@
 
 mod in_flight;
 mod limits;
+mod url_permissions;
 
 use std::collections::BTreeMap;
 
