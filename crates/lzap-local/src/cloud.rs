@@ -118,21 +118,23 @@ impl Cloud {
         Ok(cloud)
     }
 
-    /// Each API answers where it did before, unless another process took its port meanwhile.
+    /// Each front answers where it did before, unless another process took its port meanwhile. All of them get their old
+    /// ports before one that has to move chooses another.
     async fn listen(&self) -> Result<(), LocalError> {
-        for (id, port) in self.gateway.apis.ports() {
-            let reserved = Listeners::reserve(Some(port)).await?;
-            if reserved.port != port {
-                tracing::warn!(
-                    api = id,
-                    taken = port,
-                    port = reserved.port,
-                    "an HTTP API moved to another port"
-                );
-                self.gateway.apis.set_port(&id, reserved.port);
-                self.changed.notify_one();
+        let mut displaced = Vec::new();
+        for (front, port) in self.gateway.ports() {
+            match Listeners::reserve_port(port).await {
+                Some(reserved) => self.listeners.open(&self.gateway, front, reserved),
+                None => displaced.push((front, port)),
             }
-            self.listeners.open(&self.gateway, &id, reserved);
+        }
+        for (front, taken) in displaced {
+            let reserved = Listeners::reserve().await?;
+            let port = reserved.port;
+            tracing::warn!(?front, taken, port, "an HTTP API or function URL moved to another port");
+            self.gateway.set_port(&front, port);
+            self.changed.notify_one();
+            self.listeners.open(&self.gateway, front, reserved);
         }
         Ok(())
     }

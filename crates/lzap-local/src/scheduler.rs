@@ -85,6 +85,7 @@ async fn fire(lambda: &Lambda, firing: Firing) {
             principal: "events.amazonaws.com".to_owned(),
             source_arn: firing.rule_arn.clone(),
         },
+        request_id: None,
     };
     match lambda.invoke(invocation).await {
         Ok(_) => tracing::info!(rule = firing.rule_arn, function = firing.function_arn, "a rule fired"),

@@ -1,6 +1,7 @@
-//! Builds the HTTP response that API Gateway sends for a function's answer. Pure.
+//! Builds the HTTP response that API Gateway or a function URL sends for a function's answer. Pure.
 //!
-//! AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+//! AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>,
+//! <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-response-payload>
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,10 +12,35 @@ use serde_json::{Map, Value};
 /// Headers that the server sets itself, for each connection and body.
 const CONNECTION_HEADERS: [&str; 3] = ["connection", "content-length", "transfer-encoding"];
 
+/// How a front reads a function's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AnswerFormat {
+    /// An HTTP API with payload format 1.0.
+    HttpApi1,
+    /// An HTTP API with payload format 2.0.
+    HttpApi2,
+    /// A function URL: format 2.0, with another content type where the function names none.
+    FunctionUrl,
+}
+
+impl AnswerFormat {
+    /// The format of an HTTP API's integration.
+    pub(crate) fn of_http_api(payload_version: &str) -> Self {
+        if payload_version == "1.0" { Self::HttpApi1 } else { Self::HttpApi2 }
+    }
+
+    fn default_content_type(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::HttpApi1 | Self::HttpApi2 => "text/plain;charset=UTF-8",
+            Self::FunctionUrl => "application/json",
+        })
+    }
+}
+
 /// Builds the response; `None` where the answer is malformed. The answer to a HEAD request has no body, and keeps the
 /// function's `content-length`.
-pub(crate) fn build(payload: &[u8], payload_version: &str, method: &Method) -> Option<Response<Bytes>> {
-    let mut response = read_answer(payload, payload_version)?;
+pub(crate) fn build(payload: &[u8], format: AnswerFormat, method: &Method) -> Option<Response<Bytes>> {
+    let mut response = read_answer(payload, format)?;
     let length = response.headers_mut().remove(header::CONTENT_LENGTH);
     if *method == Method::HEAD {
         let sent = response.body().len();
@@ -27,20 +53,20 @@ pub(crate) fn build(payload: &[u8], payload_version: &str, method: &Method) -> O
     Some(response)
 }
 
-fn read_answer(payload: &[u8], payload_version: &str) -> Option<Response<Bytes>> {
+fn read_answer(payload: &[u8], format: AnswerFormat) -> Option<Response<Bytes>> {
     let answer: Value = serde_json::from_slice(payload).ok()?;
     match answer.as_object().filter(|answer| answer.contains_key("statusCode")) {
-        Some(answer) => read_object(answer, payload_version),
+        Some(answer) => read_object(answer, format),
+        None if format == AnswerFormat::HttpApi1 => None,
         // Format 2.0 sends any other answer as a body of type JSON.
-        None if payload_version == "2.0" => {
+        None => {
             let text = answer.as_str().map_or_else(|| answer.to_string(), str::to_owned);
             Some(crate::answer::body(200, "application/json", text))
         }
-        None => None,
     }
 }
 
-fn read_object(answer: &Map<String, Value>, payload_version: &str) -> Option<Response<Bytes>> {
+fn read_object(answer: &Map<String, Value>, format: AnswerFormat) -> Option<Response<Bytes>> {
     let status = match &answer["statusCode"] {
         Value::Number(number) => u16::try_from(number.as_u64()?).ok()?,
         Value::String(text) => text.parse().ok()?,
@@ -52,7 +78,7 @@ fn read_object(answer: &Map<String, Value>, payload_version: &str) -> Option<Res
     for (name, value) in read_entries(answer, "headers")? {
         add_header(headers, name, value, Repeat::Replace)?;
     }
-    if payload_version == "1.0" {
+    if format == AnswerFormat::HttpApi1 {
         for (name, values) in read_entries(answer, "multiValueHeaders")? {
             headers.remove(name);
             for value in values.as_array()? {
@@ -64,8 +90,7 @@ fn read_object(answer: &Map<String, Value>, payload_version: &str) -> Option<Res
         headers.append(header::SET_COOKIE, write_latin_1(cookie.as_str()?)?);
     }
     if !response.body().is_empty() {
-        let content_type = HeaderValue::from_static("text/plain;charset=UTF-8");
-        response.headers_mut().entry(header::CONTENT_TYPE).or_insert(content_type);
+        response.headers_mut().entry(header::CONTENT_TYPE).or_insert_with(|| format.default_content_type());
     }
     Some(response)
 }
@@ -126,10 +151,11 @@ enum Repeat {
 mod tests {
     use serde_json::json;
 
+    use super::AnswerFormat::{FunctionUrl, HttpApi1, HttpApi2};
     use super::*;
 
-    fn answer(value: &Value, version: &str) -> Option<(u16, String, String)> {
-        let response = build(value.to_string().as_bytes(), version, &Method::GET)?;
+    fn answer(value: &Value, format: AnswerFormat) -> Option<(u16, String, String)> {
+        let response = build(value.to_string().as_bytes(), format, &Method::GET)?;
         let content_type = response.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.map_or("", |value| value.to_str().expect("text")).to_owned();
         let body = String::from_utf8(response.body().to_vec()).expect("text");
@@ -143,36 +169,50 @@ mod tests {
     #[test]
     fn build_of_an_object_with_a_status_is_a_response() {
         let full = json!({ "statusCode": 201, "headers": { "Content-Type": "text/csv", "X-N": 1 }, "body": "aGk=", "isBase64Encoded": true });
-        assert_eq!(answer(&full, "2.0"), Some(text(201, "text/csv", "hi")));
-        assert_eq!(answer(&json!({ "statusCode": "204" }), "2.0"), Some(text(204, "", "")));
+        assert_eq!(answer(&full, HttpApi2), Some(text(201, "text/csv", "hi")));
+        assert_eq!(answer(&json!({ "statusCode": "204" }), HttpApi2), Some(text(204, "", "")));
         assert_eq!(
-            answer(&json!({ "statusCode": 200, "body": "hi" }), "2.0"),
+            answer(&json!({ "statusCode": 200, "body": "hi" }), HttpApi2),
             Some(text(200, "text/plain;charset=UTF-8", "hi"))
         );
     }
 
     #[test]
     fn build_of_other_json_is_a_json_body_in_format_2_only() {
-        assert_eq!(answer(&json!({ "a": 1 }), "2.0"), Some(text(200, "application/json", "{\"a\":1}")));
-        assert_eq!(answer(&json!("hi"), "2.0"), Some(text(200, "application/json", "hi")));
-        assert_eq!(answer(&json!(null), "2.0"), Some(text(200, "application/json", "null")));
-        assert_eq!(answer(&json!({ "a": 1 }), "1.0"), None);
+        assert_eq!(answer(&json!({ "a": 1 }), HttpApi2), Some(text(200, "application/json", "{\"a\":1}")));
+        assert_eq!(answer(&json!("hi"), HttpApi2), Some(text(200, "application/json", "hi")));
+        assert_eq!(answer(&json!(null), HttpApi2), Some(text(200, "application/json", "null")));
+        assert_eq!(answer(&json!({ "a": 1 }), HttpApi1), None);
+    }
+
+    #[test]
+    fn build_for_a_function_url_is_json_where_nothing_else_is_said() {
+        for (value, body) in [
+            (json!("hi"), "hi"),
+            (json!({ "a": 1 }), "{\"a\":1}"),
+            (json!([1]), "[1]"),
+            (json!({ "body": "x" }), "{\"body\":\"x\"}"),
+            (json!({ "statusCode": 200, "body": "x" }), "x"),
+        ] {
+            assert_eq!(answer(&value, FunctionUrl), Some(text(200, "application/json", body)), "{value}");
+        }
+        assert_eq!(answer(&json!({ "statusCode": "418", "body": {} }), FunctionUrl), None);
     }
 
     #[test]
     fn build_of_cookies_and_repeated_headers_keeps_each() {
         let two = json!({ "statusCode": 200, "cookies": ["a=1", "b=2"] });
-        let response = build(two.to_string().as_bytes(), "2.0", &Method::GET).expect("well formed");
+        let response = build(two.to_string().as_bytes(), HttpApi2, &Method::GET).expect("well formed");
         assert_eq!(response.headers().get_all("set-cookie").iter().count(), 2);
         let one = json!({ "statusCode": 200, "headers": { "x-a": "0" }, "multiValueHeaders": { "x-a": ["1", "2"] } });
-        let response = build(one.to_string().as_bytes(), "1.0", &Method::GET).expect("well formed");
+        let response = build(one.to_string().as_bytes(), HttpApi1, &Method::GET).expect("well formed");
         assert_eq!(response.headers().get_all("x-a").iter().count(), 2);
     }
 
     #[test]
     fn build_of_a_header_beyond_ascii_writes_the_byte() {
         let answer = json!({ "statusCode": 200, "headers": { "x-a": "caf\u{e9}", "x-b": "Srī" }, "cookies": ["k=\u{e9}"] });
-        let response = build(answer.to_string().as_bytes(), "2.0", &Method::GET).expect("well formed");
+        let response = build(answer.to_string().as_bytes(), HttpApi2, &Method::GET).expect("well formed");
         assert_eq!(response.headers()["x-a"].as_bytes(), b"caf\xe9");
         assert_eq!(response.headers()["x-b"].as_bytes(), "Srī".as_bytes());
         assert_eq!(response.headers()["set-cookie"].as_bytes(), b"k=\xe9");
@@ -181,7 +221,7 @@ mod tests {
     #[test]
     fn build_for_head_keeps_the_length_and_drops_the_body() {
         let build = |answer: Value, method: &Method| {
-            let response = build(answer.to_string().as_bytes(), "2.0", method).expect("well formed");
+            let response = build(answer.to_string().as_bytes(), HttpApi2, method).expect("well formed");
             let length = response
                 .headers()
                 .get("content-length")
@@ -209,8 +249,8 @@ mod tests {
             json!({ "statusCode": 200, "headers": { "x": "line\nbreak" } }),
             json!({ "statusCode": 200, "body": "%", "isBase64Encoded": true }),
         ] {
-            assert_eq!(answer(&bad, "2.0"), None, "{bad}");
+            assert_eq!(answer(&bad, HttpApi2), None, "{bad}");
         }
-        assert!(build(b"not json", "2.0", &Method::GET).is_none());
+        assert!(build(b"not json", HttpApi2, &Method::GET).is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! Builds the event that API Gateway sends for an HTTP request. Pure.
+//! Builds the event that API Gateway sends for an HTTP request. A function URL's is much like it. Pure.
 //!
 //! AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::{Map, Value, json};
 
-use super::Received;
+use super::received::Received;
 use crate::apigateway::Resolved;
 use crate::{ACCOUNT, clock, percent};
 

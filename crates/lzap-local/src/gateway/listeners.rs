@@ -1,7 +1,7 @@
-//! One listener for each HTTP API, on loopback, with a stable port.
+//! One listener for each HTTP API and function URL, on loopback, with a stable port.
 //!
-//! `localhost` means `::1` to some programs and `127.0.0.1` to others, so an API listens on both where the machine has
-//! both. The port is the API's for as long as no other program takes it while the cloud is down.
+//! `localhost` means `::1` to some programs and `127.0.0.1` to others, so a front listens on both where the machine has
+//! both. The port is the front's for as long as no other program takes it while the cloud is down.
 
 use std::collections::HashMap;
 use std::io;
@@ -14,10 +14,19 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Gateway;
+use super::{Arrival, Gateway};
 use crate::error::LocalError;
 
-/// Tried first for a new API, in order.
+/// Which front a listener serves.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum FrontId {
+    /// An HTTP API, by its id.
+    HttpApi(String),
+    /// A function URL, by its id.
+    FunctionUrl(String),
+}
+
+/// Tried first for a new front, in order.
 const PREFERRED: std::ops::RangeInclusive<u16> = 4511..=4599;
 
 /// A bound port whose listener doesn't answer yet.
@@ -26,39 +35,41 @@ pub(crate) struct Reserved {
     sockets: Vec<TcpListener>,
 }
 
-/// The listeners of all APIs.
+/// The listeners of all fronts.
 #[derive(Default)]
 pub(crate) struct Listeners {
-    running: Mutex<HashMap<String, CancellationToken>>,
+    running: Mutex<HashMap<FrontId, CancellationToken>>,
     tasks: TaskTracker,
 }
 
 impl Listeners {
-    /// Binds a port: the wanted one where it is free, otherwise the first free one.
+    /// Binds the first free port.
     ///
     /// # Errors
     /// [`LocalError::Listen`] when no port can be bound.
-    pub(crate) async fn reserve(wanted: Option<u16>) -> Result<Reserved, LocalError> {
-        for port in wanted.into_iter().chain(PREFERRED).chain([0; 5]) {
-            if let Ok(sockets) = bind(port).await {
-                let port =
-                    sockets.first().and_then(|socket| socket.local_addr().ok()).map_or(port, |at| at.port());
-                return Ok(Reserved { port, sockets });
+    pub(crate) async fn reserve() -> Result<Reserved, LocalError> {
+        for port in PREFERRED.chain([0; 5]) {
+            if let Some(reserved) = Self::reserve_port(port).await {
+                return Ok(reserved);
             }
         }
         let source = io::Error::from(io::ErrorKind::AddrInUse);
-        Err(LocalError::Listen { address: "a port for an HTTP API".to_owned(), source })
+        Err(LocalError::Listen { address: "a port for an HTTP API or function URL".to_owned(), source })
     }
 
-    /// Starts to answer an API's requests.
-    pub(crate) fn open(&self, gateway: &Arc<Gateway>, api_id: &str, reserved: Reserved) {
+    /// Binds this very port; `None` when it is taken. 0 is any.
+    pub(crate) async fn reserve_port(port: u16) -> Option<Reserved> {
+        let sockets = bind(port).await.ok()?;
+        let port = sockets.first().and_then(|socket| socket.local_addr().ok()).map_or(port, |at| at.port());
+        Some(Reserved { port, sockets })
+    }
+
+    /// Starts to answer a front's requests.
+    pub(crate) fn open(&self, gateway: &Arc<Gateway>, front: FrontId, reserved: Reserved) {
         let stop = CancellationToken::new();
         for socket in reserved.sockets {
-            let context = Arc::new(Listener {
-                gateway: gateway.clone(),
-                api_id: api_id.to_owned(),
-                port: reserved.port,
-            });
+            let context =
+                Arc::new(Listener { gateway: gateway.clone(), front: front.clone(), port: reserved.port });
             let app = Router::new()
                 .fallback(answer)
                 .with_state(context)
@@ -67,18 +78,20 @@ impl Listeners {
             self.tasks.spawn(async move {
                 let served = axum::serve(socket, app).with_graceful_shutdown(stopped).await;
                 if let Err(error) = served {
-                    tracing::warn!(%error, "an HTTP API's listener ended");
+                    tracing::warn!(%error, "a front's listener ended");
                 }
             });
         }
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(api_id.to_owned(), stop);
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(front, stop);
     }
 
-    /// Stops the listeners of APIs that no longer exist.
-    pub(crate) fn keep_only(&self, ids: &[(String, u16)]) {
+    /// Stops the listeners of fronts that no longer exist. The fronts are listed while no listener can open, or a new
+    /// front's listener could be stopped.
+    pub(crate) fn keep_only(&self, list: impl FnOnce() -> Vec<(FrontId, u16)>) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.retain(|id, stop| {
-            let lives = ids.iter().any(|(known, _)| known == id);
+        let fronts = list();
+        running.retain(|front, stop| {
+            let lives = fronts.iter().any(|(known, _)| known == front);
             if !lives {
                 stop.cancel();
             }
@@ -88,7 +101,7 @@ impl Listeners {
 
     /// Stops all listeners.
     pub(crate) fn close(&self) {
-        self.keep_only(&[]);
+        self.keep_only(Vec::new);
     }
 }
 
@@ -105,7 +118,7 @@ async fn bind(port: u16) -> io::Result<Vec<TcpListener>> {
 
 struct Listener {
     gateway: Arc<Gateway>,
-    api_id: String,
+    front: FrontId,
     port: u16,
 }
 
@@ -114,5 +127,5 @@ async fn answer(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> axum::response::Response {
-    listener.gateway.answer(&listener.api_id, listener.port, peer, request).await
+    listener.gateway.answer(&listener.front, Arrival { port: listener.port, peer }, request).await
 }

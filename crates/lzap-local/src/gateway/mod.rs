@@ -1,13 +1,16 @@
-//! HTTP in front of functions: each HTTP API answers on a localhost port of its own.
+//! HTTP in front of functions: each HTTP API and each function URL answers on a localhost port of its own.
 //!
-//! The gateway finds the request's route, builds the event that API Gateway builds, invokes the function under the
-//! function's own policy, and sends the function's answer as the response. [`path`] and [`event`] build the event,
-//! [`answer`] the response; `apigateway` is the control API that creates the APIs.
+//! For an HTTP API the gateway finds the request's route, builds the event that API Gateway builds, invokes the function
+//! under the function's own policy, and sends the function's answer as the response. A function URL has no routes, and
+//! rules of its own in [`function_url`]. [`path`] and [`event`] build the event, [`answer`] the response; `apigateway` is
+//! the control API that creates the APIs, `lambda::function_urls` the one that creates the URLs.
 
 pub(crate) mod answer;
 pub(crate) mod event;
+mod function_url;
 mod listeners;
 mod path;
+mod received;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -17,47 +20,37 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use lzap_wire::limits::SYNC_PAYLOAD_BYTES;
 use uuid::Uuid;
 
-pub(crate) use listeners::Listeners;
+pub(crate) use listeners::{FrontId, Listeners};
 
 use crate::apigateway::{Apis, Resolved};
-use crate::lambda::{Caller, Invocation, InvocationKind, Lambda};
+use crate::lambda::{Caller, Invocation, InvocationKind, InvokeError, Invoked, Lambda};
 use crate::ports::Clock;
-use crate::server::host;
+use answer::AnswerFormat;
+use function_url::UrlFailure;
+use received::{Received, Unread, read_body};
 
-/// The largest body of a request.
+/// The largest body of a request to an HTTP API.
 /// AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
 const BODY_BYTES: usize = 10 * 1024 * 1024;
 
-/// The state that the listeners of all APIs share.
+/// The state that the listeners of all fronts share.
 pub(crate) struct Gateway {
-    /// The control state.
+    /// The control state of HTTP APIs.
     pub(crate) apis: Arc<Apis>,
-    /// Runs the functions that the routes name.
+    /// Runs the functions, and has the control state of function URLs.
     pub(crate) lambda: Lambda,
     /// The clock of the events' times.
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// A request whose body is read, and the facts that its event has.
-pub(crate) struct Received {
-    /// The API's id.
-    pub(crate) api_id: String,
-    /// API Gateway's id for the request.
-    pub(crate) request_id: String,
-    /// When it arrived, in Unix milliseconds.
-    pub(crate) now_ms: i64,
-    /// The client's address.
-    pub(crate) peer: SocketAddr,
-    /// The port that it arrived at.
-    pub(crate) port: u16,
-    /// Method, path, headers.
-    pub(crate) parts: http::request::Parts,
-    /// The whole body.
-    pub(crate) body: Bytes,
+/// Where a request arrived, and from where.
+#[derive(Clone, Copy)]
+struct Arrival {
+    port: u16,
+    peer: SocketAddr,
 }
 
 /// Why API Gateway itself answers.
@@ -78,36 +71,28 @@ pub(crate) enum GatewayFailure {
 }
 
 impl Gateway {
-    /// Answers one request to an API.
-    async fn answer(
-        &self,
-        api_id: &str,
-        port: u16,
-        peer: SocketAddr,
-        request: Request<Body>,
-    ) -> Response<Body> {
-        let request_id = Uuid::new_v4().simple().to_string()[..16].to_owned();
-        let (parts, body) = request.into_parts();
-        let is_head = parts.method == Method::HEAD;
-        let answered = match read_body(&parts, body).await {
-            Ok(body) => {
-                let received = Received {
-                    api_id: api_id.to_owned(),
-                    request_id: request_id.clone(),
-                    now_ms: self.clock.now_ms(),
-                    peer,
-                    port,
-                    parts,
-                    body,
-                };
-                self.call(&received).await
-            }
-            Err(failure) => Err(failure),
-        };
-        let mut response = answered.unwrap_or_else(GatewayFailure::response);
-        if let Ok(id) = HeaderValue::from_str(&request_id) {
-            response.headers_mut().insert("apigw-requestid", id);
+    /// Each front and its port.
+    pub(crate) fn ports(&self) -> Vec<(FrontId, u16)> {
+        let apis = self.apis.ports().into_iter().map(|(id, port)| (FrontId::HttpApi(id), port));
+        let urls = self.lambda.function_url_ports().into_iter();
+        apis.chain(urls.map(|(id, port)| (FrontId::FunctionUrl(id), port))).collect()
+    }
+
+    /// Moves a front to another port.
+    pub(crate) fn set_port(&self, front: &FrontId, port: u16) {
+        match front {
+            FrontId::HttpApi(id) => self.apis.set_port(id, port),
+            FrontId::FunctionUrl(id) => self.lambda.set_function_url_port(id, port),
         }
+    }
+
+    /// Answers one request to a front.
+    async fn answer(&self, front: &FrontId, arrival: Arrival, request: Request<Body>) -> Response<Body> {
+        let is_head = request.method() == Method::HEAD;
+        let response = match front {
+            FrontId::HttpApi(id) => self.answer_http_api(id, arrival, request).await,
+            FrontId::FunctionUrl(id) => self.answer_function_url(id, arrival, request).await,
+        };
         if is_head && response.body().is_empty() {
             // The length of an answer to HEAD is the function's or none; for a body of known size the router adds 0.
             return response
@@ -116,7 +101,64 @@ impl Gateway {
         response.map(Body::from)
     }
 
-    async fn call(&self, received: &Received) -> Result<Response<Bytes>, GatewayFailure> {
+    async fn answer_http_api(&self, id: &str, arrival: Arrival, request: Request<Body>) -> Response<Bytes> {
+        let request_id = Uuid::new_v4().simple().to_string()[..16].to_owned();
+        let (parts, body) = request.into_parts();
+        let answered = match read_body(&parts, body, BODY_BYTES).await {
+            Ok(body) => self.call_route(&self.received(id, &request_id, arrival, (parts, body))).await,
+            Err(unread) => Err(unread.into()),
+        };
+        let mut response = answered.unwrap_or_else(GatewayFailure::response);
+        if let Ok(id) = HeaderValue::from_str(&request_id) {
+            response.headers_mut().insert("apigw-requestid", id);
+        }
+        response
+    }
+
+    async fn answer_function_url(
+        &self,
+        id: &str,
+        arrival: Arrival,
+        request: Request<Body>,
+    ) -> Response<Bytes> {
+        // AWS gives the request and its invocation the same id.
+        let invocation_id = Uuid::new_v4();
+        let request_id = invocation_id.to_string();
+        let limit = usize::try_from(SYNC_PAYLOAD_BYTES).unwrap_or(usize::MAX);
+        let (parts, body) = request.into_parts();
+        let answered = match read_body(&parts, body, limit).await {
+            Ok(body) => {
+                let received = self.received(id, &request_id, arrival, (parts, body));
+                self.call_function_url(&received, invocation_id).await
+            }
+            Err(unread) => Err(unread.into()),
+        };
+        let mut response = answered.unwrap_or_else(UrlFailure::response);
+        if let Ok(id) = HeaderValue::from_str(&request_id) {
+            response.headers_mut().insert("x-amzn-requestid", id);
+        }
+        response
+    }
+
+    fn received(
+        &self,
+        api_id: &str,
+        request_id: &str,
+        arrival: Arrival,
+        (parts, body): (http::request::Parts, Bytes),
+    ) -> Received {
+        Received {
+            api_id: api_id.to_owned(),
+            request_id: request_id.to_owned(),
+            now_ms: self.clock.now_ms(),
+            peer: arrival.peer,
+            port: arrival.port,
+            parts,
+            body,
+        }
+    }
+
+    async fn call_route(&self, received: &Received) -> Result<Response<Bytes>, GatewayFailure> {
         let path = path::event_path(received.parts.uri.path()).ok_or(GatewayFailure::BadRequest)?;
         let method = &received.parts.method;
         let route = self.apis.resolve(&received.api_id, method, &path).ok_or(GatewayFailure::NotFound)?;
@@ -125,19 +167,16 @@ impl Gateway {
         if payload.len() as u64 > SYNC_PAYLOAD_BYTES {
             return Err(GatewayFailure::TooLarge);
         }
-        let invoked = self.invoke(payload, &route).await?;
+        let invoked = self.invoke_route(payload, &route).await?;
         if let Some(kind) = invoked.function_error {
             tracing::info!(function = route.function_arn, kind, "a function failed behind the gateway");
             return Err(GatewayFailure::Internal);
         }
-        answer::build(&invoked.payload, &route.payload_version, method).ok_or(GatewayFailure::Internal)
+        let format = AnswerFormat::of_http_api(&route.payload_version);
+        answer::build(&invoked.payload, format, method).ok_or(GatewayFailure::Internal)
     }
 
-    async fn invoke(
-        &self,
-        payload: Bytes,
-        route: &Resolved,
-    ) -> Result<crate::lambda::Invoked, GatewayFailure> {
+    async fn invoke_route(&self, payload: Bytes, route: &Resolved) -> Result<Invoked, GatewayFailure> {
         let invocation = Invocation {
             function_arn: route.function_arn.clone(),
             payload,
@@ -146,30 +185,61 @@ impl Gateway {
                 principal: "apigateway.amazonaws.com".to_owned(),
                 source_arn: route.source_arn.clone(),
             },
+            request_id: None,
         };
-        // The invocation goes on when the gateway no longer waits for it, as it does in Lambda.
-        let lambda = self.lambda.clone();
-        let running = tokio::spawn(async move { lambda.invoke(invocation).await });
-        match tokio::time::timeout(Duration::from_millis(route.timeout_ms), running).await {
-            Ok(Ok(Ok(invoked))) => Ok(invoked),
-            Ok(Ok(Err(error))) => {
-                tracing::warn!(function = route.function_arn, %error, "the gateway could not call a function");
-                Err(if error.status == 429 { GatewayFailure::Unavailable } else { GatewayFailure::Internal })
-            }
-            Ok(Err(_)) => Err(GatewayFailure::Internal),
+        match tokio::time::timeout(Duration::from_millis(route.timeout_ms), self.invoke(invocation)).await {
+            Ok(Some(Ok(invoked))) => Ok(invoked),
+            Ok(Some(Err(error))) if error.status == 429 => Err(GatewayFailure::Unavailable),
+            Ok(_) => Err(GatewayFailure::Internal),
             Err(_) => Err(GatewayFailure::Unavailable),
         }
     }
+
+    /// Calls the function of a URL; it may take as long as its own timeout.
+    async fn call_function_url(
+        &self,
+        received: &Received,
+        invocation_id: Uuid,
+    ) -> Result<Response<Bytes>, UrlFailure> {
+        let target = self.lambda.function_url(&received.api_id).ok_or(UrlFailure::NoUrl)?;
+        let caller = function_url::read_caller(received, &target)?;
+        let event = function_url::build_event(received, &target, caller.as_ref());
+        let invocation = Invocation {
+            function_arn: target.function_arn.clone(),
+            payload: Bytes::from(event.to_string()),
+            kind: InvocationKind::RequestResponse,
+            caller: if caller.is_some() { Caller::Identity } else { Caller::Anonymous },
+            request_id: Some(invocation_id),
+        };
+        let invoked = self.invoke(invocation).await.ok_or(UrlFailure::BadGateway)??;
+        if let Some(kind) = invoked.function_error {
+            tracing::info!(function = target.function_arn, kind, "a function failed behind its URL");
+            return Err(UrlFailure::BadGateway);
+        }
+        let method = &received.parts.method;
+        answer::build(&invoked.payload, AnswerFormat::FunctionUrl, method).ok_or(UrlFailure::BadGateway)
+    }
+
+    /// Invokes a function; `None` when the invocation was lost. It goes on when the gateway no longer waits for it, as it
+    /// does in Lambda.
+    async fn invoke(&self, invocation: Invocation) -> Option<Result<Invoked, InvokeError>> {
+        let function = invocation.function_arn.clone();
+        let lambda = self.lambda.clone();
+        let invoked = tokio::spawn(async move { lambda.invoke(invocation).await }).await.ok()?;
+        if let Err(error) = &invoked {
+            tracing::warn!(function, %error, "the gateway could not call a function");
+        }
+        Some(invoked)
+    }
 }
 
-async fn read_body(parts: &http::request::Parts, body: Body) -> Result<Bytes, GatewayFailure> {
-    if !host::is_local(&parts.headers) {
-        return Err(GatewayFailure::Forbidden);
-    }
-    match Limited::new(body, BODY_BYTES).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(GatewayFailure::TooLarge),
-        Err(_) => Err(GatewayFailure::Internal),
+impl From<Unread> for GatewayFailure {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::Forbidden => Self::Forbidden,
+            Unread::TooLarge => Self::TooLarge,
+            Unread::Broken => Self::Internal,
+        }
     }
 }
 

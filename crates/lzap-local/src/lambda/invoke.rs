@@ -34,6 +34,8 @@ pub(crate) struct Call {
     pub(crate) payload: Bytes,
     pub(crate) kind: InvocationKind,
     pub(crate) caller: Caller,
+    /// The invocation's id, when the caller has made it.
+    pub(crate) request_id: Option<Uuid>,
     pub(crate) client_context: Option<String>,
     /// The caller's trace header.
     pub(crate) trace_id: Option<String>,
@@ -48,7 +50,7 @@ struct Outcome {
 impl Inner {
     /// Checks and runs one invocation.
     pub(crate) async fn call(self: &Arc<Self>, call: Call) -> Result<Invoked, ApiError> {
-        let request_id = Uuid::new_v4();
+        let request_id = call.request_id.unwrap_or_else(Uuid::new_v4);
         let resolved = self.resolve(&call.reference, request_id)?;
         self.authorize(&call)?;
         let payload = check_payload(&call)?;
@@ -87,6 +89,9 @@ impl Inner {
                 if !self.state().allows(&call.reference, principal, source_arn) =>
             {
                 Err(ApiError::access_denied(principal, &call.reference.full()))
+            }
+            Caller::Anonymous if !self.state().allows_everybody_through_url(&call.reference) => {
+                Err(ApiError::access_denied("anonymous", &call.reference.full()))
             }
             _ => Ok(()),
         }

@@ -3,14 +3,15 @@
 //! [`state`] is the pure machine of functions, versions, aliases and policies; [`api`] puts AWS's REST-JSON operations
 //! in front of it. An invocation goes through [`invoke`]: [`pool`] gives it a place in an environment, [`worker`] runs the
 //! environment's process behind its own [`runtime_api`], and [`invocations`] brings events there and answers back. [`code`]
-//! keeps the zips.
+//! keeps the zips, [`function_urls`] has the operations of function URLs.
 //!
-//! Not here: layers, container images, VPC, event source mappings, function URLs, response streaming, destinations. They
-//! are refused by name, not ignored. `AWS_ENDPOINT_URL` points workers back to the embedded cloud.
+//! Not here: layers, container images, VPC, event source mappings, response streaming, destinations. They are refused by
+//! name, not ignored. `AWS_ENDPOINT_URL` points workers back to the embedded cloud.
 
 mod api;
 mod code;
 mod error;
+pub(crate) mod function_urls;
 mod hex;
 mod invocations;
 mod invoke;
@@ -30,6 +31,7 @@ use bytes::Bytes;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use crate::error::LocalError;
 use crate::ports::Ports;
@@ -87,6 +89,8 @@ pub(crate) struct Invocation {
     pub(crate) kind: InvocationKind,
     /// Who calls.
     pub(crate) caller: Caller,
+    /// The id that the caller has told its own client; without one, Lambda makes it.
+    pub(crate) request_id: Option<Uuid>,
 }
 
 /// Lambda's invocation types.
@@ -105,6 +109,8 @@ pub(crate) enum InvocationKind {
 pub(crate) enum Caller {
     /// An IAM caller: always allowed here.
     Identity,
+    /// The sender of an unsigned request to a function URL: the resource policy decides.
+    Anonymous,
     /// An AWS service: the resource policy decides.
     Service {
         /// For example `apigateway.amazonaws.com`.
@@ -180,6 +186,7 @@ impl Lambda {
             payload: invocation.payload,
             kind: invocation.kind,
             caller: invocation.caller,
+            request_id: invocation.request_id,
             client_context: None,
             trace_id: None,
         };

@@ -15,6 +15,8 @@ pub(crate) struct Scope {
     pub(crate) region: String,
     /// The signing name: `s3`, `lambda`, `events`…
     pub(crate) service: String,
+    /// The id of the caller's access key.
+    pub(crate) access_key: String,
 }
 
 impl Scope {
@@ -32,14 +34,18 @@ impl Scope {
     }
 
     fn parse(credential: &str) -> Option<Self> {
-        let mut parts = credential.rsplit('/');
+        let mut parts = credential.rsplitn(5, '/');
         let (last, service, region) = (parts.next()?, parts.next()?, parts.next()?);
         parts.next().filter(|date| date.len() == 8)?;
+        let access_key = parts.next().unwrap_or_default().to_owned();
         let plain = |text: &str| {
             !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         };
-        (last == "aws4_request" && plain(service) && plain(region))
-            .then(|| Self { region: region.to_owned(), service: service.to_owned() })
+        (last == "aws4_request" && plain(service) && plain(region)).then(|| Self {
+            region: region.to_owned(),
+            service: service.to_owned(),
+            access_key,
+        })
     }
 }
 

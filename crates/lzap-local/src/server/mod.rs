@@ -4,7 +4,7 @@
 //! cloud's own client asks how it is and stops it. What the services do is theirs; the process around this is
 //! `serve`.
 
-mod auth;
+pub(crate) mod auth;
 pub(crate) mod host;
 
 use std::sync::Arc;
@@ -21,6 +21,7 @@ use crate::answer::{self, Answer};
 use crate::apigateway::{self, Around};
 use crate::cloud::Cloud;
 use crate::gateway::Listeners;
+use crate::lambda::function_urls;
 use crate::passive::{json_operation, not_implemented};
 use auth::Scope;
 
@@ -92,7 +93,7 @@ async fn route(cloud: &Arc<Cloud>, scope: &Scope, request: http::Request<Bytes>)
     let region = scope.region.as_str();
     match scope.service.as_str() {
         "s3" => cloud.s3.handle(region, request).await,
-        "lambda" => cloud.lambda.handle(region, request).await,
+        "lambda" => lambda(cloud, region, request).await,
         "iam" => cloud.iam.handle(request).await,
         "sts" => cloud.sts.handle(region, request).await,
         "apigateway" => apigateway(cloud, region, &request).await,
@@ -109,22 +110,43 @@ fn refusal(status: u16, code: &'static str, message: &str) -> Answer {
     answer
 }
 
-/// A new API gets its port before it is made; a deleted one gives its own back.
 async fn apigateway(cloud: &Arc<Cloud>, region: &str, request: &http::Request<Bytes>) -> Answer {
     let now_ms = cloud.clock.now_ms();
-    if !apigateway::creates_api(request) {
-        let answer = cloud.gateway.apis.handle(request, Around { region, now_ms, port: 0 });
-        cloud.listeners.keep_only(&cloud.gateway.apis.ports());
-        return answer;
+    let handle = |port: u16| cloud.gateway.apis.handle(request, Around { region, now_ms, port });
+    if apigateway::creates_api(request) {
+        return open_front(cloud, handle).await;
     }
-    let reserved = match Listeners::reserve(None).await {
+    let answer = handle(0);
+    cloud.listeners.keep_only(|| cloud.gateway.ports());
+    answer
+}
+
+async fn lambda(cloud: &Arc<Cloud>, region: &str, request: http::Request<Bytes>) -> Answer {
+    let deletes = *request.method() == Method::DELETE;
+    let answer = if function_urls::creates_url(&request) {
+        open_front(cloud, |port| function_urls::handle(&cloud.lambda, region, request, port)).await
+    } else if function_urls::is_url_operation(&request) {
+        function_urls::handle(&cloud.lambda, region, request, 0)
+    } else {
+        cloud.lambda.handle(region, request).await
+    };
+    if deletes {
+        // Function URLs go with their function.
+        cloud.listeners.keep_only(|| cloud.gateway.ports());
+    }
+    answer
+}
+
+/// Gives a new front its port before it is made, so that the answer can name it.
+async fn open_front(cloud: &Arc<Cloud>, create: impl FnOnce(u16) -> Answer) -> Answer {
+    let reserved = match Listeners::reserve().await {
         Ok(reserved) => reserved,
         Err(error) => return answer::json_error(500, "InternalServerException", &error.to_string()),
     };
-    let answer = cloud.gateway.apis.handle(request, Around { region, now_ms, port: reserved.port });
-    let ports = cloud.gateway.apis.ports();
-    if let Some((id, _)) = ports.iter().find(|(_, port)| *port == reserved.port) {
-        cloud.listeners.open(&cloud.gateway, id, reserved);
+    let answer = create(reserved.port);
+    let fronts = cloud.gateway.ports();
+    if let Some((front, _)) = fronts.into_iter().find(|(_, port)| *port == reserved.port) {
+        cloud.listeners.open(&cloud.gateway, front, reserved);
     }
     answer
 }

@@ -22,6 +22,8 @@ while true; do
     *'"rawPath":"/made"'*) answer='{"statusCode":201,"headers":{"X-Made":"yes"},"cookies":["a=1","b=2"],"body":"aGVsbG8=","isBase64Encoded":true}' ;;
     *'"rawPath":"/bad"'*) answer='{"statusCode":200,"body":{}}' ;;
     *'"rawPath":"/slow"'*) sleep 3 ;;
+    *'"rawPath":"/text"'*) answer='"hello"' ;;
+    *'"rawPath":"/large"'*) answer="\"$(head -c 7000000 /dev/zero | tr '\0' x)\"" ;;
     *'"rawPath":"/fail"'*) curl -sS -X POST -d '{"errorMessage":"no","errorType":"Oops"}' "$api/$id/error" > /dev/null; continue ;;
   esac
   printf '%s' "$answer" | curl -sS -X POST --data-binary @- "$api/$id/response" > /dev/null
@@ -45,7 +47,6 @@ pub(crate) fn zip_of(bootstrap: &str) -> Vec<u8> {
 struct Deployed {
     cloud: Cloud,
     lambda: aws_sdk_lambda::Client,
-    function: String,
     api: String,
     port: u16,
 }
@@ -69,7 +70,7 @@ async fn deploy() -> Deployed {
     }
     client.create_stage().api_id(&id).stage_name("$default").auto_deploy(true).send().await.expect("a stage");
     let port = api.api_endpoint().and_then(|url| url.rsplit(':').next()?.parse().ok()).expect("a port");
-    Deployed { cloud, lambda, function, api: id, port }
+    Deployed { cloud, lambda, api: id, port }
 }
 
 pub(crate) async fn create_function(iam: &aws_sdk_iam::Client, lambda: &aws_sdk_lambda::Client) -> String {
@@ -96,6 +97,32 @@ pub(crate) async fn create_function_of(
     function.expect("a function").function_arn.expect("an ARN")
 }
 
+/// One request to a port of this machine; status, headers and body of the answer.
+pub(crate) async fn ask(port: u16, head: &str, body: &[u8]) -> (u16, String, String) {
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("it listens");
+    let head = format!("{head}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    // A body that is too large may be refused before all of it was sent.
+    let _ = stream.write_all(body).await;
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, head.to_owned(), body.to_owned())
+}
+
+/// Waits until nothing listens at a port any more.
+pub(crate) async fn wait_until_closed(port: u16) {
+    for _ in 0..50 {
+        if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{port} still listens");
+}
+
 impl Deployed {
     async fn allow(&self, principal: &str, source: &str) {
         let permission =
@@ -106,17 +133,7 @@ impl Deployed {
 
     /// One request; status, headers and body of the answer.
     async fn ask(&self, head: &str, body: &[u8]) -> (u16, String, String) {
-        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.expect("it listens");
-        let head = format!("{head}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
-        stream.write_all(head.as_bytes()).await.expect("sent");
-        // A body that is too large may be refused before all of it was sent.
-        let _ = stream.write_all(body).await;
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer).await;
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        (status, head.to_owned(), body.to_owned())
+        ask(self.port, head, body).await
     }
 
     async fn get(&self, path: &str) -> (u16, String, String) {
@@ -176,11 +193,6 @@ async fn a_deleted_api_no_longer_listens() {
     let site = deploy().await;
     let client = aws_sdk_apigatewayv2::Client::new(&site.cloud.config("eu-central-1").await);
     client.delete_api().api_id(&site.api).send().await.expect("deleted");
-    for _ in 0..50 {
-        if tokio::net::TcpStream::connect(("127.0.0.1", site.port)).await.is_err() {
-            return site.cloud.stop().await;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("{} still listens for {}", site.port, site.function);
+    wait_until_closed(site.port).await;
+    site.cloud.stop().await;
 }

@@ -4,6 +4,7 @@ mod cloud;
 mod concurrency;
 mod control;
 mod environments;
+mod function_urls;
 mod gateway;
 mod process;
 mod storage;

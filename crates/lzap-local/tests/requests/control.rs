@@ -1,4 +1,4 @@
-//! The control APIs, called without an SDK: a function of one script, and HTTP APIs in front of it.
+//! The control APIs, called without an SDK: a function of one script, with HTTP APIs and a URL in front of it.
 
 use std::{
     fmt::Write as _,
@@ -63,6 +63,25 @@ impl Control {
         self.json("apigateway", &format!("POST /v2/apis/{id}/stages"), &stage);
         let endpoint = api["apiEndpoint"].as_str().expect("a URL");
         format!("127.0.0.1:{}", endpoint.rsplit(':').next().expect("a port"))
+    }
+
+    /// Creates a public URL of a function, and gives its `HOST:PORT`.
+    pub(crate) fn create_url(&self, function: &str) -> String {
+        let url = self.json(
+            "lambda",
+            &format!("POST /2021-10-31/functions/{function}/url"),
+            &json!({ "AuthType": "NONE" }),
+        );
+        for permission in [
+            json!({ "StatementId": "url", "Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE" }),
+            json!({ "StatementId": "function", "Action": "lambda:InvokeFunction", "InvokedViaFunctionUrl": true }),
+        ] {
+            let mut permission = permission;
+            permission["Principal"] = json!("*");
+            self.json("lambda", &format!("POST /2015-03-31/functions/{function}/policy"), &permission);
+        }
+        let address = url["FunctionUrl"].as_str().expect("a URL").trim_end_matches('/');
+        format!("127.0.0.1:{}", address.rsplit(':').next().expect("a port"))
     }
 
     fn json(&self, service: &str, operation: &str, body: &Value) -> Value {

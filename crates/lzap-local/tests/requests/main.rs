@@ -1,5 +1,5 @@
-//! The same request gets the same answer under `cargo run` and in the embedded cloud, except for what an HTTP API does to
-//! it (`docs/requests.md`).
+//! The same request gets the same answer under `cargo run` and in the embedded cloud, except for what an HTTP API or a
+//! function URL does to it (`docs/requests.md`).
 //!
 //! The app is this binary: the function's `bootstrap` is a script that runs it again. Requests, app and the model of AWS
 //! are those of the runtime crate's own test, which has the other fronts.
@@ -10,7 +10,7 @@ mod control;
 #[path = "../../../lzap/tests/it/answers/echo.rs"]
 mod echo;
 #[path = "../../../lzap/tests/it/answers/model.rs"]
-#[expect(dead_code, reason = "the embedded cloud has HTTP APIs only")]
+#[expect(dead_code, reason = "the embedded cloud has no REST APIs and no load balancers")]
 mod model;
 #[path = "../../../lzap/tests/it/answers/requests.rs"]
 mod requests;
@@ -96,18 +96,17 @@ async fn wait_for_cloud(dir: &Path) -> String {
     panic!("the cloud does not answer");
 }
 
-/// Each front of the embedded cloud, with the API's address.
-fn create_apis(address: String) -> Vec<(Front, String)> {
+/// Each front of the embedded cloud, with its address.
+fn create_fronts(address: String) -> Vec<(Front, String)> {
     let control = Control { address };
     let function = control.create_function(&bootstrap());
     let fronts =
         [Front::HttpApi20, Front::HttpApi20Stage, Front::HttpApi10, Front::HttpApi10Stage].into_iter();
-    fronts
-        .map(|front| {
-            let version = if front.is_payload_2() { "2.0" } else { "1.0" };
-            (front, control.create_api(&function, version, front.stage()))
-        })
-        .collect()
+    let apis = fronts.map(|front| {
+        let version = if front.is_payload_2() { "2.0" } else { "1.0" };
+        (front, control.create_api(&function, version, front.stage()))
+    });
+    apis.chain([(Front::FunctionUrl, control.create_url(&function))]).collect()
 }
 
 fn check(front: Front, address: &str, requests: &[Sent], direct: &[Exchange]) {
@@ -139,7 +138,7 @@ async fn request_in_the_embedded_cloud_gets_the_answer_of_cargo_run() {
     tokio::task::spawn_blocking(move || {
         let local = LocalServer::start();
         let direct: Vec<Exchange> = requests.iter().map(|sent| client::send(&local.address, sent)).collect();
-        for (front, address) in create_apis(address) {
+        for (front, address) in create_fronts(address) {
             check(front, &address, &requests, &direct);
         }
     })

@@ -29,6 +29,7 @@ pub(super) async fn invoke(call: &Call<'_>, name: &str) -> Result<Response<Bytes
             payload: call.body.clone(),
             kind,
             caller: Caller::Identity,
+            request_id: None,
             client_context: context,
             trace_id: header("x-amzn-trace-id").map(str::to_owned),
         })

@@ -11,8 +11,8 @@ mod extras;
 mod functions;
 mod invoke;
 mod permissions;
-mod render;
-mod request;
+pub(super) mod render;
+pub(super) mod request;
 
 use std::sync::Arc;
 
@@ -27,48 +27,56 @@ use crate::percent;
 use request::Call;
 
 /// What a control operation answers.
-struct Reply {
+pub(super) struct Reply {
     status: StatusCode,
     body: Option<Value>,
 }
 
 impl Reply {
-    fn ok(body: Value) -> Self {
+    pub(super) fn ok(body: Value) -> Self {
         Self { status: StatusCode::OK, body: Some(body) }
     }
 
-    fn created(body: Value) -> Self {
+    pub(super) fn created(body: Value) -> Self {
         Self { status: StatusCode::CREATED, body: Some(body) }
     }
 
-    fn empty() -> Self {
+    pub(super) fn empty() -> Self {
         Self { status: StatusCode::NO_CONTENT, body: None }
     }
 }
 
 /// Answers one request.
 pub(crate) async fn handle(inner: &Arc<Inner>, region: &str, request: Request<Bytes>) -> Response<Bytes> {
-    let (parts, body) = request.into_parts();
-    let segments: Vec<String> =
-        parts.uri.path().split('/').filter(|segment| !segment.is_empty()).map(percent::decode).collect();
-    let call = Call {
-        inner,
-        region,
-        query: percent::pairs(parts.uri.query().unwrap_or_default()).collect(),
-        headers: parts.headers,
-        body,
-    };
+    let (method, segments, call) = take_apart(inner, region, request);
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    if let (&Method::POST, ["2015-03-31", "functions", name, "invocations"]) =
-        (&parts.method, segments.as_slice())
+    if let (&Method::POST, ["2015-03-31", "functions", name, "invocations"]) = (&method, segments.as_slice())
     {
         return invoke::invoke(&call, name).await.unwrap_or_else(|error| refusal(&error));
     }
     let revision = inner.state().revision();
-    let reply = route(&call, &parts.method, &segments).await;
+    let reply = route(&call, &method, &segments).await;
     if inner.state().revision() != revision {
         inner.evict();
     }
+    answer(reply)
+}
+
+/// The request's method, the decoded segments of its path, and the rest.
+pub(super) fn take_apart<'a>(
+    inner: &'a Arc<Inner>,
+    region: &'a str,
+    request: Request<Bytes>,
+) -> (Method, Vec<String>, Call<'a>) {
+    let (parts, body) = request.into_parts();
+    let segments =
+        parts.uri.path().split('/').filter(|segment| !segment.is_empty()).map(percent::decode).collect();
+    let query = percent::pairs(parts.uri.query().unwrap_or_default()).collect();
+    (parts.method, segments, Call { inner, region, query, headers: parts.headers, body })
+}
+
+/// What an operation came to, as AWS sends it.
+pub(super) fn answer(reply: Result<Reply, ApiError>) -> Response<Bytes> {
     match reply {
         Ok(reply) => response(reply.status, reply.body.as_ref(), HeaderMap::new()),
         Err(error) => refusal(&error),
@@ -127,7 +135,6 @@ fn unknown(method: &Method, segments: &[&str]) -> ApiError {
         [_, "capacity-providers", ..] => "capacity providers: ",
         [_, "layers" | "layers-by-arn", ..] => "layers: ",
         [_, "code-signing-configs", ..] | [_, "functions", _, "code-signing-config"] => "code signing: ",
-        [_, "functions", _, "url" | "urls"] => "function URLs: ",
         [_, "functions", _, "event-invoke-config", ..] => "asynchronous invocation settings: ",
         [_, "functions", _, "provisioned-concurrency"] => "provisioned concurrency: ",
         [_, "functions", _, "response-streaming-invocations"] => "InvokeWithResponseStream: ",

@@ -83,7 +83,7 @@ pub(super) fn alias(function_arn: &str, alias: &Alias) -> Value {
 }
 
 /// One page of a list under `name`, and the marker of the next.
-pub(super) fn page<T>(
+pub(in crate::lambda) fn page<T>(
     name: &str,
     (items, next): (Vec<T>, Option<String>),
     render: impl Fn(&T) -> Value,

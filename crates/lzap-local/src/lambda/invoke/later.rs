@@ -158,6 +158,7 @@ impl Inner {
             payload: record.to_string().into(),
             kind: InvocationKind::Event,
             caller: Caller::Identity,
+            request_id: None,
             client_context: None,
             trace_id: None,
         };

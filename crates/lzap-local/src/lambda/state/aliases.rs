@@ -69,7 +69,7 @@ impl State {
         function.aliases.get(name).ok_or_else(missing)
     }
 
-    /// `DeleteAlias`: its policy goes with it; a missing alias is no error.
+    /// `DeleteAlias`: its policy goes with it, its function URL stays; a missing alias is no error.
     pub(crate) fn delete_alias(&mut self, reference: &FunctionRef, name: &str) -> Result<(), ApiError> {
         let function = self.function_mut(reference)?;
         function.aliases.remove(name);

@@ -283,6 +283,7 @@ fn blank(name: String, arn: String, latest: Version, tags: BTreeMap<String, Stri
         tags,
         reserved_concurrency: None,
         event_invoke: BTreeMap::new(),
+        urls: BTreeMap::new(),
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! Here is no I/O, no clock and no randomness: code is known by hash and size, roles were looked up before, revision
 //! ids come from a counter. [`model`] holds the facts, [`lifecycle`] the functions and versions, [`aliases`],
-//! [`policies`] and [`extras`] what hangs on them, [`resolve`] the way from a call to a version. The API in
+//! [`policies`], [`function_urls`] and [`extras`] what hangs on them, [`resolve`] the way from a call to a version. The API in
 //! `super::api` turns requests into these calls. [`in_flight`] is a machine of its own: the invocations of one environment.
 
 mod aliases;
 mod event_invoke;
 mod extras;
+pub(crate) mod function_urls;
 mod in_flight;
 mod lifecycle;
 mod model;
@@ -31,7 +32,8 @@ pub use in_flight::ENVIRONMENT_CONCURRENCY;
 pub(crate) use in_flight::{InFlight, Poll, StaleAnswer, Ticket, TimeOut};
 pub(crate) use lifecycle::{CodeChange, NewFunction, Publish, SettingsChange};
 pub(crate) use model::{
-    Alias, AuthType, CapacityProvider, Code, EventInvoke, Function, LATEST, Settings, Version,
+    Alias, AuthType, CapacityProvider, Code, EventInvoke, Function, FunctionUrl, InvokeMode, LATEST,
+    Settings, Version,
 };
 pub(crate) use names::{FunctionRef, check_length};
 pub(crate) use policies::{NewStatement, document};

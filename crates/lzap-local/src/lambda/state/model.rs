@@ -120,6 +120,23 @@ pub(crate) struct Function {
     /// Settings for asynchronous invocations, by qualifier.
     #[serde(default)]
     pub(crate) event_invoke: BTreeMap<String, EventInvoke>,
+    /// By alias; the empty one is the function itself.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) urls: BTreeMap<String, FunctionUrl>,
+}
+
+/// A function URL: an HTTP endpoint in front of a function or of one of its aliases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FunctionUrl {
+    /// On AWS the first label of the host name.
+    pub(crate) id: String,
+    /// Where it answers on loopback.
+    pub(crate) port: u16,
+    pub(crate) auth_type: AuthType,
+    /// `None` until a request sets the mode: AWS then leaves the member out of its answers.
+    pub(crate) invoke_mode: Option<InvokeMode>,
+    pub(crate) created_ms: i64,
+    pub(crate) modified_ms: i64,
 }
 
 /// Who may send requests to a function URL.
@@ -131,6 +148,13 @@ pub(crate) enum AuthType {
     /// Callers who sign their requests.
     #[serde(rename = "AWS_IAM")]
     AwsIam,
+}
+
+/// How a function URL delivers answers. AWS's other mode, `RESPONSE_STREAM`, is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum InvokeMode {
+    #[serde(rename = "BUFFERED")]
+    Buffered,
 }
 
 impl AuthType {

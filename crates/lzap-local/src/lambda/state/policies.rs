@@ -166,6 +166,26 @@ pub(crate) fn allows(
     })
 }
 
+/// True if the policy of exactly this qualifier lets everybody send requests to a function URL without a signature.
+/// Since October 2025 AWS wants two permissions for it: for the URL, and for the function that it invokes.
+///
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html>
+pub(crate) fn allows_everybody_through_url(function: &Function, qualifier: Option<&str>) -> bool {
+    // A request without a signature has no source ARN or account that a condition could match.
+    let mut public: Vec<&Statement> = statements(function, qualifier).iter().collect();
+    public.retain(|statement| {
+        statement.principal == "*" && statement.source_arn.is_none() && statement.source_account.is_none()
+    });
+    let opens_url = public.iter().any(|statement| {
+        statement.covers(INVOKE_FUNCTION_URL)
+            && statement.function_url_auth_type.is_none_or(|wanted| wanted == AuthType::None)
+    });
+    let opens_function = public.iter().any(|statement| {
+        statement.covers(INVOKE_FUNCTION) && statement.invoked_via_function_url != Some(false)
+    });
+    opens_url && opens_function
+}
+
 /// The statements of exactly this qualifier; `$LATEST` spelled out is the function itself.
 fn statements<'a>(function: &'a Function, qualifier: Option<&str>) -> &'a [Statement] {
     let key = qualifier.filter(|q| *q != LATEST).unwrap_or_default();

@@ -77,6 +77,13 @@ impl State {
         })
     }
 
+    /// True if the policy of the reference's own qualifier lets everybody in through a function URL.
+    pub(crate) fn allows_everybody_through_url(&self, reference: &FunctionRef) -> bool {
+        self.function(reference).is_ok_and(|function| {
+            policies::allows_everybody_through_url(function, reference.qualifier.as_deref())
+        })
+    }
+
     /// True if an environment of this key may serve another invocation.
     pub(crate) fn is_current(&self, wanted: &EnvironmentKey, now_ms: i64) -> bool {
         self.functions.get(&wanted.function_arn).is_some_and(|function| {

@@ -207,11 +207,12 @@ async fn lists_page_at_fifty() {
 #[tokio::test]
 async fn operations_that_are_missing_are_named() {
     let cloud = Cloud::start().await;
-    let answer = cloud.send("POST", "/2021-10-31/functions/shop/url", &json!({})).await;
+    let answer = cloud.send("GET", "/2019-09-30/functions/shop/provisioned-concurrency", &Value::Null).await;
     assert_eq!(answer.error(), (501, "NotImplementedException"));
     assert_eq!(
         answer.body["Message"],
-        "the embedded cloud does not implement lambda function URLs: POST /2021-10-31/functions/shop/url"
+        "the embedded cloud does not implement lambda provisioned concurrency: GET \
+         /2019-09-30/functions/shop/provisioned-concurrency"
     );
     let other = cloud.send("PATCH", &format!("{FUNCTIONS}/shop/versions"), &Value::Null).await;
     assert_eq!(other.status, 501);

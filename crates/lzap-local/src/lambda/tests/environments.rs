@@ -61,6 +61,7 @@ async fn services_need_the_permission_on_the_qualifier_they_call() {
             principal: "apigateway.amazonaws.com".to_owned(),
             source_arn: "arn:aws:execute-api:eu-west-1:000000000000:abc/$default/GET/x".to_owned(),
         },
+        request_id: None,
     };
     let arn = "arn:aws:lambda:eu-west-1:000000000000:function:shop";
     let live = format!("{arn}:live");

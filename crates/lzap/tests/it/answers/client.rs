@@ -31,7 +31,8 @@ pub(crate) struct Exchange {
 }
 
 /// Headers that the server or the gateway adds to each response.
-const SERVER_HEADERS: [&str; 4] = ["date", "connection", "transfer-encoding", "apigw-requestid"];
+const SERVER_HEADERS: [&str; 5] =
+    ["date", "connection", "transfer-encoding", "apigw-requestid", "x-amzn-requestid"];
 
 impl Exchange {
     /// Splits the report from the response's headers.

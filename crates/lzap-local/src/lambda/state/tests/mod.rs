@@ -1,5 +1,6 @@
 //! The machine alone: time is a number.
 
+mod function_urls;
 mod in_flight;
 mod limits;
 mod url_permissions;
