@@ -54,6 +54,9 @@ pub struct CloudStatus {
     pub environment_concurrency: u32,
     /// The HTTP APIs.
     pub apis: Vec<ApiStatus>,
+    /// The function URLs. A cloud of an older version has none.
+    #[serde(default)]
+    pub function_urls: Vec<FunctionUrlStatus>,
 }
 
 /// An HTTP API of a running cloud.
@@ -64,6 +67,15 @@ pub struct ApiStatus {
     /// Its name.
     pub name: String,
     /// Where it answers.
+    pub url: String,
+}
+
+/// A function URL of a running cloud.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionUrlStatus {
+    /// The ARN of the function or of its alias.
+    pub function_arn: String,
+    /// The address that it answers at.
     pub url: String,
 }
 

@@ -153,6 +153,7 @@ impl Cloud {
             concurrency: self.lambda.concurrency(),
             environment_concurrency: self.environment_concurrency,
             apis: self.gateway.apis.list(),
+            function_urls: self.lambda.list_function_urls(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The embedded cloud: AWS-compatible endpoints on loopback that run the very zip that AWS would run.
 //!
 //! One process serves S3, IAM, STS, Lambda, API Gateway v2, `EventBridge` and CloudWatch Logs at one port, and each HTTP
-//! API at a localhost port of its own. [`serve()`] runs it in the foreground; [`start`], [`status`], [`stop`] and
+//! API and function URL at a localhost port of its own. [`serve()`] runs it in the foreground; [`start`], [`status`], [`stop`] and
 //! [`reset`] are for other processes.
 //!
 //! Inside: `server` takes requests apart by their signature; `passive` holds the services that only keep what they are
@@ -29,7 +29,9 @@ mod serve;
 mod server;
 mod store;
 
-pub use client::{ApiStatus, CloudStatus, Started, default_state_dir, reset, start, status, stop};
+pub use client::{
+    ApiStatus, CloudStatus, FunctionUrlStatus, Started, default_state_dir, reset, start, status, stop,
+};
 pub use error::LocalError;
 pub use lambda::ENVIRONMENT_CONCURRENCY;
 pub use serve::{ServeOptions, detach, serve};

@@ -130,6 +130,9 @@ fn show(context: &Context, status: &CloudStatus) {
     for api in &status.apis {
         context.printer.data(format_args!("HTTP API  {} {}\n", api.url, api.name));
     }
+    for url in &status.function_urls {
+        context.printer.data(format_args!("URL       {} {}\n", url.url, url.function_arn));
+    }
     let apis: Vec<_> =
         status.apis.iter().map(|api| json!({"id": api.id, "name": api.name, "url": api.url})).collect();
     context.printer.json(&json!({
@@ -145,6 +148,7 @@ fn show(context: &Context, status: &CloudStatus) {
         "environment_concurrency": status.environment_concurrency,
         "functions": status.functions,
         "apis": apis,
+        "function_urls": status.function_urls,
     }));
 }
 

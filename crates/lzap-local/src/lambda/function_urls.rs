@@ -17,6 +17,7 @@ use super::api::{self, Reply, render};
 use super::error::ApiError;
 use super::state::function_urls::{FunctionUrlChange, NewFunctionUrl};
 use super::state::{AuthType, FunctionRef, FunctionUrl, InvokeMode};
+use crate::FunctionUrlStatus;
 use crate::clock::timestamp;
 
 const API_VERSION: &str = "2021-10-31";
@@ -162,6 +163,15 @@ impl Lambda {
         let (reference, url) = state.function_urls().find(|(_, url)| url.id == id)?;
         let is_signed = url.auth_type == AuthType::AwsIam;
         Some(UrlTarget { function_arn: reference.full(), is_signed })
+    }
+
+    /// Function and address of each URL.
+    pub(crate) fn list_function_urls(&self) -> Vec<FunctionUrlStatus> {
+        let status = |(reference, url): (FunctionRef, &FunctionUrl)| FunctionUrlStatus {
+            function_arn: reference.full(),
+            url: address(url),
+        };
+        self.0.state().function_urls().map(status).collect()
     }
 
     /// Each URL's id and port.

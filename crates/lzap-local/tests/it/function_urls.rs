@@ -276,6 +276,8 @@ async fn function_and_alias_answer_at_urls_of_their_own_that_survive_a_restart()
             break;
         }
     }
+    let listed: Vec<u16> = cloud.status().await.function_urls.iter().map(|url| port_of(&url.url)).collect();
+    assert_eq!(listed, [ports.0, ports.1]);
     assert!(is_kept, "a restart moves the URLs to {ports:?}");
     let (own, of_alias) = ports;
     assert_eq!(get(of_alias, "/text").await.0, 200);
