@@ -25,11 +25,28 @@ fn each_setting_says_where_it_comes_from() -> Result {
     assert!(setting(&report, "memory_mb").0.contains("1024"), "{report:#}");
     assert!(setting(&report, "memory_mb").1.contains("production"), "{report:#}");
     assert!(setting(&report, "timeout_secs").1.contains("default"), "{report:#}");
-    // The environment wins over the file.
-    assert!(setting(&report, "region").0.contains("us-west-2"), "{report:#}");
-    assert!(setting(&report, "region").1.contains("AWS_REGION"), "{report:#}");
+    // A stage belongs to a region: the file comes before the environment.
+    assert_eq!(setting(&report, "region"), ("eu-central-1".to_owned(), "lzap.toml [stage.dev]".to_owned()));
     let text = lzap.run(project.path(), &["config", "dev", "--resolved"])?.expect_success();
     assert!(text.stdout.contains("256"), "{text}");
+    assert_eq!(text.stderr.matches("AWS_REGION=us-west-2 is not used").count(), 1, "{text}");
+    Ok(())
+}
+
+#[test]
+fn flags_before_or_after_the_command_come_first() -> Result {
+    let project = TempProject::with_files("shop", &[("lzap.toml", FILE)])?;
+    let lzap = Lzap::new()?.env("AWS_REGION", "us-west-2").env("AWS_PROFILE", "ci");
+    let flags = ["--region", "ap-south-1", "--profile", "work"];
+    let command = ["config", "dev", "--output", "json"];
+    for args in [[&flags[..], &command].concat(), [&command[..], &flags].concat()] {
+        let outcome = lzap.run(project.path(), &args)?.expect_success();
+        let report = outcome.json();
+        let expected = |value: &str, origin: &str| (value.to_owned(), origin.to_owned());
+        assert_eq!(setting(&report, "region"), expected("ap-south-1", "flag --region"));
+        assert_eq!(setting(&report, "profile"), expected("work", "flag --profile"));
+        assert!(!outcome.stderr.contains("AWS_REGION"), "{outcome}");
+    }
     Ok(())
 }
 

@@ -38,6 +38,12 @@ pub(crate) struct Global {
     /// The configuration file [default: lzap.toml in the project's folder]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// The AWS region; comes before the stage's key `region` and AWS_REGION
+    #[arg(long, global = true, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    /// The profile in the AWS config files; comes before AWS_PROFILE and the stage's key `profile`
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
     /// What stdout carries: text, or exactly one JSON document [default: text]
     #[arg(long, global = true, value_name = "FORMAT")]
     pub(crate) output: Option<Output>,
@@ -362,7 +368,7 @@ pub(crate) struct ServeArgs {
 pub(crate) struct ConfigArgs {
     #[command(flatten)]
     pub(crate) stage: StageArgs,
-    /// The effective settings of the stage and where each came from (the default)
+    /// The effective settings of the stage and where each comes from (the default)
     #[arg(long, conflicts_with = "schema")]
     pub(crate) resolved: bool,
     /// The JSON Schema of lzap.toml

@@ -4,16 +4,23 @@ use std::path::{Path, PathBuf};
 
 use lzap_aws::{Clients, Cloud};
 use lzap_build::project::{Project, Selection};
-use lzap_core::check::{Warning, check};
+use lzap_core::check::check;
 use lzap_core::config::{Config, ConfigError, FILE_NAME, parse};
 use lzap_core::names::{Names, Part, Place};
 use lzap_core::platform::Architecture;
-use lzap_core::settings::{LOCAL, Overrides, Settings, resolve};
+use lzap_core::settings::{
+    LOCAL, Overrides, PlaceOverrides, Settings, Warning, read_app, read_target, resolve, stage_names,
+};
 
 use crate::cli::{Cli, Global};
 use crate::error::CliError;
 use crate::interrupt::Interrupts;
 use crate::ui::printer::Printer;
+
+/// A variable of the environment. An empty one counts as unset, as for the AWS SDK.
+fn read_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
 
 /// The global options.
 pub(crate) struct Context {
@@ -22,18 +29,27 @@ pub(crate) struct Context {
     pub(crate) interrupts: Interrupts,
     /// Where the project is looked for.
     pub(crate) dir: PathBuf,
+    /// Region and profile, as flags and environment variables name them.
+    pub(crate) place: PlaceOverrides,
     config: Option<PathBuf>,
 }
 
 impl Context {
     pub(crate) fn new(cli: &Cli) -> Self {
-        let Global { project, config, yes, .. } = &cli.global;
+        let Global { project, config, yes, region, profile, .. } = &cli.global;
         Self {
             printer: Printer::new(&cli.global),
             yes: *yes,
             interrupts: Interrupts::default(),
             dir: project.clone().unwrap_or_else(|| PathBuf::from(".")),
             config: config.clone(),
+            place: PlaceOverrides {
+                region_flag: region.clone(),
+                profile_flag: profile.clone(),
+                region_variable: read_variable("AWS_REGION"),
+                profile_variable: read_variable("AWS_PROFILE"),
+                has_credentials: read_variable("AWS_ACCESS_KEY_ID").is_some(),
+            },
         }
     }
 
@@ -100,15 +116,14 @@ impl Loaded {
     /// The crate that is deployed.
     pub(crate) fn project(&self, features: &[String]) -> Result<Project, CliError> {
         let dir = if self.dir.as_os_str().is_empty() { Path::new(".") } else { &self.dir };
-        let package = self.config.package.as_ref().map(|name| name.get_ref().as_str());
-        let bin = self.config.bin.as_ref().map(|name| name.get_ref().as_str());
-        let selection = Selection { dir, package, bin, features };
+        let (package, bin) = read_target(&self.config).map_err(|problem| self.point_at(problem))?;
+        let selection = Selection { dir, package: package.as_deref(), bin: bin.as_deref(), features };
         Ok(lzap_build::project::find(&selection)?)
     }
 
     /// The settings of a stage, checked against AWS's limits; warnings are printed.
     pub(crate) fn settings(&self, context: &Context, stage: Option<&str>) -> Result<Settings, CliError> {
-        let (settings, warnings) = self.checked(stage)?;
+        let (settings, warnings) = self.checked(context, stage)?;
         for warning in warnings {
             context.printer.warning(warning.message);
         }
@@ -116,27 +131,31 @@ impl Loaded {
     }
 
     /// The settings of a stage, and what in them is probably not meant.
-    pub(crate) fn checked(&self, stage: Option<&str>) -> Result<(Settings, Vec<Warning>), CliError> {
-        let package = match &self.config.app {
-            Some(app) => app.get_ref().clone(),
-            None => self.project(&[])?.package,
-        };
-        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let overrides = Overrides {
-            package,
-            stage: stage.map(str::to_owned),
-            env_region: variable("AWS_REGION"),
-            env_profile: variable("AWS_PROFILE"),
-            host: Architecture::host(),
-        };
-        let settings = resolve(&self.config, &overrides).map_err(|problem| self.point_at(problem))?;
-        let warnings = check(&self.config, &settings).map_err(|problem| self.point_at(problem))?;
+    pub(crate) fn checked(
+        &self,
+        context: &Context,
+        stage: Option<&str>,
+    ) -> Result<(Settings, Vec<Warning>), CliError> {
+        let point_at = |problem| self.point_at(problem);
+        let settings = resolve(&self.config, &self.overrides(context, stage)?).map_err(point_at)?;
+        let warnings = check(&self.config, &settings).map_err(point_at)?;
         Ok((settings, warnings))
     }
 
-    /// The names of all stages.
+    /// What comes from outside of the file. The package is looked for only where the file doesn't name the app.
+    fn overrides(&self, context: &Context, stage: Option<&str>) -> Result<Overrides, CliError> {
+        let app = read_app(&self.config).map_err(|problem| self.point_at(problem))?;
+        Ok(Overrides {
+            package: app.map_or_else(|| Ok(self.project(&[])?.package), Ok::<_, CliError>)?,
+            stage: stage.map(str::to_owned),
+            place: context.place.clone(),
+            host: Architecture::host(),
+        })
+    }
+
+    /// The names of the stages that have a table.
     pub(crate) fn stages(&self) -> Vec<String> {
-        self.config.stage.keys().map(|name| name.get_ref().clone()).collect()
+        stage_names(&self.config).map(str::to_owned).collect()
     }
 
     fn point_at(&self, problem: ConfigError) -> CliError {

@@ -1,27 +1,26 @@
-//! What becomes of an event that nobody waits for: how often it is tried again, for how long it is kept, and who is told
-//! when it is given up.
+//! Settings for asynchronous invocations: maximum retry attempts, maximum event age and failure destination.
 //!
 //! Lambda keeps these settings per alias. They are read only where the function's tag says that a deploy has set them, so
 //! that a stage without them costs no call.
 
+use lzap_wire::limits;
 use serde_json::{Value, json};
 
 /// The settings of the alias for asynchronous invocations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AsyncConfig {
-    /// How often a failed event is tried again.
+    /// Maximum retry attempts.
     pub retries: u32,
-    /// How long an event is kept, in seconds.
+    /// Maximum event age, in seconds.
     pub max_age_secs: u32,
-    /// The ARN of what is told of an event that is given up.
+    /// The ARN of the failure destination.
     pub on_failure: Option<String>,
 }
 
-/// What Lambda does with nothing set.
-/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html>
-pub(crate) const DEFAULT_RETRIES: u32 = 2;
-/// Six hours, likewise.
-pub(crate) const DEFAULT_MAX_AGE_SECS: u32 = 21_600;
+/// Lambda's own maximum retry attempts, which is the largest value too.
+pub(crate) const DEFAULT_RETRIES: u32 = limits::ASYNC_RETRIES;
+/// A failure destination that [`action`] knows.
+pub(crate) const DESTINATION: &str = r"^arn:aws[a-z-]*:(sqs:[^:]*:[^:]*:.|sns:[^:]*:[^:]*:.|events:[^:]*:[^:]*:event-bus/|lambda:[^:]*:[^:]*:function:)";
 
 /// What the function's role needs, to tell the destination with this ARN; `None` where it can't be one.
 ///
@@ -76,6 +75,7 @@ mod tests {
             ("dead", None),
         ] {
             assert_eq!(action(arn), expected, "{arn}");
+            assert_eq!(crate::settings::matches(DESTINATION, arn), expected.is_some(), "{arn}");
         }
     }
 }

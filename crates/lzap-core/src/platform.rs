@@ -1,22 +1,23 @@
 //! What a function runs on: the processor architecture, and how its binary is linked.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
 /// The processor architecture of a function.
 ///
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/foundation-arch.html>
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Architecture {
-    /// Graviton; 20 % cheaper per GB-second than `x86_64`.
-    #[serde(rename = "arm64")]
+    /// Graviton.
     Arm64,
     /// Intel and AMD.
-    #[serde(rename = "x86_64")]
     X86_64,
 }
 
 impl Architecture {
+    /// Every architecture, with its meaning for the reference page.
+    pub(crate) const ALL: &[(Self, &str)] = &[
+        (Self::Arm64, "Graviton, which costs 20 % less per GB-second than `x86_64`."),
+        (Self::X86_64, "Intel and AMD."),
+    ];
+
     /// Lambda's name for it, which is also the one in `lzap.toml`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -58,21 +59,30 @@ impl std::fmt::Display for Architecture {
 }
 
 /// How a function's binary is linked; see `docs/how-it-is-built.md`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Linker {
-    /// `rust-lld` where no dependency compiles C; else the native toolchain where it fits, else zig.
-    #[default]
+    /// The first of the others that fits.
     Auto,
-    /// A static musl binary, linked by the linker that comes with Rust.
+    /// The linker that comes with Rust.
     RustLld,
-    /// The machine's own toolchain, against its glibc.
+    /// The machine's own toolchain.
     Native,
-    /// `zig`, against a pinned glibc 2.34.
+    /// `zig`.
     Zig,
 }
 
 impl Linker {
+    /// Every value, with its meaning for the reference page.
+    pub(crate) const ALL: &[(Self, &str)] = &[
+        (
+            Self::Auto,
+            "`rust-lld` if no dependency compiles C; else the native toolchain if it fits, else zig.",
+        ),
+        (Self::RustLld, "A static musl binary, linked by the linker that comes with Rust."),
+        (Self::Native, "The machine's own toolchain, against its glibc."),
+        (Self::Zig, "`zig`, against a pinned glibc 2.34."),
+    ];
+
     /// The name in `lzap.toml`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::asynchronous::AsyncConfig;
-use crate::config::StatementTable;
 use crate::names::{Names, RoleName};
 use crate::uses::Uses;
 
@@ -58,43 +57,11 @@ impl RoleSetting {
             Self::Made(role) => role.permissions_boundary.as_deref(),
         }
     }
-
-    /// Key and value of each setting, as `lzap config` lists them.
-    pub(crate) fn listing(&self) -> [(&'static str, String); 4] {
-        let none = || "(none)".to_owned();
-        let (arn, path, boundary, statements) = match self {
-            Self::Existing(arn) => (arn.clone(), none(), none(), none()),
-            Self::Made(role) => (
-                "(lzap makes one)".to_owned(),
-                role.path.clone(),
-                role.permissions_boundary.clone().unwrap_or_else(none),
-                role.statements.iter().map(Statement::text).collect::<Vec<_>>().join("; "),
-            ),
-        };
-        [
-            ("role_arn", arn),
-            ("role_path", path),
-            ("role_permissions_boundary", boundary),
-            ("role_statements", statements),
-        ]
-    }
 }
 
 impl Statement {
-    pub(crate) fn new(table: &StatementTable) -> Self {
-        let words = |list: &[toml::Spanned<String>]| list.iter().map(|word| word.get_ref().clone()).collect();
-        let conditions = table.conditions.iter().map(|(operator, keys)| {
-            let keys = keys.iter().map(|(key, values)| (key.clone(), values.0.clone())).collect();
-            (operator.clone(), keys)
-        });
-        Self {
-            actions: words(&table.actions),
-            resources: words(&table.resources),
-            conditions: conditions.collect(),
-        }
-    }
-
-    fn text(&self) -> String {
+    /// The statement in `lzap config`.
+    pub(crate) fn text(&self) -> String {
         let when = if self.conditions.is_empty() { "" } else { " under conditions" };
         format!("{} on {}{when}", self.actions.join(", "), self.resources.join(", "))
     }

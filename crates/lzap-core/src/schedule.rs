@@ -3,12 +3,7 @@
 //! [`rate`] and [`cron`] refuse what `EventBridge` would refuse. What a schedule becomes is [`crate::desired`]'s; the
 //! limits on names and inputs are [`crate::check`]'s.
 
-use std::ops::Range;
-
 use serde_json::Value;
-use toml::Spanned;
-
-use crate::config::{ConfigError, ScheduleTable};
 
 /// A task that runs by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,63 +19,10 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Reads one table.
-    ///
-    /// # Errors
-    /// Neither or both of `rate` and `cron`; one that `EventBridge` would refuse.
-    pub(crate) fn read(table: &ScheduleTable) -> Result<Self, ConfigError> {
-        let task = table.task.get_ref().clone();
-        let name = table.name.as_ref().map_or_else(|| task.clone(), |name| name.get_ref().clone());
-        let input = table.input.as_ref().map_or(Value::Null, |input| json(input.get_ref()));
-        let expression = match (&table.rate, &table.cron) {
-            (Some(text), None) => read("rate", text, rate)?,
-            (None, Some(text)) => read("cron", text, cron)?,
-            (Some(_), Some(second)) => {
-                return Err(one_of(
-                    &task,
-                    second.span(),
-                    "has a `rate` and a `cron`",
-                    "take one of them out",
-                ));
-            }
-            (None, None) => {
-                let help = "write `rate = \"1 hour\"` or `cron = \"0 12 * * ? *\"`";
-                return Err(one_of(&task, table.task.span(), "doesn't say when", help));
-            }
-        };
-        Ok(Self { name, task, expression, input })
-    }
-
     /// `nightly: cleanup, cron(0 3 * * ? *)`.
     pub(crate) fn text(&self) -> String {
         let name = if self.name == self.task { String::new() } else { format!("{}: ", self.name) };
         format!("{name}{}, {}", self.task, self.expression)
-    }
-}
-
-fn one_of(task: &str, span: Range<usize>, what: &str, help: &str) -> ConfigError {
-    ConfigError::at(span, format!("the schedule of `{task}` {what}"), help)
-}
-
-fn read(
-    key: &str,
-    text: &Spanned<String>,
-    parse: fn(&str) -> Result<String, String>,
-) -> Result<String, ConfigError> {
-    let value = text.get_ref();
-    parse(value).map_err(|help| ConfigError::at(text.span(), format!("`{value}` is not a {key}"), help))
-}
-
-/// A TOML value as JSON. A date is its text; a number that JSON doesn't have is `null`.
-fn json(value: &toml::Value) -> Value {
-    match value {
-        toml::Value::String(text) => Value::from(text.as_str()),
-        toml::Value::Integer(number) => Value::from(*number),
-        toml::Value::Float(number) => Value::from(*number),
-        toml::Value::Boolean(is) => Value::from(*is),
-        toml::Value::Datetime(date) => Value::from(date.to_string()),
-        toml::Value::Array(list) => list.iter().map(json).collect(),
-        toml::Value::Table(table) => table.iter().map(|(key, value)| (key.clone(), json(value))).collect(),
     }
 }
 

@@ -1,24 +1,43 @@
-//! The effective settings of one stage, and where each came from: flag, environment, `lzap.toml` or default.
+//! The effective settings of one stage, and where each comes from: flag, environment, `lzap.toml` or default.
 //!
-//! Pure: the environment comes in as a value ([`Overrides`]). What AWS would refuse is found by [`crate::check`].
+//! [`keys`] declares every key once; [`resolve`] picks each from the tables of the stage. Pure: what comes from outside of the
+//! file is a value ([`Overrides`]). Rules that join several keys are in [`crate::check`].
+
+mod key;
+pub(crate) mod keys;
+mod lineage;
+mod origin;
+mod picker;
+mod place;
+mod schema;
+mod table;
+mod tables;
+mod value;
 
 use std::collections::BTreeMap;
 
-use toml::Spanned;
-
-use crate::asynchronous::{AsyncConfig, DEFAULT_MAX_AGE_SECS, DEFAULT_RETRIES};
-use crate::config::{Config, ConfigError, DEFAULT_KEEP_WARM_MINS, KeepWarm, StageTable, nearest};
+use crate::asynchronous::AsyncConfig;
+use crate::config::{Config, ConfigError, KeepWarm};
 use crate::platform::{Architecture, Include, Linker};
 use crate::resource::front::Front;
-use crate::role::{MadeRole, RoleSetting, Statement};
+use crate::role::{MadeRole, RoleSetting};
 use crate::schedule::Schedule;
 
-/// Published versions that are kept unless set.
-const DEFAULT_KEEP_VERSIONS: u32 = 10;
-/// The stage that is the embedded cloud; every project has it.
-pub const LOCAL: &str = "local";
+pub(crate) use key::{Key, matches};
+pub(crate) use lineage::{find_lineage, stage_entries};
+pub(crate) use value::SettingValue;
 
-/// Everything that decides what a stage looks like.
+pub use lineage::{LOCAL, stage_name, stage_names};
+pub use origin::{ListedSetting, Origin, Warning};
+pub use place::PlaceOverrides;
+pub use schema::schema;
+
+use picker::Picker;
+use place::{ResolvedPlace, resolve_local_place, resolve_place};
+use table::Table;
+use tables::{check_table, find_problems};
+
+/// The settings that decide what a stage looks like.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The app's name.
@@ -39,19 +58,19 @@ pub struct Settings {
     pub ephemeral_storage_mb: u32,
     /// The keep-warm rule.
     pub keep_warm: KeepWarm,
-    /// The tasks that run by themselves.
+    /// The tasks that run at set times.
     pub schedules: Vec<Schedule>,
-    /// What becomes of events that nobody waits for, where it isn't AWS's own way.
+    /// The settings for asynchronous invocations; `None` leaves AWS's own.
     pub asynchronous: Option<AsyncConfig>,
-    /// The second function, for the chunks of maps.
+    /// The worker function, for the chunks of maps.
     pub workers: Option<Workers>,
     /// The function's environment variables.
     pub environment: BTreeMap<String, String>,
-    /// Days that logs are kept.
+    /// Days for which logs are kept.
     pub log_retention_days: u16,
     /// Files that go into the zip beside the binary.
     pub include: Vec<Include>,
-    /// Cargo features on top of the default ones.
+    /// Cargo features in addition to the default ones.
     pub features: Vec<String>,
     /// How the binary is linked.
     pub linker: Linker,
@@ -67,116 +86,22 @@ pub struct Settings {
     pub role: RoleSetting,
     /// The user's own tags.
     pub tags: BTreeMap<String, String>,
-    /// Where each setting came from, by key.
-    pub origins: BTreeMap<&'static str, Origin>,
+    /// Each key with its value as text and its origin, in the order of the reference page.
+    pub listing: Vec<ListedSetting>,
+    /// What works, but probably not as it was meant.
+    pub warnings: Vec<Warning>,
+    /// The problems of a file that [`resolve_deployed`] read all the same; the keys that they are about have their defaults.
+    /// Empty after [`resolve`].
+    pub problems: Vec<ConfigError>,
 }
 
-/// What `lzap.toml` says about the function that the chunks of maps go to.
+/// The settings of the worker function, which runs the chunks of maps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Workers {
     /// Memory in MB; the stage's unless set.
     pub memory_mb: Option<u32>,
-    /// How many may run at once, reserved for them.
+    /// Reserved concurrency: how many workers run at the same time.
     pub concurrency: Option<u32>,
-}
-
-impl Settings {
-    /// Whether the stage is the embedded cloud.
-    pub fn is_local(&self) -> bool {
-        self.stage == LOCAL
-    }
-
-    /// Each key, its value as text and its origin, in the order of the reference. Environment values are not shown.
-    pub fn listing(&self) -> Vec<(&'static str, String, Origin)> {
-        let unset = || "(from the AWS SDK)".to_owned();
-        let rows = [
-            ("app", self.app.clone()),
-            ("region", self.region.clone().unwrap_or_else(unset)),
-            ("profile", self.profile.clone().unwrap_or_else(unset)),
-            ("architecture", self.architecture.to_string()),
-            ("memory_mb", self.memory_mb.to_string()),
-            ("timeout_secs", self.timeout_secs.to_string()),
-            ("ephemeral_storage_mb", self.ephemeral_storage_mb.to_string()),
-            ("keep_warm", keep_warm_text(self.keep_warm)),
-            ("workers", self.workers.map(workers_text).unwrap_or_default()),
-            ("async", self.asynchronous.as_ref().map(async_text).unwrap_or_default()),
-            ("schedule", self.schedules.iter().map(Schedule::text).collect::<Vec<_>>().join("; ")),
-            (
-                "environment",
-                self.environment.keys().map(|key| format!("{key}=…")).collect::<Vec<_>>().join(" "),
-            ),
-            ("log_retention_days", self.log_retention_days.to_string()),
-            (
-                "include",
-                self.include
-                    .iter()
-                    .map(|i| format!("{}:{}", i.source, i.destination))
-                    .collect::<Vec<_>>()
-                    .join(" "),
-            ),
-            ("features", self.features.join(" ")),
-            ("linker", self.linker.as_str().to_owned()),
-            ("touch_path", self.touch_path.clone()),
-            ("health_path", self.health_path.clone().unwrap_or_default()),
-            ("keep_versions", self.keep_versions.to_string()),
-            (
-                "tags",
-                self.tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" "),
-            ),
-        ];
-        let role = self.role.listing();
-        rows.into_iter()
-            .chain(role)
-            .map(|(key, value)| (key, value, self.origins.get(key).cloned().unwrap_or(Origin::Default)))
-            .collect()
-    }
-}
-
-fn async_text(config: &AsyncConfig) -> String {
-    config.rows().map(|(key, value)| format!("{key} {value}")).join(", ")
-}
-
-fn workers_text(workers: Workers) -> String {
-    let memory = workers.memory_mb.map_or_else(|| "the stage's memory".to_owned(), |mb| format!("{mb} MB"));
-    let concurrency = workers.concurrency.map(|n| format!(", {n} at once")).unwrap_or_default();
-    format!("{memory}{concurrency}")
-}
-
-fn keep_warm_text(keep_warm: KeepWarm) -> String {
-    match keep_warm {
-        KeepWarm::Off => "off".to_owned(),
-        KeepWarm::Every(mins) => format!("every {mins} min"),
-    }
-}
-
-/// Where a setting's value came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// A command-line flag.
-    Flag(&'static str),
-    /// An environment variable.
-    Environment(&'static str),
-    /// A table of `lzap.toml`.
-    File(String),
-    /// The Cargo package.
-    Package,
-    /// The machine that lzap runs on (the stage `local`).
-    Host,
-    /// Nothing set it.
-    Default,
-}
-
-impl std::fmt::Display for Origin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Flag(flag) => write!(f, "flag {flag}"),
-            Self::Environment(name) => write!(f, "environment {name}"),
-            Self::File(table) => write!(f, "lzap.toml {table}"),
-            Self::Package => f.write_str("Cargo package"),
-            Self::Host => f.write_str("this machine"),
-            Self::Default => f.write_str("default"),
-        }
-    }
 }
 
 /// What comes from outside `lzap.toml`.
@@ -186,283 +111,219 @@ pub struct Overrides {
     pub package: String,
     /// The STAGE argument.
     pub stage: Option<String>,
-    /// `AWS_REGION`.
-    pub env_region: Option<String>,
-    /// `AWS_PROFILE`.
-    pub env_profile: Option<String>,
+    /// Region and profile from flags and environment variables.
+    pub place: PlaceOverrides,
     /// The architecture of this machine, for the stage `local`.
     pub host: Option<Architecture>,
 }
 
-/// The name of the stage that a command acts on: the argument, `default_stage`, the only stage.
-///
-/// # Errors
-/// No stage can be told, or the named one doesn't exist (the nearest one is named).
-pub fn stage_name(config: &Config, argument: Option<&str>) -> Result<String, ConfigError> {
-    let names = || config.stage.keys().map(|name| name.get_ref().as_str()).filter(|name| *name != LOCAL);
-    let known = |name: &str| name == LOCAL || names().any(|known| known == name);
-    if let Some(name) = argument {
-        return if known(name) {
-            Ok(name.to_owned())
-        } else {
-            Err(unknown_stage(name, &names().collect::<Vec<_>>(), None))
-        };
+impl Settings {
+    /// Whether the stage is the embedded cloud.
+    pub fn is_local(&self) -> bool {
+        self.stage == LOCAL
     }
-    if let Some(default) = &config.default_stage {
-        let name = default.get_ref();
-        return if known(name) {
-            Ok(name.clone())
-        } else {
-            Err(unknown_stage(name, &names().collect::<Vec<_>>(), Some(default.span())))
-        };
-    }
-    let mut all = names();
-    match (all.next(), all.next()) {
-        (Some(only), None) => Ok(only.to_owned()),
-        (None, _) => Err(ConfigError::whole(
-            "no stage is configured",
-            "add a table `[stage.dev]` to lzap.toml, or name the embedded cloud: `local`",
-        )),
-        (Some(_), Some(_)) => Err(ConfigError::whole(
-            format!(
-                "there are several stages ({}) and none is the default",
-                names().collect::<Vec<_>>().join(", ")
-            ),
-            "name one on the command line, or set `default_stage` in lzap.toml",
-        )),
+
+    /// The origin of a key's value; `None` where there is no such key.
+    pub fn origin(&self, key: &str) -> Option<&Origin> {
+        self.listing.iter().find(|listed| listed.key == key).map(|listed| &listed.origin)
     }
 }
 
-fn unknown_stage(name: &str, known: &[&str], span: Option<std::ops::Range<usize>>) -> ConfigError {
-    let help = match nearest(name, known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => "add a table `[stage.NAME]` to lzap.toml, or use `local`".to_owned(),
-        None => format!("the stages are: {}, local", known.join(", ")),
-    };
-    ConfigError { message: format!("there is no stage `{name}`"), help, span }
-}
-
-/// The effective settings of the stage that `overrides` names.
+/// The app's name, if the file has one.
 ///
 /// # Errors
-/// What [`stage_name`] says; `extends` of a missing stage or in a loop; values that can't be read.
+/// The name is no text, or can't be the name of an app.
+pub fn read_app(config: &Config) -> Result<Option<String>, ConfigError> {
+    keys::APP.read_in(&config.root)
+}
+
+/// The Cargo package and the binary to deploy, as far as the file names them.
+///
+/// # Errors
+/// One of them is no text.
+pub fn read_target(config: &Config) -> Result<(Option<String>, Option<String>), ConfigError> {
+    Ok((keys::PACKAGE.read_in(&config.root)?, keys::BIN.read_in(&config.root)?))
+}
+
+/// The settings of the stage that `overrides` names, for a command that uses all of them.
+///
+/// # Errors
+/// Anything is wrong in the file, in other stages' tables too; see [`stage_name`]; `extends` names a missing stage or makes
+/// a loop.
 pub fn resolve(config: &Config, overrides: &Overrides) -> Result<Settings, ConfigError> {
+    check_table(Table::File, &config.root)?;
     let stage = stage_name(config, overrides.stage.as_deref())?;
-    let tables = lineage(config, &stage)?;
-    let mut pick = Picker { tables: &tables, origins: BTreeMap::new() };
-    let app = match &config.app {
-        Some(app) => pick.note("app", Origin::File("app".to_owned()), app.get_ref().clone()),
-        None => pick.note("app", Origin::Package, overrides.package.clone()),
+    let settings = pick_settings(config, overrides, stage)?;
+    match settings.problems.first() {
+        None => Ok(settings),
+        Some(problem) => Err(problem.clone()),
+    }
+}
+
+/// The settings of a stage that was deployed before, for a command that needs to find its resources and no more. A key
+/// that is wrong has its default and is among the problems, but app, region, profile and `extends` must be right. The
+/// stage's table may be gone when `--region` says where the stage is.
+///
+/// # Errors
+/// One of these keys can't be read; see [`stage_name`]; `extends` names a missing stage or makes a loop.
+pub fn resolve_deployed(config: &Config, overrides: &Overrides) -> Result<Settings, ConfigError> {
+    let stage = match (&overrides.stage, &overrides.place.region_flag) {
+        (Some(stage), Some(_)) => stage.clone(),
+        _ => stage_name(config, overrides.stage.as_deref())?,
     };
-    let local = stage == LOCAL;
-    // What another stage says about AWS's machines isn't meant for this one; only the stage's own word counts.
-    let says_itself =
-        tables.first().is_some_and(|(name, table)| *name == LOCAL && table.architecture.is_some());
-    let host = if local && !says_itself { overrides.host } else { None };
-    let architecture = match host {
-        Some(host) => pick.note("architecture", Origin::Host, host),
-        None => pick.value("architecture", |t| t.architecture.as_ref()).unwrap_or(Architecture::Arm64),
-    };
-    let (region, profile) = if local {
-        (None, None)
+    let mut settings = pick_settings(config, overrides, stage)?;
+    let tables = find_lineage(config, &settings.stage)?;
+    if tables.is_empty() && !settings.is_local() {
+        let problem = ConfigError::whole(
+            format!("there is no table for stage `{}`", settings.stage),
+            "add the table to change the stage",
+        );
+        settings.problems.push(problem);
+    }
+    let problems = tables.iter().flat_map(|(_, table)| find_problems(Table::Stage, table));
+    settings.problems = problems.chain(settings.problems).collect();
+    Ok(settings)
+}
+
+/// Picks each setting of a stage. Values that are wrong are left out, in favor of the default.
+fn pick_settings(config: &Config, overrides: &Overrides, stage: String) -> Result<Settings, ConfigError> {
+    let mut pick = Picker::new(&config.root, find_lineage(config, &stage)?);
+    let is_local = stage == LOCAL;
+    let ResolvedPlace { region, profile, warnings } = if is_local {
+        resolve_local_place(&mut pick, &overrides.place)
     } else {
-        (
-            pick.outer("region", "AWS_REGION", overrides.env_region.clone(), |t| t.region.as_ref()),
-            pick.outer("profile", "AWS_PROFILE", overrides.env_profile.clone(), |t| t.profile.as_ref()),
-        )
+        resolve_place(&mut pick, &overrides.place)?
     };
+    // These decide which tables and which crate are read. Here they are picked for the list.
+    for key in [&keys::DEFAULT_STAGE, &keys::PACKAGE, &keys::BIN, &keys::EXTENDS] {
+        pick.get(key);
+    }
     Ok(Settings {
-        app,
+        app: pick_app(&mut pick, &overrides.package)?,
         region,
         profile,
-        architecture,
-        memory_mb: pick.value("memory_mb", |t| t.memory_mb.as_ref()).unwrap_or(512),
-        timeout_secs: pick.value("timeout_secs", |t| t.timeout_secs.as_ref()).unwrap_or(30),
-        ephemeral_storage_mb: pick
-            .value("ephemeral_storage_mb", |t| t.ephemeral_storage_mb.as_ref())
-            .unwrap_or(512),
-        keep_warm: pick
-            .value("keep_warm", |t| t.keep_warm.as_ref())
-            .unwrap_or(KeepWarm::Every(DEFAULT_KEEP_WARM_MINS)),
-        schedules: pick
-            .value("schedule", |t| t.schedule.as_ref())
-            .unwrap_or_default()
-            .iter()
-            .map(Schedule::read)
-            .collect::<Result<_, _>>()?,
-        asynchronous: asynchronous(&mut pick),
-        workers: workers(&mut pick),
-        environment: pick.table("environment", |t| &t.environment),
-        log_retention_days: pick.value("log_retention_days", |t| t.log_retention_days.as_ref()).unwrap_or(30),
-        include: includes(&pick.value("include", |t| t.include.as_ref()).unwrap_or_default())?,
-        features: pick.value("features", |t| t.features.as_ref()).unwrap_or_default(),
-        linker: pick.value("linker", |t| t.linker.as_ref()).unwrap_or_default(),
+        architecture: pick_architecture(&mut pick, overrides.host.filter(|_| is_local)),
+        memory_mb: pick.get(&keys::MEMORY_MB),
+        timeout_secs: pick.get(&keys::TIMEOUT_SECS),
+        ephemeral_storage_mb: pick.get(&keys::EPHEMERAL_STORAGE_MB),
+        keep_warm: pick.get(&keys::KEEP_WARM),
+        schedules: pick.get(&keys::SCHEDULES),
+        asynchronous: pick_asynchronous(&mut pick),
+        workers: pick_workers(&mut pick),
+        environment: pick.get_merged(&keys::ENVIRONMENT).0,
+        log_retention_days: pick.get(&keys::LOG_RETENTION_DAYS),
+        include: pick.get(&keys::INCLUDE),
+        features: pick.get(&keys::FEATURES),
+        linker: pick.get(&keys::LINKER),
         front: Front::default(),
-        touch_path: pick.value("touch_path", |t| t.touch_path.as_ref()).unwrap_or_else(|| "/".to_owned()),
-        health_path: pick.value("health_path", |t| t.health_path.as_ref()),
-        keep_versions: pick
-            .value("keep_versions", |t| t.keep_versions.as_ref())
-            .unwrap_or(DEFAULT_KEEP_VERSIONS),
-        role: role(&mut pick)?,
-        tags: pick.table("tags", |t| &t.tags),
+        touch_path: pick.get(&keys::TOUCH_PATH),
+        health_path: pick.get(&keys::HEALTH_PATH),
+        keep_versions: pick.get(&keys::KEEP_VERSIONS),
+        role: pick_role(&mut pick),
+        tags: pick.get_merged(&keys::TAGS),
         stage,
-        origins: pick.origins,
+        warnings,
+        problems: std::mem::take(&mut pick.problems),
+        listing: pick.list(),
     })
 }
 
-/// A stage's table and those it extends, nearest first, each with its name.
-pub(crate) type Lineage<'a> = Vec<(&'a str, &'a StageTable)>;
+fn pick_app(pick: &mut Picker<'_>, package: &str) -> Result<String, ConfigError> {
+    if let Some(app) = pick.require_readable(&keys::APP)? {
+        return Ok(app);
+    }
+    pick.note(&keys::APP, Origin::Package, Some(package.to_owned()));
+    Ok(package.to_owned())
+}
 
-pub(crate) fn lineage<'a>(config: &'a Config, stage: &str) -> Result<Lineage<'a>, ConfigError> {
-    let find = |name: &str| config.stage.iter().find(|(key, _)| key.get_ref() == name);
-    let mut line: Lineage<'a> = Vec::new();
-    let mut next = find(stage);
-    while let Some((name, table)) = next {
-        line.push((name.get_ref(), table));
-        let Some(parent) = &table.extends else { break };
-        if line.iter().any(|(seen, _)| seen == parent.get_ref()) {
-            return Err(ConfigError::at(
-                parent.span(),
-                format!("stage `{}` extends itself, by way of `{}`", parent.get_ref(), name.get_ref()),
-                "take one `extends` out of the loop",
-            ));
+/// `host` is this machine's architecture in the stage `local`. What a stage that `local` extends says about AWS's
+/// machines isn't meant for this one, so there only the stage's own table counts.
+fn pick_architecture(pick: &mut Picker<'_>, host: Option<Architecture>) -> Architecture {
+    let own = Origin::File(format!("[stage.{LOCAL}]"));
+    match host {
+        Some(host) if pick.find(&keys::ARCHITECTURE).is_none_or(|(_, origin)| origin != own) => {
+            pick.note(&keys::ARCHITECTURE, Origin::Host, host)
         }
-        next = find(parent.get_ref());
-        if next.is_none() {
-            let known: Vec<&str> = config.stage.keys().map(|key| key.get_ref().as_str()).collect();
-            return Err(unknown_stage(parent.get_ref(), &known, Some(parent.span())));
-        }
-    }
-    Ok(line)
-}
-
-/// Picks each key from the nearest table that has it, and notes where that was.
-struct Picker<'a> {
-    tables: &'a Lineage<'a>,
-    origins: BTreeMap<&'static str, Origin>,
-}
-
-impl Picker<'_> {
-    fn note<T>(&mut self, key: &'static str, origin: Origin, value: T) -> T {
-        self.origins.insert(key, origin);
-        value
-    }
-
-    fn value<T: Clone>(
-        &mut self,
-        key: &'static str,
-        get: impl Fn(&StageTable) -> Option<&Spanned<T>>,
-    ) -> Option<T> {
-        let (name, value) = self.tables.iter().find_map(|(name, table)| Some((name, get(table)?)))?;
-        self.origins.insert(key, Origin::File(format!("[stage.{name}]")));
-        Some(value.get_ref().clone())
-    }
-
-    /// Where the value that is in effect stands.
-    fn span<T>(&self, get: impl Fn(&StageTable) -> Option<&Spanned<T>>) -> Option<std::ops::Range<usize>> {
-        self.tables.iter().find_map(|(_, table)| get(table)).map(Spanned::span)
-    }
-
-    /// A value that the environment overrides.
-    fn outer(
-        &mut self,
-        key: &'static str,
-        variable: &'static str,
-        environment: Option<String>,
-        get: impl Fn(&StageTable) -> Option<&Spanned<String>>,
-    ) -> Option<String> {
-        match environment {
-            Some(value) => Some(self.note(key, Origin::Environment(variable), value)),
-            None => self.value(key, get),
-        }
-    }
-
-    /// A table, merged key by key, the nearest stage's value last.
-    fn table(
-        &mut self,
-        key: &'static str,
-        get: impl Fn(&StageTable) -> &BTreeMap<Spanned<String>, Spanned<String>>,
-    ) -> BTreeMap<String, String> {
-        let mut merged = BTreeMap::new();
-        let mut from = Vec::new();
-        for (name, table) in self.tables.iter().rev() {
-            if !get(table).is_empty() {
-                from.insert(0, format!("[stage.{name}.{key}]"));
-            }
-            merged.extend(get(table).iter().map(|(k, v)| (k.get_ref().clone(), v.get_ref().clone())));
-        }
-        if !from.is_empty() {
-            self.origins.insert(key, Origin::File(from.join(" ")));
-        }
-        merged
+        _ => pick.get(&keys::ARCHITECTURE),
     }
 }
 
-/// Each key by itself, as in every table; none where no key is set.
-fn asynchronous(pick: &mut Picker<'_>) -> Option<AsyncConfig> {
-    let retries = pick.value("async", |t| t.asynchronous.as_ref()?.retries.as_ref());
-    let max_age_secs = pick.value("async", |t| t.asynchronous.as_ref()?.max_age_secs.as_ref());
-    let on_failure = pick.value("async", |t| t.asynchronous.as_ref()?.on_failure.as_ref());
-    let is_set = retries.is_some() || max_age_secs.is_some() || on_failure.is_some();
-    is_set.then(|| AsyncConfig {
-        retries: retries.unwrap_or(DEFAULT_RETRIES),
-        max_age_secs: max_age_secs.unwrap_or(DEFAULT_MAX_AGE_SECS),
-        on_failure,
-    })
+/// Each key by itself; `None` where none is set.
+fn pick_asynchronous(pick: &mut Picker<'_>) -> Option<AsyncConfig> {
+    let is_set = pick.find(&keys::ASYNC_RETRIES).is_some()
+        || pick.find(&keys::ASYNC_MAX_AGE_SECS).is_some()
+        || pick.find(&keys::ASYNC_ON_FAILURE).is_some();
+    pick.get(&keys::ASYNC);
+    let config = AsyncConfig {
+        retries: pick.get(&keys::ASYNC_RETRIES),
+        max_age_secs: pick.get(&keys::ASYNC_MAX_AGE_SECS),
+        on_failure: pick.get(&keys::ASYNC_ON_FAILURE),
+    };
+    is_set.then_some(config)
 }
 
-/// Each key by itself; a table without keys is enough to have workers.
-fn workers(pick: &mut Picker<'_>) -> Option<Workers> {
-    let (name, _) = pick.tables.iter().find(|(_, table)| table.workers.is_some())?;
-    pick.origins.insert("workers", Origin::File(format!("[stage.{name}]")));
-    Some(Workers {
-        memory_mb: pick.value("workers", |t| t.workers.as_ref()?.memory_mb.as_ref()),
-        concurrency: pick.value("workers", |t| t.workers.as_ref()?.concurrency.as_ref()),
-    })
+/// Each key by itself; a table without keys is enough to have workers, and so is one with a wrong key.
+fn pick_workers(pick: &mut Picker<'_>) -> Option<Workers> {
+    let has_table = pick.find(&keys::WORKERS).is_some();
+    pick.get(&keys::WORKERS);
+    let workers = Workers {
+        memory_mb: pick.get(&keys::WORKERS_MEMORY_MB),
+        concurrency: pick.get(&keys::WORKERS_CONCURRENCY),
+    };
+    has_table.then_some(workers)
 }
 
-/// The execution role: an existing one excludes every key about the one that lzap would make.
-fn role(pick: &mut Picker<'_>) -> Result<RoleSetting, ConfigError> {
-    if let Some(arn) = pick.value("role_arn", |t| t.role_arn.as_ref()) {
-        let rivals = [
-            ("role_path", pick.span(|t| t.role_path.as_ref())),
-            ("role_permissions_boundary", pick.span(|t| t.role_permissions_boundary.as_ref())),
-            ("role_statements", pick.span(|t| t.role_statements.as_ref())),
-        ];
-        let rival = rivals.into_iter().find_map(|(key, span)| Some((key, span?)));
-        return match rival {
-            None => Ok(RoleSetting::Existing(arn)),
-            Some((key, span)) => Err(ConfigError::at(
-                span,
-                format!("`{key}` and `role_arn` exclude each other"),
-                format!("lzap changes nothing of an existing role: take out `{key}`, or `role_arn`"),
-            )),
-        };
-    }
-    let statements = pick.value("role_statements", |t| t.role_statements.as_ref()).unwrap_or_default();
-    Ok(RoleSetting::Made(MadeRole {
-        path: pick.value("role_path", |t| t.role_path.as_ref()).unwrap_or_else(|| "/".to_owned()),
-        permissions_boundary: pick
-            .value("role_permissions_boundary", |t| t.role_permissions_boundary.as_ref()),
-        statements: statements.iter().map(Statement::new).collect(),
-    }))
-}
-
-fn includes(entries: &[Spanned<String>]) -> Result<Vec<Include>, ConfigError> {
-    entries.iter().map(|entry| include(entry.get_ref(), entry.span())).collect()
-}
-
-/// Reads `path` or `path:path/in/the/zip`.
-fn include(entry: &str, span: std::ops::Range<usize>) -> Result<Include, ConfigError> {
-    let (source, destination) = entry.split_once(':').unwrap_or((entry, entry));
-    let destination = destination.trim_start_matches("./").trim_end_matches('/');
-    let escapes = destination.starts_with('/') || destination.split('/').any(|part| part == "..");
-    if source.is_empty() || destination.is_empty() || escapes {
-        return Err(ConfigError::at(
-            span,
-            format!("`{entry}` doesn't name a place in the zip"),
-            "write `path`, or `path:path/in/the/zip`, relative and without `..`",
+/// The execution role: an existing one excludes every key about the one that lzap would create.
+fn pick_role(pick: &mut Picker<'_>) -> RoleSetting {
+    let created = MadeRole {
+        path: pick.get(&keys::ROLE_PATH),
+        permissions_boundary: pick.get(&keys::ROLE_PERMISSIONS_BOUNDARY),
+        statements: pick.get(&keys::ROLE_STATEMENTS),
+    };
+    let Some(arn) = pick.get(&keys::ROLE_ARN) else {
+        return RoleSetting::Made(created);
+    };
+    let found = [
+        (keys::ROLE_PATH.name, pick.find(&keys::ROLE_PATH)),
+        (keys::ROLE_PERMISSIONS_BOUNDARY.name, pick.find(&keys::ROLE_PERMISSIONS_BOUNDARY)),
+        (keys::ROLE_STATEMENTS.name, pick.find(&keys::ROLE_STATEMENTS)),
+    ];
+    if let Some((key, node)) = found.into_iter().find_map(|(key, found)| Some((key, found?.0))) {
+        pick.problems.push(ConfigError::at(
+            node.span.clone(),
+            format!("`{key}` and `role_arn` exclude each other"),
+            format!("lzap changes nothing of an existing role: take out `{key}`, or `role_arn`"),
         ));
     }
-    Ok(Include { source: source.to_owned(), destination: destination.to_owned() })
+    RoleSetting::Existing(arn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::key::Declaration;
+    use super::*;
+
+    /// A key without a declaration can't be parsed; a declared setting that nothing picks would be accepted and ignored.
+    #[test]
+    fn every_declared_setting_is_picked() {
+        let config = crate::config::parse("[stage.dev]\n").expect("TOML");
+        let overrides = Overrides { package: "shop".to_owned(), ..Overrides::default() };
+        let settings = resolve(&config, &overrides).expect("defaults");
+        let picked: Vec<&str> = settings.listing.iter().map(|listed| listed.key.as_str()).collect();
+        let tables = [Table::File, Table::Stage, Table::Async, Table::Workers];
+        let declared: Vec<String> = keys::all()
+            .filter(|key| tables.contains(&key.table()) && key.name() != keys::STAGE.name)
+            .map(Declaration::path)
+            .collect();
+        assert_eq!(picked, declared);
+    }
+
+    #[test]
+    fn no_table_declares_a_key_twice() {
+        for (index, key) in keys::all().enumerate() {
+            let other =
+                keys::all().skip(index + 1).find(|it| it.table() == key.table() && it.name() == key.name());
+            assert!(other.is_none(), "{} is declared twice", key.path());
+        }
+    }
 }

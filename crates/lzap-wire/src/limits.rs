@@ -32,6 +32,18 @@ pub const TIMEOUT_SECS: RangeInclusive<u32> = 1..=900;
 pub const EPHEMERAL_STORAGE_MB: RangeInclusive<u32> = 512..=10_240;
 /// The environment variables of a function: keys and values of all together.
 pub const ENVIRONMENT_BYTES: usize = 4096;
+/// The reserved concurrency of an account leaves at least this much for functions that reserve none.
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html>
+pub const UNRESERVED_CONCURRENCY: u32 = 100;
+/// The tags of a resource.
+/// AWS: <https://docs.aws.amazon.com/tag-editor/latest/userguide/reference.html>
+pub const TAGS: usize = 50;
+/// The key of a tag. It is not empty.
+/// AWS: <https://docs.aws.amazon.com/tag-editor/latest/userguide/reference.html>
+pub const TAG_KEY_CHARS: usize = 128;
+/// The value of a tag.
+/// AWS: <https://docs.aws.amazon.com/tag-editor/latest/userguide/reference.html>
+pub const TAG_VALUE_CHARS: usize = 256;
 /// The name of a function without its ARN: ASCII letters, digits, `-` and `_`.
 pub const FUNCTION_NAME_CHARS: usize = 64;
 /// The name of an IAM role.

@@ -1,5 +1,6 @@
-//! `lzap config`: the effective settings of a stage and where each came from, or the JSON Schema.
+//! `lzap config`: the effective settings of a stage and where each comes from, or the JSON Schema.
 
+use lzap_core::settings::ListedSetting;
 use serde_json::{Value, json};
 
 use crate::cli::ConfigArgs;
@@ -10,21 +11,21 @@ use crate::ui::report;
 
 pub(crate) fn run(context: &Context, args: &ConfigArgs) -> Result<Exit, CliError> {
     if args.schema {
-        let schema = lzap_core::config::schema();
+        let schema = lzap_core::settings::schema();
         context.printer.data(format_args!("{schema:#}\n"));
         context.printer.json(&schema);
         return Ok(Exit::Done);
     }
     let settings =
         context.load(args.stage.stage.as_deref())?.settings(context, args.stage.stage.as_deref())?;
-    let listing = settings.listing();
     context.printer.data(format_args!("# {} {}\n", settings.app, settings.stage));
-    for (key, value, origin) in &listing {
+    for ListedSetting { key, value, origin } in &settings.listing {
         context.printer.data(format_args!("{key:<25} {value:<22} # {origin}\n"));
     }
-    let rows: Vec<Value> = listing
+    let rows: Vec<Value> = settings
+        .listing
         .iter()
-        .map(|(key, value, origin)| json!({"key": key, "value": value, "origin": origin.to_string()}))
+        .map(|listed| json!({"key": listed.key, "value": listed.value, "origin": listed.origin.to_string()}))
         .collect();
     context.printer.json(&report::with(
         json!({"app": settings.app, "stage": settings.stage}),

@@ -20,10 +20,12 @@ use crate::ui::check_view;
 pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, CliError> {
     let found = project::find(context, args.stage.as_deref());
     let aws = !found.settings.as_ref().map_or(args.stage.as_deref() == Some(LOCAL), Settings::is_local);
-    let cloud = Cloud::Aws {
-        region: found.settings.as_ref().and_then(|it| it.region.clone()),
-        profile: found.settings.as_ref().and_then(|it| it.profile.clone()),
+    // Without settings the flags still say which account is meant.
+    let (region, profile) = match &found.settings {
+        Some(settings) => (settings.region.clone(), settings.profile.clone()),
+        None => (context.place.region_flag.clone(), context.place.profile_flag.clone()),
     };
+    let cloud = Cloud::Aws { region, profile };
     let dir = found.project.as_ref().map_or_else(|| absolute(&context.dir), |it| it.root.clone());
     let look_at_account = async { if aws { Some(Box::pin(lzap_aws::survey(&cloud)).await) } else { None } };
     let (tools, survey, cloud_here) = tokio::join!(tools(&dir), look_at_account, local::is_running());

@@ -53,8 +53,9 @@ async fn in_crate(context: &Context, dir: &Path, force: bool) -> Result<Exit, Cl
     } else {
         context.printer.status("Found", &project.package);
     }
-    let defaults = defaults(&project.package).await;
-    let answers = if context.yes || !ask::is_interactive() { defaults } else { questions(defaults).await? };
+    let defaults = defaults(context, &project.package).await;
+    let answers =
+        if context.yes || !ask::is_interactive() { defaults } else { questions(context, defaults).await? };
     let path = write_config(&project.root, &config_text(&answers), force)?;
     context.printer.status("Wrote", path.display());
     if project.lzap.is_none() {
@@ -68,29 +69,38 @@ async fn in_crate(context: &Context, dir: &Path, force: bool) -> Result<Exit, Cl
     Ok(Exit::Done)
 }
 
-/// What `--yes` takes: nothing is chosen for the user but the architecture.
-async fn defaults(package: &str) -> InitAnswers {
+/// The answers of `--yes`: the flags, and the architecture. Nothing else is chosen for the user.
+async fn defaults(context: &Context, package: &str) -> InitAnswers {
+    let region = match &context.place.region_flag {
+        Some(region) => Some(region.clone()),
+        None => lzap_aws::default_region().await,
+    };
     InitAnswers {
         app: package.to_owned(),
-        region: lzap_aws::default_region().await,
-        profile: None,
+        region,
+        profile: context.place.profile_flag.clone(),
         architecture: Architecture::Arm64,
     }
 }
 
-/// Four questions, each with a default.
-async fn questions(defaults: InitAnswers) -> Result<InitAnswers, CliError> {
+/// Four questions, each with a default. What a flag answers is not asked.
+async fn questions(context: &Context, defaults: InitAnswers) -> Result<InitAnswers, CliError> {
     let app = ask::text("Name of the app?", &defaults.app)?;
     let profiles = lzap_aws::profiles().await;
-    let mut profile = None;
-    if profiles.len() > 1 {
+    let mut profile = defaults.profile;
+    if profile.is_none() && profiles.len() > 1 {
         let names: Vec<String> = profiles.iter().map(|profile| profile.name.clone()).collect();
         let default = names.iter().position(|name| name == "default").unwrap_or(0);
         profile = Some(ask::select("AWS profile?", names, default)?);
     }
     let region_of = |name: &String| profiles.iter().find(|p| p.name == *name).and_then(|p| p.region.clone());
-    let region = profile.as_ref().and_then(region_of).or(defaults.region);
-    let region = ask::text("AWS region?", region.as_deref().unwrap_or("eu-central-1"))?;
+    let region = match &context.place.region_flag {
+        Some(region) => region.clone(),
+        None => {
+            let region = profile.as_ref().and_then(region_of).or(defaults.region);
+            ask::text("AWS region?", region.as_deref().unwrap_or("eu-central-1"))?
+        }
+    };
     let options = vec!["arm64 (20 % cheaper)".to_owned(), "x86_64".to_owned()];
     let architecture = match ask::select("Architecture?", options, 0)?.as_str() {
         "x86_64" => Architecture::X86_64,

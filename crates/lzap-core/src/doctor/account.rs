@@ -1,5 +1,7 @@
 //! The AWS account: who calls, the clock, the limits, the bucket.
 
+use lzap_wire::limits::UNRESERVED_CONCURRENCY;
+
 use super::machine::size;
 use super::{Check, Failure, Status};
 
@@ -94,7 +96,7 @@ pub fn concurrency(limits: &Limits) -> Check {
     if concurrency <= 10 {
         let detail = format!("{detail}: more requests than that at the same time are refused");
         Check::new("concurrency", Status::Warning, detail).help(QUOTA)
-    } else if unreserved < 100 {
+    } else if unreserved < u64::from(UNRESERVED_CONCURRENCY) {
         let detail = format!("{detail}: other functions have reserved the rest");
         Check::new("concurrency", Status::Warning, detail)
             .help("lower their reserved concurrency, or ".to_owned() + QUOTA)

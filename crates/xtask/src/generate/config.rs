@@ -1,8 +1,8 @@
 //! Renders `docs/reference/config.md`: every key of `lzap.toml`, from the JSON Schema that `lzap config
 //! --schema` prints.
 //!
-//! The descriptions are the doc comments of the settings in `lzap-core`. They follow a convention that
-//! [`format_row`] reads: `Default: …` and `AWS: …` are sentences of their own.
+//! The schema is made of the declarations of the keys in `lzap-core`. What JSON Schema has no keyword for (unit, limit in
+//! words, AWS's page) stands under `x-lzap`.
 
 use std::fmt::Write as _;
 
@@ -23,7 +23,7 @@ architecture = "arm64"
 memory_mb = 512
 environment = { RUST_LOG = "info" }
 
-# All that dev has, but for what is said here.
+# The settings of dev, but for these keys.
 [stage.production]
 extends = "dev"
 memory_mb = 1769
@@ -38,15 +38,13 @@ pub(crate) fn render_page() -> Result<String> {
     check_example()?;
     let mut page = format!(
         "# `lzap.toml`\n\n{NOTE}\n\n\
-         Every key has a default; a key that doesn't exist is an error. `lzap config STAGE` shows what is in effect and\n\
+         A key that doesn't exist is an error. `lzap config STAGE` shows the value of each key that is in effect and\n\
          where it comes from; `lzap config --schema` prints the JSON Schema, for an editor.\n\n\
          ```toml\n{EXAMPLE}```\n\n"
     );
     add_object(&mut page, "Keys of the file", &schema, &schema);
     for definition in schema["$defs"].as_object().into_iter().flat_map(|it| it.values()) {
-        if definition["properties"].is_object() {
-            add_object(&mut page, &read_title(definition), definition, &schema);
-        }
+        add_object(&mut page, &read_title(definition), definition, &schema);
     }
     Ok(page.trim_end().to_owned() + "\n")
 }
@@ -63,10 +61,9 @@ fn check_example() -> Result {
     Ok(())
 }
 
-/// Returns the heading of a definition: the part of its description before the colon, which names the table
-/// in the file. Empty when the description has no colon.
+/// Returns the heading of a definition: its table, as the file writes it.
 fn read_title(definition: &Value) -> String {
-    read_about(definition).split_once(": ").map_or_else(String::new, |(name, _)| name.to_owned())
+    format_code(definition["title"].as_str().unwrap_or_default())
 }
 
 /// Returns the description of a schema node as Markdown; empty when it has none.
@@ -78,12 +75,14 @@ fn read_about(node: &Value) -> String {
 /// a fixed list.
 fn add_object(page: &mut String, title: &str, object: &Value, schema: &Value) {
     let _ = writeln!(page, "## {title}\n");
-    if let Some((_, rest)) = read_about(object).split_once(": ") {
-        let _ = writeln!(page, "{}\n", capitalize_first(rest));
-    }
+    let _ = writeln!(page, "{}\n", read_about(object));
     let properties = || object["properties"].as_object().into_iter().flatten();
     let rows: Vec<_> = properties().map(|(key, property)| format_row(key, property, schema)).collect();
-    let _ = writeln!(page, "{}", format_table(&["key", "type", "default", "AWS allows", "meaning"], &rows));
+    let _ = writeln!(
+        page,
+        "{}",
+        format_table(&["key", "type", "unit", "default", "limit", "meaning", "AWS"], &rows)
+    );
     for (key, property) in properties() {
         let values = list_values(property, schema);
         if !values.is_empty() {
@@ -93,45 +92,24 @@ fn add_object(page: &mut String, title: &str, object: &Value, schema: &Value) {
     }
 }
 
-/// Makes the first letter a capital: the description goes on behind a colon, but begins a paragraph on the
-/// page.
-fn capitalize_first(text: &str) -> String {
-    let mut letters = text.chars();
-    letters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
-}
-
-/// Returns a key's row: key, type, default, limits of AWS, meaning. The sentences of its description that
-/// begin with `Default: ` and `AWS: ` go into columns of their own.
+/// Returns a key's row: key, type, unit, default, limit, meaning, AWS's page.
 fn format_row(key: &str, property: &Value, schema: &Value) -> Vec<String> {
-    let (mut default, mut limit, mut meaning) = (String::new(), String::new(), Vec::new());
-    for sentence in split_sentences(&read_about(property)) {
-        if let Some(text) = sentence.strip_prefix("Default: ") {
-            text.trim_end_matches('.').clone_into(&mut default);
-        } else if let Some(text) = sentence.strip_prefix("AWS: ") {
-            text.trim_end_matches('.').clone_into(&mut limit);
-        } else {
-            meaning.push(sentence);
-        }
-    }
-    vec![format_code(key), describe_type(property, schema), default, limit, meaning.join(" ")]
-}
-
-/// Splits a description into sentences. A full stop ends a sentence only where a capital or code follows, so
-/// that `e.g.` does not.
-fn split_sentences(text: &str) -> Vec<String> {
-    let mut sentences = vec![String::new()];
-    for word in text.split(' ') {
-        let begins = word.starts_with(|it: char| it.is_uppercase() || it == '`');
-        match sentences.last_mut() {
-            Some(last) if last.is_empty() => word.clone_into(last),
-            Some(last) if last.ends_with('.') && begins => sentences.push(word.to_owned()),
-            Some(last) => *last = format!("{last} {word}"),
-            None => {}
-        }
-    }
-    sentences
+    let facts = &property["x-lzap"];
+    let read_fact = |name: &str| escape_prose(facts[name].as_str().unwrap_or_default());
+    let default = match property.get("default") {
+        Some(value) => format_code(&value.to_string()),
+        None => read_fact("default"),
+    };
+    let page = facts["page"].as_str().map(|page| format!("[page]({page})")).unwrap_or_default();
+    vec![
+        format_code(key),
+        describe_type(property, schema),
+        read_fact("unit"),
+        default,
+        read_fact("limit"),
+        read_about(property),
+        page,
+    ]
 }
 
 /// Returns the definition that `property` refers to with `$ref`, or `property` itself.
@@ -192,12 +170,12 @@ fn describe_plain_type(name: &str, property: &Value, schema: &Value) -> String {
         "array" if resolve_reference(&property["items"], schema)["properties"].is_object() => {
             format!("tables {}", describe_type(&property["items"], schema))
         }
-        "array" => format!("list of {}s", describe_type(&property["items"], schema)),
-        "object" if property["additionalProperties"]["type"].is_string() => {
-            format!("table of {}s", describe_type(&property["additionalProperties"], schema))
+        "array" => format!("list of {}", pluralize(&describe_type(&property["items"], schema))),
+        "object" if property["additionalProperties"]["$ref"].is_string() => {
+            format!("tables {}", describe_type(&property["additionalProperties"], schema))
         }
         "object" if property["additionalProperties"].is_object() => {
-            format!("tables {}", describe_type(&property["additionalProperties"], schema))
+            format!("table of {}", pluralize(&describe_type(&property["additionalProperties"], schema)))
         }
         "object" => {
             let properties = property["properties"].as_object().into_iter().flatten();
@@ -206,6 +184,12 @@ fn describe_plain_type(name: &str, property: &Value, schema: &Value) -> String {
         }
         other => other.to_owned(),
     }
+}
+
+/// Makes a type plural: its first word, since the words behind it say what each contains.
+fn pluralize(kind: &str) -> String {
+    let (first, rest) = kind.split_once(' ').unwrap_or((kind, ""));
+    format!("{first}s {rest}").trim_end().to_owned()
 }
 
 /// Joins types with `or`, each once where equal ones follow each other.
@@ -223,20 +207,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn format_row_splits_description_into_columns() {
-        let property = json!({"type": ["integer", "null"], "description":
-            "Memory in MB, e.g. more for more. AWS: 128 to 10240; see there. Default: `512`, which fits. `x` is left."});
-        let cells = ["`memory`", "integer", "`512`, which fits", "128 to 10240; see there"];
-        let row = format_row("memory", &property, &json!({}));
-        assert_eq!(row[..4], cells);
-        assert_eq!(row[4], "Memory in MB, e.g. more for more. `x` is left.");
+    fn format_row_puts_facts_into_columns() {
+        let property = json!({
+            "type": "integer",
+            "description": "The memory.",
+            "default": 512,
+            "x-lzap": {"unit": "MB", "limit": "128 to 10240", "page": "https://aws.example"},
+        });
+        let cells = [
+            "`memory`",
+            "integer",
+            "MB",
+            "`512`",
+            "128 to 10240",
+            "The memory.",
+            "[page](https://aws.example)",
+        ];
+        assert_eq!(format_row("memory", &property, &json!({})), cells);
+        let property = json!({"type": "string", "description": "It.", "x-lzap": {"default": "none"}});
+        assert_eq!(format_row("key", &property, &json!({}))[3], "none");
     }
 
     #[test]
     fn describe_type_covers_every_schema_form() {
         let schema = json!({"$defs": {
             "Arch": {"oneOf": [{"const": "arm64", "description": "Arm."}, {"const": "x86_64"}]},
-            "Stage": {"properties": {}, "description": "`[stage.NAME]`: a stage."},
+            "Stage": {"properties": {}, "title": "[stage.NAME]"},
         }});
         let arch = json!({"anyOf": [{"$ref": "#/$defs/Arch"}, {"type": "null"}]});
         for (property, words) in [
@@ -248,6 +244,11 @@ mod tests {
                 "tables `[stage.NAME]`",
             ),
             (json!({"type": "array", "items": {"type": "string"}}), "list of strings"),
+            (
+                json!({"type": "object", "additionalProperties": {"type": "object", "additionalProperties":
+                    {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}}}),
+                "table of tables of strings or list of strings",
+            ),
             (json!({"type": "object", "properties": {"n": {"type": "integer"}}}), "`{ n = integer }`"),
         ] {
             assert_eq!(describe_type(&property, &schema), words);

@@ -31,14 +31,14 @@ pub(super) fn find(context: &Context, stage: Option<&str>) -> Found {
             return Found { project: None, settings: None, checks: vec![check] };
         }
     };
-    let settings = loaded.checked(stage);
+    let settings = loaded.checked(context, stage);
     let features = settings.as_ref().map(|(it, _)| it.features.clone()).unwrap_or_default();
     let project = loaded.project(&features);
     // The stage `local` needs no file, so that nothing may be here at all.
     if project.is_err() && !loaded.path.is_file() {
         return Found::none(&absolute(&context.dir));
     }
-    let mut checks = config(&loaded);
+    let mut checks = config(context, &loaded);
     let told = checks.iter().any(|check| check.status == Status::Problem);
     if let (Err(error @ CliError::Config { .. }), Some(_), false) = (&settings, stage, told) {
         checks.push(Check::failed("config", &failure(error)));
@@ -51,11 +51,11 @@ pub(super) fn find(context: &Context, stage: Option<&str>) -> Found {
 }
 
 /// Every stage can be read, and AWS would take it.
-fn config(loaded: &Loaded) -> Vec<Check> {
+fn config(context: &Context, loaded: &Loaded) -> Vec<Check> {
     let stages = loaded.stages();
     let mut checks = Vec::new();
     for stage in &stages {
-        match loaded.checked(Some(stage)) {
+        match loaded.checked(context, Some(stage)) {
             Ok((_, warnings)) => {
                 checks.extend(warnings.into_iter().map(|it| {
                     Check::new("config", Status::Warning, format!("stage {stage}: {}", it.message))

@@ -1,0 +1,23 @@
+//! Where a stage's settings stand in the file.
+
+use crate::config::{Config, ConfigError, Entry, Node};
+use crate::settings::{Key, SettingValue, find_lineage};
+
+/// The tables of a stage and of those that it extends, nearest first.
+pub(crate) struct StageTables<'a>(Vec<&'a Node>);
+
+impl<'a> StageTables<'a> {
+    pub(crate) fn new(config: &'a Config, stage: &str) -> Result<Self, ConfigError> {
+        Ok(Self(find_lineage(config, stage)?.into_iter().map(|(_, table)| table).collect()))
+    }
+
+    /// The value of a key of the stage that is in effect.
+    pub(crate) fn find<T: SettingValue>(&self, key: &Key<T>) -> Option<&'a Node> {
+        self.0.iter().find_map(|table| table.get(key.name))
+    }
+
+    /// The entry that is in effect of a table that is merged from several stages.
+    pub(crate) fn find_entry(&self, table: &str, key: &str) -> Option<&'a Entry> {
+        self.0.iter().find_map(|stage| stage.get(table)?.entries().iter().find(|entry| entry.key == key))
+    }
+}

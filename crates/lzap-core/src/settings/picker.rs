@@ -1,0 +1,87 @@
+//! Picks each key's value from the nearest table that has it, and notes where that is.
+
+use std::collections::BTreeMap;
+
+use super::key::{Declaration, Key};
+use super::keys;
+use super::lineage::Lineage;
+use super::origin::{ListedSetting, Origin};
+use super::table::Table;
+use super::value::{Merge, SettingValue};
+use crate::config::{ConfigError, Node};
+
+pub(crate) struct Picker<'a> {
+    file: &'a Node,
+    lineage: Lineage<'a>,
+    noted: BTreeMap<String, (String, Origin)>,
+    /// Values, merged from several tables, that are beyond a limit.
+    pub(crate) problems: Vec<ConfigError>,
+}
+
+impl<'a> Picker<'a> {
+    pub(crate) fn new(file: &'a Node, lineage: Lineage<'a>) -> Self {
+        Self { file, lineage, noted: BTreeMap::new(), problems: Vec::new() }
+    }
+
+    /// The value of a key: the nearest table's, else the default. A value that can't be read counts as absent; the check
+    /// of the tables reports it.
+    pub(crate) fn get<T: SettingValue>(&mut self, key: &Key<T>) -> T {
+        let found = self.find(key).and_then(|(node, origin)| Some((key.read(node).ok()?, origin)));
+        let (value, origin) = found.unwrap_or_else(|| (key.default(), Origin::Default));
+        self.note(key, origin, value)
+    }
+
+    /// The value of a key that the command can't do without.
+    pub(crate) fn require_readable<T: SettingValue>(&mut self, key: &Key<T>) -> Result<T, ConfigError> {
+        if let Some((node, _)) = self.find(key) {
+            key.read(node)?;
+        }
+        Ok(self.get(key))
+    }
+
+    /// The value of a key, merged from every table that has it; the nearest table's entries win.
+    pub(crate) fn get_merged<T: SettingValue + Merge>(&mut self, key: &Key<T>) -> T {
+        let (mut merged, mut tables, mut span) = (key.default(), Vec::new(), None);
+        for (stage, table) in self.lineage.iter().rev() {
+            let Some(node) = table.get(key.name) else { continue };
+            let Ok(value) = key.read(node) else { continue };
+            merged.merge_nearer(value);
+            tables.insert(0, format!("[stage.{stage}.{}]", key.name));
+            span = Some(node.span.clone());
+        }
+        if let Err(problem) = key.check_size(&merged) {
+            self.problems.push(ConfigError { span, ..problem });
+        }
+        let origin = if tables.is_empty() { Origin::Default } else { Origin::File(tables.join(" ")) };
+        self.note(key, origin, merged)
+    }
+
+    /// The node of a key and its table, from the nearest table that has the key.
+    pub(crate) fn find<T: SettingValue>(&self, key: &Key<T>) -> Option<(&'a Node, Origin)> {
+        if key.table == Table::File {
+            return Some((self.file.get(key.name)?, Origin::File(String::new())));
+        }
+        self.lineage.iter().find_map(|(stage, table)| match key.table.holder() {
+            None => Some((table.get(key.name)?, Origin::File(format!("[stage.{stage}]")))),
+            Some(holder) => {
+                let node = table.get(holder)?.get(key.name)?;
+                Some((node, Origin::File(format!("[stage.{stage}.{holder}]"))))
+            }
+        })
+    }
+
+    /// Notes a value that comes from elsewhere than a table, and returns it.
+    pub(crate) fn note<T: SettingValue>(&mut self, key: &Key<T>, origin: Origin, value: T) -> T {
+        self.noted.insert(key.path(), (key.show(&value), origin));
+        value
+    }
+
+    /// What was picked, in the order of the declarations.
+    pub(crate) fn list(mut self) -> Vec<ListedSetting> {
+        let listed = |key: &'static dyn Declaration| {
+            let (value, origin) = self.noted.remove(&key.path())?;
+            Some(ListedSetting { key: key.path(), value, origin })
+        };
+        keys::all().filter_map(listed).collect()
+    }
+}
