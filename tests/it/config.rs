@@ -50,6 +50,23 @@ fn flags_before_or_after_the_command_come_first() -> Result {
     Ok(())
 }
 
+/// A port where nothing listens: the commands get as far as their first call to AWS.
+#[test]
+fn commands_that_find_a_stage_work_with_other_keys_wrong_and_without_its_table() -> Result {
+    let text = "app = \"shop\"\n[stage.dev]\nregion = \"eu-central-1\"\nmemory_mb = 5\n";
+    let project = TempProject::with_files("shop", &[("lzap.toml", text)])?;
+    let lzap = Lzap::with_endpoint("http://127.0.0.1:9", "eu-central-1")?;
+    for command in ["status", "undeploy", "rollback", "tail"] {
+        let outcome = lzap.run(project.path(), &[command, "dev", "--yes"])?.expect_code(5);
+        assert!(outcome.stderr.contains("lzap.toml:4: memory_mb = 5 is out of range"), "{outcome}");
+        drop(lzap.run(project.path(), &[command, "gone", "--yes"])?.expect_code(2));
+        let flags = [command, "gone", "--yes", "--region", "eu-west-1"];
+        drop(lzap.run(project.path(), &flags)?.expect_code(5));
+    }
+    drop(lzap.run(project.path(), &["plan", "dev"])?.expect_code(2));
+    Ok(())
+}
+
 #[test]
 fn the_schema_describes_every_key() -> Result {
     let project = TempProject::empty("nothing")?;

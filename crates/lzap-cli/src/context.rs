@@ -9,7 +9,8 @@ use lzap_core::config::{Config, ConfigError, FILE_NAME, parse};
 use lzap_core::names::{Names, Part, Place};
 use lzap_core::platform::Architecture;
 use lzap_core::settings::{
-    LOCAL, Overrides, PlaceOverrides, Settings, Warning, read_app, read_target, resolve, stage_names,
+    LOCAL, Overrides, PlaceOverrides, Settings, Warning, read_app, read_target, resolve, resolve_deployed,
+    stage_names,
 };
 
 use crate::cli::{Cli, Global};
@@ -140,6 +141,33 @@ impl Loaded {
         let settings = resolve(&self.config, &self.overrides(context, stage)?).map_err(point_at)?;
         let warnings = check(&self.config, &settings).map_err(point_at)?;
         Ok((settings, warnings))
+    }
+
+    /// The settings of a stage, for a command that needs to find what is deployed and no more: other keys may be wrong, which is
+    /// a warning, and the stage's table may be gone when `--region` is given.
+    pub(crate) fn deployed_settings(
+        &self,
+        context: &Context,
+        stage: Option<&str>,
+    ) -> Result<Settings, CliError> {
+        let overrides = self.overrides(context, stage)?;
+        let settings =
+            resolve_deployed(&self.config, &overrides).map_err(|problem| self.point_at(problem))?;
+        for warning in &settings.warnings {
+            context.printer.warning(&warning.message);
+        }
+        for problem in &settings.problems {
+            let line = problem.span.as_ref().map(|span| {
+                format!(":{}", self.text[..span.start.min(self.text.len())].lines().count().max(1))
+            });
+            context.printer.warning(format_args!(
+                "{}{}: {}; this command goes on without it",
+                self.path.display(),
+                line.unwrap_or_default(),
+                problem.message
+            ));
+        }
+        Ok(settings)
     }
 
     /// What comes from outside of the file. The package is looked for only where the file doesn't name the app.

@@ -17,7 +17,7 @@ use crate::ui::report;
 
 pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, CliError> {
     let stage = args.stage.as_deref();
-    let settings = context.load(stage)?.settings(context, stage)?;
+    let settings = context.load(stage)?.deployed_settings(context, stage)?;
     let target = Target::connect(context, &settings).await?;
     let observed = lzap_aws::observe(&target.clients, &target.names, &Scope::Versions).await?;
     if observed.function.is_none() {

@@ -21,7 +21,7 @@ use request::{Request, What};
 
 pub(crate) async fn run(context: &Context, args: &InvokeArgs) -> Result<Exit, CliError> {
     let Request { stage, what } = Request::read(args)?;
-    let settings = context.load(stage.as_deref())?.settings(context, stage.as_deref())?;
+    let settings = context.load(stage.as_deref())?.deployed_settings(context, stage.as_deref())?;
     let target = Target::connect(context, &settings).await?;
     let call = Call { context, target: &target, args };
     let document = match &what {

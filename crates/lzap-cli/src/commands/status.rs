@@ -24,7 +24,7 @@ pub(crate) async fn run(context: &Context, args: &StatusArgs) -> Result<Exit, Cl
     let stages = Stages::load(context, &args.stages)?;
     let mut documents = Vec::new();
     for stage in &stages.names {
-        let settings = stages.loaded.settings(context, stage.as_deref())?;
+        let settings = stages.loaded.deployed_settings(context, stage.as_deref())?;
         documents.push(Status::read(context, settings).await?.show(context));
         if stages.all {
             context.printer.data("\n");
@@ -36,7 +36,8 @@ pub(crate) async fn run(context: &Context, args: &StatusArgs) -> Result<Exit, Cl
 struct Status {
     target: Target,
     observed: Observed,
-    drift: Plan,
+    /// `None` while `lzap.toml` has problems: what the stage should look like is then unknown.
+    drift: Option<Plan>,
     front: Front,
 }
 
@@ -47,7 +48,8 @@ impl Status {
         let kinds = facts(&settings, &target, uses, String::new()).kinds();
         let scope = Scope::Stage { uses, kinds };
         let observed = lzap_aws::observe(&target.clients, &target.names, &scope).await?;
-        let drift = drift(&settings, &target, &observed)?;
+        let is_valid = settings.problems.is_empty();
+        let drift = is_valid.then(|| drift(&settings, &target, &observed)).transpose()?;
         Ok(Self { target, observed, drift, front: settings.front })
     }
 
@@ -76,8 +78,12 @@ impl Status {
                 .map(|(name, when, state)| format!("schedule  {name}  {when}{state}\n"))
                 .collect::<Vec<_>>()
                 .concat(),
-            if self.drift.is_empty() { "none".to_owned() } else { PlanView::of(&self.drift).summary() },
-            PlanView::of(&self.drift).changes("          "),
+            match &self.drift {
+                None => "unknown: lzap.toml has problems".to_owned(),
+                Some(drift) if drift.is_empty() => "none".to_owned(),
+                Some(drift) => PlanView::of(drift).summary(),
+            },
+            self.drift.as_ref().map(|drift| PlanView::of(drift).changes("          ")).unwrap_or_default(),
         ));
         report::with(
             report::place(names),
@@ -100,7 +106,7 @@ impl Status {
                 "schedules": self.schedules().map(|(name, when, state)| {
                     json!({"name": name, "schedule": when, "enabled": state.is_empty()})
                 }).collect::<Value>(),
-                "drift": report::changes(&self.drift),
+                "drift": self.drift.as_ref().map(report::changes),
             }),
         )
     }

@@ -22,7 +22,7 @@ use crate::ui::printer;
 pub(crate) async fn run(context: &Context, args: &TailArgs) -> Result<Exit, CliError> {
     let pattern = pattern_of(context, args)?;
     let stage = args.stage.stage.as_deref();
-    let settings = context.load(stage)?.settings(context, stage)?;
+    let settings = context.load(stage)?.deployed_settings(context, stage)?;
     let target = Target::connect(context, &settings).await?;
     let Target { clients, names } = target;
     let workers = settings.workers.map(|_| names.workers());

@@ -23,7 +23,7 @@ pub(crate) async fn run(context: &Context, args: &UndeployArgs) -> Result<Exit, 
     let stages = Stages::load(context, &args.stages)?;
     let mut documents = Vec::new();
     for stage in &stages.names {
-        let settings = stages.loaded.settings(context, stage.as_deref())?;
+        let settings = stages.loaded.deployed_settings(context, stage.as_deref())?;
         documents.push(undeploy(context, args, &settings).await?);
     }
     Ok(stages.report(context, documents))

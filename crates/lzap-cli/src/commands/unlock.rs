@@ -11,7 +11,7 @@ use crate::ui::{ask, report};
 
 pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, CliError> {
     let stage = args.stage.as_deref();
-    let settings = context.load(stage)?.settings(context, stage)?;
+    let settings = context.load(stage)?.deployed_settings(context, stage)?;
     let target = Target::connect(context, &settings).await?;
     let me = holder::me("unlock");
     let held = lzap_aws::read_lock(&target.clients, &target.names, &me, holder::lives).await?;
