@@ -38,10 +38,10 @@ pub(crate) struct Global {
     /// The configuration file [default: lzap.toml in the project's folder]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// The AWS region; comes before the stage's key `region` and AWS_REGION
+    /// The AWS region; comes before the stage's key `region` and `AWS_REGION`
     #[arg(long, global = true, value_name = "REGION")]
     pub(crate) region: Option<String>,
-    /// The profile in the AWS config files; comes before AWS_PROFILE and the stage's key `profile`
+    /// The profile in the AWS config files; comes before `AWS_PROFILE` and the stage's key `profile`
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// What stdout carries: text, or exactly one JSON document [default: text]

@@ -94,12 +94,11 @@ async fn questions(context: &Context, defaults: InitAnswers) -> Result<InitAnswe
         profile = Some(ask::select("AWS profile?", names, default)?);
     }
     let region_of = |name: &String| profiles.iter().find(|p| p.name == *name).and_then(|p| p.region.clone());
-    let region = match &context.place.region_flag {
-        Some(region) => region.clone(),
-        None => {
-            let region = profile.as_ref().and_then(region_of).or(defaults.region);
-            ask::text("AWS region?", region.as_deref().unwrap_or("eu-central-1"))?
-        }
+    let region = if let Some(region) = &context.place.region_flag {
+        region.clone()
+    } else {
+        let region = profile.as_ref().and_then(region_of).or(defaults.region);
+        ask::text("AWS region?", region.as_deref().unwrap_or("eu-central-1"))?
     };
     let options = vec!["arm64 (20 % cheaper)".to_owned(), "x86_64".to_owned()];
     let architecture = match ask::select("Architecture?", options, 0)?.as_str() {

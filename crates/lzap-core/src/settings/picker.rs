@@ -1,7 +1,5 @@
 //! Picks each key's value from the nearest table that has it, and notes where that is.
 
-use std::collections::BTreeMap;
-
 use super::key::{Declaration, Key};
 use super::keys;
 use super::lineage::Lineage;
@@ -13,14 +11,14 @@ use crate::config::{ConfigError, Node};
 pub(crate) struct Picker<'a> {
     file: &'a Node,
     lineage: Lineage<'a>,
-    noted: BTreeMap<String, (String, Origin)>,
+    noted: Vec<Noted>,
     /// Values, merged from several tables, that are beyond a limit.
     pub(crate) problems: Vec<ConfigError>,
 }
 
 impl<'a> Picker<'a> {
     pub(crate) fn new(file: &'a Node, lineage: Lineage<'a>) -> Self {
-        Self { file, lineage, noted: BTreeMap::new(), problems: Vec::new() }
+        Self { file, lineage, noted: Vec::new(), problems: Vec::new() }
     }
 
     /// The value of a key: the nearest table's, else the default. A value that can't be read counts as absent; the check
@@ -72,16 +70,26 @@ impl<'a> Picker<'a> {
 
     /// Notes a value that comes from elsewhere than a table, and returns it.
     pub(crate) fn note<T: SettingValue>(&mut self, key: &Key<T>, origin: Origin, value: T) -> T {
-        self.noted.insert(key.path(), (key.show(&value), origin));
+        self.noted.push(Noted { table: key.table, name: key.name, value: key.show(&value), origin });
         value
     }
 
     /// What was picked, in the order of the declarations.
     pub(crate) fn list(mut self) -> Vec<ListedSetting> {
         let listed = |key: &'static dyn Declaration| {
-            let (value, origin) = self.noted.remove(&key.path())?;
+            let is_key = |noted: &Noted| noted.table == key.table() && noted.name == key.name();
+            let index = self.noted.iter().position(is_key)?;
+            let Noted { value, origin, .. } = self.noted.swap_remove(index);
             Some(ListedSetting { key: key.path(), value, origin })
         };
         keys::all().filter_map(listed).collect()
     }
+}
+
+/// A value that was picked. A key's path is not made before it is needed, since tests resolve settings many times.
+struct Noted {
+    table: Table,
+    name: &'static str,
+    value: String,
+    origin: Origin,
 }
