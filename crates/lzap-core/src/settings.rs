@@ -215,7 +215,7 @@ fn pick_settings(config: &Config, overrides: &Overrides, stage: String) -> Resul
         include: pick.get(&keys::INCLUDE),
         features: pick.get(&keys::FEATURES),
         linker: pick.get(&keys::LINKER),
-        front: Front::default(),
+        front: pick.get(&keys::FRONT),
         touch_path: pick.get(&keys::TOUCH_PATH),
         health_path: pick.get(&keys::HEALTH_PATH),
         keep_versions: pick.get(&keys::KEEP_VERSIONS),

@@ -112,7 +112,7 @@ impl Model {
         let FrontOperation::Request { url, .. } = operation;
         assert!(self.cloud.alias.is_some() && !self.cloud.permissions.is_empty(), "the front can't answer");
         if let UrlRef::Known(url) = url {
-            let urls = Front::ALL.iter().filter_map(|(_, front)| self.cloud.url(*front));
+            let urls = Front::ALL.iter().filter_map(|(front, _)| self.cloud.url(*front));
             assert!(urls.into_iter().any(|known| known == url), "{url} exists");
         }
     }

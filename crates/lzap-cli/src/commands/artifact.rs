@@ -8,6 +8,7 @@ use lzap_build::project::{Project, lines_to_add};
 use lzap_build::{elf, git};
 use lzap_core::release::Release;
 use lzap_core::resource::artifact::Artifact as DesiredArtifact;
+use lzap_core::resource::front::Front;
 use lzap_core::settings::Settings;
 use lzap_core::uses::Uses;
 use lzap_wire::limits::HTTP_API_TIMEOUT_SECS;
@@ -59,17 +60,17 @@ pub(crate) fn warn_of_idle_settings(printer: Printer, settings: &Settings, proje
 
 /// What does nothing for an app that uses this. A long timeout is for tasks; only HTTP can't use it.
 fn idle_settings(settings: &Settings, uses: Uses) -> Vec<String> {
-    let Settings { stage, timeout_secs, .. } = settings;
+    let Settings { stage, timeout_secs, front, .. } = settings;
     let mut warnings = Vec::new();
     if settings.workers.is_some() && !uses.map {
         warnings.push(format!(
             "[stage.{stage}.workers] does nothing: only maps go there, and the app's `lzap` lacks the feature `map`"
         ));
     }
-    if *timeout_secs > HTTP_API_TIMEOUT_SECS && !uses.any() {
+    if *timeout_secs > HTTP_API_TIMEOUT_SECS && *front == Front::HttpApi && !uses.any() {
         warnings.push(format!(
             "timeout_secs = {timeout_secs} is of no use without tasks: an HTTP API waits {HTTP_API_TIMEOUT_SECS} s at \
-             most, and answers 503 then"
+             most, and answers 503 then; a function URL (`front = \"function-url\"`) waits as long as the function may run"
         ));
     }
     warnings

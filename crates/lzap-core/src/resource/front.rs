@@ -21,9 +21,15 @@ pub enum Front {
 }
 
 impl Front {
-    /// All fronts, by their names in `lzap.toml`.
-    pub const ALL: &[(&str, Self)] =
-        &[("http-api", Self::HttpApi), ("function-url", Self::FunctionUrl), ("none", Self::None)];
+    /// Every front, with its meaning for the reference page.
+    pub const ALL: &[(Self, &str)] = &[
+        (Self::HttpApi, "An API Gateway HTTP API, which waits 30 seconds for an answer."),
+        (
+            Self::FunctionUrl,
+            "A function URL, which waits as long as the function may run, and costs nothing beside it.",
+        ),
+        (Self::None, "No front: the app has tasks only, and no URL."),
+    ];
 
     /// The kind of resource that it is.
     pub(crate) fn kind(self) -> Option<ResourceKind> {
@@ -36,7 +42,11 @@ impl Front {
 
     /// Its name in `lzap.toml`.
     pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(_, front)| *front == self).map_or("", |(name, _)| name)
+        match self {
+            Self::HttpApi => "http-api",
+            Self::FunctionUrl => "function-url",
+            Self::None => "none",
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::table::Table;
 use crate::config::{ConfigError, Node, NodeValue};
 use crate::platform::{Architecture, Include, Linker};
+use crate::resource::front::Front;
 
 /// The type of a value, as the schema and the reference page name it.
 #[derive(Clone, Copy)]
@@ -242,6 +243,18 @@ impl SettingValue for Architecture {
 }
 
 impl SettingValue for Linker {
+    const KIND: Kind = Kind::Choice(|| Self::ALL.iter().map(|(it, text)| (it.as_str(), *text)).collect());
+
+    fn read(node: &Node) -> Result<Self, ConfigError> {
+        read_choice(node, Self::ALL, Self::as_str)
+    }
+
+    fn show(&self) -> String {
+        self.as_str().to_owned()
+    }
+}
+
+impl SettingValue for Front {
     const KIND: Kind = Kind::Choice(|| Self::ALL.iter().map(|(it, text)| (it.as_str(), *text)).collect());
 
     fn read(node: &Node) -> Result<Self, ConfigError> {

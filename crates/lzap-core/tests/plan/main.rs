@@ -113,7 +113,7 @@ fn hourly(name: &str, hours: u32, task: &str) -> Schedule {
 }
 
 fn any_front() -> impl Strategy<Value = Front> {
-    proptest::sample::select(Front::ALL).prop_map(|(_, front)| front)
+    proptest::sample::select(Front::ALL).prop_map(|(front, _)| front)
 }
 
 prop_compose! {

@@ -7,6 +7,7 @@ use lzap_wire::limits;
 use super::nested::EVERY_MINS;
 use crate::config::KeepWarm;
 use crate::platform::{Architecture, Include, Linker};
+use crate::resource::front::Front;
 use crate::schedule::Schedule;
 use crate::settings::key::DefaultValue::{Described, Fixed};
 use crate::settings::key::Limit::{Note, OneOf, Pattern, Range, Size};
@@ -183,6 +184,16 @@ declare! {
         default: Fixed(|| Linker::Auto),
         limits: &[],
         page: "",
+    };
+    FRONT: Front = Key {
+        table: Table::Stage,
+        name: "front",
+        text: "What turns HTTP requests into invocations. When it changes, the new front is created and requested before the \
+               old one is deleted; `lzap deploy --keep-old-front` keeps both.",
+        unit: "",
+        default: Fixed(Front::default),
+        limits: &[],
+        page: "https://docs.aws.amazon.com/lambda/latest/dg/furls-http-invoke-decision.html",
     };
     TOUCH_PATH: String = Key {
         table: Table::Stage,
