@@ -16,6 +16,7 @@ mod docs;
 mod doctor;
 mod errors;
 mod faults;
+mod fronts;
 mod init;
 mod invoke;
 mod local;

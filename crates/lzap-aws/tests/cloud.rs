@@ -131,7 +131,7 @@ impl World {
             adopt: false,
             front: Front::HttpApi,
             keep_old_front: false,
-            touch_path: "/".to_owned(),
+            touch_path: None,
             rules: BTreeMap::from([(
                 KEEP_WARM.to_owned(),
                 DesiredRule {

@@ -147,9 +147,6 @@ pub(crate) struct StagesArgs {
 pub(crate) struct DeployArgs {
     #[command(flatten)]
     pub(crate) stages: StagesArgs,
-    /// Don't request the live URL at the end
-    #[arg(long)]
-    pub(crate) no_touch: bool,
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
     #[command(flatten)]
@@ -172,6 +169,9 @@ pub(crate) struct PlanOptions {
     /// Take the traffic away from the running canary; builds nothing
     #[arg(long)]
     pub(crate) abort: bool,
+    /// Don't request the live URL at the end, nor a new front before the old one is deleted
+    #[arg(long)]
+    pub(crate) no_touch: bool,
     /// Keep the front that `front` in lzap.toml named before
     #[arg(long)]
     pub(crate) keep_old_front: bool,
@@ -180,8 +180,8 @@ pub(crate) struct PlanOptions {
 impl PlanOptions {
     /// As the planner knows them.
     pub(crate) fn options(&self) -> DeployOptions {
-        let Self { adopt, canary, keep_old_front, .. } = *self;
-        DeployOptions { adopt, canary, keep_old_front }
+        let Self { adopt, canary, keep_old_front, no_touch, .. } = *self;
+        DeployOptions { adopt, canary, keep_old_front, no_touch }
     }
 }
 

@@ -99,8 +99,8 @@ pub struct Stage {
     pub front: Front,
     /// Fronts that the stage had before are kept.
     pub keep_old_front: bool,
-    /// The path that is requested when the stage has a new front.
-    pub touch_path: String,
+    /// The path to request when the stage has a new front; `None`: it isn't requested.
+    pub touch_path: Option<String>,
 }
 
 impl Stage {
@@ -152,14 +152,17 @@ pub struct DeployOptions {
     pub canary: Option<u8>,
     /// Fronts that the stage had before are kept.
     pub keep_old_front: bool,
+    /// No front is requested.
+    pub no_touch: bool,
 }
 
 impl StageFacts<'_> {
     /// The desired state, with this artifact.
     pub fn desired(&self, artifact: Artifact) -> Stage {
-        let DeployOptions { adopt, canary, keep_old_front } = self.options;
+        let DeployOptions { adopt, canary, keep_old_front, no_touch } = self.options;
         let stage = stage(self.settings, self.names.clone(), artifact, self.release.clone(), self.uses);
-        Stage { canary, adopt, keep_old_front, ..stage }
+        let touch_path = stage.touch_path.clone().filter(|_| !no_touch);
+        Stage { canary, adopt, keep_old_front, touch_path, ..stage }
     }
 
     /// The optional kinds of resources in `lzap.toml`.
@@ -214,7 +217,7 @@ pub fn stage(
         adopt: false,
         front: settings.front,
         keep_old_front: false,
-        touch_path: settings.touch_path.clone(),
+        touch_path: Some(settings.touch_path.clone()),
         rules: rules(settings),
         names,
     }

@@ -20,9 +20,11 @@ pub(super) enum Config {
     Settings,
     /// A second function.
     Workers,
+    /// Another front.
+    Url,
 }
 
-const CONFIGS: [(Config, &str); 4] = [
+const CONFIGS: [(Config, &str); 5] = [
     (Config::First, ""),
     (Config::Code, "include = [\"src/main.rs\"]"),
     (
@@ -30,6 +32,7 @@ const CONFIGS: [(Config, &str); 4] = [
         "memory_mb = 1024\nlog_retention_days = 7\nkeep_warm = { every_mins = 10 }\nenvironment = { GREETING = \"hi\" }",
     ),
     (Config::Workers, "[stage.dev.workers]\nconcurrency = 4"),
+    (Config::Url, "front = \"function-url\""),
 ];
 
 /// A command, and the commands before it.
@@ -46,8 +49,9 @@ pub(super) struct Flow {
 const DEPLOYED: &[(&str, Config)] = &[("deploy", Config::First)];
 const UPDATED: &[(&str, Config)] = &[("deploy", Config::First), ("update", Config::Settings)];
 const MANNED: &[(&str, Config)] = &[("deploy", Config::Workers)];
+const WITH_URL: &[(&str, Config)] = &[("deploy", Config::Url)];
 
-pub(super) const FLOWS: [Flow; 7] = [
+pub(super) const FLOWS: [Flow; 10] = [
     Flow { name: "first deploy", before: &[], command: "deploy", config: Config::First, reads: true },
     Flow { name: "code update", before: DEPLOYED, command: "update", config: Config::Code, reads: true },
     Flow {
@@ -61,6 +65,9 @@ pub(super) const FLOWS: [Flow; 7] = [
     Flow { name: "undeploy", before: UPDATED, command: "undeploy", config: Config::Settings, reads: true },
     Flow { name: "workers come", before: DEPLOYED, command: "deploy", config: Config::Workers, reads: false },
     Flow { name: "workers go", before: MANNED, command: "deploy", config: Config::First, reads: false },
+    Flow { name: "url comes", before: DEPLOYED, command: "deploy", config: Config::Url, reads: false },
+    Flow { name: "url goes", before: WITH_URL, command: "deploy", config: Config::First, reads: false },
+    Flow { name: "url undeploy", before: WITH_URL, command: "undeploy", config: Config::Url, reads: false },
 ];
 
 /// Whether an operation changes nothing.

@@ -65,7 +65,7 @@ async fn deploy(
     let draft = deploy.draft(&observed)?;
     let converged = Box::pin(deploy.converge(session, observed, draft)).await?;
     let report = DeployReport { settings, target: &target, started, converged };
-    if !args.no_touch {
+    if !args.plan.no_touch {
         report.touch(context.printer).await?;
     }
     Ok(report.print(context.printer))

@@ -109,7 +109,7 @@ fn delete_http_apis(
     remove_permission(steps, observed, &Caller::Api(ApiRef::Created), &after);
 }
 
-/// Requests the new front, for the deletion of an old one. Returns the steps that the deletion waits for.
+/// Requests the new front before the deletion of an old one, unless the deploy requests none. Returns the steps that the deletion waits for.
 fn request(
     steps: &mut PlanBuilder,
     stage: &Stage,
@@ -118,6 +118,7 @@ fn request(
     alias: Option<StepId>,
 ) -> Vec<StepId> {
     let Some(PlannedFront { url, ready }) = front else { return alias.into_iter().collect() };
-    let operation = FrontOperation::Request { url: url.clone(), path: stage.touch_path.clone() };
+    let Some(path) = stage.touch_path.clone() else { return ready.clone() };
+    let operation = FrontOperation::Request { url: url.clone(), path };
     vec![steps.add(target, operation, ready.iter().copied())]
 }
