@@ -7,6 +7,8 @@
 //! [`desired`] → [`observed`] (read by `lzap-aws`) → [`plan`] (applied by `lzap-aws`, which reports its progress in
 //! [`event`]s). Everything about one kind of resource is in its module in [`resource`]; the IAM permissions that all of
 //! this needs are in [`permissions`].
+//!
+//! The errors of all crates of the tool implement [`explain::Explained`]; [`exit`] lists the exit codes.
 
 pub mod asynchronous;
 pub mod check;
@@ -14,6 +16,8 @@ pub mod config;
 pub mod desired;
 pub mod doctor;
 pub mod event;
+pub mod exit;
+pub mod explain;
 pub mod history;
 pub mod lock;
 pub mod logs;
@@ -28,4 +32,5 @@ pub mod role;
 pub mod schedule;
 pub mod settings;
 pub mod step;
+pub mod text;
 pub mod uses;

@@ -5,6 +5,8 @@
 
 use serde_json::Value;
 
+use crate::text::count;
+
 /// A task that runs by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
@@ -46,8 +48,7 @@ pub fn rate(text: &str) -> Result<String, String> {
     if !["minute", "hour", "day"].contains(&unit) {
         return Err(help());
     }
-    let plural = if number == 1 { "" } else { "s" };
-    Ok(format!("rate({number} {unit}{plural})"))
+    Ok(format!("rate({})", count(number, unit)))
 }
 
 /// A field of a cron expression.

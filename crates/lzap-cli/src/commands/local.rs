@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use lzap_core::text::count;
 use lzap_local::{CloudStatus, ServeOptions, default_state_dir};
 use serde_json::json;
 
@@ -10,7 +11,7 @@ use crate::cli::{LocalCommand, StartArgs};
 use crate::context::{Context, absolute};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::ui::{ask, text};
+use crate::ui::ask;
 
 pub(crate) async fn run(context: &Context, command: LocalCommand) -> Result<Exit, CliError> {
     match command {
@@ -75,7 +76,7 @@ async fn start(context: &Context, args: StartArgs) -> Result<Exit, CliError> {
     if let Some(wanted) = args.environment_concurrency.filter(|wanted| *wanted != running) {
         context.printer.warning(format_args!(
             "each environment takes {} at once, not {wanted}: run `lzap local stop`, then this command again",
-            text::count(running as usize, "invocation")
+            count(running, "invocation")
         ));
     }
     if let Some(wanted) = args.concurrency.filter(|wanted| *wanted != started.status.concurrency) {
@@ -154,7 +155,7 @@ fn show(context: &Context, status: &CloudStatus) {
 
 async fn reset(context: &Context) -> Result<Exit, CliError> {
     let functions = lzap_local::status(&state_dir()).await?.map_or(0, |status| status.functions);
-    let question = format!("Delete the embedded cloud's state ({})?", text::count(functions, "function"));
+    let question = format!("Delete the embedded cloud's state ({})?", count(functions, "function"));
     ask::confirm(&question, "reset deletes all that is deployed in the embedded cloud", context.yes)?;
     lzap_local::reset(&state_dir()).await?;
     context.printer.status("Reset", "the embedded cloud: it is empty");

@@ -2,9 +2,8 @@
 
 use anstyle::{AnsiColor, Style};
 use lzap_core::doctor::{Check, Status};
+use lzap_core::text::count;
 use serde_json::{Value, json};
-
-use crate::ui::text::count;
 
 const DIM: Style = Style::new().dimmed();
 /// Where the details begin.

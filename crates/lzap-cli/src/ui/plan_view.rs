@@ -8,10 +8,10 @@ use lzap_core::plan::{Change, Plan};
 use lzap_core::resource::Operation;
 use lzap_core::resource::role::RoleOperation;
 use lzap_core::step::{Action, FieldChange, Origin, ResourceId};
+use lzap_core::text::count;
 use serde_json::Value;
 
 use crate::ui::printer::Printer;
-use crate::ui::text::count;
 
 const CREATE: Style = AnsiColor::Green.on_default();
 const UPDATE: Style = AnsiColor::Yellow.on_default();

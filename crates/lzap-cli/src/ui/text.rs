@@ -17,8 +17,3 @@ pub(crate) fn bytes(bytes: u64) -> String {
 pub(crate) fn seconds(duration: Duration) -> String {
     format!("{:.1}s", duration.as_secs_f64())
 }
-
-/// `1 change`, `2 changes`.
-pub(crate) fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
-}

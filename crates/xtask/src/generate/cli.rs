@@ -157,9 +157,9 @@ fn format_entries(title: &str, entries: &[Entry]) -> String {
     format_table(&[title, "meaning"], &rows)
 }
 
-/// Appends the table of exit codes, read from the comments in `crates/lzap-cli/src/exit.rs`.
+/// Appends the table of exit codes, read from the comments in `crates/lzap-core/src/exit.rs`.
 fn add_exit_codes(page: &mut String) -> Result {
-    let source = fs::read_to_string(workspace().join("crates/lzap-cli/src/exit.rs"))?;
+    let source = fs::read_to_string(workspace().join("crates/lzap-core/src/exit.rs"))?;
     let codes = collect_documented(&source, |line| {
         // A variant with its code, as `Usage = 2,`.
         let (_, number) = line.trim_end_matches(',').split_once(" = ")?;
