@@ -273,3 +273,38 @@ fn failures_as_json() -> Result {
     }
     Ok(())
 }
+
+/// An error of the arguments is JSON only with the option: a stage or a task can have the name too.
+#[test]
+fn usage_errors_are_json_only_with_the_output_option() -> Result {
+    let lzap = Lzap::new()?;
+    let text = lzap.run(lzap.home(), &["deploy", "json", "--canray", "10"])?.expect_code(2);
+    assert_eq!(text.stdout, "", "{text}");
+    assert!(text.stderr.contains("'--canary'"), "the nearest option is named\n{text}");
+    for args in [
+        ["deploy", "dev", "--canray", "--output", "json"],
+        ["--output=json", "-v", "-v", "deploy", "--canray"],
+    ] {
+        let json = lzap.run(lzap.home(), &args)?.expect_code(2).json();
+        assert_eq!(json["error"]["code"], "lzap::usage::arguments", "{json:#}");
+        assert_eq!(json["error"]["help"], "type `lzap deploy --help`", "{json:#}");
+    }
+    Ok(())
+}
+
+#[test]
+fn explain_prints_the_page_of_a_code_and_names_the_nearest() -> Result {
+    let lzap = Lzap::new()?;
+    let page = lzap.run(lzap.home(), &["explain", "lzap::aws::denied"])?.expect_success();
+    for part in ["lzap::aws::denied (exit code 5)", "Why: ", "What to do: ", "`lzap policy STAGE`"] {
+        assert!(page.stdout.contains(part), "{part}\n{page}");
+    }
+    let page =
+        lzap.run(lzap.home(), &["explain", "aws::denied", "--output", "json"])?.expect_success().json();
+    assert_eq!((&page["code"], &page["exit_code"]), (&"lzap::aws::denied".into(), &5.into()), "{page:#}");
+    let unknown = lzap.run(lzap.home(), &["explain", "lzap::aws::deneid"])?.expect_code(2);
+    assert!(unknown.stderr.contains("did you mean `lzap explain lzap::aws::denied`?"), "{unknown}");
+    let list = lzap.run(lzap.home(), &["explain"])?.expect_success();
+    assert!(list.stdout.lines().any(|line| line.starts_with("lzap::config::missing ")), "{list}");
+    Ok(())
+}

@@ -13,7 +13,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::service_config::ServiceConfigKey;
 
-use crate::error::AwsError;
+use crate::error::{AwsError, Kind};
 use crate::retry::scaled;
 
 use attempts::Calls;
@@ -141,7 +141,7 @@ impl Clients {
 
     /// `error`, or that the profile doesn't exist, which the SDK tells as a lack of credentials.
     pub(crate) async fn explain_credentials(&self, error: AwsError) -> AwsError {
-        if let AwsError::NoCredentials { .. } = error
+        if error.kind() == Kind::NoCredentials
             && let Some(missing) = profile::missing(self.0.profile.as_deref()).await
         {
             return missing;
@@ -194,7 +194,7 @@ async fn connect_aws(region: Option<String>, profile: Option<String>) -> Result<
     }
     let config = loader.load().await;
     if config.region().is_none() {
-        return Err(profile::missing(profile.as_deref()).await.unwrap_or(AwsError::NoRegion));
+        return Err(profile::missing(profile.as_deref()).await.unwrap_or_else(AwsError::no_region));
     }
     Ok(Clients::new(&config, profile, false))
 }

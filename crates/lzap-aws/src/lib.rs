@@ -37,7 +37,7 @@ mod testing;
 
 pub use apply::{Applied, ApplyError, Site, apply};
 pub use clients::{Clients, Cloud};
-pub use error::{AwsError, Cause};
+pub use error::{AwsError, AwsErrorKind, Cause};
 pub use invoke::{Invocation, Invoked, Wait, invoke};
 pub use jobs::read_job;
 pub use lock::{Held, Lives, Lock, Taking, break_lock, read_lock, take_lock};

@@ -80,7 +80,7 @@ pub(crate) async fn put_lock(
     };
     match call.send().await.named("s3:PutObject") {
         Ok(answer) => Ok(Some(answer.e_tag().unwrap_or_default().to_owned())),
-        Err(error) if error.kind() == Kind::Unmet => Ok(None),
+        Err(error) if error.kind() == Kind::PreconditionFailed => Ok(None),
         // What was to be replaced is gone.
         Err(error) if place != InPlaceOf::Nothing && error.is_missing_key() => Ok(None),
         Err(error) => Err(error.about_bucket(&names.bucket())),
@@ -98,7 +98,7 @@ pub(crate) async fn delete_lock(clients: &Clients, names: &Names, etag: &str) ->
         .expected_bucket_owner(&names.place.account)
         .if_match(etag);
     match call.send().await.named("s3:DeleteObject") {
-        Err(error) if error.kind() == Kind::Unmet => Ok(()),
+        Err(error) if error.kind() == Kind::PreconditionFailed => Ok(()),
         outcome => outcome.or_gone(),
     }
 }

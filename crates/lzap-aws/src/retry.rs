@@ -187,7 +187,7 @@ fn fresh(error: &AwsError) -> Option<&'static str> {
 
 fn unsettled(error: &AwsError) -> Option<&'static str> {
     match error.kind() {
-        Kind::Unsettled => Some("for Lambda to finish"),
+        Kind::NotReady => Some("for Lambda to finish"),
         Kind::NotFound => Some("for what was just made to be seen"),
         _ => busy(error),
     }

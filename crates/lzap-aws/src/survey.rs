@@ -8,7 +8,7 @@ use lzap_core::doctor::{Bucket, Limits};
 
 use crate::account::account_limits;
 use crate::clients::{Clients, Cloud};
-use crate::error::AwsError;
+use crate::error::{AwsError, Kind};
 use crate::resource::bucket::bucket;
 use crate::sts::{Caller, Greeting, greet};
 
@@ -36,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub async fn survey(cloud: &Cloud) -> Survey {
     match Clients::connect(cloud).await {
         Ok(clients) => whole(&clients).await,
-        Err(AwsError::NoRegion) => {
+        Err(error) if error.kind() == Kind::NoRegion => {
             let profile = if let Cloud::Aws { profile, .. } = cloud { profile.clone() } else { None };
             let anywhere = Cloud::Aws { region: Some(ANY_REGION.to_owned()), profile };
             match Clients::connect(&anywhere).await {

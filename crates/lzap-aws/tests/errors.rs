@@ -1,4 +1,4 @@
-//! What a person is told when AWS can't be asked at all: one clear line, the cause, the command that mends it.
+//! What a person is told when AWS can't be asked at all: one clear line, the cause, the command that fixes it.
 //!
 //! Environments belong to a process, so each case runs this very binary again with an environment of its own.
 
@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use lzap_aws::{AwsError, Clients, Cloud, identity};
-use miette::Diagnostic;
+use lzap_core::explain::{CommandContext, Explained as _};
 
 /// Says that this process is a case, and what its settings are: `REGION PROFILE`, with `-` for none.
 const CASE: &str = "LZAP_TEST_CASE";
@@ -30,15 +30,11 @@ async fn ask(cloud: &Cloud) -> Result<(), AwsError> {
 
 fn render(error: &AwsError) -> String {
     let mut text = format!("error: {error}\n");
-    if let Some(code) = error.code() {
-        let _ = writeln!(text, "code: {code}");
-    }
+    let _ = writeln!(text, "code: {}", error.code());
     if let Some(cause) = std::error::Error::source(error) {
         let _ = writeln!(text, "cause: {cause}");
     }
-    if let Some(help) = error.help() {
-        let _ = writeln!(text, "help: {help}");
-    }
+    let _ = writeln!(text, "help: {}", error.help(&CommandContext::new("deploy", Some("dev"))));
     text
 }
 

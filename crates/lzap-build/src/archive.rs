@@ -42,7 +42,7 @@ pub struct Artifact {
 /// another name: two deploys that share a target folder can't give each other theirs.
 ///
 /// # Errors
-/// Of kind [`ErrorKind::Usage`](crate::ErrorKind::Usage) for an `include` that can't be; [`BuildError::TooLarge`].
+/// An `include` can't be packed (exit code 2); [`BuildError::TooLarge`].
 pub fn archive(
     binary: &Path,
     project_root: &Path,

@@ -200,10 +200,10 @@ impl Build<'_> {
     }
 }
 
-/// What to do about a failed build, by what it said.
-fn advice(linker: Linker, project: &Project, rendered: &str) -> String {
+/// How to fix a failed build, where its messages tell.
+fn advice(linker: Linker, project: &Project, rendered: &str) -> Option<String> {
     let said = |text: &str| rendered.contains(text);
-    match (linker, project.c_dependency.as_deref()) {
+    let advice = match (linker, project.c_dependency.as_deref()) {
         _ if said("custom build command for `openssl-sys") => {
             let switch = project.without_openssl.as_deref().unwrap_or(openssl::ANYHOW);
             format!("{switch}, or turn on the feature `vendored` of `openssl`, which compiles it along")
@@ -215,8 +215,9 @@ fn advice(linker: Linker, project: &Project, rendered: &str) -> String {
         (Linker::Native, _) if said("linker `cc` not found") || said("failed to find tool") => {
             "install a C compiler (`apt install gcc`, `dnf install gcc`), or set `linker = \"zig\"` in lzap.toml".to_owned()
         }
-        _ => "mend the errors above, then run it again".to_owned(),
-    }
+        _ => return None,
+    };
+    Some(advice)
 }
 
 struct Outcome {

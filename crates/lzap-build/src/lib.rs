@@ -37,5 +37,5 @@ mod templates;
 mod toolchain;
 mod zig;
 
-pub use error::{BuildError, CargoSaid, ErrorKind};
+pub use error::{BuildError, CargoSaid};
 pub use zig::zig_wrapper;

@@ -67,8 +67,8 @@ pub struct LzapDependency {
 /// Returns the project that `selection` means. Runs `cargo metadata`, which fetches what isn't in cargo's cache yet.
 ///
 /// # Errors
-/// Of kind [`ErrorKind::Usage`](crate::ErrorKind::Usage) where the selection doesn't name one binary, or where cargo
-/// can't read the project; [`BuildError::NoCargo`] without cargo.
+/// The selection doesn't name one binary, or cargo can't read the project (exit code 2); [`BuildError::NoCargo`]
+/// without cargo.
 pub fn find(selection: &Selection<'_>) -> Result<Project, BuildError> {
     let manifest = nearest_manifest(selection.dir)?;
     let outline = metadata(&manifest, MetadataCommand::new().no_deps())?;

@@ -6,6 +6,7 @@ use std::path::Path;
 use lzap_build::compile::{BuildEvent, CompileOptions, compile};
 use lzap_build::project::{Selection, find};
 use lzap_build::{BuildError, elf, zig_wrapper};
+use lzap_core::explain::{CommandContext, Explained as _};
 use lzap_core::platform::{Architecture, Linker};
 
 type Failure = Box<dyn std::error::Error>;
@@ -74,8 +75,8 @@ async fn cross_compile(dir: &Path) -> Result<(), Failure> {
         let mut events: Vec<BuildEvent> = Vec::new();
         let built = compile(&project, &options, &mut |event| events.push(event)).await;
         if let Err(error @ BuildError::NoZig { .. }) = &built {
-            let help = miette::Diagnostic::help(error).map(|help| help.to_string()).unwrap_or_default();
-            assert!(help.starts_with("pip install ziglang"), "{help}");
+            let help = error.help(&CommandContext::new("package", Some("dev")));
+            assert!(help.contains("pip install ziglang"), "{help}");
             // `cargo xtask test` brings zig along and says where it is: then it must be found.
             assert!(std::env::var_os("CARGO_ZIGBUILD_PYTHON_PATH").is_none(), "zig was not found: {error}");
             return Ok(());

@@ -109,6 +109,8 @@ pub(crate) enum Command {
     Policy(PolicyArgs),
     /// Show the effective settings of a stage, or the JSON Schema of lzap.toml
     Config(ConfigArgs),
+    /// Explain an error code: why it occurs and what to type; without a code, list all
+    Explain(ExplainArgs),
     /// Print a shell's completions
     Completions(CompletionsArgs),
 }
@@ -413,6 +415,13 @@ fn branch(text: &str) -> Result<String, &'static str> {
         return Ok(text.to_owned());
     }
     Err("write it as `git branch` does, such as main or release/1")
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The code, as an error shows it in brackets: `lzap::aws::denied`
+    #[arg(value_name = "CODE")]
+    pub(crate) code: Option<String>,
 }
 
 #[derive(Debug, Args)]

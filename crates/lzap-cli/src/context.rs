@@ -6,14 +6,16 @@ use lzap_aws::{Clients, Cloud};
 use lzap_build::project::{Project, Selection};
 use lzap_core::check::check;
 use lzap_core::config::{Config, ConfigError, FILE_NAME, parse};
+use lzap_core::explain::CommandContext;
 use lzap_core::names::{Names, Part, Place};
 use lzap_core::platform::Architecture;
 use lzap_core::settings::{
     LOCAL, Overrides, PlaceOverrides, Settings, Warning, read_app, read_target, resolve, resolve_deployed,
-    stage_names,
+    stage_name, stage_names,
 };
 
 use crate::cli::{Cli, Global};
+use crate::command_line::TypedCommand;
 use crate::error::CliError;
 use crate::interrupt::Interrupts;
 use crate::ui::printer::Printer;
@@ -23,7 +25,8 @@ fn read_variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The global options.
+/// The global options, and the command as it was typed.
+#[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) printer: Printer,
     pub(crate) yes: bool,
@@ -33,10 +36,11 @@ pub(crate) struct Context {
     /// Region and profile, as flags and environment variables name them.
     pub(crate) place: PlaceOverrides,
     config: Option<PathBuf>,
+    typed: TypedCommand,
 }
 
 impl Context {
-    pub(crate) fn new(cli: &Cli) -> Self {
+    pub(crate) fn new(cli: &Cli, typed: TypedCommand) -> Self {
         let Global { project, config, yes, region, profile, .. } = &cli.global;
         Self {
             printer: Printer::new(&cli.global),
@@ -51,7 +55,16 @@ impl Context {
                 profile_variable: read_variable("AWS_PROFILE"),
                 has_credentials: read_variable("AWS_ACCESS_KEY_ID").is_some(),
             },
+            typed,
         }
+    }
+
+    /// The command for the help of an error. Reads lzap.toml for the default stage if no stage was typed.
+    pub(crate) fn command(&self) -> CommandContext {
+        self.typed.context(|| {
+            let loaded = self.load(None).ok()?;
+            stage_name(&loaded.config, None).ok()
+        })
     }
 
     /// The configuration: the file that was named, else the nearest one from the project's folder upwards.

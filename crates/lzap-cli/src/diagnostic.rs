@@ -1,80 +1,74 @@
-//! Errors as they are shown: what, where, why, and what to type next; or as one JSON document on stdout.
+//! Errors as they are printed: what, where, why, and what to type next; or as one JSON document on stdout.
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
-use miette::Diagnostic;
-use serde_json::json;
+use lzap_core::explain::{CommandContext, Explained as _};
+use serde_json::{Value, json};
 
 use crate::cli::Output;
-use crate::error::CliError;
+use crate::command_line::{asks_for_json, help_command};
+use crate::error::{CliError, UsageKind};
 use crate::exit::Exit;
 use crate::ui::printer::{self, Printer};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const BOLD: Style = Style::new().bold();
 
-/// Shows an error of clap's: help and version are no errors.
+/// Prints an error of clap's. Help and version come this way too, and are no errors.
 pub(crate) fn usage(error: &clap::Error) -> Exit {
-    if !error.use_stderr() {
-        // Nothing can be done about a closed stdout.
-        let _ = error.print();
-        return Exit::Done;
-    }
-    if std::env::args().any(|arg| arg == "--output=json") || std::env::args().any(|arg| arg == "json") {
+    if error.use_stderr() && asks_for_json(std::env::args()) {
         let message = error.to_string();
-        let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let document =
-            json!({"error": {"code": "lzap::usage", "message": message, "help": "type `lzap --help`"}});
-        Printer::json_only().json(&document);
+        let problem = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let help = format!("type `{}`", help_command(std::env::args().skip(1)));
+        let error = CliError::usage(UsageKind::Arguments, problem, help);
+        // The help of a usage error doesn't depend on the command.
+        Printer::json_only().json(&to_json(&error, &CommandContext::placeholder()));
     }
+    // clap's own rendering. Nothing can be done about a closed stream.
     let _ = error.print();
-    Exit::Usage
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
 }
 
-/// Ends a call that was not the user's.
+/// Ends a process that cargo started as its linker.
 pub(crate) fn finish(result: Result<(), lzap_build::BuildError>) -> Exit {
     match result {
         Ok(()) => Exit::Done,
         Err(error) => {
-            printer::error(&render(&CliError::Build(error)));
+            printer::error(&render(&CliError::Build(error), &CommandContext::new("package", None)));
             Exit::Failed
         }
     }
 }
 
-/// Shows `error` as the global options want it.
-pub(crate) fn show(printer: Printer, error: &CliError) {
+/// Prints `error`, which ended `command`, in the format of the global options.
+pub(crate) fn show(printer: Printer, error: &CliError, command: &CommandContext) {
     if printer.output == Output::Json {
-        let message = chain(error).join(": ");
-        let mut body = json!({"code": code(error), "message": message, "help": help(error)});
-        if !error.log().is_empty() {
-            body["log"] = json!(error.log());
-        }
-        printer.json(&json!({ "error": body }));
+        printer.json(&to_json(error, command));
     }
-    printer::error(&render(error));
+    printer::error(&render(error, command));
 }
 
-fn code(error: &dyn Diagnostic) -> String {
-    error.code().map_or_else(|| "lzap".to_owned(), |code| code.to_string())
+fn to_json(error: &CliError, command: &CommandContext) -> Value {
+    let message = chain(error).join(": ");
+    let mut body = json!({"code": error.code(), "message": message, "help": error.help(command)});
+    if !error.log().is_empty() {
+        body["log"] = json!(error.log());
+    }
+    json!({ "error": body })
 }
 
-pub(crate) fn help(error: &dyn Diagnostic) -> Option<String> {
-    error.help().map(|help| help.to_string())
-}
-
-/// What, and then why: an error's own text and those of its causes.
+/// Returns the texts of the error and of its causes.
 pub(crate) fn chain(error: &CliError) -> Vec<String> {
     std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
         .map(ToString::to_string)
         .collect()
 }
 
-/// The error as text, with color codes (the printer strips them where they don't belong).
-fn render(error: &CliError) -> String {
+/// Renders the error as text with color codes, which the printer removes where they don't belong.
+pub(crate) fn render(error: &CliError, command: &CommandContext) -> String {
     let mut text = match error {
         CliError::Config { path, text, problem } => match problem.span.clone() {
-            Some(span) => snippet(&path.display().to_string(), text, &problem.message, span),
+            Some(span) => snippet(&error.code(), &path.display().to_string(), text, (&problem.message, span)),
             None => format!("{}\n  --> {}", title(error), path.display()),
         },
         _ => title(error),
@@ -85,28 +79,26 @@ fn render(error: &CliError) -> String {
     if !error.log().is_empty() {
         text.push_str(&labelled("log", &format!("\n{}", error.log().join("\n"))));
     }
-    if let Some(help) = help(error) {
-        text.push_str(&labelled("help", &help));
-    }
+    text.push_str(&labelled("help", &error.help(command)));
     text
 }
 
 fn title(error: &CliError) -> String {
-    format!("{ERROR}error[{}]{ERROR:#}{BOLD}: {error}{BOLD:#}", code(error))
+    format!("{ERROR}error[{}]{ERROR:#}{BOLD}: {error}{BOLD:#}", error.code())
 }
 
-/// A line below the title; what has several lines is put below each other.
+/// Formats a line below the title. The further lines of `text` are indented below it.
 fn labelled(label: &str, text: &str) -> String {
     let text = text.trim_end().replace('\n', "\n    ");
     format!("\n  {BOLD}{label}{BOLD:#}: {text}")
 }
 
-fn snippet(path: &str, source: &str, message: &str, span: std::ops::Range<usize>) -> String {
+fn snippet(code: &str, path: &str, source: &str, (message, span): (&str, std::ops::Range<usize>)) -> String {
     let end = span.end.min(source.len());
     let span = span.start.min(end)..end;
     let report = &[Level::ERROR
         .primary_title(message)
-        .id("lzap::config")
+        .id(code)
         .element(Snippet::source(source).path(path).annotation(AnnotationKind::Primary.span(span)))];
     Renderer::styled().render(report)
 }

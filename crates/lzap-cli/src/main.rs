@@ -1,6 +1,7 @@
 //! The `lzap` command: [`cli`] parses, [`commands`] do, [`error`] and [`exit`] say how it ended.
 
 mod cli;
+mod command_line;
 mod commands;
 mod context;
 mod diagnostic;
@@ -12,18 +13,24 @@ mod ui;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use cli::Cli;
+use command_line::TypedCommand;
 
 fn main() -> ExitCode {
     // cargo-zigbuild has the linker call this very program; such a call is not for clap.
     if let Some(done) = lzap_build::zig_wrapper(&std::env::args().collect::<Vec<_>>()) {
         return diagnostic::finish(done).into();
     }
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return diagnostic::usage(&error).into(),
-    };
-    commands::run(cli).into()
+    match parse() {
+        Ok((cli, typed)) => commands::run(cli, typed).into(),
+        Err(error) => diagnostic::usage(&error).into(),
+    }
+}
+
+fn parse() -> Result<(Cli, TypedCommand), clap::Error> {
+    let matches = Cli::command().try_get_matches()?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut Cli::command()))?;
+    Ok((cli, TypedCommand::new(&matches)))
 }

@@ -5,7 +5,7 @@ use std::fmt::Display;
 /// Returns `1 step`, `2 steps`: the number, and the noun in the plural unless the number is 1.
 ///
 /// Only for nouns whose plural ends in `s`.
-pub fn count<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+pub fn count<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
     let plural = if number == N::from(1) { "" } else { "s" };
     format!("{number} {noun}{plural}")
 }

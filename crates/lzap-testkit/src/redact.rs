@@ -4,6 +4,8 @@
 pub fn snapshot_filters() -> Vec<(&'static str, &'static str)> {
     vec![
         (r"\x1b\[[0-9;]*m", ""),
+        // The folder of an example or a test's app, in a command that a help text repeats.
+        (r"--project [^\s`]+", "--project [PROJECT]"),
         (r"/[^\s`'\x22:]*/\.tmp[A-Za-z0-9]+", "[TEMP]"),
         (r"/[^\s\x22]*/crates/lzap\b", "[CHECKOUT]/crates/lzap"),
         (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[UUID]"),

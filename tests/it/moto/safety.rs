@@ -97,7 +97,8 @@ fn an_interrupted_deploy_ends_in_order_and_is_taken_up() -> Result {
     }
     running.interrupt()?;
     let outcome = running.wait_for_exit(PATIENCE)?.expect_code(130);
-    assert!(outcome.stderr.contains("steps done; the same command goes on from there"), "{outcome}");
+    assert!(outcome.stderr.contains("steps done; `lzap deploy "), "{outcome}");
+    assert!(outcome.stderr.contains("does the rest"), "{outcome}");
     assert!(!keys(&cloud)?.contains(&"hello/dev/lock".to_owned()), "the lock is given back");
     cloud.deploy("deploy", "")?;
     assert_eq!(cloud.run("deploy", &[], "")?.expect_success().json()["changes"], json!([]));

@@ -1,16 +1,19 @@
-//! A plan that was not carried out to its end.
+//! A plan that was not applied to its end.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
 use lzap_core::config::nearest;
-use miette::Diagnostic;
+use lzap_core::exit::Exit;
+use lzap_core::explain::{CommandContext, Explained};
+use lzap_core::text::count;
 
 use crate::clients::Clients;
 use crate::error::AwsError;
 use crate::resource::step::StepError;
 
-/// A plan that was not carried out to its end. What was done stays, and the next run goes on from there.
+/// A plan that was not applied to its end. Finished steps stay, and the next run plans the rest.
 #[derive(Debug)]
 pub enum ApplyError {
     /// A step failed.
@@ -45,7 +48,7 @@ pub enum ApplyError {
         /// Why.
         reason: String,
     },
-    /// The version lacks a task that a schedule asks for; nothing that calls it was changed.
+    /// The version lacks a task that a schedule calls; nothing that calls it was changed.
     NoTask {
         /// The version.
         version: String,
@@ -76,7 +79,7 @@ impl ApplyError {
     }
 }
 
-/// A failed step speaks with AWS's voice: it adds only how to go on, in its help.
+/// The text of a failed step is AWS's error; how far the plan was applied is in the help.
 impl fmt::Display for ApplyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -91,7 +94,7 @@ impl fmt::Display for ApplyError {
             Self::NoTask { version, task, .. } => {
                 write!(
                     f,
-                    "version {version} has no task `{task}`, which a schedule asks for; traffic was not switched"
+                    "version {version} has no task `{task}`, which a schedule calls; traffic was not switched"
                 )
             }
         }
@@ -107,50 +110,101 @@ impl Error for ApplyError {
     }
 }
 
-impl Diagnostic for ApplyError {
-    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+impl Explained for ApplyError {
+    fn code(&self) -> Cow<'static, str> {
         match self {
             Self::Step { source, .. } => source.code(),
-            Self::Stopped { .. } => Some(Box::new("lzap::interrupted")),
-            Self::Probe { .. } => Some(Box::new("lzap::aws::probe")),
-            Self::NoTask { .. } => Some(Box::new("lzap::aws::no_task")),
-            Self::Front { .. } => Some(Box::new("lzap::aws::front")),
+            Self::Stopped { .. } => "lzap::apply::interrupted".into(),
+            Self::Probe { .. } => "lzap::aws::probe".into(),
+            Self::NoTask { .. } => "lzap::aws::no_task".into(),
+            Self::Front { .. } => "lzap::aws::front".into(),
         }
     }
 
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        let (done, total, help) = match self {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Step { source, .. } => source.exit(),
+            Self::Stopped { .. } => Exit::Interrupted,
+            Self::Probe { .. } | Self::NoTask { .. } => Exit::Probe,
+            Self::Front { .. } => Exit::Failed,
+        }
+    }
+
+    fn why(&self) -> Cow<'static, str> {
+        match self {
+            Self::Step { source, .. } => source.why(),
+            Self::Stopped { .. } => {
+                "Ctrl-C or SIGTERM. The calls in flight were finished, and no other was started.".into()
+            }
             Self::Probe { .. } => {
-                return Some(Box::new(
-                    "mend what the reason and the log name, then run `lzap update`; the version that was live still serves",
-                ));
+                "The new version was published and invoked once before it got traffic. It crashed, \
+                 timed out, or did not answer `health_path` with 2xx or 3xx."
+                    .into()
             }
             Self::Front { .. } => {
-                return Some(Box::new(
-                    "look for the cause with `lzap tail`; then deploy again, or set `front` back in lzap.toml",
-                ));
+                "`front` was changed in lzap.toml, and the new front answered a request with a 5xx status, or could not \
+                 be reached from this machine."
+                    .into()
             }
-            Self::NoTask { task, known, .. } => return Some(Box::new(known_tasks(task, known))),
-            Self::Stopped { done, total } => (*done, *total, None),
-            Self::Step { done, total, source } => (*done, *total, source.help()),
-        };
-        let help = help.map(|help| format!("{help}. ")).unwrap_or_default();
-        let steps = if total == 1 { "step" } else { "steps" };
-        Some(Box::new(format!("{help}{done} of {total} {steps} done; the same command goes on from there")))
+            Self::NoTask { .. } => {
+                "A schedule in lzap.toml calls a task that the new version doesn't register.".into()
+            }
+        }
+    }
+
+    fn help(&self, command: &CommandContext) -> String {
+        match self {
+            Self::Step { done, total, source } => {
+                format!("{}. {}", source.help(command), rest(*done, *total, command))
+            }
+            Self::Stopped { done, total } => rest(*done, *total, command),
+            Self::Probe { .. } => format!(
+                "fix what the reason and the log say, then type `{}`; the version that was live before still serves",
+                command.for_stage("update")
+            ),
+            Self::Front { .. } => format!(
+                "look for the cause with `{}`, then type `{}`; `--no-touch` deletes the old front without a request",
+                command.for_stage("tail"),
+                command.again()
+            ),
+            Self::NoTask { task, known, .. } => suggest_tasks(task, known, &command.again()),
+        }
     }
 }
 
-/// Which tasks there are, and which of them was probably meant.
-fn known_tasks(task: &str, known: &[String]) -> String {
+impl ApplyError {
+    /// Returns one error of each kind but [`ApplyError::Step`], whose kinds are AWS's, for the reference.
+    pub fn examples() -> Vec<Self> {
+        vec![
+            Self::Stopped { done: 3, total: 12 },
+            Self::Probe { version: "8".to_owned(), reason: "REASON".to_owned(), log_tail: Vec::new() },
+            Self::Front { url: "URL".to_owned(), reason: "REASON".to_owned() },
+            Self::NoTask {
+                version: "8".to_owned(),
+                task: "TASK".to_owned(),
+                known: vec!["OTHER".to_owned(), "THIRD".to_owned()],
+            },
+        ]
+    }
+}
+
+/// Says how far the plan was applied, and which command applies the rest.
+fn rest(done: usize, total: usize, command: &CommandContext) -> String {
+    format!("{done} of {} done; `{}` does the rest", count(total, "step"), command.again())
+}
+
+/// Names the tasks that the version has, and the one that was probably meant.
+fn suggest_tasks(task: &str, known: &[String], again: &str) -> String {
     if known.is_empty() {
         return format!(
-            "the app registers no task: turn on the feature `tasks` of `lzap`, and add `.task({task})` to its `App`"
+            "the app registers no task: turn on the feature `tasks` of `lzap`, add `.task({task})` to its `App`, then \
+             type `{again}`"
         );
     }
     let near = nearest(task, known.iter().map(String::as_str));
     let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
     format!(
-        "{near}the app registers: {}; name one of them in lzap.toml, or add `.task({task})`",
+        "{near}the app registers: {}; name one of them in lzap.toml, or add `.task({task})`, then type `{again}`",
         known.join(", ")
     )
 }

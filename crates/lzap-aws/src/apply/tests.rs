@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lzap_core::event::Event;
+use lzap_core::explain::{CommandContext, Explained as _};
 use lzap_core::platform::Architecture;
 use lzap_core::resource::Operation;
 use lzap_core::resource::alias::AliasOperation;
@@ -20,13 +21,11 @@ use lzap_core::resource::permission::PermissionOperation;
 use lzap_core::resource::reference::{ApiRef, IntegrationRef, VersionRef};
 use lzap_core::resource::rule::RuleOperation;
 use lzap_core::resource::version::VersionOperation;
-
-use miette::Diagnostic;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Applied, ApplyError, Site, apply};
-use crate::error::AwsError;
+use crate::error::{AwsError, Kind};
 use crate::testing::{Answer, answering, names, plan_of};
 
 const ROLE_TOO_NEW: Answer = (
@@ -113,7 +112,7 @@ async fn a_role_that_stays_too_new_is_given_up_after_a_minute_with_its_cause() {
     let outcome = carry_out(vec![create_function()], &[ROLE_TOO_NEW]).await;
     let waited = began.elapsed();
     assert!(waited > Duration::from_secs(50) && waited <= Duration::from_mins(1), "{waited:?}");
-    assert!(matches!(outcome.error(), AwsError::RoleNotReady { .. }));
+    assert_eq!(outcome.error().kind(), Kind::RoleNotReady);
     let cause = outcome.error().cause().expect("AWS answered").to_string();
     let expected = "InvalidParameterValueException from lambda:CreateFunction (request 4f1c): \
                     The role defined for the function cannot be assumed by Lambda.";
@@ -148,7 +147,7 @@ async fn an_update_is_waited_for_until_it_took_effect() {
         &[(200, failed)],
     )
     .await;
-    assert!(matches!(outcome.error(), AwsError::Failed { .. }));
+    assert_eq!(outcome.error().kind(), Kind::Failed);
     assert!(outcome.error().cause().expect("a reason").to_string().contains("no such key"));
 }
 
@@ -172,7 +171,7 @@ async fn create_api_is_sent_once() {
     let outcome =
         carry_out(vec![Operation::HttpApi(HttpApiOperation::Create(BTreeMap::new()))], &[BROKEN]).await;
     assert_eq!(outcome.requests.len(), 1, "a second one could make a twin");
-    assert!(matches!(outcome.error(), AwsError::Refused { .. }));
+    assert_eq!(outcome.error().kind(), Kind::Refused);
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,7 +179,7 @@ async fn what_exists_is_an_error_unless_our_own_request_was_answered_into_the_vo
     let exists = (409, r#"ResourceConflictException|{"Message":"Alias already exists: shop-dev:live"}"#);
     let create = || vec![Operation::Alias(AliasOperation::Create(VersionRef::Known("1".to_owned())))];
     let outcome = carry_out(create(), &[exists]).await;
-    assert!(matches!(outcome.error(), AwsError::Refused { .. }));
+    assert_eq!(outcome.error().kind(), Kind::Exists);
     assert_eq!(outcome.requests.len(), 1);
     let outcome = carry_out(create(), &[BROKEN, exists]).await;
     assert!(outcome.result.is_ok(), "{:?}", outcome.result);
@@ -196,7 +195,7 @@ async fn targets_that_failed_are_an_error_although_the_answer_is_200() {
         Operation::Rule(RuleOperation::RemoveTargets { rule: rule(), ids: vec!["live".to_owned()] }),
     ] {
         let outcome = carry_out(vec![call], &[(200, answer)]).await;
-        assert!(matches!(outcome.error(), AwsError::Quota { .. }), "{:?}", outcome.error());
+        assert_eq!(outcome.error().kind(), Kind::Quota, "{:?}", outcome.error());
     }
 }
 
@@ -219,7 +218,7 @@ async fn a_bucket_that_others_use_stays() {
     assert!(outcome.result.is_ok(), "{:?}", outcome.result);
     let taken = "<Error><Code>BucketAlreadyExists</Code><Message>taken</Message></Error>";
     let outcome = carry_out(vec![Operation::Bucket(BucketOperation::Create)], &[(409, taken)]).await;
-    assert!(matches!(outcome.error(), AwsError::BucketTaken { .. }), "{:?}", outcome.error());
+    assert_eq!(outcome.error().kind(), Kind::BucketTaken, "{:?}", outcome.error());
 }
 
 #[tokio::test(start_paused = true)]
@@ -230,7 +229,7 @@ async fn an_object_that_could_not_be_deleted_is_an_error() {
         &[(200, answer)],
     )
     .await;
-    assert!(matches!(outcome.error(), AwsError::Denied { .. }), "{:?}", outcome.error());
+    assert_eq!(outcome.error().kind(), Kind::Denied, "{:?}", outcome.error());
 }
 
 #[tokio::test(start_paused = true)]
@@ -272,7 +271,7 @@ async fn after_a_failure_nothing_new_starts_and_the_help_says_how_to_go_on() {
     let error = outcome.result.expect_err("the second step is denied");
     assert!(matches!(error, ApplyError::Step { done: 1, total: 3, .. }));
     assert_eq!(error.to_string(), "AWS denies lambda:DeleteFunction");
-    assert_eq!(error.code().map(|code| code.to_string()).as_deref(), Some("lzap::aws::denied"));
-    let help = error.help().map(|help| help.to_string()).unwrap_or_default();
-    assert!(help.ends_with("1 of 3 steps done; the same command goes on from there"), "{help}");
+    assert_eq!(error.code(), "lzap::aws::denied");
+    let help = error.help(&CommandContext::new("undeploy", Some("dev")));
+    assert!(help.ends_with("1 of 3 steps done; `lzap undeploy dev` does the rest"), "{help}");
 }

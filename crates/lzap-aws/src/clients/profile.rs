@@ -19,8 +19,7 @@ pub(super) async fn missing(name: Option<&str>) -> Option<AwsError> {
     if !asked_for || profiles.get_profile(&wanted).is_some() {
         return None;
     }
-    let mut existing: Vec<&str> = profiles.profiles().collect();
+    let mut existing: Vec<String> = profiles.profiles().map(str::to_owned).collect();
     existing.sort_unstable();
-    let existing = if existing.is_empty() { "none".to_owned() } else { existing.join(", ") };
-    Some(AwsError::NoProfile { name: wanted, existing })
+    Some(AwsError::no_profile(wanted, existing))
 }

@@ -1,4 +1,4 @@
-//! What AWS answered: operation, code, message, request id.
+//! AWS's answer: operation, code, message, request id.
 
 use std::error::Error;
 use std::fmt;
@@ -9,13 +9,13 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 
-use super::classify::{Kind, classify};
+use super::classify::classify;
+use super::{HiddenValues, Kind};
 
-/// What AWS answered, or what the SDK says where nobody answered.
+/// AWS's answer, or the SDK's message if there was no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
     operation: &'static str,
-    kind: Kind,
     code: Option<String>,
     message: String,
     request_id: Option<String>,
@@ -27,7 +27,7 @@ impl Cause {
         self.operation
     }
 
-    /// AWS's error code; `None` where AWS didn't answer.
+    /// AWS's error code; `None` if there was no answer.
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
@@ -42,58 +42,58 @@ impl Cause {
         self.request_id.as_deref()
     }
 
-    pub(crate) fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    pub(super) fn from_sdk<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    /// Reads and classifies an error of the SDK.
+    pub(super) fn from_sdk<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> (Kind, Self)
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let request_id = error.request_id().map(str::to_owned);
         let Some(service) = error.as_service_error() else {
-            return Self {
-                operation,
-                kind: unanswered(error),
-                code: None,
-                message: innermost(error),
-                request_id,
-            };
+            let cause = Self { operation, code: None, message: innermost(error), request_id };
+            return (unanswered(error), cause);
         };
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
         let message = service.message().unwrap_or_default().to_owned();
         let kind = classify(service.code(), status, &message);
         let code = service.code().map_or_else(|| format!("HTTP {status}"), str::to_owned);
-        Self { operation, kind, code: Some(code), message, request_id }
+        (kind, Self { operation, code: Some(code), message, request_id })
     }
 
-    /// One entry's failure, within an answer that was a success by its status.
-    pub(super) fn entry(operation: &'static str, code: &str, message: &str) -> Self {
+    /// Reads and classifies the failure of one entry, in an answer that has the status of a success.
+    pub(super) fn entry(operation: &'static str, code: &str, message: &str) -> (Kind, Self) {
         let kind = classify(Some(code), 0, message);
-        Self { operation, kind, code: Some(code.to_owned()), message: message.to_owned(), request_id: None }
+        let cause =
+            Self { operation, code: Some(code.to_owned()), message: message.to_owned(), request_id: None };
+        (kind, cause)
     }
 
-    /// What was seen in an answer that was a success by its status.
-    pub(super) fn seen(operation: &'static str, kind: Kind, message: String) -> Self {
-        Self { operation, kind, code: None, message, request_id: None }
+    /// What lzap read in an answer that has the status of a success.
+    pub(super) fn seen(operation: &'static str, message: String) -> Self {
+        Self { operation, code: None, message, request_id: None }
     }
 
-    /// Whether AWS named the action that is denied: only then it knows the caller as one of the account's own.
+    /// An answer for the reference.
+    pub(super) fn example() -> Self {
+        Self {
+            operation: "SERVICE:OPERATION",
+            code: Some("CODE".to_owned()),
+            message: "AWS'S MESSAGE".to_owned(),
+            request_id: Some("ID".to_owned()),
+        }
+    }
+
+    /// Whether AWS named the denied action. It does so only to callers of the account itself.
     pub(super) fn names_action(&self) -> bool {
         denied_action(&self.message).is_some()
     }
 
-    /// The action that a policy must allow, as AWS names it; the operation where it doesn't.
-    pub(super) fn action(&self) -> String {
-        denied_action(&self.message).unwrap_or(self.operation).to_owned()
+    /// The action that a policy must allow, as AWS names it; otherwise the operation.
+    pub(super) fn action(&self) -> &str {
+        denied_action(&self.message).unwrap_or(self.operation)
     }
 
-    pub(super) fn hide<'a>(&mut self, values: impl IntoIterator<Item = &'a String>) {
-        /// What is shorter is no secret, and taking it out would leave an unreadable message.
-        const SECRET_CHARS: usize = 4;
-        for value in values.into_iter().filter(|value| value.len() >= SECRET_CHARS) {
-            self.message = self.message.replace(value.as_str(), "(hidden)");
-        }
+    pub(super) fn hide(&mut self, values: &HiddenValues) {
+        values.remove_from(&mut self.message);
     }
 }
 
@@ -121,7 +121,7 @@ fn denied_action(message: &str) -> Option<&str> {
     rest.split_whitespace().next()
 }
 
-/// Why there was no answer.
+/// Classifies an error without an answer.
 fn unanswered<E, R>(error: &SdkError<E, R>) -> Kind
 where
     E: Error + 'static,
@@ -145,8 +145,8 @@ where
     chain(error.source()).find_map(|error| error.downcast_ref::<CredentialsError>())
 }
 
-/// Whether a sign-on has to be repeated. The SDK has no type for it, only texts: of its SSO token cache, and of SSO's
-/// and STS's own answers.
+/// Whether the user must sign on again. The SDK has no type for it, so its texts are read: those of its SSO token cache,
+/// and the answers of SSO and STS.
 fn is_expired(error: &CredentialsError) -> bool {
     chain(Some(error)).any(|error| {
         let text = error.to_string().to_lowercase();
@@ -159,7 +159,7 @@ fn chain<'a>(first: Option<&'a (dyn Error + 'static)>) -> impl Iterator<Item = &
     std::iter::successors(first, |error: &&'a (dyn Error + 'static)| (*error).source())
 }
 
-/// The last text of the chain: the SDK's outer ones say "dispatch failure" only.
+/// The text of the innermost error, because the SDK's outer ones only say "dispatch failure".
 fn innermost<E, R>(error: &SdkError<E, R>) -> String
 where
     E: Error + 'static,

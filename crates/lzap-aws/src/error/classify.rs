@@ -1,59 +1,18 @@
-//! What an error code of AWS means to a deploy.
+//! From AWS's error codes to kinds.
 
-/// What an error means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// The thing isn't there.
-    NotFound,
-    /// The thing is there already.
-    Exists,
-    /// Too many requests; rejected before anything was done.
-    Throttled,
-    /// The role is too new to be assumed.
-    RoleNotReady,
-    /// Another change is under way.
-    Conflict,
-    /// A permission is missing.
-    Denied,
-    /// A quota is used up.
-    Quota,
-    /// No credentials.
-    NoCredentials,
-    /// The credentials are too old.
-    Expired,
-    /// The credentials are unknown or wrong.
-    BadCredentials,
-    /// The clock is wrong.
-    Skew,
-    /// The function's key grant is another role's.
-    KmsDenied,
-    /// The code isn't the one that was uploaded.
-    Overtaken,
-    /// The account hasn't so much concurrency left to reserve.
-    NothingToReserve,
-    /// Nobody answered.
-    Unreachable,
-    /// The condition of a write doesn't hold.
-    Unmet,
-    /// A wait isn't over.
-    Unsettled,
-    /// The answer makes no sense.
-    Broken,
-    /// Anything else.
-    Other,
-}
+use super::Kind;
 
-/// The kind of an error, by its code; by the HTTP status where there is no code (answers to `HEAD` have no body), and
-/// by the message only where [`told_by_message`] must.
+/// Returns the kind of an error by its code; by the HTTP status if there is no code (answers to `HEAD` have no body), and
+/// by the message only in [`classify_by_message`].
 pub(crate) fn classify(code: Option<&str>, status: u16, message: &str) -> Kind {
     match code {
-        Some(code) => told_by_message(code, message).unwrap_or_else(|| by_code(code)),
-        None => by_status(status),
+        Some(code) => classify_by_message(code, message).unwrap_or_else(|| classify_by_code(code)),
+        None => classify_by_status(status),
     }
 }
 
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html>, and the "Errors" of each operation.
-fn by_code(code: &str) -> Kind {
+fn classify_by_code(code: &str) -> Kind {
     match code {
         "ResourceNotFoundException"
         | "NoSuchEntity"
@@ -108,33 +67,33 @@ fn by_code(code: &str) -> Kind {
         | "SignatureDoesNotMatch"
         | "InvalidSignatureException"
         | "MissingAuthenticationToken" => Kind::BadCredentials,
-        "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => Kind::Skew,
+        "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => Kind::ClockSkew,
         "KMSAccessDeniedException" => Kind::KmsDenied,
-        "PreconditionFailed" | "412" => Kind::Unmet,
-        _ => Kind::Other,
+        "PreconditionFailed" | "412" => Kind::PreconditionFailed,
+        _ => Kind::Refused,
     }
 }
 
-fn by_status(status: u16) -> Kind {
+fn classify_by_status(status: u16) -> Kind {
     match status {
         401 | 403 => Kind::Denied,
         404 => Kind::NotFound,
         409 => Kind::Conflict,
-        412 => Kind::Unmet,
+        412 => Kind::PreconditionFailed,
         429 => Kind::Throttled,
-        _ => Kind::Other,
+        _ => Kind::Refused,
     }
 }
 
-/// The only place that reads messages: where AWS answers two different things with the same code.
+/// Reads messages, and is the only function that does: AWS has the same code for different problems.
 ///
-/// - A role that IAM has not spread yet is an `InvalidParameterValueException`, as any wrong parameter is.
-/// - So is code that isn't the published one (`PublishVersion` with `CodeSha256`).
-/// - Lambda's `ResourceConflictException` means "exists already" or "a change is under way".
-/// - API Gateway's `ConflictException` likewise.
-/// - And so is a reservation that would leave the account's other functions too little.
-/// - A signature that doesn't match is a wrong secret, or a wrong clock.
-fn told_by_message(code: &str, message: &str) -> Option<Kind> {
+/// - `InvalidParameterValueException` is any wrong parameter; but also a role that IAM has not propagated yet, code that
+///   isn't the published code (`PublishVersion` with `CodeSha256`), and a reservation that would leave too little
+///   concurrency to the account's other functions.
+/// - Lambda's `ResourceConflictException` and API Gateway's `ConflictException` mean "exists already" or "another change
+///   is in progress".
+/// - A signature doesn't match because of a wrong secret or of a wrong clock.
+fn classify_by_message(code: &str, message: &str) -> Option<Kind> {
     match code {
         "InvalidParameterValueException" if message.contains("cannot be assumed by Lambda") => {
             Some(Kind::RoleNotReady)
@@ -150,7 +109,7 @@ fn told_by_message(code: &str, message: &str) -> Option<Kind> {
         "SignatureDoesNotMatch" | "InvalidSignatureException"
             if message.contains("Signature expired") || message.contains("Signature not yet current") =>
         {
-            Some(Kind::Skew)
+            Some(Kind::ClockSkew)
         }
         _ => None,
     }
@@ -162,14 +121,14 @@ mod tests {
 
     /// Codes and messages as AWS sends them.
     #[test]
-    fn where_one_code_means_two_things_the_message_tells() {
+    fn classify_reads_the_message_if_a_code_has_two_meanings() {
         for (code, message, kind) in [
             (
                 "InvalidParameterValueException",
                 "The role defined for the function cannot be assumed by Lambda.",
                 Kind::RoleNotReady,
             ),
-            ("InvalidParameterValueException", "Uploaded file must be a non-empty zip", Kind::Other),
+            ("InvalidParameterValueException", "Uploaded file must be a non-empty zip", Kind::Refused),
             (
                 "InvalidParameterValueException",
                 "CodeSHA256 (YQ==) is different from current CodeSHA256 in $LATEST (Yg==). Please try again with \
@@ -203,7 +162,7 @@ mod tests {
             (
                 "InvalidSignatureException",
                 "Signature expired: 20261101T100000Z is now earlier than 20261101T101000Z",
-                Kind::Skew,
+                Kind::ClockSkew,
             ),
             (
                 "SignatureDoesNotMatch",
@@ -216,14 +175,14 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_a_body_is_told_by_its_status() {
+    fn classify_without_a_code_uses_the_status() {
         assert_eq!(classify(None, 404, ""), Kind::NotFound);
         assert_eq!(classify(None, 403, ""), Kind::Denied);
-        assert_eq!(classify(None, 500, ""), Kind::Other);
+        assert_eq!(classify(None, 500, ""), Kind::Refused);
     }
 
     #[test]
-    fn codes_of_each_service_mean_the_same() {
+    fn classify_knows_each_service_s_code_for_the_same_problem() {
         for code in ["ResourceNotFoundException", "NoSuchEntity", "NotFoundException", "NoSuchBucket"] {
             assert_eq!(classify(Some(code), 404, "gone"), Kind::NotFound);
         }

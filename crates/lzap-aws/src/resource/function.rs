@@ -61,7 +61,18 @@ pub(crate) async fn apply(
             State::Settled
         }
     };
-    wait_until_settled(clients, names, state, None, progress).await?;
+    let settled = wait_until_settled(clients, names, state, None, progress).await;
+    // Lambda's reason for a failed change can quote the environment, as its refusals do.
+    settled.map_err(|error| match operation {
+        FunctionOperation::Create { config, .. } | FunctionOperation::UpdateConfiguration(config) => {
+            error.hiding(config.environment.values())
+        }
+        FunctionOperation::UpdateCode { .. }
+        | FunctionOperation::Tag(_)
+        | FunctionOperation::PutConcurrency(_)
+        | FunctionOperation::DeleteConcurrency
+        | FunctionOperation::Delete => error,
+    })?;
     Ok(Created::Nothing)
 }
 

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use lzap_build::compile::{BuildEvent, CompileOptions, compile};
-use lzap_build::{BuildError, ErrorKind, elf};
+use lzap_build::{BuildError, elf};
+use lzap_core::exit::Exit;
+use lzap_core::explain::Explained as _;
 use lzap_core::platform::{Architecture, Linker};
 
 use crate::support::{MAIN, folder, manifest, project, told};
@@ -82,12 +84,12 @@ async fn a_compile_failure_carries_rustcs_words() {
         folder(&[("Cargo.toml", &manifest("bad", "")), ("src/main.rs", "fn main() {\n    nothing();\n}\n")]);
     let error =
         compile(&project(dir.path()), &options(Linker::Auto), &mut |_| {}).await.expect_err("a bad name");
-    assert_eq!(error.kind(), ErrorKind::Build);
+    assert_eq!(error.exit(), Exit::Build);
     let BuildError::CompileFailed { rendered, .. } = &error else { panic!("{error:?}") };
     assert!(rendered.starts_with("error[E0425]: cannot find function `nothing`"), "{rendered}");
     assert!(rendered.contains("--> src/main.rs:2:5"), "{rendered}");
     assert!(!rendered.contains("Building [") && !rendered.contains('\u{1b}'), "{rendered}");
-    assert!(told(&error).contains("help: mend the errors above"), "{}", told(&error));
+    assert!(told(&error).contains("help: fix the errors above"), "{}", told(&error));
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! Which package and which binary, and what their dependencies say.
 
+use lzap_build::BuildError;
 use lzap_build::project::{Selection, find as find_selected, lines_to_add};
-use lzap_build::{BuildError, ErrorKind};
+use lzap_core::exit::Exit;
+use lzap_core::explain::Explained as _;
 
 use crate::support::{MAIN, find, folder, manifest, told};
 
@@ -29,10 +31,10 @@ fn several_binaries_are_listed_and_one_can_be_named() {
     let files = [("src/bin/one.rs", MAIN), ("src/bin/two.rs", MAIN), ("Cargo.toml", &manifest("shop", ""))];
     let dir = folder(&files);
     let error = find(dir.path()).expect_err("two binaries");
-    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert_eq!(error.exit(), Exit::Usage);
     insta::assert_snapshot!(told(&error), @r#"
     package `shop` has several binaries: one, two
-    help: say which is the app: `bin = "one"` in lzap.toml
+    help: write which one is the app into lzap.toml: `bin = "one"`
     "#);
     let named =
         |bin| find_selected(&Selection { dir: dir.path(), package: None, bin: Some(bin), features: &[] });
@@ -101,7 +103,7 @@ fn a_broken_manifest_is_told_in_cargos_words() {
     let dir = folder(&[("Cargo.toml", "[package]\nname = 7\n")]);
     let error = find(dir.path()).expect_err("no string");
     assert!(told(&error).contains("invalid type: integer"), "{}", told(&error));
-    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert_eq!(error.exit(), Exit::Usage);
 }
 
 /// `app` depends on crates in the folders beside it.

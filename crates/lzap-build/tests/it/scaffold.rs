@@ -1,7 +1,9 @@
 //! Templates become crates, answers become an `lzap.toml`.
 
+use lzap_build::BuildError;
 use lzap_build::scaffold::{InitAnswers, config_text, create, templates, write_config};
-use lzap_build::{BuildError, ErrorKind};
+use lzap_core::exit::Exit;
+use lzap_core::explain::Explained as _;
 use lzap_core::platform::Architecture;
 
 use crate::support::{find, folder, told};
@@ -51,7 +53,7 @@ fn a_folder_with_files_is_left_alone() {
     let dir = folder(&[("notes.txt", "mine")]);
     let error = create("hello", dir.path(), "app").expect_err("not empty");
     assert!(matches!(&error, BuildError::NotEmpty { found, .. } if found == "notes.txt"), "{error}");
-    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert_eq!(error.exit(), Exit::Usage);
     assert_eq!(fs_err::read_dir(dir.path()).expect("the folder").count(), 1);
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use lzap_build::BuildError;
 use lzap_build::project::{self, Project, Selection};
+use lzap_core::explain::{CommandContext, Explained as _};
 use tempfile::TempDir;
 
 /// Writes `files` (path, text) into a new temporary folder.
@@ -48,6 +49,6 @@ pub(crate) fn told(error: &BuildError) -> String {
         text = format!("{text}\ncause: {error}");
         cause = error.source();
     }
-    let help = miette::Diagnostic::help(error).map(|help| help.to_string()).unwrap_or_default();
+    let help = error.help(&CommandContext::new("package", Some("dev")));
     format!("{text}\nhelp: {help}")
 }

@@ -1,12 +1,13 @@
-//! `lzap doctor`: what stands between this machine and a deploy, and the command that mends it. Reads only.
+//! `lzap doctor`: what stands between this machine and a deploy, and the command that fixes it. Reads only.
 
 mod project;
 
 use std::path::Path;
 
-use lzap_aws::{AwsError, Cloud, Survey};
+use lzap_aws::{AwsError, AwsErrorKind, Cloud, Survey};
 use lzap_build::survey;
 use lzap_core::doctor::{Check, Failure, Status, Tools, account, machine};
+use lzap_core::explain::Explained as _;
 use lzap_core::settings::{LOCAL, Settings};
 
 use crate::cli::StageArgs;
@@ -28,13 +29,14 @@ pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, Cli
     let cloud = Cloud::Aws { region, profile };
     let dir = found.project.as_ref().map_or_else(|| absolute(&context.dir), |it| it.root.clone());
     let look_at_account = async { if aws { Some(Box::pin(lzap_aws::survey(&cloud)).await) } else { None } };
-    let (tools, survey, cloud_here) = tokio::join!(tools(&dir), look_at_account, local::is_running());
+    let (tools, survey, cloud_here) =
+        tokio::join!(tools(context, &dir), look_at_account, local::is_running());
     let mut checks = vec![Check::new("lzap", Status::Note, env!("CARGO_PKG_VERSION"))];
     checks.extend([machine::rust(&tools), machine::rustup(&tools)]);
-    checks.extend(found.checks(&tools).await);
-    checks.push(embedded(cloud_here));
+    checks.extend(found.checks(context, &tools).await);
+    checks.push(embedded(context, cloud_here));
     match survey {
-        Some(survey) => checks.extend(account(&survey)),
+        Some(survey) => checks.extend(account(context, &survey)),
         None => checks.push(Check::new("aws", Status::Skipped, "the stage `local` needs no AWS account")),
     }
     for check in &checks {
@@ -46,16 +48,16 @@ pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, Cli
     Ok(if wrong { Exit::Failed } else { Exit::Done })
 }
 
-async fn tools(dir: &Path) -> Tools {
+async fn tools(context: &Context, dir: &Path) -> Tools {
     let found = survey::tools(dir).await;
     Tools {
-        rustc: found.rustc.map_err(|error| failure(&error.into())),
-        cargo: found.cargo.map_err(|error| failure(&error.into())),
+        rustc: found.rustc.map_err(|error| failure(context, &error.into())),
+        cargo: found.cargo.map_err(|error| failure(context, &error.into())),
         rustup: found.rustup,
     }
 }
 
-fn embedded(running: Result<Option<String>, CliError>) -> Check {
+fn embedded(context: &Context, running: Result<Option<String>, CliError>) -> Check {
     match running {
         Ok(Some(endpoint)) => {
             Check::new("local", Status::Note, format!("the embedded cloud runs on {endpoint}"))
@@ -65,21 +67,21 @@ fn embedded(running: Result<Option<String>, CliError>) -> Check {
             Status::Note,
             "the embedded cloud is not running: a deploy to `local` starts it",
         ),
-        Err(error) => Check::failed("local", &failure(&error)),
+        Err(error) => Check::failed("local", &failure(context, &error)),
     }
 }
 
 /// What is known of the account. What needs something else first is left out behind the reason.
-fn account(survey: &Survey) -> Vec<Check> {
-    let caller = survey.caller.as_ref().map_err(|error| failure(&error.clone().into()));
+fn account(context: &Context, survey: &Survey) -> Vec<Check> {
+    let caller = survey.caller.as_ref().map_err(|error| failure(context, &error.clone().into()));
     let caller = caller.as_ref().map(|caller| (caller.place.account.as_str(), caller.arn.as_str()));
     let mut checks = Vec::new();
-    let no_profile = matches!(&survey.caller, Err(AwsError::NoProfile { .. }));
+    let no_profile = matches!(&survey.caller, Err(error) if error.kind() == AwsErrorKind::NoProfile);
     if !no_profile {
         checks.push(account::region(survey.region.as_deref()));
     }
     checks.extend([account::credentials(caller), account::clock(survey.ahead_secs)]);
-    let unread = |name, error: &AwsError| account::unread(name, &failure(&error.clone().into()));
+    let unread = |name, error: &AwsError| account::unread(name, &failure(context, &error.clone().into()));
     match &survey.limits {
         Some(Ok(limits)) => checks.extend([account::concurrency(limits), account::code_storage(limits)]),
         Some(Err(error)) => checks.push(unread("limits", error)),
@@ -87,8 +89,8 @@ fn account(survey: &Survey) -> Vec<Check> {
     }
     checks.push(match &survey.bucket {
         Some(Ok(bucket)) => account::bucket(bucket),
-        Some(Err(error @ AwsError::BucketTaken { .. })) => {
-            Check::failed("bucket", &failure(&error.clone().into()))
+        Some(Err(error)) if error.kind() == AwsErrorKind::BucketTaken => {
+            Check::failed("bucket", &failure(context, &error.clone().into()))
         }
         Some(Err(error)) => unread("bucket", error),
         None => Check::new("bucket", Status::Skipped, NEEDS),
@@ -98,12 +100,12 @@ fn account(survey: &Survey) -> Vec<Check> {
 
 const NEEDS: &str = "needs credentials and a region first";
 
-/// An error in words: what, why, and what to do.
-fn failure(error: &CliError) -> Failure {
+/// Returns an error as text: what, why, and what to do.
+fn failure(context: &Context, error: &CliError) -> Failure {
     let what = match error {
         // The cause is all that was tried, a line each, and the help is shorter.
-        CliError::Aws(aws) if matches!(**aws, AwsError::NoCredentials { .. }) => error.to_string(),
+        CliError::Aws(aws) if aws.kind() == AwsErrorKind::NoCredentials => error.to_string(),
         _ => diagnostic::chain(error).join(": "),
     };
-    Failure { what, help: diagnostic::help(error) }
+    Failure { what, help: Some(error.help(&context.command())) }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::cli::InitArgs;
 use crate::context::{Context, absolute};
-use crate::error::CliError;
+use crate::error::{CliError, UsageKind};
 use crate::exit::Exit;
 use crate::ui::ask;
 
@@ -39,10 +39,11 @@ fn crate_name(dir: &Path) -> Result<String, CliError> {
     let folder = folder.canonicalize().unwrap_or(folder);
     match folder.file_name().and_then(|name| name.to_str()) {
         Some(name) => Ok(name.to_lowercase().replace([' ', '.'], "-")),
-        None => Err(CliError::Usage {
-            problem: format!("{} has no name to give to the crate", folder.display()),
-            help: "name a folder: `lzap init my-app --template hello`".to_owned(),
-        }),
+        None => Err(CliError::usage(
+            UsageKind::FolderName,
+            format!("{} has no name to give to the crate", folder.display()),
+            "name a folder: `lzap init my-app --template hello`",
+        )),
     }
 }
 

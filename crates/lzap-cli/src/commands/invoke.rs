@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::cli::InvokeArgs;
 use crate::context::{Context, Target};
-use crate::error::CliError;
+use crate::error::{CliError, Resume};
 use crate::exit::Exit;
 use crate::ui::report;
 
@@ -35,13 +35,9 @@ pub(crate) async fn run(context: &Context, args: &InvokeArgs) -> Result<Exit, Cl
     Ok(Exit::Done)
 }
 
-/// What is said after Ctrl-C: a function that was called can't be called off.
-pub(super) fn after_interrupt(args: &InvokeArgs) -> String {
-    if args.job.is_some() {
-        return "the job goes on: type the command again to look at it".to_owned();
-    }
-    "what was called runs to its end, and `lzap tail` shows its log; the same command calls it once more"
-        .to_owned()
+/// What Ctrl-C leaves behind: an invocation can't be canceled.
+pub(super) fn after_interrupt(args: &InvokeArgs) -> Resume {
+    if args.job.is_some() { Resume::WatchesJob } else { Resume::InvokesAgain }
 }
 
 /// A call to a stage.

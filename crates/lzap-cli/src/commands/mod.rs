@@ -9,6 +9,7 @@ mod consent;
 mod converge;
 mod deploy;
 mod doctor;
+mod explain;
 mod history;
 mod init;
 mod invoke;
@@ -27,9 +28,11 @@ mod unlock;
 pub(crate) use converge::Converged;
 pub(crate) use invoke::InvokeError;
 
+use lzap_core::explain::Explained as _;
 use std::time::Duration;
 
 use crate::cli::{Cli, Command};
+use crate::command_line::TypedCommand;
 use crate::context::Context;
 use crate::diagnostic;
 use crate::error::CliError;
@@ -37,20 +40,20 @@ use crate::exit::Exit;
 use crate::interrupt::Signals;
 
 /// Runs a command to its end, or to the first Ctrl-C or SIGTERM.
-pub(crate) fn run(cli: Cli) -> Exit {
-    let context = Context::new(&cli);
+pub(crate) fn run(cli: Cli, typed: TypedCommand) -> Exit {
+    let context = Context::new(&cli, typed);
     let printer = context.printer;
     start_tracing(printer.verbose);
     let result = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => {
-            let result = runtime.block_on(until_interrupted(context, cli.command));
+            let result = runtime.block_on(until_interrupted(context.clone(), cli.command));
             runtime.shutdown_background();
             result
         }
         Err(source) => Err(CliError::Io { what: "could not start the runtime".to_owned(), source }),
     };
     result.unwrap_or_else(|error| {
-        diagnostic::show(printer, &error);
+        diagnostic::show(printer, &error, &context.command());
         error.exit()
     })
 }
@@ -109,6 +112,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
         Command::Local(command) => local::run(context, command).await,
         Command::Policy(args) => policy::run(context, &args).await,
         Command::Config(args) => config::run(context, &args),
+        Command::Explain(args) => explain::run(context, &args),
         Command::Completions(args) => Ok(completions::run(context, &args)),
     }
 }

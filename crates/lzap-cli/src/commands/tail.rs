@@ -14,7 +14,7 @@ use source::Source;
 
 use crate::cli::TailArgs;
 use crate::context::{Context, Target};
-use crate::error::CliError;
+use crate::error::{CliError, UsageKind};
 use crate::exit::Exit;
 use crate::ui::log_view::{LogView, What};
 use crate::ui::printer;
@@ -60,19 +60,20 @@ pub(super) fn job_id(id: &str) -> Result<String, CliError> {
     if is_id(id) {
         return Ok(id.to_owned());
     }
-    Err(CliError::Usage {
-        problem: format!("`{id}` is not the id of a job"),
-        help: "an id is 32 hex digits, as the app got it when it sent the job".to_owned(),
-    })
+    Err(CliError::usage(
+        UsageKind::NotAJobId,
+        format!("`{id}` is not the id of a job"),
+        "an id is 32 hex digits, as the app got it when it sent the job",
+    ))
 }
 
 fn not_a_pattern(typed: &str, why: &str) -> CliError {
-    CliError::Usage {
-        problem: format!("`--filter {typed}` is not a filter pattern: {why}"),
-        help: "write words, \"a phrase\", ?any, -none, or { $.field = \"value\" }; see \
-               https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html"
-            .to_owned(),
-    }
+    CliError::usage(
+        UsageKind::NotAPattern,
+        format!("`--filter {typed}` is not a filter pattern: {why}"),
+        "write words, \"a phrase\", ?any, -none, or { $.field = \"value\" }; see \
+         https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html",
+    )
 }
 
 fn view(context: &Context, args: &TailArgs) -> LogView {

@@ -3,6 +3,7 @@
 pub(crate) mod ask;
 pub(crate) mod check_view;
 pub(crate) mod deploy_report;
+pub(crate) mod error_view;
 pub(crate) mod log_view;
 pub(crate) mod plan_view;
 pub(crate) mod policy_view;

@@ -10,6 +10,7 @@
 mod alias_move;
 mod deploy;
 mod error;
+mod explain;
 mod fronts;
 mod ownership;
 mod steps;

@@ -1,6 +1,7 @@
 //! The execution role: its boundary first, never an existing one, never under another path.
 
 use lzap_core::desired::Desired;
+use lzap_core::explain::{CommandContext, Explained as _};
 use lzap_core::observed::Observed;
 use lzap_core::plan::plan;
 use lzap_core::resource::Operation;
@@ -55,7 +56,7 @@ fn a_role_under_another_path_is_an_error_that_says_both() {
     assert_eq!(wanted.function.role_arn, "arn:aws:iam::123456789012:role/team/shop-dev-eu-central-1-lzap");
     let error = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect_err("a role can't be moved");
     assert!(error.to_string().contains("under the path `/`"), "{error}");
-    let help = miette::Diagnostic::help(&error).expect("a help").to_string();
+    let help = error.help(&CommandContext::new("deploy", Some("dev")));
     assert!(help.contains("role_path = \"/\"") && help.contains("lzap undeploy dev"), "{help}");
 }
 

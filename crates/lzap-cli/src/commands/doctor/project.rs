@@ -27,7 +27,7 @@ pub(super) fn find(context: &Context, stage: Option<&str>) -> Found {
         Ok(loaded) => loaded,
         Err(CliError::NoConfig { dir }) => return Found::none(&dir),
         Err(error) => {
-            let check = Check::failed("config", &failure(&error));
+            let check = Check::failed("config", &failure(context, &error));
             return Found { project: None, settings: None, checks: vec![check] };
         }
     };
@@ -41,11 +41,11 @@ pub(super) fn find(context: &Context, stage: Option<&str>) -> Found {
     let mut checks = config(context, &loaded);
     let told = checks.iter().any(|check| check.status == Status::Problem);
     if let (Err(error @ CliError::Config { .. }), Some(_), false) = (&settings, stage, told) {
-        checks.push(Check::failed("config", &failure(error)));
+        checks.push(Check::failed("config", &failure(context, error)));
     }
     checks.push(match &project {
         Ok(project) => runtime(project),
-        Err(error) => Check::failed("crate", &failure(error)),
+        Err(error) => Check::failed("crate", &failure(context, error)),
     });
     Found { project: project.ok(), settings: settings.ok().map(|(settings, _)| settings), checks }
 }
@@ -62,7 +62,7 @@ fn config(context: &Context, loaded: &Loaded) -> Vec<Check> {
                 }));
             }
             Err(error @ CliError::Config { .. }) => {
-                let mut check = Check::failed("config", &failure(&error));
+                let mut check = Check::failed("config", &failure(context, &error));
                 check.detail = format!("stage {stage}: {}", check.detail);
                 checks.push(check);
             }
@@ -96,7 +96,7 @@ impl Found {
     }
 
     /// All checks of the project; how it would be built is asked now.
-    pub(super) async fn checks(self, tools: &Tools) -> Vec<Check> {
+    pub(super) async fn checks(self, context: &Context, tools: &Tools) -> Vec<Check> {
         let Self { project, settings, mut checks } = self;
         let Some(project) = project else { return checks };
         let (linker, architecture) =
@@ -105,7 +105,7 @@ impl Found {
             Ok(linking) => checks.extend([machine::target(&linking, tools), machine::linker(&linking)]),
             // Without rustc there is one problem already.
             Err(_) if tools.rustc.is_err() => {}
-            Err(error) => checks.push(Check::failed("linker", &failure(&error.into()))),
+            Err(error) => checks.push(Check::failed("linker", &failure(context, &error.into()))),
         }
         if settings.is_some_and(|it| it.is_local()) && Architecture::host() != Some(architecture) {
             let found = survey::emulator(architecture).map(|path| path.display().to_string());

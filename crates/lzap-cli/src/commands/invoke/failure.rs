@@ -1,25 +1,64 @@
-//! What went wrong in the function: said with the task's own code, and with what to do next.
+//! Errors of the function: a task's own failure code, and what to do next.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
 use lzap_aws::Invoked;
 use lzap_core::config::nearest;
+use lzap_core::exit::Exit;
+use lzap_core::explain::{CommandContext, Explained};
 use lzap_wire::job::{JobRecord, Lost};
 use lzap_wire::task::{Failure, FailureCode};
-use miette::Diagnostic;
 
-/// The function was reached, and it failed, or what was asked for isn't there.
+/// The function was invoked and failed, or the job or version doesn't exist.
 #[derive(Debug)]
 pub(crate) struct InvokeError {
-    code: String,
+    kind: InvokeErrorKind,
     message: String,
     help: String,
     /// The end of the function's log.
     pub(crate) log: Vec<String>,
 }
 
-/// How much of an unexpected answer a person wants to see.
+/// What went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum InvokeErrorKind {
+    /// The task answered with this failure, or its job's record has it.
+    Task(FailureCode),
+    /// The invocation failed before the task could answer.
+    FunctionError,
+    /// The answer is not a task's.
+    NoReply,
+    /// No job has this id.
+    NoJob,
+    /// The version doesn't exist.
+    NoVersion,
+}
+
+/// The failure codes, for the reference. A test compares them with those of `lzap-wire`.
+pub(crate) const FAILURE_CODES: [FailureCode; 18] = [
+    FailureCode::Failed,
+    FailureCode::Panicked,
+    FailureCode::UnknownTask,
+    FailureCode::WrongBuild,
+    FailureCode::TooDeep,
+    FailureCode::BadInput,
+    FailureCode::BadOutput,
+    FailureCode::TooLarge,
+    FailureCode::TimedOut,
+    FailureCode::Crashed,
+    FailureCode::Throttled,
+    FailureCode::Denied,
+    FailureCode::Recursion,
+    FailureCode::Unreachable,
+    FailureCode::Storage,
+    FailureCode::NotFound,
+    FailureCode::CostLimit,
+    FailureCode::Other,
+];
+
+/// How much of an unexpected answer is shown.
 const ANSWER_CHARS: usize = 200;
 
 impl InvokeError {
@@ -33,7 +72,7 @@ impl InvokeError {
         log: Vec<String>,
     ) -> Self {
         Self {
-            code: format!("lzap::task::{}", failure.code.as_str()),
+            kind: InvokeErrorKind::Task(failure.code),
             message: format!("task `{task}` failed: {}", failure.message),
             help: help(task, failure.code, known, tail),
             log,
@@ -43,7 +82,7 @@ impl InvokeError {
     /// The invocation itself failed: the process ended, the time was up, an event was refused.
     pub(super) fn function(reason: &str, tail: &str, log: Vec<String>) -> Self {
         Self {
-            code: "lzap::invoke::function_error".to_owned(),
+            kind: InvokeErrorKind::FunctionError,
             message: format!("the function failed: {reason}"),
             help: format!("the log has more: `{tail}`"),
             log,
@@ -53,22 +92,26 @@ impl InvokeError {
     /// Something answered, but not a task.
     pub(super) fn no_reply(task: &str, invoked: &Invoked) -> Self {
         let answer: String = String::from_utf8_lossy(&invoked.payload).chars().take(ANSWER_CHARS).collect();
+        Self::unexpected(task, &answer, invoked.log.clone())
+    }
+
+    fn unexpected(task: &str, answer: &str, log: Vec<String>) -> Self {
         Self {
-            code: "lzap::invoke::no_reply".to_owned(),
+            kind: InvokeErrorKind::NoReply,
             message: format!("the function does not answer for task `{task}` as the lzap runtime does, but with: {answer}"),
-            help: "build the app with the `lzap` crate of the same version as the `lzap` tool, with its feature `tasks`, \
-                   and deploy again; to send any event, use `--raw`"
+            help: "to send any event, use `--raw`; for a task, build the app with the `lzap` crate of the same version as \
+                   the `lzap` tool and with its feature `tasks`"
                 .to_owned(),
-            log: invoked.log.clone(),
+            log,
         }
     }
 
     /// There is no record.
     pub(super) fn no_job(id: &str) -> Self {
         Self {
-            code: "lzap::job::none".to_owned(),
+            kind: InvokeErrorKind::NoJob,
             message: format!("there is no job `{id}`"),
-            help: "a job's record is kept for 7 days, and belongs to the stage that it was sent in: name that stage"
+            help: "name the stage that the job was sent in; a job's record is deleted after 7 days"
                 .to_owned(),
             log: Vec::new(),
         }
@@ -78,14 +121,14 @@ impl InvokeError {
     pub(super) fn job(record: &JobRecord, tail: &str) -> Self {
         let failure = reason(record);
         Self {
-            code: format!("lzap::task::{}", failure.code.as_str()),
+            kind: InvokeErrorKind::Task(failure.code),
             message: format!("{}: {}", job_failed(record), failure.message),
             help: help(&record.task, failure.code, &[], tail),
             log: Vec::new(),
         }
     }
 
-    /// The job ended in failure, and nobody was left to write so.
+    /// The job failed, and its process ended before it could record that.
     pub(super) fn lost(record: &JobRecord, lost: Lost, tail: &str) -> Self {
         let (code, help) = match lost {
             Lost::Killed => (
@@ -97,17 +140,36 @@ impl InvokeError {
             }
         };
         Self {
-            code: format!("lzap::task::{}", code.as_str()),
+            kind: InvokeErrorKind::Task(code),
             message: format!("{}: {}", job_failed(record), lost.why()),
             help,
             log: Vec::new(),
         }
     }
 
+    /// Returns one error of each kind, for the reference. Words in capitals stand for names.
+    pub(crate) fn examples() -> Vec<Self> {
+        let tail = "lzap tail STAGE --since 5m";
+        let mut errors: Vec<Self> = FAILURE_CODES
+            .into_iter()
+            .map(|code| {
+                let failure = Failure { code, message: "THE TASK'S MESSAGE".to_owned() };
+                Self::task("TASK", &failure, &["OTHER".to_owned()], tail, Vec::new())
+            })
+            .collect();
+        errors.extend([
+            Self::function("REASON", tail, Vec::new()),
+            Self::unexpected("TASK", "ANSWER", Vec::new()),
+            Self::no_job("ID"),
+            Self::no_version("VERSION", "STAGE"),
+        ]);
+        errors
+    }
+
     /// There is no such version.
     pub(super) fn no_version(version: &str, stage: &str) -> Self {
         Self {
-            code: "lzap::invoke::no_version".to_owned(),
+            kind: InvokeErrorKind::NoVersion,
             message: format!("there is no version `{version}`"),
             help: format!("`lzap history {stage}` shows those that exist"),
             log: Vec::new(),
@@ -135,38 +197,31 @@ fn help(task: &str, code: FailureCode, known: &[String], tail: &str) -> String {
             let there = if known.is_empty() { "no task".to_owned() } else { known.join(", ") };
             return format!("{near}the app registers: {there}; add others with `.task({task})`");
         }
-        FailureCode::Failed => return format!("the task's own code decided so; the log has more: `{tail}`"),
+        FailureCode::Failed => return format!("fix the task, or its data; the log has more: `{tail}`"),
         FailureCode::Panicked => return format!("the log has the place: `{tail}`"),
         FailureCode::Crashed => {
             return format!(
                 "the process ended by itself, or its memory was used up: raise `memory_mb`; the log: `{tail}`"
             );
         }
-        FailureCode::BadInput => "the data isn't what the task takes: write another `--data`",
-        FailureCode::BadOutput => {
-            "what the task gave can't be written as JSON: change the type that it returns"
-        }
-        FailureCode::WrongBuild => "the sender was of another build: send it again",
-        FailureCode::TooDeep => "too many tasks wait for one another: let one `spawn` the next",
-        FailureCode::Recursion => {
-            "AWS stops a task that calls itself on and on: end the chain after a few calls"
-        }
+        FailureCode::BadInput => "write a `--data` that fits the task's argument",
+        FailureCode::BadOutput => "change the type that the task returns to one that serde can write as JSON",
+        FailureCode::WrongBuild => "send it again",
+        FailureCode::TooDeep => "let each task `spawn` the next one instead of waiting for it",
+        FailureCode::Recursion => "end the chain of calls after a few invocations",
         FailureCode::TimedOut => {
             "raise `timeout_secs`, up to 900; longer work has to be split, as a `map` or as tasks that `spawn` the next"
         }
         FailureCode::TooLarge => "pass the key of an S3 object instead of the data itself",
         FailureCode::Throttled => {
-            "as many Lambdas run as the account may have: call it later, or have AWS raise the quota; `lzap doctor` shows it"
+            "call it later, or ask AWS for a higher concurrency limit; `lzap doctor` shows the limit"
         }
-        FailureCode::Denied => {
-            "the function's role may not do it: allow it with `role_statements` in lzap.toml, and deploy again"
-        }
-        FailureCode::Unreachable => {
-            "the network failed on the way: call it again, but the task may have run already"
-        }
-        FailureCode::NotFound => "an object that the task wanted isn't there: is its address right?",
+        FailureCode::Denied => "allow it with `role_statements` in lzap.toml",
+        FailureCode::Unreachable => "call it again if the task may run twice",
+        FailureCode::CostLimit => "send fewer items, or raise the map's `max_cost` or `max_invocations`",
+        FailureCode::NotFound => "check the bucket and the key, or the id, that the task uses",
         FailureCode::Storage => {
-            "S3 refused an object: see that the bucket exists, and that `role_statements` in lzap.toml allows its objects"
+            "check that the bucket exists, and that `role_statements` in lzap.toml allows its objects"
         }
         _ => {
             return format!(
@@ -185,12 +240,89 @@ impl fmt::Display for InvokeError {
 
 impl Error for InvokeError {}
 
-impl Diagnostic for InvokeError {
-    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(&self.code))
+impl Explained for InvokeError {
+    fn code(&self) -> Cow<'static, str> {
+        match self.kind {
+            InvokeErrorKind::Task(code) => format!("lzap::task::{}", code.as_str()).into(),
+            InvokeErrorKind::FunctionError => "lzap::invoke::function_error".into(),
+            InvokeErrorKind::NoReply => "lzap::invoke::no_reply".into(),
+            InvokeErrorKind::NoJob => "lzap::job::none".into(),
+            InvokeErrorKind::NoVersion => "lzap::invoke::no_version".into(),
+        }
     }
 
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(&self.help))
+    fn exit(&self) -> Exit {
+        Exit::Failed
+    }
+
+    fn why(&self) -> Cow<'static, str> {
+        let why = match self.kind {
+            InvokeErrorKind::Task(code) => why_task_failed(code),
+            InvokeErrorKind::FunctionError => {
+                "The process crashed or exited, the timeout passed, or the function refused the event."
+            }
+            InvokeErrorKind::NoReply => {
+                "The deployed function is no lzap app, or its version of the crate `lzap` doesn't know tasks."
+            }
+            InvokeErrorKind::NoJob => {
+                "No record of this id is in the stage's bucket: wrong stage, or deleted."
+            }
+            InvokeErrorKind::NoVersion => "The version was never published, or a later deploy deleted it.",
+        };
+        why.into()
+    }
+
+    fn help(&self, command: &CommandContext) -> String {
+        let help = &self.help;
+        match self.kind {
+            InvokeErrorKind::Task(FailureCode::Denied) | InvokeErrorKind::NoReply => {
+                format!("{help}, then type `{}`", command.for_stage("deploy"))
+            }
+            _ => help.clone(),
+        }
+    }
+}
+
+fn why_task_failed(code: FailureCode) -> &'static str {
+    match code {
+        FailureCode::Failed => "The task ran and returned an error.",
+        FailureCode::Panicked => "The task ran and panicked.",
+        FailureCode::UnknownTask => {
+            "The app registers no task of this name, for example because an older version is deployed."
+        }
+        FailureCode::WrongBuild => {
+            "A deploy between the call and its execution changed the task's data types."
+        }
+        FailureCode::TooDeep => {
+            "Tasks that call tasks form a chain, which AWS stops after about 16 invocations."
+        }
+        FailureCode::BadInput => "The data can't be decoded as the task's argument.",
+        FailureCode::BadOutput => {
+            "The task's result can't be encoded, for example a map whose keys are no strings."
+        }
+        FailureCode::TooLarge => "Lambda limits the size of an event and of an answer.",
+        FailureCode::TimedOut => {
+            "The function's timeout or the caller's deadline passed before the task ended."
+        }
+        FailureCode::Crashed => "The function's process used up its memory, or exited.",
+        FailureCode::Throttled => "Lambda throttled all attempts until the caller's deadline.",
+        FailureCode::Denied => {
+            "The function's role lacks a permission to invoke the function or to use the bucket."
+        }
+        FailureCode::Recursion => "AWS detected that the function invokes itself in a loop, and stopped it.",
+        FailureCode::Unreachable => {
+            "The connection to AWS failed. If the response was lost, the task may have run."
+        }
+        FailureCode::Storage => {
+            "S3 refused to write or to read an object that carries data between invocations."
+        }
+        FailureCode::NotFound => "The object or the job that the task asked for doesn't exist.",
+        FailureCode::CostLimit => {
+            "A map reached the maximum cost or number of invocations that its caller set."
+        }
+        // Also the codes of a newer runtime crate.
+        _ => {
+            "The app's runtime crate is newer than this tool, and reports a failure that the tool doesn't know."
+        }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::cli::InvokeArgs;
 use crate::commands::tail::job_id;
-use crate::error::CliError;
+use crate::error::{CliError, UsageKind};
 
 /// What is asked for, and of which stage.
 pub(super) struct Request {
@@ -43,12 +43,17 @@ impl Request {
         }
         let (stage, task) = match (&args.first, &args.second) {
             (Some(stage), None) if stage == LOCAL => {
-                return Err(usage("`local` is a stage", "name the task as well: `lzap invoke local TASK`"));
+                return Err(CliError::usage(
+                    UsageKind::NoTask,
+                    "`local` is a stage",
+                    "name the task as well: `lzap invoke local TASK`",
+                ));
             }
             (Some(task), None) => (None, task.clone()),
             (stage, Some(task)) => (stage.clone(), task.clone()),
             (None, None) => {
-                return Err(usage(
+                return Err(CliError::usage(
+                    UsageKind::NoTask,
                     "no task is named",
                     "type `lzap invoke [STAGE] TASK`, or `--raw`, or `--job`",
                 ));
@@ -60,8 +65,9 @@ impl Request {
         };
         let mode = if args.spawn { Mode::Spawn } else { Mode::Call };
         let event = TaskEvent::new(TaskHead::new(task.as_str()).mode(mode), data);
-        let payload = serde_json::to_string(&event)
-            .map_err(|error| usage("the data can't be sent", &error.to_string()))?;
+        let payload = serde_json::to_string(&event).map_err(|error| {
+            CliError::usage(UsageKind::NotJson, "the data can't be sent", error.to_string())
+        })?;
         fits(&payload, args.spawn)?;
         Ok(Self { stage, what: What::Task { task, payload } })
     }
@@ -71,9 +77,10 @@ impl Request {
 fn alone(args: &InvokeArgs) -> Result<Option<String>, CliError> {
     match &args.second {
         None => Ok(args.first.clone()),
-        Some(more) => Err(usage(
-            &format!("`{more}` is one name too many"),
-            "with `--raw` or `--job` name the stage only",
+        Some(more) => Err(CliError::usage(
+            UsageKind::TooManyNames,
+            format!("`{more}` is one name too many"),
+            "with `--raw` or `--job`, name only the stage",
         )),
     }
 }
@@ -93,8 +100,9 @@ fn text(option: &str, argument: &str) -> Result<String, CliError> {
 
 fn json(option: &str, text: &str) -> Result<Value, CliError> {
     serde_json::from_str(text).map_err(|error| {
-        usage(
-            &format!("`{option}` is not JSON: {error}"),
+        CliError::usage(
+            UsageKind::NotJson,
+            format!("`{option}` is not JSON: {error}"),
             "write `'{\"days\": 30}'`; a text needs its own quotes: `'\"text\"'`; a file is `@FILE`, stdin is `-`",
         )
     })
@@ -106,18 +114,17 @@ fn fits(payload: &str, queued: bool) -> Result<(), CliError> {
     if payload.len() as u64 <= limit {
         return Ok(());
     }
-    Err(usage(
-        &format!("the event has {} bytes", payload.len()),
-        &format!("AWS allows {limit} for an {what}: put the data into a bucket, and send where it is"),
+    Err(CliError::usage(
+        UsageKind::EventTooLarge,
+        format!("the event has {} bytes", payload.len()),
+        format!("AWS allows {limit} for an {what}: put the data into a bucket, and send its key"),
     ))
-}
-
-fn usage(problem: &str, help: &str) -> CliError {
-    CliError::Usage { problem: problem.to_owned(), help: help.to_owned() }
 }
 
 #[cfg(test)]
 mod tests {
+    use lzap_core::explain::Explained as _;
+
     use super::*;
     use crate::exit::Exit;
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use lzap_aws::{AwsError, Clients};
+use lzap_aws::{AwsError, AwsErrorKind, Clients};
 
 use super::source::{Source, merged};
 use super::{not_a_pattern, now_ms};
@@ -122,7 +122,7 @@ impl Follower {
             return Err(not_a_pattern(&self.pattern, &why));
         }
         // A network that never was there is not waited for.
-        let throttled = matches!(error, AwsError::Throttled { .. });
+        let throttled = error.kind() == AwsErrorKind::Throttled;
         if !follow || !error.is_passing() || (self.group == Group::Unknown && !throttled) {
             return Err(error.into());
         }

@@ -1,0 +1,43 @@
+//! One error of each kind, for the reference. Words in capitals stand for names.
+
+use std::io;
+use std::path::PathBuf;
+
+use lzap_core::config::ConfigError;
+
+use super::{CliError, UsageKind};
+
+impl CliError {
+    /// Returns one error of each kind that wraps no error of another crate.
+    pub(super) fn examples() -> Vec<Self> {
+        let stage = || "STAGE".to_owned();
+        let mut examples = vec![
+            Self::Config {
+                path: PathBuf::from("lzap.toml"),
+                text: String::new(),
+                problem: ConfigError::whole("PROBLEM", "what to write instead, for each mistake"),
+            },
+            Self::NoConfig { dir: PathBuf::from("FOLDER") },
+            Self::Unreadable { path: PathBuf::from("FILE"), source: io::ErrorKind::PermissionDenied.into() },
+            Self::NoRuntime { package: "PACKAGE".to_owned(), lines: "LINES".to_owned() },
+            Self::NeedsYes { what: "undeploy deletes all that the stage owns" },
+            Self::Declined,
+            Self::Terminal("REASON".to_owned()),
+            Self::Argument { argument: "--data @FILE".to_owned(), source: io::ErrorKind::NotFound.into() },
+            Self::Touch { url: "URL".to_owned(), status: 502, stage: stage(), log: Vec::new() },
+            Self::Locked { holder: "HOLDER".to_owned(), stage: stage() },
+            Self::LockLost { stage: stage() },
+            Self::Left { left: vec!["RESOURCE".to_owned()], stage: stage() },
+            Self::Interrupted { resume: None },
+            Self::Io {
+                what: "could not write the log".to_owned(),
+                source: io::ErrorKind::StorageFull.into(),
+            },
+        ];
+        examples.extend(UsageKind::ALL.into_iter().map(|kind| {
+            let (problem, help) = kind.example();
+            Self::usage(kind, problem, help)
+        }));
+        examples
+    }
+}
