@@ -1,13 +1,14 @@
 //! `cargo xtask generate`: writes the reference pages under `docs/reference` from the tool that they
 //! describe.
 //!
-//! The tool prints most of the content (`--help`, `config --schema`). It cannot print its environment
+//! The tool prints most of the content (`--help`, `config --schema`, `explain`). It cannot print its environment
 //! variables and exit codes; those are read from the doc comments beside their constants. A page depends on
 //! the source alone: it contains no versions, paths or dates, so that an unchanged source gives an unchanged
 //! page. The other pages in `docs/` are written by hand.
 
 mod cli;
 mod config;
+mod errors;
 mod markdown;
 
 use fs_err as fs;
@@ -19,7 +20,11 @@ use lzap_testkit::shell::{Failure, Result};
 ///
 /// Builds `lzap` first, which takes minutes on a fresh checkout.
 pub(crate) fn run(check: bool) -> Result {
-    let pages = [("cli.md", cli::render_page()?), ("config.md", config::render_page()?)];
+    let pages = [
+        ("cli.md", cli::render_page()?),
+        ("config.md", config::render_page()?),
+        ("errors.md", errors::render_page()?),
+    ];
     let folder = workspace().join("docs/reference");
     let mut stale = Vec::new();
     for (name, text) in pages {
