@@ -196,7 +196,9 @@ fn calls_are_few_and_legal() -> Result {
     ] {
         let (_, recording) = run(command, &options, extra)?;
         legal(&recording)?;
-        within(command, &recording, calls, 12)?;
+        // A kind of resource that goes is read after the function, and leaves the tag after its deletion: two calls more in a row.
+        let depth = if command == "update" { 14 } else { 12 };
+        within(command, &recording, calls, depth)?;
         if command == "status" || command == "plan" {
             assert_eq!(writes(&recording)?, Vec::<String>::new(), "{command} only reads");
         }

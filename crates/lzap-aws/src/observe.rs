@@ -178,12 +178,11 @@ impl Reader<'_> {
     /// The optional kinds that the stage may have. Without a function, nothing that belongs to its alias can exist, and the
     /// worker function only beside its log group, which is created before it.
     fn possible_kinds(self, function: Option<&ObservedFunction>, has_workers_logs: bool) -> Kinds {
-        let possible = match function {
-            Some(function) => Kinds::of_tags(&function.tags).unwrap_or_else(optional_kinds),
-            None => {
-                let workers = has_workers_logs.then_some(workers::KIND);
-                Kinds::of([http_api::KIND, rule::KIND].into_iter().chain(workers))
-            }
+        let possible = if let Some(function) = function {
+            Kinds::of_tags(&function.tags).unwrap_or_else(optional_kinds)
+        } else {
+            let workers = has_workers_logs.then_some(workers::KIND);
+            Kinds::of([http_api::KIND, rule::KIND].into_iter().chain(workers))
         };
         match self.scope {
             // Of the optional kinds, only the fronts matter to a rollback: it prints the URL.
