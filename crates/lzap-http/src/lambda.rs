@@ -48,11 +48,6 @@ const REQUIRED_VARIABLES: [&str; 3] =
 /// The header of AWS X-Ray. The Runtime API's value replaces that of the event.
 const TRACE_HEADER: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
-/// The time that an HTTP API waits for an answer (30 s), minus time for the way there and back.
-///
-/// AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
-const HTTP_API_WAIT: Duration = Duration::from_secs(28);
-
 /// The time before an invocation's deadline at which it is answered with an error, on Managed Instances. It is shorter than
 /// [`ANSWER_MARGIN`], so that work which watches its own deadline ends first.
 const TIMEOUT_MARGIN: Duration = Duration::from_millis(100);
@@ -123,7 +118,8 @@ impl Service<LambdaEvent<Incoming>> for Dispatch {
         let answer: AnswerFuture = match payload {
             Incoming::Http(request) => {
                 // Only calls of tasks read the context, and an app without tasks makes none.
-                let invocation = self.tasks.is_some().then(|| for_request(read_invocation(&context)));
+                let invocation =
+                    self.tasks.is_some().then(|| for_request(read_invocation(&context), request.front));
                 let answer = answer_request(self.http.clone(), *request, context);
                 match invocation {
                     Some(invocation) => Box::pin(invocation.scope(answer)),
@@ -172,11 +168,11 @@ fn read_invocation(context: &Context) -> Invocation {
     }
 }
 
-/// The context of an HTTP request. The gateway waits for 30 s at most, even if the function's timeout is longer.
-fn for_request(invocation: Invocation) -> Invocation {
-    // The gateway's wait began before this process got the request, so the constant leaves two seconds.
-    let gateway = now_ms().saturating_add(to_millis(HTTP_API_WAIT));
-    Invocation { deadline_ms: invocation.deadline_ms.map(|end| end.min(gateway)), ..invocation }
+/// The context of an HTTP request: its deadline is the earlier one of the function's and the front's.
+fn for_request(invocation: Invocation, front: Front) -> Invocation {
+    let front_ms = front.longest_wait().map(|wait| now_ms().saturating_add(to_millis(wait)));
+    let earlier = |deadline: u64| front_ms.map_or(deadline, |front| deadline.min(front));
+    Invocation { deadline_ms: invocation.deadline_ms.map(earlier), ..invocation }
 }
 
 /// Answers with an error at the deadline, and drops the work. `lambda_runtime` logs the error.
@@ -242,4 +238,20 @@ fn bad_request() -> Response<Bytes> {
     let message =
         "Bad Request: the path, query or headers have characters that HTTP can't carry; percent-encode them";
     json_response(StatusCode::BAD_REQUEST, &serde_json::json!({ "message": message }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_url_waits_as_long_as_the_function_may_run() {
+        let in_five_minutes = now_ms() + 300_000;
+        let deadline = |front| {
+            let invocation = Invocation { deadline_ms: Some(in_five_minutes), ..Invocation::default() };
+            for_request(invocation, front).deadline_ms.expect("a deadline")
+        };
+        assert_eq!(deadline(Front::FunctionUrl), in_five_minutes);
+        assert!(deadline(Front::HttpApiV2) < now_ms() + 30_000, "an HTTP API waits 30 s");
+    }
 }

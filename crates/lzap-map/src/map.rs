@@ -104,7 +104,7 @@ impl<I, O> Map<I, O> {
         self
     }
 
-    /// Sets the longest time for the whole map. Default: the rest of the invocation (of an HTTP request, at most 28 s), and
+    /// Sets the longest time for the whole map. Default: the rest of the invocation (of an HTTP request, at most 28 s, but through a function URL), and
     /// no limit under `cargo run`.
     ///
     /// ```

@@ -1,5 +1,7 @@
 //! The kinds of fronts, and the limits of their answers.
 
+use std::time::Duration;
+
 use lzap_wire::limits::{LOAD_BALANCER_RESPONSE_BYTES, SYNC_PAYLOAD_BYTES};
 
 /// The service that sent the event. Each has its own way with paths, queries and repeated headers.
@@ -23,7 +25,27 @@ pub(crate) enum Front {
     LoadBalancerMultiValue,
 }
 
+/// The time that an HTTP API waits for an answer (30 s), minus time for the way there and back: the wait began before this
+/// process got the request.
+///
+/// AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
+const GATEWAY_WAIT: Duration = Duration::from_secs(28);
+
 impl Front {
+    /// The time for which the front waits after this process got the request, even if the function's timeout is longer.
+    /// `None`: a function URL waits as long as the function may run.
+    pub(crate) fn longest_wait(self) -> Option<Duration> {
+        match self {
+            Self::FunctionUrl => None,
+            // A REST API's wait (29 s) and a load balancer's (60 s) can be raised, so the shortest one counts for all.
+            Self::HttpApiV2
+            | Self::HttpApiV1
+            | Self::RestApi
+            | Self::LoadBalancer
+            | Self::LoadBalancerMultiValue => Some(GATEWAY_WAIT),
+        }
+    }
+
     /// In bytes of the answer's JSON text. API Gateway allows more, so Lambda's own limit counts for it.
     pub(crate) fn answer_limit(self) -> u64 {
         match self {
