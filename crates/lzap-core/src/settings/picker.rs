@@ -68,9 +68,15 @@ impl<'a> Picker<'a> {
         })
     }
 
-    /// Notes a value that comes from elsewhere than a table, and returns it.
+    /// Notes a value that comes from elsewhere than a table, and returns it. The last note of a key counts: a region that no
+    /// table has may come from a variable.
     pub(crate) fn note<T: SettingValue>(&mut self, key: &Key<T>, origin: Origin, value: T) -> T {
-        self.noted.push(Noted { table: key.table, name: key.name, value: key.show(&value), origin });
+        let noted = Noted { table: key.table, name: key.name, value: key.show(&value), origin };
+        let is_key = |other: &&mut Noted| other.table == noted.table && other.name == noted.name;
+        match self.noted.iter_mut().find(is_key) {
+            Some(other) => *other = noted,
+            None => self.noted.push(noted),
+        }
         value
     }
 
