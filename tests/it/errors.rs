@@ -267,7 +267,7 @@ fn failures_as_json() -> Result {
     let project = shop("[stage.dev]\nmemory_bm = 512\n")?;
     let outcome = Lzap::new()?.run(project.path(), &["deploy", "dev", "--output", "json"])?.expect_code(2);
     let error = &outcome.json()["error"];
-    assert_eq!(error["code"], "lzap::config");
+    assert_eq!(error["code"], "lzap::config::unknown_key");
     for part in ["message", "help"] {
         assert!(error[part].as_str().is_some_and(|text| !text.is_empty()), "{error:#}");
     }

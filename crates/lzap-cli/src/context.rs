@@ -92,7 +92,7 @@ impl Context {
         let config = parse(&text).map_err(|problem| CliError::Config {
             path: path.clone(),
             text: text.clone(),
-            problem,
+            problem: Box::new(problem),
         })?;
         let dir = match &self.config {
             Some(_) => self.dir.clone(),
@@ -200,7 +200,7 @@ impl Loaded {
     }
 
     fn point_at(&self, problem: ConfigError) -> CliError {
-        CliError::Config { path: self.path.clone(), text: self.text.clone(), problem }
+        CliError::Config { path: self.path.clone(), text: self.text.clone(), problem: Box::new(problem) }
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) enum CliError {
     Invoke(#[from] InvokeError),
     /// A mistake in `lzap.toml`; printed with its line.
     #[error("{problem}")]
-    Config { path: PathBuf, text: String, problem: ConfigError },
+    Config { path: PathBuf, text: String, problem: Box<ConfigError> },
     #[error("there is no lzap.toml in {} or above it", dir.display())]
     NoConfig { dir: PathBuf },
     #[error("could not read {}", path.display())]

@@ -9,7 +9,7 @@ mod tables;
 use lzap_wire::env::RESERVED_BY_LAMBDA;
 use lzap_wire::limits;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, ConfigErrorKind};
 use crate::names;
 use crate::settings::{Settings, Warning, keys, matches, stage_entries};
 
@@ -42,6 +42,7 @@ fn check_names(config: &Config, settings: &Settings) -> Result<(), ConfigError> 
     {
         if !matches(keys::NAME, name) {
             return Err(ConfigError {
+                kind: ConfigErrorKind::InvalidValue,
                 message: format!("`{name}` can't be the name of {what}"),
                 help: keys::NAME_HELP.to_owned(),
                 span: span.clone(),
@@ -51,6 +52,7 @@ fn check_names(config: &Config, settings: &Settings) -> Result<(), ConfigError> 
     let rule = names::rule(&settings.app, &settings.stage, names::KEEP_WARM);
     if rule.len() > limits::RULE_NAME_CHARS {
         return Err(ConfigError {
+            kind: ConfigErrorKind::OutOfRange,
             message: format!("the rule's name `{rule}` has {} characters", rule.len()),
             help: format!("AWS allows {}: shorten `app` or the stage's name", limits::RULE_NAME_CHARS),
             span: app_span,
@@ -64,7 +66,7 @@ fn check_environment(tables: &StageTables<'_>, settings: &Settings) -> Result<()
     for key in settings.environment.keys() {
         let fail = |message: String, help: &str| {
             let span = tables.find_entry(keys::ENVIRONMENT.name, key).map(|entry| entry.key_span.clone());
-            Err(ConfigError { message, help: help.to_owned(), span })
+            Err(ConfigError { span, ..ConfigErrorKind::InvalidValue.whole(message, help) })
         };
         if !matches("^[A-Za-z][A-Za-z0-9_]+$", key) {
             return fail(
@@ -86,6 +88,7 @@ fn check_tags(tables: &StageTables<'_>, settings: &Settings) -> Result<(), Confi
         let is_reserved = key.starts_with("aws:") || key.starts_with("lzap:");
         if is_reserved || key.is_empty() || key.chars().count() > limits::TAG_KEY_CHARS {
             return Err(ConfigError {
+                kind: ConfigErrorKind::InvalidValue,
                 message: format!("`{key}` can't be the key of a tag"),
                 help: format!("1 to {} characters; `aws:` and `lzap:` are taken", limits::TAG_KEY_CHARS),
                 span: entry.map(|entry| entry.key_span.clone()),
@@ -93,6 +96,7 @@ fn check_tags(tables: &StageTables<'_>, settings: &Settings) -> Result<(), Confi
         }
         if value.chars().count() > limits::TAG_VALUE_CHARS {
             return Err(ConfigError {
+                kind: ConfigErrorKind::OutOfRange,
                 message: format!("the value of the tag `{key}` has {} characters", value.chars().count()),
                 help: format!("AWS allows {}", limits::TAG_VALUE_CHARS),
                 span: entry.map(|entry| entry.node.span.clone()),

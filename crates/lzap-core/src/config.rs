@@ -2,9 +2,9 @@
 //!
 //! Which keys exist, and what they may be, is declared in [`crate::settings::keys`].
 
-use std::fmt;
 use std::ops::Range;
 
+pub use crate::config_error::{ConfigError, ConfigErrorKind};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
@@ -87,7 +87,11 @@ impl Node {
             NodeValue::List(_) => "a list",
             NodeValue::Table(_) => "a table",
         };
-        ConfigError::at(self.span.clone(), format!("expected {expected}, found {found}"), SEE_REFERENCE)
+        ConfigErrorKind::WrongType.at(
+            self.span.clone(),
+            format!("expected {expected}, found {found}"),
+            SEE_REFERENCE,
+        )
     }
 
     fn from_toml(node: Spanned<DeValue<'_>>) -> Result<Self, ConfigError> {
@@ -124,7 +128,7 @@ impl Entry {
 }
 
 fn too_large(span: &Range<usize>, number: &str) -> ConfigError {
-    ConfigError::at(span.clone(), format!("`{number}` is too large a number"), SEE_REFERENCE)
+    ConfigErrorKind::OutOfRange.at(span.clone(), format!("`{number}` is too large a number"), SEE_REFERENCE)
 }
 
 /// The value of the setting `keep_warm`.
@@ -136,40 +140,6 @@ pub enum KeepWarm {
     Every(u32),
 }
 
-/// An error in `lzap.toml`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct ConfigError {
-    /// What is wrong: a lower-case fragment.
-    pub message: String,
-    /// What to write instead.
-    pub help: String,
-    /// The place in the file, in bytes.
-    pub span: Option<Range<usize>>,
-}
-
-impl ConfigError {
-    /// An error at `span` of the file.
-    pub fn at(span: Range<usize>, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { message: message.into(), help: help.into(), span: Some(span) }
-    }
-
-    /// An error of the file as a whole.
-    pub fn whole(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { message: message.into(), help: help.into(), span: None }
-    }
-}
-
-impl miette::Diagnostic for ConfigError {
-    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new("lzap::config"))
-    }
-
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(&self.help))
-    }
-}
-
 /// Where to find what may stand in the file.
 pub(crate) const SEE_REFERENCE: &str = "docs/reference/config.md lists every key with its type and default; `lzap config --schema` prints the JSON Schema";
 
@@ -178,10 +148,9 @@ pub(crate) const SEE_REFERENCE: &str = "docs/reference/config.md lists every key
 /// # Errors
 /// The text is not TOML.
 pub fn parse(text: &str) -> Result<Config, ConfigError> {
-    let table = DeTable::parse(text).map_err(|error| ConfigError {
-        message: lower_first(error.message().trim_end()),
-        help: SEE_REFERENCE.to_owned(),
-        span: error.span(),
+    let table = DeTable::parse(text).map_err(|error| {
+        let message = lower_first(error.message().trim_end());
+        ConfigError { span: error.span(), ..ConfigErrorKind::Syntax.whole(message, SEE_REFERENCE) }
     })?;
     let root = Spanned::new(table.span(), DeValue::Table(table.into_inner()));
     Ok(Config { root: Node::from_toml(root)? })

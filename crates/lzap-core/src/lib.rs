@@ -13,6 +13,7 @@
 pub mod asynchronous;
 pub mod check;
 pub mod config;
+mod config_error;
 pub mod desired;
 pub mod doctor;
 pub mod event;

@@ -17,7 +17,7 @@ mod value;
 use std::collections::BTreeMap;
 
 use crate::asynchronous::AsyncConfig;
-use crate::config::{Config, ConfigError, KeepWarm};
+use crate::config::{Config, ConfigError, ConfigErrorKind, KeepWarm};
 use crate::platform::{Architecture, Include, Linker};
 use crate::resource::front::Front;
 use crate::role::{MadeRole, RoleSetting};
@@ -174,7 +174,7 @@ pub fn resolve_deployed(config: &Config, overrides: &Overrides) -> Result<Settin
     let mut settings = pick_settings(config, overrides, stage)?;
     let tables = find_lineage(config, &settings.stage)?;
     if tables.is_empty() && !settings.is_local() {
-        let problem = ConfigError::whole(
+        let problem = ConfigErrorKind::Stage.whole(
             format!("there is no table for stage `{}`", settings.stage),
             "add the table to change the stage",
         );
@@ -289,7 +289,7 @@ fn pick_role(pick: &mut Picker<'_>) -> RoleSetting {
         (keys::ROLE_STATEMENTS.name, pick.find(&keys::ROLE_STATEMENTS)),
     ];
     if let Some((key, node)) = found.into_iter().find_map(|(key, found)| Some((key, found?.0))) {
-        pick.problems.push(ConfigError::at(
+        pick.problems.push(ConfigErrorKind::Conflict.at(
             node.span.clone(),
             format!("`{key}` and `role_arn` exclude each other"),
             format!("lzap changes nothing of an existing role: take out `{key}`, or `role_arn`"),

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use lzap_core::config::ConfigError;
+use lzap_core::config::ConfigErrorKind;
 
 use super::{CliError, UsageKind};
 
@@ -12,11 +12,6 @@ impl CliError {
     pub(super) fn examples() -> Vec<Self> {
         let stage = || "STAGE".to_owned();
         let mut examples = vec![
-            Self::Config {
-                path: PathBuf::from("lzap.toml"),
-                text: String::new(),
-                problem: ConfigError::whole("PROBLEM", "what to write instead, for each mistake"),
-            },
             Self::NoConfig { dir: PathBuf::from("FOLDER") },
             Self::Unreadable { path: PathBuf::from("FILE"), source: io::ErrorKind::PermissionDenied.into() },
             Self::NoRuntime { package: "PACKAGE".to_owned(), lines: "LINES".to_owned() },
@@ -34,6 +29,11 @@ impl CliError {
                 source: io::ErrorKind::StorageFull.into(),
             },
         ];
+        examples.extend(ConfigErrorKind::ALL.into_iter().map(|kind| Self::Config {
+            path: PathBuf::from("lzap.toml"),
+            text: String::new(),
+            problem: Box::new(kind.whole("PROBLEM", "the text to write instead")),
+        }));
         examples.extend(UsageKind::ALL.into_iter().map(|kind| {
             let (problem, help) = kind.example();
             Self::usage(kind, problem, help)

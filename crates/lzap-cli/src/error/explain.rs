@@ -27,11 +27,7 @@ impl CliError {
             Self::Build(_) | Self::Aws(_) | Self::Apply(_) | Self::Plan(_) | Self::Invoke(_) => ("lzap", ""),
             Self::Local(error) => (error.code(), error.why()),
             Self::Usage { kind, .. } => kind.row(),
-            Self::Config { .. } => (
-                "lzap::config",
-                "lzap.toml is not TOML, has an unknown key, a wrong type, or a value that AWS would refuse. Nothing was \
-                 built or changed.",
-            ),
+            Self::Config { problem, .. } => problem.kind.row(),
             Self::NoConfig { .. } => (
                 "lzap::config::missing",
                 "The command was started outside of a project, or the project has no lzap.toml yet.",

@@ -8,13 +8,14 @@ use super::pages;
 use crate::diagnostic;
 
 /// The tables with the codes. A code in them without an example fails [`every_code_has_an_example`].
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     include_str!("explain.rs"),
     include_str!("usage.rs"),
     include_str!("../commands/invoke/failure.rs"),
     include_str!("../../../lzap-aws/src/apply/error.rs"),
     include_str!("../../../lzap-aws/src/error/kind.rs"),
     include_str!("../../../lzap-build/src/error/explain.rs"),
+    include_str!("../../../lzap-core/src/config_error.rs"),
     include_str!("../../../lzap-core/src/plan/explain.rs"),
     include_str!("../../../lzap-local/src/error/explain.rs"),
 ];

@@ -1,6 +1,6 @@
 //! The statements of the role: actions and resources that IAM would refuse, and those that allow more than is probably meant.
 
-use crate::config::{ConfigError, Node, NodeValue};
+use crate::config::{ConfigError, ConfigErrorKind, Node, NodeValue};
 use crate::role::RoleSetting;
 use crate::settings::{Warning, keys, matches};
 
@@ -38,7 +38,7 @@ fn check_words(
             && !matches(pattern, text)
         {
             let (message, help) = explain(text);
-            return Err(ConfigError::at(word.span.clone(), message, help));
+            return Err(ConfigErrorKind::InvalidValue.at(word.span.clone(), message, help));
         }
     }
     Ok(())

@@ -6,7 +6,7 @@ use lzap_wire::limits;
 use lzap_wire::task::schedule_input;
 
 use super::tables::StageTables;
-use crate::config::{ConfigError, Node};
+use crate::config::{ConfigError, ConfigErrorKind, Node};
 use crate::names::{self, KEEP_WARM};
 use crate::schedule::Schedule;
 use crate::settings::{Settings, keys, matches};
@@ -36,7 +36,11 @@ fn check_name(node: &Node, schedule: &Schedule, seen: &[&str]) -> Result<(), Con
     } else {
         return Ok(());
     };
-    Err(ConfigError::at(find_name(node), format!("`{name}` can't be the name of this schedule"), help))
+    Err(ConfigErrorKind::InvalidValue.at(
+        find_name(node),
+        format!("`{name}` can't be the name of this schedule"),
+        help,
+    ))
 }
 
 fn check_rule_name(node: &Node, schedule: &Schedule, settings: &Settings) -> Result<(), ConfigError> {
@@ -44,7 +48,7 @@ fn check_rule_name(node: &Node, schedule: &Schedule, settings: &Settings) -> Res
     if rule.len() <= limits::RULE_NAME_CHARS {
         return Ok(());
     }
-    Err(ConfigError::at(
+    Err(ConfigErrorKind::OutOfRange.at(
         find_name(node),
         format!("the rule's name `{rule}` has {} characters", rule.len()),
         format!("AWS allows {}: give the schedule a shorter `name`", limits::RULE_NAME_CHARS),
@@ -56,7 +60,7 @@ fn check_input(node: &Node, schedule: &Schedule) -> Result<(), ConfigError> {
     if bytes <= limits::RULE_INPUT_BYTES {
         return Ok(());
     }
-    Err(ConfigError::at(
+    Err(ConfigErrorKind::OutOfRange.at(
         node.get(keys::SCHEDULE_INPUT.name).unwrap_or(node).span.clone(),
         format!("the input has {bytes} bytes as JSON"),
         format!("AWS allows {}: put it into the app, or into a bucket", limits::RULE_INPUT_BYTES),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::table::Table;
 use super::value::{Kind, SettingValue, join};
-use crate::config::{ConfigError, Node, NodeValue};
+use crate::config::{ConfigError, ConfigErrorKind, Node, NodeValue};
 
 /// A key of `lzap.toml`: all that lzap says about it, once.
 pub(crate) struct Key<T: 'static> {
@@ -118,10 +118,11 @@ impl<T: SettingValue> Key<T> {
     /// The error of a value, merged from all stages, that is too large; its place is up to the caller.
     pub(crate) fn check_size(&self, value: &T) -> Result<(), ConfigError> {
         self.limits.iter().try_for_each(|limit| match limit {
-            Limit::Size { max, of, measure } if measure(value) > *max => Err(ConfigError::whole(
-                format!("{} has {} {of}", self.path(), measure(value)),
-                format!("at most {max} are allowed"),
-            )),
+            Limit::Size { max, of, measure } if measure(value) > *max => Err(ConfigErrorKind::OutOfRange
+                .whole(
+                    format!("{} has {} {of}", self.path(), measure(value)),
+                    format!("at most {max} are allowed"),
+                )),
             _ => Ok(()),
         })
     }
@@ -182,7 +183,14 @@ impl<T: SettingValue> Declaration for Key<T> {
 impl<T> Limit<T> {
     /// Checks a value of the file. A value of another type is left to the reader of the type.
     fn check_node(&self, path: &str, unit: &str, node: &Node) -> Result<(), ConfigError> {
-        let fail = |message: String, help: String| Err(ConfigError::at(node.span.clone(), message, help));
+        let fail = |message: String, help: String| {
+            // A text that breaks a pattern is another mistake than a number beyond a range.
+            let kind = match self {
+                Self::Pattern { .. } | Self::OneOf(_) => ConfigErrorKind::InvalidValue,
+                _ => ConfigErrorKind::OutOfRange,
+            };
+            Err(kind.at(node.span.clone(), message, help))
+        };
         let allowed = || self.describe().unwrap_or_default();
         match (self, &node.value) {
             (Self::Range(range), NodeValue::Integer(number)) => {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::keys;
-use crate::config::{Config, ConfigError, Entry, Node, nearest};
+use crate::config::{Config, ConfigError, ConfigErrorKind, Entry, Node, nearest};
 
 /// The stage that is the embedded cloud. Every project has it.
 pub const LOCAL: &str = "local";
@@ -42,11 +42,11 @@ pub fn stage_name(config: &Config, argument: Option<&str>) -> Result<String, Con
     let mut all = names();
     match (all.next(), all.next()) {
         (Some(only), None) => Ok(only.to_owned()),
-        (None, _) => Err(ConfigError::whole(
+        (None, _) => Err(ConfigErrorKind::Stage.whole(
             "no stage is configured",
             "add a table `[stage.dev]` to lzap.toml, or name the embedded cloud: `local`",
         )),
-        (Some(_), Some(_)) => Err(ConfigError::whole(
+        (Some(_), Some(_)) => Err(ConfigErrorKind::Stage.whole(
             format!(
                 "there are several stages ({}) and none is the default",
                 names().collect::<Vec<_>>().join(", ")
@@ -62,7 +62,7 @@ fn unknown_stage(name: &str, known: &[&str], span: Option<Range<usize>>) -> Conf
         None if known.is_empty() => "add a table `[stage.NAME]` to lzap.toml, or use `local`".to_owned(),
         None => format!("the stages are: {}, local", known.join(", ")),
     };
-    ConfigError { message: format!("there is no stage `{name}`"), help, span }
+    ConfigError { span, ..ConfigErrorKind::Stage.whole(format!("there is no stage `{name}`"), help) }
 }
 
 /// The tables that the settings of `stage` come from; none for a stage without a table.
@@ -75,11 +75,9 @@ pub(crate) fn find_lineage<'a>(config: &'a Config, stage: &str) -> Result<Lineag
         let Some(parent) = keys::EXTENDS.read_in(&entry.node)? else { break };
         let span = entry.node.get(keys::EXTENDS.name).map(|node| node.span.clone());
         if line.iter().any(|(seen, _)| *seen == parent) {
-            return Err(ConfigError {
-                message: format!("stage `{parent}` extends itself, by way of `{}`", entry.key),
-                help: "take one `extends` out of the loop".to_owned(),
-                span,
-            });
+            let message = format!("stage `{parent}` extends itself, by way of `{}`", entry.key);
+            let error = ConfigErrorKind::Stage.whole(message, "take one `extends` out of the loop");
+            return Err(ConfigError { span, ..error });
         }
         next = find(&parent);
         if next.is_none() {

@@ -9,7 +9,7 @@ use super::key::Declaration;
 use super::keys;
 use super::table::Table;
 use super::value::{AsyncTable, Conditions, Kind, SettingValue, StageTables, WorkersTable, join, read_list};
-use crate::config::{ConfigError, KeepWarm, Node, NodeValue, nearest};
+use crate::config::{ConfigError, ConfigErrorKind, KeepWarm, Node, NodeValue, nearest};
 use crate::role::Statement;
 use crate::schedule::{Schedule, cron, rate};
 
@@ -28,7 +28,7 @@ pub(crate) fn find_problems(table: Table, node: &Node) -> Vec<ConfigError> {
         .iter()
         .filter_map(|entry| match keys_of(table).find(|key| key.name() == entry.key) {
             Some(key) => key.check(&entry.node).err(),
-            None => Some(ConfigError::at(
+            None => Some(ConfigErrorKind::UnknownKey.at(
                 entry.key_span.clone(),
                 format!("unknown key `{}`", entry.key),
                 suggest_key(&entry.key, table),
@@ -39,7 +39,7 @@ pub(crate) fn find_problems(table: Table, node: &Node) -> Vec<ConfigError> {
     problems.extend(keys_of(table).filter(|key| key.is_required() && node.get(key.name()).is_none()).map(
         |key| {
             let help = format!("add it to this table; docs/reference/config.md describes {}", table.title());
-            ConfigError::at(node.span.clone(), format!("`{}` is missing", key.name()), help)
+            ConfigErrorKind::MissingKey.at(node.span.clone(), format!("`{}` is missing", key.name()), help)
         },
     ));
     problems
@@ -148,7 +148,11 @@ fn read_schedule(node: &Node) -> Result<Schedule, ConfigError> {
     let task = keys::SCHEDULE_TASK.read_in(node)?;
     let name = keys::SCHEDULE_NAME.read_in(node)?.unwrap_or_else(|| task.clone());
     let fail = |node: &Node, what: &str, help: &str| {
-        Err(ConfigError::at(node.span.clone(), format!("the schedule of `{task}` {what}"), help))
+        Err(ConfigErrorKind::InvalidValue.at(
+            node.span.clone(),
+            format!("the schedule of `{task}` {what}"),
+            help,
+        ))
     };
     let expression = match (node.get(keys::SCHEDULE_RATE.name), node.get(keys::SCHEDULE_CRON.name)) {
         (Some(text), None) => read_time("rate", text, rate)?,
@@ -170,7 +174,9 @@ fn read_time(
     parse: fn(&str) -> Result<String, String>,
 ) -> Result<String, ConfigError> {
     let text = String::read(node)?;
-    parse(&text).map_err(|help| ConfigError::at(node.span.clone(), format!("`{text}` is not a {key}"), help))
+    parse(&text).map_err(|help| {
+        ConfigErrorKind::InvalidValue.at(node.span.clone(), format!("`{text}` is not a {key}"), help)
+    })
 }
 
 impl SettingValue for Vec<Statement> {

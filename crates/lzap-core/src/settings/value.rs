@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::table::Table;
-use crate::config::{ConfigError, Node, NodeValue};
+use crate::config::{ConfigError, ConfigErrorKind, Node, NodeValue};
 use crate::platform::{Architecture, Include, Linker};
 use crate::resource::front::Front;
 
@@ -88,7 +88,7 @@ fn read_integer<T: TryFrom<i64>>(node: &Node) -> Result<T, ConfigError> {
     match node.value {
         NodeValue::Integer(number) => T::try_from(number).map_err(|_| {
             let message = format!("{number} is out of range");
-            ConfigError::at(node.span.clone(), message, format!("write {expected}"))
+            ConfigErrorKind::OutOfRange.at(node.span.clone(), message, format!("write {expected}"))
         }),
         _ => Err(node.wrong_type("a whole number")),
     }
@@ -222,7 +222,7 @@ fn read_choice<T: Copy>(
         return Err(node.wrong_type(&format!("one of {}", names())));
     };
     choices.iter().map(|(choice, _)| *choice).find(|choice| name(*choice) == text).ok_or_else(|| {
-        ConfigError::at(
+        ConfigErrorKind::InvalidValue.at(
             node.span.clone(),
             format!("unknown value `{text}`"),
             format!("the values are {}", names()),
@@ -285,7 +285,7 @@ fn read_include(node: &Node) -> Result<Include, ConfigError> {
     let destination = destination.trim_start_matches("./").trim_end_matches('/');
     let escapes = destination.starts_with('/') || destination.split('/').any(|part| part == "..");
     if source.is_empty() || destination.is_empty() || escapes {
-        return Err(ConfigError::at(
+        return Err(ConfigErrorKind::InvalidValue.at(
             node.span.clone(),
             format!("`{text}` doesn't name a place in the zip"),
             "write `path`, or `path:path/in/the/zip`, relative and without `..`",
