@@ -21,6 +21,7 @@ mod init;
 mod invoke;
 mod local;
 mod moto;
+mod output;
 mod package;
 mod policy;
 mod rie;

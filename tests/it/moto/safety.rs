@@ -131,7 +131,7 @@ fn a_change_by_hand_is_drift_and_is_put_back() -> Result {
         ("memory", "3008 MB", "512 MB"),
         ("timeout", "7 s", "30 s"),
         ("state", "disabled", "enabled"),
-        ("retention", "1 days", "30 days"),
+        ("retention", "1 day", "30 days"),
     ] {
         let found = fields.iter().find(|found| found["field"] == field);
         let found = found.unwrap_or_else(|| panic!("{field} is not in {status:#}"));

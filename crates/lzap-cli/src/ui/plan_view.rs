@@ -97,7 +97,7 @@ fn render(plan: &Plan, change: &Change, indent: &str) -> String {
         Action::Delete => ('-', DELETE),
     };
     let ResourceId { kind, name } = &change.resource;
-    let head = format!("{indent}{style}{sign} {:<11}{style:#} {name}", kind.name);
+    let head = format!("{indent}{style}{sign} {:<12}{style:#} {name}", kind.name);
     let mut lines: Vec<String> = change.fields.iter().map(describe_field).collect();
     lines.extend(statements_of_new_role(plan, change));
     if let [line] = lines.as_slice() {

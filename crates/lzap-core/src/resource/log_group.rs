@@ -8,6 +8,7 @@ use crate::names::{Names, Part};
 use crate::resource::grant::{Grant, GrantScope, grants};
 use crate::step::FieldChange;
 use crate::step::{Action, NewStep, ResourceKind, StepId, Steps, Target, unread_tags};
+use crate::text::count;
 
 /// A log group.
 pub const KIND: ResourceKind = ResourceKind::new("log group").prerequisite();
@@ -93,9 +94,8 @@ pub(crate) fn plan(
         last = Some(add(&target, tag, vec![unread_tags()], None));
     }
     if observed.retention_days != Some(desired.retention_days) {
-        let before =
-            observed.retention_days.map_or_else(|| "for ever".to_owned(), |days| format!("{days} days"));
-        let field = FieldChange::new("retention", before, format!("{} days", desired.retention_days));
+        let before = observed.retention_days.map_or_else(|| "for ever".to_owned(), |days| count(days, "day"));
+        let field = FieldChange::new("retention", before, count(desired.retention_days, "day"));
         last = Some(add(&target, put_retention, vec![field], last));
     }
     last
