@@ -212,7 +212,11 @@ pub(crate) fn updates(
 /// The code, where it differs from that of `artifact`.
 fn code_change(observed: &str, artifact: &Artifact) -> Option<FieldChange> {
     let short = |sha: &str| sha.chars().take(8).collect::<String>();
-    let desired = format!("{} ({} bytes)", short(&artifact.code_sha256), artifact.bytes);
+    let desired = if artifact.is_pending() {
+        "a new build".to_owned()
+    } else {
+        format!("{} ({} bytes)", short(&artifact.code_sha256), artifact.bytes)
+    };
     (observed != artifact.code_sha256).then(|| FieldChange::new("code", short(observed), desired))
 }
 
