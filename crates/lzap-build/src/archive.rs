@@ -50,15 +50,15 @@ pub fn archive(
     architecture: Architecture,
     out: &Path,
 ) -> Result<Artifact, BuildError> {
-    let entries = files::collect(binary, project_root, include)?;
+    let entries = files::collect_entries(binary, project_root, include)?;
     let folder = out.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs_err::create_dir_all(folder).map_err(BuildError::io("make the folder for the zip"))?;
     // Beside `out`, since a rename can't leave its file system.
     let mut temporary =
         NamedTempFile::new_in(folder).map_err(BuildError::io("make a file beside the zip"))?;
-    write(&mut temporary, &entries).map_err(|source| BuildError::Zip { path: out.to_owned(), source })?;
-    let (digest, bytes) = digest(temporary.as_file_mut()).map_err(BuildError::io("read the zip again"))?;
-    let sha256 = hex(&digest);
+    write_zip(&mut temporary, &entries).map_err(|source| BuildError::Zip { path: out.to_owned(), source })?;
+    let (digest, bytes) = hash_file(temporary.as_file_mut()).map_err(BuildError::io("read the zip again"))?;
+    let sha256 = encode_hex(&digest);
     let path = named_by_hash(out, &sha256);
     temporary
         .persist(&path)
@@ -83,10 +83,10 @@ fn named_by_hash(out: &Path, sha256: &str) -> PathBuf {
     out.with_file_name(format!("{name}-{}.zip", &sha256[..HASH_DIGITS]))
 }
 
-fn write(temporary: &mut NamedTempFile, entries: &[Entry]) -> zip::result::ZipResult<()> {
+fn write_zip(temporary: &mut NamedTempFile, entries: &[Entry]) -> zip::result::ZipResult<()> {
     let mut zip = ZipWriter::new(BufWriter::new(temporary.as_file_mut()));
     for entry in entries {
-        zip.start_file(&entry.name, options(entry.is_executable))?;
+        zip.start_file(&entry.name, entry_options(entry.is_executable))?;
         std::io::copy(&mut fs_err::File::open(&entry.path)?, &mut zip)?;
     }
     zip.finish()?.into_inner().map_err(|error| zip::result::ZipError::Io(error.into_error()))?;
@@ -96,7 +96,7 @@ fn write(temporary: &mut NamedTempFile, entries: &[Entry]) -> zip::result::ZipRe
 /// All that the file system would add is fixed: the time is the format's first, the mode one of two. Lambda runs the code
 /// as a user of its own, so it must be readable by everyone.
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-function-zip.html>
-fn options(is_executable: bool) -> SimpleFileOptions {
+fn entry_options(is_executable: bool) -> SimpleFileOptions {
     SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .compression_level(Some(6))
@@ -105,7 +105,7 @@ fn options(is_executable: bool) -> SimpleFileOptions {
         .unix_permissions(if is_executable { 0o755 } else { 0o644 })
 }
 
-fn hex(bytes: &[u8]) -> String {
+fn encode_hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes
         .iter()
@@ -114,7 +114,7 @@ fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-fn digest(file: &mut std::fs::File) -> std::io::Result<([u8; 32], u64)> {
+fn hash_file(file: &mut std::fs::File) -> std::io::Result<([u8; 32], u64)> {
     file.seek(SeekFrom::Start(0))?;
     let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 64 * 1024]);
     loop {

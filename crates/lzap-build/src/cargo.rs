@@ -1,9 +1,9 @@
-//! Reading what `cargo build` writes: its terminal lines, its progress bar and its JSON messages. Pure but for [`program`].
+//! Reading what `cargo build` writes: its terminal lines, its progress bar and its JSON messages. Pure but for [`cargo_program`].
 
 use std::ffi::OsString;
 
 /// Returns the cargo to call: `CARGO`, which cargo itself sets for what it runs, else the one on PATH.
-pub(crate) fn program() -> OsString {
+pub(crate) fn cargo_program() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
@@ -33,7 +33,7 @@ impl Lines {
         let mut said = Vec::new();
         while let Some(end) = self.rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
             let line: Vec<u8> = self.rest.drain(..=end).take(end).collect();
-            said.extend(classify(&String::from_utf8_lossy(&line)));
+            said.extend(classify_line(&String::from_utf8_lossy(&line)));
         }
         said
     }
@@ -41,7 +41,7 @@ impl Lines {
     /// Returns the last line where no newline ended it.
     pub(crate) fn finish(&mut self) -> Option<Said> {
         let rest = std::mem::take(&mut self.rest);
-        if rest.is_empty() { None } else { classify(&String::from_utf8_lossy(&rest)) }
+        if rest.is_empty() { None } else { classify_line(&String::from_utf8_lossy(&rest)) }
     }
 }
 
@@ -68,12 +68,12 @@ const VERBS: &[&str] = &[
     "Waiting",
 ];
 
-fn classify(line: &str) -> Option<Said> {
+fn classify_line(line: &str) -> Option<Said> {
     let plain = strip_ansi(line);
     let words = plain.trim_start();
     let verb = words.split_whitespace().next().unwrap_or_default();
     if verb == "Building"
-        && let Some(progress) = progress(words)
+        && let Some(progress) = parse_progress(words)
     {
         return Some(progress);
     }
@@ -92,7 +92,7 @@ fn classify(line: &str) -> Option<Said> {
 }
 
 /// Reads `Building [====>   ] 12/87: syn, serde(build)`.
-fn progress(words: &str) -> Option<Said> {
+fn parse_progress(words: &str) -> Option<Said> {
     let (_, counts) = words.split_once("] ")?;
     let (counts, names) = counts.split_once(':').unwrap_or((counts, ""));
     let (done, total) = counts.trim().split_once('/')?;
@@ -119,7 +119,7 @@ fn strip_ansi(line: &str) -> String {
 }
 
 /// Returns the path of the binary `bin` when this JSON message says that it is built.
-pub(crate) fn built(message: &str, bin: &str) -> Option<std::path::PathBuf> {
+pub(crate) fn find_built_binary(message: &str, bin: &str) -> Option<std::path::PathBuf> {
     let message: cargo_metadata::Message = serde_json::from_str(message).ok()?;
     let cargo_metadata::Message::CompilerArtifact(artifact) = message else {
         return None;

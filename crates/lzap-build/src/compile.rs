@@ -14,10 +14,13 @@ use tokio::process::{Child, Command};
 
 use crate::cargo::{self, Lines, Said};
 use crate::error::BuildError;
+use crate::event::OnEvent;
 use crate::linker::{self, Choice};
 use crate::project::Project;
 use crate::toolchain::Toolchain;
 use crate::{elf, native, openssl, profile, zig};
+
+pub use crate::event::BuildEvent;
 
 /// What to build for.
 #[derive(Clone, Debug)]
@@ -45,38 +48,6 @@ pub struct Binary {
     pub seconds: f64,
 }
 
-/// What happens during a build.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BuildEvent {
-    /// This linker was chosen, for this reason.
-    Linker {
-        /// Never [`Linker::Auto`].
-        linker: Linker,
-        /// A clause, for a sentence like "linking with zig: …".
-        reason: String,
-    },
-    /// Rust's standard library for this target is being fetched through rustup.
-    AddingTarget(String),
-    /// Something in the project that will cost the user later; a sentence.
-    Warning(String),
-    /// A crate is being compiled.
-    Compiling {
-        /// Its name.
-        name: String,
-        /// Units that are done.
-        done: usize,
-        /// Units in all, once cargo has told.
-        total: Option<usize>,
-    },
-    /// Another cargo holds the target folder, and this one waits for it.
-    Waiting,
-    /// A line that cargo would have written to a terminal, the progress bar apart.
-    CargoLine(String),
-}
-
-/// Where events go.
-type OnEvent<'a> = &'a mut (dyn FnMut(BuildEvent) + Send);
-
 /// Builds the project's binary. Runs cargo, and rustup where the target is missing; dropping the future ends both.
 ///
 /// # Errors
@@ -89,22 +60,22 @@ pub async fn compile(
     let started = Instant::now();
     let toolchain = Toolchain::of(&project.root).await?;
     let c_dependency = project.c_dependency.as_deref();
-    let first = linker::choose(options.linker, c_dependency, &toolchain.host, options.architecture)?;
+    let first = linker::choose_linker(options.linker, c_dependency, &toolchain.host, options.architecture)?;
     let triple = first.triple(options.architecture);
-    if let Some(warning) = native::warning(&project.root, triple, options.architecture) {
+    if let Some(warning) = native::describe_overruled_flags(&project.root, triple, options.architecture) {
         on_event(BuildEvent::Warning(warning));
     }
-    if profile::aborts(project) {
+    if profile::aborts_on_panic(project) {
         on_event(BuildEvent::Warning(
             "the release profile has `panic = \"abort\"`: each panic will end the process and cost a cold start".to_owned(),
         ));
     }
     let build = Build { project, options, toolchain: &toolchain };
-    let path = build.with(&first, on_event).await?;
+    let path = build.build_with(&first, on_event).await?;
     let (choice, path) = match build.second_choice(&first, &path)? {
         None => (first, path),
         Some(second) => {
-            let path = build.with(&second, on_event).await?;
+            let path = build.build_with(&second, on_event).await?;
             (second, path)
         }
     };
@@ -125,16 +96,19 @@ struct Build<'a> {
 
 impl Build<'_> {
     /// One run of cargo.
-    async fn with(&self, choice: &Choice, on_event: OnEvent<'_>) -> Result<PathBuf, BuildError> {
+    async fn build_with(&self, choice: &Choice, on_event: OnEvent<'_>) -> Result<PathBuf, BuildError> {
         on_event(BuildEvent::Linker { linker: choice.linker, reason: choice.reason.clone() });
         let triple = choice.triple(self.options.architecture);
-        let variables = self.variables(choice, triple).await?;
+        let variables = self.linker_variables(choice, triple).await?;
         self.toolchain.ensure_target(triple, on_event).await?;
-        let mut command = self.command(triple);
-        command.envs(variables).envs(native::c_variables()).envs(profile::variables(self.project));
-        let outcome = run(&mut command, &self.project.bin, on_event).await?;
+        let mut command = self.cargo_command(triple);
+        command
+            .envs(variables)
+            .envs(native::c_variables())
+            .envs(profile::unset_profile_variables(self.project));
+        let outcome = run_cargo(&mut command, &self.project.bin, on_event).await?;
         if !outcome.status.success() {
-            return Err(self.failed(choice, outcome));
+            return Err(self.compile_error(choice, outcome));
         }
         outcome.binary.ok_or_else(|| BuildError::NoOutput { bin: self.project.bin.clone() })
     }
@@ -150,30 +124,30 @@ impl Build<'_> {
             .map(|error| Choice { linker: Linker::Zig, reason: format!("built natively, {error}") }))
     }
 
-    async fn variables(
+    async fn linker_variables(
         &self,
         choice: &Choice,
         triple: &'static str,
     ) -> Result<Vec<(String, OsString)>, BuildError> {
         let dir = &self.project.root;
         if choice.linker == Linker::Zig {
-            return zig::variables(self.toolchain, dir, triple, &choice.reason).await;
+            return zig::zig_variables(self.toolchain, dir, triple, &choice.reason).await;
         }
         let mut variables = Vec::new();
         if choice.linker == Linker::RustLld {
             self.toolchain.ensure_rust_lld()?;
             // rustc infers the rest for a musl target: a static binary with the start files that come with Rust.
-            variables.push((linker::variable(triple), "rust-lld".into()));
+            variables.push((linker::linker_variable(triple), "rust-lld".into()));
         }
         // What cargo can't read either, it will say itself.
         let config = cargo_config2::Config::load_with_cwd(dir).ok();
-        let flags = config.and_then(|config| linker::rustflags(&config, triple, &[]));
+        let flags = config.and_then(|config| linker::change_rustflags(&config, triple, &[]));
         variables.extend(flags.map(|(name, value)| (name.to_owned(), value)));
         Ok(variables)
     }
 
-    fn command(&self, triple: &str) -> Command {
-        let mut command = Command::new(cargo::program());
+    fn cargo_command(&self, triple: &str) -> Command {
+        let mut command = Command::new(cargo::cargo_program());
         command
             .args(["build", "--release", "--message-format=json-render-diagnostics", "--target", triple])
             .args(["--color", if self.options.color { "always" } else { "never" }])
@@ -190,18 +164,18 @@ impl Build<'_> {
         command
     }
 
-    fn failed(&self, choice: &Choice, outcome: Outcome) -> BuildError {
+    fn compile_error(&self, choice: &Choice, outcome: Outcome) -> BuildError {
         let mut rendered = outcome.rendered;
         if rendered.trim().is_empty() {
             rendered = format!("cargo ended with {} and said nothing", outcome.status);
         }
-        let advice = advice(choice.linker, self.project, &rendered);
+        let advice = advise_on_failure(choice.linker, self.project, &rendered);
         BuildError::CompileFailed { package: self.project.package.clone(), rendered, advice }
     }
 }
 
 /// How to fix a failed build, where its messages tell.
-fn advice(linker: Linker, project: &Project, rendered: &str) -> Option<String> {
+fn advise_on_failure(linker: Linker, project: &Project, rendered: &str) -> Option<String> {
     let said = |text: &str| rendered.contains(text);
     let advice = match (linker, project.c_dependency.as_deref()) {
         _ if said("custom build command for `openssl-sys") => {
@@ -227,12 +201,12 @@ struct Outcome {
 }
 
 /// Runs cargo in a process group of its own, so that all of it can be ended, and reports what it says.
-async fn run(command: &mut Command, bin: &str, on_event: OnEvent<'_>) -> Result<Outcome, BuildError> {
+async fn run_cargo(command: &mut Command, bin: &str, on_event: OnEvent<'_>) -> Result<Outcome, BuildError> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     #[cfg(unix)]
     command.process_group(0);
     let mut child = command.spawn().map_err(|source| BuildError::NoCargo {
-        program: cargo::program().to_string_lossy().into_owned(),
+        program: cargo::cargo_program().to_string_lossy().into_owned(),
         source,
     })?;
     let group = Group::of(&child);
@@ -248,7 +222,7 @@ async fn run(command: &mut Command, bin: &str, on_event: OnEvent<'_>) -> Result<
         while messages_open || lines_open {
             tokio::select! {
                 message = messages.next_line(), if messages_open => match message? {
-                    Some(message) => binary = cargo::built(&message, bin).or(binary.take()),
+                    Some(message) => binary = cargo::find_built_binary(&message, bin).or(binary.take()),
                     None => messages_open = false,
                 },
                 read = stderr.read_buf(&mut bytes), if lines_open => {
@@ -286,11 +260,11 @@ impl<'a> Reporter<'a> {
             Said::Progress { done, total, name } => {
                 (self.done, self.total) = (done, Some(total));
                 if let Some(name) = name {
-                    self.compiling(name);
+                    self.report_compiling(name);
                 }
             }
             Said::Compiling { name, line } => {
-                self.compiling(name);
+                self.report_compiling(name);
                 (self.on_event)(BuildEvent::CargoLine(line));
             }
             Said::Status(line) => {
@@ -307,7 +281,7 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    fn compiling(&mut self, name: String) {
+    fn report_compiling(&mut self, name: String) {
         (self.on_event)(BuildEvent::Compiling { name, done: self.done, total: self.total });
     }
 }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use cargo_metadata::{DependencyKind, Metadata, Node, NodeDep, Package, PackageId};
 
 use crate::openssl;
-use crate::project::LzapDependency;
 
 /// Frameworks by the crate's name, the one that wins first: `warp` and `poem` bring `hyper` in, an app names its own.
 const FRAMEWORKS: &[&str] =
@@ -13,6 +12,15 @@ const FRAMEWORKS: &[&str] =
 
 /// Build dependencies that mean: this crate compiles C, or looks for a system library to link.
 const C_TOOLS: &[&str] = &["autotools", "cc", "cmake", "metadeps", "pkg-config", "system-deps", "vcpkg"];
+
+/// The runtime crate as cargo resolved it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LzapDependency {
+    /// Its version.
+    pub version: String,
+    /// Its features that are on.
+    pub features: BTreeSet<String>,
+}
 
 /// See [`crate::project::Project`] for the fields.
 pub(crate) struct Found {
@@ -24,12 +32,13 @@ pub(crate) struct Found {
 }
 
 /// Returns what `metadata` says about the package `root`.
-pub(crate) fn read(metadata: &Metadata, root: &PackageId) -> Found {
+pub(crate) fn read_dependencies(metadata: &Metadata, root: &PackageId) -> Found {
     let graph = Graph::new(metadata);
-    let direct: BTreeMap<&str, &PackageId> = graph.normal(root).map(|id| (graph.name(id), id)).collect();
+    let direct: BTreeMap<&str, &PackageId> =
+        graph.normal_dependencies(root).map(|id| (graph.name(id), id)).collect();
     Found {
         framework: FRAMEWORKS.iter().copied().find(|name| direct.contains_key(name)),
-        lzap: direct.get("lzap").map(|id| graph.lzap(id)),
+        lzap: direct.get("lzap").map(|id| graph.lzap_dependency(id)),
         c_dependency: graph.compiles_c(root),
         without_openssl: graph.without_openssl(root),
         direct: direct.into_keys().map(ToOwned::to_owned).collect(),
@@ -77,7 +86,11 @@ impl<'m> Graph<'m> {
         self.packages.get(id).map_or("", |package| package.name.as_str())
     }
 
-    fn deps(&self, id: &PackageId, kind: DependencyKind) -> impl Iterator<Item = &'m PackageId> {
+    fn dependencies_of_kind(
+        &self,
+        id: &PackageId,
+        kind: DependencyKind,
+    ) -> impl Iterator<Item = &'m PackageId> {
         let deps: &'m [NodeDep] = self.nodes.get(id).map_or(&[], |node| &node.deps);
         let (node, package) = (self.nodes.get(id).copied(), self.packages.get(id).copied());
         let of_kind = move |dep: &&NodeDep| dep.dep_kinds.iter().any(|it| it.kind == kind);
@@ -88,11 +101,11 @@ impl<'m> Graph<'m> {
         deps.iter().filter(of_kind).filter(wanted).map(|dep| &dep.pkg)
     }
 
-    fn normal(&self, id: &PackageId) -> impl Iterator<Item = &'m PackageId> {
-        self.deps(id, DependencyKind::Normal)
+    fn normal_dependencies(&self, id: &PackageId) -> impl Iterator<Item = &'m PackageId> {
+        self.dependencies_of_kind(id, DependencyKind::Normal)
     }
 
-    fn lzap(&self, id: &PackageId) -> LzapDependency {
+    fn lzap_dependency(&self, id: &PackageId) -> LzapDependency {
         let features = self.nodes.get(id).map(|node| &node.features);
         LzapDependency {
             version: self.packages.get(id).map_or_else(String::new, |package| package.version.to_string()),
@@ -102,41 +115,47 @@ impl<'m> Graph<'m> {
 
     /// The first crate, by name, that ends up in the binary and needs a C toolchain.
     fn compiles_c(&self, root: &PackageId) -> Option<String> {
-        let found: BTreeSet<_> =
-            self.linked(root).into_iter().filter(|id| self.needs_c(id)).map(|id| self.name(id)).collect();
+        let found: BTreeSet<_> = self
+            .linked_crates(root)
+            .into_iter()
+            .filter(|id| self.needs_c(id))
+            .map(|id| self.name(id))
+            .collect();
         found.first().map(|name| (*name).to_owned())
     }
 
     /// What to change so that OpenSSL isn't in the binary, where it is; for the first dependency, by name, that chose it.
     fn without_openssl(&self, root: &PackageId) -> Option<String> {
         let is_choice = |id: &PackageId| openssl::CHOICES.contains(&self.name(id));
-        let linked = self.linked(root);
+        let linked = self.linked_crates(root);
         linked.iter().find(|id| self.name(id) == "openssl-sys")?;
-        let chose = |id: &&PackageId| *id != root && !is_choice(id) && self.normal(id).any(is_choice);
+        let chose =
+            |id: &&PackageId| *id != root && !is_choice(id) && self.normal_dependencies(id).any(is_choice);
         let culprits: BTreeMap<_, _> = linked
             .into_iter()
             .filter(chose)
             .filter_map(|id| Some((self.name(id), self.packages.get(id)?)))
             .collect();
         let (name, package) = culprits.first_key_value()?;
-        Some(openssl::instead(name, &package.version))
+        Some(openssl::describe_rustls_change(name, &package.version))
     }
 
     /// All that ends up in the binary. What stands behind a procedural macro runs in the compiler, on this machine, and
     /// doesn't count.
-    fn linked(&self, root: &PackageId) -> BTreeSet<&'m PackageId> {
+    fn linked_crates(&self, root: &PackageId) -> BTreeSet<&'m PackageId> {
         let mut open: Vec<&PackageId> =
             self.nodes.get_key_value(root).map(|(id, _)| *id).into_iter().collect();
         let mut seen: BTreeSet<&PackageId> = open.iter().copied().collect();
         while let Some(id) = open.pop() {
-            open.extend(self.normal(id).filter(|dep| !self.is_macro(dep) && seen.insert(dep)));
+            open.extend(self.normal_dependencies(id).filter(|dep| !self.is_macro(dep) && seen.insert(dep)));
         }
         seen
     }
 
     /// `links` alone says little: `rayon-core` has it to be there only once. With `-sys` in the name it is a library.
     fn needs_c(&self, id: &PackageId) -> bool {
-        let uses_tool = self.deps(id, DependencyKind::Build).any(|dep| C_TOOLS.contains(&self.name(dep)));
+        let uses_tool =
+            self.dependencies_of_kind(id, DependencyKind::Build).any(|dep| C_TOOLS.contains(&self.name(dep)));
         let is_sys = self.packages.get(id).is_some_and(|it| it.links.is_some() && it.name.ends_with("-sys"));
         uses_tool || is_sys
     }

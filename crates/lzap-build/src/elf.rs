@@ -59,7 +59,7 @@ pub fn inspect(path: &Path) -> Result<ElfReport, BuildError> {
     let file = fs_err::File::open(path).map_err(BuildError::io("open the binary"))?;
     let bytes = file.metadata().map_err(BuildError::io("read the binary"))?.len();
     let data = ReadCache::new(file.into_parts().0);
-    read(&data, bytes).map_err(|why| BuildError::NotAnExecutable { path: path.to_owned(), why })
+    read_report(&data, bytes).map_err(|why| BuildError::NotAnExecutable { path: path.to_owned(), why })
 }
 
 /// Errs where Lambda's runtime for `wanted` couldn't start the binary.
@@ -100,10 +100,10 @@ fn standard_loader(architecture: Architecture) -> &'static str {
 type Header = elf::FileHeader64<Endianness>;
 const LITTLE: Endianness = Endianness::Little;
 
-fn read<'data, R: ReadRef<'data>>(data: R, bytes: u64) -> Result<ElfReport, String> {
+fn read_report<'data, R: ReadRef<'data>>(data: R, bytes: u64) -> Result<ElfReport, String> {
     let magic = data.read_bytes_at(0, 4).unwrap_or_default();
     if magic != elf::ELFMAG {
-        return Err(guess(magic).to_owned());
+        return Err(guess_format(magic).to_owned());
     }
     let damaged = |error: object::Error| format!("its headers are damaged ({error})");
     let header = Header::parse(data).map_err(|_| "it is a 32-bit ELF file".to_owned())?;
@@ -115,7 +115,7 @@ fn read<'data, R: ReadRef<'data>>(data: R, bytes: u64) -> Result<ElfReport, Stri
         elf::EM_X86_64 => Architecture::X86_64,
         _ => return Err("it is for a processor that Lambda doesn't have".to_owned()),
     };
-    let loader = loader(header, data).map_err(damaged)?;
+    let loader = find_loader(header, data).map_err(damaged)?;
     let sections = header.sections(LITTLE, data).map_err(damaged)?;
     let dynamic = Dynamic::read(&sections, data).map_err(damaged)?;
     // A shared library has neither a loader nor the mark of a position-independent program.
@@ -137,7 +137,7 @@ fn read<'data, R: ReadRef<'data>>(data: R, bytes: u64) -> Result<ElfReport, Stri
     })
 }
 
-fn guess(magic: &[u8]) -> &'static str {
+fn guess_format(magic: &[u8]) -> &'static str {
     match magic {
         [] => "it is empty",
         [b'#', b'!', ..] => "it is a script",
@@ -147,7 +147,7 @@ fn guess(magic: &[u8]) -> &'static str {
     }
 }
 
-fn loader<'data, R: ReadRef<'data>>(header: &Header, data: R) -> object::Result<Option<String>> {
+fn find_loader<'data, R: ReadRef<'data>>(header: &Header, data: R) -> object::Result<Option<String>> {
     for segment in header.program_headers(LITTLE, data)? {
         if let Some(path) = segment.interpreter(LITTLE, data)? {
             return Ok(Some(String::from_utf8_lossy(path).into_owned()));

@@ -216,7 +216,7 @@ pub enum BuildError {
     },
 
     /// More than Lambda takes.
-    #[error("the files in the zip come to {} unpacked, and Lambda takes {}; the biggest: {}", megabytes(*bytes), megabytes(*limit), biggest.iter().map(|(name, size)| format!("{name} ({})", megabytes(*size))).collect::<Vec<_>>().join(", "))]
+    #[error("the files in the zip come to {} unpacked, and Lambda takes {}; the biggest: {}", format_megabytes(*bytes), format_megabytes(*limit), biggest.iter().map(|(name, size)| format!("{name} ({})", format_megabytes(*size))).collect::<Vec<_>>().join(", "))]
     TooLarge {
         /// All files together.
         bytes: u64,
@@ -292,7 +292,7 @@ impl BuildError {
 pub struct CargoSaid(pub(crate) String);
 
 /// AWS counts a megabyte as 1024 × 1024 bytes.
-fn megabytes(bytes: u64) -> String {
+fn format_megabytes(bytes: u64) -> String {
     const MB: u64 = 1024 * 1024;
     format!("{}.{} MB", bytes / MB, bytes % MB * 10 / MB)
 }

@@ -15,10 +15,10 @@ pub struct Commit {
 }
 
 /// Returns the commit of the repository around `dir`; `None` outside of one, before its first commit, or without git.
-pub fn commit(dir: &Path) -> Option<Commit> {
-    let head = git(dir, &["log", "-1", "--no-show-signature", "--format=%h%n%an"])?;
+pub fn read_commit(dir: &Path) -> Option<Commit> {
+    let head = run_git(dir, &["log", "-1", "--no-show-signature", "--format=%h%n%an"])?;
     let (short, author) = head.split_once('\n')?;
-    let changes = git(dir, &["status", "--porcelain"])?;
+    let changes = run_git(dir, &["status", "--porcelain"])?;
     Some(Commit {
         short: short.trim().to_owned(),
         dirty: !changes.trim().is_empty(),
@@ -27,7 +27,7 @@ pub fn commit(dir: &Path) -> Option<Commit> {
 }
 
 /// Without optional locks, so that it never gets in the way of another git.
-fn git(dir: &Path, args: &[&str]) -> Option<String> {
+fn run_git(dir: &Path, args: &[&str]) -> Option<String> {
     let mut command = Command::new("git");
     command
         .arg("--no-optional-locks")

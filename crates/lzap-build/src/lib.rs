@@ -1,8 +1,8 @@
 //! A crate becomes a zip that Lambda runs; a template becomes a crate.
 //!
-//! In the order of a deploy: [`project::find`] asks cargo which package and binary are meant, [`compile::compile`] builds
+//! In the order of a deploy: [`project::find_project`] asks cargo which package and binary are meant, [`compile::compile`] builds
 //! it for the stage's architecture, [`elf::check`] says whether Lambda's runtime can start the result, and
-//! [`archive::archive`] makes the zip: same input, same bytes. [`git::commit`] tells which source it was.
+//! [`archive::archive`] makes the zip: same input, same bytes. [`git::read_commit`] tells which source it was.
 //! [`scaffold`] is the other direction: new crates and `lzap.toml` files from the templates in this program.
 //!
 //! Not here: anything of AWS (`lzap-aws`), and anything that prints or asks (`lzap-cli`); progress goes to a callback.
@@ -25,6 +25,7 @@ pub mod compile;
 mod dependencies;
 pub mod elf;
 mod error;
+mod event;
 pub mod git;
 mod linker;
 mod native;

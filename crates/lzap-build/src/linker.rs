@@ -1,4 +1,4 @@
-//! Which linker builds the binary, and what cargo must be told for it. [`choose`] is pure.
+//! Which linker builds the binary, and what cargo must be told for it. [`choose_linker`] is pure.
 
 use std::ffi::OsString;
 
@@ -25,7 +25,7 @@ impl Choice {
 }
 
 /// Returns the linker for a project whose dependency `c_dependency` compiles C, built on `host`.
-pub(crate) fn choose(
+pub(crate) fn choose_linker(
     wanted: Linker,
     c_dependency: Option<&str>,
     host: &str,
@@ -50,21 +50,21 @@ pub(crate) fn choose(
 }
 
 /// Cargo's variable for the linker of one target.
-pub(crate) fn variable(triple: &str) -> String {
+pub(crate) fn linker_variable(triple: &str) -> String {
     format!("CARGO_TARGET_{}_LINKER", triple.replace('-', "_").to_uppercase())
 }
 
 /// The flags for rustc that cargo would use, where something in them has to change: `extra` is added, and a CPU like this
 /// machine's becomes the baseline. In this form they stand above all other sources of flags, so they carry the user's
 /// own. Cargo: <https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags>
-pub(crate) fn rustflags(
+pub(crate) fn change_rustflags(
     config: &cargo_config2::Config,
     triple: &str,
     extra: &[String],
 ) -> Option<(&'static str, OsString)> {
-    let user = native::rustflags(config, triple);
+    let user = native::read_rustflags(config, triple);
     let flags: Vec<String> =
-        native::baseline(&user, triple).into_iter().chain(extra.iter().cloned()).collect();
+        native::replace_native_cpu(&user, triple).into_iter().chain(extra.iter().cloned()).collect();
     (flags != user).then(|| ("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}").into()))
 }
 
@@ -75,7 +75,7 @@ mod tests {
     const X86: &str = "x86_64-unknown-linux-gnu";
 
     fn auto(c: Option<&str>, host: &str, architecture: Architecture) -> Linker {
-        choose(Linker::Auto, c, host, architecture).expect("auto always finds one").linker
+        choose_linker(Linker::Auto, c, host, architecture).expect("auto always finds one").linker
     }
 
     #[test]
@@ -98,10 +98,11 @@ mod tests {
     #[test]
     fn the_users_choice_wins_where_it_can_work() {
         for wanted in [Linker::RustLld, Linker::Zig, Linker::Native] {
-            let choice = choose(wanted, Some("ring"), X86, Architecture::X86_64).expect("possible");
+            let choice = choose_linker(wanted, Some("ring"), X86, Architecture::X86_64).expect("possible");
             assert_eq!(choice.linker, wanted);
         }
-        let error = choose(Linker::Native, None, X86, Architecture::Arm64).expect_err("another architecture");
+        let error =
+            choose_linker(Linker::Native, None, X86, Architecture::Arm64).expect_err("another architecture");
         assert!(matches!(error, BuildError::NotNative { .. }), "{error}");
     }
 }

@@ -13,12 +13,12 @@ const C: [&str; 2] = ["-march=native", "-mcpu=native"];
 const C_VARIABLES: [&str; 4] = ["CFLAGS", "CXXFLAGS", "TARGET_CFLAGS", "TARGET_CXXFLAGS"];
 
 /// The flags for rustc that the user's environment and cargo's configuration give for `triple`.
-pub(crate) fn rustflags(config: &Config, triple: &str) -> Vec<String> {
+pub(crate) fn read_rustflags(config: &Config, triple: &str) -> Vec<String> {
     config.rustflags(triple).ok().flatten().unwrap_or_default().flags
 }
 
 /// The same flags, for the architecture's baseline.
-pub(crate) fn baseline(flags: &[String], triple: &str) -> Vec<String> {
+pub(crate) fn replace_native_cpu(flags: &[String], triple: &str) -> Vec<String> {
     let baseline = if triple.starts_with("x86_64") { "target-cpu=x86-64" } else { "target-cpu=generic" };
     flags.iter().map(|flag| flag.replace(RUST, baseline)).collect()
 }
@@ -29,7 +29,7 @@ pub(crate) fn c_variables() -> Vec<(String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| is_for_c(name))
-        .filter_map(|(name, value)| Some((name, portable(&value)?)))
+        .filter_map(|(name, value)| Some((name, remove_native_flags(&value)?)))
         .collect()
 }
 
@@ -39,16 +39,20 @@ fn is_for_c(name: &str) -> bool {
 }
 
 /// The flags without those of [`C`]; `None` where there are none of them.
-fn portable(flags: &str) -> Option<String> {
+fn remove_native_flags(flags: &str) -> Option<String> {
     let (native, others): (Vec<&str>, Vec<&str>) =
         flags.split_whitespace().partition(|flag| C.contains(flag));
     (!native.is_empty()).then(|| others.join(" "))
 }
 
 /// A sentence where something in the user's flags is overruled here.
-pub(crate) fn warning(dir: &Path, triple: &str, architecture: Architecture) -> Option<String> {
+pub(crate) fn describe_overruled_flags(
+    dir: &Path,
+    triple: &str,
+    architecture: Architecture,
+) -> Option<String> {
     // What cargo can't read either, it will say itself.
-    let flags = Config::load_with_cwd(dir).map(|config| rustflags(&config, triple)).unwrap_or_default();
+    let flags = Config::load_with_cwd(dir).map(|config| read_rustflags(&config, triple)).unwrap_or_default();
     let rust =
         flags.iter().any(|flag| flag.contains(RUST)).then(|| format!("the flags for rustc say `{RUST}`"));
     let c =
@@ -71,14 +75,14 @@ mod tests {
             ("aarch64-unknown-linux-gnu", "target-cpu=native", "target-cpu=generic"),
             ("aarch64-unknown-linux-gnu", "target-cpu=neoverse-n1", "target-cpu=neoverse-n1"),
         ] {
-            assert_eq!(baseline(&flags(flag), triple), flags(becomes));
+            assert_eq!(replace_native_cpu(&flags(flag), triple), flags(becomes));
         }
     }
 
     #[test]
     fn flags_for_c_lose_it_too() {
-        assert_eq!(portable("-O3 -march=native -Wall").as_deref(), Some("-O3 -Wall"));
-        assert_eq!(portable("-O3 -march=armv8-a -mtune=native"), None);
+        assert_eq!(remove_native_flags("-O3 -march=native -Wall").as_deref(), Some("-O3 -Wall"));
+        assert_eq!(remove_native_flags("-O3 -march=armv8-a -mtune=native"), None);
         for (name, is) in [
             ("CFLAGS", true),
             ("CFLAGS_aarch64_unknown_linux_gnu", true),

@@ -7,7 +7,7 @@ pub(crate) const CHOICES: &[&str] =
     &["async-native-tls", "hyper-tls", "native-tls", "openssl", "openssl-sys", "tokio-native-tls"];
 
 /// Returns the change in Cargo.toml for the crate `name`, which links OpenSSL.
-pub(crate) fn instead(name: &str, version: &Version) -> String {
+pub(crate) fn describe_rustls_change(name: &str, version: &Version) -> String {
     let change = match name {
         "reqwest" if (version.major, version.minor) < (0, 13) => {
             "`default-features = false, features = [\"rustls-tls\"]`"

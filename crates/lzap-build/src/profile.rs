@@ -11,34 +11,36 @@ use crate::project::Project;
 const CHOICES: &[(&str, &str)] = &[("lto", "thin"), ("codegen-units", "1"), ("strip", "true")];
 
 /// Returns the environment variables for cargo that set what the user didn't.
-pub(crate) fn variables(project: &Project) -> Vec<(String, String)> {
-    let files = sources(project);
+pub(crate) fn unset_profile_variables(project: &Project) -> Vec<(String, String)> {
+    let files = read_profile_files(project);
     CHOICES
         .iter()
-        .filter(|(key, _)| !files.iter().any(|file| sets(file, key)))
-        .map(|(key, value)| (variable(key), (*value).to_owned()))
+        .filter(|(key, _)| !files.iter().any(|file| has_profile_key(file, key)))
+        .map(|(key, value)| (profile_variable(key), (*value).to_owned()))
         .filter(|(name, _)| std::env::var_os(name).is_none())
         .collect()
 }
 
 /// Returns whether the user's own profile aborts on a panic.
-pub(crate) fn aborts(project: &Project) -> bool {
-    let in_file = sources(project).iter().any(|file| value(file, "panic").as_deref() == Some("abort"));
-    in_file || std::env::var_os(variable("panic")).is_some_and(|it| it == "abort")
+pub(crate) fn aborts_on_panic(project: &Project) -> bool {
+    let in_file = read_profile_files(project)
+        .iter()
+        .any(|file| read_profile_value(file, "panic").as_deref() == Some("abort"));
+    in_file || std::env::var_os(profile_variable("panic")).is_some_and(|it| it == "abort")
 }
 
 /// Cargo: <https://doc.rust-lang.org/cargo/reference/config.html#profile>
-fn variable(key: &str) -> String {
+fn profile_variable(key: &str) -> String {
     format!("CARGO_PROFILE_RELEASE_{}", key.replace('-', "_").to_uppercase())
 }
 
 /// The workspace's manifest and cargo's configuration files. What can't be read, cargo itself will complain about.
-fn sources(project: &Project) -> Vec<DocumentMut> {
+fn read_profile_files(project: &Project) -> Vec<DocumentMut> {
     let configs = project.root.ancestors().map(|folder| folder.join(".cargo"));
     let configs = configs.chain(cargo_home()).flat_map(|it| [it.join("config.toml"), it.join("config")]);
     std::iter::once(project.workspace_root.join("Cargo.toml"))
         .chain(configs)
-        .filter_map(|path| read(&path))
+        .filter_map(|path| read_toml(&path))
         .collect()
 }
 
@@ -46,18 +48,18 @@ fn cargo_home() -> Option<PathBuf> {
     std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(std::env::home_dir()?.join(".cargo")))
 }
 
-fn read(path: &Path) -> Option<DocumentMut> {
+fn read_toml(path: &Path) -> Option<DocumentMut> {
     fs_err::read_to_string(path).ok()?.parse().ok()
 }
 
-fn item<'f>(file: &'f DocumentMut, key: &str) -> Option<&'f Item> {
+fn find_profile_item<'f>(file: &'f DocumentMut, key: &str) -> Option<&'f Item> {
     file.get("profile")?.get("release")?.get(key)
 }
 
-fn sets(file: &DocumentMut, key: &str) -> bool {
-    item(file, key).is_some()
+fn has_profile_key(file: &DocumentMut, key: &str) -> bool {
+    find_profile_item(file, key).is_some()
 }
 
-fn value(file: &DocumentMut, key: &str) -> Option<String> {
-    item(file, key)?.as_str().map(ToOwned::to_owned)
+fn read_profile_value(file: &DocumentMut, key: &str) -> Option<String> {
+    find_profile_item(file, key)?.as_str().map(ToOwned::to_owned)
 }

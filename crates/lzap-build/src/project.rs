@@ -11,6 +11,8 @@ use lzap_core::platform::Architecture;
 use crate::dependencies;
 use crate::error::{BuildError, CargoSaid};
 
+pub use crate::dependencies::LzapDependency;
+
 /// What the user said about which binary is the app.
 #[derive(Clone, Copy, Debug)]
 pub struct Selection<'a> {
@@ -55,34 +57,25 @@ pub struct Project {
     pub without_openssl: Option<String>,
 }
 
-/// The runtime crate as cargo resolved it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LzapDependency {
-    /// Its version.
-    pub version: String,
-    /// Its features that are on.
-    pub features: BTreeSet<String>,
-}
-
 /// Returns the project that `selection` means. Runs `cargo metadata`, which fetches what isn't in cargo's cache yet.
 ///
 /// # Errors
 /// The selection doesn't name one binary, or cargo can't read the project (exit code 2); [`BuildError::NoCargo`]
 /// without cargo.
-pub fn find(selection: &Selection<'_>) -> Result<Project, BuildError> {
+pub fn find_project(selection: &Selection<'_>) -> Result<Project, BuildError> {
     let manifest = nearest_manifest(selection.dir)?;
-    let outline = metadata(&manifest, MetadataCommand::new().no_deps())?;
+    let outline = read_metadata(&manifest, MetadataCommand::new().no_deps())?;
     let package = select_package(&outline, &manifest, selection.package)?;
     let bin = select_binary(package, selection.bin)?;
-    let full = metadata(
+    let full = read_metadata(
         package.manifest_path.as_std_path(),
         MetadataCommand::new()
             .features(CargoOpt::SomeFeatures(selection.features.to_vec()))
-            .other_options(platforms()),
+            .other_options(platform_options()),
     )?;
-    let found = dependencies::read(&full, &package.id);
+    let found = dependencies::read_dependencies(&full, &package.id);
     Ok(Project {
-        root: parent(package.manifest_path.as_std_path()),
+        root: parent_folder(package.manifest_path.as_std_path()),
         workspace_root: outline.workspace_root.clone().into_std_path_buf(),
         target_dir: outline.target_directory.clone().into_std_path_buf(),
         package: package.name.to_string(),
@@ -134,7 +127,7 @@ fn nearest_manifest(dir: &Path) -> Result<PathBuf, BuildError> {
 }
 
 /// Dependencies of other platforms don't count. Both architectures, since stages may differ in theirs.
-fn platforms() -> Vec<String> {
+fn platform_options() -> Vec<String> {
     [Architecture::Arm64, Architecture::X86_64]
         .into_iter()
         .flat_map(|it| ["--filter-platform".to_owned(), it.musl_triple().to_owned()])
@@ -142,9 +135,9 @@ fn platforms() -> Vec<String> {
 }
 
 /// Runs in the manifest's folder: cargo takes its configuration, and rustup the toolchain, from where they run.
-fn metadata(manifest: &Path, command: &mut MetadataCommand) -> Result<Metadata, BuildError> {
-    let program = crate::cargo::program();
-    let command = command.manifest_path(manifest).current_dir(parent(manifest)).cargo_path(&program);
+fn read_metadata(manifest: &Path, command: &mut MetadataCommand) -> Result<Metadata, BuildError> {
+    let program = crate::cargo::cargo_program();
+    let command = command.manifest_path(manifest).current_dir(parent_folder(manifest)).cargo_path(&program);
     command.exec().map_err(|error| match error {
         cargo_metadata::Error::Io(source) => {
             BuildError::NoCargo { program: program.to_string_lossy().into_owned(), source }
@@ -164,7 +157,7 @@ fn select_package<'m>(
     let members = outline.workspace_packages();
     if let Some(wanted) = wanted {
         return members.iter().copied().find(|package| package.name.as_str() == wanted).ok_or_else(|| {
-            BuildError::UnknownPackage { wanted: wanted.to_owned(), packages: names(&members) }
+            BuildError::UnknownPackage { wanted: wanted.to_owned(), packages: package_names(&members) }
         });
     }
     if let Some(here) =
@@ -176,15 +169,15 @@ fn select_package<'m>(
         members.iter().copied().filter(|package| package.targets.iter().any(Target::is_bin)).collect();
     match (with_binary.as_slice(), members.as_slice()) {
         ([only], _) | ([], [only]) => Ok(*only),
-        ([], _) => Err(several(outline, &members)),
-        _ => Err(several(outline, &with_binary)),
+        ([], _) => Err(several_packages_error(outline, &members)),
+        _ => Err(several_packages_error(outline, &with_binary)),
     }
 }
 
-fn several(outline: &Metadata, packages: &[&Package]) -> BuildError {
+fn several_packages_error(outline: &Metadata, packages: &[&Package]) -> BuildError {
     BuildError::SeveralPackages {
         root: outline.workspace_root.clone().into_std_path_buf(),
-        packages: names(packages),
+        packages: package_names(packages),
     }
 }
 
@@ -206,7 +199,7 @@ fn select_binary<'p>(package: &'p Package, wanted: Option<&str>) -> Result<&'p T
     }
 }
 
-fn names(packages: &[&Package]) -> Vec<String> {
+fn package_names(packages: &[&Package]) -> Vec<String> {
     let mut names: Vec<_> = packages.iter().map(|package| package.name.to_string()).collect();
     names.sort();
     names
@@ -219,6 +212,6 @@ fn same_file(a: &Path, b: &Path) -> bool {
     }
 }
 
-fn parent(manifest: &Path) -> PathBuf {
+fn parent_folder(manifest: &Path) -> PathBuf {
     manifest.parent().unwrap_or(Path::new("/")).to_owned()
 }

@@ -3,6 +3,7 @@
 //! The templates are real crates that are built and deployed in the tests; what is changed in them, and how, is in
 //! `rewrite`. Not here: asking the user.
 
+mod lzap_source;
 mod rewrite;
 
 use std::io::Write;
@@ -13,11 +14,14 @@ use tempfile::{Builder, NamedTempFile};
 
 use crate::error::BuildError;
 use crate::templates::{self, File};
+use lzap_source::LzapSource;
+
+pub(crate) use lzap_source::lzap_dependency;
 
 const NAMES: &[&str] = &["hello", "csv-group-sum"];
 
-/// Returns the names that [`create`] takes.
-pub fn templates() -> &'static [&'static str] {
+/// Returns the names that [`create_crate`] takes.
+pub fn template_names() -> &'static [&'static str] {
     NAMES
 }
 
@@ -26,11 +30,11 @@ pub fn templates() -> &'static [&'static str] {
 ///
 /// # Errors
 /// [`BuildError::UnknownTemplate`], [`BuildError::CrateName`], [`BuildError::NotEmpty`]; [`BuildError::Io`].
-pub fn create(template: &str, dir: &Path, name: &str) -> Result<Vec<PathBuf>, BuildError> {
-    let files = find(template)?;
+pub fn create_crate(template: &str, dir: &Path, name: &str) -> Result<Vec<PathBuf>, BuildError> {
+    let files = find_template(template)?;
     rewrite::check_name(name)?;
     check_empty(dir)?;
-    let files = rewrite::rename(files, template, name, &LzapSource::find())?;
+    let files = rewrite::rename_crate(files, template, name, &LzapSource::find())?;
     let is_new = !dir.exists();
     fs_err::create_dir_all(dir).map_err(BuildError::io("make the crate's folder"))?;
     let written = write_all(dir, &files);
@@ -41,7 +45,7 @@ pub fn create(template: &str, dir: &Path, name: &str) -> Result<Vec<PathBuf>, Bu
     written.map_err(BuildError::io("write the crate"))
 }
 
-fn find(template: &str) -> Result<&'static [File], BuildError> {
+fn find_template(template: &str) -> Result<&'static [File], BuildError> {
     match template {
         "hello" => Ok(templates::HELLO),
         "csv-group-sum" => Ok(templates::CSV_GROUP_SUM),
@@ -80,7 +84,7 @@ fn write_all(dir: &Path, files: &[(String, Vec<u8>)]) -> std::io::Result<Vec<Pat
         let target = dir.join(entry.file_name());
         if let Err(error) = fs_err::rename(entry.path(), &target) {
             for path in &moved {
-                remove(path);
+                remove_path(path);
             }
             return Err(error);
         }
@@ -90,37 +94,8 @@ fn write_all(dir: &Path, files: &[(String, Vec<u8>)]) -> std::io::Result<Vec<Pat
 }
 
 /// Best effort: the error that led here is the one to tell.
-fn remove(path: &Path) {
+fn remove_path(path: &Path) {
     _ = if path.is_dir() { fs_err::remove_dir_all(path) } else { fs_err::remove_file(path) };
-}
-
-/// Where a new crate gets the runtime crate from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum LzapSource {
-    /// The checkout that this program was built from.
-    Path(PathBuf),
-    /// The registry.
-    Version(&'static str),
-}
-
-impl LzapSource {
-    fn find() -> Self {
-        let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lzap");
-        match checkout.canonicalize() {
-            Ok(path) if path.join("Cargo.toml").is_file() => Self::Path(path),
-            _ => Self::Version(env!("CARGO_PKG_VERSION")),
-        }
-    }
-}
-
-/// Returns the line for `[dependencies]`.
-pub(crate) fn lzap_dependency() -> String {
-    match LzapSource::find() {
-        LzapSource::Path(path) => {
-            format!("lzap = {{ path = {} }}", toml_edit::Value::from(path.to_string_lossy().as_ref()))
-        }
-        LzapSource::Version(version) => format!("lzap = \"{version}\""),
-    }
 }
 
 /// What `lzap init` asks, or takes as given.
@@ -160,10 +135,10 @@ pub fn write_config(dir: &Path, text: &str, force: bool) -> Result<PathBuf, Buil
     let writing = || BuildError::io("write lzap.toml");
     let mut file = Builder::new().permissions_like_a_new_file().tempfile_in(dir).map_err(writing())?;
     file.write_all(text.as_bytes()).map_err(writing())?;
-    persist(file, &path, force)
+    persist_config(file, &path, force)
 }
 
-fn persist(file: NamedTempFile, path: &Path, force: bool) -> Result<PathBuf, BuildError> {
+fn persist_config(file: NamedTempFile, path: &Path, force: bool) -> Result<PathBuf, BuildError> {
     let persisted = if force { file.persist(path) } else { file.persist_noclobber(path) };
     match persisted {
         Ok(_) => Ok(path.to_owned()),

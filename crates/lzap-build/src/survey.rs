@@ -25,13 +25,13 @@ pub struct Tools {
 }
 
 /// Returns the Rust that would build in `dir`: its toolchain file counts. Runs rustc and cargo.
-pub async fn tools(dir: &Path) -> Tools {
+pub async fn find_tools(dir: &Path) -> Tools {
     let (rustc, cargo) = tokio::join!(Toolchain::of(dir), cargo_version(dir));
     Tools { rustc: rustc.map(|toolchain| toolchain.version), cargo, rustup: which::which("rustup").is_ok() }
 }
 
 async fn cargo_version(dir: &Path) -> Result<String, BuildError> {
-    let program = crate::cargo::program();
+    let program = crate::cargo::cargo_program();
     let mut command = Command::new(&program);
     command.arg("--version").current_dir(dir).stdin(Stdio::null()).kill_on_drop(true);
     let output = command
@@ -51,13 +51,14 @@ async fn cargo_version(dir: &Path) -> Result<String, BuildError> {
 ///
 /// # Errors
 /// The linker that is wanted can't be; rustc can't be asked.
-pub async fn linking(
+pub async fn survey_linking(
     project: &Project,
     wanted: Linker,
     architecture: Architecture,
 ) -> Result<Linking, BuildError> {
     let toolchain = Toolchain::of(&project.root).await?;
-    let choice = linker::choose(wanted, project.c_dependency.as_deref(), &toolchain.host, architecture)?;
+    let choice =
+        linker::choose_linker(wanted, project.c_dependency.as_deref(), &toolchain.host, architecture)?;
     let triple = choice.triple(architecture);
     let linker_found = match choice.linker {
         Linker::RustLld => toolchain.ensure_rust_lld().is_ok(),
@@ -74,7 +75,7 @@ pub async fn linking(
 }
 
 /// Returns the emulator that runs programs for `architecture` on another processor.
-pub fn emulator(architecture: Architecture) -> Option<PathBuf> {
+pub fn find_emulator(architecture: Architecture) -> Option<PathBuf> {
     let cpu = match architecture {
         Architecture::Arm64 => "aarch64",
         Architecture::X86_64 => "x86_64",

@@ -7,8 +7,8 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use crate::compile::BuildEvent;
 use crate::error::{BuildError, CargoSaid};
+use crate::event::{BuildEvent, OnEvent};
 
 /// The toolchain that builds the project.
 #[derive(Clone, Debug)]
@@ -24,7 +24,8 @@ pub(crate) struct Toolchain {
 impl Toolchain {
     /// Asks rustc, in the project's folder `dir`.
     pub(crate) async fn of(dir: &Path) -> Result<Self, BuildError> {
-        let (about, sysroot) = tokio::try_join!(rustc(dir, &["-vV"]), rustc(dir, &["--print", "sysroot"]))?;
+        let (about, sysroot) =
+            tokio::try_join!(run_rustc(dir, &["-vV"]), run_rustc(dir, &["--print", "sysroot"]))?;
         let field =
             |name: &str| about.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
         Ok(Self {
@@ -36,11 +37,7 @@ impl Toolchain {
     }
 
     /// Adds the standard library for `triple` through rustup where it is missing.
-    pub(crate) async fn ensure_target(
-        &self,
-        triple: &str,
-        on_event: &mut (dyn FnMut(BuildEvent) + Send),
-    ) -> Result<(), BuildError> {
+    pub(crate) async fn ensure_target(&self, triple: &str, on_event: OnEvent<'_>) -> Result<(), BuildError> {
         if self.has_target(triple) {
             return Ok(());
         }
@@ -50,7 +47,8 @@ impl Toolchain {
         on_event(BuildEvent::AddingTarget(triple.to_owned()));
         let mut command = Command::new(rustup);
         command.args(["target", "add", triple]);
-        let (succeeded, said) = run(&mut command, &self.dir).await.map_err(BuildError::io("start rustup"))?;
+        let (succeeded, said) =
+            run_rustup(&mut command, &self.dir).await.map_err(BuildError::io("start rustup"))?;
         // Another toolchain than rustup's may be first on PATH: then rustup succeeds, and nothing is mended.
         match (succeeded, self.has_target(triple)) {
             (true, true) => Ok(()),
@@ -82,7 +80,7 @@ impl Toolchain {
     }
 }
 
-async fn rustc(dir: &Path, args: &[&str]) -> Result<String, BuildError> {
+async fn run_rustc(dir: &Path, args: &[&str]) -> Result<String, BuildError> {
     let program = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let mut command = Command::new(&program);
     command.args(args).current_dir(dir).stdin(Stdio::null()).kill_on_drop(true);
@@ -99,7 +97,7 @@ async fn rustc(dir: &Path, args: &[&str]) -> Result<String, BuildError> {
 }
 
 /// Returns whether it succeeded, and what it wrote to its error output.
-async fn run(command: &mut Command, dir: &Path) -> std::io::Result<(bool, String)> {
+async fn run_rustup(command: &mut Command, dir: &Path) -> std::io::Result<(bool, String)> {
     let output = command.current_dir(dir).stdin(Stdio::null()).kill_on_drop(true).output().await?;
     Ok((output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned()))
 }

@@ -41,7 +41,7 @@ pub fn zig_wrapper(args: &[String]) -> Option<Result<(), BuildError>> {
 
 /// Returns the environment variables that make cargo and the `cc` crate use zig for `triple`, against the glibc of
 /// Lambda's runtime. Writes the scripts into the user's cache folder.
-pub(crate) async fn variables(
+pub(crate) async fn zig_variables(
     toolchain: &Toolchain,
     dir: &Path,
     triple: &'static str,
@@ -49,11 +49,11 @@ pub(crate) async fn variables(
 ) -> Result<Vec<(String, OsString)>, BuildError> {
     let version = toolchain.version.clone();
     let (dir, reason) = (dir.to_owned(), reason.to_owned());
-    let prepared = tokio::task::spawn_blocking(move || prepare(&dir, triple, version, reason)).await;
+    let prepared = tokio::task::spawn_blocking(move || prepare_scripts(&dir, triple, version, reason)).await;
     prepared.map_err(|error| BuildError::Zig { source: error.into() })?
 }
 
-fn prepare(
+fn prepare_scripts(
     dir: &Path,
     triple: &str,
     rustc: String,
@@ -71,7 +71,8 @@ fn prepare(
     let tool = |name: &str, path: PathBuf| (format!("{name}_{suffix}"), path.into_os_string());
     // As a flag rather than cargo's variable: a variable would hold for build scripts too where host and target agree.
     let flag = format!("-Clinker={}", wrapper.cc.display());
-    let flags = linker::rustflags(&config, triple, &[flag]).map(|(name, value)| (name.to_owned(), value));
+    let flags =
+        linker::change_rustflags(&config, triple, &[flag]).map(|(name, value)| (name.to_owned(), value));
     Ok([
         tool("CC", wrapper.cc),
         tool("CXX", wrapper.cxx),

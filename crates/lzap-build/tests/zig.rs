@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use lzap_build::compile::{BuildEvent, CompileOptions, compile};
-use lzap_build::project::{Selection, find};
+use lzap_build::project::{Selection, find_project};
 use lzap_build::{BuildError, elf, zig_wrapper};
 use lzap_core::explain::{CommandContext, Explained as _};
 use lzap_core::platform::{Architecture, Linker};
@@ -65,7 +65,7 @@ fn main() {
 }
 
 async fn cross_compile(dir: &Path) -> Result<(), Failure> {
-    let mut project = find(&Selection { dir, package: None, bin: None, features: &[] })?;
+    let mut project = find_project(&Selection { dir, package: None, bin: None, features: &[] })?;
     project.target_dir = dir.join("target");
     assert_eq!(project.c_dependency.as_deref(), Some("app"), "its own build script uses `cc`");
     let host = Architecture::host().ok_or("the tests run where Lambda could")?;

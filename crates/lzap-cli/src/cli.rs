@@ -163,7 +163,7 @@ pub(crate) struct PlanOptions {
     #[arg(long)]
     pub(crate) adopt: bool,
     /// Give the new version only this share of the traffic, 1% to 99%
-    #[arg(long, value_name = "PERCENT", value_parser = percent, conflicts_with_all = ["promote", "abort"])]
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent, conflicts_with_all = ["promote", "abort"])]
     pub(crate) canary: Option<u8>,
     /// Give the running canary all of the traffic; builds nothing
     #[arg(long, conflicts_with = "abort")]
@@ -196,7 +196,7 @@ pub(crate) struct WaitArgs {
 }
 
 /// Reads `10%` or `10`.
-fn percent(text: &str) -> Result<u8, String> {
+fn parse_percent(text: &str) -> Result<u8, String> {
     match text.trim_end_matches('%').trim().parse() {
         Ok(percent @ 1..=99) => Ok(percent),
         _ => Err("write a whole number from 1% to 99%".to_owned()),
@@ -384,13 +384,13 @@ pub(crate) struct PolicyArgs {
     #[command(flatten)]
     pub(crate) stage: StageArgs,
     /// The AWS account's twelve digits; AWS is then not asked [default: the one of the credentials]
-    #[arg(long, value_name = "ID", value_parser = account)]
+    #[arg(long, value_name = "ID", value_parser = parse_account)]
     pub(crate) account: Option<String>,
     /// Print also what a workflow of this repository needs to deploy without a secret: trust policy and workflow
     #[arg(long, value_name = "OWNER/REPO")]
     pub(crate) github: Option<Repository>,
     /// The branch whose workflow may deploy
-    #[arg(long, value_name = "BRANCH", default_value = "main", requires = "github", value_parser = branch)]
+    #[arg(long, value_name = "BRANCH", default_value = "main", requires = "github", value_parser = parse_branch)]
     pub(crate) branch: String,
 }
 
@@ -401,7 +401,7 @@ Examples:
   lzap policy dev --github acme/shop         also trust policy and workflow, to deploy from GitHub
   lzap policy dev --github acme@1/shop@2     the same, where the repository's tokens have ids";
 
-fn account(text: &str) -> Result<String, &'static str> {
+fn parse_account(text: &str) -> Result<String, &'static str> {
     if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
         return Ok(text.to_owned());
     }
@@ -409,7 +409,7 @@ fn account(text: &str) -> Result<String, &'static str> {
 }
 
 /// A name that git takes; see `git check-ref-format`.
-fn branch(text: &str) -> Result<String, &'static str> {
+fn parse_branch(text: &str) -> Result<String, &'static str> {
     let fits = |c: char| !c.is_whitespace() && !c.is_control() && !"~^:?*[\\".contains(c);
     if !text.is_empty() && text.chars().all(fits) {
         return Ok(text.to_owned());

@@ -73,7 +73,7 @@ fn format_argument(arg: &Arg, matches: &ArgMatches) -> Vec<String> {
     let id = arg.get_id().as_str();
     let values: Vec<String> = if arg.get_action().takes_values() {
         let raw = matches.get_raw(id).into_iter().flatten();
-        raw.map(|value| if DATA.contains(&id) { format_data(value) } else { quote(value) }).collect()
+        raw.map(|value| if DATA.contains(&id) { format_data(value) } else { quote_argument(value) }).collect()
     } else {
         Vec::new()
     };
@@ -84,11 +84,11 @@ fn format_argument(arg: &Arg, matches: &ArgMatches) -> Vec<String> {
 /// Returns `@FILE` and `-` as they were typed, and a placeholder for the data itself.
 fn format_data(value: &OsStr) -> String {
     let text = value.to_string_lossy();
-    if text == "-" || text.starts_with('@') { quote(value) } else { "JSON".to_owned() }
+    if text == "-" || text.starts_with('@') { quote_argument(value) } else { "JSON".to_owned() }
 }
 
 /// Returns `value` as a POSIX shell reads it back.
-fn quote(value: &OsStr) -> String {
+fn quote_argument(value: &OsStr) -> String {
     let text = value.to_string_lossy();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {
@@ -172,9 +172,9 @@ mod tests {
 
     #[test]
     fn quote_protects_from_the_shell() {
-        assert_eq!(quote(OsStr::new("{ $.a = 1 }")), "'{ $.a = 1 }'");
-        assert_eq!(quote(OsStr::new("it's")), r"'it'\''s'");
-        assert_eq!(quote(OsStr::new("")), "''");
+        assert_eq!(quote_argument(OsStr::new("{ $.a = 1 }")), "'{ $.a = 1 }'");
+        assert_eq!(quote_argument(OsStr::new("it's")), r"'it'\''s'");
+        assert_eq!(quote_argument(OsStr::new("")), "''");
     }
 
     #[test]

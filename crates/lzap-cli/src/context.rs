@@ -16,6 +16,7 @@ use lzap_core::settings::{
 
 use crate::cli::{Cli, Global};
 use crate::command_line::TypedCommand;
+use crate::embedded_cloud;
 use crate::error::CliError;
 use crate::interrupt::Interrupts;
 use crate::ui::printer::Printer;
@@ -62,7 +63,7 @@ impl Context {
     /// The command for the help of an error. Reads lzap.toml for the default stage if no stage was typed.
     pub(crate) fn command(&self) -> CommandContext {
         self.typed.context(|| {
-            let loaded = self.load(None).ok()?;
+            let loaded = self.load_config(None).ok()?;
             stage_name(&loaded.config, None).ok()
         })
     }
@@ -70,7 +71,7 @@ impl Context {
     /// The configuration: the file that was named, else the nearest one from the project's folder upwards.
     ///
     /// Without a file, only the stage `local` is there.
-    pub(crate) fn load(&self, stage: Option<&str>) -> Result<Loaded, CliError> {
+    pub(crate) fn load_config(&self, stage: Option<&str>) -> Result<Loaded, CliError> {
         let path = match &self.config {
             Some(path) => Some(path.clone()),
             None => self.nearest_config(),
@@ -84,7 +85,7 @@ impl Context {
                     config: Config::default(),
                 })
             } else {
-                Err(CliError::NoConfig { dir: absolute(&self.dir) })
+                Err(CliError::NoConfig { dir: absolute_path(&self.dir) })
             };
         };
         let text = fs_err::read_to_string(&path)
@@ -102,19 +103,19 @@ impl Context {
     }
 
     fn nearest_config(&self) -> Option<PathBuf> {
-        let start = absolute(&self.dir);
+        let start = absolute_path(&self.dir);
         let found = start.ancestors().map(|dir| dir.join(FILE_NAME)).find(|path| path.is_file())?;
         // The shorter path reads better in messages.
         let here = self.dir.join(FILE_NAME);
-        Some(if here.is_file() { clean(&here) } else { found })
+        Some(if here.is_file() { shorten_path(&here) } else { found })
     }
 }
 
-fn clean(path: &Path) -> PathBuf {
+fn shorten_path(path: &Path) -> PathBuf {
     path.strip_prefix(".").map_or_else(|_| path.to_owned(), Path::to_path_buf)
 }
 
-pub(crate) fn absolute(path: &Path) -> PathBuf {
+pub(crate) fn absolute_path(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
@@ -132,26 +133,26 @@ impl Loaded {
         let dir = if self.dir.as_os_str().is_empty() { Path::new(".") } else { &self.dir };
         let (package, bin) = read_target(&self.config).map_err(|problem| self.point_at(problem))?;
         let selection = Selection { dir, package: package.as_deref(), bin: bin.as_deref(), features };
-        Ok(lzap_build::project::find(&selection)?)
+        Ok(lzap_build::project::find_project(&selection)?)
     }
 
     /// The settings of a stage, checked against AWS's limits; warnings are printed.
     pub(crate) fn settings(&self, context: &Context, stage: Option<&str>) -> Result<Settings, CliError> {
-        let (settings, warnings) = self.checked(context, stage)?;
+        let (settings, warnings) = self.check_settings(context, stage)?;
         for warning in warnings {
-            context.printer.warning(warning.message);
+            context.printer.print_warning(warning.message);
         }
         Ok(settings)
     }
 
     /// The settings of a stage, and what in them is probably not meant.
-    pub(crate) fn checked(
+    pub(crate) fn check_settings(
         &self,
         context: &Context,
         stage: Option<&str>,
     ) -> Result<(Settings, Vec<Warning>), CliError> {
         let point_at = |problem| self.point_at(problem);
-        let settings = resolve(&self.config, &self.overrides(context, stage)?).map_err(point_at)?;
+        let settings = resolve(&self.config, &self.read_overrides(context, stage)?).map_err(point_at)?;
         let warnings = check(&self.config, &settings).map_err(point_at)?;
         Ok((settings, warnings))
     }
@@ -163,17 +164,17 @@ impl Loaded {
         context: &Context,
         stage: Option<&str>,
     ) -> Result<Settings, CliError> {
-        let overrides = self.overrides(context, stage)?;
+        let overrides = self.read_overrides(context, stage)?;
         let settings =
             resolve_deployed(&self.config, &overrides).map_err(|problem| self.point_at(problem))?;
         for warning in &settings.warnings {
-            context.printer.warning(&warning.message);
+            context.printer.print_warning(&warning.message);
         }
         for problem in &settings.problems {
             let line = problem.span.as_ref().map(|span| {
                 format!(":{}", self.text[..span.start.min(self.text.len())].lines().count().max(1))
             });
-            context.printer.warning(format_args!(
+            context.printer.print_warning(format_args!(
                 "{}{}: {}; this command goes on without it",
                 self.path.display(),
                 line.unwrap_or_default(),
@@ -184,7 +185,7 @@ impl Loaded {
     }
 
     /// What comes from outside of the file. The package is looked for only where the file doesn't name the app.
-    fn overrides(&self, context: &Context, stage: Option<&str>) -> Result<Overrides, CliError> {
+    fn read_overrides(&self, context: &Context, stage: Option<&str>) -> Result<Overrides, CliError> {
         let app = read_app(&self.config).map_err(|problem| self.point_at(problem))?;
         Ok(Overrides {
             package: app.map_or_else(|| Ok(self.project(&[])?.package), Ok::<_, CliError>)?,
@@ -205,7 +206,7 @@ impl Loaded {
 }
 
 /// What a stage's things are called at a place.
-pub(crate) fn names(settings: &Settings, place: Place) -> Names {
+pub(crate) fn resource_names(settings: &Settings, place: Place) -> Names {
     let (app, stage) = (settings.app.clone(), settings.stage.clone());
     Names { app, stage, place, role: settings.role.name(), part: Part::App }
 }
@@ -220,13 +221,13 @@ impl Target {
     /// Connects to the stage's cloud, and asks it who is calling. The embedded cloud is started when it isn't running.
     pub(crate) async fn connect(context: &Context, settings: &Settings) -> Result<Self, CliError> {
         let cloud = if settings.is_local() {
-            let status = crate::commands::local::ensure_running(context).await?;
+            let status = embedded_cloud::ensure_running(context.printer).await?;
             Cloud::Local { endpoint: status.endpoint, region: status.region }
         } else {
             Cloud::Aws { region: settings.region.clone(), profile: settings.profile.clone() }
         };
         let clients = Clients::connect(&cloud).await?;
         let place = lzap_aws::identity(&clients).await?;
-        Ok(Self { clients, names: names(settings, place) })
+        Ok(Self { clients, names: resource_names(settings, place) })
     }
 }

@@ -15,14 +15,14 @@ const ERROR: Style = AnsiColor::Red.on_default().bold();
 const BOLD: Style = Style::new().bold();
 
 /// Prints an error of clap's. Help and version come this way too, and are no errors.
-pub(crate) fn usage(error: &clap::Error) -> Exit {
+pub(crate) fn report_usage_error(error: &clap::Error) -> Exit {
     if error.use_stderr() && asks_for_json(std::env::args()) {
         let message = error.to_string();
         let problem = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
         let help = format!("type `{}`", help_command(std::env::args().skip(1)));
         let error = CliError::usage(UsageKind::Arguments, problem, help);
         // The help of a usage error doesn't depend on the command.
-        Printer::json_only().json(&to_json(&error, &CommandContext::placeholder()));
+        Printer::json_only().print_json(&to_json(&error, &CommandContext::placeholder()));
     }
     // clap's own rendering. Nothing can be done about a closed stream.
     let _ = error.print();
@@ -30,26 +30,29 @@ pub(crate) fn usage(error: &clap::Error) -> Exit {
 }
 
 /// Ends a process that cargo started as its linker.
-pub(crate) fn finish(result: Result<(), lzap_build::BuildError>) -> Exit {
+pub(crate) fn finish_zig_call(result: Result<(), lzap_build::BuildError>) -> Exit {
     match result {
         Ok(()) => Exit::Done,
         Err(error) => {
-            printer::error(&render(&CliError::Build(error), &CommandContext::new("package", None)));
+            printer::print_error(&render_error(
+                &CliError::Build(error),
+                &CommandContext::new("package", None),
+            ));
             Exit::Failed
         }
     }
 }
 
 /// Prints `error`, which ended `command`, in the format of the global options.
-pub(crate) fn show(printer: Printer, error: &CliError, command: &CommandContext) {
+pub(crate) fn print_error(printer: Printer, error: &CliError, command: &CommandContext) {
     if printer.output == Output::Json {
-        printer.json(&to_json(error, command));
+        printer.print_json(&to_json(error, command));
     }
-    printer::error(&render(error, command));
+    printer::print_error(&render_error(error, command));
 }
 
 fn to_json(error: &CliError, command: &CommandContext) -> Value {
-    let message = chain(error).join(": ");
+    let message = error_chain(error).join(": ");
     let mut body = json!({"code": error.code(), "message": message, "help": error.help(command)});
     if !error.log().is_empty() {
         body["log"] = json!(error.log());
@@ -58,42 +61,49 @@ fn to_json(error: &CliError, command: &CommandContext) -> Value {
 }
 
 /// Returns the texts of the error and of its causes.
-pub(crate) fn chain(error: &CliError) -> Vec<String> {
+pub(crate) fn error_chain(error: &CliError) -> Vec<String> {
     std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
         .map(ToString::to_string)
         .collect()
 }
 
 /// Renders the error as text with color codes, which the printer removes where they don't belong.
-pub(crate) fn render(error: &CliError, command: &CommandContext) -> String {
+pub(crate) fn render_error(error: &CliError, command: &CommandContext) -> String {
     let mut text = match error {
         CliError::Config { path, text, problem } => match problem.span.clone() {
-            Some(span) => snippet(&error.code(), &path.display().to_string(), text, (&problem.message, span)),
-            None => format!("{}\n  --> {}", title(error), path.display()),
+            Some(span) => {
+                render_snippet(&error.code(), &path.display().to_string(), text, (&problem.message, span))
+            }
+            None => format!("{}\n  --> {}", render_title(error), path.display()),
         },
-        _ => title(error),
+        _ => render_title(error),
     };
-    for cause in chain(error).iter().skip(1) {
-        text.push_str(&labelled("cause", cause));
+    for cause in error_chain(error).iter().skip(1) {
+        text.push_str(&render_labelled_text("cause", cause));
     }
     if !error.log().is_empty() {
-        text.push_str(&labelled("log", &format!("\n{}", error.log().join("\n"))));
+        text.push_str(&render_labelled_text("log", &format!("\n{}", error.log().join("\n"))));
     }
-    text.push_str(&labelled("help", &error.help(command)));
+    text.push_str(&render_labelled_text("help", &error.help(command)));
     text
 }
 
-fn title(error: &CliError) -> String {
+fn render_title(error: &CliError) -> String {
     format!("{ERROR}error[{}]{ERROR:#}{BOLD}: {error}{BOLD:#}", error.code())
 }
 
 /// Formats a line below the title. The further lines of `text` are indented below it.
-fn labelled(label: &str, text: &str) -> String {
+fn render_labelled_text(label: &str, text: &str) -> String {
     let text = text.trim_end().replace('\n', "\n    ");
     format!("\n  {BOLD}{label}{BOLD:#}: {text}")
 }
 
-fn snippet(code: &str, path: &str, source: &str, (message, span): (&str, std::ops::Range<usize>)) -> String {
+fn render_snippet(
+    code: &str,
+    path: &str,
+    source: &str,
+    (message, span): (&str, std::ops::Range<usize>),
+) -> String {
     let end = span.end.min(source.len());
     let span = span.start.min(end)..end;
     let report = &[Level::ERROR

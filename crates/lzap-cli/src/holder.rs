@@ -4,12 +4,13 @@ use fs_err as fs;
 use lzap_core::lock::Holder;
 
 /// This process, about to do `command`.
-pub(crate) fn me(command: &str) -> Holder {
+pub(crate) fn describe_this_process(command: &str) -> Holder {
     let pid = std::process::id();
     Holder {
         nonce: uuid::Uuid::new_v4().simple().to_string(),
-        owner: variable(&["USER", "LOGNAME", "GITHUB_ACTOR"]).unwrap_or_else(|| "unknown".to_owned()),
-        host: host(),
+        owner: read_first_variable(&["USER", "LOGNAME", "GITHUB_ACTOR"])
+            .unwrap_or_else(|| "unknown".to_owned()),
+        host: read_host_name(),
         boot_id: boot_id().unwrap_or_default(),
         pid,
         pid_start: start_of(pid).unwrap_or(0),
@@ -20,14 +21,14 @@ pub(crate) fn me(command: &str) -> Holder {
 }
 
 /// The machine's name, for people only.
-fn host() -> String {
+fn read_host_name() -> String {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let name = name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
-    name.or_else(|| variable(&["HOSTNAME"])).unwrap_or_else(|| "this machine".to_owned())
+    name.or_else(|| read_first_variable(&["HOSTNAME"])).unwrap_or_else(|| "this machine".to_owned())
 }
 
 /// Whether the process with this id and this start still runs here.
-pub(crate) fn lives(pid: u32, start: u64) -> bool {
+pub(crate) fn is_alive(pid: u32, start: u64) -> bool {
     start_of(pid) == Some(start)
 }
 
@@ -53,15 +54,17 @@ fn start_of(pid: u32) -> Option<u64> {
 
 /// The page of the CI job that this is part of.
 fn ci_run() -> Option<String> {
-    if let (Some(server), Some(repository), Some(run)) =
-        (variable(&["GITHUB_SERVER_URL"]), variable(&["GITHUB_REPOSITORY"]), variable(&["GITHUB_RUN_ID"]))
-    {
+    if let (Some(server), Some(repository), Some(run)) = (
+        read_first_variable(&["GITHUB_SERVER_URL"]),
+        read_first_variable(&["GITHUB_REPOSITORY"]),
+        read_first_variable(&["GITHUB_RUN_ID"]),
+    ) {
         return Some(format!("{server}/{repository}/actions/runs/{run}"));
     }
-    variable(&["CI_JOB_URL", "BUILD_URL", "CIRCLE_BUILD_URL", "BUILDKITE_BUILD_URL"])
+    read_first_variable(&["CI_JOB_URL", "BUILD_URL", "CIRCLE_BUILD_URL", "BUILDKITE_BUILD_URL"])
 }
 
-fn variable(names: &[&str]) -> Option<String> {
+fn read_first_variable(names: &[&str]) -> Option<String> {
     names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
 }
 
@@ -71,10 +74,10 @@ mod tests {
 
     #[test]
     fn this_process_lives_and_one_with_another_start_does_not() {
-        let me = me("deploy dev");
+        let me = describe_this_process("deploy dev");
         assert!(me.pid_start > 0 && !me.boot_id.is_empty(), "{me:?}");
-        assert!(lives(me.pid, me.pid_start));
-        assert!(!lives(me.pid, me.pid_start + 1));
-        assert!(!lives(u32::MAX, 1));
+        assert!(is_alive(me.pid, me.pid_start));
+        assert!(!is_alive(me.pid, me.pid_start + 1));
+        assert!(!is_alive(u32::MAX, 1));
     }
 }

@@ -5,6 +5,7 @@ mod command_line;
 mod commands;
 mod context;
 mod diagnostic;
+mod embedded_cloud;
 mod error;
 mod exit;
 mod holder;
@@ -21,15 +22,15 @@ use command_line::TypedCommand;
 fn main() -> ExitCode {
     // cargo-zigbuild has the linker call this very program; such a call is not for clap.
     if let Some(done) = lzap_build::zig_wrapper(&std::env::args().collect::<Vec<_>>()) {
-        return diagnostic::finish(done).into();
+        return diagnostic::finish_zig_call(done).into();
     }
-    match parse() {
+    match parse_arguments() {
         Ok((cli, typed)) => commands::run(cli, typed).into(),
-        Err(error) => diagnostic::usage(&error).into(),
+        Err(error) => diagnostic::report_usage_error(&error).into(),
     }
 }
 
-fn parse() -> Result<(Cli, TypedCommand), clap::Error> {
+fn parse_arguments() -> Result<(Cli, TypedCommand), clap::Error> {
     let matches = Cli::command().try_get_matches()?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut Cli::command()))?;
     Ok((cli, TypedCommand::new(&matches)))

@@ -23,12 +23,16 @@ pub(super) struct Entry {
 }
 
 /// Returns the binary and the included files by their names in the zip.
-pub(super) fn collect(binary: &Path, root: &Path, include: &[Include]) -> Result<Vec<Entry>, BuildError> {
-    let mut found = Collection { root: real(root)?, entries: BTreeMap::new() };
+pub(super) fn collect_entries(
+    binary: &Path,
+    root: &Path,
+    include: &[Include],
+) -> Result<Vec<Entry>, BuildError> {
+    let mut found = Collection { root: resolve_path(root)?, entries: BTreeMap::new() };
     for item in include {
-        found.include(root, item)?;
+        found.add_include(root, item)?;
     }
-    found.add(BOOTSTRAP.to_owned(), binary, true)?;
+    found.add_file(BOOTSTRAP.to_owned(), binary, true)?;
     let entries: Vec<Entry> = found.entries.into_values().collect();
     check_size(&entries)?;
     Ok(entries)
@@ -40,26 +44,26 @@ struct Collection {
 }
 
 impl Collection {
-    fn include(&mut self, root: &Path, item: &Include) -> Result<(), BuildError> {
+    fn add_include(&mut self, root: &Path, item: &Include) -> Result<(), BuildError> {
         let path = root.join(&item.source);
-        let destination = destination(&item.destination)?;
+        let destination = parse_destination(&item.destination)?;
         if path.symlink_metadata().is_err() {
             return Err(BuildError::IncludeMissing { name: item.source.clone(), path });
         }
         for entry in WalkDir::new(&path).follow_links(true).sort_by_file_name() {
-            let entry = entry.map_err(|error| broken(&error, &path))?;
+            let entry = entry.map_err(|error| walk_error(&error, &path))?;
             self.check_inside(entry.path())?;
             if entry.file_type().is_dir() {
                 continue;
             }
             let below = entry.path().strip_prefix(&path).unwrap_or(Path::new(""));
-            let name = join(&destination, below)?;
-            self.included(name, entry.path())?;
+            let name = join_name(&destination, below)?;
+            self.add_included(name, entry.path())?;
         }
         Ok(())
     }
 
-    fn included(&mut self, name: String, path: &Path) -> Result<(), BuildError> {
+    fn add_included(&mut self, name: String, path: &Path) -> Result<(), BuildError> {
         let refuse = |why| Err(BuildError::IncludeDestination { destination: name.clone(), why });
         if name == BOOTSTRAP || name.starts_with("bootstrap/") {
             return refuse("and that name is the app's own");
@@ -67,10 +71,10 @@ impl Collection {
         if self.entries.get(&name).is_some_and(|known| known.path != path) {
             return refuse("twice, from different files");
         }
-        if self.has_folder(&name) || folders(&name).any(|folder| self.entries.contains_key(folder)) {
+        if self.has_folder(&name) || parent_folders(&name).any(|folder| self.entries.contains_key(folder)) {
             return refuse("and a folder of the same name");
         }
-        self.add(name, path, false)
+        self.add_file(name, path, false)
     }
 
     fn has_folder(&self, name: &str) -> bool {
@@ -78,7 +82,7 @@ impl Collection {
         self.entries.range(folder.clone()..).next().is_some_and(|(known, _)| known.starts_with(&folder))
     }
 
-    fn add(&mut self, name: String, path: &Path, is_bootstrap: bool) -> Result<(), BuildError> {
+    fn add_file(&mut self, name: String, path: &Path, is_bootstrap: bool) -> Result<(), BuildError> {
         let about = fs_err::metadata(path).map_err(BuildError::io("read a file for the zip"))?;
         if !about.is_file() {
             return Err(BuildError::IncludeLink { path: path.to_owned(), why: "which is no ordinary file" });
@@ -91,7 +95,7 @@ impl Collection {
 
     /// A link out of the project would ship what the project doesn't show, by accident a key or a password.
     fn check_inside(&self, path: &Path) -> Result<(), BuildError> {
-        if real(path)?.starts_with(&self.root) {
+        if resolve_path(path)?.starts_with(&self.root) {
             return Ok(());
         }
         Err(BuildError::IncludeLink {
@@ -102,7 +106,7 @@ impl Collection {
 }
 
 /// Returns the folders that a name in the zip lies in.
-fn folders(name: &str) -> impl Iterator<Item = &str> {
+fn parent_folders(name: &str) -> impl Iterator<Item = &str> {
     name.match_indices('/').map(|(at, _)| &name[..at])
 }
 
@@ -116,11 +120,11 @@ fn is_executable(_: &std::fs::Metadata) -> bool {
     false
 }
 
-fn real(path: &Path) -> Result<PathBuf, BuildError> {
+fn resolve_path(path: &Path) -> Result<PathBuf, BuildError> {
     fs_err::canonicalize(path).map_err(BuildError::io("find a file for the zip"))
 }
 
-fn broken(error: &walkdir::Error, path: &Path) -> BuildError {
+fn walk_error(error: &walkdir::Error, path: &Path) -> BuildError {
     let path = error.path().unwrap_or(path).to_owned();
     let is_link = path.symlink_metadata().is_ok_and(|about| about.is_symlink());
     let why = match (error.loop_ancestor(), is_link) {
@@ -132,7 +136,7 @@ fn broken(error: &walkdir::Error, path: &Path) -> BuildError {
 }
 
 /// Returns the destination without a trailing slash; empty or `.` is the top of the zip.
-fn destination(wanted: &str) -> Result<String, BuildError> {
+fn parse_destination(wanted: &str) -> Result<String, BuildError> {
     let refuse = |why| Err(BuildError::IncludeDestination { destination: wanted.to_owned(), why });
     if wanted.contains('\\') {
         return refuse("with a backslash");
@@ -149,7 +153,7 @@ fn destination(wanted: &str) -> Result<String, BuildError> {
     Ok(parts.join("/"))
 }
 
-fn join(destination: &str, below: &Path) -> Result<String, BuildError> {
+fn join_name(destination: &str, below: &Path) -> Result<String, BuildError> {
     let mut name = destination.to_owned();
     for part in below.components() {
         let Some(part) = part.as_os_str().to_str() else {

@@ -2,7 +2,7 @@
 
 use toml_edit::{DocumentMut, InlineTable, Item, Value};
 
-use super::LzapSource;
+use super::lzap_source::LzapSource;
 use crate::error::BuildError;
 use crate::templates::File;
 
@@ -94,7 +94,7 @@ pub(super) fn check_name(name: &str) -> Result<(), BuildError> {
 }
 
 /// Returns the files with `old`, the crate's name in the template, replaced wherever it is the crate's name.
-pub(super) fn rename(
+pub(super) fn rename_crate(
     files: &[File],
     old: &str,
     new: &str,
@@ -105,10 +105,10 @@ pub(super) fn rename(
             return Ok((file.name.to_owned(), file.bytes.to_vec()));
         };
         let text = match file.name {
-            "Cargo.toml" => manifest(text, old, new, lzap)?,
-            "Cargo.lock" => lock(text, old, new),
+            "Cargo.toml" => rewrite_manifest(text, old, new, lzap)?,
+            "Cargo.lock" => rewrite_lock_file(text, old, new),
             "lzap.toml" => text.replace(&format!("app = \"{old}\""), &format!("app = \"{new}\"")),
-            name if has_extension(name, "rs") => source(text, old, new),
+            name if has_extension(name, "rs") => rewrite_source(text, old, new),
             _ => text.to_owned(),
         };
         Ok((file.name.to_owned(), text.into_bytes()))
@@ -120,13 +120,13 @@ fn has_extension(name: &str, wanted: &str) -> bool {
     std::path::Path::new(name).extension().is_some_and(|it| it == wanted)
 }
 
-fn manifest(text: &str, old: &str, new: &str, lzap: &LzapSource) -> Result<String, BuildError> {
+fn rewrite_manifest(text: &str, old: &str, new: &str, lzap: &LzapSource) -> Result<String, BuildError> {
     let damaged = |error: toml_edit::TomlError| BuildError::Io {
         action: "read the template's Cargo.toml".to_owned(),
         source: std::io::Error::other(error),
     };
     let mut document: DocumentMut = text.parse().map_err(damaged)?;
-    set(&mut document["package"]["name"], new);
+    set_text(&mut document["package"]["name"], new);
     if let Some(dependencies) = document.get("dependencies").and_then(Item::as_table_like)
         && dependencies.contains_key(new)
     {
@@ -137,13 +137,13 @@ fn manifest(text: &str, old: &str, new: &str, lzap: &LzapSource) -> Result<Strin
         rename_target(&mut document, kind, old, new);
     }
     if let Some(dependency) = document["dependencies"]["lzap"].as_inline_table_mut() {
-        point(dependency, lzap);
+        point_at_source(dependency, lzap);
     }
     Ok(document.to_string())
 }
 
 /// Keeps the comment and the blanks around the value.
-fn set(item: &mut Item, text: &str) {
+fn set_text(item: &mut Item, text: &str) {
     if let Some(value) = item.as_value_mut() {
         let decor = value.decor().clone();
         *value = Value::from(text);
@@ -154,8 +154,8 @@ fn set(item: &mut Item, text: &str) {
 fn rename_target(document: &mut DocumentMut, kind: &str, old: &str, new: &str) {
     let ident = |name: &str| name.replace('-', "_");
     let rename = |item: &mut Item| match item.as_str() {
-        Some(name) if name == old => set(item, new),
-        Some(name) if name == ident(old) => set(item, &ident(new)),
+        Some(name) if name == old => set_text(item, new),
+        Some(name) if name == ident(old) => set_text(item, &ident(new)),
         _ => {}
     };
     match document.get_mut(kind) {
@@ -167,7 +167,7 @@ fn rename_target(document: &mut DocumentMut, kind: &str, old: &str, new: &str) {
     }
 }
 
-fn point(dependency: &mut InlineTable, lzap: &LzapSource) {
+fn point_at_source(dependency: &mut InlineTable, lzap: &LzapSource) {
     dependency.remove("path");
     dependency.remove("version");
     let (key, value) = match lzap {
@@ -182,7 +182,7 @@ fn point(dependency: &mut InlineTable, lzap: &LzapSource) {
 }
 
 /// Cargo wants the packages of its lock file in order, else it writes the file again, and `--locked` fails.
-fn lock(text: &str, old: &str, new: &str) -> String {
+fn rewrite_lock_file(text: &str, old: &str, new: &str) -> String {
     const START: &str = "[[package]]\n";
     let mut parts = text.split(START);
     let head = parts.next().unwrap_or_default();
@@ -201,7 +201,7 @@ fn lock(text: &str, old: &str, new: &str) -> String {
 }
 
 /// A template with a library names it in paths: `csv_group_sum::router()`.
-fn source(text: &str, old: &str, new: &str) -> String {
+fn rewrite_source(text: &str, old: &str, new: &str) -> String {
     let (old, new) = (old.replace('-', "_"), new.replace('-', "_"));
     let is_word = |char: char| char.is_alphanumeric() || char == '_';
     let mut renamed = String::with_capacity(text.len());
@@ -236,8 +236,8 @@ mod tests {
                    [[package]]\nname = \"hello\"\nversion = \"0.1.0\"\ndependencies = [\n \"bytes\",\n]\n";
         let new = "version = 4\n\n[[package]]\nname = \"app\"\nversion = \"0.1.0\"\ndependencies = [\n \"bytes\",\n]\n\n\
                    [[package]]\nname = \"bytes\"\nversion = \"1.0.0\"\nsource = \"registry\"\n";
-        assert_eq!(lock(old, "hello", "app"), new);
-        assert_eq!(lock(new, "app", "hello"), old);
+        assert_eq!(rewrite_lock_file(old, "hello", "app"), new);
+        assert_eq!(rewrite_lock_file(new, "app", "hello"), old);
     }
 
     #[test]
@@ -245,14 +245,14 @@ mod tests {
         let old =
             "use csv_group_sum::router;\nlet my_csv_group_sum::x = a::csv_group_sum::b; // csv_group_sum";
         let new = "use shop::router;\nlet my_csv_group_sum::x = a::csv_group_sum::b; // csv_group_sum";
-        assert_eq!(source(old, "csv-group-sum", "shop"), new);
+        assert_eq!(rewrite_source(old, "csv-group-sum", "shop"), new);
     }
 
     #[test]
     fn the_dependency_keeps_its_features() {
         let text = "[package]\nname = \"hello\" # mine\n\n[dependencies]\nlzap = { path = \"../x\", features = [\"tasks\"] }\n";
         let renamed =
-            manifest(text, "hello", "shop", &LzapSource::Version("1.2.3")).expect("a good manifest");
+            rewrite_manifest(text, "hello", "shop", &LzapSource::Version("1.2.3")).expect("a good manifest");
         assert_eq!(
             renamed,
             "[package]\nname = \"shop\" # mine\n\n[dependencies]\nlzap = { version = \"1.2.3\", features = [\"tasks\"] }\n"

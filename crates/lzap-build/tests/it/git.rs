@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use lzap_build::git::commit;
+use lzap_build::git::read_commit;
 
 use crate::support::{folder, write};
 
@@ -17,14 +17,14 @@ fn git(dir: &Path, args: &[&str]) {
 fn a_commit_has_hash_author_and_whether_it_is_all() {
     let dir = folder(&[("a", "1")]);
     let dir = dir.path();
-    assert_eq!(commit(dir), None, "no repository");
+    assert_eq!(read_commit(dir), None, "no repository");
     git(dir, &["init", "--quiet"]);
-    assert_eq!(commit(dir), None, "no commit yet");
+    assert_eq!(read_commit(dir), None, "no commit yet");
     git(dir, &["add", "a"]);
     git(dir, &["commit", "--quiet", "-m", "first"]);
-    let clean = commit(dir).expect("a commit");
+    let clean = read_commit(dir).expect("a commit");
     assert_eq!((clean.dirty, clean.author.as_str()), (false, "Ada"));
     assert!(clean.short.len() >= 7 && clean.short.chars().all(|char| char.is_ascii_hexdigit()), "{clean:?}");
     write(dir, "new", "2");
-    assert!(commit(dir).expect("a commit").dirty, "a new file counts");
+    assert!(read_commit(dir).expect("a commit").dirty, "a new file counts");
 }

@@ -1,7 +1,7 @@
 //! Which package and which binary, and what their dependencies say.
 
 use lzap_build::BuildError;
-use lzap_build::project::{Selection, find as find_selected, lines_to_add};
+use lzap_build::project::{Selection, find_project, lines_to_add};
 use lzap_core::exit::Exit;
 use lzap_core::explain::Explained as _;
 
@@ -37,7 +37,7 @@ fn several_binaries_are_listed_and_one_can_be_named() {
     help: write which one is the app into lzap.toml: `bin = "one"`
     "#);
     let named =
-        |bin| find_selected(&Selection { dir: dir.path(), package: None, bin: Some(bin), features: &[] });
+        |bin| find_project(&Selection { dir: dir.path(), package: None, bin: Some(bin), features: &[] });
     assert_eq!(named("two").expect("it is there").bin, "two");
     let error = named("three").expect_err("it isn't");
     assert!(matches!(error, BuildError::UnknownBinary { .. }), "{error}");
@@ -77,7 +77,7 @@ fn a_workspace_needs_to_know_the_package() {
         "{error}"
     );
     let named = |package| {
-        find_selected(&Selection { dir: dir.path(), package: Some(package), bin: None, features: &[] })
+        find_project(&Selection { dir: dir.path(), package: Some(package), bin: None, features: &[] })
     };
     assert_eq!(named("web").expect("it is there").package, "web");
     assert!(matches!(named("nope"), Err(BuildError::UnknownPackage { .. })));
@@ -135,7 +135,7 @@ fn features_of_the_selection_decide_what_is_in_the_binary() {
     );
     assert_eq!(find(dir.path()).expect("a project").framework, None);
     let features = ["axum".to_owned()];
-    let with = find_selected(&Selection { dir: dir.path(), package: None, bin: None, features: &features });
+    let with = find_project(&Selection { dir: dir.path(), package: None, bin: None, features: &features });
     assert_eq!(with.expect("a project").framework, Some("axum"));
 }
 

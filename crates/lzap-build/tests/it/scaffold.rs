@@ -1,7 +1,7 @@
 //! Templates become crates, answers become an `lzap.toml`.
 
 use lzap_build::BuildError;
-use lzap_build::scaffold::{InitAnswers, config_text, create, templates, write_config};
+use lzap_build::scaffold::{InitAnswers, config_text, create_crate, template_names, write_config};
 use lzap_core::exit::Exit;
 use lzap_core::explain::Explained as _;
 use lzap_core::platform::Architecture;
@@ -10,10 +10,10 @@ use crate::support::{find, folder, told};
 
 #[test]
 fn each_template_becomes_a_crate_of_the_given_name() {
-    for template in templates() {
+    for template in template_names() {
         let dir = folder(&[]);
         let target = dir.path().join("my-app");
-        let files = create(template, &target, "my-app").expect("a crate");
+        let files = create_crate(template, &target, "my-app").expect("a crate");
         assert!(files.iter().all(|file| file.is_file()), "{files:?}");
         for name in ["Cargo.toml", "Cargo.lock", "lzap.toml", "src/main.rs", ".gitignore"] {
             assert!(target.join(name).is_file(), "{template}: {name}");
@@ -29,9 +29,9 @@ fn each_template_becomes_a_crate_of_the_given_name() {
 
 #[test]
 fn the_new_crates_lock_file_is_the_one_that_cargo_would_write() {
-    for template in templates() {
+    for template in template_names() {
         let dir = folder(&[]);
-        create(template, dir.path(), "zebra").expect("a crate");
+        create_crate(template, dir.path(), "zebra").expect("a crate");
         let output = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
             .args(["metadata", "--locked", "--format-version", "1"])
             .current_dir(dir.path())
@@ -51,7 +51,7 @@ fn the_new_crates_lock_file_is_the_one_that_cargo_would_write() {
 #[test]
 fn a_folder_with_files_is_left_alone() {
     let dir = folder(&[("notes.txt", "mine")]);
-    let error = create("hello", dir.path(), "app").expect_err("not empty");
+    let error = create_crate("hello", dir.path(), "app").expect_err("not empty");
     assert!(matches!(&error, BuildError::NotEmpty { found, .. } if found == "notes.txt"), "{error}");
     assert_eq!(error.exit(), Exit::Usage);
     assert_eq!(fs_err::read_dir(dir.path()).expect("the folder").count(), 1);
@@ -60,18 +60,18 @@ fn a_folder_with_files_is_left_alone() {
 #[test]
 fn a_new_repository_counts_as_empty() {
     let dir = folder(&[(".git/HEAD", "ref: refs/heads/main\n")]);
-    create("hello", dir.path(), "app").expect("a crate");
+    create_crate("hello", dir.path(), "app").expect("a crate");
 }
 
 #[test]
 fn a_bad_name_or_template_writes_nothing() {
     let dir = folder(&[]);
     let target = dir.path().join("new");
-    let error = create("hello", &target, "2 fast").expect_err("a bad name");
+    let error = create_crate("hello", &target, "2 fast").expect_err("a bad name");
     assert!(told(&error).contains("it begins with `2`"), "{error}");
-    let error = create("hello", &target, "axum").expect_err("a dependency's name");
+    let error = create_crate("hello", &target, "axum").expect_err("a dependency's name");
     assert!(matches!(error, BuildError::CrateName { .. }), "{error}");
-    let error = create("nope", &target, "app").expect_err("no such template");
+    let error = create_crate("nope", &target, "app").expect_err("no such template");
     assert!(told(&error).contains("one of: hello, csv-group-sum"), "{}", told(&error));
     assert!(!target.exists());
 }
@@ -81,7 +81,7 @@ fn a_bad_name_or_template_writes_nothing() {
 fn a_failure_leaves_no_half_of_a_crate() {
     let dir = folder(&[]);
     let file = crate::support::write(dir.path(), "file", "");
-    create("hello", &file.join("app"), "app").expect_err("below a file");
+    create_crate("hello", &file.join("app"), "app").expect_err("below a file");
     assert_eq!(fs_err::read_dir(dir.path()).expect("the folder").count(), 1);
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn manifest(name: &str, rest: &str) -> String {
 pub(crate) const MAIN: &str = "fn main() {\n    println!(\"hello\");\n}\n";
 
 pub(crate) fn find(dir: &Path) -> Result<Project, BuildError> {
-    project::find(&Selection { dir, package: None, bin: None, features: &[] })
+    project::find_project(&Selection { dir, package: None, bin: None, features: &[] })
 }
 
 /// Finds the project, and builds it in its own folder whatever `CARGO_TARGET_DIR` says, since tests run side by side.

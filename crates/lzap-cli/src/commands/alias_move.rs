@@ -41,32 +41,32 @@ pub(crate) async fn move_alias(
     let (observed, plan) = moved?;
     let version = version.or(observed.alias.as_ref().map(|alias| alias.version.clone()));
     let url = observed.url(settings.front).map(str::to_owned);
-    context.printer.status(
+    context.printer.print_status(
         if plan.is_empty() { "Unchanged" } else { step.verb },
         format_args!(
             "{} (version {}) in {}",
             target.names.function(),
             version.as_deref().unwrap_or("?"),
-            text::seconds(step.started.elapsed())
+            text::format_seconds(step.started.elapsed())
         ),
     );
     if let Some(url) = &url {
-        context.printer.data(format_args!("{url}\n"));
+        context.printer.print_data(format_args!("{url}\n"));
     }
     let missing = missing_tasks(&target, settings, version.as_deref()).await;
     for task in &missing {
-        context.printer.warning(format_args!(
+        context.printer.print_warning(format_args!(
             "a schedule calls task `{task}`, which version {} doesn't have: it fails each time until a version with it is \
              live",
             version.as_deref().unwrap_or("?"),
         ));
     }
-    Ok(report::with(
-        report::place(&target.names),
+    Ok(report::add_fields(
+        report::place_fields(&target.names),
         json!({
             "url": url,
-            "function": report::function(&target.names, version.as_deref()),
-            "changes": report::changes(&plan),
+            "function": report::function_fields(&target.names, version.as_deref()),
+            "changes": report::changes_to_json(&plan),
             "missing_tasks": missing,
             "aws_calls": target.clients.calls(),
         }),
@@ -95,7 +95,7 @@ async fn apply_move(
 ) -> Result<(Observed, Plan), CliError> {
     let observed = session.observe(&Scope::Versions).await?;
     let plan = ConsentedPlan::ask(context, plan(desired, &observed)?)?;
-    plan_view::show(context.printer, plan.plan());
+    plan_view::show_plan(context.printer, plan.plan());
     session.apply(&plan, &Progress::new(context.printer)).await?;
     Ok((observed, plan.plan().clone()))
 }

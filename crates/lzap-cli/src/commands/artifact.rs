@@ -18,7 +18,7 @@ use crate::context::Loaded;
 use crate::error::CliError;
 use crate::ui::printer::Printer;
 use crate::ui::progress::Progress;
-use crate::ui::text::{bytes, seconds};
+use crate::ui::text::{format_bytes, format_seconds};
 
 /// A zip, and how long it took.
 pub(crate) struct Built {
@@ -43,7 +43,7 @@ impl Built {
 ///
 /// # Errors
 /// [`CliError::NoRuntime`] with the lines to add.
-pub(crate) fn project(loaded: &Loaded, settings: &Settings) -> Result<Project, CliError> {
+pub(crate) fn find_lzap_project(loaded: &Loaded, settings: &Settings) -> Result<Project, CliError> {
     let project = loaded.project(&settings.features)?;
     if project.lzap.is_none() {
         return Err(CliError::NoRuntime { package: project.package.clone(), lines: lines_to_add(&project) });
@@ -53,8 +53,8 @@ pub(crate) fn project(loaded: &Loaded, settings: &Settings) -> Result<Project, C
 
 /// Says what of the settings does nothing for this project.
 pub(crate) fn warn_of_idle_settings(printer: Printer, settings: &Settings, project: &Project) {
-    for warning in idle_settings(settings, uses(project)) {
-        printer.warning(warning);
+    for warning in idle_settings(settings, read_uses(project)) {
+        printer.print_warning(warning);
     }
 }
 
@@ -77,13 +77,13 @@ fn idle_settings(settings: &Settings, uses: Uses) -> Vec<String> {
 }
 
 /// What the project uses of the runtime crate, by the features that are on.
-pub(crate) fn uses(project: &Project) -> Uses {
+pub(crate) fn read_uses(project: &Project) -> Uses {
     let features = project.lzap.iter().flat_map(|lzap| &lzap.features);
     Uses::of_features(features.map(String::as_str))
 }
 
 /// Builds and zips the project for the stage. Tells `compiling` when there really is something to compile.
-pub(crate) async fn build(
+pub(crate) async fn build_artifact(
     printer: Printer,
     progress: &Progress,
     project: &Project,
@@ -97,50 +97,50 @@ pub(crate) async fn build(
             linker: settings.linker,
             color: printer.draws_progress(),
         };
-        progress.say("Compiling", project.package.clone());
+        progress.show_activity("Compiling", project.package.clone());
         let mut tell = |event| {
             if matches!(event, BuildEvent::Compiling { .. }) {
                 compiling.notify_one();
             }
-            show(printer, progress, project, event);
+            show_build_event(printer, progress, project, event);
         };
         compile(project, &options, &mut tell).await?
     };
     elf::check(&elf::inspect(&binary.path)?, settings.architecture)?;
     let build = started.elapsed();
-    printer.status(
+    printer.print_status(
         "Compiled",
         format_args!(
             "{} ({}, {}) in {}",
             project.bin,
             binary.architecture,
             binary.linker.as_str(),
-            seconds(build)
+            format_seconds(build)
         ),
     );
     let started = Instant::now();
     let out = project.target_dir.join("lzap").join(&settings.stage).join(format!("{}.zip", settings.app));
     let artifact = archive(&binary.path, &project.root, &settings.include, settings.architecture, &out)?;
     let short: String = artifact.sha256.chars().take(8).collect();
-    printer.status(
+    printer.print_status(
         "Packaged",
-        format_args!("{}.zip ({}, sha256 {short}…)", settings.app, bytes(artifact.bytes)),
+        format_args!("{}.zip ({}, sha256 {short}…)", settings.app, format_bytes(artifact.bytes)),
     );
     Ok(Built { artifact, build, package: started.elapsed() })
 }
 
-fn show(printer: Printer, progress: &Progress, project: &Project, event: BuildEvent) {
+fn show_build_event(printer: Printer, progress: &Progress, project: &Project, event: BuildEvent) {
     match event {
         BuildEvent::Linker { linker, reason } => {
             if printer.verbose > 0 {
-                printer.status("Linking", format_args!("with {}: {reason}", linker.as_str()));
+                printer.print_status("Linking", format_args!("with {}: {reason}", linker.as_str()));
             }
         }
         BuildEvent::AddingTarget(triple) => {
-            printer.status("Adding", format_args!("target {triple} through rustup"));
+            printer.print_status("Adding", format_args!("target {triple} through rustup"));
         }
-        BuildEvent::Warning(text) => printer.warning(text),
-        BuildEvent::Compiling { name, done, total } => progress.say(
+        BuildEvent::Warning(text) => printer.print_warning(text),
+        BuildEvent::Compiling { name, done, total } => progress.show_activity(
             "Compiling",
             match total {
                 Some(total) => format!("{} ({done} of {total}) {name}", project.package),
@@ -148,19 +148,19 @@ fn show(printer: Printer, progress: &Progress, project: &Project, event: BuildEv
             },
         ),
         BuildEvent::Waiting => {
-            progress.say("Waiting", "for another cargo to end its work in the target folder");
+            progress.show_activity("Waiting", "for another cargo to end its work in the target folder");
         }
         BuildEvent::CargoLine(line) => {
             if printer.verbose > 0 {
-                printer.talk(&format!("{line}\n"));
+                printer.print_note(&format!("{line}\n"));
             }
         }
     }
 }
 
 /// What the version that is about to be published says about itself.
-pub(crate) fn release(project: &Project) -> Release {
-    let commit = git::commit(&project.root);
+pub(crate) fn describe_release(project: &Project) -> Release {
+    let commit = git::read_commit(&project.root);
     Release {
         dirty: commit.as_ref().is_some_and(|commit| commit.dirty),
         author: commit.as_ref().map(|commit| commit.author.clone()),

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::error::CliError;
 
 /// The way in which the options end a canary, if they do.
-pub(crate) fn ending(args: &PlanOptions) -> Option<CanaryEnding> {
+pub(crate) fn chosen_ending(args: &PlanOptions) -> Option<CanaryEnding> {
     match (args.promote, args.abort) {
         (true, _) => Some(CanaryEnding::Promote),
         (_, true) => Some(CanaryEnding::Abort),
@@ -21,7 +21,7 @@ pub(crate) fn ending(args: &PlanOptions) -> Option<CanaryEnding> {
 }
 
 /// Ends the canary of one stage.
-pub(crate) async fn end(
+pub(crate) async fn end_canary(
     context: &Context,
     settings: &Settings,
     ending: CanaryEnding,

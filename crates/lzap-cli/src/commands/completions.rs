@@ -9,6 +9,6 @@ use crate::exit::Exit;
 pub(crate) fn run(context: &Context, args: &CompletionsArgs) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "lzap", &mut script);
-    context.printer.data(String::from_utf8_lossy(&script));
+    context.printer.print_data(String::from_utf8_lossy(&script));
     Exit::Done
 }

@@ -12,22 +12,22 @@ use crate::ui::report;
 pub(crate) fn run(context: &Context, args: &ConfigArgs) -> Result<Exit, CliError> {
     if args.schema {
         let schema = lzap_core::settings::schema();
-        context.printer.data(format_args!("{schema:#}\n"));
-        context.printer.json(&schema);
+        context.printer.print_data(format_args!("{schema:#}\n"));
+        context.printer.print_json(&schema);
         return Ok(Exit::Done);
     }
     let settings =
-        context.load(args.stage.stage.as_deref())?.settings(context, args.stage.stage.as_deref())?;
-    context.printer.data(format_args!("# {} {}\n", settings.app, settings.stage));
+        context.load_config(args.stage.stage.as_deref())?.settings(context, args.stage.stage.as_deref())?;
+    context.printer.print_data(format_args!("# {} {}\n", settings.app, settings.stage));
     for ListedSetting { key, value, origin } in &settings.listing {
-        context.printer.data(format_args!("{key:<25} {value:<22} # {origin}\n"));
+        context.printer.print_data(format_args!("{key:<25} {value:<22} # {origin}\n"));
     }
     let rows: Vec<Value> = settings
         .listing
         .iter()
         .map(|listed| json!({"key": listed.key, "value": listed.value, "origin": listed.origin.to_string()}))
         .collect();
-    context.printer.json(&report::with(
+    context.printer.print_json(&report::add_fields(
         json!({"app": settings.app, "stage": settings.stage}),
         json!({"settings": rows}),
     ));

@@ -26,7 +26,7 @@ impl ConsentedPlan {
     }
 
     /// The same, for a plan that takes the place of one that was confirmed: asks only about what it deletes beyond that.
-    pub(crate) fn replace(self, context: &Context, plan: Plan) -> Result<Self, CliError> {
+    pub(crate) fn replace_plan(self, context: &Context, plan: Plan) -> Result<Self, CliError> {
         Self::ask_again(context, plan, self.confirmed)
     }
 
@@ -37,10 +37,10 @@ impl ConsentedPlan {
         question: &str,
         what: &'static str,
     ) -> Result<Self, CliError> {
-        plan_view::show(context.printer, &plan);
+        plan_view::show_plan(context.printer, &plan);
         let confirmed = plan.changes().into_iter().map(|change| change.resource).collect();
         if !plan.is_empty() {
-            ask::confirm(question, what, context.yes)?;
+            ask::ask_to_confirm(question, what, context.yes)?;
         }
         Ok(Self { plan, confirmed })
     }
@@ -53,9 +53,9 @@ impl ConsentedPlan {
         let destroyed: BTreeSet<ResourceId> =
             plan.destructive_changes().into_iter().map(|change| change.resource).collect();
         if !context.yes && !destroyed.is_subset(&confirmed) {
-            plan_view::show(context.printer, &plan);
+            plan_view::show_plan(context.printer, &plan);
             let what = "the plan deletes or replaces something";
-            ask::confirm("Delete and replace these?", what, context.yes)?;
+            ask::ask_to_confirm("Delete and replace these?", what, context.yes)?;
         }
         confirmed.extend(destroyed);
         Ok(Self { plan, confirmed })

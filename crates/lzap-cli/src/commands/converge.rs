@@ -41,7 +41,7 @@ impl<'a> Deploy<'a> {
     }
 
     /// The plan as far as it is known without the artifact, and the consent to it.
-    pub(crate) fn draft(&self, observed: &Observed) -> Result<ConsentedPlan, CliError> {
+    pub(crate) fn draft_plan(&self, observed: &Observed) -> Result<ConsentedPlan, CliError> {
         ConsentedPlan::ask(self.context, plan_deploy(&self.facts, Artifact::pending(), observed)?)
     }
 
@@ -53,10 +53,10 @@ impl<'a> Deploy<'a> {
         draft: ConsentedPlan,
     ) -> Result<Converged, CliError> {
         let (built, Prepared { session, observed, draft }) =
-            Box::pin(self.build(session, observed, draft)).await?;
+            Box::pin(self.build_and_prepare(session, observed, draft)).await?;
         let artifact = built.desired();
         let planned = plan_deploy(&self.facts, artifact.clone(), &observed).map_err(CliError::from);
-        let planned = planned.and_then(|plan| draft.replace(self.context, plan));
+        let planned = planned.and_then(|plan| draft.replace_plan(self.context, plan));
         let plan = match planned {
             Ok(plan) => plan,
             Err(error) => {
@@ -79,7 +79,7 @@ impl<'a> Deploy<'a> {
     ) -> Result<(Observed, Plan, Applied), CliError> {
         let progress = Progress::new(self.context.printer);
         let (mut session, still_holds) = match session {
-            AnySession::Unlocked(session) if plan.plan().is_empty() && !session.inherits() => {
+            AnySession::Unlocked(session) if plan.plan().is_empty() && !session.inherits_lock() => {
                 return Ok((observed, Plan::default(), session.applied().clone()));
             }
             AnySession::Unlocked(session) => session.lock(&plan, &observed, &progress).await?,
@@ -110,16 +110,16 @@ impl<'a> Deploy<'a> {
         let observed = session.observe(&self.scope()).await?;
         let again = plan_deploy(&self.facts, artifact, &observed)?;
         let printer = self.context.printer;
-        printer.status("Changed", "by another command meanwhile, or by one that died; planned again");
-        let plan = plan.replace(self.context, again)?;
-        plan_view::show(printer, plan.plan());
+        printer.print_status("Changed", "by another command meanwhile, or by one that died; planned again");
+        let plan = plan.replace_plan(self.context, again)?;
+        plan_view::show_plan(printer, plan.plan());
         Ok((observed, plan))
     }
 
     /// The build; and beside it, once the compiler really has something to do, the creation of prerequisites.
     ///
     /// Whichever fails ends the other: a build at once, the creation after the calls that run.
-    async fn build(
+    async fn build_and_prepare(
         &self,
         session: Session<'a, Unlocked>,
         observed: Observed,
@@ -129,7 +129,7 @@ impl<'a> Deploy<'a> {
         let progress = Progress::new(self.context.printer);
         let build = async {
             let (printer, settings) = (self.context.printer, self.facts.settings);
-            let build = artifact::build(printer, &progress, self.project, settings, &compiling);
+            let build = artifact::build_artifact(printer, &progress, self.project, settings, &compiling);
             let built = tokio::select! {
                 biased;
                 () = halt.cancelled() => Err(CliError::Interrupted { resume: None }),
@@ -149,7 +149,7 @@ impl<'a> Deploy<'a> {
                 }
                 () = compiling.notified() => {}
             }
-            let prepared = self.prepare(session, observed, draft, &progress).await;
+            let prepared = self.create_prerequisites(session, observed, draft, &progress).await;
             if prepared.is_err() {
                 halt.cancel();
             }
@@ -171,7 +171,7 @@ impl<'a> Deploy<'a> {
     }
 
     /// Creates the prerequisites.
-    async fn prepare(
+    async fn create_prerequisites(
         &self,
         session: Session<'a, Unlocked>,
         observed: Observed,
@@ -190,7 +190,7 @@ impl<'a> Deploy<'a> {
             } else {
                 let observed = session.observe(&self.scope()).await?;
                 let again = plan_deploy(&self.facts, Artifact::pending(), &observed)?;
-                let draft = draft.replace(self.context, again)?;
+                let draft = draft.replace_plan(self.context, again)?;
                 plan_view::show_prerequisites(self.context.printer, draft.prerequisites().plan());
                 (observed, draft)
             };
@@ -218,7 +218,7 @@ impl<'a> Deploy<'a> {
         let created: Vec<String> =
             applied.begun().into_iter().map(|it| format!("{} {}", it.kind.name, it.name)).collect();
         let stage = &self.facts.settings.stage;
-        self.context.printer.status(
+        self.context.printer.print_status(
             "Created",
             format_args!(
                 "already: {}; the next `lzap deploy {stage}` uses it, `lzap undeploy {stage}` deletes it",

@@ -31,29 +31,29 @@ pub(crate) async fn run(context: &Context, args: &DeployArgs, mode: Mode) -> Res
     let mut documents = Vec::new();
     for stage in &stages.names {
         let settings = stages.loaded.settings(context, stage.as_deref())?;
-        documents.push(match canary::ending(&args.plan) {
-            Some(ending) => canary::end(context, &settings, ending, args.wait).await?,
-            None => Box::pin(deploy(context, args, mode, (&stages.loaded, &settings))).await?,
+        documents.push(match canary::chosen_ending(&args.plan) {
+            Some(ending) => canary::end_canary(context, &settings, ending, args.wait).await?,
+            None => Box::pin(deploy_stage(context, args, mode, (&stages.loaded, &settings))).await?,
         });
     }
     Ok(stages.report(context, documents))
 }
 
-async fn deploy(
+async fn deploy_stage(
     context: &Context,
     args: &DeployArgs,
     mode: Mode,
     (loaded, settings): (&Loaded, &Settings),
 ) -> Result<Value, CliError> {
     let started = Instant::now();
-    let project = artifact::project(loaded, settings)?;
+    let project = artifact::find_lzap_project(loaded, settings)?;
     artifact::warn_of_idle_settings(context.printer, settings, &project);
     let target = Target::connect(context, settings).await?;
     let facts = StageFacts {
         settings,
         names: &target.names,
-        uses: artifact::uses(&project),
-        release: artifact::release(&project).render(),
+        uses: artifact::read_uses(&project),
+        release: artifact::describe_release(&project).render(),
         options: args.plan.options(),
     };
     let deploy = Deploy { context, project: &project, facts };
@@ -62,13 +62,13 @@ async fn deploy(
     if mode == Mode::Update && !observed.is_deployed() {
         return Err(CliError::not_deployed(&target.names));
     }
-    let draft = deploy.draft(&observed)?;
+    let draft = deploy.draft_plan(&observed)?;
     let converged = Box::pin(deploy.converge(session, observed, draft)).await?;
     let report = DeployReport { settings, target: &target, started, converged };
     if !args.plan.no_touch {
-        report.touch(context.printer).await?;
+        report.request_url(context.printer).await?;
     }
-    Ok(report.print(context.printer))
+    Ok(report.print_result(context.printer))
 }
 
 impl Mode {

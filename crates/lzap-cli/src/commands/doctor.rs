@@ -1,25 +1,25 @@
 //! `lzap doctor`: what stands between this machine and a deploy, and the command that fixes it. Reads only.
 
+mod failure;
 mod project;
 
 use std::path::Path;
 
 use lzap_aws::{AwsError, AwsErrorKind, Cloud, Survey};
 use lzap_build::survey;
-use lzap_core::doctor::{Check, Failure, Status, Tools, account, machine};
-use lzap_core::explain::Explained as _;
+use lzap_core::doctor::{Check, Status, Tools, account, machine};
 use lzap_core::settings::{LOCAL, Settings};
 
 use crate::cli::StageArgs;
-use crate::commands::local;
-use crate::context::{Context, absolute};
-use crate::diagnostic;
+use crate::context::{Context, absolute_path};
+use crate::embedded_cloud;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::ui::check_view;
+use failure::describe_failure;
 
 pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, CliError> {
-    let found = project::find(context, args.stage.as_deref());
+    let found = project::find_project(context, args.stage.as_deref());
     let aws = !found.settings.as_ref().map_or(args.stage.as_deref() == Some(LOCAL), Settings::is_local);
     // Without settings the flags still say which account is meant.
     let (region, profile) = match &found.settings {
@@ -27,37 +27,37 @@ pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, Cli
         None => (context.place.region_flag.clone(), context.place.profile_flag.clone()),
     };
     let cloud = Cloud::Aws { region, profile };
-    let dir = found.project.as_ref().map_or_else(|| absolute(&context.dir), |it| it.root.clone());
+    let dir = found.project.as_ref().map_or_else(|| absolute_path(&context.dir), |it| it.root.clone());
     let look_at_account = async { if aws { Some(Box::pin(lzap_aws::survey(&cloud)).await) } else { None } };
     let (tools, survey, cloud_here) =
-        tokio::join!(tools(context, &dir), look_at_account, local::is_running());
+        tokio::join!(survey_tools(context, &dir), look_at_account, embedded_cloud::running_endpoint());
     let mut checks = vec![Check::new("lzap", Status::Note, env!("CARGO_PKG_VERSION"))];
     checks.extend([machine::rust(&tools), machine::rustup(&tools)]);
     checks.extend(found.checks(context, &tools).await);
-    checks.push(embedded(context, cloud_here));
+    checks.push(check_embedded_cloud(context, cloud_here));
     match survey {
-        Some(survey) => checks.extend(account(context, &survey)),
+        Some(survey) => checks.extend(check_account(context, &survey)),
         None => checks.push(Check::new("aws", Status::Skipped, "the stage `local` needs no AWS account")),
     }
     for check in &checks {
-        context.printer.data(check_view::lines(check));
+        context.printer.print_data(check_view::format_check(check));
     }
-    context.printer.json(&check_view::json(&checks));
-    context.printer.status("Checked", check_view::summary(&checks));
+    context.printer.print_json(&check_view::checks_to_json(&checks));
+    context.printer.print_status("Checked", check_view::summarize_checks(&checks));
     let wrong = checks.iter().any(|check| check.status == Status::Problem);
     Ok(if wrong { Exit::Failed } else { Exit::Done })
 }
 
-async fn tools(context: &Context, dir: &Path) -> Tools {
-    let found = survey::tools(dir).await;
+async fn survey_tools(context: &Context, dir: &Path) -> Tools {
+    let found = survey::find_tools(dir).await;
     Tools {
-        rustc: found.rustc.map_err(|error| failure(context, &error.into())),
-        cargo: found.cargo.map_err(|error| failure(context, &error.into())),
+        rustc: found.rustc.map_err(|error| describe_failure(context, &error.into())),
+        cargo: found.cargo.map_err(|error| describe_failure(context, &error.into())),
         rustup: found.rustup,
     }
 }
 
-fn embedded(context: &Context, running: Result<Option<String>, CliError>) -> Check {
+fn check_embedded_cloud(context: &Context, running: Result<Option<String>, CliError>) -> Check {
     match running {
         Ok(Some(endpoint)) => {
             Check::new("local", Status::Note, format!("the embedded cloud runs on {endpoint}"))
@@ -67,13 +67,13 @@ fn embedded(context: &Context, running: Result<Option<String>, CliError>) -> Che
             Status::Note,
             "the embedded cloud is not running: a deploy to `local` starts it",
         ),
-        Err(error) => Check::failed("local", &failure(context, &error)),
+        Err(error) => Check::failed("local", &describe_failure(context, &error)),
     }
 }
 
 /// What is known of the account. What needs something else first is left out behind the reason.
-fn account(context: &Context, survey: &Survey) -> Vec<Check> {
-    let caller = survey.caller.as_ref().map_err(|error| failure(context, &error.clone().into()));
+fn check_account(context: &Context, survey: &Survey) -> Vec<Check> {
+    let caller = survey.caller.as_ref().map_err(|error| describe_failure(context, &error.clone().into()));
     let caller = caller.as_ref().map(|caller| (caller.place.account.as_str(), caller.arn.as_str()));
     let mut checks = Vec::new();
     let no_profile = matches!(&survey.caller, Err(error) if error.kind() == AwsErrorKind::NoProfile);
@@ -81,7 +81,8 @@ fn account(context: &Context, survey: &Survey) -> Vec<Check> {
         checks.push(account::region(survey.region.as_deref()));
     }
     checks.extend([account::credentials(caller), account::clock(survey.ahead_secs)]);
-    let unread = |name, error: &AwsError| account::unread(name, &failure(context, &error.clone().into()));
+    let unread =
+        |name, error: &AwsError| account::unread(name, &describe_failure(context, &error.clone().into()));
     match &survey.limits {
         Some(Ok(limits)) => checks.extend([account::concurrency(limits), account::code_storage(limits)]),
         Some(Err(error)) => checks.push(unread("limits", error)),
@@ -90,7 +91,7 @@ fn account(context: &Context, survey: &Survey) -> Vec<Check> {
     checks.push(match &survey.bucket {
         Some(Ok(bucket)) => account::bucket(bucket),
         Some(Err(error)) if error.kind() == AwsErrorKind::BucketTaken => {
-            Check::failed("bucket", &failure(context, &error.clone().into()))
+            Check::failed("bucket", &describe_failure(context, &error.clone().into()))
         }
         Some(Err(error)) => unread("bucket", error),
         None => Check::new("bucket", Status::Skipped, NEEDS),
@@ -99,13 +100,3 @@ fn account(context: &Context, survey: &Survey) -> Vec<Check> {
 }
 
 const NEEDS: &str = "needs credentials and a region first";
-
-/// Returns an error as text: what, why, and what to do.
-fn failure(context: &Context, error: &CliError) -> Failure {
-    let what = match error {
-        // The cause is all that was tried, a line each, and the help is shorter.
-        CliError::Aws(aws) if aws.kind() == AwsErrorKind::NoCredentials => error.to_string(),
-        _ => diagnostic::chain(error).join(": "),
-    };
-    Failure { what, help: Some(error.help(&context.command())) }
-}

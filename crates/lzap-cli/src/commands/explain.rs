@@ -10,18 +10,18 @@ use crate::ui::error_view;
 
 pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
     let Some(code) = &args.code else {
-        let pages = pages::all();
-        context.printer.data(error_view::list(&pages));
-        context.printer.json(&json!({ "errors": pages }));
+        let pages = pages::all_pages();
+        context.printer.print_data(error_view::format_list(&pages));
+        context.printer.print_json(&json!({ "errors": pages }));
         return Ok(Exit::Done);
     };
-    let page = pages::find(code).map_err(|near| unknown(code, near))?;
-    context.printer.data(error_view::page(&page));
-    context.printer.json(&json!(page));
+    let page = pages::find_page(code).map_err(|near| unknown_code_error(code, near))?;
+    context.printer.print_data(error_view::format_page(&page));
+    context.printer.print_json(&json!(page));
     Ok(Exit::Done)
 }
 
-fn unknown(code: &str, near: Option<String>) -> CliError {
+fn unknown_code_error(code: &str, near: Option<String>) -> CliError {
     let help = match near {
         Some(near) => format!("did you mean `lzap explain {near}`? `lzap explain` lists all codes"),
         None => "type `lzap explain` for all codes".to_owned(),

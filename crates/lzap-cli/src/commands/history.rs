@@ -17,7 +17,7 @@ use crate::ui::report;
 
 pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, CliError> {
     let stage = args.stage.as_deref();
-    let settings = context.load(stage)?.deployed_settings(context, stage)?;
+    let settings = context.load_config(stage)?.deployed_settings(context, stage)?;
     let target = Target::connect(context, &settings).await?;
     let observed = lzap_aws::observe(&target.clients, &target.names, &Scope::Versions).await?;
     if observed.function.is_none() {
@@ -25,10 +25,13 @@ pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, Cli
     }
     let rows: Vec<Row> = observed.versions.iter().rev().map(|version| Row::of(version, &observed)).collect();
     for row in &rows {
-        context.printer.data(row.line());
+        context.printer.print_data(row.format_line());
     }
-    let versions: Vec<Value> = rows.iter().map(Row::document).collect();
-    context.printer.json(&report::with(report::place(&target.names), json!({ "versions": versions })));
+    let versions: Vec<Value> = rows.iter().map(Row::to_json).collect();
+    context.printer.print_json(&report::add_fields(
+        report::place_fields(&target.names),
+        json!({ "versions": versions }),
+    ));
     Ok(Exit::Done)
 }
 
@@ -62,7 +65,7 @@ impl Row {
         }
     }
 
-    fn line(&self) -> String {
+    fn format_line(&self) -> String {
         let short: String = self.sha256.chars().take(8).collect();
         let commit = self.release.commit.as_deref().unwrap_or("-");
         let dirty = if self.release.dirty { "+dirty" } else { "" };
@@ -77,7 +80,7 @@ impl Row {
         format!("{}\n", row.trim_end())
     }
 
-    fn document(&self) -> Value {
+    fn to_json(&self) -> Value {
         json!({
             "version": self.number,
             "commit": self.release.commit,

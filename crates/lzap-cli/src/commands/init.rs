@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use lzap_build::project::{Selection, find, lines_to_add};
-use lzap_build::scaffold::{InitAnswers, config_text, create, write_config};
+use lzap_build::project::{Selection, find_project, lines_to_add};
+use lzap_build::scaffold::{InitAnswers, config_text, create_crate, write_config};
 use lzap_core::platform::Architecture;
 use serde_json::json;
 
 use crate::cli::InitArgs;
-use crate::context::{Context, absolute};
+use crate::context::{Context, absolute_path};
 use crate::error::{CliError, UsageKind};
 use crate::exit::Exit;
 use crate::ui::ask;
@@ -26,15 +26,15 @@ pub(crate) async fn run(context: &Context, args: &InitArgs) -> Result<Exit, CliE
 
 fn from_template(context: &Context, template: &str, dir: &Path) -> Result<Exit, CliError> {
     let name = crate_name(dir)?;
-    let files = create(template, dir, &name)?;
-    context.printer.status("Created", format_args!("{name} from the template {template}"));
-    finish(context, dir, &files);
+    let files = create_crate(template, dir, &name)?;
+    context.printer.print_status("Created", format_args!("{name} from the template {template}"));
+    print_next_commands(context, dir, &files);
     Ok(Exit::Done)
 }
 
 /// The folder's name, as a crate's.
 fn crate_name(dir: &Path) -> Result<String, CliError> {
-    let folder = absolute(dir);
+    let folder = absolute_path(dir);
     // `.` and `..` have no name of their own.
     let folder = folder.canonicalize().unwrap_or(folder);
     match folder.file_name().and_then(|name| name.to_str()) {
@@ -48,30 +48,33 @@ fn crate_name(dir: &Path) -> Result<String, CliError> {
 }
 
 async fn in_crate(context: &Context, dir: &Path, force: bool) -> Result<Exit, CliError> {
-    let project = find(&Selection { dir, package: None, bin: None, features: &[] })?;
+    let project = find_project(&Selection { dir, package: None, bin: None, features: &[] })?;
     if let Some(framework) = project.framework {
-        context.printer.status("Found", format_args!("{} ({framework})", project.package));
+        context.printer.print_status("Found", format_args!("{} ({framework})", project.package));
     } else {
-        context.printer.status("Found", &project.package);
+        context.printer.print_status("Found", &project.package);
     }
-    let defaults = defaults(context, &project.package).await;
-    let answers =
-        if context.yes || !ask::is_interactive() { defaults } else { questions(context, defaults).await? };
+    let defaults = default_answers(context, &project.package).await;
+    let answers = if context.yes || !ask::is_interactive() {
+        defaults
+    } else {
+        ask_questions(context, defaults).await?
+    };
     let path = write_config(&project.root, &config_text(&answers), force)?;
-    context.printer.status("Wrote", path.display());
+    context.printer.print_status("Wrote", path.display());
     if project.lzap.is_none() {
-        context.printer.talk(&format!(
+        context.printer.print_note(&format!(
             "\n{} does not use lzap yet. {}\n",
             project.package,
             lines_to_add(&project)
         ));
     }
-    finish(context, &project.root, &[path]);
+    print_next_commands(context, &project.root, &[path]);
     Ok(Exit::Done)
 }
 
 /// The answers of `--yes`: the flags, and the architecture. Nothing else is chosen for the user.
-async fn defaults(context: &Context, package: &str) -> InitAnswers {
+async fn default_answers(context: &Context, package: &str) -> InitAnswers {
     let region = match &context.place.region_flag {
         Some(region) => Some(region.clone()),
         None => lzap_aws::default_region().await,
@@ -85,24 +88,24 @@ async fn defaults(context: &Context, package: &str) -> InitAnswers {
 }
 
 /// Four questions, each with a default. What a flag answers is not asked.
-async fn questions(context: &Context, defaults: InitAnswers) -> Result<InitAnswers, CliError> {
-    let app = ask::text("Name of the app?", &defaults.app)?;
+async fn ask_questions(context: &Context, defaults: InitAnswers) -> Result<InitAnswers, CliError> {
+    let app = ask::ask_for_text("Name of the app?", &defaults.app)?;
     let profiles = lzap_aws::profiles().await;
     let mut profile = defaults.profile;
     if profile.is_none() && profiles.len() > 1 {
         let names: Vec<String> = profiles.iter().map(|profile| profile.name.clone()).collect();
         let default = names.iter().position(|name| name == "default").unwrap_or(0);
-        profile = Some(ask::select("AWS profile?", names, default)?);
+        profile = Some(ask::ask_for_choice("AWS profile?", names, default)?);
     }
     let region_of = |name: &String| profiles.iter().find(|p| p.name == *name).and_then(|p| p.region.clone());
     let region = if let Some(region) = &context.place.region_flag {
         region.clone()
     } else {
         let region = profile.as_ref().and_then(region_of).or(defaults.region);
-        ask::text("AWS region?", region.as_deref().unwrap_or("eu-central-1"))?
+        ask::ask_for_text("AWS region?", region.as_deref().unwrap_or("eu-central-1"))?
     };
     let options = vec!["arm64 (20 % cheaper)".to_owned(), "x86_64".to_owned()];
-    let architecture = match ask::select("Architecture?", options, 0)?.as_str() {
+    let architecture = match ask::ask_for_choice("Architecture?", options, 0)?.as_str() {
         "x86_64" => Architecture::X86_64,
         _ => Architecture::Arm64,
     };
@@ -110,13 +113,13 @@ async fn questions(context: &Context, defaults: InitAnswers) -> Result<InitAnswe
 }
 
 /// Names the next command.
-fn finish(context: &Context, dir: &Path, files: &[PathBuf]) {
-    let here = absolute(Path::new("."));
-    let away = absolute(dir).strip_prefix(&here).map(Path::to_path_buf).unwrap_or_default();
+fn print_next_commands(context: &Context, dir: &Path, files: &[PathBuf]) {
+    let here = absolute_path(Path::new("."));
+    let away = absolute_path(dir).strip_prefix(&here).map(Path::to_path_buf).unwrap_or_default();
     let go = if away.as_os_str().is_empty() { String::new() } else { format!("cd {} && ", away.display()) };
-    context.printer.talk(&format!(
+    context.printer.print_note(&format!(
         "\nNext: `{go}lzap deploy local` (the embedded cloud on this machine, no account needed)\n  or: \
          `{go}lzap deploy` (your AWS account)\n"
     ));
-    context.printer.json(&json!({"path": absolute(dir), "files": files}));
+    context.printer.print_json(&json!({"path": absolute_path(dir), "files": files}));
 }

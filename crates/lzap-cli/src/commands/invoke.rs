@@ -21,17 +21,17 @@ use request::{Request, What};
 
 pub(crate) async fn run(context: &Context, args: &InvokeArgs) -> Result<Exit, CliError> {
     let Request { stage, what } = Request::read(args)?;
-    let settings = context.load(stage.as_deref())?.deployed_settings(context, stage.as_deref())?;
+    let settings = context.load_config(stage.as_deref())?.deployed_settings(context, stage.as_deref())?;
     let target = Target::connect(context, &settings).await?;
     let call = Call { context, target: &target, args };
     let document = match &what {
-        What::Job(id) => call.job(id).await?,
-        What::Task { task, payload } if args.spawn => call.queue(Some(task), payload).await?,
-        What::Task { task, payload } => call.task(task, payload).await?,
-        What::Event(payload) if args.spawn => call.queue(None, payload).await?,
-        What::Event(payload) => call.event(payload).await?,
+        What::Job(id) => call.show_job(id).await?,
+        What::Task { task, payload } if args.spawn => call.queue_event(Some(task), payload).await?,
+        What::Task { task, payload } => call.call_task(task, payload).await?,
+        What::Event(payload) if args.spawn => call.queue_event(None, payload).await?,
+        What::Event(payload) => call.send_event(payload).await?,
     };
-    context.printer.json(&report::with(report::place(&target.names), document));
+    context.printer.print_json(&report::add_fields(report::place_fields(&target.names), document));
     Ok(Exit::Done)
 }
 
@@ -50,53 +50,53 @@ struct Call<'a> {
 
 impl Call<'_> {
     /// Calls a task, and answers its result.
-    async fn task(self, task: &str, payload: &str) -> Result<Value, CliError> {
-        let invoked = self.answered(payload).await?;
+    async fn call_task(self, task: &str, payload: &str) -> Result<Value, CliError> {
+        let invoked = self.invoke_and_check(payload).await?;
         let reply = serde_json::from_slice(&invoked.payload).ok().as_ref().and_then(TaskReply::parse);
         let reply = reply.ok_or_else(|| InvokeError::no_reply(task, &invoked))?;
         match reply.outcome() {
             Ok(result) => {
-                self.context.printer.data(format_args!("{result:#}\n"));
-                Ok(self.document(&invoked, json!({"task": task, "result": result})))
+                self.context.printer.print_data(format_args!("{result:#}\n"));
+                Ok(self.result_document(&invoked, json!({"task": task, "result": result})))
             }
             Err(failure) => {
                 let known = self.known_tasks(&failure).await;
-                let tail = self.tail("--since 5m");
+                let tail = self.tail_command("--since 5m");
                 Err(InvokeError::task(task, &failure, &known, &tail, invoked.log).into())
             }
         }
     }
 
     /// Sends an event, and answers the answer.
-    async fn event(self, payload: &str) -> Result<Value, CliError> {
-        let invoked = self.answered(payload).await?;
+    async fn send_event(self, payload: &str) -> Result<Value, CliError> {
+        let invoked = self.invoke_and_check(payload).await?;
         let text = String::from_utf8_lossy(&invoked.payload).into_owned();
-        self.context.printer.data(format_args!("{text}\n"));
+        self.context.printer.print_data(format_args!("{text}\n"));
         let payload = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Ok(self.document(&invoked, json!({"payload": payload})))
+        Ok(self.result_document(&invoked, json!({"payload": payload})))
     }
 
     /// Sends an event that nobody waits for.
-    async fn queue(self, task: Option<&str>, payload: &str) -> Result<Value, CliError> {
-        let invoked = self.invoke(payload, Wait::Queued).await?;
-        self.context.printer.data(format_args!("{}\n", invoked.request_id));
+    async fn queue_event(self, task: Option<&str>, payload: &str) -> Result<Value, CliError> {
+        let invoked = self.invoke_version(payload, Wait::Queued).await?;
+        self.context.printer.print_data(format_args!("{}\n", invoked.request_id));
         Ok(json!({"task": task, "request_id": invoked.request_id}))
     }
 
     /// The answer of a function that didn't fail; the end of its log is shown where that was asked for.
-    async fn answered(self, payload: &str) -> Result<Invoked, CliError> {
-        let invoked = self.invoke(payload, Wait::Answer).await?;
+    async fn invoke_and_check(self, payload: &str) -> Result<Invoked, CliError> {
+        let invoked = self.invoke_version(payload, Wait::Answer).await?;
         if let Some(reason) = &invoked.function_error {
-            let tail = self.tail("--since 5m");
+            let tail = self.tail_command("--since 5m");
             return Err(InvokeError::function(reason, &tail, invoked.log).into());
         }
         if self.args.logs {
-            self.context.printer.talk(&format!("{}\n", invoked.log.join("\n")));
+            self.context.printer.print_note(&format!("{}\n", invoked.log.join("\n")));
         }
         Ok(invoked)
     }
 
-    async fn invoke(self, payload: &str, wait: Wait) -> Result<Invoked, CliError> {
+    async fn invoke_version(self, payload: &str, wait: Wait) -> Result<Invoked, CliError> {
         let Target { clients, names } = self.target;
         let version = self.args.version.as_deref();
         let invocation = Invocation { qualifier: version.unwrap_or(ALIAS), payload, wait };
@@ -112,19 +112,19 @@ impl Call<'_> {
         if failure.code != FailureCode::UnknownTask {
             return Vec::new();
         }
-        let probed = self.invoke(&event(Kind::Probe).to_string(), Wait::Answer).await.ok();
+        let probed = self.invoke_version(&event(Kind::Probe).to_string(), Wait::Answer).await.ok();
         let reply = probed.and_then(|it| serde_json::from_slice(&it.payload).ok());
         reply.as_ref().and_then(Reply::parse).map(|reply| reply.tasks).unwrap_or_default()
     }
 
     /// The command that shows the stage's log.
-    fn tail(self, options: &str) -> String {
+    fn tail_command(self, options: &str) -> String {
         format!("lzap tail {} {options}", self.target.names.stage)
     }
 
-    fn document(self, invoked: &Invoked, fields: Value) -> Value {
+    fn result_document(self, invoked: &Invoked, fields: Value) -> Value {
         let common = json!({"version": invoked.version, "request_id": invoked.request_id});
         let log = if self.args.logs { json!({"log": invoked.log}) } else { json!({}) };
-        report::with(report::with(fields, common), log)
+        report::add_fields(report::add_fields(fields, common), log)
     }
 }

@@ -1,24 +1,22 @@
 //! `lzap local …`: the embedded cloud as a background process.
 
-use std::path::PathBuf;
-use std::process::Command;
-
 use lzap_core::text::count;
-use lzap_local::{CloudStatus, ServeOptions, default_state_dir};
+use lzap_local::{CloudStatus, ServeOptions};
 use serde_json::json;
 
 use crate::cli::{LocalCommand, StartArgs};
-use crate::context::{Context, absolute};
+use crate::context::Context;
+use crate::embedded_cloud::{server_command, state_dir};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::ui::ask;
 
 pub(crate) async fn run(context: &Context, command: LocalCommand) -> Result<Exit, CliError> {
     match command {
-        LocalCommand::Start(args) => start(context, args).await,
-        LocalCommand::Stop => stop(context).await,
-        LocalCommand::Status => status(context).await,
-        LocalCommand::Reset => reset(context).await,
+        LocalCommand::Start(args) => start_cloud(context, args).await,
+        LocalCommand::Stop => stop_cloud(context).await,
+        LocalCommand::Status => show_status(context).await,
+        LocalCommand::Reset => reset_cloud(context).await,
         LocalCommand::Serve(args) => {
             if args.detached {
                 lzap_local::detach();
@@ -31,37 +29,8 @@ pub(crate) async fn run(context: &Context, command: LocalCommand) -> Result<Exit
     }
 }
 
-fn state_dir() -> PathBuf {
-    absolute(&default_state_dir(|name| std::env::var_os(name)))
-}
-
-/// The running cloud; started first where it isn't running.
-pub(crate) async fn ensure_running(context: &Context) -> Result<CloudStatus, CliError> {
-    if let Some(status) = lzap_local::status(&state_dir()).await? {
-        return Ok(status);
-    }
-    let port = std::env::var(lzap_wire::env::LZAP_LOCAL_PORT).ok().and_then(|port| port.parse().ok());
-    let started = lzap_local::start(&state_dir(), port, server()?).await?;
-    context.printer.status("Started", format_args!("the embedded cloud on {}", started.status.endpoint));
-    Ok(started.status)
-}
-
-/// The endpoint of the running cloud; `None` when it isn't running.
-pub(crate) async fn is_running() -> Result<Option<String>, CliError> {
-    Ok(lzap_local::status(&state_dir()).await?.map(|status| status.endpoint))
-}
-
-/// This very program, serving.
-fn server() -> Result<Command, CliError> {
-    let program = std::env::current_exe()
-        .map_err(|source| CliError::Io { what: "could not find this program".to_owned(), source })?;
-    let mut command = Command::new(program);
-    command.args(["local", "serve", "--detached"]).env_remove(lzap_wire::env::LZAP_LOCAL_PORT);
-    Ok(command)
-}
-
-async fn start(context: &Context, args: StartArgs) -> Result<Exit, CliError> {
-    let mut command = server()?;
+async fn start_cloud(context: &Context, args: StartArgs) -> Result<Exit, CliError> {
+    let mut command = server_command()?;
     if let Some(port) = args.port {
         command.arg("--port").arg(port.to_string());
     }
@@ -74,13 +43,13 @@ async fn start(context: &Context, args: StartArgs) -> Result<Exit, CliError> {
     let started = lzap_local::start(&state_dir(), args.port, command).await?;
     let running = started.status.environment_concurrency;
     if let Some(wanted) = args.environment_concurrency.filter(|wanted| *wanted != running) {
-        context.printer.warning(format_args!(
+        context.printer.print_warning(format_args!(
             "each environment takes {} at once, not {wanted}: run `lzap local stop`, then this command again",
             count(running, "invocation")
         ));
     }
     if let Some(wanted) = args.concurrency.filter(|wanted| *wanted != started.status.concurrency) {
-        context.printer.warning(format_args!(
+        context.printer.print_warning(format_args!(
             "it runs {} invocations at once, not {wanted}: {}",
             started.status.concurrency,
             if started.already_running {
@@ -91,32 +60,32 @@ async fn start(context: &Context, args: StartArgs) -> Result<Exit, CliError> {
         ));
     }
     let verb = if started.already_running { "Running" } else { "Started" };
-    context.printer.status(verb, format_args!("the embedded cloud on {}", started.status.endpoint));
-    show(context, &started.status);
+    context.printer.print_status(verb, format_args!("the embedded cloud on {}", started.status.endpoint));
+    print_status(context, &started.status);
     Ok(Exit::Done)
 }
 
-async fn stop(context: &Context) -> Result<Exit, CliError> {
+async fn stop_cloud(context: &Context) -> Result<Exit, CliError> {
     let stopped = lzap_local::stop(&state_dir()).await?;
     let text =
         if stopped { "the embedded cloud; what is deployed stays" } else { "already: it was not running" };
-    context.printer.status("Stopped", text);
-    context.printer.json(&json!({"running": false, "stopped": stopped}));
+    context.printer.print_status("Stopped", text);
+    context.printer.print_json(&json!({"running": false, "stopped": stopped}));
     Ok(Exit::Done)
 }
 
-async fn status(context: &Context) -> Result<Exit, CliError> {
+async fn show_status(context: &Context) -> Result<Exit, CliError> {
     let Some(status) = lzap_local::status(&state_dir()).await? else {
-        context.printer.data("not running (start it with `lzap local start`)\n");
-        context.printer.json(&json!({"running": false, "state_dir": state_dir()}));
+        context.printer.print_data("not running (start it with `lzap local start`)\n");
+        context.printer.print_json(&json!({"running": false, "state_dir": state_dir()}));
         return Ok(Exit::Done);
     };
-    show(context, &status);
+    print_status(context, &status);
     Ok(Exit::Done)
 }
 
-fn show(context: &Context, status: &CloudStatus) {
-    context.printer.data(format_args!(
+fn print_status(context: &Context, status: &CloudStatus) {
+    context.printer.print_data(format_args!(
         "endpoint  {}\nregion    {}\naccount   {}\nprocess   {}\nstate     {}\nstarted   {}\nlimit     {} invocations at once, {} in an environment\nfunctions {}\n",
         status.endpoint,
         status.region,
@@ -129,14 +98,14 @@ fn show(context: &Context, status: &CloudStatus) {
         status.functions,
     ));
     for api in &status.apis {
-        context.printer.data(format_args!("HTTP API  {} {}\n", api.url, api.name));
+        context.printer.print_data(format_args!("HTTP API  {} {}\n", api.url, api.name));
     }
     for url in &status.function_urls {
-        context.printer.data(format_args!("URL       {} {}\n", url.url, url.function_arn));
+        context.printer.print_data(format_args!("URL       {} {}\n", url.url, url.function_arn));
     }
     let apis: Vec<_> =
         status.apis.iter().map(|api| json!({"id": api.id, "name": api.name, "url": api.url})).collect();
-    context.printer.json(&json!({
+    context.printer.print_json(&json!({
         "running": true,
         "endpoint": status.endpoint,
         "port": status.port,
@@ -153,12 +122,12 @@ fn show(context: &Context, status: &CloudStatus) {
     }));
 }
 
-async fn reset(context: &Context) -> Result<Exit, CliError> {
+async fn reset_cloud(context: &Context) -> Result<Exit, CliError> {
     let functions = lzap_local::status(&state_dir()).await?.map_or(0, |status| status.functions);
     let question = format!("Delete the embedded cloud's state ({})?", count(functions, "function"));
-    ask::confirm(&question, "reset deletes all that is deployed in the embedded cloud", context.yes)?;
+    ask::ask_to_confirm(&question, "reset deletes all that is deployed in the embedded cloud", context.yes)?;
     lzap_local::reset(&state_dir()).await?;
-    context.printer.status("Reset", "the embedded cloud: it is empty");
-    context.printer.json(&json!({"running": false, "reset": true}));
+    context.printer.print_status("Reset", "the embedded cloud: it is empty");
+    context.printer.print_json(&json!({"running": false, "reset": true}));
     Ok(Exit::Done)
 }

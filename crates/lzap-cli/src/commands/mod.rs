@@ -13,7 +13,7 @@ mod explain;
 mod history;
 mod init;
 mod invoke;
-pub(crate) mod local;
+mod local;
 mod package;
 mod plan;
 mod policy;
@@ -53,7 +53,7 @@ pub(crate) fn run(cli: Cli, typed: TypedCommand) -> Exit {
         Err(source) => Err(CliError::Io { what: "could not start the runtime".to_owned(), source }),
     };
     result.unwrap_or_else(|error| {
-        diagnostic::show(printer, &error, &context.command());
+        diagnostic::print_error(printer, &error, &context.command());
         error.exit()
     })
 }
@@ -73,7 +73,7 @@ async fn until_interrupted(context: Context, command: Command) -> Result<Exit, C
         _ => None,
     };
     // A task of its own: what blocks in it (cargo's metadata, a question) doesn't keep a signal waiting.
-    let mut task = tokio::spawn(async move { Box::pin(dispatch(&context, command)).await });
+    let mut task = tokio::spawn(async move { Box::pin(run_command(&context, command)).await });
     let finished = |result: Result<_, tokio::task::JoinError>| {
         result.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     };
@@ -82,7 +82,7 @@ async fn until_interrupted(context: Context, command: Command) -> Result<Exit, C
         () = signals.next() => interrupts.stop().cancel(),
     }
     if interrupts.is_held() {
-        printer.status("Stopping", "when the calls that run have ended; Ctrl-C again quits at once");
+        printer.print_status("Stopping", "when the calls that run have ended; Ctrl-C again quits at once");
         tokio::select! {
             result = &mut task => return finished(result),
             () = signals.next() => {}
@@ -94,7 +94,7 @@ async fn until_interrupted(context: Context, command: Command) -> Result<Exit, C
     if follows { Ok(Exit::Interrupted) } else { Err(CliError::Interrupted { resume }) }
 }
 
-async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
+async fn run_command(context: &Context, command: Command) -> Result<Exit, CliError> {
     match command {
         Command::Init(args) => init::run(context, &args).await,
         Command::Deploy(args) => deploy::run(context, &args, deploy::Mode::Deploy).await,

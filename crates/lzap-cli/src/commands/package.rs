@@ -11,21 +11,21 @@ use crate::exit::Exit;
 use crate::ui::progress::Progress;
 
 pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, CliError> {
-    let loaded = context.load(args.stage.as_deref())?;
+    let loaded = context.load_config(args.stage.as_deref())?;
     let settings = loaded.settings(context, args.stage.as_deref())?;
-    let project = artifact::project(&loaded, &settings)?;
+    let project = artifact::find_lzap_project(&loaded, &settings)?;
     let built = {
         let progress = Progress::new(context.printer);
-        artifact::build(context.printer, &progress, &project, &settings, &Notify::new()).await?
+        artifact::build_artifact(context.printer, &progress, &project, &settings, &Notify::new()).await?
     };
     let artifact = &built.artifact;
-    context.printer.data(format_args!(
+    context.printer.print_data(format_args!(
         "path    {}\nbytes   {}\nsha256  {}\n",
         artifact.path.display(),
         artifact.bytes,
         artifact.sha256
     ));
-    context.printer.json(&json!({
+    context.printer.print_json(&json!({
         "app": settings.app,
         "stage": settings.stage,
         "artifact": {

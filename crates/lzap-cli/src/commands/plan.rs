@@ -23,10 +23,10 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliE
     for stage in &stages.names {
         let settings = stages.loaded.settings(context, stage.as_deref())?;
         let (target, plan) = make_plan(context, &stages.loaded, &settings, &args.plan).await?;
-        context.printer.status("Plan", PlanView::of(&plan).summary());
-        context.printer.data(PlanView::of(&plan).changes(""));
+        context.printer.print_status("Plan", PlanView::of(&plan).summary());
+        context.printer.print_data(PlanView::of(&plan).changes(""));
         changes |= !plan.is_empty();
-        documents.push(document(&target, &plan));
+        documents.push(plan_document(&target, &plan));
     }
     let done = stages.report(context, documents);
     Ok(if args.check && changes { Exit::Changes } else { done })
@@ -38,33 +38,34 @@ async fn make_plan(
     settings: &Settings,
     options: &PlanOptions,
 ) -> Result<(Target, Plan), CliError> {
-    if let Some(ending) = canary::ending(options) {
+    if let Some(ending) = canary::chosen_ending(options) {
         let target = Target::connect(context, settings).await?;
         let observed = lzap_aws::observe(&target.clients, &target.names, &Scope::Versions).await?;
         let plan = plan(&Desired::Canary(ending), &observed)?;
         return Ok((target, plan));
     }
-    let project = artifact::project(loaded, settings)?;
+    let project = artifact::find_lzap_project(loaded, settings)?;
     artifact::warn_of_idle_settings(context.printer, settings, &project);
     let target = Target::connect(context, settings).await?;
     let facts = StageFacts {
         settings,
         names: &target.names,
-        uses: artifact::uses(&project),
-        release: artifact::release(&project).render(),
+        uses: artifact::read_uses(&project),
+        release: artifact::describe_release(&project).render(),
         options: options.options(),
     };
     let progress = Progress::new(context.printer);
-    let built = artifact::build(context.printer, &progress, &project, settings, &Notify::new()).await?;
+    let built =
+        artifact::build_artifact(context.printer, &progress, &project, settings, &Notify::new()).await?;
     let scope = Scope::Stage { uses: facts.uses, kinds: facts.kinds() };
     let observed = lzap_aws::observe(&target.clients, &target.names, &scope).await?;
     let plan = plan_deploy(&facts, built.desired(), &observed)?;
     Ok((target, plan))
 }
 
-fn document(target: &Target, plan: &Plan) -> Value {
-    report::with(
-        report::place(&target.names),
-        json!({"changes": report::changes(plan), "aws_calls": target.clients.calls()}),
+fn plan_document(target: &Target, plan: &Plan) -> Value {
+    report::add_fields(
+        report::place_fields(&target.names),
+        json!({"changes": report::changes_to_json(plan), "aws_calls": target.clients.calls()}),
     )
 }

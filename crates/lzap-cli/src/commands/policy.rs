@@ -10,7 +10,7 @@ use lzap_wire::limits::MANAGED_POLICY_CHARS;
 use serde_json::{Value, json};
 
 use crate::cli::PolicyArgs;
-use crate::context::{Context, names};
+use crate::context::{Context, resource_names};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::ui::policy_view::{self, Documents};
@@ -20,38 +20,38 @@ const SOURCE: &str = env!("CARGO_PKG_REPOSITORY");
 
 pub(crate) async fn run(context: &Context, args: &PolicyArgs) -> Result<Exit, CliError> {
     let stage = args.stage.stage.as_deref();
-    let settings = context.load(stage)?.settings(context, stage)?;
-    let names = names(&settings, place(&settings, args.account.as_deref()).await?);
+    let settings = context.load_config(stage)?.settings(context, stage)?;
+    let names = resource_names(&settings, find_place(&settings, args.account.as_deref()).await?);
     let policy = policy(&names, settings.role.permissions_boundary(), settings.workers.is_some());
     warn_of_size(context, &policy);
     let Some(repository) = &args.github else {
-        context.printer.data(format_args!("{policy:#}\n"));
-        context.printer.json(&policy);
+        context.printer.print_data(format_args!("{policy:#}\n"));
+        context.printer.print_json(&policy);
         return Ok(Exit::Done);
     };
-    let documents = documents(policy, &names, &settings, repository, &args.branch);
+    let documents = github_documents(policy, &names, &settings, repository, &args.branch);
     show_github(context, &names, repository, &documents);
     Ok(Exit::Done)
 }
 
 /// Account and region. AWS is asked only for what nobody has said.
-async fn place(settings: &Settings, account: Option<&str>) -> Result<Place, CliError> {
+async fn find_place(settings: &Settings, account: Option<&str>) -> Result<Place, CliError> {
     if settings.is_local() {
         let account = account.unwrap_or(lzap_local::ACCOUNT).to_owned();
         return Ok(Place { partition: "aws".to_owned(), account, region: lzap_local::REGION.to_owned() });
     }
     if let (Some(account), Some(region)) = (account, &settings.region) {
-        return Ok(offline(account, region));
+        return Ok(place_without_aws(account, region));
     }
     let cloud = Cloud::Aws { region: settings.region.clone(), profile: settings.profile.clone() };
     let clients = Clients::connect(&cloud).await?;
     match account {
-        Some(account) => Ok(offline(account, clients.region())),
+        Some(account) => Ok(place_without_aws(account, clients.region())),
         None => Ok(lzap_aws::identity(&clients).await?),
     }
 }
 
-fn offline(account: &str, region: &str) -> Place {
+fn place_without_aws(account: &str, region: &str) -> Place {
     let partition = partition(region).to_owned();
     Place { partition, account: account.to_owned(), region: region.to_owned() }
 }
@@ -59,13 +59,13 @@ fn offline(account: &str, region: &str) -> Place {
 fn warn_of_size(context: &Context, policy: &Value) {
     let chars = size(policy);
     if chars > MANAGED_POLICY_CHARS {
-        context.printer.warning(format_args!(
+        context.printer.print_warning(format_args!(
             "the policy has {chars} characters, and IAM takes {MANAGED_POLICY_CHARS} in a managed one: attach it in two parts"
         ));
     }
 }
 
-fn documents(
+fn github_documents(
     policy: Value,
     names: &Names,
     settings: &Settings,
@@ -81,10 +81,10 @@ fn documents(
 
 fn show_github(context: &Context, names: &Names, repository: &Repository, documents: &Documents) {
     if !repository.has_ids() {
-        context.printer.status("Note", policy_view::ids_hint(repository));
+        context.printer.print_status("Note", policy_view::ids_hint(repository));
     }
-    context.printer.data(policy_view::github(names, documents));
-    context.printer.json(&json!({
+    context.printer.print_data(policy_view::format_github_documents(names, documents));
+    context.printer.print_json(&json!({
         "policy": documents.policy,
         "trust_policy": documents.trust_policy,
         "workflow": documents.workflow,

@@ -13,10 +13,10 @@ use crate::exit::Exit;
 pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, CliError> {
     let started = Instant::now();
     let stage = args.stage.stage.as_deref();
-    let settings = context.load(stage)?.deployed_settings(context, stage)?;
+    let settings = context.load_config(stage)?.deployed_settings(context, stage)?;
     let desired = Desired::Version(args.to.clone().map_or(Rollback::Previous, Rollback::To));
     let step = AliasMove { command: "rollback", verb: "Rolled back", desired, wait: args.wait.wait, started };
     let document = move_alias(context, &settings, step).await?;
-    context.printer.json(&document);
+    context.printer.print_json(&document);
     Ok(Exit::Done)
 }

@@ -84,7 +84,7 @@ impl<'a> Session<'a, Unlocked> {
         let work = Work {
             context,
             target,
-            me: holder::me(&format!("{command} {}", target.names.stage)),
+            me: holder::describe_this_process(&format!("{command} {}", target.names.stage)),
             waits,
             lost: CancellationToken::new(),
             halt: context.interrupts.stop().child_token(),
@@ -105,7 +105,8 @@ impl<'a> Session<'a, Unlocked> {
             if !observed.bucket.as_ref().is_some_and(|bucket| bucket.has(&names.lock_key())) {
                 return Ok(observed);
             }
-            let Some(held) = lzap_aws::read_lock(clients, names, &self.work.me, holder::lives).await? else {
+            let Some(held) = lzap_aws::read_lock(clients, names, &self.work.me, holder::is_alive).await?
+            else {
                 self.state.inherits = true;
                 return Ok(observed);
             };
@@ -114,7 +115,7 @@ impl<'a> Session<'a, Unlocked> {
     }
 
     /// Whether a command that died has left its lock.
-    pub(crate) fn inherits(&self) -> bool {
+    pub(crate) fn inherits_lock(&self) -> bool {
         self.state.inherits
     }
 
@@ -207,7 +208,7 @@ impl Session<'_, Locked> {
             return self.state.lock.leave();
         }
         if let Err(error) = self.state.lock.release().await {
-            self.work.context.printer.warning(format_args!(
+            self.work.context.printer.print_warning(format_args!(
                 "the lock could not be released ({error}); it ends by itself, at once for this machine and after five \
                  minutes for others"
             ));
@@ -255,7 +256,7 @@ impl Work<'_> {
             return Err(CliError::Locked { holder: held.holder.to_string(), stage });
         }
         if !std::mem::replace(told, true) {
-            self.context.printer.status("Waiting", format_args!("for {}", held.holder));
+            self.context.printer.print_status("Waiting", format_args!("for {}", held.holder));
         }
         tokio::select! {
             () = self.halt.cancelled() => Err(CliError::Interrupted { resume: None }),
@@ -271,7 +272,7 @@ impl Work<'_> {
             if self.halt.is_cancelled() {
                 return Err(CliError::Interrupted { resume: None });
             }
-            match lzap_aws::take_lock(clients, names, &self.me, holder::lives, &self.lost).await? {
+            match lzap_aws::take_lock(clients, names, &self.me, holder::is_alive, &self.lost).await? {
                 Taking::Taken(lock) => return Ok(lock),
                 Taking::Held(held) => self.wait_for(&held, &mut told).await?,
                 Taking::NoBucket => return Err(CliError::not_deployed(names)),
@@ -300,7 +301,7 @@ impl Work<'_> {
             tokio::select! {
                 biased;
                 result = &mut apply => break result,
-                Some(event) = incoming.recv() => progress.show(plan, &event),
+                Some(event) = incoming.recv() => progress.show_event(plan, &event),
                 () = self.lost.cancelled(), if !self.halt.is_cancelled() => self.halt.cancel(),
             }
         };

@@ -17,7 +17,7 @@ pub(crate) struct Stages {
 impl Stages {
     pub(crate) fn load(context: &Context, args: &StagesArgs) -> Result<Self, CliError> {
         let named = args.stage.stage.clone();
-        let loaded = context.load(named.as_deref())?;
+        let loaded = context.load_config(named.as_deref())?;
         let names = if args.all { loaded.stages().into_iter().map(Some).collect() } else { vec![named] };
         Ok(Self { loaded, names, all: args.all })
     }
@@ -25,10 +25,10 @@ impl Stages {
     /// Prints the one JSON document.
     pub(crate) fn report(&self, context: &Context, mut documents: Vec<Value>) -> Exit {
         match documents.pop() {
-            Some(document) if !self.all => context.printer.json(&document),
+            Some(document) if !self.all => context.printer.print_json(&document),
             last => {
                 documents.extend(last);
-                context.printer.json(&json!({ "stages": documents }));
+                context.printer.print_json(&json!({ "stages": documents }));
             }
         }
         Exit::Done

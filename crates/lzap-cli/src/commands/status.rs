@@ -27,7 +27,7 @@ pub(crate) async fn run(context: &Context, args: &StatusArgs) -> Result<Exit, Cl
         let settings = stages.loaded.deployed_settings(context, stage.as_deref())?;
         documents.push(Status::read(context, settings).await?.show(context));
         if stages.all {
-            context.printer.data("\n");
+            context.printer.print_data("\n");
         }
     }
     Ok(stages.report(context, documents))
@@ -45,11 +45,11 @@ impl Status {
     async fn read(context: &Context, settings: Settings) -> Result<Self, CliError> {
         let target = Target::connect(context, &settings).await?;
         let uses = Uses::default();
-        let kinds = facts(&settings, &target, uses, String::new()).kinds();
+        let kinds = stage_facts(&settings, &target, uses, String::new()).kinds();
         let scope = Scope::Stage { uses, kinds };
         let observed = lzap_aws::observe(&target.clients, &target.names, &scope).await?;
         let is_valid = settings.problems.is_empty();
-        let drift = is_valid.then(|| drift(&settings, &target, &observed)).transpose()?;
+        let drift = is_valid.then(|| plan_drift(&settings, &target, &observed)).transpose()?;
         Ok(Self { target, observed, drift, front: settings.front })
     }
 
@@ -58,8 +58,8 @@ impl Status {
         let names = &self.target.names;
         let place = format!("{} in {} ({})", names.function(), names.place.region, names.place.account);
         let Some(live) = self.observed.live() else {
-            context.printer.data(format_args!("stage     {place}\nstate     not deployed\n"));
-            return report::with(report::place(names), json!({"deployed": false}));
+            context.printer.print_data(format_args!("stage     {place}\nstate     not deployed\n"));
+            return report::add_fields(report::place_fields(names), json!({"deployed": false}));
         };
         let url = self.observed.url(self.front);
         let release = Release::parse(&live.description).unwrap_or_default();
@@ -67,7 +67,7 @@ impl Status {
         let commit = release.commit.as_deref().unwrap_or("(none)");
         let dirty = if release.dirty { " with uncommitted changes" } else { "" };
         let by = release.author.as_deref().map(|author| format!(" by {author}")).unwrap_or_default();
-        context.printer.data(format_args!(
+        context.printer.print_data(format_args!(
             "stage     {place}\nurl       {}\nversion   {}\ndeployed  {}\ncommit    {commit}{dirty}{by}\n\
              artifact  sha256 {sha256}\n{}{}drift     {}\n{}",
             url.unwrap_or("(none)"),
@@ -85,12 +85,12 @@ impl Status {
             },
             self.drift.as_ref().map(|drift| PlanView::of(drift).changes("          ")).unwrap_or_default(),
         ));
-        report::with(
-            report::place(names),
+        report::add_fields(
+            report::place_fields(names),
             json!({
                 "deployed": true,
                 "url": url,
-                "function": report::function(names, Some(&live.number)),
+                "function": report::function_fields(names, Some(&live.number)),
                 "release": {
                     "commit": release.commit,
                     "dirty": release.dirty,
@@ -106,7 +106,7 @@ impl Status {
                 "schedules": self.schedules().map(|(name, when, state)| {
                     json!({"name": name, "schedule": when, "enabled": state.is_empty()})
                 }).collect::<Value>(),
-                "drift": self.drift.as_ref().map(report::changes),
+                "drift": self.drift.as_ref().map(report::changes_to_json),
             }),
         )
     }
@@ -131,7 +131,7 @@ impl Status {
 }
 
 /// What a deploy of the code that is live would change: all of it differs from `lzap.toml`.
-fn drift(settings: &Settings, target: &Target, observed: &Observed) -> Result<Plan, CliError> {
+fn plan_drift(settings: &Settings, target: &Target, observed: &Observed) -> Result<Plan, CliError> {
     let Some(live) = observed.live() else {
         return Ok(Plan::default());
     };
@@ -143,9 +143,14 @@ fn drift(settings: &Settings, target: &Target, observed: &Observed) -> Result<Pl
     };
     let tags = observed.function.as_ref().map(|function| &function.tags);
     let uses = tags.map(Uses::of_tags).unwrap_or_default();
-    Ok(plan_deploy(&facts(settings, target, uses, live.description.clone()), artifact, observed)?)
+    Ok(plan_deploy(&stage_facts(settings, target, uses, live.description.clone()), artifact, observed)?)
 }
 
-fn facts<'a>(settings: &'a Settings, target: &'a Target, uses: Uses, release: String) -> StageFacts<'a> {
+fn stage_facts<'a>(
+    settings: &'a Settings,
+    target: &'a Target,
+    uses: Uses,
+    release: String,
+) -> StageFacts<'a> {
     StageFacts { settings, names: &target.names, uses, release, options: DeployOptions::default() }
 }

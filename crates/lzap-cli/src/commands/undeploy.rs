@@ -24,28 +24,32 @@ pub(crate) async fn run(context: &Context, args: &UndeployArgs) -> Result<Exit, 
     let mut documents = Vec::new();
     for stage in &stages.names {
         let settings = stages.loaded.deployed_settings(context, stage.as_deref())?;
-        documents.push(undeploy(context, args, &settings).await?);
+        documents.push(undeploy_stage(context, args, &settings).await?);
     }
     Ok(stages.report(context, documents))
 }
 
-async fn undeploy(context: &Context, args: &UndeployArgs, settings: &Settings) -> Result<Value, CliError> {
+async fn undeploy_stage(
+    context: &Context,
+    args: &UndeployArgs,
+    settings: &Settings,
+) -> Result<Value, CliError> {
     let started = Instant::now();
     let wanted = Undeploy { keep_logs: args.keep_logs, adopt: args.adopt };
     let target = Target::connect(context, settings).await?;
     let session = Session::new(context, &target, "undeploy", args.wait.wait);
-    let plan = delete(context, session, wanted).await?;
+    let plan = delete_resources(context, session, wanted).await?;
     if !plan.is_empty() {
         prove_gone(&target, wanted).await?;
-        say(context, &target, &plan, started);
+        report_deletion(context, &target, &plan, started);
     }
-    Ok(report::with(
-        report::place(&target.names),
-        json!({"changes": report::changes(&plan), "aws_calls": target.clients.calls()}),
+    Ok(report::add_fields(
+        report::place_fields(&target.names),
+        json!({"changes": report::changes_to_json(&plan), "aws_calls": target.clients.calls()}),
     ))
 }
 
-async fn delete(
+async fn delete_resources(
     context: &Context,
     mut session: Session<'_, Unlocked>,
     wanted: Undeploy,
@@ -87,8 +91,8 @@ async fn plan_again(
     earlier: ConsentedPlan,
 ) -> Result<ConsentedPlan, CliError> {
     let again = plan(desired, &session.observe(&Scope::Undeploy).await?)?;
-    let again = earlier.replace(context, again)?;
-    plan_view::show(context.printer, again.plan());
+    let again = earlier.replace_plan(context, again)?;
+    plan_view::show_plan(context.printer, again.plan());
     Ok(again)
 }
 
@@ -102,14 +106,14 @@ async fn prove_gone(target: &Target, wanted: Undeploy) -> Result<(), CliError> {
     if left.is_empty() { Ok(()) } else { Err(CliError::Left { left, stage: target.names.stage.clone() }) }
 }
 
-fn say(context: &Context, target: &Target, plan: &Plan, started: Instant) {
-    context.printer.status(
+fn report_deletion(context: &Context, target: &Target, plan: &Plan, started: Instant) {
+    context.printer.print_status(
         "Undeployed",
         format_args!(
             "{} ({}; nothing is left) in {}",
             target.names.function(),
-            plan_view::changed(plan),
-            text::seconds(started.elapsed())
+            plan_view::count_changes(plan),
+            text::format_seconds(started.elapsed())
         ),
     );
 }

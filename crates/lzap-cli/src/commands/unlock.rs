@@ -11,24 +11,26 @@ use crate::ui::{ask, report};
 
 pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, CliError> {
     let stage = args.stage.as_deref();
-    let settings = context.load(stage)?.deployed_settings(context, stage)?;
+    let settings = context.load_config(stage)?.deployed_settings(context, stage)?;
     let target = Target::connect(context, &settings).await?;
-    let me = holder::me("unlock");
-    let held = lzap_aws::read_lock(&target.clients, &target.names, &me, holder::lives).await?;
+    let me = holder::describe_this_process("unlock");
+    let held = lzap_aws::read_lock(&target.clients, &target.names, &me, holder::is_alive).await?;
     let Some(held) = held else {
-        context.printer.status("Unlocked", format_args!("already: nobody works on {}", settings.stage));
-        context.printer.json(&report::with(report::place(&target.names), json!({"holder": null})));
+        context.printer.print_status("Unlocked", format_args!("already: nobody works on {}", settings.stage));
+        context
+            .printer
+            .print_json(&report::add_fields(report::place_fields(&target.names), json!({"holder": null})));
         return Ok(Exit::Done);
     };
     let age = held.age.as_secs();
-    context.printer.status("Locked", format_args!("by {}; last heard of {age} s ago", held.holder));
-    ask::confirm(
+    context.printer.print_status("Locked", format_args!("by {}; last heard of {age} s ago", held.holder));
+    ask::ask_to_confirm(
         "Take the lock away? If that command still runs, two will work on the stage at once.",
         "unlock takes another command's lock away",
         context.yes,
     )?;
     lzap_aws::break_lock(&target.clients, &target.names, &held).await?;
-    context.printer.status("Unlocked", &settings.stage);
+    context.printer.print_status("Unlocked", &settings.stage);
     let holder = json!({
         "owner": held.holder.owner,
         "host": held.holder.host,
@@ -37,6 +39,8 @@ pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, Cli
         "since": held.holder.since,
         "ci_run": held.holder.ci_run,
     });
-    context.printer.json(&report::with(report::place(&target.names), json!({ "holder": holder })));
+    context
+        .printer
+        .print_json(&report::add_fields(report::place_fields(&target.names), json!({ "holder": holder })));
     Ok(Exit::Done)
 }

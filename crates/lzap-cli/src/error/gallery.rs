@@ -34,13 +34,13 @@ fn every_code_has_an_example() {
     let wire = include_str!("../../../lzap-wire/src/task.rs");
     let names = wire.lines().filter_map(|line| line.trim().strip_prefix("Self::")?.split_once(" => \""));
     expected.extend(names.map(|(_, name)| format!("lzap::task::{}", name.trim_end_matches("\","))));
-    let listed: BTreeSet<String> = pages::all().into_iter().map(|page| page.code).collect();
+    let listed: BTreeSet<String> = pages::all_pages().into_iter().map(|page| page.code).collect();
     assert_eq!(listed, expected);
 }
 
 #[test]
 fn codes_are_unique() {
-    let pages = pages::all();
+    let pages = pages::all_pages();
     for pair in pages.windows(2) {
         assert_ne!(pair[0].code, pair[1].code);
     }
@@ -48,7 +48,7 @@ fn codes_are_unique() {
 
 #[test]
 fn every_page_is_complete() {
-    for page in pages::all() {
+    for page in pages::all_pages() {
         for text in [&page.message, &page.why, &page.help] {
             assert!(!text.trim().is_empty(), "{page:?}");
         }
@@ -61,7 +61,7 @@ fn every_page_is_complete() {
 #[test]
 fn help_writes_commands_out() {
     let command = CommandContext::new("deploy", Some("production"));
-    for error in pages::examples() {
+    for error in pages::all_examples() {
         let help = error.help(&command).to_lowercase();
         for words in ["the command again", "same command", "run it again", "mend"] {
             assert!(!help.contains(words), "{}: {help}", error.code());
@@ -72,8 +72,8 @@ fn help_writes_commands_out() {
 #[test]
 fn every_error_as_the_user_sees_it() {
     let command = CommandContext::new("deploy", Some("production"));
-    let blocks = pages::examples().into_iter().map(|error| {
-        let text = anstream::adapter::strip_str(&diagnostic::render(&error, &command)).to_string();
+    let blocks = pages::all_examples().into_iter().map(|error| {
+        let text = anstream::adapter::strip_str(&diagnostic::render_error(&error, &command)).to_string();
         format!("{text}\n  exit code: {}\n", error.exit() as u8)
     });
     let gallery = blocks.collect::<Vec<_>>().join("\n");
@@ -84,9 +84,12 @@ fn every_error_as_the_user_sees_it() {
 
 #[test]
 fn find_takes_a_code_without_its_prefix_and_names_the_nearest() {
-    assert_eq!(pages::find("lzap::aws::denied").map(|page| page.code), Ok("lzap::aws::denied".to_owned()));
-    assert_eq!(pages::find("aws::denied").map(|page| page.code), Ok("lzap::aws::denied".to_owned()));
-    let near = pages::find("lzap::aws::deneid").expect_err("no such code");
+    assert_eq!(
+        pages::find_page("lzap::aws::denied").map(|page| page.code),
+        Ok("lzap::aws::denied".to_owned())
+    );
+    assert_eq!(pages::find_page("aws::denied").map(|page| page.code), Ok("lzap::aws::denied".to_owned()));
+    let near = pages::find_page("lzap::aws::deneid").expect_err("no such code");
     assert_eq!(near.as_deref(), Some("lzap::aws::denied"));
-    assert_eq!(pages::find("E0308").expect_err("a code of rustc's"), None);
+    assert_eq!(pages::find_page("E0308").expect_err("a code of rustc's"), None);
 }

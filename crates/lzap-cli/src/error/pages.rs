@@ -11,7 +11,7 @@ use super::CliError;
 use crate::commands::InvokeError;
 
 /// Returns one error of each kind, sorted by code.
-pub(super) fn examples() -> Vec<CliError> {
+pub(super) fn all_examples() -> Vec<CliError> {
     let mut errors = CliError::examples();
     errors.extend(BuildError::examples().into_iter().map(CliError::from));
     errors.extend(AwsError::examples().into_iter().map(CliError::from));
@@ -24,13 +24,13 @@ pub(super) fn examples() -> Vec<CliError> {
 }
 
 /// Returns the pages of all errors, sorted by code.
-pub(crate) fn all() -> Vec<ErrorPage> {
-    examples().iter().map(|error| ErrorPage::new(error)).collect()
+pub(crate) fn all_pages() -> Vec<ErrorPage> {
+    all_examples().iter().map(|error| ErrorPage::new(error)).collect()
 }
 
 /// Returns the page of `code`, which may lack its `lzap::`; without such a page, the code that was probably meant.
-pub(crate) fn find(code: &str) -> Result<ErrorPage, Option<String>> {
-    let (code, mut pages) = (full(code), all());
+pub(crate) fn find_page(code: &str) -> Result<ErrorPage, Option<String>> {
+    let (code, mut pages) = (complete_code(code), all_pages());
     if let Some(place) = pages.iter().position(|page| page.code == code) {
         return Ok(pages.swap_remove(place));
     }
@@ -43,6 +43,6 @@ pub(crate) fn find(code: &str) -> Result<ErrorPage, Option<String>> {
 
 const PREFIX: &str = "lzap::";
 
-fn full(code: &str) -> String {
+fn complete_code(code: &str) -> String {
     if code.starts_with(PREFIX) { code.to_owned() } else { format!("{PREFIX}{code}") }
 }

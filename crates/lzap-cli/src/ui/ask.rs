@@ -15,14 +15,14 @@ pub(crate) fn is_interactive() -> bool {
 ///
 /// # Errors
 /// Nobody is there ([`CliError::NeedsYes`]), or the answer is no ([`CliError::Declined`]).
-pub(crate) fn confirm(question: &str, what: &'static str, yes: bool) -> Result<(), CliError> {
+pub(crate) fn ask_to_confirm(question: &str, what: &'static str, yes: bool) -> Result<(), CliError> {
     if yes {
         return Ok(());
     }
     if !is_interactive() {
         return Err(CliError::NeedsYes { what });
     }
-    if answer(Confirm::new(question).with_default(false).prompt())? {
+    if convert_error(Confirm::new(question).with_default(false).prompt())? {
         Ok(())
     } else {
         Err(CliError::Declined)
@@ -30,16 +30,20 @@ pub(crate) fn confirm(question: &str, what: &'static str, yes: bool) -> Result<(
 }
 
 /// Asks for a text.
-pub(crate) fn text(question: &str, default: &str) -> Result<String, CliError> {
-    answer(Text::new(question).with_default(default).prompt())
+pub(crate) fn ask_for_text(question: &str, default: &str) -> Result<String, CliError> {
+    convert_error(Text::new(question).with_default(default).prompt())
 }
 
 /// Asks for one of several.
-pub(crate) fn select(question: &str, options: Vec<String>, default: usize) -> Result<String, CliError> {
-    answer(Select::new(question, options).with_starting_cursor(default).prompt())
+pub(crate) fn ask_for_choice(
+    question: &str,
+    options: Vec<String>,
+    default: usize,
+) -> Result<String, CliError> {
+    convert_error(Select::new(question, options).with_starting_cursor(default).prompt())
 }
 
-fn answer<T>(answer: Result<T, InquireError>) -> Result<T, CliError> {
+fn convert_error<T>(answer: Result<T, InquireError>) -> Result<T, CliError> {
     answer.map_err(|error| match error {
         InquireError::OperationCanceled | InquireError::OperationInterrupted => {
             CliError::Interrupted { resume: None }

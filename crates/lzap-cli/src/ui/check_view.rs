@@ -9,7 +9,7 @@ const DIM: Style = Style::new().dimmed();
 /// Where the details begin.
 const INDENT: usize = 23;
 
-fn style(status: Status) -> Style {
+fn status_style(status: Status) -> Style {
     match status {
         Status::Ok => AnsiColor::Green.on_default(),
         Status::Warning => AnsiColor::Yellow.on_default().bold(),
@@ -19,8 +19,8 @@ fn style(status: Status) -> Style {
 }
 
 /// The lines of one check.
-pub(crate) fn lines(check: &Check) -> String {
-    let style = style(check.status);
+pub(crate) fn format_check(check: &Check) -> String {
+    let style = status_style(check.status);
     let detail = check.detail.replace('\n', &format!("\n{:INDENT$}", ""));
     let help = check.help.as_deref().map(|help| {
         let help = help.replace('\n', &format!("\n{:INDENT$}", ""));
@@ -35,7 +35,7 @@ pub(crate) fn lines(check: &Check) -> String {
 }
 
 /// `1 problem, 2 warnings`.
-pub(crate) fn summary(checks: &[Check]) -> String {
+pub(crate) fn summarize_checks(checks: &[Check]) -> String {
     let number = |status| checks.iter().filter(|check| check.status == status).count();
     let counted: Vec<String> = [(number(Status::Problem), "problem"), (number(Status::Warning), "warning")]
         .into_iter()
@@ -46,7 +46,7 @@ pub(crate) fn summary(checks: &[Check]) -> String {
 }
 
 /// The document.
-pub(crate) fn json(checks: &[Check]) -> Value {
+pub(crate) fn checks_to_json(checks: &[Check]) -> Value {
     let checks: Vec<Value> = checks
         .iter()
         .map(|check| {

@@ -39,18 +39,18 @@ impl DeployReport<'_> {
     ///
     /// # Errors
     /// It answered with a 5xx status.
-    pub(crate) async fn touch(&self, printer: Printer) -> Result<(), CliError> {
+    pub(crate) async fn request_url(&self, printer: Printer) -> Result<(), CliError> {
         let Self { settings, target, .. } = self;
         let Some(url) = self.url().filter(|_| !self.converged.plan.is_empty()) else {
             return Ok(());
         };
         match lzap_aws::touch(&target.clients, url, &settings.touch_path).await {
             Touch::Answered(status) => {
-                printer.status("Touched", format_args!("{} answered {status}", settings.touch_path));
+                printer.print_status("Touched", format_args!("{} answered {status}", settings.touch_path));
                 Ok(())
             }
             Touch::Unreachable(reason) => {
-                printer.warning(format_args!("{url} could not be reached: {reason}"));
+                printer.print_warning(format_args!("{url} could not be reached: {reason}"));
                 Ok(())
             }
             Touch::ServerError(status) => Err(CliError::Touch {
@@ -63,16 +63,16 @@ impl DeployReport<'_> {
     }
 
     /// Prints the URL, and returns the JSON document.
-    pub(crate) fn print(&self, printer: Printer) -> Value {
+    pub(crate) fn print_result(&self, printer: Printer) -> Value {
         let names = &self.target.names;
         let version = self.version().unwrap_or("?");
         let verb = if self.converged.plan.is_empty() { "Unchanged" } else { "Deployed" };
-        let took = text::seconds(self.started.elapsed());
-        printer.status(verb, format_args!("{} (version {version}) in {took}", names.function()));
+        let took = text::format_seconds(self.started.elapsed());
+        printer.print_status(verb, format_args!("{} (version {version}) in {took}", names.function()));
         if let Some(url) = self.url() {
-            printer.data(format_args!("{url}\n"));
+            printer.print_data(format_args!("{url}\n"));
         }
-        report::with(report::place(names), self.details())
+        report::add_fields(report::place_fields(names), self.details())
     }
 
     fn details(&self) -> Value {
@@ -81,7 +81,7 @@ impl DeployReport<'_> {
         let artifact = &built.artifact;
         json!({
             "url": self.url(),
-            "function": report::function(names, self.version()),
+            "function": report::function_fields(names, self.version()),
             "artifact": {
                 "bucket": names.bucket(),
                 "key": names.artifact_key(&artifact.sha256),
@@ -89,12 +89,12 @@ impl DeployReport<'_> {
                 "bytes": artifact.bytes,
                 "architecture": artifact.architecture.as_str(),
             },
-            "changes": report::changes(plan),
+            "changes": report::changes_to_json(plan),
             "seconds": {
-                "build": report::seconds(built.build),
-                "package": report::seconds(built.package),
-                "apply": report::seconds(*applied_in),
-                "total": report::seconds(self.started.elapsed()),
+                "build": report::round_seconds(built.build),
+                "package": report::round_seconds(built.package),
+                "apply": report::round_seconds(*applied_in),
+                "total": report::round_seconds(self.started.elapsed()),
             },
             "aws_calls": self.target.clients.calls(),
         })

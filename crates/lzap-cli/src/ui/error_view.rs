@@ -3,7 +3,7 @@
 use lzap_core::explain::ErrorPage;
 
 /// Formats one line per error: code and text.
-pub(crate) fn list(pages: &[ErrorPage]) -> String {
+pub(crate) fn format_list(pages: &[ErrorPage]) -> String {
     let width = pages.iter().map(|page| page.code.len()).max().unwrap_or_default();
     pages.iter().fold(String::new(), |text, page| {
         let first_line = page.message.lines().next().unwrap_or_default();
@@ -12,7 +12,7 @@ pub(crate) fn list(pages: &[ErrorPage]) -> String {
 }
 
 /// Formats the page of one error.
-pub(crate) fn page(page: &ErrorPage) -> String {
+pub(crate) fn format_page(page: &ErrorPage) -> String {
     let ErrorPage { code, exit_code, message, why, help } = page;
     format!("{code} (exit code {exit_code})\n\n{message}\n\nWhy: {why}\n\nWhat to do: {help}\n")
 }

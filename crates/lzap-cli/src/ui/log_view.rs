@@ -59,39 +59,39 @@ impl LogView {
     }
 
     /// The lines for some more events.
-    pub(crate) fn show(&mut self, events: Vec<LogEvent>) -> Vec<String> {
+    pub(crate) fn format_events(&mut self, events: Vec<LogEvent>) -> Vec<String> {
         if let Some(requests) = &mut self.requests {
             let complete = requests.take(events);
-            return complete.iter().flat_map(|request| self.form.request(request)).collect();
+            return complete.iter().flat_map(|request| self.form.format_request(request)).collect();
         }
         let mut lines = Vec::new();
         for event in weave::in_order(events) {
             let line = Line::parse(&event.message);
             let request = self.current.of(&event, &line);
-            lines.extend(self.form.event(&event, &line, request.as_deref()));
+            lines.extend(self.form.format_event(&event, &line, request.as_deref()));
         }
         lines
     }
 
     /// The lines for what is still unfinished when nothing more will come.
-    pub(crate) fn finish(&mut self) -> Vec<String> {
+    pub(crate) fn format_unfinished(&mut self) -> Vec<String> {
         let rest = self.requests.as_mut().map(Requests::rest).unwrap_or_default();
-        rest.iter().flat_map(|request| self.form.request(request)).collect()
+        rest.iter().flat_map(|request| self.form.format_request(request)).collect()
     }
 }
 
 impl Form {
-    fn event(&mut self, event: &LogEvent, line: &Line, request_id: Option<&str>) -> Vec<String> {
+    fn format_event(&mut self, event: &LogEvent, line: &Line, request_id: Option<&str>) -> Vec<String> {
         match self {
-            Self::Lines(lines) => lines.render(event, line, request_id),
-            Self::Json | Self::Table(_) => vec![json::event(event, line, request_id).to_string()],
+            Self::Lines(lines) => lines.render_event(event, line, request_id),
+            Self::Json | Self::Table(_) => vec![json::event_to_json(event, line, request_id).to_string()],
         }
     }
 
-    fn request(&mut self, request: &lzap_core::logs::request::Request) -> Vec<String> {
+    fn format_request(&mut self, request: &lzap_core::logs::request::Request) -> Vec<String> {
         match self {
             Self::Table(table) => table.render(request),
-            Self::Json | Self::Lines(_) => vec![json::request(request).to_string()],
+            Self::Json | Self::Lines(_) => vec![json::request_to_json(request).to_string()],
         }
     }
 }

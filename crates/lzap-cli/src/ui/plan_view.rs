@@ -21,30 +21,30 @@ const DELETE: Style = AnsiColor::Red.on_default();
 const INDENT: &str = "             ";
 
 /// Shows a plan, and says so when it undoes changes that were made outside lzap.
-pub(crate) fn show(printer: Printer, plan: &Plan) {
+pub(crate) fn show_plan(printer: Printer, plan: &Plan) {
     let view = PlanView::of(plan);
-    printer.status("Plan", view.summary());
-    printer.talk(&view.changes(INDENT));
+    printer.print_status("Plan", view.summary());
+    printer.print_note(&view.changes(INDENT));
     if plan.has_drift() {
-        printer.status("Drift", "settings that were changed outside lzap are set back");
+        printer.print_status("Drift", "settings that were changed outside lzap are set back");
     }
 }
 
 /// Shows the prerequisites that are created while the compiler runs.
 pub(crate) fn show_prerequisites(printer: Printer, plan: &Plan) {
     let view = PlanView::of(plan);
-    printer.status("Plan", format_args!("{}, while it compiles", view.summary()));
-    printer.talk(&view.changes(INDENT));
+    printer.print_status("Plan", format_args!("{}, while it compiles", view.summary()));
+    printer.print_note(&view.changes(INDENT));
 }
 
 /// Shows the rest of a plan, without the changes that have begun.
 pub(crate) fn show_rest(printer: Printer, plan: &Plan, begun: &BTreeSet<&ResourceId>) {
     if begun.is_empty() {
-        return show(printer, plan);
+        return show_plan(printer, plan);
     }
     let view = PlanView { changes: plan.changes(), plan, hidden: begun };
-    printer.status("Plan", format_args!("{}, with the artifact", view.summary()));
-    printer.talk(&view.changes(INDENT));
+    printer.print_status("Plan", format_args!("{}, with the artifact", view.summary()));
+    printer.print_note(&view.changes(INDENT));
 }
 
 /// The changes of a plan, some of which may be hidden.
@@ -61,13 +61,13 @@ impl<'a> PlanView<'a> {
         Self { changes: plan.changes(), plan, hidden: NONE }
     }
 
-    fn shown(&self) -> impl Iterator<Item = &Change> {
+    fn shown_changes(&self) -> impl Iterator<Item = &Change> {
         self.changes.iter().filter(|change| !self.hidden.contains(&change.resource))
     }
 
     /// `4 to create, 1 to change`.
     pub(crate) fn summary(&self) -> String {
-        let number = |action: Action| self.shown().filter(|change| change.action == action).count();
+        let number = |action: Action| self.shown_changes().filter(|change| change.action == action).count();
         let parts: Vec<String> = [
             (number(Action::Create), "to create"),
             (number(Action::Update), "to change"),
@@ -84,12 +84,12 @@ impl<'a> PlanView<'a> {
     /// The changes, a line or a few each; deletions last. `indent` is put before each line.
     pub(crate) fn changes(&self, indent: &str) -> String {
         let (kept, deleted): (Vec<_>, Vec<_>) =
-            self.shown().partition(|change| change.action != Action::Delete);
-        kept.into_iter().chain(deleted).map(|change| render(self.plan, change, indent)).collect()
+            self.shown_changes().partition(|change| change.action != Action::Delete);
+        kept.into_iter().chain(deleted).map(|change| render_change(self.plan, change, indent)).collect()
     }
 }
 
-fn render(plan: &Plan, change: &Change, indent: &str) -> String {
+fn render_change(plan: &Plan, change: &Change, indent: &str) -> String {
     let (sign, style) = match change.action {
         Action::Create => ('+', CREATE),
         Action::Update => ('~', UPDATE),
@@ -190,7 +190,7 @@ fn describe_condition(condition: &Value) -> Option<String> {
 }
 
 /// `3 changes`, for the end of a deploy.
-pub(crate) fn changed(plan: &Plan) -> String {
+pub(crate) fn count_changes(plan: &Plan) -> String {
     count(plan.changes().len(), "change")
 }
 

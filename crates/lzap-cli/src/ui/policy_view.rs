@@ -12,7 +12,7 @@ pub(crate) struct Documents {
 }
 
 /// The documents in the order in which they are used, under comments that say how.
-pub(crate) fn github(names: &Names, documents: &Documents) -> String {
+pub(crate) fn format_github_documents(names: &Names, documents: &Documents) -> String {
     let role = github::role(names);
     let stage = &names.stage;
     let (partition, account) = (&names.place.partition, &names.place.account);

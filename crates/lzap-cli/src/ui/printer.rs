@@ -47,38 +47,38 @@ impl Printer {
     }
 
     /// A line of talk, with cargo's right-aligned verb.
-    pub(crate) fn status(self, verb: &str, text: impl Display) {
+    pub(crate) fn print_status(self, verb: &str, text: impl Display) {
         if !self.quiet {
-            talk(format_args!("{GOOD}{verb:>VERB_COLUMNS$}{GOOD:#} {text}\n"));
+            write_to_stderr(format_args!("{GOOD}{verb:>VERB_COLUMNS$}{GOOD:#} {text}\n"));
         }
     }
 
     /// A block of talk, as it is.
-    pub(crate) fn talk(self, text: &str) {
+    pub(crate) fn print_note(self, text: &str) {
         if !self.quiet {
-            talk(format_args!("{text}"));
+            write_to_stderr(format_args!("{text}"));
         }
     }
 
     /// Something that is probably not meant.
-    pub(crate) fn warning(self, text: impl Display) {
+    pub(crate) fn print_warning(self, text: impl Display) {
         if self.quiet {
             return;
         }
-        talk(format_args!("{WARNING}warning{WARNING:#}: {text}\n"));
+        write_to_stderr(format_args!("{WARNING}warning{WARNING:#}: {text}\n"));
     }
 
     /// Text on stdout, unless stdout carries JSON.
-    pub(crate) fn data(self, text: impl Display) {
+    pub(crate) fn print_data(self, text: impl Display) {
         if self.output == Output::Text {
-            write(&mut anstream::stdout().lock(), format_args!("{text}"));
+            write_text(&mut anstream::stdout().lock(), format_args!("{text}"));
         }
     }
 
     /// The one JSON document on stdout, unless stdout carries text.
-    pub(crate) fn json(self, document: &serde_json::Value) {
+    pub(crate) fn print_json(self, document: &serde_json::Value) {
         if self.output == Output::Json {
-            write(&mut std::io::stdout().lock(), format_args!("{document:#}\n"));
+            write_text(&mut std::io::stdout().lock(), format_args!("{document:#}\n"));
         }
     }
 
@@ -100,7 +100,7 @@ impl Printer {
 ///
 /// # Errors
 /// The reader went away: there is no reason to go on.
-pub(crate) fn line(text: &str) -> std::io::Result<()> {
+pub(crate) fn print_line(text: &str) -> std::io::Result<()> {
     let mut stdout = anstream::stdout().lock();
     writeln!(stdout, "{text}").and_then(|()| stdout.flush())
 }
@@ -119,16 +119,16 @@ pub(crate) async fn reader_gone() {
 }
 
 /// An error: to stderr whatever the options say.
-pub(crate) fn error(text: &str) {
-    talk(format_args!("{text}\n"));
+pub(crate) fn print_error(text: &str) {
+    write_to_stderr(format_args!("{text}\n"));
 }
 
-fn talk(text: std::fmt::Arguments<'_>) {
-    write(&mut anstream::stderr().lock(), text);
+fn write_to_stderr(text: std::fmt::Arguments<'_>) {
+    write_text(&mut anstream::stderr().lock(), text);
 }
 
 /// A reader that went away (`lzap status | head -1`) is no reason to fail.
-fn write(stream: &mut dyn Write, text: std::fmt::Arguments<'_>) {
+fn write_text(stream: &mut dyn Write, text: std::fmt::Arguments<'_>) {
     let _ = stream.write_fmt(text);
     let _ = stream.flush();
 }

@@ -11,7 +11,7 @@ use lzap_core::resource::artifact::ArtifactOperation;
 use lzap_core::step::StepId;
 
 use crate::ui::printer::Printer;
-use crate::ui::text::bytes;
+use crate::ui::text::format_bytes;
 
 /// The line that says what is going on.
 pub(crate) struct Progress(ProgressBar);
@@ -31,25 +31,25 @@ impl Progress {
     }
 
     /// Says something else.
-    pub(crate) fn say(&self, verb: &'static str, text: impl Into<String>) {
+    pub(crate) fn show_activity(&self, verb: &'static str, text: impl Into<String>) {
         self.0.set_prefix(verb);
         self.0.set_message(text.into());
     }
 
     /// Shows what `event` says about `plan`.
-    pub(crate) fn show(&self, plan: &Plan, event: &Event) {
+    pub(crate) fn show_event(&self, plan: &Plan, event: &Event) {
         let (step, text) = match event {
             Event::StepStarted(step) => (*step, None),
             Event::StepWaiting { step, reason, elapsed } => {
                 (*step, Some(format!("waiting {reason} ({} s)", elapsed.as_secs())))
             }
-            Event::Uploaded { step, bytes: up } => (*step, Some(Self::uploaded(plan, *step, *up))),
+            Event::Uploaded { step, bytes: up } => (*step, Some(Self::format_upload(plan, *step, *up))),
             Event::StepDone(_) => return,
         };
         let Some(step) = plan.steps.get(step.0) else { return };
         let resource = &step.target.resource;
         let what = format!("{} {}", resource.kind.name, resource.name);
-        self.say(
+        self.show_activity(
             "Applying",
             match text {
                 Some(text) => format!("{what}: {text}"),
@@ -58,12 +58,12 @@ impl Progress {
         );
     }
 
-    fn uploaded(plan: &Plan, step: StepId, up: u64) -> String {
+    fn format_upload(plan: &Plan, step: StepId, up: u64) -> String {
         match plan.steps.get(step.0).map(|step| &step.operation) {
             Some(Operation::Artifact(ArtifactOperation::Upload(artifact))) => {
-                format!("uploading {} of {}", bytes(up), bytes(artifact.bytes))
+                format!("uploading {} of {}", format_bytes(up), format_bytes(artifact.bytes))
             }
-            _ => format!("uploading {}", bytes(up)),
+            _ => format!("uploading {}", format_bytes(up)),
         }
     }
 }

@@ -8,7 +8,7 @@ use lzap_core::step::Origin;
 use serde_json::{Value, json};
 
 /// Where something was deployed.
-pub(crate) fn place(names: &Names) -> Value {
+pub(crate) fn place_fields(names: &Names) -> Value {
     json!({
         "app": names.app,
         "stage": names.stage,
@@ -18,7 +18,7 @@ pub(crate) fn place(names: &Names) -> Value {
 }
 
 /// `place` with further fields behind it.
-pub(crate) fn with(mut document: Value, fields: Value) -> Value {
+pub(crate) fn add_fields(mut document: Value, fields: Value) -> Value {
     if let (Some(document), Value::Object(fields)) = (document.as_object_mut(), fields) {
         document.extend(fields);
     }
@@ -26,11 +26,11 @@ pub(crate) fn with(mut document: Value, fields: Value) -> Value {
 }
 
 /// The changes of a plan.
-pub(crate) fn changes(plan: &Plan) -> Value {
-    plan.changes().iter().map(change).collect()
+pub(crate) fn changes_to_json(plan: &Plan) -> Value {
+    plan.changes().iter().map(change_to_json).collect()
 }
 
-fn change(change: &Change) -> Value {
+fn change_to_json(change: &Change) -> Value {
     let fields: Vec<Value> = change
         .fields
         .iter()
@@ -52,11 +52,11 @@ fn change(change: &Change) -> Value {
 }
 
 /// The function behind the URL.
-pub(crate) fn function(names: &Names, version: Option<&str>) -> Value {
+pub(crate) fn function_fields(names: &Names, version: Option<&str>) -> Value {
     json!({"name": names.function(), "arn": names.function_arn(), "version": version, "alias": ALIAS})
 }
 
 /// Seconds with three decimals.
-pub(crate) fn seconds(duration: Duration) -> f64 {
+pub(crate) fn round_seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// `3.1 MiB`.
-pub(crate) fn bytes(bytes: u64) -> String {
+pub(crate) fn format_bytes(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
     let exact = bytes as f64;
     match bytes {
@@ -14,6 +14,6 @@ pub(crate) fn bytes(bytes: u64) -> String {
 }
 
 /// `41.2s`.
-pub(crate) fn seconds(duration: Duration) -> String {
+pub(crate) fn format_seconds(duration: Duration) -> String {
     format!("{:.1}s", duration.as_secs_f64())
 }

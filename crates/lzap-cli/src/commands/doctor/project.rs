@@ -8,8 +8,8 @@ use lzap_core::doctor::{Check, Status, Tools, machine};
 use lzap_core::platform::{Architecture, Linker};
 use lzap_core::settings::Settings;
 
-use super::failure;
-use crate::context::{Context, Loaded, absolute};
+use super::failure::describe_failure;
+use crate::context::{Context, Loaded, absolute_path};
 use crate::error::CliError;
 
 /// What was found of the project.
@@ -22,47 +22,47 @@ pub(super) struct Found {
 }
 
 /// Reads the configuration, every stage of it, and the crate.
-pub(super) fn find(context: &Context, stage: Option<&str>) -> Found {
-    let loaded = match context.load(stage) {
+pub(super) fn find_project(context: &Context, stage: Option<&str>) -> Found {
+    let loaded = match context.load_config(stage) {
         Ok(loaded) => loaded,
         Err(CliError::NoConfig { dir }) => return Found::none(&dir),
         Err(error) => {
-            let check = Check::failed("config", &failure(context, &error));
+            let check = Check::failed("config", &describe_failure(context, &error));
             return Found { project: None, settings: None, checks: vec![check] };
         }
     };
-    let settings = loaded.checked(context, stage);
+    let settings = loaded.check_settings(context, stage);
     let features = settings.as_ref().map(|(it, _)| it.features.clone()).unwrap_or_default();
     let project = loaded.project(&features);
     // The stage `local` needs no file, so that nothing may be here at all.
     if project.is_err() && !loaded.path.is_file() {
-        return Found::none(&absolute(&context.dir));
+        return Found::none(&absolute_path(&context.dir));
     }
-    let mut checks = config(context, &loaded);
+    let mut checks = check_config(context, &loaded);
     let told = checks.iter().any(|check| check.status == Status::Problem);
     if let (Err(error @ CliError::Config { .. }), Some(_), false) = (&settings, stage, told) {
-        checks.push(Check::failed("config", &failure(context, error)));
+        checks.push(Check::failed("config", &describe_failure(context, error)));
     }
     checks.push(match &project {
-        Ok(project) => runtime(project),
-        Err(error) => Check::failed("crate", &failure(context, error)),
+        Ok(project) => check_runtime_crate(project),
+        Err(error) => Check::failed("crate", &describe_failure(context, error)),
     });
     Found { project: project.ok(), settings: settings.ok().map(|(settings, _)| settings), checks }
 }
 
 /// Every stage can be read, and AWS would take it.
-fn config(context: &Context, loaded: &Loaded) -> Vec<Check> {
+fn check_config(context: &Context, loaded: &Loaded) -> Vec<Check> {
     let stages = loaded.stages();
     let mut checks = Vec::new();
     for stage in &stages {
-        match loaded.checked(context, Some(stage)) {
+        match loaded.check_settings(context, Some(stage)) {
             Ok((_, warnings)) => {
                 checks.extend(warnings.into_iter().map(|it| {
                     Check::new("config", Status::Warning, format!("stage {stage}: {}", it.message))
                 }));
             }
             Err(error @ CliError::Config { .. }) => {
-                let mut check = Check::failed("config", &failure(context, &error));
+                let mut check = Check::failed("config", &describe_failure(context, &error));
                 check.detail = format!("stage {stage}: {}", check.detail);
                 checks.push(check);
             }
@@ -77,7 +77,7 @@ fn config(context: &Context, loaded: &Loaded) -> Vec<Check> {
     checks
 }
 
-fn runtime(project: &Project) -> Check {
+fn check_runtime_crate(project: &Project) -> Check {
     match &project.lzap {
         Some(lzap) => {
             let detail = format!("{} {}, with lzap {}", project.package, project.version, lzap.version);
@@ -101,14 +101,14 @@ impl Found {
         let Some(project) = project else { return checks };
         let (linker, architecture) =
             settings.as_ref().map_or((Linker::Auto, Architecture::Arm64), |it| (it.linker, it.architecture));
-        match survey::linking(&project, linker, architecture).await {
+        match survey::survey_linking(&project, linker, architecture).await {
             Ok(linking) => checks.extend([machine::target(&linking, tools), machine::linker(&linking)]),
             // Without rustc there is one problem already.
             Err(_) if tools.rustc.is_err() => {}
-            Err(error) => checks.push(Check::failed("linker", &failure(context, &error.into()))),
+            Err(error) => checks.push(Check::failed("linker", &describe_failure(context, &error.into()))),
         }
         if settings.is_some_and(|it| it.is_local()) && Architecture::host() != Some(architecture) {
-            let found = survey::emulator(architecture).map(|path| path.display().to_string());
+            let found = survey::find_emulator(architecture).map(|path| path.display().to_string());
             checks.push(machine::qemu(architecture, found.as_deref()));
         }
         let target = project.target_dir.display().to_string();

@@ -74,7 +74,7 @@ impl InvokeError {
         Self {
             kind: InvokeErrorKind::Task(failure.code),
             message: format!("task `{task}` failed: {}", failure.message),
-            help: help(task, failure.code, known, tail),
+            help: failure_help(task, failure.code, known, tail),
             log,
         }
     }
@@ -119,11 +119,11 @@ impl InvokeError {
 
     /// The job ended in failure.
     pub(super) fn job(record: &JobRecord, tail: &str) -> Self {
-        let failure = reason(record);
+        let failure = failure_reason(record);
         Self {
             kind: InvokeErrorKind::Task(failure.code),
             message: format!("{}: {}", job_failed(record), failure.message),
-            help: help(&record.task, failure.code, &[], tail),
+            help: failure_help(&record.task, failure.code, &[], tail),
             log: Vec::new(),
         }
     }
@@ -178,7 +178,7 @@ impl InvokeError {
 }
 
 /// Why the last attempt failed, as the record says.
-pub(super) fn reason(record: &JobRecord) -> Failure {
+pub(super) fn failure_reason(record: &JobRecord) -> Failure {
     let unknown = || Failure { code: FailureCode::Failed, message: "no reason given".to_owned() };
     record.error.clone().unwrap_or_else(unknown)
 }
@@ -189,7 +189,7 @@ fn job_failed(record: &JobRecord) -> String {
     format!("job {} of task `{}` failed{attempts}", record.job, record.task)
 }
 
-fn help(task: &str, code: FailureCode, known: &[String], tail: &str) -> String {
+fn failure_help(task: &str, code: FailureCode, known: &[String], tail: &str) -> String {
     let text = match code {
         FailureCode::UnknownTask => {
             let near = nearest(task, known.iter().map(String::as_str));

@@ -7,7 +7,7 @@ use lzap_aws::read_job;
 use lzap_wire::job::{JobRecord, State};
 use serde_json::{Value, json};
 
-use super::failure::{InvokeError, reason};
+use super::failure::{InvokeError, failure_reason};
 use super::{Call, Target};
 use crate::error::CliError;
 
@@ -16,39 +16,40 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 impl Call<'_> {
     /// The record of a job, once it is over if that is waited for. One that failed is an error, as its task's is.
-    pub(super) async fn job(self, id: &str) -> Result<Value, CliError> {
+    pub(super) async fn show_job(self, id: &str) -> Result<Value, CliError> {
         let printer = self.context.printer;
         let mut attempt = 0;
         let record = loop {
-            let record = self.record(id).await?;
+            let record = self.read_record(id).await?;
             if !self.args.wait || is_over(&record, now_ms()) {
                 break record;
             }
             if record.state == State::Retrying && record.attempt > attempt {
                 attempt = record.attempt;
-                printer.status("Retrying", format_args!("job {id}: {}", retrying(&record)));
+                printer.print_status("Retrying", format_args!("job {id}: {}", describe_retry(&record)));
             }
             tokio::time::sleep(LOOK_EVERY).await;
         };
-        let log = self.tail(&format!("--job {id} --since 1d"));
+        let log = self.tail_command(&format!("--job {id} --since 1d"));
         if let Some(lost) = record.lost(now_ms()) {
             return Err(InvokeError::lost(&record, lost, &log).into());
         }
         if record.state == State::Failed {
             return Err(InvokeError::job(&record, &log).into());
         }
-        printer.status("Job", format_args!("{id} of task `{}`: {}", record.task, told(&record)));
+        printer
+            .print_status("Job", format_args!("{id} of task `{}`: {}", record.task, describe_job(&record)));
         match (record.state, &record.result) {
             (State::Done, result) => {
                 let result = result.clone().unwrap_or(Value::Null);
-                printer.data(format_args!("{result:#}\n"));
+                printer.print_data(format_args!("{result:#}\n"));
             }
-            (state, _) => printer.data(format_args!("{}\n", state.as_str())),
+            (state, _) => printer.print_data(format_args!("{}\n", state.as_str())),
         }
-        Ok(document(&record))
+        Ok(job_document(&record))
     }
 
-    async fn record(self, id: &str) -> Result<JobRecord, CliError> {
+    async fn read_record(self, id: &str) -> Result<JobRecord, CliError> {
         let Target { clients, names } = self.target;
         let record = read_job(clients, names, id).await?;
         record.ok_or_else(|| InvokeError::no_job(id).into())
@@ -60,7 +61,7 @@ fn is_over(record: &JobRecord, now_ms: u64) -> bool {
     record.state.is_final() || record.lost(now_ms).is_some()
 }
 
-fn document(record: &JobRecord) -> Value {
+fn job_document(record: &JobRecord) -> Value {
     json!({
         "job": record.job,
         "task": record.task,
@@ -76,9 +77,9 @@ fn document(record: &JobRecord) -> Value {
 }
 
 /// `done in 1200 ms, attempt 2`; for one that is tried again, why.
-fn told(record: &JobRecord) -> String {
+fn describe_job(record: &JobRecord) -> String {
     if record.state == State::Retrying {
-        return retrying(record);
+        return describe_retry(record);
     }
     let took = record.started_ms.zip(record.ended_ms).map(|(began, ended)| ended.saturating_sub(began));
     let took = took.map(|ms| format!(" in {ms} ms")).unwrap_or_default();
@@ -89,13 +90,13 @@ fn told(record: &JobRecord) -> String {
 /// Which attempt failed, why, and what comes next. The embedded cloud takes a second for each of AWS's minutes.
 ///
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html> (read 2026-11).
-fn retrying(record: &JobRecord) -> String {
+fn describe_retry(record: &JobRecord) -> String {
     let after = if record.attempt > 1 { "two minutes" } else { "a minute" };
     format!(
         "attempt {} of {} failed: {}; Lambda tries again, on AWS after about {after}",
         record.attempt,
         record.attempts,
-        reason(record).message
+        failure_reason(record).message
     )
 }
 
@@ -138,12 +139,12 @@ mod tests {
     #[test]
     fn a_failed_attempt_is_told_with_its_reason() {
         assert_eq!(
-            told(&record(State::Retrying, 1)),
+            describe_job(&record(State::Retrying, 1)),
             "attempt 1 of 3 failed: it is locked; Lambda tries again, on AWS after about a minute"
         );
-        let second = told(&record(State::Retrying, 2));
+        let second = describe_job(&record(State::Retrying, 2));
         assert!(second.ends_with("about two minutes"), "{second}");
         let done = JobRecord { started_ms: Some(5), ended_ms: Some(8), ..record(State::Done, 2) };
-        assert_eq!(told(&done), "done in 3 ms, attempt 2");
+        assert_eq!(describe_job(&done), "done in 3 ms, attempt 2");
     }
 }

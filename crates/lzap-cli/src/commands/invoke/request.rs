@@ -8,7 +8,7 @@ use lzap_wire::task::{Mode, TaskEvent, TaskHead};
 use serde_json::Value;
 
 use crate::cli::InvokeArgs;
-use crate::commands::tail::job_id;
+use crate::commands::tail::pattern::job_id;
 use crate::error::{CliError, UsageKind};
 
 /// What is asked for, and of which stage.
@@ -33,13 +33,13 @@ impl Request {
     /// No task is named, the data is no JSON, a file can't be read, the event is too large, an id isn't one.
     pub(super) fn read(args: &InvokeArgs) -> Result<Self, CliError> {
         if let Some(id) = &args.job {
-            return Ok(Self { stage: alone(args)?, what: What::Job(job_id(id)?) });
+            return Ok(Self { stage: read_stage(args)?, what: What::Job(job_id(id)?) });
         }
         if let Some(raw) = &args.raw {
-            let event = text("--raw", raw)?;
-            json("--raw", &event)?;
-            fits(&event, args.spawn)?;
-            return Ok(Self { stage: alone(args)?, what: What::Event(event) });
+            let event = read_argument("--raw", raw)?;
+            parse_json("--raw", &event)?;
+            check_size(&event, args.spawn)?;
+            return Ok(Self { stage: read_stage(args)?, what: What::Event(event) });
         }
         let (stage, task) = match (&args.first, &args.second) {
             (Some(stage), None) if stage == LOCAL => {
@@ -60,7 +60,7 @@ impl Request {
             }
         };
         let data = match &args.data {
-            Some(data) => json("--data", &text("--data", data)?)?,
+            Some(data) => parse_json("--data", &read_argument("--data", data)?)?,
             None => Value::Null,
         };
         let mode = if args.spawn { Mode::Spawn } else { Mode::Call };
@@ -68,13 +68,13 @@ impl Request {
         let payload = serde_json::to_string(&event).map_err(|error| {
             CliError::usage(UsageKind::NotJson, "the data can't be sent", error.to_string())
         })?;
-        fits(&payload, args.spawn)?;
+        check_size(&payload, args.spawn)?;
         Ok(Self { stage, what: What::Task { task, payload } })
     }
 }
 
 /// The stage, where there is no task to name.
-fn alone(args: &InvokeArgs) -> Result<Option<String>, CliError> {
+fn read_stage(args: &InvokeArgs) -> Result<Option<String>, CliError> {
     match &args.second {
         None => Ok(args.first.clone()),
         Some(more) => Err(CliError::usage(
@@ -86,7 +86,7 @@ fn alone(args: &InvokeArgs) -> Result<Option<String>, CliError> {
 }
 
 /// The argument itself, a file's text for `@FILE`, or stdin's for `-`.
-fn text(option: &str, argument: &str) -> Result<String, CliError> {
+fn read_argument(option: &str, argument: &str) -> Result<String, CliError> {
     if argument == "-" {
         let mut text = String::new();
         let what = format!("could not read stdin for `{option}`");
@@ -98,7 +98,7 @@ fn text(option: &str, argument: &str) -> Result<String, CliError> {
     fs_err::read_to_string(path).map_err(unreadable)
 }
 
-fn json(option: &str, text: &str) -> Result<Value, CliError> {
+fn parse_json(option: &str, text: &str) -> Result<Value, CliError> {
     serde_json::from_str(text).map_err(|error| {
         CliError::usage(
             UsageKind::NotJson,
@@ -108,7 +108,7 @@ fn json(option: &str, text: &str) -> Result<Value, CliError> {
     })
 }
 
-fn fits(payload: &str, queued: bool) -> Result<(), CliError> {
+fn check_size(payload: &str, queued: bool) -> Result<(), CliError> {
     let (limit, what) =
         if queued { (ASYNC_PAYLOAD_BYTES, "event that is queued") } else { (SYNC_PAYLOAD_BYTES, "event") };
     if payload.len() as u64 <= limit {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use lzap_aws::{AwsError, AwsErrorKind, Clients};
 
-use super::source::{Source, merged};
-use super::{not_a_pattern, now_ms};
+use super::pattern::not_a_pattern;
+use super::source::{Source, merge_events, now_ms};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::ui::log_view::LogView;
@@ -54,68 +54,69 @@ impl Follower {
     }
 
     /// To the end of what is there, or for ever.
-    pub(super) async fn rounds(&mut self, follow: bool) -> Result<Exit, CliError> {
+    pub(super) async fn read_rounds(&mut self, follow: bool) -> Result<Exit, CliError> {
         let mut pause = PAUSE;
         loop {
-            match self.round(follow).await {
+            match self.read_round(follow).await {
                 Ok(()) if follow => pause = PAUSE,
                 Ok(()) => {
-                    let rest = self.view.finish();
-                    return print(&rest).map_or_else(output_ended, |()| Ok(Exit::Done));
+                    let rest = self.view.format_unfinished();
+                    return print_lines(&rest).map_or_else(output_ended, |()| Ok(Exit::Done));
                 }
                 Err(Stop::Output(error)) => return output_ended(error),
-                Err(Stop::Aws(error)) => pause = self.longer(error, follow, pause)?,
+                Err(Stop::Aws(error)) => pause = self.lengthen_pause(error, follow, pause)?,
             }
             tokio::time::sleep(pause).await;
         }
     }
 
     /// Everything that is there now and was not shown yet.
-    async fn round(&mut self, follow: bool) -> Result<(), Stop> {
+    async fn read_round(&mut self, follow: bool) -> Result<(), Stop> {
         self.sources.iter_mut().for_each(|source| source.begin_round(now_ms()));
         while self.sources.iter().any(Source::wants_page) {
             for place in 0..self.sources.len() {
-                self.pages(place, follow).await.map_err(Stop::Aws)?;
+                self.read_pages(place, follow).await.map_err(Stop::Aws)?;
             }
-            let lines = self.view.show(merged(&mut self.sources));
-            print(&lines).map_err(Stop::Output)?;
+            let lines = self.view.format_events(merge_events(&mut self.sources));
+            print_lines(&lines).map_err(Stop::Output)?;
         }
         Ok(())
     }
 
     /// Reads a group until it has something to show, or ends.
-    async fn pages(&mut self, place: usize, follow: bool) -> Result<(), AwsError> {
+    async fn read_pages(&mut self, place: usize, follow: bool) -> Result<(), AwsError> {
         while self.sources[place].wants_page() {
             let exists = self.sources[place].read_page(&self.clients, &self.pattern).await?;
             // That the workers' group isn't there says only that the workers were not deployed yet.
             if place == 0 {
-                self.tell(if exists { Group::Found } else { Group::Missing }, follow);
+                self.report_group(if exists { Group::Found } else { Group::Missing }, follow);
             }
         }
         Ok(())
     }
 
     /// Says once what becomes of the log group.
-    fn tell(&mut self, group: Group, follow: bool) {
+    fn report_group(&mut self, group: Group, follow: bool) {
         if std::mem::replace(&mut self.group, group) == group {
             return;
         }
         let names = &self.sources[0].names;
         let (name, stage) = (names.log_group(), &names.stage);
         match (group, follow) {
-            (Group::Missing, true) => self
-                .printer
-                .status("Waiting", format_args!("for the log group {name}: `lzap deploy {stage}` makes it")),
+            (Group::Missing, true) => self.printer.print_status(
+                "Waiting",
+                format_args!("for the log group {name}: `lzap deploy {stage}` makes it"),
+            ),
             (Group::Missing, false) => {
-                self.printer.status("Nothing", format_args!("there is no log group {name} yet"));
+                self.printer.print_status("Nothing", format_args!("there is no log group {name} yet"));
             }
-            (Group::Found, true) => self.printer.status("Following", name),
+            (Group::Found, true) => self.printer.print_status("Following", name),
             _ => {}
         }
     }
 
     /// The pause before the next try; an error that doesn't pass by itself ends the command.
-    fn longer(&self, error: AwsError, follow: bool, pause: Duration) -> Result<Duration, CliError> {
+    fn lengthen_pause(&self, error: AwsError, follow: bool, pause: Duration) -> Result<Duration, CliError> {
         let is_pattern = error.cause().and_then(lzap_aws::Cause::code) == Some("InvalidParameterException");
         if is_pattern && !self.pattern.is_empty() {
             let why = error.cause().map(|cause| cause.message().to_owned()).unwrap_or_default();
@@ -129,14 +130,14 @@ impl Follower {
         let longer = (pause * 2).min(LONGEST_PAUSE);
         if self.printer.verbose > 0 {
             let secs = longer.as_secs();
-            self.printer.status("Waiting", format_args!("{secs} s and trying again: {error}"));
+            self.printer.print_status("Waiting", format_args!("{secs} s and trying again: {error}"));
         }
         Ok(longer)
     }
 }
 
-fn print(lines: &[String]) -> io::Result<()> {
-    lines.iter().try_for_each(|line| printer::line(line))
+fn print_lines(lines: &[String]) -> io::Result<()> {
+    lines.iter().try_for_each(|line| printer::print_line(line))
 }
 
 /// A reader that went away is the normal end of a pipe.

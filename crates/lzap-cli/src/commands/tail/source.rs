@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use jiff::Timestamp;
 use lzap_aws::{AwsError, Clients, LogQuery, filter_log_events};
 use lzap_core::logs::LogEvent;
 use lzap_core::logs::window::Window;
@@ -63,7 +64,7 @@ impl Source {
 }
 
 /// What can be shown, in the order of time: all up to where a group needs its next page.
-pub(super) fn merged(sources: &mut [Source]) -> Vec<LogEvent> {
+pub(super) fn merge_events(sources: &mut [Source]) -> Vec<LogEvent> {
     let mut events = Vec::new();
     while !sources.iter().any(Source::wants_page) {
         let earliest = sources
@@ -74,6 +75,11 @@ pub(super) fn merged(sources: &mut [Source]) -> Vec<LogEvent> {
         events.extend(unshown.pop_front());
     }
     events
+}
+
+/// Returns the time in milliseconds since 1970, by the clock of this machine.
+pub(super) fn now_ms() -> i64 {
+    Timestamp::now().as_millisecond()
 }
 
 #[cfg(test)]
@@ -106,9 +112,9 @@ mod tests {
         let mut sources =
             [source(Reading::Goes("more".to_owned()), &[1, 4]), source(Reading::Ended, &[2, 3, 9])];
         let times = |events: Vec<LogEvent>| events.iter().map(|event| event.timestamp_ms).collect::<Vec<_>>();
-        assert_eq!(times(merged(&mut sources)), [1, 2, 3, 4], "the first group's next page may hold 5");
+        assert_eq!(times(merge_events(&mut sources)), [1, 2, 3, 4], "the first group's next page may hold 5");
         sources[0].reading = Reading::Ended;
-        assert_eq!(times(merged(&mut sources)), [9]);
-        assert_eq!(times(merged(&mut sources)), [0_i64; 0]);
+        assert_eq!(times(merge_events(&mut sources)), [9]);
+        assert_eq!(times(merge_events(&mut sources)), [0_i64; 0]);
     }
 }

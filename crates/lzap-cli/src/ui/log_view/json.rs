@@ -6,10 +6,10 @@ use lzap_core::logs::line::{Level, Line, Report};
 use lzap_core::logs::request::Request;
 use serde_json::{Value, json};
 
-use crate::ui::report::with;
+use crate::ui::report::add_fields;
 
 /// One event.
-pub(super) fn event(event: &LogEvent, line: &Line, request_id: Option<&str>) -> Value {
+pub(super) fn event_to_json(event: &LogEvent, line: &Line, request_id: Option<&str>) -> Value {
     let (kind, level, message) = match line {
         Line::Start { .. } => ("start", None, &event.message),
         Line::End { .. } => ("end", None, &event.message),
@@ -18,7 +18,7 @@ pub(super) fn event(event: &LogEvent, line: &Line, request_id: Option<&str>) -> 
         Line::Said(record) => ("log", record.level, &record.message),
     };
     let common = json!({
-        "timestamp": time(event.timestamp_ms),
+        "timestamp": format_time(event.timestamp_ms),
         "level": level.map(Level::as_str),
         "message": message,
         "request_id": request_id,
@@ -26,19 +26,19 @@ pub(super) fn event(event: &LogEvent, line: &Line, request_id: Option<&str>) -> 
         "type": kind,
     });
     match line {
-        Line::Report(it) => with(common, report(it)),
+        Line::Report(it) => add_fields(common, report_to_json(it)),
         Line::Said(record) if record.target.is_some() || !record.fields.is_empty() => {
-            with(common, json!({"target": record.target, "fields": record.fields}))
+            add_fields(common, json!({"target": record.target, "fields": record.fields}))
         }
         _ => common,
     }
 }
 
 /// One request.
-pub(super) fn request(request: &Request) -> Value {
+pub(super) fn request_to_json(request: &Request) -> Value {
     let access = request.access.as_ref();
     let common = json!({
-        "timestamp": time(request.timestamp_ms),
+        "timestamp": format_time(request.timestamp_ms),
         "request_id": request.request_id,
         "stream": request.stream,
         "method": access.map(|it| it.method.as_str()),
@@ -46,10 +46,10 @@ pub(super) fn request(request: &Request) -> Value {
         "status": access.map(|it| it.status),
         "app_ms": access.map(|it| it.duration_ms),
     });
-    with(common, request.report.as_ref().map_or_else(|| report_fields(None), report))
+    add_fields(common, request.report.as_ref().map_or_else(|| report_fields(None), report_to_json))
 }
 
-fn report(report: &Report) -> Value {
+fn report_to_json(report: &Report) -> Value {
     report_fields(Some(report))
 }
 
@@ -67,7 +67,7 @@ fn report_fields(report: Option<&Report>) -> Value {
 }
 
 /// RFC 3339 in UTC, with milliseconds.
-fn time(ms: i64) -> String {
+fn format_time(ms: i64) -> String {
     let time = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
     time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }

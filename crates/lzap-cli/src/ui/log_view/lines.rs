@@ -38,18 +38,26 @@ impl Lines {
         Self { by_chunk: true, ..self }
     }
 
-    pub(super) fn render(&mut self, event: &LogEvent, line: &Line, request_id: Option<&str>) -> Vec<String> {
+    pub(super) fn render_event(
+        &mut self,
+        event: &LogEvent,
+        line: &Line,
+        request_id: Option<&str>,
+    ) -> Vec<String> {
         let continued = self.above.as_ref().is_some_and(|(stream, above)| {
             *stream == event.stream && weave::continues(above, &event.message)
         });
         self.above = Some((event.stream.clone(), event.message.clone()));
         if continued {
-            return clean(&event.message).lines().map(|text| format!("{:INDENT$}{text}", "")).collect();
+            return strip_control_characters(&event.message)
+                .lines()
+                .map(|text| format!("{:INDENT$}{text}", ""))
+                .collect();
         }
-        let Some((label, style, text)) = self.parts(line) else { return Vec::new() };
+        let Some((label, style, text)) = self.format_parts(line) else { return Vec::new() };
         let (day, time) = self.clock.at(event.timestamp_ms);
-        let chunk = chunk(line).filter(|_| self.by_chunk);
-        let id = chunk.unwrap_or_else(|| short(request_id.unwrap_or_default()));
+        let chunk = chunk_label(line).filter(|_| self.by_chunk);
+        let id = chunk.unwrap_or_else(|| shorten_id(request_id.unwrap_or_default()));
         let mut rows = text.lines();
         let first = rows.next().unwrap_or_default();
         let head = format!("{DIM}{time} {id:<8}{DIM:#} {style}{label:<5}{style:#} {first}");
@@ -57,17 +65,17 @@ impl Lines {
     }
 
     /// Label, its color and the text; `None` for what is noise.
-    fn parts(&self, line: &Line) -> Option<(&'static str, Style, String)> {
+    fn format_parts(&self, line: &Line) -> Option<(&'static str, Style, String)> {
         match line {
             Line::Start { .. } => self.verbose.then(|| ("start", DIM, String::new())),
             Line::End { .. } => self.verbose.then(|| ("end", DIM, String::new())),
-            Line::Report(report) if report.failure.is_some() => Some(("FAIL", RED, cost(report))),
-            Line::Report(report) => Some(("done", DIM, format!("{DIM}{}{DIM:#}", cost(report)))),
-            Line::Platform(text) => Some(platform(text)),
+            Line::Report(report) if report.failure.is_some() => Some(("FAIL", RED, format_cost(report))),
+            Line::Report(report) => Some(("done", DIM, format!("{DIM}{}{DIM:#}", format_cost(report)))),
+            Line::Platform(text) => Some(format_platform_line(text)),
             Line::Said(record) => {
-                let (label, style) = record.level.map_or(("", Style::new()), level);
+                let (label, style) = record.level.map_or(("", Style::new()), level_label);
                 let told = |key: &str| self.by_chunk && TOLD_BY_CHUNK.contains(&key);
-                Some((label, style, said(record, self.verbose, &told)))
+                Some((label, style, format_record(record, self.verbose, &told)))
             }
         }
     }
@@ -77,12 +85,12 @@ impl Lines {
 const TOLD_BY_CHUNK: [&str; 3] = ["job", "of_job", "chunk"];
 
 /// `#12` for a line of a job's twelfth chunk.
-fn chunk(line: &Line) -> Option<String> {
+fn chunk_label(line: &Line) -> Option<String> {
     let Line::Said(record) = line else { return None };
     record.fields.get("chunk").and_then(Value::as_u64).map(|chunk| format!("#{chunk}"))
 }
 
-fn level(level: Level) -> (&'static str, Style) {
+fn level_label(level: Level) -> (&'static str, Style) {
     let style = match level {
         Level::Error => RED,
         Level::Warn => YELLOW,
@@ -94,10 +102,13 @@ fn level(level: Level) -> (&'static str, Style) {
 }
 
 /// `2.31 ms, billed 5 ms, 18 of 512 MB, cold start 2.40 ms`.
-fn cost(report: &Report) -> String {
+fn format_cost(report: &Report) -> String {
     let cold = report.init_ms.map(|ms| format!(", cold start {ms:.2} ms")).unwrap_or_default();
-    let failure =
-        report.failure.as_deref().map(|failure| format!("{}: ", clean(failure))).unwrap_or_default();
+    let failure = report
+        .failure
+        .as_deref()
+        .map(|failure| format!("{}: ", strip_control_characters(failure)))
+        .unwrap_or_default();
     format!(
         "{failure}{:.2} ms, billed {:.0} ms, {} of {} MB{cold}",
         report.duration_ms, report.billed_ms, report.max_memory_mb, report.memory_mb
@@ -105,8 +116,8 @@ fn cost(report: &Report) -> String {
 }
 
 /// `INIT_START Runtime Version: provided:al2023.v1\tRuntime Version ARN: …` and its like.
-fn platform(text: &str) -> (&'static str, Style, String) {
-    let text = clean(text);
+fn format_platform_line(text: &str) -> (&'static str, Style, String) {
+    let text = strip_control_characters(text);
     if let Some(rest) = text.strip_prefix("INIT_START Runtime Version: ") {
         let version = rest.split('\t').next().unwrap_or_default();
         return ("init", DIM, format!("{DIM}{version}{DIM:#}"));
@@ -118,42 +129,49 @@ fn platform(text: &str) -> (&'static str, Style, String) {
     }
 }
 
-fn said(record: &Record, verbose: bool, told: &dyn Fn(&str) -> bool) -> String {
+fn format_record(record: &Record, verbose: bool, told: &dyn Fn(&str) -> bool) -> String {
     if let Some(access) = record.access() {
         let style = status_style(access.status);
-        let what = clean(&format!("{} {}", access.method, access.path));
+        let what = strip_control_characters(&format!("{} {}", access.method, access.path));
         return format!(
             "{what} {style}{}{style:#} {DIM}in {:.2} ms{DIM:#}",
             access.status, access.duration_ms
         );
     }
     let target = record.target.as_deref().filter(|_| verbose);
-    let target = target.map(|target| format!("{DIM}{}:{DIM:#} ", clean(target))).unwrap_or_default();
+    let target = target
+        .map(|target| format!("{DIM}{}:{DIM:#} ", strip_control_characters(target)))
+        .unwrap_or_default();
     if let (Some(Value::String(panic)), "panicked") = (record.fields.get("panic"), record.message.as_str()) {
         let place = record.fields.get("location").and_then(Value::as_str).unwrap_or("an unknown place");
-        return format!("{target}panicked at {}: {}", clean(place), clean(panic));
+        return format!(
+            "{target}panicked at {}: {}",
+            strip_control_characters(place),
+            strip_control_characters(panic)
+        );
     }
-    let mut text = format!("{target}{}", clean(&record.message));
+    let mut text = format!("{target}{}", strip_control_characters(&record.message));
     let mut below = String::new();
     for (key, value) in record.fields.iter().filter(|(key, _)| *key != "coldStart" && !told(key)) {
-        let key = clean(key);
+        let key = strip_control_characters(key);
         // Writing to a `String` can't fail.
         match value {
             Value::String(value) if value.contains('\n') => {
-                let _ = write!(below, "\n{DIM}{key}={DIM:#}\n{}", indented(&clean(value)));
+                let _ =
+                    write!(below, "\n{DIM}{key}={DIM:#}\n{}", indent_lines(&strip_control_characters(value)));
             }
             Value::String(value) if !value.is_empty() && !value.contains([' ', '"', '=']) => {
-                let _ = write!(text, " {DIM}{key}={DIM:#}{}", clean(value));
+                let _ = write!(text, " {DIM}{key}={DIM:#}{}", strip_control_characters(value));
             }
             value => {
-                let _ = write!(text, " {DIM}{key}={DIM:#}{}", clean(&value.to_string()));
+                let _ = write!(text, " {DIM}{key}={DIM:#}{}", strip_control_characters(&value.to_string()));
             }
         }
     }
     text + &below
 }
 
-fn indented(text: &str) -> String {
+fn indent_lines(text: &str) -> String {
     text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
@@ -170,12 +188,12 @@ pub(super) fn status_style(status: u16) -> Style {
 pub(super) const FAILED: Style = RED;
 
 /// The first block of a request id: enough to tell requests apart on a screen.
-pub(super) fn short(request_id: &str) -> String {
-    clean(request_id.split('-').next().unwrap_or_default()).chars().take(8).collect()
+pub(super) fn shorten_id(request_id: &str) -> String {
+    strip_control_characters(request_id.split('-').next().unwrap_or_default()).chars().take(8).collect()
 }
 
 /// Text that a terminal can be given: whoever sends a request chooses some of it, and must not move the cursor or paint.
-pub(super) fn clean(text: &str) -> String {
+pub(super) fn strip_control_characters(text: &str) -> String {
     let plain = anstream::adapter::strip_str(text).to_string();
     plain.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
@@ -224,7 +242,7 @@ mod tests {
                 message: (*message).to_owned(),
             };
             let line = Line::parse(message);
-            lines.render(&event, &line, line.request_id().or(Some(ID)))
+            lines.render_event(&event, &line, line.request_id().or(Some(ID)))
         };
         let rows: Vec<String> = messages.iter().enumerate().flat_map(render).collect();
         rows.iter().map(|row| anstream::adapter::strip_str(row).to_string()).collect()

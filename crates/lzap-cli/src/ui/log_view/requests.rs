@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use lzap_core::logs::request::Request;
 
-use super::lines::{Clock, DIM, FAILED, clean, short, status_style};
+use super::lines::{Clock, DIM, FAILED, shorten_id, status_style, strip_control_characters};
 
 /// Renders requests one after the other, the first below a header.
 pub(super) struct Table {
@@ -27,24 +27,24 @@ impl Table {
         }
         let (day, time) = self.clock.at(request.timestamp_ms);
         rows.extend(day);
-        let (status, style) = status(request);
+        let (status, style) = describe_status(request);
         let report = request.report.as_ref();
         let column = |text: Option<String>| text.unwrap_or_default();
         rows.push(format!(
             "{DIM}{time} {:<8}{DIM:#} {style}{status:>7}{style:#} {:>11} {:>9} {:>8} {:>10}  {}",
-            short(&request.request_id),
+            shorten_id(&request.request_id),
             column(report.map(|it| format!("{:.2} ms", it.duration_ms))),
             column(report.map(|it| format!("{:.0} ms", it.billed_ms))),
             column(report.map(|it| format!("{} MB", it.max_memory_mb))),
             column(report.and_then(|it| it.init_ms).map(|ms| format!("{ms:.2} ms"))),
-            what(request),
+            describe_request(request),
         ));
         rows
     }
 }
 
 /// What was answered; how it failed where Lambda had to say so.
-fn status(request: &Request) -> (String, anstyle::Style) {
+fn describe_status(request: &Request) -> (String, anstyle::Style) {
     let failure = request.report.as_ref().and_then(|report| report.failure.as_deref());
     match (failure, &request.access) {
         (Some("timeout"), _) => ("timeout".to_owned(), FAILED),
@@ -54,11 +54,11 @@ fn status(request: &Request) -> (String, anstyle::Style) {
     }
 }
 
-fn what(request: &Request) -> String {
+fn describe_request(request: &Request) -> String {
     let failure = request.report.as_ref().and_then(|report| report.failure.as_deref());
     match (&request.access, failure) {
-        (Some(access), _) => clean(&format!("{} {}", access.method, access.path)),
-        (None, Some(failure)) => clean(failure),
+        (Some(access), _) => strip_control_characters(&format!("{} {}", access.method, access.path)),
+        (None, Some(failure)) => strip_control_characters(failure),
         (None, None) => format!("{DIM}no HTTP request (keep-warm or probe){DIM:#}"),
     }
 }
