@@ -31,9 +31,9 @@ pub struct Artifact {
     pub sha256: String,
     /// The same in base64, as Lambda's `CodeSha256` has it.
     pub code_sha256: String,
-    /// What the binary in it is for.
+    /// The processor architecture of the binary in it.
     pub architecture: Architecture,
-    /// How many files it has.
+    /// The number of files in it.
     pub files: usize,
 }
 
@@ -75,14 +75,17 @@ pub fn archive(
     })
 }
 
-/// As many digits as no two zips of one project share.
+/// Digits of the hash in the file name: 64 bits, so that no two zips of one project share them.
 const HASH_DIGITS: usize = 16;
 
+/// Returns the path beside `out` with the first digits of the hash in its name.
 fn named_by_hash(out: &Path, sha256: &str) -> PathBuf {
     let name = out.file_stem().unwrap_or_default().to_string_lossy();
     out.with_file_name(format!("{name}-{}.zip", &sha256[..HASH_DIGITS]))
 }
 
+/// Writes the entries in the order in which they are given, each as a stream: a file is never in memory as a
+/// whole.
 fn write_zip(temporary: &mut NamedTempFile, entries: &[Entry]) -> zip::result::ZipResult<()> {
     let mut zip = ZipWriter::new(BufWriter::new(temporary.as_file_mut()));
     for entry in entries {
@@ -105,6 +108,7 @@ fn entry_options(is_executable: bool) -> SimpleFileOptions {
         .unix_permissions(if is_executable { 0o755 } else { 0o644 })
 }
 
+/// Returns the bytes as lowercase hexadecimal digits.
 fn encode_hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes
@@ -114,6 +118,7 @@ fn encode_hex(bytes: &[u8]) -> String {
         .collect()
 }
 
+/// Returns the SHA-256 and the size of the file, which it reads from its beginning.
 fn hash_file(file: &mut std::fs::File) -> std::io::Result<([u8; 32], u64)> {
     file.seek(SeekFrom::Start(0))?;
     let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 64 * 1024]);

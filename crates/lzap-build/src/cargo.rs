@@ -68,6 +68,7 @@ const VERBS: &[&str] = &[
     "Waiting",
 ];
 
+/// Returns the meaning of a line; `None` for the blanks with which cargo erases its progress bar.
 fn classify_line(line: &str) -> Option<Said> {
     let plain = strip_ansi(line);
     let words = plain.trim_start();

@@ -22,29 +22,29 @@ use crate::{elf, native, openssl, profile, zig};
 
 pub use crate::event::BuildEvent;
 
-/// What to build for.
+/// Options of a build.
 #[derive(Clone, Debug)]
 pub struct CompileOptions {
     /// The stage's architecture.
     pub architecture: Architecture,
     /// The linker, or [`Linker::Auto`].
     pub linker: Linker,
-    /// Whether cargo's lines and errors come in color.
+    /// Set if cargo's lines and errors come in color.
     pub color: bool,
 }
 
 /// A binary that cargo built.
 #[derive(Clone, Debug)]
 pub struct Binary {
-    /// Where it is: in the project's target folder.
+    /// The file, in the project's target folder.
     pub path: PathBuf,
-    /// What it is for.
+    /// The processor architecture that it runs on.
     pub architecture: Architecture,
-    /// Rust's name for that.
+    /// Rust's target triple.
     pub triple: String,
     /// The linker that was used; never [`Linker::Auto`].
     pub linker: Linker,
-    /// How long all of it took.
+    /// The time that the whole build took.
     pub seconds: f64,
 }
 
@@ -88,6 +88,7 @@ pub async fn compile(
     })
 }
 
+/// The inputs of a build, for each attempt of it.
 struct Build<'a> {
     project: &'a Project,
     options: &'a CompileOptions,
@@ -124,6 +125,7 @@ impl Build<'_> {
             .map(|error| Choice { linker: Linker::Zig, reason: format!("built natively, {error}") }))
     }
 
+    /// Returns the environment variables that make cargo use the chosen linker.
     async fn linker_variables(
         &self,
         choice: &Choice,
@@ -139,13 +141,14 @@ impl Build<'_> {
             // rustc infers the rest for a musl target: a static binary with the start files that come with Rust.
             variables.push((linker::linker_variable(triple), "rust-lld".into()));
         }
-        // What cargo can't read either, it will say itself.
+        // An unreadable configuration is cargo's to report, with a better message than lzap could give.
         let config = cargo_config2::Config::load_with_cwd(dir).ok();
         let flags = config.and_then(|config| linker::change_rustflags(&config, triple, &[]));
         variables.extend(flags.map(|(name, value)| (name.to_owned(), value)));
         Ok(variables)
     }
 
+    /// Returns the `cargo build` command for a target, without the variables of the linker and the profile.
     fn cargo_command(&self, triple: &str) -> Command {
         let mut command = Command::new(cargo::cargo_program());
         command
@@ -164,6 +167,7 @@ impl Build<'_> {
         command
     }
 
+    /// Returns the error of a build that cargo ended with a failure.
     fn compile_error(&self, choice: &Choice, outcome: Outcome) -> BuildError {
         let mut rendered = outcome.rendered;
         if rendered.trim().is_empty() {
@@ -174,7 +178,7 @@ impl Build<'_> {
     }
 }
 
-/// How to fix a failed build, where its messages tell.
+/// Returns how to fix a failed build, for the failures whose messages are known.
 fn advise_on_failure(linker: Linker, project: &Project, rendered: &str) -> Option<String> {
     let said = |text: &str| rendered.contains(text);
     let advice = match (linker, project.c_dependency.as_deref()) {
@@ -194,6 +198,7 @@ fn advise_on_failure(linker: Linker, project: &Project, rendered: &str) -> Optio
     Some(advice)
 }
 
+/// The end of a cargo process, and its messages.
 struct Outcome {
     status: ExitStatus,
     binary: Option<PathBuf>,
@@ -242,7 +247,7 @@ async fn run_cargo(command: &mut Command, bin: &str, on_event: OnEvent<'_>) -> R
     Ok(Outcome { status, binary, rendered: reporter.rendered })
 }
 
-/// Turns cargo's lines into events, and keeps what is no mere status.
+/// Turns cargo's lines into events, and keeps the diagnostics for the error.
 struct Reporter<'a> {
     on_event: OnEvent<'a>,
     done: usize,
@@ -255,6 +260,7 @@ impl<'a> Reporter<'a> {
         Self { on_event, done: 0, total: None, rendered: String::new() }
     }
 
+    /// Reports one line, and keeps it if it is a diagnostic.
     fn take(&mut self, said: Said) {
         match said {
             Said::Progress { done, total, name } => {
@@ -281,12 +287,14 @@ impl<'a> Reporter<'a> {
         }
     }
 
+    /// Reports the crate that is compiled now, with the counts of the last progress bar.
     fn report_compiling(&mut self, name: String) {
         (self.on_event)(BuildEvent::Compiling { name, done: self.done, total: self.total });
     }
 }
 
-/// Ends cargo's whole process group, compilers included, unless it ended by itself.
+/// Ends cargo's whole process group when it is dropped before cargo ended: to end cargo alone would leave
+/// compilers running.
 struct Group {
     #[cfg(unix)]
     leader: Option<rustix::process::Pid>,

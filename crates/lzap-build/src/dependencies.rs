@@ -1,4 +1,4 @@
-//! What the resolved dependencies say: the web framework, the runtime crate's features, and whether C is compiled.
+//! Facts from the resolved dependencies: the web framework, the runtime crate's features, and whether C is compiled.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,7 +10,7 @@ use crate::openssl;
 const FRAMEWORKS: &[&str] =
     &["axum", "actix-web", "rocket", "warp", "poem", "salvo", "ntex", "tide", "viz", "gotham", "hyper"];
 
-/// Build dependencies that mean: this crate compiles C, or looks for a system library to link.
+/// Build dependencies of crates that compile C, or link a system library.
 const C_TOOLS: &[&str] = &["autotools", "cc", "cmake", "metadeps", "pkg-config", "system-deps", "vcpkg"];
 
 /// The runtime crate as cargo resolved it.
@@ -45,7 +45,8 @@ pub(crate) fn read_dependencies(metadata: &Metadata, root: &PackageId) -> Found 
     }
 }
 
-/// Whether a package really has the dependency `name` with its features. Cargo's metadata lists optional ones too that
+/// Returns whether a package really has the dependency `name` with its features. Cargo's metadata lists optional
+/// ones too that
 /// only a weak feature (`ring?/alloc`) names: `rustls` without a provider seems to have `ring`.
 fn is_wanted(node: &Node, package: &Package, name: &str) -> bool {
     let mut entries = package.dependencies.iter().filter(|dependency| dependency.name == name).peekable();
@@ -59,7 +60,7 @@ fn is_wanted(node: &Node, package: &Package, name: &str) -> bool {
     })
 }
 
-/// Whether an enabled feature is the dependency's own, or asks for it.
+/// Returns whether an enabled feature is the dependency's own, or turns it on.
 fn turns_on(feature: &str, features: &BTreeMap<String, Vec<String>>, dependency: &str) -> bool {
     let asks = |part: &str| {
         let part = part.strip_prefix("dep:").unwrap_or(part);
@@ -68,6 +69,7 @@ fn turns_on(feature: &str, features: &BTreeMap<String, Vec<String>>, dependency:
     feature == dependency || features.get(feature).is_some_and(|parts| parts.iter().any(|part| asks(part)))
 }
 
+/// The resolved dependency graph, indexed by package.
 struct Graph<'m> {
     packages: HashMap<&'m PackageId, &'m Package>,
     nodes: HashMap<&'m PackageId, &'m Node>,
@@ -86,6 +88,7 @@ impl<'m> Graph<'m> {
         self.packages.get(id).map_or("", |package| package.name.as_str())
     }
 
+    /// Returns the enabled dependencies of `id` of one kind.
     fn dependencies_of_kind(
         &self,
         id: &PackageId,
@@ -101,10 +104,13 @@ impl<'m> Graph<'m> {
         deps.iter().filter(of_kind).filter(wanted).map(|dep| &dep.pkg)
     }
 
+    /// Returns the dependencies that are linked into `id`, as opposed to those of its build script and its
+    /// tests.
     fn normal_dependencies(&self, id: &PackageId) -> impl Iterator<Item = &'m PackageId> {
         self.dependencies_of_kind(id, DependencyKind::Normal)
     }
 
+    /// Returns the version and the enabled features of the runtime crate `id`.
     fn lzap_dependency(&self, id: &PackageId) -> LzapDependency {
         let features = self.nodes.get(id).map(|node| &node.features);
         LzapDependency {
@@ -124,7 +130,7 @@ impl<'m> Graph<'m> {
         found.first().map(|name| (*name).to_owned())
     }
 
-    /// What to change so that OpenSSL isn't in the binary, where it is; for the first dependency, by name, that chose it.
+    /// Returns the change that takes OpenSSL out of the binary, for the first dependency, by name, that chose it.
     fn without_openssl(&self, root: &PackageId) -> Option<String> {
         let is_choice = |id: &PackageId| openssl::CHOICES.contains(&self.name(id));
         let linked = self.linked_crates(root);
@@ -140,7 +146,8 @@ impl<'m> Graph<'m> {
         Some(openssl::describe_rustls_change(name, &package.version))
     }
 
-    /// All that ends up in the binary. What stands behind a procedural macro runs in the compiler, on this machine, and
+    /// Returns the crates that are linked into the binary. Dependencies of a procedural macro run in the compiler, on
+    /// this machine, and
     /// doesn't count.
     fn linked_crates(&self, root: &PackageId) -> BTreeSet<&'m PackageId> {
         let mut open: Vec<&PackageId> =
@@ -160,6 +167,7 @@ impl<'m> Graph<'m> {
         uses_tool || is_sys
     }
 
+    /// Returns whether the package is a procedural macro.
     fn is_macro(&self, id: &PackageId) -> bool {
         self.packages.get(id).is_some_and(|it| it.targets.iter().any(cargo_metadata::Target::is_proc_macro))
     }

@@ -32,10 +32,10 @@ const PROVIDED: &[&str] = &[
     "libutil.so.1",
 ];
 
-/// What a binary says about itself.
+/// Facts from the headers of a binary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ElfReport {
-    /// The processor that it is for.
+    /// The processor architecture that it runs on.
     pub architecture: Architecture,
     /// The newest glibc version that it can't do without; `None` where it needs none.
     pub glibc: Option<(u16, u16)>,
@@ -45,7 +45,7 @@ pub struct ElfReport {
     pub needed: Vec<String>,
     /// The program that loads it; `None` for a static binary.
     pub loader: Option<String>,
-    /// Whether the kernel alone can start it.
+    /// Set if the kernel alone can start it, without a program loader.
     pub statically_linked: bool,
     /// Its size.
     pub bytes: u64,
@@ -89,6 +89,7 @@ pub fn check(report: &ElfReport, wanted: Architecture) -> Result<(), BuildError>
     }
 }
 
+/// Returns the path of glibc's program loader in Lambda's runtime.
 fn standard_loader(architecture: Architecture) -> &'static str {
     match architecture {
         Architecture::Arm64 => "/lib/ld-linux-aarch64.so.1",
@@ -100,6 +101,7 @@ fn standard_loader(architecture: Architecture) -> &'static str {
 type Header = elf::FileHeader64<Endianness>;
 const LITTLE: Endianness = Endianness::Little;
 
+/// Reads the report from the ELF headers. The error is a clause for [`BuildError::NotAnExecutable`].
 fn read_report<'data, R: ReadRef<'data>>(data: R, bytes: u64) -> Result<ElfReport, String> {
     let magic = data.read_bytes_at(0, 4).unwrap_or_default();
     if magic != elf::ELFMAG {
@@ -137,6 +139,8 @@ fn read_report<'data, R: ReadRef<'data>>(data: R, bytes: u64) -> Result<ElfRepor
     })
 }
 
+/// Names the format of a file that is not ELF, by its first four bytes. The second pattern of macOS is a
+/// universal binary.
 fn guess_format(magic: &[u8]) -> &'static str {
     match magic {
         [] => "it is empty",
@@ -147,6 +151,7 @@ fn guess_format(magic: &[u8]) -> &'static str {
     }
 }
 
+/// Returns the path of the program loader that the binary asks for.
 fn find_loader<'data, R: ReadRef<'data>>(header: &Header, data: R) -> object::Result<Option<String>> {
     for segment in header.program_headers(LITTLE, data)? {
         if let Some(path) = segment.interpreter(LITTLE, data)? {
@@ -156,6 +161,7 @@ fn find_loader<'data, R: ReadRef<'data>>(header: &Header, data: R) -> object::Re
     Ok(None)
 }
 
+/// The facts in the binary's dynamic section.
 #[derive(Default)]
 struct Dynamic {
     needed: Vec<String>,
@@ -190,7 +196,8 @@ impl Dynamic {
 /// A glibc version, and one symbol that needs it.
 type Glibc = (Option<(u16, u16)>, Option<String>);
 
-/// Versions that the loader insists on. A weak one it does without: Rust's standard library asks so for what is newer
+/// Returns the newest version that the loader requires. It does without a weak one: Rust's standard library asks
+/// so for what is newer
 /// than the oldest glibc that it supports.
 fn newest_glibc<'data, R: ReadRef<'data>>(
     sections: &SectionTable<'data, Header, R>,
@@ -229,6 +236,7 @@ fn parse_glibc(name: &[u8]) -> Option<(u16, u16)> {
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
+/// Returns the first symbol that is bound to the symbol version `wanted`, for the error message.
 fn symbol_of<'data, R: ReadRef<'data>>(
     sections: &SectionTable<'data, Header, R>,
     data: R,

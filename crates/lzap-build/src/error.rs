@@ -1,4 +1,4 @@
-//! Everything that can go wrong between a folder and a zip.
+//! The errors between a folder and a zip.
 //!
 //! Codes, causes and help are in `explain`, the examples for the reference in `examples`.
 
@@ -10,13 +10,13 @@ use std::path::PathBuf;
 use lzap_core::platform::Architecture;
 use thiserror::Error;
 
-/// Why there is no artifact, no project or no scaffold.
+/// The reason why there is no artifact, no project or no scaffold.
 #[derive(Debug, Error)]
 pub enum BuildError {
     /// No `Cargo.toml` in the folder or above it.
     #[error("no Cargo.toml in {} or above it", dir.display())]
     NoManifest {
-        /// Where the search began.
+        /// The folder in which the search began.
         dir: PathBuf,
     },
 
@@ -68,7 +68,7 @@ pub enum BuildError {
     /// `cargo metadata` failed; cargo's own words are in the cause.
     #[error("cargo can't read the project")]
     Metadata {
-        /// What cargo said.
+        /// Cargo's error output.
         source: CargoSaid,
     },
 
@@ -88,7 +88,7 @@ pub enum BuildError {
         package: String,
         /// Cargo's and rustc's messages as they would stand on a terminal.
         rendered: String,
-        /// How to fix it, where the messages tell.
+        /// The fix, for the failures whose messages are known.
         advice: Option<String>,
     },
 
@@ -111,14 +111,14 @@ pub enum BuildError {
     TargetAdd {
         /// The target.
         triple: String,
-        /// What rustup said.
+        /// The error output of rustup.
         source: CargoSaid,
     },
 
     /// The toolchain has no `rust-lld`.
     #[error("the linker `rust-lld` isn't in the toolchain at {}", sysroot.display())]
     NoRustLld {
-        /// Where the toolchain is.
+        /// The folder of the toolchain.
         sysroot: PathBuf,
     },
 
@@ -150,7 +150,7 @@ pub enum BuildError {
     NotAnExecutable {
         /// The file.
         path: PathBuf,
-        /// What it is instead.
+        /// A clause that says what it is instead.
         why: String,
     },
 
@@ -193,7 +193,7 @@ pub enum BuildError {
     IncludeMissing {
         /// The entry.
         name: String,
-        /// Where it was looked for.
+        /// The path at which it was looked for.
         path: PathBuf,
     },
 
@@ -240,7 +240,7 @@ pub enum BuildError {
     UnknownTemplate {
         /// The name that was asked for.
         wanted: String,
-        /// Those that there are.
+        /// The names of the templates.
         templates: &'static [&'static str],
     },
 
@@ -272,7 +272,7 @@ pub enum BuildError {
     /// The file system refused something.
     #[error("can't {action}")]
     Io {
-        /// What was tried, as a verb phrase.
+        /// The operation that failed, as a verb phrase.
         action: String,
         /// Why not; names the path.
         source: std::io::Error,
@@ -280,13 +280,14 @@ pub enum BuildError {
 }
 
 impl BuildError {
+    /// Returns a function that wraps an I/O error; `action` completes the sentence "can't …".
     pub(crate) fn io(action: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let action = action.into();
         |source| Self::Io { action, source }
     }
 }
 
-/// What another program wrote to its error output, kept as a cause.
+/// The error output of another program, kept as a cause.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub struct CargoSaid(pub(crate) String);

@@ -14,7 +14,7 @@ pub enum BuildEvent {
     },
     /// Rust's standard library for this target is being fetched through rustup.
     AddingTarget(String),
-    /// Something in the project that will cost the user later; a sentence.
+    /// A property of the project that will cost the user later; a sentence.
     Warning(String),
     /// A crate is being compiled.
     Compiling {

@@ -1,4 +1,4 @@
-//! Which source a version was built from, by the `git` command.
+//! The commit that a version is built from, by the `git` command.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 pub struct Commit {
     /// The abbreviated hash.
     pub short: String,
-    /// Whether the working tree differs from it, new files included.
+    /// Set if the working tree differs from the commit, new files included.
     pub dirty: bool,
-    /// The name of who made it.
+    /// The author's name.
     pub author: String,
 }
 
@@ -26,7 +26,7 @@ pub fn read_commit(dir: &Path) -> Option<Commit> {
     })
 }
 
-/// Without optional locks, so that it never gets in the way of another git.
+/// Runs git without optional locks, so that it never makes another git fail that runs at the same time.
 fn run_git(dir: &Path, args: &[&str]) -> Option<String> {
     let mut command = Command::new("git");
     command

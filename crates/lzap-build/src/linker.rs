@@ -1,4 +1,4 @@
-//! Which linker builds the binary, and what cargo must be told for it. [`choose_linker`] is pure.
+//! The linker that builds the binary, and cargo's settings for it. [`choose_linker`] is pure.
 
 use std::ffi::OsString;
 

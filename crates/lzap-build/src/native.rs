@@ -1,5 +1,5 @@
 //! "A processor like this machine's": in the user's flags for rustc or the C compiler, it would end in an illegal
-//! instruction on Lambda's. The architecture's baseline takes its place, and the user is told. A processor by name is
+//! instruction on Lambda's. The architecture's baseline takes its place, with a warning. A processor by name is
 //! the user's own choice and stays.
 
 use std::path::Path;
@@ -33,25 +33,26 @@ pub(crate) fn c_variables() -> Vec<(String, String)> {
         .collect()
 }
 
+/// Returns whether the variable `name` holds flags for the C compiler, for all targets or for one.
 fn is_for_c(name: &str) -> bool {
     let rest = C_VARIABLES.iter().find_map(|variable| name.strip_prefix(variable));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
 }
 
-/// The flags without those of [`C`]; `None` where there are none of them.
+/// Returns the flags without those of [`C`]; `None` if they have none of them.
 fn remove_native_flags(flags: &str) -> Option<String> {
     let (native, others): (Vec<&str>, Vec<&str>) =
         flags.split_whitespace().partition(|flag| C.contains(flag));
     (!native.is_empty()).then(|| others.join(" "))
 }
 
-/// A sentence where something in the user's flags is overruled here.
+/// Returns a sentence about the user's flags that are overruled here.
 pub(crate) fn describe_overruled_flags(
     dir: &Path,
     triple: &str,
     architecture: Architecture,
 ) -> Option<String> {
-    // What cargo can't read either, it will say itself.
+    // An unreadable configuration is cargo's to report.
     let flags = Config::load_with_cwd(dir).map(|config| read_rustflags(&config, triple)).unwrap_or_default();
     let rust =
         flags.iter().any(|flag| flag.contains(RUST)).then(|| format!("the flags for rustc say `{RUST}`"));

@@ -1,8 +1,8 @@
-//! How an app comes to use rustls instead of OpenSSL, which no compiler brings along for another machine.
+//! The change that makes an app use rustls instead of OpenSSL, which no compiler brings along for another machine.
 
 use cargo_metadata::semver::Version;
 
-/// What `native-tls` and its companions are called; who depends on one of them has chosen OpenSSL.
+/// `native-tls` and its companions: a crate that depends on one of them has chosen OpenSSL.
 pub(crate) const CHOICES: &[&str] =
     &["async-native-tls", "hyper-tls", "native-tls", "openssl", "openssl-sys", "tokio-native-tls"];
 
@@ -27,6 +27,6 @@ pub(crate) fn describe_rustls_change(name: &str, version: &Version) -> String {
     format!("`{name}` links OpenSSL; use rustls (in Cargo.toml, for `{name}`: {change})")
 }
 
-/// Where nobody in the graph is to blame, or the graph isn't known.
+/// The advice if no crate in the graph chose OpenSSL, or the graph isn't known.
 pub(crate) const ANYHOW: &str =
     "use rustls instead of OpenSSL; `cargo tree -i openssl-sys` shows who brings it in";

@@ -44,22 +44,27 @@ fn read_profile_files(project: &Project) -> Vec<DocumentMut> {
         .collect()
 }
 
+/// Returns cargo's home folder, where its user-wide configuration is.
 fn cargo_home() -> Option<PathBuf> {
     std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(std::env::home_dir()?.join(".cargo")))
 }
 
+/// Returns the file as TOML; `None` if it doesn't exist or isn't TOML.
 fn read_toml(path: &Path) -> Option<DocumentMut> {
     fs_err::read_to_string(path).ok()?.parse().ok()
 }
 
+/// Returns the item `key` of `[profile.release]`.
 fn find_profile_item<'f>(file: &'f DocumentMut, key: &str) -> Option<&'f Item> {
     file.get("profile")?.get("release")?.get(key)
 }
 
+/// Returns whether the file sets `key` for the release profile.
 fn has_profile_key(file: &DocumentMut, key: &str) -> bool {
     find_profile_item(file, key).is_some()
 }
 
+/// Returns the string that the file sets for `key`.
 fn read_profile_value(file: &DocumentMut, key: &str) -> Option<String> {
     find_profile_item(file, key)?.as_str().map(ToOwned::to_owned)
 }

@@ -1,4 +1,4 @@
-//! Which package and binary are meant, and what `cargo metadata` knows about them.
+//! The package and the binary that are meant, with the facts from `cargo metadata` about them.
 //!
 //! Not here: what the crates in the binary say about linking (`dependencies`), compiling ([`crate::compile`]).
 
@@ -13,10 +13,10 @@ use crate::error::{BuildError, CargoSaid};
 
 pub use crate::dependencies::LzapDependency;
 
-/// What the user said about which binary is the app.
+/// The user's choice of the binary that is the app.
 #[derive(Clone, Copy, Debug)]
 pub struct Selection<'a> {
-    /// Where to look; a `Cargo.toml` in a folder above does too.
+    /// The folder in which the search begins; a `Cargo.toml` in a folder above is found too.
     pub dir: &'a Path,
     /// The package, in a workspace with several.
     pub package: Option<&'a str>,
@@ -33,7 +33,7 @@ pub struct Project {
     pub root: PathBuf,
     /// The workspace's folder; the same for a package that stands alone.
     pub workspace_root: PathBuf,
-    /// Where cargo puts what it builds (`CARGO_TARGET_DIR` and cargo's configuration count).
+    /// The folder of cargo's results (`CARGO_TARGET_DIR` and cargo's configuration count).
     pub target_dir: PathBuf,
     /// The package's name.
     pub package: String,
@@ -53,7 +53,7 @@ pub struct Project {
     pub lzap: Option<LzapDependency>,
     /// A crate in the binary that compiles C or links a system library; for messages.
     pub c_dependency: Option<String>,
-    /// What to change so that the binary doesn't link OpenSSL, where it does; for messages.
+    /// The change that takes OpenSSL out of the binary, if it is in it; for messages.
     pub without_openssl: Option<String>,
 }
 
@@ -117,6 +117,7 @@ pub fn lines_to_add(project: &Project) -> String {
     )
 }
 
+/// Returns the nearest `Cargo.toml`, in `dir` or in a folder above it, as cargo itself searches.
 fn nearest_manifest(dir: &Path) -> Result<PathBuf, BuildError> {
     let start = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     start
@@ -126,7 +127,8 @@ fn nearest_manifest(dir: &Path) -> Result<PathBuf, BuildError> {
         .ok_or(BuildError::NoManifest { dir: start })
 }
 
-/// Dependencies of other platforms don't count. Both architectures, since stages may differ in theirs.
+/// Returns the options that leave out the dependencies of other platforms. Both architectures count, because the
+/// stages of an app may differ in theirs.
 fn platform_options() -> Vec<String> {
     [Architecture::Arm64, Architecture::X86_64]
         .into_iter()
@@ -149,6 +151,8 @@ fn read_metadata(manifest: &Path, command: &mut MetadataCommand) -> Result<Metad
     })
 }
 
+/// Returns the wanted package; else the package of the manifest, or the only one of the workspace that has a
+/// binary.
 fn select_package<'m>(
     outline: &'m Metadata,
     manifest: &Path,
@@ -174,6 +178,7 @@ fn select_package<'m>(
     }
 }
 
+/// Returns the error for a workspace in which lzap can't choose a package.
 fn several_packages_error(outline: &Metadata, packages: &[&Package]) -> BuildError {
     BuildError::SeveralPackages {
         root: outline.workspace_root.clone().into_std_path_buf(),
@@ -181,6 +186,7 @@ fn several_packages_error(outline: &Metadata, packages: &[&Package]) -> BuildErr
     }
 }
 
+/// Returns the wanted binary; else cargo's `default-run`, or the only binary of the package.
 fn select_binary<'p>(package: &'p Package, wanted: Option<&str>) -> Result<&'p Target, BuildError> {
     let binaries: Vec<&Target> = package.targets.iter().filter(|target| target.is_bin()).collect();
     let names = || binaries.iter().map(|target| target.name.clone()).collect::<Vec<_>>();
@@ -199,12 +205,14 @@ fn select_binary<'p>(package: &'p Package, wanted: Option<&str>) -> Result<&'p T
     }
 }
 
+/// Returns the names of the packages, sorted.
 fn package_names(packages: &[&Package]) -> Vec<String> {
     let mut names: Vec<_> = packages.iter().map(|package| package.name.to_string()).collect();
     names.sort();
     names
 }
 
+/// Returns whether two paths lead to the same file, through links too.
 fn same_file(a: &Path, b: &Path) -> bool {
     match (a.canonicalize(), b.canonicalize()) {
         (Ok(a), Ok(b)) => a == b,
@@ -212,6 +220,7 @@ fn same_file(a: &Path, b: &Path) -> bool {
     }
 }
 
+/// Returns the folder of a manifest.
 fn parent_folder(manifest: &Path) -> PathBuf {
     manifest.parent().unwrap_or(Path::new("/")).to_owned()
 }

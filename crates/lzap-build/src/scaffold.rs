@@ -45,6 +45,7 @@ pub fn create_crate(template: &str, dir: &Path, name: &str) -> Result<Vec<PathBu
     written.map_err(BuildError::io("write the crate"))
 }
 
+/// Returns the files of the template `template`.
 fn find_template(template: &str) -> Result<&'static [File], BuildError> {
     match template {
         "hello" => Ok(templates::HELLO),
@@ -53,7 +54,7 @@ fn find_template(template: &str) -> Result<&'static [File], BuildError> {
     }
 }
 
-/// A `.git` may be there: a new repository is where one starts a crate.
+/// Fails if the folder has entries. A `.git` is allowed, because users start a crate in a new repository.
 fn check_empty(dir: &Path) -> Result<(), BuildError> {
     let entries = match fs_err::read_dir(dir) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -93,12 +94,12 @@ fn write_all(dir: &Path, files: &[(String, Vec<u8>)]) -> std::io::Result<Vec<Pat
     Ok(files.iter().map(|(name, _)| dir.join(name)).collect())
 }
 
-/// Best effort: the error that led here is the one to tell.
+/// Removes a file or a folder. Ignores errors, because the error that led here is the one to report.
 fn remove_path(path: &Path) {
     _ = if path.is_dir() { fs_err::remove_dir_all(path) } else { fs_err::remove_file(path) };
 }
 
-/// What `lzap init` asks, or takes as given.
+/// The answers to the questions of `lzap init`.
 #[derive(Clone, Debug)]
 pub struct InitAnswers {
     /// The app's name.
@@ -138,6 +139,7 @@ pub fn write_config(dir: &Path, text: &str, force: bool) -> Result<PathBuf, Buil
     persist_config(file, &path, force)
 }
 
+/// Moves the finished file to `path` in one step. Without `force` it fails if the file exists.
 fn persist_config(file: NamedTempFile, path: &Path, force: bool) -> Result<PathBuf, BuildError> {
     let persisted = if force { file.persist(path) } else { file.persist_noclobber(path) };
     match persisted {

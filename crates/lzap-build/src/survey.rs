@@ -1,4 +1,4 @@
-//! What there is to build with: for `lzap doctor`. Looks only; nothing is fetched or built.
+//! The tools that there are to build with, for `lzap doctor`. Reads only: nothing is fetched or built.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -20,7 +20,7 @@ pub struct Tools {
     pub rustc: Result<String, BuildError>,
     /// cargo's version.
     pub cargo: Result<String, BuildError>,
-    /// Whether rustup is there.
+    /// Set if rustup is on `PATH`.
     pub rustup: bool,
 }
 
@@ -30,6 +30,7 @@ pub async fn find_tools(dir: &Path) -> Tools {
     Tools { rustc: rustc.map(|toolchain| toolchain.version), cargo, rustup: which::which("rustup").is_ok() }
 }
 
+/// Returns the version of the cargo that would build in `dir`.
 async fn cargo_version(dir: &Path) -> Result<String, BuildError> {
     let program = crate::cargo::cargo_program();
     let mut command = Command::new(&program);
@@ -47,7 +48,8 @@ async fn cargo_version(dir: &Path) -> Result<String, BuildError> {
     Ok(said.split_whitespace().nth(1).unwrap_or_default().to_owned())
 }
 
-/// Returns how the project would be linked for `architecture`, and what of it is there. Runs rustc.
+/// Returns how the project would be linked for `architecture`, and which of the tools for that are installed.
+/// Runs rustc.
 ///
 /// # Errors
 /// The linker that is wanted can't be; rustc can't be asked.

@@ -49,7 +49,7 @@ impl Toolchain {
         command.args(["target", "add", triple]);
         let (succeeded, said) =
             run_rustup(&mut command, &self.dir).await.map_err(BuildError::io("start rustup"))?;
-        // Another toolchain than rustup's may be first on PATH: then rustup succeeds, and nothing is mended.
+        // Another toolchain than rustup's may be first on PATH: then rustup succeeds, and the target is still missing.
         match (succeeded, self.has_target(triple)) {
             (true, true) => Ok(()),
             (true, false) => Err(BuildError::TargetMissing { triple: triple.to_owned() }),
@@ -60,7 +60,7 @@ impl Toolchain {
         }
     }
 
-    /// Errs where rustc won't find the linker that comes with it.
+    /// Fails if rustc won't find the linker that comes with it.
     pub(crate) fn ensure_rust_lld(&self) -> Result<(), BuildError> {
         let name = format!("rust-lld{}", std::env::consts::EXE_SUFFIX);
         let shipped = self.rustlib(&self.host).join("bin").join(&name);
@@ -70,16 +70,18 @@ impl Toolchain {
         Err(BuildError::NoRustLld { sysroot: self.sysroot.clone() })
     }
 
-    /// Whether the standard library for `triple` is installed.
+    /// Returns whether the standard library for `triple` is installed.
     pub(crate) fn has_target(&self, triple: &str) -> bool {
         self.rustlib(triple).join("lib").is_dir()
     }
 
+    /// Returns the folder of a target in the toolchain. It exists only if the target is installed.
     fn rustlib(&self, triple: &str) -> PathBuf {
         self.sysroot.join("lib/rustlib").join(triple)
     }
 }
 
+/// Runs rustc in `dir`, and returns its output.
 async fn run_rustc(dir: &Path, args: &[&str]) -> Result<String, BuildError> {
     let program = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let mut command = Command::new(&program);
@@ -96,7 +98,7 @@ async fn run_rustc(dir: &Path, args: &[&str]) -> Result<String, BuildError> {
     Err(BuildError::Metadata { source: CargoSaid(said) })
 }
 
-/// Returns whether it succeeded, and what it wrote to its error output.
+/// Runs rustup in `dir`, and returns whether it succeeded and its error output.
 async fn run_rustup(command: &mut Command, dir: &Path) -> std::io::Result<(bool, String)> {
     let output = command.current_dir(dir).stdin(Stdio::null()).kill_on_drop(true).output().await?;
     Ok((output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned()))

@@ -53,6 +53,7 @@ pub(crate) async fn zig_variables(
     prepared.map_err(|error| BuildError::Zig { source: error.into() })?
 }
 
+/// Writes the scripts that call zig, and returns the variables that make cargo use them. Blocks.
 fn prepare_scripts(
     dir: &Path,
     triple: &str,

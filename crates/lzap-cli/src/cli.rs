@@ -187,7 +187,7 @@ impl PlanOptions {
     }
 }
 
-/// What to do while another command works on the stage.
+/// The choice between waiting and failing while another command works on the stage.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct WaitArgs {
     /// Wait while another command works on the stage, instead of ending with exit code 6

@@ -15,7 +15,7 @@ pub(crate) struct TypedCommand {
     name: String,
     arguments: Vec<String>,
     stage: Option<String>,
-    /// Whether the command acts on the default stage.
+    /// Set if the command acts on the default stage.
     acts_on_default: bool,
 }
 

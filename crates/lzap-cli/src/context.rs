@@ -1,4 +1,4 @@
-//! What every command starts from: the options, the project, the cloud.
+//! The inputs of every command: the options, the project, the cloud.
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ pub(crate) struct Context {
     pub(crate) printer: Printer,
     pub(crate) yes: bool,
     pub(crate) interrupts: Interrupts,
-    /// Where the project is looked for.
+    /// The folder in which the search for the project begins.
     pub(crate) dir: PathBuf,
     /// Region and profile, as flags and environment variables name them.
     pub(crate) place: PlaceOverrides,
@@ -102,6 +102,7 @@ impl Context {
         Ok(Loaded { dir, path, text, config })
     }
 
+    /// Returns the nearest `lzap.toml`, in the project's folder or in one above it.
     fn nearest_config(&self) -> Option<PathBuf> {
         let start = absolute_path(&self.dir);
         let found = start.ancestors().map(|dir| dir.join(FILE_NAME)).find(|path| path.is_file())?;
@@ -111,10 +112,12 @@ impl Context {
     }
 }
 
+/// Returns the path without a leading `./`.
 fn shorten_path(path: &Path) -> PathBuf {
     path.strip_prefix(".").map_or_else(|_| path.to_owned(), Path::to_path_buf)
 }
 
+/// Returns the absolute path. Doesn't follow links, and the path need not exist.
 pub(crate) fn absolute_path(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
@@ -184,7 +187,7 @@ impl Loaded {
         Ok(settings)
     }
 
-    /// What comes from outside of the file. The package is looked for only where the file doesn't name the app.
+    /// Returns the values that come from outside of the file. Reads the package only if the file doesn't name the app.
     fn read_overrides(&self, context: &Context, stage: Option<&str>) -> Result<Overrides, CliError> {
         let app = read_app(&self.config).map_err(|problem| self.point_at(problem))?;
         Ok(Overrides {
@@ -200,12 +203,13 @@ impl Loaded {
         stage_names(&self.config).map(str::to_owned).collect()
     }
 
+    /// Returns the error that shows `problem` with its line in the file.
     fn point_at(&self, problem: ConfigError) -> CliError {
         CliError::Config { path: self.path.clone(), text: self.text.clone(), problem: Box::new(problem) }
     }
 }
 
-/// What a stage's things are called at a place.
+/// Returns the names of a stage's resources at a place.
 pub(crate) fn resource_names(settings: &Settings, place: Place) -> Names {
     let (app, stage) = (settings.app.clone(), settings.stage.clone());
     Names { app, stage, place, role: settings.role.name(), part: Part::App }

@@ -51,6 +51,7 @@ pub(crate) fn print_error(printer: Printer, error: &CliError, command: &CommandC
     printer::print_error(&render_error(error, command));
 }
 
+/// Returns the error as the JSON document on stdout.
 fn to_json(error: &CliError, command: &CommandContext) -> Value {
     let message = error_chain(error).join(": ");
     let mut body = json!({"code": error.code(), "message": message, "help": error.help(command)});
@@ -88,6 +89,7 @@ pub(crate) fn render_error(error: &CliError, command: &CommandContext) -> String
     text
 }
 
+/// Renders the first line: the code and the message.
 fn render_title(error: &CliError) -> String {
     format!("{ERROR}error[{}]{ERROR:#}{BOLD}: {error}{BOLD:#}", error.code())
 }
@@ -98,6 +100,8 @@ fn render_labelled_text(label: &str, text: &str) -> String {
     format!("\n  {BOLD}{label}{BOLD:#}: {text}")
 }
 
+/// Renders a problem of a file with the line that has it. The span is cut to the text, which may have
+/// changed.
 fn render_snippet(
     code: &str,
     path: &str,

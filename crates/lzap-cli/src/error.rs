@@ -1,4 +1,4 @@
-//! Everything that ends a command early.
+//! The errors that end a command early.
 //!
 //! Codes, exit codes, causes and help are in `explain`, the kinds of usage errors in `usage`; `pages` lists the errors of
 //! all crates for `lzap explain` and the reference.
@@ -71,7 +71,7 @@ pub(crate) enum CliError {
     Io { what: String, source: std::io::Error },
 }
 
-/// What an interrupted command leaves behind, if the same command doesn't simply continue it.
+/// The work that goes on after an interrupt, if the same command wouldn't simply continue it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Resume {
     /// The command only watched a job, which goes on.

@@ -1,9 +1,9 @@
-//! Who this process is, for the lock; and whether another one on this machine still lives.
+//! The identity of this process, for the lock, and the check whether another process on this machine still runs.
 
 use fs_err as fs;
 use lzap_core::lock::Holder;
 
-/// This process, about to do `command`.
+/// Returns this process as the holder of a lock for `command`.
 pub(crate) fn describe_this_process(command: &str) -> Holder {
     let pid = std::process::id();
     Holder {
@@ -27,7 +27,8 @@ fn read_host_name() -> String {
     name.or_else(|| read_first_variable(&["HOSTNAME"])).unwrap_or_else(|| "this machine".to_owned())
 }
 
-/// Whether the process with this id and this start still runs here.
+/// Returns whether the process with this id and this start still runs on this machine. The id alone is not
+/// enough, because the kernel reuses it.
 pub(crate) fn is_alive(pid: u32, start: u64) -> bool {
     start_of(pid) == Some(start)
 }
@@ -39,13 +40,14 @@ fn boot_id() -> Option<String> {
     Some(format!("{} {}", boot.trim(), space.display()))
 }
 
-/// When a process began, in clock ticks since the machine did: the 22nd field of its `stat`. The second one, its
+/// Returns when a process began, in clock ticks since the machine started: the 22nd field of its `stat`. The
+/// second one, its
 /// name, is in parentheses and may contain anything.
 fn start_of(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split_whitespace();
-    // A zombie only waits to be forgotten.
+    // A zombie has ended; only its parent has not read its exit status yet.
     if fields.next()? == "Z" {
         return None;
     }
@@ -64,6 +66,7 @@ fn ci_run() -> Option<String> {
     read_first_variable(&["CI_JOB_URL", "BUILD_URL", "CIRCLE_BUILD_URL", "BUILDKITE_BUILD_URL"])
 }
 
+/// Returns the first of these environment variables that is set and not empty.
 fn read_first_variable(names: &[&str]) -> Option<String> {
     names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// What the commands know of signals. Cheap to clone.
+/// The state of signals, as the commands see it. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interrupts {
     stop: CancellationToken,
@@ -18,18 +18,18 @@ pub(crate) struct Interrupts {
 pub(crate) struct Hold(Arc<AtomicUsize>);
 
 impl Interrupts {
-    /// Cancelled by the first signal.
+    /// Returns the token that the first signal cancels.
     pub(crate) fn stop(&self) -> &CancellationToken {
         &self.stop
     }
 
-    /// Asks to be left to end by itself.
+    /// Returns a hold: while it lives, the command ends its work in order after the first signal.
     pub(crate) fn hold(&self) -> Hold {
         self.holds.fetch_add(1, Ordering::SeqCst);
         Hold(Arc::clone(&self.holds))
     }
 
-    /// Whether something asked for that.
+    /// Returns whether a [`Hold`] exists.
     pub(crate) fn is_held(&self) -> bool {
         self.holds.load(Ordering::SeqCst) > 0
     }

@@ -20,7 +20,7 @@ use cli::Cli;
 use command_line::TypedCommand;
 
 fn main() -> ExitCode {
-    // cargo-zigbuild has the linker call this very program; such a call is not for clap.
+    // cargo-zigbuild makes cargo call this program as its linker; clap doesn't know those arguments.
     if let Some(done) = lzap_build::zig_wrapper(&std::env::args().collect::<Vec<_>>()) {
         return diagnostic::finish_zig_call(done).into();
     }
@@ -30,6 +30,7 @@ fn main() -> ExitCode {
     }
 }
 
+/// Parses the arguments. Keeps clap's matches as well: help texts repeat the command as it was typed.
 fn parse_arguments() -> Result<(Cli, TypedCommand), clap::Error> {
     let matches = Cli::command().try_get_matches()?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut Cli::command()))?;

@@ -1,4 +1,4 @@
-//! What goes into the zip, sorted by name, or why it can't.
+//! The files that go into the zip, sorted by name, or the reason why one can't.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -38,12 +38,15 @@ pub(super) fn collect_entries(
     Ok(entries)
 }
 
+/// The entries of the zip while they are collected. A sorted map, so that the zip has the same order on every
+/// machine.
 struct Collection {
     root: PathBuf,
     entries: BTreeMap<String, Entry>,
 }
 
 impl Collection {
+    /// Adds the file that `item` names, or every file of the folder that it names. Follows links.
     fn add_include(&mut self, root: &Path, item: &Include) -> Result<(), BuildError> {
         let path = root.join(&item.source);
         let destination = parse_destination(&item.destination)?;
@@ -63,6 +66,7 @@ impl Collection {
         Ok(())
     }
 
+    /// Adds one included file under `name`, unless Lambda could not unpack it beside the others.
     fn add_included(&mut self, name: String, path: &Path) -> Result<(), BuildError> {
         let refuse = |why| Err(BuildError::IncludeDestination { destination: name.clone(), why });
         if name == BOOTSTRAP || name.starts_with("bootstrap/") {
@@ -77,11 +81,14 @@ impl Collection {
         self.add_file(name, path, false)
     }
 
+    /// Returns whether an entry lies in a folder `name`. The first name after `NAME/` in sorted order
+    /// decides.
     fn has_folder(&self, name: &str) -> bool {
         let folder = format!("{name}/");
         self.entries.range(folder.clone()..).next().is_some_and(|(known, _)| known.starts_with(&folder))
     }
 
+    /// Adds the file at `path`. Fails for a device, a socket or a pipe.
     fn add_file(&mut self, name: String, path: &Path, is_bootstrap: bool) -> Result<(), BuildError> {
         let about = fs_err::metadata(path).map_err(BuildError::io("read a file for the zip"))?;
         if !about.is_file() {
@@ -120,10 +127,12 @@ fn is_executable(_: &std::fs::Metadata) -> bool {
     false
 }
 
+/// Returns the path without links.
 fn resolve_path(path: &Path) -> Result<PathBuf, BuildError> {
     fs_err::canonicalize(path).map_err(BuildError::io("find a file for the zip"))
 }
 
+/// Explains why the walk through an included folder failed. `path` is used if the error names none.
 fn walk_error(error: &walkdir::Error, path: &Path) -> BuildError {
     let path = error.path().unwrap_or(path).to_owned();
     let is_link = path.symlink_metadata().is_ok_and(|about| about.is_symlink());
@@ -153,6 +162,8 @@ fn parse_destination(wanted: &str) -> Result<String, BuildError> {
     Ok(parts.join("/"))
 }
 
+/// Returns the name of a file in the zip: `destination`, then the path `below` it, separated by slashes on
+/// every host.
 fn join_name(destination: &str, below: &Path) -> Result<String, BuildError> {
     let mut name = destination.to_owned();
     for part in below.components() {
@@ -168,6 +179,7 @@ fn join_name(destination: &str, below: &Path) -> Result<String, BuildError> {
     Ok(name)
 }
 
+/// Fails if the files exceed Lambda's limit of the unpacked size, and names the three biggest.
 fn check_size(entries: &[Entry]) -> Result<(), BuildError> {
     let bytes = entries.iter().map(|entry| entry.bytes).sum();
     if bytes <= UNZIPPED_BYTES {

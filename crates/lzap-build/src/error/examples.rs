@@ -16,6 +16,7 @@ impl BuildError {
         examples
     }
 
+    /// Returns the errors about the project and its scaffold.
     fn project_examples() -> Vec<Self> {
         let (package, wanted) = (|| "PACKAGE".to_owned(), || "NAME".to_owned());
         let (packages, binaries) = (
@@ -37,6 +38,7 @@ impl BuildError {
         ]
     }
 
+    /// Returns the errors about cargo, the toolchain and the linkers.
     fn toolchain_examples() -> Vec<Self> {
         let triple = || "aarch64-unknown-linux-musl".to_owned();
         vec![
@@ -56,6 +58,7 @@ impl BuildError {
         ]
     }
 
+    /// Returns the errors about the binary and the zip.
     fn artifact_examples() -> Vec<Self> {
         vec![
             Self::NotAnExecutable { path: path("BINARY"), why: "REASON".to_owned() },

@@ -6,7 +6,7 @@ use super::lzap_source::LzapSource;
 use crate::error::BuildError;
 use crate::templates::File;
 
-/// What cargo and rustc don't take as a crate's name, or take and then trip over.
+/// Names that cargo or rustc refuses for a crate, or that break its build later.
 const RESERVED: &[&str] = &[
     "abstract",
     "alloc",
@@ -72,7 +72,7 @@ const RESERVED: &[&str] = &[
     "yield",
 ];
 
-/// Errs where cargo would.
+/// Fails if cargo would refuse the name.
 /// Cargo: <https://doc.rust-lang.org/cargo/reference/manifest.html#the-name-field>
 pub(super) fn check_name(name: &str) -> Result<(), BuildError> {
     let refuse = |why: String| Err(BuildError::CrateName { name: name.to_owned(), why });
@@ -116,10 +116,12 @@ pub(super) fn rename_crate(
     renamed.collect()
 }
 
+/// Returns whether the file `name` has this extension.
 fn has_extension(name: &str, wanted: &str) -> bool {
     std::path::Path::new(name).extension().is_some_and(|it| it == wanted)
 }
 
+/// Returns the template's `Cargo.toml` with the new name and the dependency on the runtime crate.
 fn rewrite_manifest(text: &str, old: &str, new: &str, lzap: &LzapSource) -> Result<String, BuildError> {
     let damaged = |error: toml_edit::TomlError| BuildError::Io {
         action: "read the template's Cargo.toml".to_owned(),
@@ -151,6 +153,7 @@ fn set_text(item: &mut Item, text: &str) {
     }
 }
 
+/// Renames the targets of one kind that are named after the crate: `my-app`, or `my_app` as in Rust paths.
 fn rename_target(document: &mut DocumentMut, kind: &str, old: &str, new: &str) {
     let ident = |name: &str| name.replace('-', "_");
     let rename = |item: &mut Item| match item.as_str() {
@@ -167,6 +170,8 @@ fn rename_target(document: &mut DocumentMut, kind: &str, old: &str, new: &str) {
     }
 }
 
+/// Replaces the template's relative path to `lzap`, which is wrong in another folder. The new key stands
+/// first.
 fn point_at_source(dependency: &mut InlineTable, lzap: &LzapSource) {
     dependency.remove("path");
     dependency.remove("version");
@@ -181,7 +186,8 @@ fn point_at_source(dependency: &mut InlineTable, lzap: &LzapSource) {
     dependency.fmt();
 }
 
-/// Cargo wants the packages of its lock file in order, else it writes the file again, and `--locked` fails.
+/// Renames the package in the lock file, and sorts the packages: cargo would write an unsorted file again, and
+/// `--locked` would fail.
 fn rewrite_lock_file(text: &str, old: &str, new: &str) -> String {
     const START: &str = "[[package]]\n";
     let mut parts = text.split(START);
@@ -200,7 +206,7 @@ fn rewrite_lock_file(text: &str, old: &str, new: &str) -> String {
     format!("{head}{START}{}", packages.join(&format!("\n{START}")))
 }
 
-/// A template with a library names it in paths: `csv_group_sum::router()`.
+/// Renames the crate in paths (`csv_group_sum::router()`), where a template with a library names it.
 fn rewrite_source(text: &str, old: &str, new: &str) -> String {
     let (old, new) = (old.replace('-', "_"), new.replace('-', "_"));
     let is_word = |char: char| char.is_alphanumeric() || char == '_';

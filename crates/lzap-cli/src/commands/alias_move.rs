@@ -27,7 +27,7 @@ pub(crate) struct AliasMove {
     pub(crate) started: Instant,
 }
 
-/// Moves the alias, says so, and answers the report.
+/// Moves the alias, reports it, and returns the JSON document.
 pub(crate) async fn move_alias(
     context: &Context,
     settings: &Settings,

@@ -1,4 +1,4 @@
-//! From the project to the zip: compile, check, archive; with the lines that say so.
+//! From the project to the zip: compile, check, archive, with a status line for each.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ use crate::ui::printer::Printer;
 use crate::ui::progress::Progress;
 use crate::ui::text::{format_bytes, format_seconds};
 
-/// A zip, and how long it took.
+/// A zip, and the time that it took to make.
 pub(crate) struct Built {
     pub(crate) artifact: Artifact,
     pub(crate) build: Duration,
@@ -28,7 +28,7 @@ pub(crate) struct Built {
 }
 
 impl Built {
-    /// What the planner needs to know of it.
+    /// Returns the artifact as the planner knows it.
     pub(crate) fn desired(&self) -> DesiredArtifact {
         DesiredArtifact {
             path: self.artifact.path.clone(),
@@ -39,7 +39,7 @@ impl Built {
     }
 }
 
-/// The crate to deploy, which must use lzap.
+/// Returns the crate to deploy, which must use lzap.
 ///
 /// # Errors
 /// [`CliError::NoRuntime`] with the lines to add.
@@ -51,14 +51,15 @@ pub(crate) fn find_lzap_project(loaded: &Loaded, settings: &Settings) -> Result<
     Ok(project)
 }
 
-/// Says what of the settings does nothing for this project.
+/// Warns about settings that have no effect for this project.
 pub(crate) fn warn_of_idle_settings(printer: Printer, settings: &Settings, project: &Project) {
     for warning in idle_settings(settings, read_uses(project)) {
         printer.print_warning(warning);
     }
 }
 
-/// What does nothing for an app that uses this. A long timeout is for tasks; only HTTP can't use it.
+/// Returns a warning for each setting that has no effect for an app with these uses. A long timeout is for tasks;
+/// only HTTP can't use it.
 fn idle_settings(settings: &Settings, uses: Uses) -> Vec<String> {
     let Settings { stage, timeout_secs, front, .. } = settings;
     let mut warnings = Vec::new();
@@ -76,13 +77,14 @@ fn idle_settings(settings: &Settings, uses: Uses) -> Vec<String> {
     warnings
 }
 
-/// What the project uses of the runtime crate, by the features that are on.
+/// Returns the parts of the runtime crate that the project uses, by the enabled features.
 pub(crate) fn read_uses(project: &Project) -> Uses {
     let features = project.lzap.iter().flat_map(|lzap| &lzap.features);
     Uses::of_features(features.map(String::as_str))
 }
 
-/// Builds and zips the project for the stage. Tells `compiling` when there really is something to compile.
+/// Builds and zips the project for the stage. Notifies `compiling` when cargo really compiles: a build without
+/// changes ends sooner than the prerequisites could be created.
 pub(crate) async fn build_artifact(
     printer: Printer,
     progress: &Progress,
@@ -129,6 +131,7 @@ pub(crate) async fn build_artifact(
     Ok(Built { artifact, build, package: started.elapsed() })
 }
 
+/// Shows a build event: on the progress line, as a status line, or only with `--verbose`.
 fn show_build_event(printer: Printer, progress: &Progress, project: &Project, event: BuildEvent) {
     match event {
         BuildEvent::Linker { linker, reason } => {
@@ -158,7 +161,7 @@ fn show_build_event(printer: Printer, progress: &Progress, project: &Project, ev
     }
 }
 
-/// What the version that is about to be published says about itself.
+/// Returns the description of the version that is about to be published: commit, author and time.
 pub(crate) fn describe_release(project: &Project) -> Release {
     let commit = git::read_commit(&project.root);
     Release {

@@ -11,7 +11,7 @@ use crate::commands::alias_move::{AliasMove, move_alias};
 use crate::context::Context;
 use crate::error::CliError;
 
-/// The way in which the options end a canary, if they do.
+/// Returns the way in which the options end a canary, if they do.
 pub(crate) fn chosen_ending(args: &PlanOptions) -> Option<CanaryEnding> {
     match (args.promote, args.abort) {
         (true, _) => Some(CanaryEnding::Promote),

@@ -9,6 +9,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::ui::report;
 
+/// Prints the effective settings, or the JSON Schema.
 pub(crate) fn run(context: &Context, args: &ConfigArgs) -> Result<Exit, CliError> {
     if args.schema {
         let schema = lzap_core::settings::schema();

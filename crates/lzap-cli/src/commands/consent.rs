@@ -45,6 +45,7 @@ impl ConsentedPlan {
         Ok(Self { plan, confirmed })
     }
 
+    /// Asks only if the plan deletes or replaces a resource that is not in `confirmed`.
     fn ask_again(
         context: &Context,
         plan: Plan,
@@ -66,6 +67,7 @@ impl ConsentedPlan {
         Self { plan: self.plan.prerequisites(), confirmed: BTreeSet::new() }
     }
 
+    /// Returns the plan that was consented to.
     pub(crate) fn plan(&self) -> &Plan {
         &self.plan
     }

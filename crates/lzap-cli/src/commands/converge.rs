@@ -25,7 +25,7 @@ pub(crate) struct Deploy<'a> {
     pub(crate) facts: StageFacts<'a>,
 }
 
-/// A stage that is as it should be, and how it came to be.
+/// A stage that is in its desired state, and the plan that brought it there.
 pub(crate) struct Converged {
     pub(crate) observed: Observed,
     pub(crate) plan: Plan,
@@ -35,12 +35,12 @@ pub(crate) struct Converged {
 }
 
 impl<'a> Deploy<'a> {
-    /// What has to be read of the stage.
+    /// Returns the resources that have to be read for the plan.
     pub(crate) fn scope(&self) -> Scope {
         Scope::Stage { uses: self.facts.uses, kinds: self.facts.kinds() }
     }
 
-    /// The plan as far as it is known without the artifact, and the consent to it.
+    /// Returns the plan as far as it is known without the artifact, after the user's consent.
     pub(crate) fn draft_plan(&self, observed: &Observed) -> Result<ConsentedPlan, CliError> {
         ConsentedPlan::ask(self.context, plan_deploy(&self.facts, Artifact::pending(), observed)?)
     }
@@ -70,6 +70,8 @@ impl<'a> Deploy<'a> {
         Ok(Converged { observed, plan, applied, built, applied_in: applying.elapsed() })
     }
 
+    /// Applies the plan under the lock. Plans again first if another command changed the stage since it was
+    /// observed.
     async fn apply(
         &self,
         session: AnySession<'a>,

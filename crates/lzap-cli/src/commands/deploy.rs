@@ -17,7 +17,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::ui::deploy_report::DeployReport;
 
-/// Which of the two commands it is.
+/// One of the two commands that deploy.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// For any stage.
@@ -26,6 +26,7 @@ pub(crate) enum Mode {
     Update,
 }
 
+/// Deploys each selected stage, one after the other, or ends its canary.
 pub(crate) async fn run(context: &Context, args: &DeployArgs, mode: Mode) -> Result<Exit, CliError> {
     let stages = Stages::load(context, &args.stages)?;
     let mut documents = Vec::new();
@@ -39,6 +40,7 @@ pub(crate) async fn run(context: &Context, args: &DeployArgs, mode: Mode) -> Res
     Ok(stages.report(context, documents))
 }
 
+/// Deploys one stage, and returns its JSON document.
 async fn deploy_stage(
     context: &Context,
     args: &DeployArgs,
@@ -72,6 +74,7 @@ async fn deploy_stage(
 }
 
 impl Mode {
+    /// Returns the name of the command, for the lock and for messages.
     fn name(self) -> &'static str {
         match self {
             Self::Deploy => "deploy",

@@ -18,6 +18,7 @@ use crate::exit::Exit;
 use crate::ui::check_view;
 use failure::describe_failure;
 
+/// Runs all checks, and fails if one finds a problem. Machine and account are checked at the same time.
 pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, CliError> {
     let found = project::find_project(context, args.stage.as_deref());
     let aws = !found.settings.as_ref().map_or(args.stage.as_deref() == Some(LOCAL), Settings::is_local);
@@ -48,6 +49,7 @@ pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, Cli
     Ok(if wrong { Exit::Failed } else { Exit::Done })
 }
 
+/// Returns the Rust tools that would build in `dir`, with errors as text.
 async fn survey_tools(context: &Context, dir: &Path) -> Tools {
     let found = survey::find_tools(dir).await;
     Tools {
@@ -57,6 +59,7 @@ async fn survey_tools(context: &Context, dir: &Path) -> Tools {
     }
 }
 
+/// Returns a note about the embedded cloud: that it doesn't run is no problem, because a deploy starts it.
 fn check_embedded_cloud(context: &Context, running: Result<Option<String>, CliError>) -> Check {
     match running {
         Ok(Some(endpoint)) => {
@@ -71,7 +74,7 @@ fn check_embedded_cloud(context: &Context, running: Result<Option<String>, CliEr
     }
 }
 
-/// What is known of the account. What needs something else first is left out behind the reason.
+/// Returns the checks of the account. A check that needs credentials or a region is skipped without them.
 fn check_account(context: &Context, survey: &Survey) -> Vec<Check> {
     let caller = survey.caller.as_ref().map_err(|error| describe_failure(context, &error.clone().into()));
     let caller = caller.as_ref().map(|caller| (caller.place.account.as_str(), caller.arn.as_str()));

@@ -8,6 +8,7 @@ use crate::error::{CliError, UsageKind, pages};
 use crate::exit::Exit;
 use crate::ui::error_view;
 
+/// Prints the page of a code, or the list of all codes.
 pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
     let Some(code) = &args.code else {
         let pages = pages::all_pages();
@@ -21,6 +22,7 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliErro
     Ok(Exit::Done)
 }
 
+/// Returns the error for an unknown code, with the code that was probably meant.
 fn unknown_code_error(code: &str, near: Option<String>) -> CliError {
     let help = match near {
         Some(near) => format!("did you mean `lzap explain {near}`? `lzap explain` lists all codes"),

@@ -15,6 +15,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::ui::report;
 
+/// Prints the published versions, newest first.
 pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, CliError> {
     let stage = args.stage.as_deref();
     let settings = context.load_config(stage)?.deployed_settings(context, stage)?;
@@ -43,7 +44,7 @@ struct Row {
     share: Share,
 }
 
-/// What a version gets of the traffic.
+/// The share of a version in the traffic.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Share {
     Live(u8),
@@ -65,6 +66,7 @@ impl Row {
         }
     }
 
+    /// Formats the row as a line of columns.
     fn format_line(&self) -> String {
         let short: String = self.sha256.chars().take(8).collect();
         let commit = self.release.commit.as_deref().unwrap_or("-");
@@ -80,6 +82,7 @@ impl Row {
         format!("{}\n", row.trim_end())
     }
 
+    /// Returns the row as JSON.
     fn to_json(&self) -> Value {
         json!({
             "version": self.number,

@@ -13,6 +13,7 @@ use crate::error::{CliError, UsageKind};
 use crate::exit::Exit;
 use crate::ui::ask;
 
+/// Writes a new crate from a template, or the `lzap.toml` of the crate in the folder.
 pub(crate) async fn run(context: &Context, args: &InitArgs) -> Result<Exit, CliError> {
     let dir = match &args.path {
         Some(path) => context.dir.join(path),
@@ -24,6 +25,7 @@ pub(crate) async fn run(context: &Context, args: &InitArgs) -> Result<Exit, CliE
     }
 }
 
+/// Writes the crate of a template into `dir`. The crate is named after the folder, so nothing is asked.
 fn from_template(context: &Context, template: &str, dir: &Path) -> Result<Exit, CliError> {
     let name = crate_name(dir)?;
     let files = create_crate(template, dir, &name)?;
@@ -47,6 +49,7 @@ fn crate_name(dir: &Path) -> Result<String, CliError> {
     }
 }
 
+/// Writes `lzap.toml` for the crate in `dir`. Asks on a terminal, unless `--yes` was given.
 async fn in_crate(context: &Context, dir: &Path, force: bool) -> Result<Exit, CliError> {
     let project = find_project(&Selection { dir, package: None, bin: None, features: &[] })?;
     if let Some(framework) = project.framework {

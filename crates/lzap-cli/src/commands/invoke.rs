@@ -19,6 +19,7 @@ use crate::ui::report;
 pub(crate) use failure::InvokeError;
 use request::{Request, What};
 
+/// Invokes a task or sends an event, or shows a job.
 pub(crate) async fn run(context: &Context, args: &InvokeArgs) -> Result<Exit, CliError> {
     let Request { stage, what } = Request::read(args)?;
     let settings = context.load_config(stage.as_deref())?.deployed_settings(context, stage.as_deref())?;
@@ -35,7 +36,7 @@ pub(crate) async fn run(context: &Context, args: &InvokeArgs) -> Result<Exit, Cl
     Ok(Exit::Done)
 }
 
-/// What Ctrl-C leaves behind: an invocation can't be canceled.
+/// Returns the work that goes on after Ctrl-C: an invocation can't be canceled.
 pub(super) fn after_interrupt(args: &InvokeArgs) -> Resume {
     if args.job.is_some() { Resume::WatchesJob } else { Resume::InvokesAgain }
 }
@@ -49,7 +50,7 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Calls a task, and answers its result.
+    /// Calls a task, and returns its result.
     async fn call_task(self, task: &str, payload: &str) -> Result<Value, CliError> {
         let invoked = self.invoke_and_check(payload).await?;
         let reply = serde_json::from_slice(&invoked.payload).ok().as_ref().and_then(TaskReply::parse);
@@ -67,7 +68,7 @@ impl Call<'_> {
         }
     }
 
-    /// Sends an event, and answers the answer.
+    /// Sends an event, and returns the answer of the function.
     async fn send_event(self, payload: &str) -> Result<Value, CliError> {
         let invoked = self.invoke_and_check(payload).await?;
         let text = String::from_utf8_lossy(&invoked.payload).into_owned();
@@ -76,14 +77,14 @@ impl Call<'_> {
         Ok(self.result_document(&invoked, json!({"payload": payload})))
     }
 
-    /// Sends an event that nobody waits for.
+    /// Sends an event as an asynchronous invocation.
     async fn queue_event(self, task: Option<&str>, payload: &str) -> Result<Value, CliError> {
         let invoked = self.invoke_version(payload, Wait::Queued).await?;
         self.context.printer.print_data(format_args!("{}\n", invoked.request_id));
         Ok(json!({"task": task, "request_id": invoked.request_id}))
     }
 
-    /// The answer of a function that didn't fail; the end of its log is shown where that was asked for.
+    /// Returns the answer of a function that didn't fail. Shows the end of its log with `--logs`.
     async fn invoke_and_check(self, payload: &str) -> Result<Invoked, CliError> {
         let invoked = self.invoke_version(payload, Wait::Answer).await?;
         if let Some(reason) = &invoked.function_error {
@@ -96,6 +97,7 @@ impl Call<'_> {
         Ok(invoked)
     }
 
+    /// Invokes the version that was typed, else the live one.
     async fn invoke_version(self, payload: &str, wait: Wait) -> Result<Invoked, CliError> {
         let Target { clients, names } = self.target;
         let version = self.args.version.as_deref();
@@ -107,7 +109,7 @@ impl Call<'_> {
         }
     }
 
-    /// The tasks that there are, for one who asked for one that isn't.
+    /// Returns the tasks that the app registers, if the failure is an unknown task.
     async fn known_tasks(self, failure: &Failure) -> Vec<String> {
         if failure.code != FailureCode::UnknownTask {
             return Vec::new();
@@ -117,11 +119,12 @@ impl Call<'_> {
         reply.as_ref().and_then(Reply::parse).map(|reply| reply.tasks).unwrap_or_default()
     }
 
-    /// The command that shows the stage's log.
+    /// Returns the command that shows the stage's log.
     fn tail_command(self, options: &str) -> String {
         format!("lzap tail {} {options}", self.target.names.stage)
     }
 
+    /// Returns `fields` with those that every answered invocation has.
     fn result_document(self, invoked: &Invoked, fields: Value) -> Value {
         let common = json!({"version": invoked.version, "request_id": invoked.request_id});
         let log = if self.args.logs { json!({"log": invoked.log}) } else { json!({}) };

@@ -11,6 +11,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::ui::ask;
 
+/// Runs a subcommand of `lzap local`.
 pub(crate) async fn run(context: &Context, command: LocalCommand) -> Result<Exit, CliError> {
     match command {
         LocalCommand::Start(args) => start_cloud(context, args).await,
@@ -29,6 +30,7 @@ pub(crate) async fn run(context: &Context, command: LocalCommand) -> Result<Exit
     }
 }
 
+/// Starts the embedded cloud. Warns about options that a cloud that runs already doesn't take over.
 async fn start_cloud(context: &Context, args: StartArgs) -> Result<Exit, CliError> {
     let mut command = server_command()?;
     if let Some(port) = args.port {
@@ -65,6 +67,7 @@ async fn start_cloud(context: &Context, args: StartArgs) -> Result<Exit, CliErro
     Ok(Exit::Done)
 }
 
+/// Stops the embedded cloud. Its state stays on disk.
 async fn stop_cloud(context: &Context) -> Result<Exit, CliError> {
     let stopped = lzap_local::stop(&state_dir()).await?;
     let text =
@@ -74,6 +77,7 @@ async fn stop_cloud(context: &Context) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
+/// Prints the status of the embedded cloud, and doesn't start it.
 async fn show_status(context: &Context) -> Result<Exit, CliError> {
     let Some(status) = lzap_local::status(&state_dir()).await? else {
         context.printer.print_data("not running (start it with `lzap local start`)\n");
@@ -84,6 +88,7 @@ async fn show_status(context: &Context) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
+/// Prints the status of the running embedded cloud, as text and as JSON.
 fn print_status(context: &Context, status: &CloudStatus) {
     context.printer.print_data(format_args!(
         "endpoint  {}\nregion    {}\naccount   {}\nprocess   {}\nstate     {}\nstarted   {}\nlimit     {} invocations at once, {} in an environment\nfunctions {}\n",
@@ -122,6 +127,7 @@ fn print_status(context: &Context, status: &CloudStatus) {
     }));
 }
 
+/// Deletes the state of the embedded cloud, after a question.
 async fn reset_cloud(context: &Context) -> Result<Exit, CliError> {
     let functions = lzap_local::status(&state_dir()).await?.map_or(0, |status| status.functions);
     let question = format!("Delete the embedded cloud's state ({})?", count(functions, "function"));

@@ -58,6 +58,8 @@ pub(crate) fn run(cli: Cli, typed: TypedCommand) -> Exit {
     })
 }
 
+/// Runs a command in a task of its own, and ends it at a signal: at once, or after the calls that run if it
+/// holds a lock.
 async fn until_interrupted(context: Context, command: Command) -> Result<Exit, CliError> {
     // The embedded cloud has its own way to end.
     if let Command::Local(command) = command {
@@ -94,6 +96,7 @@ async fn until_interrupted(context: Context, command: Command) -> Result<Exit, C
     if follows { Ok(Exit::Interrupted) } else { Err(CliError::Interrupted { resume }) }
 }
 
+/// Calls the module of the command.
 async fn run_command(context: &Context, command: Command) -> Result<Exit, CliError> {
     match command {
         Command::Init(args) => init::run(context, &args).await,

@@ -17,6 +17,7 @@ use crate::ui::plan_view::PlanView;
 use crate::ui::progress::Progress;
 use crate::ui::report;
 
+/// Prints the plan of each selected stage.
 pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
     let stages = Stages::load(context, &args.stages)?;
     let (mut documents, mut changes) = (Vec::new(), false);
@@ -32,6 +33,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliE
     Ok(if args.check && changes { Exit::Changes } else { done })
 }
 
+/// Returns the plan of one stage. Builds the artifact, because its hash decides whether the code changes.
 async fn make_plan(
     context: &Context,
     loaded: &Loaded,
@@ -63,6 +65,7 @@ async fn make_plan(
     Ok((target, plan))
 }
 
+/// Returns the plan as JSON.
 fn plan_document(target: &Target, plan: &Plan) -> Value {
     report::add_fields(
         report::place_fields(&target.names),

@@ -15,9 +15,10 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::ui::policy_view::{self, Documents};
 
-/// Where a workflow's cargo finds lzap.
+/// The repository from which a workflow's cargo installs lzap.
 const SOURCE: &str = env!("CARGO_PKG_REPOSITORY");
 
+/// Prints the policy, and with `--github` the other documents.
 pub(crate) async fn run(context: &Context, args: &PolicyArgs) -> Result<Exit, CliError> {
     let stage = args.stage.stage.as_deref();
     let settings = context.load_config(stage)?.settings(context, stage)?;
@@ -34,7 +35,7 @@ pub(crate) async fn run(context: &Context, args: &PolicyArgs) -> Result<Exit, Cl
     Ok(Exit::Done)
 }
 
-/// Account and region. AWS is asked only for what nobody has said.
+/// Returns account and region. Asks AWS only for the part that neither the options nor lzap.toml name.
 async fn find_place(settings: &Settings, account: Option<&str>) -> Result<Place, CliError> {
     if settings.is_local() {
         let account = account.unwrap_or(lzap_local::ACCOUNT).to_owned();
@@ -51,11 +52,13 @@ async fn find_place(settings: &Settings, account: Option<&str>) -> Result<Place,
     }
 }
 
+/// Returns the place by account and region alone. The region decides the partition.
 fn place_without_aws(account: &str, region: &str) -> Place {
     let partition = partition(region).to_owned();
     Place { partition, account: account.to_owned(), region: region.to_owned() }
 }
 
+/// Warns if the policy exceeds the size limit of a managed policy.
 fn warn_of_size(context: &Context, policy: &Value) {
     let chars = size(policy);
     if chars > MANAGED_POLICY_CHARS {
@@ -65,6 +68,7 @@ fn warn_of_size(context: &Context, policy: &Value) {
     }
 }
 
+/// Returns the documents that a deploy from a workflow of `repository` needs.
 fn github_documents(
     policy: Value,
     names: &Names,
@@ -79,6 +83,7 @@ fn github_documents(
     }
 }
 
+/// Prints the documents, with a note if the tokens of the repository may have another form.
 fn show_github(context: &Context, names: &Names, repository: &Repository, documents: &Documents) {
     if !repository.has_ids() {
         context.printer.print_status("Note", policy_view::ids_hint(repository));

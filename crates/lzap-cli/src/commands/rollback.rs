@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
 
+/// Moves the alias to the previous version, or to the one that `--to` names.
 pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, CliError> {
     let started = Instant::now();
     let stage = args.stage.stage.as_deref();

@@ -1,4 +1,4 @@
-//! A command at work on a stage: alone, by the stage's lock; told of interrupts; leaving nothing behind but its result.
+//! A command at work on a stage: it holds the stage's lock, ends in order after an interrupt, and releases the lock.
 //!
 //! A session is opened before the build, so that a command that would lose to another one loses at once. The lock is
 //! taken only for a plan that isn't empty, right before the first write. A plan can be applied only in a session that
@@ -22,7 +22,7 @@ use crate::holder;
 use crate::interrupt::Hold;
 use crate::ui::progress::Progress;
 
-/// How often a command that waits reads the lock again.
+/// The pause between two reads of the lock while a command waits for it.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// A command at work on a stage, with or without its lock.
@@ -64,12 +64,12 @@ pub(crate) enum AnySession<'a> {
     Locked(Box<Session<'a, Locked>>),
 }
 
-/// What both states have.
+/// The fields of a session in both states.
 struct Work<'a> {
     context: &'a Context,
     target: &'a Target,
     me: Holder,
-    /// Whether to wait while another command holds the lock.
+    /// Set if the command waits while another one holds the lock.
     waits: bool,
     /// Another command has taken our lock.
     lost: CancellationToken,
@@ -114,7 +114,7 @@ impl<'a> Session<'a, Unlocked> {
         }
     }
 
-    /// Whether a command that died has left its lock.
+    /// Returns whether a command that died has left its lock.
     pub(crate) fn inherits_lock(&self) -> bool {
         self.state.inherits
     }
@@ -217,19 +217,20 @@ impl Session<'_, Locked> {
 }
 
 impl<S> Session<'_, S> {
-    /// What was applied so far.
+    /// Returns the part of the plans that was applied so far.
     pub(crate) fn applied(&self) -> &Applied {
         &self.work.applied
     }
 
-    /// Ends this session's waits, and starts no new step: for another lane of the same command.
+    /// Returns the token that ends this session's waits and keeps it from starting new steps, for another lane of the
+    /// same command.
     pub(crate) fn halt(&self) -> CancellationToken {
         self.work.halt.clone()
     }
 }
 
 impl AnySession<'_> {
-    /// What was applied so far.
+    /// Returns the part of the plans that was applied so far.
     pub(crate) fn applied(&self) -> &Applied {
         match self {
             Self::Unlocked(session) => session.applied(),
@@ -250,6 +251,8 @@ impl Work<'_> {
         Ok(lzap_aws::observe(&self.target.clients, &self.target.names, scope).await?)
     }
 
+    /// Waits before the next read of the lock, or fails without `--wait`. `told` keeps the status line from
+    /// being repeated.
     async fn wait_for(&self, held: &Held, told: &mut bool) -> Result<(), CliError> {
         let stage = self.target.names.stage.clone();
         if !self.waits {

@@ -15,6 +15,7 @@ pub(crate) struct Stages {
 }
 
 impl Stages {
+    /// Reads the configuration, and the names of the selected stages.
     pub(crate) fn load(context: &Context, args: &StagesArgs) -> Result<Self, CliError> {
         let named = args.stage.stage.clone();
         let loaded = context.load_config(named.as_deref())?;

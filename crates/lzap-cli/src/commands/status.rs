@@ -20,6 +20,7 @@ use crate::exit::Exit;
 use crate::ui::plan_view::PlanView;
 use crate::ui::report;
 
+/// Prints the status of each selected stage.
 pub(crate) async fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
     let stages = Stages::load(context, &args.stages)?;
     let mut documents = Vec::new();
@@ -113,7 +114,7 @@ impl Status {
 }
 
 impl Status {
-    /// What the chunks of maps run on, where it isn't the function itself.
+    /// Returns the worker function that runs the chunks of maps, if it isn't the function itself.
     fn workers(&self) -> Option<String> {
         let workers = self.observed.workers.function.as_ref()?;
         let at_once = workers.concurrency.map(|n| format!(", {n} at once")).unwrap_or_default();
@@ -130,7 +131,7 @@ impl Status {
     }
 }
 
-/// What a deploy of the code that is live would change: all of it differs from `lzap.toml`.
+/// Returns the plan of a deploy of the code that is live: each change in it is a difference from `lzap.toml`.
 fn plan_drift(settings: &Settings, target: &Target, observed: &Observed) -> Result<Plan, CliError> {
     let Some(live) = observed.live() else {
         return Ok(Plan::default());
@@ -146,6 +147,7 @@ fn plan_drift(settings: &Settings, target: &Target, observed: &Observed) -> Resu
     Ok(plan_deploy(&stage_facts(settings, target, uses, live.description.clone()), artifact, observed)?)
 }
 
+/// Returns the facts for a plan of the version that is live.
 fn stage_facts<'a>(
     settings: &'a Settings,
     target: &'a Target,

@@ -18,6 +18,8 @@ use crate::exit::Exit;
 use crate::ui::log_view::{LogView, What};
 use crate::ui::printer;
 
+/// Prints the log of the stage, and of its workers, until Ctrl-C, until the reader of stdout closes, or with
+/// `--no-follow` to the end of the log.
 pub(crate) async fn run(context: &Context, args: &TailArgs) -> Result<Exit, CliError> {
     let pattern = pattern_of(context, args)?;
     let stage = args.stage.stage.as_deref();
@@ -35,6 +37,7 @@ pub(crate) async fn run(context: &Context, args: &TailArgs) -> Result<Exit, CliE
     }
 }
 
+/// Returns the format of the output: text on a terminal or by `--output text`, else JSON lines.
 fn choose_view(context: &Context, args: &TailArgs) -> LogView {
     let what = match (args.requests, &args.job) {
         (true, _) => What::Requests,

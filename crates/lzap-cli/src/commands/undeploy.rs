@@ -19,6 +19,7 @@ use crate::exit::Exit;
 use crate::ui::progress::Progress;
 use crate::ui::{plan_view, report, text};
 
+/// Deletes each selected stage.
 pub(crate) async fn run(context: &Context, args: &UndeployArgs) -> Result<Exit, CliError> {
     let stages = Stages::load(context, &args.stages)?;
     let mut documents = Vec::new();
@@ -29,6 +30,7 @@ pub(crate) async fn run(context: &Context, args: &UndeployArgs) -> Result<Exit, 
     Ok(stages.report(context, documents))
 }
 
+/// Deletes one stage, and proves that nothing is left.
 async fn undeploy_stage(
     context: &Context,
     args: &UndeployArgs,
@@ -49,6 +51,7 @@ async fn undeploy_stage(
     ))
 }
 
+/// Deletes all resources of the stage under its lock, and returns the plan that was applied.
 async fn delete_resources(
     context: &Context,
     mut session: Session<'_, Unlocked>,
@@ -96,7 +99,7 @@ async fn plan_again(
     Ok(again)
 }
 
-/// Reads again by name and tag.
+/// Fails if a resource of the stage still exists, by name or by tag.
 async fn prove_gone(target: &Target, wanted: Undeploy) -> Result<(), CliError> {
     let mut observed = lzap_aws::observe(&target.clients, &target.names, &Scope::Undeploy).await?;
     if wanted.keep_logs {
@@ -106,6 +109,7 @@ async fn prove_gone(target: &Target, wanted: Undeploy) -> Result<(), CliError> {
     if left.is_empty() { Ok(()) } else { Err(CliError::Left { left, stage: target.names.stage.clone() }) }
 }
 
+/// Prints what was deleted.
 fn report_deletion(context: &Context, target: &Target, plan: &Plan, started: Instant) {
     context.printer.print_status(
         "Undeployed",

@@ -1,4 +1,4 @@
-//! `lzap unlock`: show who works on the stage, ask, and take the lock away.
+//! `lzap unlock`: show the lock holder, ask, and remove the lock.
 
 use serde_json::json;
 
@@ -9,6 +9,7 @@ use crate::exit::Exit;
 use crate::holder;
 use crate::ui::{ask, report};
 
+/// Shows the lock holder, asks, and removes the lock.
 pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, CliError> {
     let stage = args.stage.as_deref();
     let settings = context.load_config(stage)?.deployed_settings(context, stage)?;

@@ -41,8 +41,10 @@ pub(crate) fn find_page(code: &str) -> Result<ErrorPage, Option<String>> {
     Err(near.map(|near| format!("{PREFIX}{near}")))
 }
 
+/// The beginning of every error code.
 const PREFIX: &str = "lzap::";
 
+/// Returns the code with its prefix.
 fn complete_code(code: &str) -> String {
     if code.starts_with(PREFIX) { code.to_owned() } else { format!("{PREFIX}{code}") }
 }

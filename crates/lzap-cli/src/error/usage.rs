@@ -1,6 +1,6 @@
 //! Mistakes in the arguments, by kind.
 
-/// What is wrong with the arguments.
+/// The kind of a mistake in the arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UsageKind {
     /// clap refused them.

@@ -1,4 +1,4 @@
-//! Questions. Without a terminal none is ever asked: what needs an answer fails with the flag that gives it.
+//! Questions. Without a terminal none is asked: a command that needs an answer fails, and names the flag that gives it.
 
 use std::io::IsTerminal;
 
@@ -6,15 +6,15 @@ use inquire::{Confirm, InquireError, Select, Text};
 
 use crate::error::CliError;
 
-/// Whether somebody is there to answer.
+/// Returns whether stdin and stderr are a terminal, so that a person can answer.
 pub(crate) fn is_interactive() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks before something is taken away.
+/// Asks before something is deleted.
 ///
 /// # Errors
-/// Nobody is there ([`CliError::NeedsYes`]), or the answer is no ([`CliError::Declined`]).
+/// There is no terminal ([`CliError::NeedsYes`]), or the answer is no ([`CliError::Declined`]).
 pub(crate) fn ask_to_confirm(question: &str, what: &'static str, yes: bool) -> Result<(), CliError> {
     if yes {
         return Ok(());
@@ -43,6 +43,7 @@ pub(crate) fn ask_for_choice(
     convert_error(Select::new(question, options).with_starting_cursor(default).prompt())
 }
 
+/// Converts the error of a question: Ctrl-C and Escape count as an interrupt.
 fn convert_error<T>(answer: Result<T, InquireError>) -> Result<T, CliError> {
     answer.map_err(|error| match error {
         InquireError::OperationCanceled | InquireError::OperationInterrupted => {

@@ -1,4 +1,4 @@
-//! What the doctor found: a line each, what to do about it below; or one JSON document.
+//! The checks of `lzap doctor`: a line each, with the help below it; or one JSON document.
 
 use anstyle::{AnsiColor, Style};
 use lzap_core::doctor::{Check, Status};
@@ -6,9 +6,10 @@ use lzap_core::text::count;
 use serde_json::{Value, json};
 
 const DIM: Style = Style::new().dimmed();
-/// Where the details begin.
+/// The column of the details.
 const INDENT: usize = 23;
 
+/// Returns the color of a status.
 fn status_style(status: Status) -> Style {
     match status {
         Status::Ok => AnsiColor::Green.on_default(),

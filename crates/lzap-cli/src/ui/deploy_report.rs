@@ -12,7 +12,7 @@ use crate::error::CliError;
 use crate::ui::printer::Printer;
 use crate::ui::{report, text};
 
-/// How many lines of the function's log an error shows.
+/// The number of lines of the function's log that an error shows.
 const LOG_LINES: usize = 20;
 
 /// A deploy that has ended.
@@ -24,11 +24,13 @@ pub(crate) struct DeployReport<'a> {
 }
 
 impl DeployReport<'_> {
+    /// Returns the live URL: the one that the plan created, else the observed one.
     fn url(&self) -> Option<&str> {
         let Converged { observed, applied, .. } = &self.converged;
         applied.endpoint().or(observed.url(self.settings.front))
     }
 
+    /// Returns the live version: the one that the plan published, else the observed one.
     fn version(&self) -> Option<&str> {
         let Converged { observed, applied, .. } = &self.converged;
         let observed = observed.alias.as_ref().map(|alias| alias.version.as_str());
@@ -75,6 +77,7 @@ impl DeployReport<'_> {
         report::add_fields(report::place_fields(names), self.details())
     }
 
+    /// Returns the fields of the JSON document that only a deploy has.
     fn details(&self) -> Value {
         let names = &self.target.names;
         let Converged { plan, built, applied_in, .. } = &self.converged;

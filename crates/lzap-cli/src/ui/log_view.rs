@@ -14,20 +14,21 @@ use requests::Table;
 
 /// Turns events into the lines that stdout gets.
 pub(crate) struct LogView {
-    /// Which request each environment is at.
+    /// The request that each execution environment works on.
     current: weave::Requests,
-    /// Set where requests are wanted and not events.
+    /// Set if requests are shown instead of events.
     requests: Option<Requests>,
     form: Form,
 }
 
+/// The format of the output.
 enum Form {
     Json,
     Lines(Lines),
     Table(Table),
 }
 
-/// What is to be seen.
+/// The unit of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum What {
     /// Each event.
@@ -81,6 +82,7 @@ impl LogView {
 }
 
 impl Form {
+    /// Formats one event. A table never gets one: it is used for requests only.
     fn format_event(&mut self, event: &LogEvent, line: &Line, request_id: Option<&str>) -> Vec<String> {
         match self {
             Self::Lines(lines) => lines.render_event(event, line, request_id),
@@ -88,6 +90,7 @@ impl Form {
         }
     }
 
+    /// Formats one request. Only the table has a text form of requests.
     fn format_request(&mut self, request: &lzap_core::logs::request::Request) -> Vec<String> {
         match self {
             Self::Table(table) => table.render(request),

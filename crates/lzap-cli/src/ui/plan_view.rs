@@ -17,7 +17,7 @@ const CREATE: Style = AnsiColor::Green.on_default();
 const UPDATE: Style = AnsiColor::Yellow.on_default();
 const DELETE: Style = AnsiColor::Red.on_default();
 
-/// Where the changes begin under the word "Plan".
+/// The blanks before each change, below the word "Plan".
 const INDENT: &str = "             ";
 
 /// Shows a plan, and says so when it undoes changes that were made outside lzap.
@@ -61,6 +61,7 @@ impl<'a> PlanView<'a> {
         Self { changes: plan.changes(), plan, hidden: NONE }
     }
 
+    /// Returns the changes that are not hidden.
     fn shown_changes(&self) -> impl Iterator<Item = &Change> {
         self.changes.iter().filter(|change| !self.hidden.contains(&change.resource))
     }
@@ -89,6 +90,7 @@ impl<'a> PlanView<'a> {
     }
 }
 
+/// Formats one change: a single field on the same line, several below it.
 fn render_change(plan: &Plan, change: &Change, indent: &str) -> String {
     let (sign, style) = match change.action {
         Action::Create => ('+', CREATE),

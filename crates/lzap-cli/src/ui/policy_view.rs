@@ -1,10 +1,10 @@
-//! What a deploy from GitHub needs, as one readable text: each document with where it goes.
+//! The documents for a deploy from GitHub, as one readable text that says where each goes.
 
 use lzap_core::names::Names;
 use lzap_core::permissions::github::{self, Repository};
 use serde_json::Value;
 
-/// What a deploy from GitHub needs.
+/// The documents for a deploy from GitHub.
 pub(crate) struct Documents {
     pub(crate) policy: Value,
     pub(crate) trust_policy: Value,
@@ -36,7 +36,7 @@ pub(crate) fn format_github_documents(names: &Names, documents: &Documents) -> S
     )
 }
 
-/// How to say a repository as its tokens may say it.
+/// Returns a hint about the ids that GitHub may add to a repository's name in its tokens.
 pub(crate) fn ids_hint(repository: &Repository) -> String {
     format!(
         "the tokens of repositories made since mid-2026 have ids in them; `gh api repos/{repository} --jq \

@@ -1,4 +1,4 @@
-//! The two streams: stdout is data, stderr is talk. Nothing else in the program prints.
+//! The two streams: results go to stdout, progress and diagnostics to stderr. Nothing else in the program prints.
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
@@ -10,11 +10,11 @@ use tokio::net::unix::pipe::Sender;
 
 use crate::cli::{Color, Global, Output};
 
-/// Writes data and talk, as the global options want them.
+/// Writes results and diagnostics, as the global options want them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Printer {
     pub(crate) output: Output,
-    /// Whether text was asked for by name: then it is text even in a pipe.
+    /// Set by `--output text`: then streams are text even in a pipe.
     text_wanted: bool,
     quiet: bool,
     pub(crate) verbose: u8,
@@ -46,21 +46,21 @@ impl Printer {
         Self { output: Output::Json, text_wanted: false, quiet: true, verbose: 0 }
     }
 
-    /// A line of talk, with cargo's right-aligned verb.
+    /// Prints a status line to stderr, with a right-aligned verb as cargo does.
     pub(crate) fn print_status(self, verb: &str, text: impl Display) {
         if !self.quiet {
             write_to_stderr(format_args!("{GOOD}{verb:>VERB_COLUMNS$}{GOOD:#} {text}\n"));
         }
     }
 
-    /// A block of talk, as it is.
+    /// Prints a block of text to stderr, without changes.
     pub(crate) fn print_note(self, text: &str) {
         if !self.quiet {
             write_to_stderr(format_args!("{text}"));
         }
     }
 
-    /// Something that is probably not meant.
+    /// Prints a warning to stderr.
     pub(crate) fn print_warning(self, text: impl Display) {
         if self.quiet {
             return;
@@ -68,26 +68,26 @@ impl Printer {
         write_to_stderr(format_args!("{WARNING}warning{WARNING:#}: {text}\n"));
     }
 
-    /// Text on stdout, unless stdout carries JSON.
+    /// Prints text to stdout, unless stdout carries JSON.
     pub(crate) fn print_data(self, text: impl Display) {
         if self.output == Output::Text {
             write_text(&mut anstream::stdout().lock(), format_args!("{text}"));
         }
     }
 
-    /// The one JSON document on stdout, unless stdout carries text.
+    /// Prints the one JSON document to stdout, unless stdout carries text.
     pub(crate) fn print_json(self, document: &serde_json::Value) {
         if self.output == Output::Json {
             write_text(&mut std::io::stdout().lock(), format_args!("{document:#}\n"));
         }
     }
 
-    /// Whether a stream of lines is for a person: on a terminal, or where text was asked for by name.
+    /// Returns whether a stream of lines is for a person: on a terminal, or with `--output text`.
     pub(crate) fn streams_text(self) -> bool {
         self.output == Output::Text && (self.text_wanted || std::io::stdout().is_terminal())
     }
 
-    /// Whether progress may be drawn over itself.
+    /// Returns whether the progress line may be drawn over itself.
     pub(crate) fn draws_progress(self) -> bool {
         !self.quiet
             && self.verbose == 0
@@ -96,10 +96,10 @@ impl Printer {
     }
 }
 
-/// One line of a stream on stdout, whatever it carries.
+/// Prints one line of a stream to stdout, text or JSON.
 ///
 /// # Errors
-/// The reader went away: there is no reason to go on.
+/// The reader of stdout closed it: there is no reason to go on.
 pub(crate) fn print_line(text: &str) -> std::io::Result<()> {
     let mut stdout = anstream::stdout().lock();
     writeln!(stdout, "{text}").and_then(|()| stdout.flush())
@@ -118,11 +118,12 @@ pub(crate) async fn reader_gone() {
     std::future::pending::<()>().await;
 }
 
-/// An error: to stderr whatever the options say.
+/// Prints an error to stderr, with `--quiet` too.
 pub(crate) fn print_error(text: &str) {
     write_to_stderr(format_args!("{text}\n"));
 }
 
+/// Writes to stderr, without colors if it is not a terminal.
 fn write_to_stderr(text: std::fmt::Arguments<'_>) {
     write_text(&mut anstream::stderr().lock(), text);
 }

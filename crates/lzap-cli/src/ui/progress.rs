@@ -13,7 +13,7 @@ use lzap_core::step::StepId;
 use crate::ui::printer::Printer;
 use crate::ui::text::format_bytes;
 
-/// The line that says what is going on.
+/// The progress line.
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
@@ -30,7 +30,7 @@ impl Progress {
         Self(bar)
     }
 
-    /// Says something else.
+    /// Changes the text of the line.
     pub(crate) fn show_activity(&self, verb: &'static str, text: impl Into<String>) {
         self.0.set_prefix(verb);
         self.0.set_message(text.into());
@@ -58,6 +58,7 @@ impl Progress {
         );
     }
 
+    /// Formats the progress of an upload. The total is known only for the artifact.
     fn format_upload(plan: &Plan, step: StepId, up: u64) -> String {
         match plan.steps.get(step.0).map(|step| &step.operation) {
             Some(Operation::Artifact(ArtifactOperation::Upload(artifact))) => {

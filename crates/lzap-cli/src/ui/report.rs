@@ -7,7 +7,7 @@ use lzap_core::plan::{Change, Plan};
 use lzap_core::step::Origin;
 use serde_json::{Value, json};
 
-/// Where something was deployed.
+/// Returns app, stage, region and account.
 pub(crate) fn place_fields(names: &Names) -> Value {
     json!({
         "app": names.app,
@@ -17,7 +17,7 @@ pub(crate) fn place_fields(names: &Names) -> Value {
     })
 }
 
-/// `place` with further fields behind it.
+/// Returns the document with further fields behind its own.
 pub(crate) fn add_fields(mut document: Value, fields: Value) -> Value {
     if let (Some(document), Value::Object(fields)) = (document.as_object_mut(), fields) {
         document.extend(fields);
@@ -30,6 +30,7 @@ pub(crate) fn changes_to_json(plan: &Plan) -> Value {
     plan.changes().iter().map(change_to_json).collect()
 }
 
+/// Returns one change as JSON.
 fn change_to_json(change: &Change) -> Value {
     let fields: Vec<Value> = change
         .fields

@@ -12,7 +12,7 @@ use super::failure::describe_failure;
 use crate::context::{Context, Loaded, absolute_path};
 use crate::error::CliError;
 
-/// What was found of the project.
+/// The parts of a project that were found.
 pub(super) struct Found {
     /// The crate, where there is one.
     pub(super) project: Option<Project>,
@@ -50,7 +50,7 @@ pub(super) fn find_project(context: &Context, stage: Option<&str>) -> Found {
     Found { project: project.ok(), settings: settings.ok().map(|(settings, _)| settings), checks }
 }
 
-/// Every stage can be read, and AWS would take it.
+/// Checks that each stage can be read, and that its values are within AWS's limits.
 fn check_config(context: &Context, loaded: &Loaded) -> Vec<Check> {
     let stages = loaded.stages();
     let mut checks = Vec::new();
@@ -77,6 +77,7 @@ fn check_config(context: &Context, loaded: &Loaded) -> Vec<Check> {
     checks
 }
 
+/// Checks that the crate depends on the runtime crate `lzap`.
 fn check_runtime_crate(project: &Project) -> Check {
     match &project.lzap {
         Some(lzap) => {
@@ -89,13 +90,15 @@ fn check_runtime_crate(project: &Project) -> Check {
 }
 
 impl Found {
+    /// Returns the result for a folder without a project. The other checks are still useful there, so it is
+    /// not a problem.
     fn none(dir: &Path) -> Self {
         let detail = format!("no project in {} or above it, so none is checked", dir.display());
         let check = Check::new("config", Status::Skipped, detail).help("`lzap init` starts one");
         Self { project: None, settings: None, checks: vec![check] }
     }
 
-    /// All checks of the project; how it would be built is asked now.
+    /// Returns all checks of the project. Runs rustc for those of the build.
     pub(super) async fn checks(self, context: &Context, tools: &Tools) -> Vec<Check> {
         let Self { project, settings, mut checks } = self;
         let Some(project) = project else { return checks };

@@ -21,7 +21,7 @@ pub(crate) struct InvokeError {
     pub(crate) log: Vec<String>,
 }
 
-/// What went wrong.
+/// The kind of a failed invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum InvokeErrorKind {
     /// The task answered with this failure, or its job's record has it.
@@ -58,7 +58,7 @@ pub(crate) const FAILURE_CODES: [FailureCode; 18] = [
     FailureCode::Other,
 ];
 
-/// How much of an unexpected answer is shown.
+/// The part of an unexpected answer that is shown, in characters.
 const ANSWER_CHARS: usize = 200;
 
 impl InvokeError {
@@ -95,6 +95,7 @@ impl InvokeError {
         Self::unexpected(task, &answer, invoked.log.clone())
     }
 
+    /// Returns the error for an answer that does not come from the lzap runtime.
     fn unexpected(task: &str, answer: &str, log: Vec<String>) -> Self {
         Self {
             kind: InvokeErrorKind::NoReply,
@@ -177,18 +178,20 @@ impl InvokeError {
     }
 }
 
-/// Why the last attempt failed, as the record says.
+/// Returns the failure of the last attempt, from the job's record.
 pub(super) fn failure_reason(record: &JobRecord) -> Failure {
     let unknown = || Failure { code: FailureCode::Failed, message: "no reason given".to_owned() };
     record.error.clone().unwrap_or_else(unknown)
 }
 
+/// Returns the beginning of the message for a failed job.
 fn job_failed(record: &JobRecord) -> String {
     let attempts =
         if record.attempt > 1 { format!(" after {} attempts", record.attempt) } else { String::new() };
     format!("job {} of task `{}` failed{attempts}", record.job, record.task)
 }
 
+/// Returns what to type after a failure of a task. `known` are the tasks that the app registers.
 fn failure_help(task: &str, code: FailureCode, known: &[String], tail: &str) -> String {
     let text = match code {
         FailureCode::UnknownTask => {
@@ -283,6 +286,7 @@ impl Explained for InvokeError {
     }
 }
 
+/// Returns the likely cause of a task's failure.
 fn why_task_failed(code: FailureCode) -> &'static str {
     match code {
         FailureCode::Failed => "The task ran and returned an error.",

@@ -11,11 +11,11 @@ use super::failure::{InvokeError, failure_reason};
 use super::{Call, Target};
 use crate::error::CliError;
 
-/// How often a job is looked at while it is waited for: more often than the embedded cloud begins the next attempt.
+/// The pause between two reads of a job's record: shorter than the embedded cloud's pause between two attempts.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 impl Call<'_> {
-    /// The record of a job, once it is over if that is waited for. One that failed is an error, as its task's is.
+    /// Returns the record of a job; with `--wait`, once the job is over. A failed job is an error, as a failed task is.
     pub(super) async fn show_job(self, id: &str) -> Result<Value, CliError> {
         let printer = self.context.printer;
         let mut attempt = 0;
@@ -49,6 +49,7 @@ impl Call<'_> {
         Ok(job_document(&record))
     }
 
+    /// Reads the record of a job from the bucket.
     async fn read_record(self, id: &str) -> Result<JobRecord, CliError> {
         let Target { clients, names } = self.target;
         let record = read_job(clients, names, id).await?;
@@ -56,11 +57,12 @@ impl Call<'_> {
     }
 }
 
-/// Whether nothing will change any more.
+/// Returns whether the record can't change any more.
 fn is_over(record: &JobRecord, now_ms: u64) -> bool {
     record.state.is_final() || record.lost(now_ms).is_some()
 }
 
+/// Returns the record as the JSON document on stdout.
 fn job_document(record: &JobRecord) -> Value {
     json!({
         "job": record.job,
@@ -87,7 +89,8 @@ fn describe_job(record: &JobRecord) -> String {
     format!("{}{took}{attempt}", record.state.as_str())
 }
 
-/// Which attempt failed, why, and what comes next. The embedded cloud takes a second for each of AWS's minutes.
+/// Returns the attempt that failed, the reason, and the next step. The embedded cloud takes a second for each of
+/// AWS's minutes.
 ///
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html> (read 2026-11).
 fn describe_retry(record: &JobRecord) -> String {

@@ -11,13 +11,13 @@ use crate::cli::InvokeArgs;
 use crate::commands::tail::pattern::job_id;
 use crate::error::{CliError, UsageKind};
 
-/// What is asked for, and of which stage.
+/// The request of the command line, and its stage.
 pub(super) struct Request {
     pub(super) stage: Option<String>,
     pub(super) what: What,
 }
 
-/// What is asked for.
+/// The kind of request.
 #[derive(Debug)]
 pub(super) enum What {
     /// A task is called: its name, and its event as JSON text.
@@ -73,7 +73,7 @@ impl Request {
     }
 }
 
-/// The stage, where there is no task to name.
+/// Returns the stage, for a request without a task.
 fn read_stage(args: &InvokeArgs) -> Result<Option<String>, CliError> {
     match &args.second {
         None => Ok(args.first.clone()),
@@ -85,7 +85,7 @@ fn read_stage(args: &InvokeArgs) -> Result<Option<String>, CliError> {
     }
 }
 
-/// The argument itself, a file's text for `@FILE`, or stdin's for `-`.
+/// Returns the argument itself, the text of the file for `@FILE`, or of stdin for `-`.
 fn read_argument(option: &str, argument: &str) -> Result<String, CliError> {
     if argument == "-" {
         let mut text = String::new();
@@ -98,6 +98,7 @@ fn read_argument(option: &str, argument: &str) -> Result<String, CliError> {
     fs_err::read_to_string(path).map_err(unreadable)
 }
 
+/// Parses the value of an option as JSON. The help shows the quotes, because the shell often removes them.
 fn parse_json(option: &str, text: &str) -> Result<Value, CliError> {
     serde_json::from_str(text).map_err(|error| {
         CliError::usage(
@@ -108,6 +109,7 @@ fn parse_json(option: &str, text: &str) -> Result<Value, CliError> {
     })
 }
 
+/// Fails if the event exceeds Lambda's limit, which is lower for an asynchronous invocation.
 fn check_size(payload: &str, queued: bool) -> Result<(), CliError> {
     let (limit, what) =
         if queued { (ASYNC_PAYLOAD_BYTES, "event that is queued") } else { (SYNC_PAYLOAD_BYTES, "event") };

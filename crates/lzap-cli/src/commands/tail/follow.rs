@@ -17,7 +17,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// After a throttle or without a network the pause grows to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// What is known of the log group.
+/// The state of the log group, as far as it is known.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Group {
     Unknown,
@@ -36,7 +36,7 @@ pub(super) struct Follower {
     group: Group,
 }
 
-/// Why a round ended early.
+/// The reason why a round ended early.
 enum Stop {
     Aws(AwsError),
     Output(io::Error),
@@ -53,7 +53,7 @@ impl Follower {
         Self { printer, clients, pattern, sources, view, group: Group::Unknown }
     }
 
-    /// To the end of what is there, or for ever.
+    /// Reads rounds to the end of the log, or for ever with `follow`.
     pub(super) async fn read_rounds(&mut self, follow: bool) -> Result<Exit, CliError> {
         let mut pause = PAUSE;
         loop {
@@ -70,7 +70,7 @@ impl Follower {
         }
     }
 
-    /// Everything that is there now and was not shown yet.
+    /// Prints all events that exist now and were not shown yet.
     async fn read_round(&mut self, follow: bool) -> Result<(), Stop> {
         self.sources.iter_mut().for_each(|source| source.begin_round(now_ms()));
         while self.sources.iter().any(Source::wants_page) {
@@ -87,7 +87,7 @@ impl Follower {
     async fn read_pages(&mut self, place: usize, follow: bool) -> Result<(), AwsError> {
         while self.sources[place].wants_page() {
             let exists = self.sources[place].read_page(&self.clients, &self.pattern).await?;
-            // That the workers' group isn't there says only that the workers were not deployed yet.
+            // A missing group of the workers says only that the workers were not deployed yet.
             if place == 0 {
                 self.report_group(if exists { Group::Found } else { Group::Missing }, follow);
             }
@@ -95,7 +95,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Says once what becomes of the log group.
+    /// Reports the log group when its state changes.
     fn report_group(&mut self, group: Group, follow: bool) {
         if std::mem::replace(&mut self.group, group) == group {
             return;
@@ -115,14 +115,14 @@ impl Follower {
         }
     }
 
-    /// The pause before the next try; an error that doesn't pass by itself ends the command.
+    /// Returns the pause before the next attempt; an error that doesn't pass by itself ends the command.
     fn lengthen_pause(&self, error: AwsError, follow: bool, pause: Duration) -> Result<Duration, CliError> {
         let is_pattern = error.cause().and_then(lzap_aws::Cause::code) == Some("InvalidParameterException");
         if is_pattern && !self.pattern.is_empty() {
             let why = error.cause().map(|cause| cause.message().to_owned()).unwrap_or_default();
             return Err(not_a_pattern(&self.pattern, &why));
         }
-        // A network that never was there is not waited for.
+        // Without one successful call the cause is more likely a wrong setting than a network that comes back.
         let throttled = error.kind() == AwsErrorKind::Throttled;
         if !follow || !error.is_passing() || (self.group == Group::Unknown && !throttled) {
             return Err(error.into());
@@ -136,6 +136,7 @@ impl Follower {
     }
 }
 
+/// Writes lines to stdout, and stops at the first that fails.
 fn print_lines(lines: &[String]) -> io::Result<()> {
     lines.iter().try_for_each(|line| printer::print_line(line))
 }

@@ -8,7 +8,7 @@ use lzap_core::logs::LogEvent;
 use lzap_core::logs::window::Window;
 use lzap_core::names::Names;
 
-/// Where a round is in a group.
+/// The position of a round in a group.
 enum Reading {
     /// At its first page.
     Begins,
@@ -32,17 +32,18 @@ impl Source {
         Self { names, window, from_ms: 0, reading: Reading::Ended, unshown: VecDeque::new() }
     }
 
+    /// Begins to read again from the oldest time that may have new events.
     pub(super) fn begin_round(&mut self, now_ms: i64) {
         self.from_ms = self.window.begin_round(now_ms);
         self.reading = Reading::Begins;
     }
 
-    /// Whether there may be earlier events than those that other groups have: then they have to wait.
+    /// Returns whether the group may have earlier events than the other groups, whose events then have to wait.
     pub(super) fn wants_page(&self) -> bool {
         self.unshown.is_empty() && !matches!(self.reading, Reading::Ended)
     }
 
-    /// Reads the next page. Answers whether the group exists.
+    /// Reads the next page. Returns whether the group exists.
     pub(super) async fn read_page(&mut self, clients: &Clients, pattern: &str) -> Result<bool, AwsError> {
         let token = match &self.reading {
             Reading::Goes(token) => Some(token.as_str()),
@@ -63,7 +64,7 @@ impl Source {
     }
 }
 
-/// What can be shown, in the order of time: all up to where a group needs its next page.
+/// Returns the events that can be shown, in the order of time: all up to the point where a group needs its next page.
 pub(super) fn merge_events(sources: &mut [Source]) -> Vec<LogEvent> {
     let mut events = Vec::new();
     while !sources.iter().any(Source::wants_page) {

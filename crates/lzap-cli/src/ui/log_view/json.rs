@@ -49,6 +49,7 @@ pub(super) fn request_to_json(request: &Request) -> Value {
     add_fields(common, request.report.as_ref().map_or_else(|| report_fields(None), report_to_json))
 }
 
+/// Returns the fields of Lambda's report.
 fn report_to_json(report: &Report) -> Value {
     report_fields(Some(report))
 }

@@ -1,4 +1,4 @@
-//! Events for people: time, request, level, what is said.
+//! Events for people: time, request, level, message.
 
 use std::fmt::Write;
 
@@ -15,7 +15,7 @@ const RED: Style = AnsiColor::Red.on_default().bold();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 const GREEN: Style = AnsiColor::Green.on_default();
 const BLUE: Style = AnsiColor::Blue.on_default();
-/// What stands before each message: `14:03:44.123 4f1c2a9b INFO  `.
+/// The width of the text before each message: `14:03:44.123 4f1c2a9b INFO  `.
 const INDENT: usize = 28;
 
 /// Renders events one after the other; the day, and what belongs together, is told from the one before.
@@ -38,6 +38,7 @@ impl Lines {
         Self { by_chunk: true, ..self }
     }
 
+    /// Formats an event; a line that continues the event above is indented below it, without time and label.
     pub(super) fn render_event(
         &mut self,
         event: &LogEvent,
@@ -64,7 +65,7 @@ impl Lines {
         day.into_iter().chain([head]).chain(rows.map(|row| format!("{:INDENT$}{row}", ""))).collect()
     }
 
-    /// Label, its color and the text; `None` for what is noise.
+    /// Returns the label, its color and the text; `None` for a line that is shown only with `--verbose`.
     fn format_parts(&self, line: &Line) -> Option<(&'static str, Style, String)> {
         match line {
             Line::Start { .. } => self.verbose.then(|| ("start", DIM, String::new())),
@@ -81,7 +82,8 @@ impl Lines {
     }
 }
 
-/// What the place of the request's id, or the command itself, says already.
+/// Fields that a job's lines don't repeat: the chunk stands in the column of the request id, and the command
+/// names the job.
 const TOLD_BY_CHUNK: [&str; 3] = ["job", "of_job", "chunk"];
 
 /// `#12` for a line of a job's twelfth chunk.
@@ -90,6 +92,7 @@ fn chunk_label(line: &Line) -> Option<String> {
     record.fields.get("chunk").and_then(Value::as_u64).map(|chunk| format!("#{chunk}"))
 }
 
+/// Returns the text and the color of a level.
 fn level_label(level: Level) -> (&'static str, Style) {
     let style = match level {
         Level::Error => RED,
@@ -129,6 +132,8 @@ fn format_platform_line(text: &str) -> (&'static str, Style, String) {
     }
 }
 
+/// Formats a record: a request as method, path and status; a panic with its place; else the message and its
+/// fields.
 fn format_record(record: &Record, verbose: bool, told: &dyn Fn(&str) -> bool) -> String {
     if let Some(access) = record.access() {
         let style = status_style(access.status);
@@ -171,6 +176,7 @@ fn format_record(record: &Record, verbose: bool, told: &dyn Fn(&str) -> bool) ->
     text + &below
 }
 
+/// Returns the text with two blanks before each line.
 fn indent_lines(text: &str) -> String {
     text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
@@ -184,7 +190,7 @@ pub(super) fn status_style(status: u16) -> Style {
     }
 }
 
-/// How the id of a failed request is colored.
+/// The color of a failed request's id.
 pub(super) const FAILED: Style = RED;
 
 /// The first block of a request id: enough to tell requests apart on a screen.
@@ -192,7 +198,8 @@ pub(super) fn shorten_id(request_id: &str) -> String {
     strip_control_characters(request_id.split('-').next().unwrap_or_default()).chars().take(8).collect()
 }
 
-/// Text that a terminal can be given: whoever sends a request chooses some of it, and must not move the cursor or paint.
+/// Returns the text without control characters: the sender of a request chooses some of it, and must not be able
+/// to move the cursor or set colors.
 pub(super) fn strip_control_characters(text: &str) -> String {
     let plain = anstream::adapter::strip_str(text).to_string();
     plain.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()

@@ -43,7 +43,7 @@ impl Table {
     }
 }
 
-/// What was answered; how it failed where Lambda had to say so.
+/// Returns the HTTP status of the answer, or the failure that Lambda reported.
 fn describe_status(request: &Request) -> (String, anstyle::Style) {
     let failure = request.report.as_ref().and_then(|report| report.failure.as_deref());
     match (failure, &request.access) {
@@ -54,6 +54,7 @@ fn describe_status(request: &Request) -> (String, anstyle::Style) {
     }
 }
 
+/// Returns method and path; without an HTTP request, the failure or a note.
 fn describe_request(request: &Request) -> String {
     let failure = request.report.as_ref().and_then(|report| report.failure.as_deref());
     match (&request.access, failure) {
