@@ -22,12 +22,12 @@ Examples:
   lzap init --template hello    start a new app in this empty folder
   lzap deploy local             deploy it to the embedded cloud on this machine
   lzap deploy dev               deploy it to the AWS account of stage dev
-  lzap update production        ship the next version
+  lzap update production        deploy the next version
   lzap deploy dev --canary 10%  give a new version a tenth of the traffic
   lzap rollback production      go back to the version that was live before
   lzap invoke production tidy   call a task of the app
   lzap tail production          follow its log
-  lzap doctor                   what is missing on this machine or in the AWS account";
+  lzap doctor                   check this machine and the AWS account";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
@@ -44,13 +44,13 @@ pub(crate) struct Global {
     /// The profile in the AWS config files; comes before `AWS_PROFILE` and the stage's key `profile`
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// What stdout carries: text, or exactly one JSON document [default: text]
+    /// The format of stdout: text, or exactly one JSON document [default: text]
     #[arg(long, global = true, value_name = "FORMAT")]
     pub(crate) output: Option<Output>,
-    /// Say more; twice: every AWS call
+    /// Print more; twice: every AWS call
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Say nothing but errors and the result
+    /// Print only errors and the result
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
     /// When to use color
@@ -78,9 +78,9 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// Write lzap.toml for this crate, or start a new crate from a template
     Init(InitArgs),
-    /// Build, and make the stage what lzap.toml says: create what is missing, change what differs
+    /// Build, and bring the stage to the state that lzap.toml describes: create and change resources
     Deploy(DeployArgs),
-    /// Ship the next version of a stage that is deployed
+    /// Deploy the next version of a stage that exists already
     Update(DeployArgs),
     /// Show what deploy would do, field by field; changes nothing
     Plan(PlanArgs),
@@ -90,17 +90,17 @@ pub(crate) enum Command {
     History(StageArgs),
     /// Point the stage back to the version that was live before, or end a canary
     Rollback(RollbackArgs),
-    /// Delete all that the stage owns
+    /// Delete all resources of the stage
     Undeploy(UndeployArgs),
-    /// Show who works on the stage, and take the lock away
+    /// Show the lock holder of the stage, and remove its lock
     Unlock(StageArgs),
-    /// Call a task or send an event; print what it answers
+    /// Call a task or send an event, and print the answer
     Invoke(InvokeArgs),
     /// Follow the function's log
     Tail(TailArgs),
     /// Build and zip, without deploying
     Package(StageArgs),
-    /// Check this machine, the configuration and the AWS account: what is wrong and what mends it
+    /// Check this machine, the configuration and the AWS account, and show how to fix each problem
     Doctor(StageArgs),
     /// The embedded cloud on this machine
     #[command(subcommand)]
@@ -235,12 +235,12 @@ pub(crate) struct RollbackArgs {
 pub(crate) struct UndeployArgs {
     #[command(flatten)]
     pub(crate) stages: StagesArgs,
-    /// Leave the log group
+    /// Keep the log group
     #[arg(long)]
     pub(crate) keep_logs: bool,
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
-    /// Delete what has the stage's names even where its tags are missing
+    /// Delete resources that have the stage's names but not its tags
     #[arg(long)]
     pub(crate) adopt: bool,
 }
@@ -254,7 +254,7 @@ pub(crate) struct InvokeArgs {
     /// The task; one name alone is the task's, but with --raw or --job the stage's
     #[arg(value_name = "TASK")]
     pub(crate) second: Option<String>,
-    /// What the task gets: JSON, @FILE, or - for stdin [default: null]
+    /// The argument of the task: JSON, @FILE, or - for stdin [default: null]
     #[arg(long, value_name = "JSON", conflicts_with_all = ["raw", "job"])]
     pub(crate) data: Option<String>,
     /// Send this event as it is, and print the answer as it is: JSON, @FILE, or - for stdin
@@ -288,7 +288,7 @@ Examples:
   lzap invoke production cleanup --data '{\"days\": 30}'
   lzap invoke dev import --data @rows.json --logs
   lzap invoke dev report --spawn           don't wait for it
-  lzap invoke dev --job 0123…              how far a job is, and its result
+  lzap invoke dev --job 0123…              the state of a job, and its result
   lzap invoke dev --raw @event.json        any event, such as S3 would send";
 
 #[derive(Debug, Args)]
@@ -299,16 +299,16 @@ pub(crate) struct TailArgs {
     /// Begin this far back (30s, 10m, 2h, 1d), or at an RFC 3339 time
     #[arg(long, value_name = "TIME", default_value = "10s")]
     pub(crate) since: Since,
-    /// Only what matches this CloudWatch filter pattern: words, "phrases", ?any, -none, { $.field = value }
+    /// Only events that match this CloudWatch filter pattern: words, "phrases", ?any, -none, { $.field = value }
     #[arg(long, value_name = "PATTERN", conflicts_with = "requests")]
     pub(crate) filter: Option<String>,
-    /// Only what the job with this id says, in whichever environments; each line with its chunk
+    /// Only the events of the job with this id, from all execution environments; each line with its chunk
     #[arg(long, value_name = "ID", conflicts_with_all = ["filter", "requests"])]
     pub(crate) job: Option<String>,
     /// One line for each request: status, time, memory, cold start
     #[arg(long)]
     pub(crate) requests: bool,
-    /// End after what is there
+    /// End after the events that exist already
     #[arg(long)]
     pub(crate) no_follow: bool,
 }
@@ -320,7 +320,7 @@ Examples:
   lzap tail --filter ERROR --no-follow      errors of the last seconds
   lzap tail --filter '{ $.status >= 500 }'  requests that failed, by a field of the JSON line
   lzap tail --requests                      one line for each request
-  lzap tail --job 0123… --since 1h          what one job says, across all its chunks
+  lzap tail --job 0123… --since 1h          the events of one job, across all its chunks
   lzap tail | jq .message                   piped, each event is one JSON line
   lzap tail --output text | grep cart       unless text is asked for by name";
 
@@ -349,10 +349,10 @@ pub(crate) struct StartArgs {
     /// The port of its AWS endpoint; another one is taken when it is busy [default: 4510]
     #[arg(long, env = lzap_wire::env::LZAP_LOCAL_PORT, value_name = "PORT")]
     pub(crate) port: Option<u16>,
-    /// How many invocations run at once; those beyond are throttled, as AWS does it [default: 1000]
+    /// The concurrency limit: invocations above it are throttled, as on AWS [default: 1000]
     #[arg(long, env = lzap_wire::env::LZAP_LOCAL_CONCURRENCY, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) concurrency: Option<u32>,
-    /// How many invocations one execution environment has at once, 1 to 1600; more than 1 is as on Lambda Managed Instances. Kept until another start sets it [default: the last one, at first 1]
+    /// Invocations that one execution environment handles at once, 1 to 1600; more than 1 is as on Lambda Managed Instances. Kept until another start sets it [default: the last one, at first 1]
     #[arg(long, value_name = "N", value_parser = environment_concurrency())]
     pub(crate) environment_concurrency: Option<u32>,
 }

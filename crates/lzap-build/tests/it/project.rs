@@ -140,7 +140,7 @@ fn features_of_the_selection_decide_what_is_in_the_binary() {
 }
 
 #[test]
-fn c_is_found_behind_a_dependency_but_not_behind_a_macro_or_a_test() {
+fn c_counts_behind_a_dependency_but_not_behind_a_macro() {
     let cc = manifest("cc", "");
     let native = manifest("native-thing", "[build-dependencies]\ncc = { path = \"../cc\" }\n");
     let between = manifest("between", "[dependencies]\nnative-thing = { path = \"../native\" }\n");
@@ -221,7 +221,7 @@ fn the_lines_to_add_name_the_source_file_and_the_dependency() {
 }
 
 #[test]
-fn the_lines_to_add_leave_out_what_is_there_and_say_what_a_framework_changes() {
+fn lines_to_add_leave_out_existing_ones_and_name_the_framework() {
     let (axum, tokio, rocket) = (manifest("axum", ""), manifest("tokio", ""), manifest("rocket", ""));
     let others = [
         ("axum/Cargo.toml", axum.as_str()),

@@ -55,9 +55,9 @@ async fn start_cloud(context: &Context, args: StartArgs) -> Result<Exit, CliErro
             "it runs {} invocations at once, not {wanted}: {}",
             started.status.concurrency,
             if started.already_running {
-                "`lzap local stop` it first"
+                "type `lzap local stop`, then this command again"
             } else {
-                "that is what this machine carries"
+                "this is the limit of this machine"
             }
         ));
     }
@@ -131,7 +131,7 @@ fn print_status(context: &Context, status: &CloudStatus) {
 async fn reset_cloud(context: &Context) -> Result<Exit, CliError> {
     let functions = lzap_local::status(&state_dir()).await?.map_or(0, |status| status.functions);
     let question = format!("Delete the embedded cloud's state ({})?", count(functions, "function"));
-    ask::ask_to_confirm(&question, "reset deletes all that is deployed in the embedded cloud", context.yes)?;
+    ask::ask_to_confirm(&question, "reset deletes everything in the embedded cloud", context.yes)?;
     lzap_local::reset(&state_dir()).await?;
     context.printer.print_status("Reset", "the embedded cloud: it is empty");
     context.printer.print_json(&json!({"running": false, "reset": true}));

@@ -17,17 +17,20 @@ pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, Cli
     let me = holder::describe_this_process("unlock");
     let held = lzap_aws::read_lock(&target.clients, &target.names, &me, holder::is_alive).await?;
     let Some(held) = held else {
-        context.printer.print_status("Unlocked", format_args!("already: nobody works on {}", settings.stage));
+        context.printer.print_status(
+            "Unlocked",
+            format_args!("already: no command holds the lock of {}", settings.stage),
+        );
         context
             .printer
             .print_json(&report::add_fields(report::place_fields(&target.names), json!({"holder": null})));
         return Ok(Exit::Done);
     };
     let age = held.age.as_secs();
-    context.printer.print_status("Locked", format_args!("by {}; last heard of {age} s ago", held.holder));
+    context.printer.print_status("Locked", format_args!("by {}; last renewed {age} s ago", held.holder));
     ask::ask_to_confirm(
-        "Take the lock away? If that command still runs, two will work on the stage at once.",
-        "unlock takes another command's lock away",
+        "Remove the lock? If that command still runs, two commands will change the stage at once.",
+        "unlock removes the lock of another command",
         context.yes,
     )?;
     lzap_aws::break_lock(&target.clients, &target.names, &held).await?;

@@ -15,7 +15,7 @@ impl CliError {
             Self::NoConfig { dir: PathBuf::from("FOLDER") },
             Self::Unreadable { path: PathBuf::from("FILE"), source: io::ErrorKind::PermissionDenied.into() },
             Self::NoRuntime { package: "PACKAGE".to_owned(), lines: "LINES".to_owned() },
-            Self::NeedsYes { what: "undeploy deletes all that the stage owns" },
+            Self::NeedsYes { what: "undeploy deletes all resources of the stage" },
             Self::Declined,
             Self::Terminal("REASON".to_owned()),
             Self::Argument { argument: "--data @FILE".to_owned(), source: io::ErrorKind::NotFound.into() },

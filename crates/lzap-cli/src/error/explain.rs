@@ -42,7 +42,7 @@ impl CliError {
             ),
             Self::NeedsYes { .. } => (
                 "lzap::usage::needs_yes",
-                "The command deletes resources and asks first. In a script or CI there is nobody to answer.",
+                "The command deletes resources and asks first. In a script or CI there is no terminal to answer on.",
             ),
             Self::Declined => ("lzap::usage::declined", "The question was answered with no."),
             Self::Terminal(_) => ("lzap::usage::terminal", "The terminal can't show a question."),

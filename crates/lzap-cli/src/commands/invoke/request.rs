@@ -1,4 +1,4 @@
-//! From the arguments to what is asked for; everything wrong with it is told before anything is called.
+//! From the arguments to a request; every mistake in it is reported before anything is called.
 
 use std::io::Read;
 

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_shown_in_the_order_of_time_as_far_as_all_of_them_are_read() {
+    fn groups_are_merged_by_time_up_to_the_next_unread_page() {
         let mut sources =
             [source(Reading::Goes("more".to_owned()), &[1, 4]), source(Reading::Ended, &[2, 3, 9])];
         let times = |events: Vec<LogEvent>| events.iter().map(|event| event.timestamp_ms).collect::<Vec<_>>();

@@ -18,11 +18,11 @@ const BLUE: Style = AnsiColor::Blue.on_default();
 /// The width of the text before each message: `14:03:44.123 4f1c2a9b INFO  `.
 const INDENT: usize = 28;
 
-/// Renders events one after the other; the day, and what belongs together, is told from the one before.
+/// Renders events one after the other. The event before decides whether the day is shown and whether a line continues it.
 pub(super) struct Lines {
     clock: Clock,
     verbose: bool,
-    /// The lines are one job's: what tells them apart is the chunk, and not the request.
+    /// Set for the lines of one job, which are told apart by their chunk instead of their request.
     by_chunk: bool,
     /// Stream and message of the event before.
     above: Option<(String, String)>,
