@@ -50,6 +50,7 @@ pub fn archive(
     architecture: Architecture,
     out: &Path,
 ) -> Result<Artifact, BuildError> {
+    // Collected first: a wrong `include` or a too large package fails before anything is written.
     let entries = files::collect_entries(binary, project_root, include)?;
     let folder = out.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs_err::create_dir_all(folder).map_err(BuildError::io("make the folder for the zip"))?;
@@ -57,6 +58,8 @@ pub fn archive(
     let mut temporary =
         NamedTempFile::new_in(folder).map_err(BuildError::io("make a file beside the zip"))?;
     write_zip(&mut temporary, &entries).map_err(|source| BuildError::Zip { path: out.to_owned(), source })?;
+    // Read again instead of hashed while writing: the zip writer seeks back to fill in the sizes of its
+    // entries.
     let (digest, bytes) = hash_file(temporary.as_file_mut()).map_err(BuildError::io("read the zip again"))?;
     let sha256 = encode_hex(&digest);
     let path = named_by_hash(out, &sha256);
@@ -103,6 +106,7 @@ fn entry_options(is_executable: bool) -> SimpleFileOptions {
     SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .compression_level(Some(6))
+        // File times differ between checkouts, and would change the hash of an unchanged app.
         .last_modified_time(DateTime::DEFAULT)
         .system(System::Unix)
         .unix_permissions(if is_executable { 0o755 } else { 0o644 })

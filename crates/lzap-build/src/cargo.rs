@@ -31,6 +31,7 @@ impl Lines {
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<Said> {
         self.rest.extend_from_slice(bytes);
         let mut said = Vec::new();
+        // A read can end in the middle of a line, or of a UTF-8 character: the rest waits for the next read.
         while let Some(end) = self.rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
             let line: Vec<u8> = self.rest.drain(..=end).take(end).collect();
             said.extend(classify_line(&String::from_utf8_lossy(&line)));
@@ -78,6 +79,7 @@ fn classify_line(line: &str) -> Option<Said> {
     {
         return Some(progress);
     }
+    // The column is part of the test: the same word can begin a line of a diagnostic.
     let is_status = VERBS.contains(&verb) && plain.len() - words.len() + verb.len() == 12;
     let line = line.trim_end();
     match (is_status, verb) {

@@ -71,6 +71,7 @@ pub async fn compile(
         ));
     }
     let build = Build { project, options, toolchain: &toolchain };
+    // Only a finished binary shows whether Lambda can start it, so a second build may be needed.
     let path = build.build_with(&first, on_event).await?;
     let (choice, path) = match build.second_choice(&first, &path)? {
         None => (first, path),
@@ -116,6 +117,7 @@ impl Build<'_> {
 
     /// zig, where the native toolchain was lzap's own choice and its result can't run in Lambda.
     fn second_choice(&self, first: &Choice, path: &Path) -> Result<Option<Choice>, BuildError> {
+        // A linker that the user chose is never replaced.
         if (self.options.linker, first.linker) != (Linker::Auto, Linker::Native) {
             return Ok(None);
         }
@@ -159,6 +161,7 @@ impl Build<'_> {
             .arg("--target-dir")
             .arg(&self.project.target_dir)
             .current_dir(&self.project.root)
+            // Cargo draws its progress bar, with the counts, only on a terminal or when it is asked to.
             .env("CARGO_TERM_PROGRESS_WHEN", "always")
             .env("CARGO_TERM_PROGRESS_WIDTH", "120");
         if !self.project.features.is_empty() {
@@ -209,6 +212,8 @@ struct Outcome {
 async fn run_cargo(command: &mut Command, bin: &str, on_event: OnEvent<'_>) -> Result<Outcome, BuildError> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     #[cfg(unix)]
+    // Ctrl-C on a terminal reaches the whole group of lzap: in a group of its own cargo ends when lzap
+    // decides.
     command.process_group(0);
     let mut child = command.spawn().map_err(|source| BuildError::NoCargo {
         program: cargo::cargo_program().to_string_lossy().into_owned(),
@@ -222,6 +227,7 @@ async fn run_cargo(command: &mut Command, bin: &str, on_event: OnEvent<'_>) -> R
     let mut messages = BufReader::new(stdout).lines();
     let (mut binary, mut reporter) = (None, Reporter::new(on_event));
     let (mut lines, mut bytes) = (Lines::default(), Vec::with_capacity(8192));
+    // Both streams are read at once: cargo would block on the one that isn't read when its pipe is full.
     let (mut messages_open, mut lines_open) = (true, true);
     let read: std::io::Result<()> = async {
         while messages_open || lines_open {
@@ -274,6 +280,7 @@ impl<'a> Reporter<'a> {
                 (self.on_event)(BuildEvent::CargoLine(line));
             }
             Said::Status(line) => {
+                // `Blocking waiting for file lock on build directory`.
                 if line.contains("Blocking") {
                     (self.on_event)(BuildEvent::Waiting);
                 }

@@ -58,6 +58,7 @@ pub struct ElfReport {
 pub fn inspect(path: &Path) -> Result<ElfReport, BuildError> {
     let file = fs_err::File::open(path).map_err(BuildError::io("open the binary"))?;
     let bytes = file.metadata().map_err(BuildError::io("read the binary"))?.len();
+    // Reads only the parts that are asked for: debug symbols can make the file large.
     let data = ReadCache::new(file.into_parts().0);
     read_report(&data, bytes).map_err(|why| BuildError::NotAnExecutable { path: path.to_owned(), why })
 }

@@ -16,8 +16,10 @@ pub struct Commit {
 
 /// Returns the commit of the repository around `dir`; `None` outside of one, before its first commit, or without git.
 pub fn read_commit(dir: &Path) -> Option<Commit> {
+    // Without `--no-show-signature` a `log.showSignature` of the user would add lines.
     let head = run_git(dir, &["log", "-1", "--no-show-signature", "--format=%h%n%an"])?;
     let (short, author) = head.split_once('\n')?;
+    // `--porcelain` keeps its format over all versions and configurations of git.
     let changes = run_git(dir, &["status", "--porcelain"])?;
     Some(Commit {
         short: short.trim().to_owned(),

@@ -31,6 +31,7 @@ pub(crate) fn choose_linker(
     host: &str,
     architecture: Architecture,
 ) -> Result<Choice, BuildError> {
+    // A musl host doesn't count: its C toolchain links musl, and the target is glibc.
     let is_native = host == architecture.gnu_triple();
     let (linker, reason) = match (wanted, c_dependency) {
         (Linker::Native, _) if !is_native => {
@@ -65,6 +66,7 @@ pub(crate) fn change_rustflags(
     let user = native::read_rustflags(config, triple);
     let flags: Vec<String> =
         native::replace_native_cpu(&user, triple).into_iter().chain(extra.iter().cloned()).collect();
+    // Unchanged flags are left to cargo, because the variable would hide the user's other sources of flags.
     (flags != user).then(|| ("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}").into()))
 }
 

@@ -20,6 +20,7 @@ pub(crate) fn read_rustflags(config: &Config, triple: &str) -> Vec<String> {
 /// The same flags, for the architecture's baseline.
 pub(crate) fn replace_native_cpu(flags: &[String], triple: &str) -> Vec<String> {
     let baseline = if triple.starts_with("x86_64") { "target-cpu=x86-64" } else { "target-cpu=generic" };
+    // A flag can be `-Ctarget-cpu=native` in one word or two, so a part of it is replaced.
     flags.iter().map(|flag| flag.replace(RUST, baseline)).collect()
 }
 

@@ -17,6 +17,7 @@ pub(crate) fn unset_profile_variables(project: &Project) -> Vec<(String, String)
         .iter()
         .filter(|(key, _)| !files.iter().any(|file| has_profile_key(file, key)))
         .map(|(key, value)| (profile_variable(key), (*value).to_owned()))
+        // A variable of the user wins over lzap's choice, as it wins over a file.
         .filter(|(name, _)| std::env::var_os(name).is_none())
         .collect()
 }

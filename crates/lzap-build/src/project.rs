@@ -64,6 +64,7 @@ pub struct Project {
 /// without cargo.
 pub fn find_project(selection: &Selection<'_>) -> Result<Project, BuildError> {
     let manifest = nearest_manifest(selection.dir)?;
+    // First without dependencies, which needs no network: a wrong selection fails at once.
     let outline = read_metadata(&manifest, MetadataCommand::new().no_deps())?;
     let package = select_package(&outline, &manifest, selection.package)?;
     let bin = select_binary(package, selection.bin)?;

@@ -34,6 +34,7 @@ pub fn create_crate(template: &str, dir: &Path, name: &str) -> Result<Vec<PathBu
     let files = find_template(template)?;
     rewrite::check_name(name)?;
     check_empty(dir)?;
+    // All texts are made in memory before the folder is: a refused name leaves nothing behind.
     let files = rewrite::rename_crate(files, template, name, &LzapSource::find())?;
     let is_new = !dir.exists();
     fs_err::create_dir_all(dir).map_err(BuildError::io("make the crate's folder"))?;
@@ -141,6 +142,7 @@ pub fn write_config(dir: &Path, text: &str, force: bool) -> Result<PathBuf, Buil
 
 /// Moves the finished file to `path` in one step. Without `force` it fails if the file exists.
 fn persist_config(file: NamedTempFile, path: &Path, force: bool) -> Result<PathBuf, BuildError> {
+    // `persist_noclobber` checks and moves in one step: a file that appears meanwhile isn't lost.
     let persisted = if force { file.persist(path) } else { file.persist_noclobber(path) };
     match persisted {
         Ok(_) => Ok(path.to_owned()),

@@ -65,6 +65,7 @@ pub async fn survey_linking(
     let linker_found = match choice.linker {
         Linker::RustLld => toolchain.ensure_rust_lld().is_ok(),
         Linker::Zig => Zig::find_zig().is_ok(),
+        // rustc links through `cc` on Linux.
         Linker::Native | Linker::Auto => which::which("cc").is_ok(),
     };
     Ok(Linking {

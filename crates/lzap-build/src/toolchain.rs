@@ -83,6 +83,7 @@ impl Toolchain {
 
 /// Runs rustc in `dir`, and returns its output.
 async fn run_rustc(dir: &Path, args: &[&str]) -> Result<String, BuildError> {
+    // Cargo uses this variable too, so both see the same compiler.
     let program = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let mut command = Command::new(&program);
     command.args(args).current_dir(dir).stdin(Stdio::null()).kill_on_drop(true);

@@ -49,6 +49,7 @@ pub(crate) async fn zig_variables(
 ) -> Result<Vec<(String, OsString)>, BuildError> {
     let version = toolchain.version.clone();
     let (dir, reason) = (dir.to_owned(), reason.to_owned());
+    // The library reads and writes files, which blocks.
     let prepared = tokio::task::spawn_blocking(move || prepare_scripts(&dir, triple, version, reason)).await;
     prepared.map_err(|error| BuildError::Zig { source: error.into() })?
 }

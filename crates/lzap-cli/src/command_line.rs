@@ -28,6 +28,7 @@ impl TypedCommand {
     /// Reads the command from parsed arguments.
     pub(crate) fn new(matches: &ArgMatches) -> Self {
         let mut root = Cli::command();
+        // Only a built command has the global options in its subcommands.
         root.build();
         let (mut command, mut matches, mut name) = (&root, matches, Vec::new());
         while let Some((subcommand, its_matches)) = matches.subcommand() {

@@ -88,6 +88,7 @@ impl Context {
                 Err(CliError::NoConfig { dir: absolute_path(&self.dir) })
             };
         };
+        // The text is kept: an error shows the line that it is about.
         let text = fs_err::read_to_string(&path)
             .map_err(|source| CliError::Unreadable { path: path.clone(), source })?;
         let config = parse(&text).map_err(|problem| CliError::Config {

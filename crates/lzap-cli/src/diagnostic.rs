@@ -45,6 +45,7 @@ pub(crate) fn finish_zig_call(result: Result<(), lzap_build::BuildError>) -> Exi
 
 /// Prints `error`, which ended `command`, in the format of the global options.
 pub(crate) fn print_error(printer: Printer, error: &CliError, command: &CommandContext) {
+    // In both formats: stdout gets the document, stderr the text.
     if printer.output == Output::Json {
         printer.print_json(&to_json(error, command));
     }

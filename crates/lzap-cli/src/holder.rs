@@ -45,6 +45,7 @@ fn boot_id() -> Option<String> {
 /// name, is in parentheses and may contain anything.
 fn start_of(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // From the right, because the name can contain `) ` itself.
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split_whitespace();
     // A zombie has ended; only its parent has not read its exit status yet.

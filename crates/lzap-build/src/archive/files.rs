@@ -32,6 +32,7 @@ pub(super) fn collect_entries(
     for item in include {
         found.add_include(root, item)?;
     }
+    // Added last, without the checks of an included file: no included file can have its name.
     found.add_file(BOOTSTRAP.to_owned(), binary, true)?;
     let entries: Vec<Entry> = found.entries.into_values().collect();
     check_size(&entries)?;
@@ -187,6 +188,7 @@ fn check_size(entries: &[Entry]) -> Result<(), BuildError> {
     }
     let mut biggest: Vec<_> = entries.iter().map(|entry| (entry.name.clone(), entry.bytes)).collect();
     biggest.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+    // Three names are enough to find the file that should not be there.
     biggest.truncate(3);
     Err(BuildError::TooLarge { bytes, limit: UNZIPPED_BYTES, biggest })
 }

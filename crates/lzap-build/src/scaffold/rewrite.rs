@@ -195,11 +195,11 @@ fn rewrite_lock_file(text: &str, old: &str, new: &str) -> String {
     let named = |name: &str| format!("name = \"{name}\"\n");
     let mut packages: Vec<String> = parts
         .map(|part| format!("{}\n", part.trim_end()))
-        .map(
-            |part| {
-                if part.contains("\nsource = ") { part } else { part.replacen(&named(old), &named(new), 1) }
-            },
-        )
+        .map(|part| {
+            // A package with a source is from the registry, and keeps its name even if it is called like
+            // the template.
+            if part.contains("\nsource = ") { part } else { part.replacen(&named(old), &named(new), 1) }
+        })
         .collect();
     // By name alone: same names are in the order of their versions already, and the sort is stable.
     packages.sort_by(|a, b| a.lines().next().cmp(&b.lines().next()));

@@ -37,6 +37,7 @@ pub(crate) async fn move_alias(
     let mut session = Session::new(context, &target, step.command, step.wait).lock_first().await?;
     let moved = apply_move(context, &mut session, &step.desired).await;
     let version = session.applied().version().map(str::to_owned);
+    // Closed after a failure too: the lock must not outlive the command.
     session.close().await;
     let (observed, plan) = moved?;
     let version = version.or(observed.alias.as_ref().map(|alias| alias.version.clone()));

@@ -108,6 +108,7 @@ pub(crate) async fn build_artifact(
         };
         compile(project, &options, &mut tell).await?
     };
+    // Before the upload: Lambda would accept the zip, and fail at the first invocation.
     elf::check(&elf::inspect(&binary.path)?, settings.architecture)?;
     let build = started.elapsed();
     printer.print_status(

@@ -51,6 +51,7 @@ impl ConsentedPlan {
         plan: Plan,
         mut confirmed: BTreeSet<ResourceId>,
     ) -> Result<Self, CliError> {
+        // A new plan often deletes what was confirmed before; only a further deletion needs a question.
         let destroyed: BTreeSet<ResourceId> =
             plan.destructive_changes().into_iter().map(|change| change.resource).collect();
         if !context.yes && !destroyed.is_subset(&confirmed) {

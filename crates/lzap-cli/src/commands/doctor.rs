@@ -31,6 +31,7 @@ pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, Cli
     let dir = found.project.as_ref().map_or_else(|| absolute_path(&context.dir), |it| it.root.clone());
     let look_at_account = async { if aws { Some(Box::pin(lzap_aws::survey(&cloud)).await) } else { None } };
     let (tools, survey, cloud_here) =
+        // The tools, the account and the embedded cloud are independent, and each takes a while.
         tokio::join!(survey_tools(context, &dir), look_at_account, embedded_cloud::running_endpoint());
     let mut checks = vec![Check::new("lzap", Status::Note, env!("CARGO_PKG_VERSION"))];
     checks.extend([machine::rust(&tools), machine::rustup(&tools)]);

@@ -24,6 +24,7 @@ pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, Cli
     if observed.function.is_none() {
         return Err(CliError::not_deployed(&target.names));
     }
+    // The observed versions are oldest first.
     let rows: Vec<Row> = observed.versions.iter().rev().map(|version| Row::of(version, &observed)).collect();
     for row in &rows {
         context.printer.print_data(row.format_line());

@@ -40,6 +40,7 @@ fn crate_name(dir: &Path) -> Result<String, CliError> {
     // `.` and `..` have no name of their own.
     let folder = folder.canonicalize().unwrap_or(folder);
     match folder.file_name().and_then(|name| name.to_str()) {
+        // Blanks and dots are common in folder names, and cargo refuses them.
         Some(name) => Ok(name.to_lowercase().replace([' ', '.'], "-")),
         None => Err(CliError::usage(
             UsageKind::FolderName,

@@ -73,6 +73,7 @@ impl Call<'_> {
         let invoked = self.invoke_and_check(payload).await?;
         let text = String::from_utf8_lossy(&invoked.payload).into_owned();
         self.context.printer.print_data(format_args!("{text}\n"));
+        // The function may answer any bytes; only text and JSON fit into the document.
         let payload = serde_json::from_str(&text).unwrap_or(Value::String(text));
         Ok(self.result_document(&invoked, json!({"payload": payload})))
     }
@@ -114,6 +115,7 @@ impl Call<'_> {
         if failure.code != FailureCode::UnknownTask {
             return Vec::new();
         }
+        // A probe makes the version list its tasks.
         let probed = self.invoke_version(&event(Kind::Probe).to_string(), Wait::Answer).await.ok();
         let reply = probed.and_then(|it| serde_json::from_slice(&it.payload).ok());
         reply.as_ref().and_then(Reply::parse).map(|reply| reply.tasks).unwrap_or_default()

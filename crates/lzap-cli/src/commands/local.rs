@@ -19,6 +19,7 @@ pub(crate) async fn run(context: &Context, command: LocalCommand) -> Result<Exit
         LocalCommand::Status => show_status(context).await,
         LocalCommand::Reset => reset_cloud(context).await,
         LocalCommand::Serve(args) => {
+            // The server must survive the terminal that started it.
             if args.detached {
                 lzap_local::detach();
             }
@@ -43,6 +44,7 @@ async fn start_cloud(context: &Context, args: StartArgs) -> Result<Exit, CliErro
         command.arg("--environment-concurrency").arg(concurrency.to_string());
     }
     let started = lzap_local::start(&state_dir(), args.port, command).await?;
+    // A cloud that runs already may have other limits than the options say.
     let running = started.status.environment_concurrency;
     if let Some(wanted) = args.environment_concurrency.filter(|wanted| *wanted != running) {
         context.printer.print_warning(format_args!(

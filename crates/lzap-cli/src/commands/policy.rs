@@ -37,6 +37,7 @@ pub(crate) async fn run(context: &Context, args: &PolicyArgs) -> Result<Exit, Cl
 
 /// Returns account and region. Asks AWS only for the part that neither the options nor lzap.toml name.
 async fn find_place(settings: &Settings, account: Option<&str>) -> Result<Place, CliError> {
+    // The embedded cloud has a fixed account and region, so it need not run.
     if settings.is_local() {
         let account = account.unwrap_or(lzap_local::ACCOUNT).to_owned();
         return Ok(Place { partition: "aws".to_owned(), account, region: lzap_local::REGION.to_owned() });

@@ -105,6 +105,7 @@ impl<'a> Session<'a, Unlocked> {
             if !observed.bucket.as_ref().is_some_and(|bucket| bucket.has(&names.lock_key())) {
                 return Ok(observed);
             }
+            // `None` means that the holder is known to be dead, or that its lock has expired.
             let Some(held) = lzap_aws::read_lock(clients, names, &self.work.me, holder::is_alive).await?
             else {
                 self.state.inherits = true;
@@ -138,6 +139,7 @@ impl<'a> Session<'a, Unlocked> {
             let still = lock.still(&seen).await;
             Ok::<_, CliError>((lock, still))
         };
+        // The lock doesn't depend on the bucket's settings, so both are written at once.
         let (locked, settled) = tokio::join!(locking, self.work.apply_to(&mut applied, &settings, progress));
         self.work.applied = applied;
         let (lock, still) = locked?;
@@ -188,6 +190,7 @@ impl Session<'_, Locked> {
         let marks = state.mark == Mark::Due;
         let mark = async { if marks { state.lock.mark().await } else { Ok(()) } };
         let mut applied = std::mem::take(&mut work.applied);
+        // The mark is written beside the first steps, so it costs no time of its own.
         let (done, marked) = tokio::join!(work.apply_to(&mut applied, plan.plan(), progress), mark);
         work.applied = applied;
         if marks {

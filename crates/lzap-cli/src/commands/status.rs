@@ -133,6 +133,7 @@ impl Status {
 
 /// Returns the plan of a deploy of the code that is live: each change in it is a difference from `lzap.toml`.
 fn plan_drift(settings: &Settings, target: &Target, observed: &Observed) -> Result<Plan, CliError> {
+    // Nothing is live, so there is no version that a plan could be compared with.
     let Some(live) = observed.live() else {
         return Ok(Plan::default());
     };

@@ -31,6 +31,7 @@ pub(crate) async fn run(context: &Context, args: &TailArgs) -> Result<Exit, CliE
     let sources = [Some(names), workers].into_iter().flatten();
     let sources = sources.map(|names| Source::new(names, window.clone())).collect();
     let mut follower = Follower::new(context.printer, clients, pattern, sources, choose_view(context, args));
+    // Without the second branch `lzap tail | head -1` would only end at the next event.
     tokio::select! {
         exit = follower.read_rounds(!args.no_follow) => exit,
         () = printer::reader_gone() => Ok(Exit::Done),

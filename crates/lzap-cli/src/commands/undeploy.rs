@@ -76,6 +76,7 @@ async fn delete_resources(
         Ok(plan) => session.apply(&plan, &progress).await.map(|()| plan.plan().clone()),
         Err(error) => Err(error),
     };
+    // The lock lies in the bucket: with the bucket it is deleted, and can't be released.
     let is_lock_deleted =
         |plan: &Plan| plan.steps.iter().any(|step| step.operation == BucketOperation::DeleteIfEmpty.into());
     if deleted.as_ref().is_ok_and(is_lock_deleted) {
@@ -103,6 +104,7 @@ async fn plan_again(
 async fn prove_gone(target: &Target, wanted: Undeploy) -> Result<(), CliError> {
     let mut observed = lzap_aws::observe(&target.clients, &target.names, &Scope::Undeploy).await?;
     if wanted.keep_logs {
+        // A kept log group is not a leftover.
         observed.log_group = None;
     }
     let left = observed.remains();

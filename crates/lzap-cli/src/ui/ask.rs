@@ -8,6 +8,7 @@ use crate::error::CliError;
 
 /// Returns whether stdin and stderr are a terminal, so that a person can answer.
 pub(crate) fn is_interactive() -> bool {
+    // Questions go to stderr, so stdout may be a pipe.
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 

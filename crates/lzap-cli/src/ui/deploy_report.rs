@@ -43,6 +43,7 @@ impl DeployReport<'_> {
     /// It answered with a 5xx status.
     pub(crate) async fn request_url(&self, printer: Printer) -> Result<(), CliError> {
         let Self { settings, target, .. } = self;
+        // A plan without changes has left the app as it was.
         let Some(url) = self.url().filter(|_| !self.converged.plan.is_empty()) else {
             return Ok(());
         };

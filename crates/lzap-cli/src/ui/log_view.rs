@@ -66,6 +66,7 @@ impl LogView {
             return complete.iter().flat_map(|request| self.form.format_request(request)).collect();
         }
         let mut lines = Vec::new();
+        // Environments write to streams of their own, so events of several requests are mixed.
         for event in weave::in_order(events) {
             let line = Line::parse(&event.message);
             let request = self.current.of(&event, &line);

@@ -130,6 +130,7 @@ fn write_to_stderr(text: std::fmt::Arguments<'_>) {
 
 /// A reader that went away (`lzap status | head -1`) is no reason to fail.
 fn write_text(stream: &mut dyn Write, text: std::fmt::Arguments<'_>) {
+    // The reader may have closed the pipe; the command still ends with its own exit code.
     let _ = stream.write_fmt(text);
     let _ = stream.flush();
 }

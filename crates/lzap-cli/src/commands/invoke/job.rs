@@ -24,6 +24,7 @@ impl Call<'_> {
             if !self.args.wait || is_over(&record, now_ms()) {
                 break record;
             }
+            // Each failed attempt is reported once, not at each read.
             if record.state == State::Retrying && record.attempt > attempt {
                 attempt = record.attempt;
                 printer.print_status("Retrying", format_args!("job {id}: {}", describe_retry(&record)));
@@ -31,6 +32,7 @@ impl Call<'_> {
             tokio::time::sleep(LOOK_EVERY).await;
         };
         let log = self.tail_command(&format!("--job {id} --since 1d"));
+        // A process that was killed could not record its end, so time decides.
         if let Some(lost) = record.lost(now_ms()) {
             return Err(InvokeError::lost(&record, lost, &log).into());
         }

@@ -127,6 +127,7 @@ impl Follower {
         if !follow || !error.is_passing() || (self.group == Group::Unknown && !throttled) {
             return Err(error.into());
         }
+        // Twice as long each time, up to a limit: a throttled API recovers only with fewer calls.
         let longer = (pause * 2).min(LONGEST_PAUSE);
         if self.printer.verbose > 0 {
             let secs = longer.as_secs();

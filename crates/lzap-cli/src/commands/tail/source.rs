@@ -56,6 +56,7 @@ impl Source {
             self.unshown.extend(self.window.take(page.events));
             page.next
         });
+        // A missing group was not read, so its next round begins at the same time.
         if next.is_none() && exists {
             self.window.end_round();
         }

@@ -49,6 +49,7 @@ impl Lines {
             *stream == event.stream && weave::continues(above, &event.message)
         });
         self.above = Some((event.stream.clone(), event.message.clone()));
+        // A panic's backtrace comes as an event for each line.
         if continued {
             return strip_control_characters(&event.message)
                 .lines()
