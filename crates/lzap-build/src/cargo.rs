@@ -23,6 +23,7 @@ pub(crate) enum Said {
 /// Cuts a byte stream into lines. The progress bar ends in a carriage return, everything else in a newline.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
+    /// The bytes after the last complete line.
     rest: Vec<u8>,
 }
 

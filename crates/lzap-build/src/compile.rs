@@ -204,7 +204,9 @@ fn advise_on_failure(linker: Linker, project: &Project, rendered: &str) -> Optio
 /// The end of a cargo process, and its messages.
 struct Outcome {
     status: ExitStatus,
+    /// The binary, if cargo reported one with the wanted name.
     binary: Option<PathBuf>,
+    /// The diagnostics, as they would stand on a terminal.
     rendered: String,
 }
 
@@ -256,8 +258,11 @@ async fn run_cargo(command: &mut Command, bin: &str, on_event: OnEvent<'_>) -> R
 /// Turns cargo's lines into events, and keeps the diagnostics for the error.
 struct Reporter<'a> {
     on_event: OnEvent<'a>,
+    /// Units that are done, from the last progress bar.
     done: usize,
+    /// Units in all, once a progress bar was read.
     total: Option<usize>,
+    /// The diagnostics so far, for the error of a failed build.
     rendered: String,
 }
 
@@ -303,6 +308,7 @@ impl<'a> Reporter<'a> {
 /// Ends cargo's whole process group when it is dropped before cargo ended: to end cargo alone would leave
 /// compilers running.
 struct Group {
+    /// `None` once cargo has ended: the kernel may reuse its process id.
     #[cfg(unix)]
     leader: Option<rustix::process::Pid>,
 }

@@ -72,6 +72,7 @@ fn turns_on(feature: &str, features: &BTreeMap<String, Vec<String>>, dependency:
 /// The resolved dependency graph, indexed by package.
 struct Graph<'m> {
     packages: HashMap<&'m PackageId, &'m Package>,
+    /// The resolved dependencies and features of each package.
     nodes: HashMap<&'m PackageId, &'m Node>,
 }
 

@@ -165,7 +165,9 @@ fn find_loader<'data, R: ReadRef<'data>>(header: &Header, data: R) -> object::Re
 /// The facts in the binary's dynamic section.
 #[derive(Default)]
 struct Dynamic {
+    /// The shared libraries, as the loader looks for them.
     needed: Vec<String>,
+    /// Set by the linker for a position-independent program, which has the ELF type of a shared library.
     is_program: bool,
 }
 

@@ -10,7 +10,9 @@ use crate::native;
 /// A linker, and why this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Choice {
+    /// Never [`Linker::Auto`].
     pub(crate) linker: Linker,
+    /// A clause for messages, without a full stop.
     pub(crate) reason: String,
 }
 

@@ -17,7 +17,9 @@ pub(crate) struct Toolchain {
     pub(crate) host: String,
     /// rustc's version.
     pub(crate) version: String,
+    /// The folder of the toolchain, with its targets and linkers.
     sysroot: PathBuf,
+    /// The project's folder, in which rustup runs: its toolchain file counts.
     dir: PathBuf,
 }
 

@@ -13,7 +13,9 @@ use crate::cli::Cli;
 pub(crate) struct TypedCommand {
     /// `deploy`, `local start`.
     name: String,
+    /// The arguments as a shell takes them, without those that only change the output.
     arguments: Vec<String>,
+    /// The stage that was typed.
     stage: Option<String>,
     /// Set if the command acts on the default stage.
     acts_on_default: bool,

@@ -30,13 +30,16 @@ fn read_variable(name: &str) -> Option<String> {
 #[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) printer: Printer,
+    /// Set by `--yes`: questions are not asked.
     pub(crate) yes: bool,
     pub(crate) interrupts: Interrupts,
     /// The folder in which the search for the project begins.
     pub(crate) dir: PathBuf,
     /// Region and profile, as flags and environment variables name them.
     pub(crate) place: PlaceOverrides,
+    /// The configuration file that `--config` names.
     config: Option<PathBuf>,
+    /// The command as it was typed, for help texts.
     typed: TypedCommand,
 }
 
@@ -125,8 +128,11 @@ pub(crate) fn absolute_path(path: &Path) -> PathBuf {
 
 /// A configuration that was read, but no stage of it yet.
 pub(crate) struct Loaded {
+    /// The folder in which the search for the crate begins.
     dir: PathBuf,
+    /// The file. It may be missing for the stage `local`, which needs none.
     pub(crate) path: PathBuf,
+    /// The text of the file, for errors with a line.
     text: String,
     pub(crate) config: Config,
 }

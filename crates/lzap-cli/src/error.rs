@@ -26,47 +26,67 @@ pub(crate) use usage::UsageKind;
 /// Why a command ended without its result.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
+    /// An error of the project, the build or the zip.
     #[error(transparent)]
     Build(#[from] BuildError),
+    /// A call to AWS, or to the embedded cloud, failed.
     #[error(transparent)]
     Aws(#[from] Box<AwsError>),
+    /// A step of a plan failed.
     #[error(transparent)]
     Apply(#[from] Box<ApplyError>),
+    /// The desired state can't be planned from the observed one.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// The embedded cloud could not be started, stopped or read.
     #[error(transparent)]
     Local(#[from] LocalError),
+    /// The function, a task or a job failed.
     #[error(transparent)]
     Invoke(#[from] InvokeError),
     /// A mistake in `lzap.toml`; printed with its line.
     #[error("{problem}")]
     Config { path: PathBuf, text: String, problem: Box<ConfigError> },
+    /// No `lzap.toml` was found, and the stage is not `local`.
     #[error("there is no lzap.toml in {} or above it", dir.display())]
     NoConfig { dir: PathBuf },
+    /// The configuration file can't be read.
     #[error("could not read {}", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
+    /// The package doesn't depend on the crate `lzap`; `lines` are those to add.
     #[error("package `{package}` does not use lzap yet")]
     NoRuntime { package: String, lines: String },
+    /// A question can't be asked, and `--yes` was not given.
     #[error("{what} and there is no terminal to ask on")]
     NeedsYes { what: &'static str },
+    /// The user answered a question with no.
     #[error("not confirmed; nothing was changed")]
     Declined,
+    /// The terminal failed while a question was asked.
     #[error("the terminal could not be used: {0}")]
     Terminal(String),
+    /// The file or the stdin of an argument can't be read.
     #[error("could not read `{argument}`")]
     Argument { argument: String, source: std::io::Error },
+    /// A mistake in the arguments; its help is made where it is found.
     #[error("{problem}")]
     Usage { kind: UsageKind, problem: String, help: String },
+    /// The app answered its live URL with a server error, after a deploy that succeeded.
     #[error("{url} answered {status} after the deploy")]
     Touch { url: String, status: u16, stage: String, log: Vec<String> },
+    /// Another command holds the stage's lock, and `--wait` was not given.
     #[error("another command works on stage `{stage}`: {holder}")]
     Locked { holder: String, stage: String },
+    /// Another command has taken the lock from this one, whose lease had expired.
     #[error("another command has taken the lock of stage `{stage}`")]
     LockLost { stage: String },
+    /// Resources exist after `lzap undeploy`.
     #[error("these resources still exist: {}", left.join(", "))]
     Left { left: Vec<String>, stage: String },
+    /// A signal ended the command; `resume` is the work that goes on.
     #[error("interrupted")]
     Interrupted { resume: Option<Resume> },
+    /// The operating system refused an operation of lzap itself; `what` is a clause.
     #[error("{what}")]
     Io { what: String, source: std::io::Error },
 }

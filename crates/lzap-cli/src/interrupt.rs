@@ -9,7 +9,9 @@ use tokio_util::sync::CancellationToken;
 /// The state of signals, as the commands see it. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interrupts {
+    /// Cancelled by the first signal.
     stop: CancellationToken,
+    /// The number of holds that exist.
     holds: Arc<AtomicUsize>,
 }
 

@@ -16,9 +16,13 @@ const BOOTSTRAP: &str = "bootstrap";
 /// A file on its way into the zip.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
+    /// The path in the zip, separated by slashes.
     pub(super) name: String,
+    /// The file on disk.
     pub(super) path: PathBuf,
+    /// The size before compression.
     pub(super) bytes: u64,
+    /// The only permission that is kept: the others would differ between checkouts.
     pub(super) is_executable: bool,
 }
 
@@ -42,7 +46,9 @@ pub(super) fn collect_entries(
 /// The entries of the zip while they are collected. A sorted map, so that the zip has the same order on every
 /// machine.
 struct Collection {
+    /// The package's folder without links, to compare included paths with.
     root: PathBuf,
+    /// The entries by their names in the zip.
     entries: BTreeMap<String, Entry>,
 }
 

@@ -20,10 +20,15 @@ use crate::ui::{plan_view, report, text};
 
 /// A command that moves the alias and nothing else.
 pub(crate) struct AliasMove {
+    /// The name of the command, for the lock.
     pub(crate) command: &'static str,
+    /// The verb of the status line at the end.
     pub(crate) verb: &'static str,
+    /// The version that the alias shall have.
     pub(crate) desired: Desired,
+    /// Set if the command waits for a lock that another one holds.
     pub(crate) wait: bool,
+    /// The start of the command, for the time that it took.
     pub(crate) started: Instant,
 }
 

@@ -23,7 +23,9 @@ use crate::ui::text::{format_bytes, format_seconds};
 /// A zip, and the time that it took to make.
 pub(crate) struct Built {
     pub(crate) artifact: Artifact,
+    /// The time that cargo took.
     pub(crate) build: Duration,
+    /// The time that the zip took.
     pub(crate) package: Duration,
 }
 

@@ -27,10 +27,14 @@ pub(crate) struct Deploy<'a> {
 
 /// A stage that is in its desired state, and the plan that brought it there.
 pub(crate) struct Converged {
+    /// The state before the plan was applied.
     pub(crate) observed: Observed,
+    /// The plan that was applied; empty if nothing had to change.
     pub(crate) plan: Plan,
+    /// The results of the steps, such as the URL of a new front.
     pub(crate) applied: Applied,
     pub(crate) built: Built,
+    /// The time that the plan took, without the build.
     pub(crate) applied_in: Duration,
 }
 
@@ -232,7 +236,9 @@ impl<'a> Deploy<'a> {
 
 /// A stage whose prerequisites exist.
 struct Prepared<'a> {
+    /// Locked if prerequisites had to be created, else still without the lock.
     session: AnySession<'a>,
+    /// The state that the draft was planned from.
     observed: Observed,
     draft: ConsentedPlan,
 }

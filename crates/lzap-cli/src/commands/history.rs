@@ -40,7 +40,9 @@ pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, Cli
 /// A version, as it is shown.
 struct Row {
     number: String,
+    /// Commit, author and time, from the version's description.
     release: Release,
+    /// The hash of the code in hexadecimal; empty if AWS's value can't be read.
     sha256: String,
     share: Share,
 }
@@ -48,10 +50,13 @@ struct Row {
 /// The share of a version in the traffic.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Share {
+    /// Named by the alias, with this percentage of the traffic.
     Live(u8),
+    /// The canary, with this percentage of the traffic.
     Canary(u8),
     /// It was live before.
     Was,
+    /// Never live, as far as the alias's history goes back.
     None,
 }
 

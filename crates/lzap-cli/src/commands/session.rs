@@ -41,6 +41,7 @@ pub(crate) struct Unlocked {
 /// The state of a session that holds the lock.
 pub(crate) struct Locked {
     lock: Lock,
+    /// Keeps an interrupt from ending the process while the lock is held.
     _hold: Hold,
     mark: Mark,
 }
@@ -60,7 +61,9 @@ enum Mark {
 
 /// A session that another lane of the same command may have locked.
 pub(crate) enum AnySession<'a> {
+    /// The lock was not needed yet.
     Unlocked(Box<Session<'a, Unlocked>>),
+    /// The other lane has taken the lock, to create prerequisites.
     Locked(Box<Session<'a, Locked>>),
 }
 
@@ -68,6 +71,7 @@ pub(crate) enum AnySession<'a> {
 struct Work<'a> {
     context: &'a Context,
     target: &'a Target,
+    /// This process, as other commands see it in the lock.
     me: Holder,
     /// Set if the command waits while another one holds the lock.
     waits: bool,
@@ -75,6 +79,7 @@ struct Work<'a> {
     lost: CancellationToken,
     /// No new step starts: after an interrupt, or when another lane of the command failed.
     halt: CancellationToken,
+    /// The steps of this session's plans that were applied.
     applied: Applied,
 }
 

@@ -10,6 +10,7 @@ use crate::exit::Exit;
 /// The stages that a command works on, one after the other. The first stage that fails ends the command.
 pub(crate) struct Stages {
     pub(crate) loaded: Loaded,
+    /// The stages to work on; `None` stands for the default stage.
     pub(crate) names: Vec<Option<String>>,
     pub(crate) all: bool,
 }

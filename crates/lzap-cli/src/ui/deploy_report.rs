@@ -19,6 +19,7 @@ const LOG_LINES: usize = 20;
 pub(crate) struct DeployReport<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) target: &'a Target,
+    /// The start of the deploy, for the time that it took.
     pub(crate) started: Instant,
     pub(crate) converged: Converged,
 }

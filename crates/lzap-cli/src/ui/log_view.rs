@@ -23,8 +23,11 @@ pub(crate) struct LogView {
 
 /// The format of the output.
 enum Form {
+    /// One JSON object in each line.
     Json,
+    /// One readable line for each event.
     Lines(Lines),
+    /// One row for each request.
     Table(Table),
 }
 

@@ -50,7 +50,9 @@ pub(crate) fn show_rest(printer: Printer, plan: &Plan, begun: &BTreeSet<&Resourc
 /// The changes of a plan, some of which may be hidden.
 pub(crate) struct PlanView<'a> {
     changes: Vec<Change>,
+    /// The whole plan, for the policies of a new role.
     plan: &'a Plan,
+    /// Resources whose changes were shown before.
     hidden: &'a BTreeSet<&'a ResourceId>,
 }
 

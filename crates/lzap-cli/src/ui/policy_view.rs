@@ -6,8 +6,11 @@ use serde_json::Value;
 
 /// The documents for a deploy from GitHub.
 pub(crate) struct Documents {
+    /// The permissions of the deploying role.
     pub(crate) policy: Value,
+    /// The workflows that may assume the role.
     pub(crate) trust_policy: Value,
+    /// The workflow file, as YAML.
     pub(crate) workflow: String,
 }
 

@@ -13,10 +13,13 @@ use crate::cli::{Color, Global, Output};
 /// Writes results and diagnostics, as the global options want them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Printer {
+    /// The format of stdout.
     pub(crate) output: Output,
     /// Set by `--output text`: then streams are text even in a pipe.
     text_wanted: bool,
+    /// Set by `--quiet`: only errors go to stderr.
     quiet: bool,
+    /// The number of `-v`: 1 prints more steps, 2 every AWS call.
     pub(crate) verbose: u8,
 }
 

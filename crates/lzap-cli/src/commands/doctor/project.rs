@@ -18,6 +18,7 @@ pub(super) struct Found {
     pub(super) project: Option<Project>,
     /// The settings of the stage that is meant, where it can be told.
     pub(super) settings: Option<Settings>,
+    /// The checks that were made while the project was read.
     checks: Vec<Check>,
 }
 

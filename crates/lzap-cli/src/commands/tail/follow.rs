@@ -20,8 +20,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The state of the log group, as far as it is known.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Group {
+    /// No call has succeeded yet.
     Unknown,
+    /// The group doesn't exist: a deploy creates it.
     Missing,
+    /// The group exists.
     Found,
 }
 
@@ -29,16 +32,20 @@ enum Group {
 pub(super) struct Follower {
     printer: Printer,
     clients: Clients,
+    /// The filter pattern for CloudWatch Logs; empty for all events.
     pattern: String,
     /// The app's, and beside it perhaps that of its workers.
     sources: Vec<Source>,
     view: LogView,
+    /// The state of the app's log group.
     group: Group,
 }
 
 /// The reason why a round ended early.
 enum Stop {
+    /// A call failed; the next round may succeed.
     Aws(AwsError),
+    /// Stdout can't be written to any more.
     Output(io::Error),
 }
 

@@ -20,10 +20,14 @@ enum Reading {
 
 /// One log group.
 pub(super) struct Source {
+    /// The names of the stage's resources, of the app or of its workers.
     pub(super) names: Names,
+    /// The time range to read, and the events that were read already.
     window: Window,
+    /// The start of the current round's range, in milliseconds since 1970.
     from_ms: i64,
     reading: Reading,
+    /// Events that were read and wait for those of other groups.
     unshown: VecDeque<LogEvent>,
 }
 

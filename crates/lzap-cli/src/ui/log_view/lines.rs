@@ -21,6 +21,7 @@ const INDENT: usize = 28;
 /// Renders events one after the other. The event before decides whether the day is shown and whether a line continues it.
 pub(super) struct Lines {
     clock: Clock,
+    /// Set if the lines of Lambda between requests are shown too.
     verbose: bool,
     /// Set for the lines of one job, which are told apart by their chunk instead of their request.
     by_chunk: bool,
@@ -209,6 +210,7 @@ pub(super) fn strip_control_characters(text: &str) -> String {
 /// Times of day, with a line of its own where the day changes.
 pub(super) struct Clock {
     zone: TimeZone,
+    /// The day of the event before.
     day: Date,
 }
 
