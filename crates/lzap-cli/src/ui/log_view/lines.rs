@@ -23,7 +23,7 @@ pub(super) struct Lines {
     clock: Clock,
     /// Set if the lines of Lambda between requests are shown too.
     verbose: bool,
-    /// Set for the lines of one job, which are told apart by their chunk instead of their request.
+    /// Set for the lines of one job, which show their chunk instead of their request.
     by_chunk: bool,
     /// Stream and message of the event before.
     above: Option<(String, String)>,
