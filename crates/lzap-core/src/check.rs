@@ -1,6 +1,6 @@
 //! Rules that join several settings, or that look into the entries of one. AWS would refuse what breaks them, and here it is
 //! found before anything is compiled or called. The limits of single values are in their declarations,
-//! [`crate::settings::keys`].
+//! `crate::settings::keys`.
 
 mod role;
 mod schedule;

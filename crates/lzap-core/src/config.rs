@@ -1,6 +1,6 @@
 //! The text of an `lzap.toml` as a tree of values that know where they stand, and the errors that point at them.
 //!
-//! Which keys exist, and what they may be, is declared in [`crate::settings::keys`].
+//! Which keys exist, and what they may be, is declared in `crate::settings::keys`.
 
 use std::ops::Range;
 

@@ -1,6 +1,6 @@
 //! The effective settings of one stage, and where each comes from: flag, environment, `lzap.toml` or default.
 //!
-//! [`keys`] declares every key once; [`resolve`] picks each from the tables of the stage. Pure: what comes from outside of the
+//! `keys` declares every key once; [`resolve`] picks each from the tables of the stage. Pure: what comes from outside of the
 //! file is a value ([`Overrides`]). Rules that join several keys are in [`crate::check`].
 
 mod key;
