@@ -11,7 +11,7 @@ use crate::error::{AwsError, Named};
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_GetAccountSettings.html>
 ///
 /// # Errors
-/// The call was refused, or nobody answered.
+/// The call was refused, or AWS didn't respond.
 pub(crate) async fn account_limits(clients: &Clients) -> Result<Limits, AwsError> {
     let answer = clients.lambda().get_account_settings().send().await.named("lambda:GetAccountSettings");
     let answer = answer.map_err(|error| clients.explain(error))?;

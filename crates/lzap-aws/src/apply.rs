@@ -1,13 +1,13 @@
-//! Carrying out a plan: its graph, as wide as it goes.
+//! Applies a plan: its graph of steps, with as many steps at once as the graph allows.
 //!
-//! A step starts when all the steps that it waits for are done. At the first failure no new step starts; those that
-//! run come to their end, since a call that was sent can't be taken back. The same happens when the plan is told to stop.
-//! What was done stays: running the command again observes it and plans the rest.
+//! A step starts when all its prerequisites are done. At the first failure, and when the user stops the plan, no new
+//! step starts; the steps in flight complete, since a request that was sent can't be undone. Applied steps stay:
+//! running the command again observes them and plans the rest.
 //!
-//! A plan may be carried out in parts: what is [`Applied`] of one counts for the next.
+//! A plan may be applied in parts: [`Applied`] carries the results of one part to the next.
 //!
-//! One step is applied in [`crate::resource`]. Nothing here decides: what AWS names only now (an API's id, a version's
-//! number) is put where the plan says.
+//! [`crate::resource`] applies a single step. This module makes no decisions: it only passes on the ids that AWS
+//! assigns (an API's id, a version's number) to the steps that need them.
 
 mod error;
 #[cfg(test)]
@@ -66,14 +66,14 @@ impl Applied {
     }
 }
 
-/// Where a plan is carried out, and who is told.
+/// The context of an execution: the clients, the names and the receiver of the events.
 #[derive(Clone, Copy, Debug)]
 pub struct Site<'a> {
     /// The cloud.
     pub clients: &'a Clients,
     /// The stage's names there.
     pub names: &'a Names,
-    /// Told of each step; that nobody listens is no reason to stop.
+    /// Receives the events of each step; a receiver that was dropped doesn't stop the plan.
     pub events: &'a UnboundedSender<Event>,
     /// When it is cancelled, no new step starts, and those that wait end.
     pub stop: &'a CancellationToken,

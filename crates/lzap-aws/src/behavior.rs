@@ -1,4 +1,4 @@
-//! How AWS really behaves, a test for each peculiarity that no other test shows: recorded answers, time paused.
+//! Tests of AWS's real behavior, one for each peculiarity that no other test shows: recorded responses, paused time.
 //!
 //! `docs/aws-behaviour.md` is the whole list, with the test for each line.
 
@@ -315,7 +315,7 @@ async fn a_log_group_that_lambda_made_first_is_fine() {
     assert!(requests[1].contains(r#""retentionInDays":30"#), "{requests:?}");
 }
 
-// Answers into the void
+// Lost responses
 
 #[tokio::test(start_paused = true)]
 async fn the_alias_is_moved_once_however_often_the_answer_is_lost() {

@@ -19,7 +19,7 @@ use crate::retry::scaled;
 use attempts::Calls;
 pub(crate) use attempts::{AnswerTime, Attempts};
 
-/// Which cloud, and how to get there.
+/// The cloud to connect to, and the options of the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cloud {
     /// AWS, or whatever `AWS_ENDPOINT_URL` names: everything as the AWS SDK does it.
@@ -89,7 +89,7 @@ impl Clients {
         &self.0.region
     }
 
-    /// How many requests these clients have sent to AWS so far, retries included.
+    /// Number of requests that these clients have sent to AWS so far, retries included.
     pub fn calls(&self) -> usize {
         self.0.calls.count()
     }

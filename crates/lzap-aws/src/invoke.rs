@@ -16,18 +16,18 @@ use crate::error::{Absent, AwsError, Named};
 use crate::probe::{MARGIN_SECS, function_error, log_lines};
 use crate::retry::{Progress, THROTTLED, again};
 
-/// What is sent to whom, and who waits.
+/// The target of an invocation, and its mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Invocation<'a> {
     /// The alias, or a version's number.
     pub qualifier: &'a str,
     /// The event, as JSON text.
     pub payload: &'a str,
-    /// Whether the answer is waited for.
+    /// The invocation type: wait for the response or not.
     pub wait: Wait,
 }
 
-/// Whether an invocation's answer is waited for.
+/// The invocation type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// It is, for as long as a function may run.
@@ -36,10 +36,10 @@ pub enum Wait {
     Queued,
 }
 
-/// What came of an invocation.
+/// The result of an invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invoked {
-    /// What the function answered, or how it failed; empty for one that was queued.
+    /// The function's response or its error; empty for an asynchronous invocation.
     pub payload: Vec<u8>,
     /// Why it failed, where it did: `errorType: errorMessage`.
     pub function_error: Option<String>,
@@ -57,7 +57,7 @@ pub struct Invoked {
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
 ///
 /// # Errors
-/// The call was refused, or nobody answered.
+/// The call was refused, or AWS didn't respond.
 pub async fn invoke(
     clients: &Clients,
     names: &Names,

@@ -10,7 +10,7 @@ use crate::resource::artifact::get_object;
 /// The record of the job with this id; `None` where there is none (any more). One `s3:GetObject`.
 ///
 /// # Errors
-/// The read was refused, nobody answered, or what is there is no record.
+/// The read was refused, AWS didn't respond, or the object isn't a job record.
 pub async fn read_job(clients: &Clients, names: &Names, id: &str) -> Result<Option<JobRecord>, AwsError> {
     let Some(key) = job::key(&names.app, &names.stage, id) else {
         return Ok(None);

@@ -19,23 +19,24 @@ use crate::lock_object::{self, InPlaceOf};
 use crate::resource::artifact::{Depth, list_objects};
 use crate::retry::{BUSY, Progress, again};
 
-/// Whether a process of this machine still runs: its id, and its start in the system's own units.
+/// Answers for a process id and its start time (in the system's own units): is that process of this machine still
+/// running?
 pub type Lives = fn(u32, u64) -> bool;
 
-/// How often the bucket is asked anew when the lock changes hands under our eyes.
+/// Maximum number of reads while other processes take and release the lock between our calls.
 const ATTEMPTS: u32 = 20;
 
-/// Somebody else's lock.
+/// A lock that another process holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// Who.
+    /// The lock holder.
     pub holder: Holder,
-    /// How long ago they said so last.
+    /// Time since the holder renewed it last.
     pub age: Duration,
     etag: String,
 }
 
-/// What came of trying to take a lock.
+/// The result of an attempt to take a lock.
 #[derive(Debug)]
 pub enum Taking {
     /// It is ours.
@@ -58,10 +59,11 @@ pub struct Lock {
     renewal: AbortOnDropHandle<()>,
 }
 
-/// The lock that another holds now, if one does; a stale one is nobody's. One read, or none where there is no bucket.
+/// Reads the lock that another process holds now, if any; a stale lock counts as free. One read, or none if there is no
+/// bucket.
 ///
 /// # Errors
-/// The read was refused, or nobody answered.
+/// The read was refused, or AWS didn't respond.
 pub async fn read_lock(
     clients: &Clients,
     names: &Names,
@@ -80,7 +82,7 @@ pub async fn read_lock(
 /// Takes the lock. `lost` is cancelled when another takes it from us, after we failed to renew it.
 ///
 /// # Errors
-/// A call was refused, or nobody answered.
+/// A call was refused, or AWS didn't respond.
 pub async fn take_lock(
     clients: &Clients,
     names: &Names,
@@ -123,7 +125,7 @@ async fn taken(
         };
         let holder = Holder::parse(&lock.text);
         match holder.standing(me, lock.age, lives) {
-            // Whether it was put in the place of another isn't known any more.
+            // A lost response can't tell any more if this lock replaced a stale one, so it counts as inherited.
             Standing::Mine => return Ok(Ok(Put { etag: lock.etag, inherited: true })),
             Standing::Stale => stale = Some(lock.etag),
             Standing::Held => return Ok(Err(Held { holder, age: lock.age, etag: lock.etag })),
@@ -135,7 +137,7 @@ async fn taken(
 /// Takes a lock away from its holder; one that is another's by now, or gone, is let be.
 ///
 /// # Errors
-/// The call was refused, or nobody answered.
+/// The call was refused, or AWS didn't respond.
 pub async fn break_lock(clients: &Clients, names: &Names, held: &Held) -> Result<(), AwsError> {
     lock_object::delete_lock(clients, names, &held.etag).await.map_err(|error| clients.explain(error))
 }
@@ -154,11 +156,11 @@ impl Lock {
         }
     }
 
-    /// Whether nobody has changed the stage since its objects were `seen`: each command that does leaves its mark among
-    /// them, and one that died before it could left its lock. One read at most.
+    /// True if the stage is unchanged since its objects were `seen`: each command that changes it leaves a mark among
+    /// them, and one that died before the mark left its lock. One read at most.
     ///
     /// # Errors
-    /// The read was refused, or nobody answered.
+    /// The read was refused, or AWS didn't respond.
     pub async fn still(&self, seen: &[Object]) -> Result<bool, AwsError> {
         if self.inherited {
             return Ok(false);
@@ -176,7 +178,7 @@ impl Lock {
     /// Leaves the mark that tells others that the stage has changed. One write.
     ///
     /// # Errors
-    /// The write was refused, or nobody answered.
+    /// The write was refused, or AWS didn't respond.
     pub async fn mark(&self) -> Result<(), AwsError> {
         let text = self.me.render();
         let put = || lock_object::put_mark(&self.clients, &self.names, &text);
@@ -186,7 +188,7 @@ impl Lock {
     /// Gives the lock back. One write.
     ///
     /// # Errors
-    /// The write was refused, or nobody answered; the lock then grows stale by itself.
+    /// The write was refused, or AWS didn't respond; the lock then becomes stale by itself.
     pub async fn release(self) -> Result<(), AwsError> {
         drop(self.renewal);
         let etag = self.etag.lock().unwrap_or_else(PoisonError::into_inner).clone();

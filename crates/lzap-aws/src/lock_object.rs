@@ -14,15 +14,15 @@ use crate::error::{Absent, AwsError, Kind, Named};
 /// The lock as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LockObject {
-    /// What is in it.
+    /// The content of the object.
     pub(crate) text: String,
-    /// Which writing of it this is.
+    /// The `ETag` of this write, for conditional writes and deletes.
     pub(crate) etag: String,
-    /// How long ago it was written, both ends by S3's own clock.
+    /// Time since it was written; both times are from S3's own clock.
     pub(crate) age: Duration,
 }
 
-/// What a lock is put in the place of.
+/// The precondition of a write: the object that it replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InPlaceOf<'a> {
     /// Nothing.
@@ -81,14 +81,14 @@ pub(crate) async fn put_lock(
     match call.send().await.named("s3:PutObject") {
         Ok(answer) => Ok(Some(answer.e_tag().unwrap_or_default().to_owned())),
         Err(error) if error.kind() == Kind::PreconditionFailed => Ok(None),
-        // What was to be replaced is gone.
+        // The object to replace has been deleted meanwhile.
         Err(error) if place != InPlaceOf::Nothing && error.is_missing_key() => Ok(None),
         Err(error) => Err(error.about_bucket(&names.bucket())),
     }
 }
 
-/// `s3:DeleteObject` of the lock with this `ETag`. One that is gone, or somebody else's by now, is let be.
-/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html>
+/// `s3:DeleteObject` of the lock with this `ETag`. One that is gone, or that another process holds by now, stays as it
+/// is. AWS: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html>
 pub(crate) async fn delete_lock(clients: &Clients, names: &Names, etag: &str) -> Result<(), AwsError> {
     let call = clients
         .s3()
@@ -103,7 +103,7 @@ pub(crate) async fn delete_lock(clients: &Clients, names: &Names, etag: &str) ->
     }
 }
 
-/// `s3:PutObject` of the stage's mark: the next listing shows that somebody changed the stage.
+/// `s3:PutObject` of the stage's mark: the next listing shows that a command changed the stage.
 pub(crate) async fn put_mark(clients: &Clients, names: &Names, text: &str) -> Result<(), AwsError> {
     let call = clients
         .s3()

@@ -11,14 +11,14 @@ use lzap_core::names::Names;
 use crate::clients::Clients;
 use crate::error::{Absent, AwsError, Named};
 
-/// What is asked of the function's log.
+/// A query of the function's log.
 #[derive(Clone, Copy, Debug)]
 pub struct LogQuery<'a> {
     /// The earliest time, in milliseconds since 1970.
     pub from_ms: i64,
     /// A filter pattern, as CloudWatch reads them; empty for everything.
     pub pattern: &'a str,
-    /// Where the page before ended; `None` for the first.
+    /// The token of the previous page; `None` for the first page.
     pub token: Option<&'a str>,
 }
 
@@ -27,7 +27,7 @@ pub struct LogQuery<'a> {
 pub struct LogPage {
     /// In the order of their times; perhaps none, although there is a next page.
     pub events: Vec<LogEvent>,
-    /// What gets the next page; `None` after the last.
+    /// The token of the next page; `None` after the last page.
     pub next: Option<String>,
 }
 
@@ -38,7 +38,7 @@ pub struct LogPage {
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>
 ///
 /// # Errors
-/// The pattern isn't one; the call was refused, or nobody answered.
+/// The pattern is invalid; the call was refused, or AWS didn't respond.
 pub async fn filter_log_events(
     clients: &Clients,
     names: &Names,
@@ -68,9 +68,9 @@ fn event(event: FilteredLogEvent) -> LogEvent {
     }
 }
 
-/// How far back [`last_log_lines`] looks: what it explains has just happened.
+/// The period that [`last_log_lines`] reads: the failure that it explains has just happened.
 const LAST: Duration = Duration::from_mins(2);
-/// How many pages it reads at most.
+/// Maximum number of pages that it reads.
 const LAST_PAGES: usize = 10;
 
 /// The newest lines of the function's log, oldest first: at most `count`, of the last two minutes.

@@ -79,7 +79,7 @@ struct FunctionReads {
     alias: Option<ObservedAlias>,
     held: BTreeSet<String>,
     permissions: BTreeMap<String, Permission>,
-    /// That of the function, with its owner, and that of the worker function, without.
+    /// The log groups of the function, with its owner, and of the worker function, without.
     log_groups: [Option<ObservedLogGroup>; 2],
     /// The optional kinds that `lzap.toml` doesn't name, and the stage may have.
     others: OptionalReads,
@@ -231,7 +231,7 @@ impl Reader<'_> {
         }
     }
 
-    /// That of the function, and that of the worker function.
+    /// The log groups of the function and of the worker function.
     async fn log_groups(self) -> Result<[Option<ObservedLogGroup>; 2], AwsError> {
         match self.scope {
             Scope::Stage { .. } | Scope::Undeploy => describe_log_groups(self.clients, self.names).await,

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::clients::Clients;
 use crate::error::{AwsError, Named};
 
-/// What the probe found.
+/// The result of a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The version answers as the runtime crate does.
@@ -34,19 +34,19 @@ pub(crate) enum Verdict {
     },
 }
 
-/// How many lines of the log a person wants to see.
+/// Maximum number of log lines in an error message.
 const TAIL_LINES: usize = 20;
-/// How much of an unexpected answer a person wants to see.
+/// Maximum length of an unexpected response in an error message, in characters.
 const ANSWER_CHARS: usize = 200;
 /// On top of what the function itself may take: the way there and back.
 pub(crate) const MARGIN_SECS: u32 = 10;
 
-/// What a version is asked.
+/// The question of a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Question<'a> {
-    /// Whether it starts: the runtime crate answers.
+    /// Does the version start? The runtime crate answers.
     Start,
-    /// Whether the app answers a request for this path with 2xx or 3xx.
+    /// Does the app answer a request for this path with 2xx or 3xx?
     Health(&'a str),
 }
 

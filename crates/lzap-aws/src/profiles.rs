@@ -1,4 +1,5 @@
-//! What the AWS config files on this machine offer: for the questions of `lzap init`. Read by the SDK's own reader.
+//! Lists the profiles in this machine's AWS config files, for the questions of `lzap init`. The SDK's own reader parses
+//! them.
 
 use aws_config::default_provider::region::DefaultRegionChain;
 use aws_runtime::env_config::file::EnvConfigFiles;

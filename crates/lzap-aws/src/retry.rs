@@ -44,10 +44,10 @@ pub(crate) const BUSY: Retry = Retry {
 /// For a write that must not be made twice: only what AWS rejected before doing anything.
 pub(crate) const THROTTLED: Retry = Retry { reason: throttled, ..BUSY };
 
-/// For a write that names the role: IAM takes 5 to 30 s to spread a new one.
+/// For a write that names the role: IAM takes 5 to 30 s to propagate a new one.
 ///
 /// AWS: <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html> ("changes that I make are not always
-/// immediately visible"). A call more is cheaper than a second in which the role is there and nobody looks.
+/// immediately visible"). One call more costs less than a second of waiting after the role has propagated.
 pub(crate) const ROLE: Retry = Retry { max_wait: Duration::from_secs(1), reason: role, ..BUSY };
 
 /// For a write to what was made a moment ago, which may not be seen everywhere yet.
@@ -81,12 +81,12 @@ impl<'a> Progress<'a> {
         Self(Some(Listener { step, events, stop }))
     }
 
-    /// Of what is no step: nobody is told.
+    /// A retry outside a step: its events go nowhere.
     pub(crate) fn silent() -> Self {
         Self(None)
     }
 
-    /// Tells of something that happened to the step. Nobody may be listening any more, which is no reason to stop.
+    /// Sends an event of the step. A dropped receiver is no reason to stop.
     pub(crate) fn tell(&self, event: impl FnOnce(StepId) -> Event) {
         if let Some(listener) = self.0 {
             let _ = listener.events.send(event(listener.step));
@@ -107,7 +107,8 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// What `attempt` answers in the end. An error that `retry` has a reason for is tried again; the last error survives.
+/// Calls `attempt` until it succeeds or fails for good. An error that `retry` has a reason for is tried again; the last
+/// error is returned.
 ///
 /// Boxed here, in a frame of its own: the futures of the SDK are large, and a function that makes many kinds of calls
 /// would hold the space of all of them at once.

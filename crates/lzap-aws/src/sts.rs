@@ -11,26 +11,27 @@ use crate::error::{AwsError, Named};
 /// AWS: <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
 ///
 /// # Errors
-/// No credentials, expired ones, a missing profile, a wrong clock, nobody there.
+/// No credentials, expired ones, a missing profile, a wrong clock, no response.
 pub async fn identity(clients: &Clients) -> Result<Place, AwsError> {
     greet(clients).await.caller.map(|caller| caller.place)
 }
 
-/// Who calls.
+/// The caller's identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// Where.
+    /// The caller's account and region.
     pub place: Place,
     /// The user or role.
     pub arn: String,
 }
 
-/// What one call to STS tells.
+/// The result of one call to STS.
 #[derive(Debug)]
 pub(crate) struct Greeting {
-    /// Who calls, or why that can't be told.
+    /// The caller, or the reason why it is unknown.
     pub(crate) caller: Result<Caller, AwsError>,
-    /// How many seconds this machine's clock is ahead of AWS's; `None` where nobody answered. A refusal tells it too.
+    /// Number of seconds that this machine's clock is ahead of AWS's; `None` without a response. A refusal has a date
+    /// too.
     pub(crate) ahead_secs: Option<i64>,
 }
 

@@ -1,4 +1,4 @@
-//! What `lzap doctor` wants to know of the account: everything at once, reads only.
+//! Reads the state of the account for `lzap doctor`: everything at once, reads only.
 
 use std::future::Future;
 use std::time::Duration;
@@ -12,24 +12,24 @@ use crate::error::{AwsError, Kind};
 use crate::resource::bucket::bucket;
 use crate::sts::{Caller, Greeting, greet};
 
-/// What was found; `None` where something else is missing first.
+/// The findings; `None` if a prerequisite of the read is missing.
 #[derive(Debug)]
 pub struct Survey {
     /// The region that would be used.
     pub region: Option<String>,
-    /// Who calls.
+    /// The caller's identity.
     pub caller: Result<Caller, AwsError>,
-    /// How many seconds this machine's clock is ahead of AWS's.
+    /// Number of seconds that this machine's clock is ahead of AWS's.
     pub ahead_secs: Option<i64>,
-    /// What the account may use; needs a region and credentials.
+    /// The account's quotas; reading them needs a region and credentials.
     pub limits: Option<Result<Limits, AwsError>>,
     /// The bucket of account and region; needs both.
     pub bucket: Option<Result<Bucket, AwsError>>,
 }
 
-/// Who calls can be told without a region of one's own.
+/// The region for the call to STS if none is configured: the caller's identity is the same in every region.
 const ANY_REGION: &str = "us-east-1";
-/// Somebody waits at the terminal, and an answer this late is none.
+/// The user waits at the terminal, so a later response counts as no response.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Reads the account: four calls, those that don't need each other at the same time.

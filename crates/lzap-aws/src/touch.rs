@@ -12,7 +12,7 @@ use aws_smithy_types::body::SdkBody;
 
 use crate::clients::Clients;
 
-/// What the live URL answers.
+/// The response of the live URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Touch {
     /// Something that isn't a server's error: the status. A 404 is the app's own business.

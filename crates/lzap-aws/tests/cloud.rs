@@ -286,6 +286,6 @@ fn rewrite(artifact: &mut Artifact, bytes: &[u8]) {
 async fn the_cloud_itself_can_be_touched() {
     let world = World::new("touch", "eu-west-1").await;
     assert!(matches!(touch(&world.clients, &world.endpoint, "/").await, Touch::Answered(_)));
-    let nobody = touch(&world.clients, "http://127.0.0.1:1", "/").await;
-    assert!(matches!(nobody, Touch::Unreachable(_)), "{nobody:?}");
+    let closed_port = touch(&world.clients, "http://127.0.0.1:1", "/").await;
+    assert!(matches!(closed_port, Touch::Unreachable(_)), "{closed_port:?}");
 }

@@ -1,4 +1,4 @@
-//! What a person is told when AWS can't be asked at all: one clear line, the cause, the command that fixes it.
+//! The error texts when AWS can't be reached at all: one clear line, the cause, the command that fixes it.
 //!
 //! Environments belong to a process, so each case runs this very binary again with an environment of its own.
 
@@ -19,7 +19,7 @@ async fn case() {
     let Ok(settings) = std::env::var(CASE) else { return };
     let mut settings = settings.split(' ').map(|word| (word != "-").then(|| word.to_owned()));
     let cloud = Cloud::Aws { region: settings.next().flatten(), profile: settings.next().flatten() };
-    let error = ask(&cloud).await.expect_err("nobody answers");
+    let error = ask(&cloud).await.expect_err("the port is closed");
     std::io::stdout().write_all(render(&error).as_bytes()).expect("the parent reads");
 }
 
@@ -38,7 +38,7 @@ fn render(error: &AwsError) -> String {
     text
 }
 
-/// What a process with nothing but `environment` and the AWS configuration `config` is told.
+/// The error text of a process with nothing but `environment` and the AWS configuration `config`.
 fn told(settings: &str, config: &str, environment: &[(&str, &str)]) -> String {
     let home = tempfile::tempdir().expect("a folder");
     let file = home.path().join("config");
@@ -113,7 +113,7 @@ fn credentials_of_the_environment_need_no_profile() {
 #[tokio::test]
 async fn the_embedded_cloud_is_not_running() {
     let cloud = Cloud::Local { endpoint: "http://127.0.0.1:1".to_owned(), region: "us-east-1".to_owned() };
-    let error = ask(&cloud).await.expect_err("nobody listens");
+    let error = ask(&cloud).await.expect_err("the port is closed");
     assert_eq!(error.to_string(), "http://127.0.0.1:1 could not be reached");
     assert!(render(&error).contains("lzap local start"), "{}", render(&error));
 }

@@ -22,7 +22,8 @@ pub(crate) const DEFAULT_RETRIES: u32 = limits::ASYNC_RETRIES;
 /// A failure destination that [`action`] knows.
 pub(crate) const DESTINATION: &str = r"^arn:aws[a-z-]*:(sqs:[^:]*:[^:]*:.|sns:[^:]*:[^:]*:.|events:[^:]*:[^:]*:event-bus/|lambda:[^:]*:[^:]*:function:)";
 
-/// What the function's role needs, to tell the destination with this ARN; `None` where it can't be one.
+/// The action that the function's role needs to send to the destination with this ARN; `None` if the ARN can't be a
+/// destination.
 ///
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
 pub(crate) fn action(arn: &str) -> Option<&'static str> {
@@ -43,7 +44,7 @@ pub(crate) fn action(arn: &str) -> Option<&'static str> {
 }
 
 impl AsyncConfig {
-    /// What the function's role needs for it.
+    /// The statement of the function's role that allows it to send to the failure destination.
     pub(crate) fn statement(&self) -> Option<Value> {
         let arn = self.on_failure.as_deref()?;
         Some(json!({ "Effect": "Allow", "Action": [action(arn)?], "Resource": arn }))
@@ -54,7 +55,7 @@ impl AsyncConfig {
         [
             ("retries", self.retries.to_string()),
             ("max age", format!("{} s", self.max_age_secs)),
-            ("on failure", self.on_failure.clone().unwrap_or_else(|| "(nobody)".to_owned())),
+            ("on failure", self.on_failure.clone().unwrap_or_else(|| "(none)".to_owned())),
         ]
     }
 }

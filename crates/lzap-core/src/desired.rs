@@ -1,4 +1,4 @@
-//! What a stage should look like: the settings, the names and the artifact, as AWS's own settings.
+//! The desired state of a stage: the settings, the names and the artifact, as AWS's own settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ use lzap_wire::env::{
 use lzap_wire::envelope::{Kind, event};
 use lzap_wire::task::schedule_input;
 
-/// What a command wants of the cloud. Every command that writes is a plan towards one of these.
+/// The goal of a command. Every command that writes is a plan towards one of these.
 #[derive(Clone, Debug)]
 pub enum Desired {
     /// The whole stage, as configured and built (`deploy`, `update`, `plan`).
@@ -35,7 +35,7 @@ pub enum Desired {
     Nothing(Undeploy),
 }
 
-/// How a canary ends.
+/// The end of a canary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CanaryEnding {
     /// It gets all of the traffic.
@@ -44,7 +44,7 @@ pub enum CanaryEnding {
     Abort,
 }
 
-/// Which version a rollback goes to.
+/// The version that a rollback goes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rollback {
     /// The one that was live before this one.
@@ -53,12 +53,12 @@ pub enum Rollback {
     To(String),
 }
 
-/// What an undeploy takes.
+/// The scope of an undeploy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Undeploy {
     /// The log group stays.
     pub keep_logs: bool,
-    /// What has the stage's names goes even without its tags.
+    /// Also delete resources that have the stage's names but not its tags.
     pub adopt: bool,
 }
 
@@ -75,11 +75,11 @@ pub struct Stage {
     pub function: FunctionConfig,
     /// The function that the chunks of maps go to, unless that is the same one.
     pub workers: Option<DesiredWorkers>,
-    /// What becomes of events that nobody waits for, where it isn't AWS's own way.
+    /// The settings of asynchronous invocations; `None` leaves AWS's defaults.
     pub asynchronous: Option<AsyncConfig>,
-    /// What the app uses that needs more than HTTP does.
+    /// The features of the app that need more than HTTP does.
     pub uses: Uses,
-    /// What the published version says about itself.
+    /// The release information that the published version has as its description.
     pub version_description: String,
     /// The execution role, unless an existing one is used.
     pub role: Option<DesiredRole>,
@@ -87,7 +87,7 @@ pub struct Stage {
     pub log_retention_days: u16,
     /// The rules that call the alias, by what their names end with: keep-warm, unless it is off, and the schedules.
     pub rules: BTreeMap<String, DesiredRule>,
-    /// How many published versions are kept.
+    /// Number of published versions to keep.
     pub keep_versions: u32,
     /// The path that a new version must answer before it gets traffic.
     pub health_path: Option<String>,

@@ -1,4 +1,4 @@
-//! What happens while a plan is carried out, as one typed stream; terminal, plain lines and JSON are its sinks.
+//! The events of a plan's execution, as one typed stream; terminal, plain lines and JSON are its sinks.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub enum Event {
     StepStarted(StepId),
     /// A step waits for AWS.
     StepWaiting {
-        /// Which.
+        /// The step that starts.
         step: StepId,
         /// For what: a fragment such as "for the new role to be usable".
         reason: &'static str,
@@ -20,7 +20,7 @@ pub enum Event {
     },
     /// So many bytes of the artifact are up.
     Uploaded {
-        /// Which step.
+        /// The step that this is about.
         step: StepId,
         /// Bytes so far.
         bytes: u64,

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// How the program ends. Scripts rely on the numbers, so they never change.
+/// The exit code of the program. Scripts rely on the numbers, so they never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Success, or nothing to do.

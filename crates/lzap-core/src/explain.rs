@@ -89,7 +89,7 @@ pub struct ErrorPage {
     pub message: String,
     /// When it occurs.
     pub why: String,
-    /// What to type or to change.
+    /// The fix: the command to type or the setting to change.
     pub help: String,
 }
 

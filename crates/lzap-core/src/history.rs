@@ -14,7 +14,7 @@ pub enum Direction {
     Stay,
 }
 
-/// What the description begins with; what follows are version numbers.
+/// The start of the alias's description; version numbers follow.
 const PREFIX: &str = "was live:";
 
 /// The versions that were live, newest first; none for a description that lzap didn't write.

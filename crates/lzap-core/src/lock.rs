@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How often a holder writes its lock anew.
+/// The interval at which a lock holder renews its lock.
 pub const RENEW_EVERY: Duration = Duration::from_mins(1);
-/// A lock that was not renewed for so long belongs to nobody.
+/// A lock that was not renewed for this long is stale: its holder has died or has lost its connection.
 pub const LEASE: Duration = Duration::from_mins(5);
 
-/// Who holds a lock: what the object contains, as JSON.
+/// The holder of a lock: the content of the lock object, as JSON.
 ///
-/// Old and new versions of lzap read each other's: unknown fields are passed over, missing ones are empty.
+/// Old and new versions of lzap read each other's locks: unknown fields are ignored, missing fields are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Holder {
-    /// A random value of this very attempt: whoever reads it back holds the lock.
+    /// A random value of this attempt: the process that reads its own nonce back holds the lock.
     pub nonce: String,
     /// The user.
     pub owner: String,
@@ -29,14 +29,15 @@ pub struct Holder {
     pub pid_start: u64,
     /// The CI job's page, if it is one.
     pub ci_run: Option<String>,
-    /// What it does: `deploy dev`.
+    /// The command that holds the lock: `deploy dev`.
     pub command: String,
     /// Since when: RFC 3339, UTC.
     pub since: String,
 }
 
 impl Holder {
-    /// Reads a lock. One that makes no sense is held all the same, by somebody unknown.
+    /// Reads a lock. One that isn't valid JSON is still held, by an unknown holder: ignoring it could let two commands
+    /// write at once.
     pub fn parse(text: &str) -> Self {
         serde_json::from_str(text).unwrap_or_default()
     }
@@ -47,9 +48,9 @@ impl Holder {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// What a lock means to `me`, who reads it `age` after it was written.
+    /// Judges a lock for the process `me`, `age` after it was written.
     ///
-    /// `lives` says whether a process of this machine, with that start, still runs.
+    /// `lives` answers for a process id and its start time on this machine: is that process still running?
     pub fn standing(&self, me: &Self, age: Duration, lives: impl Fn(u32, u64) -> bool) -> Standing {
         if !self.nonce.is_empty() && self.nonce == me.nonce {
             return Standing::Mine;
@@ -62,7 +63,7 @@ impl Holder {
     }
 }
 
-/// What a lock means to whoever reads it.
+/// The state of a lock, from the reader's view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// It is the reader's own: the answer to the write was lost.

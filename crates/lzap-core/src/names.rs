@@ -19,13 +19,13 @@ pub const TAG_USES: &str = "lzap:uses";
 pub const TAG_MANAGED: &str = "lzap:managed";
 /// The statement that lets the HTTP API call the alias.
 pub const STATEMENT_API: &str = "lzap-http-api";
-/// What the ids of the statements that let schedules call the alias begin with.
+/// Prefix of the ids of the statements that let schedules call the alias.
 const STATEMENT_SCHEDULE: &str = "lzap-schedule-";
-/// What the keep-warm rule's name ends with.
+/// Suffix of the keep-warm rule's name.
 pub const KEEP_WARM: &str = "keep-warm";
-/// Who calls on an API's behalf.
+/// The service principal that calls on an API's behalf.
 pub const API_PRINCIPAL: &str = "apigateway.amazonaws.com";
-/// Who calls on a rule's behalf.
+/// The service principal that calls on a rule's behalf.
 pub const EVENTS_PRINCIPAL: &str = "events.amazonaws.com";
 /// The name of the role's inline policy.
 pub const POLICY: &str = "lzap";
@@ -43,7 +43,7 @@ pub struct Place {
     pub region: String,
 }
 
-/// What the execution role is called.
+/// The name of the execution role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoleName {
     /// lzap makes it, under this IAM path.
@@ -61,7 +61,7 @@ impl Default for RoleName {
     }
 }
 
-/// Which of a stage's two functions is meant; they share everything but the function itself and its log group.
+/// One of a stage's two functions. They share everything but the function itself and its log group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// The app: what serves requests.
@@ -78,7 +78,7 @@ pub struct Names {
     pub app: String,
     /// The stage.
     pub stage: String,
-    /// Where it lives.
+    /// The account and region that the stage lives in.
     pub place: Place,
     /// The role that the function runs as.
     pub role: RoleName,
@@ -132,7 +132,7 @@ impl Names {
         }
     }
 
-    /// Whether lzap makes the role, rather than leaving an existing one as it is.
+    /// True if lzap creates the role; false if it uses an existing one unchanged.
     pub fn makes_role(&self) -> bool {
         matches!(self.role, RoleName::Made { .. })
     }
@@ -142,7 +142,7 @@ impl Names {
         format!("lzap-{}-{}", self.place.account, self.place.region)
     }
 
-    /// What all of this stage's objects in the bucket begin with.
+    /// The prefix of all of this stage's objects in the bucket.
     pub fn prefix(&self) -> String {
         format!("{}/{}/", self.app, self.stage)
     }
@@ -157,7 +157,7 @@ impl Names {
         format!("{}{sha256}.zip", self.prefix())
     }
 
-    /// Whether a key is that of an artifact of this stage. What stands deeper is the app's own.
+    /// True if the key is an artifact of this stage. Deeper keys belong to the app.
     pub fn is_artifact(&self, key: &str) -> bool {
         let name = key.strip_prefix(&self.prefix()).and_then(|name| name.strip_suffix(".zip"));
         name.is_some_and(|name| !name.contains('/'))
@@ -188,7 +188,7 @@ impl Names {
         self.function()
     }
 
-    /// What the API may call with, for the permission: any method and path of any stage of this API.
+    /// The source ARN of the API for the permission: any method and path of any stage of this API.
     pub fn api_source_arn(&self, api_id: &str) -> String {
         self.arn("execute-api", &format!("{api_id}/*/*"))
     }

@@ -1,4 +1,4 @@
-//! What is there: the live settings of a stage's resources, as far as lzap manages them.
+//! The observed state: the live settings of a stage's resources, as far as lzap manages them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,14 +39,14 @@ pub struct Observed {
     pub workers: ObservedWorkers,
     /// The alias `live`.
     pub alias: Option<ObservedAlias>,
-    /// What becomes of the alias's events that nobody waits for; read only where a deploy has set it once.
+    /// The asynchronous invocation settings of the alias; read only if a deploy has set them once.
     pub asynchronous: Option<AsyncConfig>,
     /// The versions that any alias holds, `live` or not: none of them may be deleted.
     pub held: BTreeSet<String>,
     /// The statements of the alias's resource policy, by id.
     pub permissions: BTreeMap<String, Permission>,
-    /// The HTTP APIs with this stage's tags, oldest first. More than one is an accident; the oldest is the one. Where
-    /// there is none, those that have its name and nobody's tags.
+    /// The HTTP APIs with this stage's tags, oldest first. An interrupted deploy can leave more than one; lzap uses the
+    /// oldest. If there is none: the APIs that have the stage's name and no owner's tags.
     pub apis: Vec<ObservedApi>,
     /// The alias's function URL.
     pub function_url: Option<ObservedFunctionUrl>,
@@ -76,7 +76,7 @@ impl Observed {
         }
     }
 
-    /// Whether the stage serves: its alias points to a version.
+    /// True if the stage serves requests: its alias points to a version.
     pub fn is_deployed(&self) -> bool {
         self.alias.is_some()
     }
@@ -129,8 +129,8 @@ impl Observed {
         Kinds::of(kinds.into_iter().filter(|(has, _)| *has).map(|(_, kind)| kind))
     }
 
-    /// What is left of the stage, each as `kind name`. What isn't the stage's doesn't count, nor does the shared bucket;
-    /// the stage's objects in it do.
+    /// The leftover resources of the stage, each as `kind name`. Resources of other owners and the shared bucket don't
+    /// count; the stage's objects in the bucket do.
     pub fn remains(&self) -> Vec<String> {
         let names = &self.names;
         let mut remains = Vec::new();

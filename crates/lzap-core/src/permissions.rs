@@ -1,13 +1,13 @@
-//! What the deploying identity needs to be allowed: the least, for one app and stage, as an IAM policy.
+//! The permissions of the deploying identity: the least that one app and stage need, as an IAM policy.
 //!
-//! Made from the grants of all kinds of resources (see [`crate::resource::grant`]): those of their operations, of which none
-//! compiles without a row, and those of their reads. What is allowed on what is from the Service Authorization Reference
-//! (<https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html>, read 2026-11); where AWS asks
-//! for more than it says there, a comment has the page. Each wildcard that is left is explained in
-//! `docs/permissions.md`. What the *function* may do is in [`crate::role`]; how a workflow on GitHub gets these
-//! permissions, in [`github`].
+//! Built from the grants of all kinds of resources (see [`crate::resource::grant`]): those of their operations, none of
+//! which compiles without a grant, and those of their reads. The actions and resources are from the Service
+//! Authorization Reference (<https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html>, read
+//! 2026-11); if AWS requires more than that page says, a comment has the link. `docs/permissions.md` explains each
+//! wildcard that is left. The permissions of the *function* are in [`crate::role`]; [`github`] gives these permissions
+//! to a workflow on GitHub.
 //!
-//! Who calls (`sts:GetCallerIdentity`) needs no permission.
+//! `sts:GetCallerIdentity` needs no permission.
 
 pub mod github;
 
@@ -48,7 +48,7 @@ pub fn policy(names: &Names, boundary: Option<&str>, workers: bool) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
-/// How many characters IAM counts of a policy: all but white space.
+/// The size of a policy as IAM counts it: all characters but white space.
 pub fn size(policy: &Value) -> usize {
     policy.to_string().chars().filter(|c| !c.is_whitespace()).count()
 }

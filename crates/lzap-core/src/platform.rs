@@ -1,4 +1,4 @@
-//! What a function runs on: the processor architecture, and how its binary is linked.
+//! The platform of a function: the processor architecture, and the linker of its binary.
 
 /// The processor architecture of a function.
 ///
@@ -58,7 +58,7 @@ impl std::fmt::Display for Architecture {
     }
 }
 
-/// How a function's binary is linked; see `docs/how-it-is-built.md`.
+/// The linker of a function's binary; see `docs/how-it-is-built.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Linker {
     /// The first of the others that fits.
@@ -97,8 +97,8 @@ impl Linker {
 /// A file or folder that goes into the zip beside `bootstrap`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Include {
-    /// Where it is, relative to the package's folder.
+    /// The file's path, relative to the package's folder.
     pub source: String,
-    /// Where it goes in the zip; `/`-separated, relative, without `..`.
+    /// The path in the zip; `/`-separated, relative, without `..`.
     pub destination: String,
 }

@@ -1,6 +1,6 @@
-//! What a published version says about itself: commit, author, time; in the version's description.
+//! The release information in a published version's description: commit, author, time.
 
-/// Where a version came from.
+/// The origin of a version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Release {
     /// The short commit, unless it was built outside a repository.

@@ -10,7 +10,7 @@ use crate::asynchronous::AsyncConfig;
 use crate::names::{Names, RoleName};
 use crate::uses::Uses;
 
-/// What `lzap.toml` says about the execution role.
+/// The execution role as `lzap.toml` describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoleSetting {
     /// This one, by its ARN; lzap leaves it as it is, and reads nothing of IAM.
@@ -19,14 +19,14 @@ pub enum RoleSetting {
     Made(MadeRole),
 }
 
-/// What `lzap.toml` says about a role that lzap makes.
+/// The settings in `lzap.toml` of a role that lzap creates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MadeRole {
     /// Its IAM path, with a `/` at both ends.
     pub path: String,
     /// The ARN of the policy that bounds it.
     pub permissions_boundary: Option<String>,
-    /// What it may do beside writing its logs.
+    /// The permissions of the app itself, in addition to writing logs.
     pub statements: Vec<Statement>,
 }
 
@@ -42,7 +42,7 @@ pub struct Statement {
 }
 
 impl RoleSetting {
-    /// What the role is called.
+    /// The name of the role.
     pub fn name(&self) -> RoleName {
         match self {
             Self::Existing(arn) => RoleName::Existing(arn.clone()),
@@ -79,7 +79,7 @@ impl Statement {
     }
 }
 
-/// Lambda, and nobody else, may take the role.
+/// Only Lambda may assume the role.
 pub(crate) fn trust_policy() -> Value {
     json!({
         "Version": "2012-10-17",

@@ -10,13 +10,13 @@ use crate::text::count;
 /// A task that runs by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// What its rule's name ends with; the task's name unless set.
+    /// The suffix of the rule's name; the task's name unless set.
     pub name: String,
     /// The task.
     pub task: String,
     /// When, as `EventBridge` writes it: `rate(1 hour)` or `cron(0 12 * * ? *)`.
     pub expression: String,
-    /// What the task gets.
+    /// The input of the task.
     pub input: Value,
 }
 
@@ -28,12 +28,13 @@ impl Schedule {
     }
 }
 
-/// `rate(1 hour)` for `1 hour`; whether the unit is singular is AWS's business, and nobody's who writes it.
+/// Returns `rate(1 hour)` for `1 hour`. AWS wants a singular unit for 1 only; lzap accepts both forms and writes the
+/// right one.
 ///
 /// AWS: <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html>
 ///
 /// # Errors
-/// What to write instead.
+/// The text to write instead.
 pub fn rate(text: &str) -> Result<String, String> {
     let help = || {
         "write a whole number from 1 and `minutes`, `hours` or `days`: `1 hour`; an hour of the day is a `cron`"
@@ -57,9 +58,9 @@ struct Field {
     values: std::ops::RangeInclusive<u32>,
     /// Names of the values, the first one's first.
     names: &'static [&'static str],
-    /// What else may stand there as a whole.
+    /// Words that are valid as a whole field.
     words: &'static [&'static str],
-    /// What may stand behind a value.
+    /// Characters that may follow a value.
     suffixes: &'static [char],
 }
 
@@ -107,7 +108,7 @@ pub fn cron(text: &str) -> Result<String, String> {
 }
 
 impl Field {
-    /// Whether one of the items between commas is fine.
+    /// True if one of the items between commas is valid.
     fn allows(&self, item: &str) -> bool {
         if self.words.contains(&item) {
             return true;

@@ -72,7 +72,7 @@ pub struct Settings {
     pub include: Vec<Include>,
     /// Cargo features in addition to the default ones.
     pub features: Vec<String>,
-    /// How the binary is linked.
+    /// The linker of the binary.
     pub linker: Linker,
     /// The front.
     pub front: Front,
@@ -80,7 +80,7 @@ pub struct Settings {
     pub touch_path: String,
     /// The path that a new version must answer before it gets traffic.
     pub health_path: Option<String>,
-    /// How many published versions are kept.
+    /// Number of published versions to keep.
     pub keep_versions: u32,
     /// The role that the function runs as.
     pub role: RoleSetting,
@@ -88,7 +88,7 @@ pub struct Settings {
     pub tags: BTreeMap<String, String>,
     /// Each key with its value as text and its origin, in the order of the reference page.
     pub listing: Vec<ListedSetting>,
-    /// What works, but probably not as it was meant.
+    /// Settings that work, but probably not as the user means them.
     pub warnings: Vec<Warning>,
     /// The problems of a file that [`resolve_deployed`] read all the same; the keys that they are about have their defaults.
     /// Empty after [`resolve`].
@@ -104,7 +104,7 @@ pub struct Workers {
     pub concurrency: Option<u32>,
 }
 
-/// What comes from outside `lzap.toml`.
+/// The inputs from outside `lzap.toml`.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// The Cargo package's name: the app's name unless the file has one.
@@ -118,7 +118,7 @@ pub struct Overrides {
 }
 
 impl Settings {
-    /// Whether the stage is the embedded cloud.
+    /// True if the stage is the embedded cloud.
     pub fn is_local(&self) -> bool {
         self.stage == LOCAL
     }

@@ -50,7 +50,7 @@ pub struct ResourceId {
     pub name: String,
 }
 
-/// What happens to a resource.
+/// The kind of change of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// It is created.
@@ -80,7 +80,7 @@ impl Action {
 pub struct Target {
     /// The resource.
     pub resource: ResourceId,
-    /// What happens to it.
+    /// The kind of change.
     pub action: Action,
 }
 
@@ -158,9 +158,9 @@ pub struct StepId(pub usize);
 pub struct NewStep<'a, O> {
     /// The change that it is a part of.
     pub target: &'a Target,
-    /// Which of the stage's functions the operation is for.
+    /// The stage's function that the operation is for.
     pub part: Part,
-    /// What it does.
+    /// The operation of the step.
     pub operation: O,
     /// The fields that it changes.
     pub fields: Vec<FieldChange>,

@@ -1,4 +1,4 @@
-//! Numbers with their nouns.
+//! Text for people: numbers with their nouns, sizes with their units.
 
 use std::fmt::Display;
 
@@ -8,6 +8,16 @@ use std::fmt::Display;
 pub fn count<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
     let plural = if number == N::from(1) { "" } else { "s" };
     format!("{number} {noun}{plural}")
+}
+
+/// `12.3 GiB`; MiB below one GiB.
+pub(crate) fn format_size(bytes: u64) -> String {
+    const MIB: u64 = 1 << 20;
+    let tenths = |unit: u64| {
+        let tenths = u128::from(bytes) * 10 / u128::from(unit);
+        format!("{}.{}", tenths / 10, tenths % 10)
+    };
+    if bytes >= MIB << 10 { format!("{} GiB", tenths(MIB << 10)) } else { format!("{} MiB", tenths(MIB)) }
 }
 
 #[cfg(test)]

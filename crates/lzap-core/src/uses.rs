@@ -1,7 +1,8 @@
-//! Which parts of the runtime crate an app uses that need something in the cloud: more permissions, the bucket.
+//! The features of the runtime crate that need something in the cloud: more permissions, the bucket.
 //!
-//! Told by the features of the `lzap` dependency, as cargo resolved them. What the last deploy found stands in a tag of
-//! the function, so that `lzap status` needs no build, and that what is no longer used is taken back.
+//! Read from the features of the `lzap` dependency, as cargo resolved them. A tag of the function stores the result of
+//! the last deploy, so that `lzap status` needs no build, and that a deploy removes the permissions of a feature that
+//! is no longer used.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::names::{Names, TAG_USES};
 
-/// What an app uses of the runtime crate, beside HTTP.
+/// The features of the runtime crate that an app uses in addition to HTTP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uses {
     /// Tasks, and jobs whose state and result are kept.
@@ -27,7 +28,7 @@ const WORKERS: &str = "workers";
 const NOTHING: &str = "none";
 
 impl Uses {
-    /// What these features of the `lzap` dependency stand for.
+    /// Converts the enabled features of the `lzap` dependency.
     pub fn of_features<'a>(features: impl IntoIterator<Item = &'a str>) -> Self {
         features.into_iter().fold(Self::default(), |uses, feature| Self {
             tasks: uses.tasks || feature == TASKS,
@@ -36,13 +37,13 @@ impl Uses {
         })
     }
 
-    /// What the last deploy found, by the function's tags.
+    /// Reads the result of the last deploy from the function's tags.
     pub fn of_tags(tags: &BTreeMap<String, String>) -> Self {
         let words = || tags.get(TAG_USES).into_iter().flat_map(|value| value.split(' '));
         Self { workers: words().any(|word| word == WORKERS), ..Self::of_features(words()) }
     }
 
-    /// Whether there is anything.
+    /// True if the app uses any of them.
     pub fn any(self) -> bool {
         self.tasks || self.map
     }
@@ -57,11 +58,11 @@ impl Uses {
         }
     }
 
-    /// What the function may do beside writing its log: invoke its own versions and those of its workers, keep job
-    /// records, spill payloads.
+    /// The statements of the function's role beyond writing its log: invoke its own versions and those of its worker
+    /// function, keep job records, spill payloads.
     ///
-    /// A version invokes itself, so that caller and callee are of one build: never the unqualified function.
-    /// AWS: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html>,
+    /// A version invokes itself, so that caller and callee are of one build: never the unqualified function. AWS:
+    /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html>,
     /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>
     pub(crate) fn statements(self, names: &Names) -> Vec<Value> {
         let allow = |actions: &[&str], resource: Value| json!({ "Effect": "Allow", "Action": actions, "Resource": resource });

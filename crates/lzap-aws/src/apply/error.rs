@@ -18,18 +18,18 @@ use crate::resource::step::StepError;
 pub enum ApplyError {
     /// A step failed.
     Step {
-        /// How many steps are done.
+        /// Number of applied steps.
         done: usize,
-        /// How many there are.
+        /// Number of steps of the plan.
         total: usize,
         /// Why.
         source: AwsError,
     },
     /// It was told to stop.
     Stopped {
-        /// How many steps are done.
+        /// Number of applied steps.
         done: usize,
-        /// How many there are.
+        /// Number of steps of the plan.
         total: usize,
     },
     /// The new version didn't answer; the alias still points to the old one.

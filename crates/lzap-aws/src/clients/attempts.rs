@@ -1,4 +1,4 @@
-//! What the SDK does behind a call, counted: each request that it sends.
+//! Counts each request that the SDK sends for a call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -101,17 +101,17 @@ impl Intercept for Attempts {
     }
 }
 
-/// When a call was answered, by the clock of whoever answered it, and by this machine's. A refusal tells it too.
+/// The time of a response, by the server's clock and by this machine's. A refusal has a date too.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AnswerTime(Arc<std::sync::OnceLock<(i64, i64)>>);
 
 impl AnswerTime {
-    /// Their seconds since 1970; `None` where nobody answered, or without a date.
+    /// The server's time in seconds since 1970; `None` without a response or without a date.
     pub(crate) fn unix_secs(&self) -> Option<i64> {
         self.0.get().map(|(theirs, _)| *theirs)
     }
 
-    /// How many seconds this machine's clock is ahead of theirs.
+    /// Number of seconds that this machine's clock is ahead of the server's.
     pub(crate) fn ahead_secs(&self) -> Option<i64> {
         self.0.get().map(|(theirs, ours)| ours - theirs)
     }

@@ -1,4 +1,4 @@
-//! Whether a profile exists, asked only when something is missing already.
+//! Looks for a profile in the AWS config files, only after something else was missing.
 
 use std::borrow::Cow;
 

@@ -67,7 +67,7 @@ impl Cause {
         (kind, cause)
     }
 
-    /// What lzap read in an answer that has the status of a success.
+    /// A problem that lzap found in a response with a success status.
     pub(super) fn seen(operation: &'static str, message: String) -> Self {
         Self { operation, code: None, message, request_id: None }
     }
@@ -82,7 +82,7 @@ impl Cause {
         }
     }
 
-    /// Whether AWS named the denied action. It does so only to callers of the account itself.
+    /// True if AWS named the denied action. It does so only to callers of the account itself.
     pub(super) fn names_action(&self) -> bool {
         denied_action(&self.message).is_some()
     }
@@ -145,8 +145,8 @@ where
     chain(error.source()).find_map(|error| error.downcast_ref::<CredentialsError>())
 }
 
-/// Whether the user must sign on again. The SDK has no type for it, so its texts are read: those of its SSO token cache,
-/// and the answers of SSO and STS.
+/// True if the user must sign on again. The SDK has no type for it, so this matches its texts: those of its SSO token
+/// cache, and the responses of SSO and STS.
 fn is_expired(error: &CredentialsError) -> bool {
     chain(Some(error)).any(|error| {
         let text = error.to_string().to_lowercase();

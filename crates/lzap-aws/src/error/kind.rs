@@ -2,7 +2,7 @@
 
 use lzap_core::exit::Exit;
 
-/// What an error of AWS means to a command.
+/// The meaning of an AWS error for a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AwsErrorKind {
     /// The SDK found no credentials.

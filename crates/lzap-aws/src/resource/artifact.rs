@@ -31,15 +31,15 @@ pub(crate) async fn apply(
     Ok(Created::Nothing)
 }
 
-/// How many keys one `DeleteObjects` takes.
+/// Maximum number of keys of one `DeleteObjects` call.
 ///
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>
 const DELETE_BATCH: usize = 1000;
 
-/// Which of the stage's objects are meant.
+/// The selection of the stage's objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Depth {
-    /// Those that lzap puts: artifacts, the lock, the mark. An app may keep thousands below.
+    /// Objects that lzap puts: artifacts, the lock, the mark. An app may keep thousands of its own below.
     Own,
     /// All that begin with the stage's prefix.
     All,

@@ -36,7 +36,7 @@ pub(crate) async fn apply(context: StepContext<'_>, operation: BucketOperation) 
     Ok(Created::Nothing)
 }
 
-/// What the public access block says about the bucket.
+/// The public access block of the bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BucketState {
     /// There is no bucket.
@@ -84,10 +84,10 @@ pub(crate) async fn get_public_access_block(
     Ok(if blocked { BucketState::Blocked } else { BucketState::Open })
 }
 
-/// What the bucket of `place`, which all stages there share, is to lzap. Two reads at most.
+/// Observes the bucket of `place`, which all stages there share. Two reads at most.
 ///
 /// # Errors
-/// The name belongs to another account; a read was refused, or nobody answered.
+/// The name belongs to another account; a read was refused, or AWS didn't respond.
 pub(crate) async fn bucket(clients: &Clients, place: &Place) -> Result<Bucket, AwsError> {
     // The bucket's name has nothing of an app in it.
     let names = Names {
@@ -128,8 +128,9 @@ pub(crate) async fn is_encrypted(clients: &Clients, names: &Names) -> Result<boo
     Ok(there(answer, "ServerSideEncryptionConfigurationNotFoundError", names)?.is_some())
 }
 
-/// `s3:CreateBucket`, marked as lzap's in the same call: a deploy that is killed right after it leaves no bucket that
-/// nobody owns. One that the account owns already is fine: another stage's deploy may have made it meanwhile.
+/// `s3:CreateBucket`, with lzap's tag in the same call: a deploy that is killed right after it leaves no bucket without
+/// an owner. A bucket that the account owns already counts as success: another stage's deploy may have created it
+/// meanwhile.
 ///
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>
 async fn create_bucket(clients: &Clients, names: &Names) -> Result<(), AwsError> {

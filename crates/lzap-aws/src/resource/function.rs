@@ -21,7 +21,7 @@ use crate::clients::{Attempts, Clients};
 use crate::error::{Absent, AwsError, Named};
 use crate::retry::{BUSY, ROLE, again};
 
-/// What `/tmp` has when nothing is said.
+/// Lambda's default size of `/tmp`, in MB.
 ///
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_EphemeralStorage.html>
 const EPHEMERAL_STORAGE_MB: u32 = 512;

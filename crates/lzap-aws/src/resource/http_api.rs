@@ -89,7 +89,7 @@ async fn create_api(
     }
 }
 
-/// What is sent once and never again by the SDK.
+/// Turns off the SDK's retries for this call.
 fn once() -> aws_sdk_apigatewayv2::config::Builder {
     aws_sdk_apigatewayv2::config::Builder::new().retry_config(RetryConfig::disabled())
 }
@@ -234,7 +234,7 @@ fn empty_api(api: &aws_sdk_apigatewayv2::types::Api) -> Option<ObservedApi> {
     })
 }
 
-/// What each of `apis` consists of, all read at the same time.
+/// Reads the parts of each of `apis`, all at the same time.
 pub(crate) async fn with_parts(
     clients: &Clients,
     apis: Vec<ObservedApi>,

@@ -11,7 +11,7 @@ use crate::retry::{Progress, SETTLED, again};
 
 const OPERATION: &str = "lambda:GetFunctionConfiguration";
 
-/// Whether the last write has taken effect.
+/// The propagation state of the last write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// It has.

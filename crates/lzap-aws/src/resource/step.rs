@@ -1,4 +1,4 @@
-//! What a step needs to be applied, and what AWS names on the way.
+//! The inputs of a step's execution, and the ids that AWS assigns on the way.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::clients::Clients;
 use crate::error::AwsError;
 use crate::retry::Progress;
 
-/// What a step needs to be applied.
+/// The inputs of a step's execution.
 #[derive(Clone, Copy)]
 pub(crate) struct StepContext<'a> {
     pub(crate) clients: &'a Clients,
@@ -20,7 +20,7 @@ pub(crate) struct StepContext<'a> {
     pub(crate) progress: Progress<'a>,
 }
 
-/// What a step created that later steps refer to.
+/// A resource that a step created and that later steps refer to.
 pub(crate) enum Created {
     /// Nothing that isn't known by its name.
     Nothing,
@@ -41,7 +41,7 @@ pub(crate) struct Published {
     pub(crate) timeout_secs: u32,
 }
 
-/// What AWS has named since the plan began.
+/// The ids that AWS has assigned since the plan began.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CreatedIds {
     pub(crate) api_id: Option<String>,

@@ -16,7 +16,7 @@ use crate::error::{Absent, AwsError, Named};
 use crate::probe::{Question, Verdict, invoke_probe};
 use crate::retry::{BUSY, ROLE, again};
 
-/// What a function's own, unpublished state is called.
+/// The qualifier of a function's own, unpublished state.
 const LATEST: &str = "$LATEST";
 
 /// Applies one operation.

@@ -1,4 +1,4 @@
-//! Where a stage's settings stand in the file.
+//! Finds the settings of a stage in the file, so that an error points at their line.
 
 use crate::config::{Config, ConfigError, Entry, Node};
 use crate::settings::{Key, SettingValue, find_lineage};

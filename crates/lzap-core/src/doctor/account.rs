@@ -2,15 +2,15 @@
 
 use lzap_wire::limits::UNRESERVED_CONCURRENCY;
 
-use super::machine::size;
-use super::{Check, Failure, Status};
+use super::check::{Check, Failure, Status};
+use crate::text::format_size;
 
-/// What the account may use of Lambda in the region.
+/// The Lambda quotas of the account in the region.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Environments that may run at once, all functions together.
     pub concurrency: u64,
-    /// What of it no function has reserved.
+    /// The part of the concurrency that no function has reserved.
     pub unreserved: u64,
     /// Code that is stored.
     pub code_bytes: u64,
@@ -48,7 +48,7 @@ pub fn region(region: Option<&str>) -> Check {
     }
 }
 
-/// Somebody calls: the account and the ARN.
+/// Checks the credentials: the caller's account and ARN.
 pub fn credentials(caller: Result<(&str, &str), &Failure>) -> Check {
     match caller {
         Ok((account, arn)) => Check::new("credentials", Status::Ok, format!("account {account}, {arn}")),
@@ -109,7 +109,8 @@ pub fn concurrency(limits: &Limits) -> Check {
 pub fn code_storage(limits: &Limits) -> Check {
     let Limits { code_bytes, code_limit_bytes, .. } = *limits;
     let percent = (u128::from(code_bytes) * 100).checked_div(u128::from(code_limit_bytes)).unwrap_or(0);
-    let detail = format!("{} of {} used ({percent} %)", size(code_bytes), size(code_limit_bytes));
+    let detail =
+        format!("{} of {} used ({percent} %)", format_size(code_bytes), format_size(code_limit_bytes));
     if percent > 80 {
         return Check::new("code storage", Status::Warning, detail).help(
             "delete old functions and versions: https://console.aws.amazon.com/lambda/home#/functions",

@@ -1,7 +1,8 @@
 //! This machine: Rust, the target, the linker, the space left.
 
-use super::{Check, Failure, Status};
+use super::check::{Check, Failure, Status};
 use crate::platform::{Architecture, Linker};
+use crate::text::format_size;
 
 /// The Rust that lzap's own crates need; an app that uses them needs it too.
 pub const NEEDED_RUST: &str = env!("CARGO_PKG_RUST_VERSION");
@@ -13,7 +14,7 @@ pub struct Tools {
     pub rustc: Result<String, Failure>,
     /// cargo's version.
     pub cargo: Result<String, Failure>,
-    /// Whether rustup is there.
+    /// `rustup` is installed.
     pub rustup: bool,
 }
 
@@ -23,7 +24,7 @@ pub fn rust(tools: &Tools) -> Check {
         (Ok(cargo), Ok(rustc)) => (cargo, rustc),
         (Err(failure), _) | (_, Err(failure)) => return Check::failed("rust", failure),
     };
-    if version(rustc) < version(NEEDED_RUST) {
+    if parse_version(rustc) < parse_version(NEEDED_RUST) {
         let detail = format!("rustc {rustc} is too old: lzap needs {NEEDED_RUST}");
         return Check::new("rust", Status::Problem, detail).help("rustup update stable");
     }
@@ -40,13 +41,13 @@ pub fn rustup(tools: &Tools) -> Check {
 }
 
 /// `1.95.0-nightly` as numbers.
-fn version(text: &str) -> [u32; 3] {
+fn parse_version(text: &str) -> [u32; 3] {
     let numbers = text.split(['-', ' ', '+']).next().unwrap_or_default();
     let mut parts = numbers.split('.').map(|part| part.parse().unwrap_or(0));
     [0; 3].map(|_| parts.next().unwrap_or(0))
 }
 
-/// How the project's binary would be linked, and what there is for it.
+/// The linker of the project's binary, and the parts of it that are installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Linking {
     /// The linker that would be used; never [`Linker::Auto`].
@@ -55,9 +56,9 @@ pub struct Linking {
     pub reason: String,
     /// Rust's target.
     pub triple: String,
-    /// Whether Rust's standard library for the target is installed.
+    /// Rust's standard library for the target is installed.
     pub target_installed: bool,
-    /// Whether the linker is there.
+    /// The linker was found in `PATH`.
     pub linker_found: bool,
 }
 
@@ -106,21 +107,11 @@ pub fn disk(path: &str, free: Option<u64>) -> Check {
     let Some(free) = free else {
         return Check::new("disk", Status::Skipped, format!("the space left for {path} could not be read"));
     };
-    let detail = format!("{} free for {path}", size(free));
+    let detail = format!("{} free for {path}", format_size(free));
     if free < ENOUGH {
         return Check::new("disk", Status::Warning, detail).help("cargo clean");
     }
     Check::new("disk", Status::Ok, detail)
-}
-
-/// `12.3 GiB`, or MiB below one.
-pub(super) fn size(bytes: u64) -> String {
-    const MIB: u64 = 1 << 20;
-    let tenths = |unit: u64| {
-        let tenths = u128::from(bytes) * 10 / u128::from(unit);
-        format!("{}.{}", tenths / 10, tenths % 10)
-    };
-    if bytes >= MIB << 10 { format!("{} GiB", tenths(MIB << 10)) } else { format!("{} MiB", tenths(MIB)) }
 }
 
 #[cfg(test)]
@@ -132,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_rust_is_a_problem_with_the_command_that_mends_it() {
+    fn an_old_rust_is_a_problem_with_the_command_that_fixes_it() {
         assert_eq!(rust(&tools(NEEDED_RUST, true)).status, Status::Ok);
         assert_eq!(rust(&tools("99.0.0-nightly", true)).status, Status::Ok);
         let old = rust(&tools("1.9.0", true));

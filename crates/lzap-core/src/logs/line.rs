@@ -1,18 +1,18 @@
-//! What a line of a function's log says: Lambda's own lines, the runtime crate's JSON, anything else.
+//! Reads one line of a function's log: Lambda's own lines, the runtime crate's JSON, or any other text.
 //!
-//! AWS: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html>, and for the JSON form of Lambda's
-//! own lines <https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html>.
+//! AWS: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html>, and for the JSON form of
+//! Lambda's own lines <https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html>.
 
 use serde_json::{Map, Value};
 
-/// How bad it is.
+/// The severity of a line, most severe first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Something failed.
     Error,
     /// Something is odd.
     Warn,
-    /// What happens.
+    /// Normal operation.
     Info,
     /// For those who look into it.
     Debug,
@@ -61,26 +61,26 @@ pub enum Line {
     Report(Report),
     /// Anything else that Lambda itself says (`INIT_START`, `EXTENSION`, …).
     Platform(String),
-    /// What the function says.
+    /// The function itself wrote the line.
     Said(Record),
 }
 
-/// What an invocation took.
+/// The measurements of an invocation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
     /// The invocation.
     pub request_id: String,
-    /// How long it ran, in milliseconds.
+    /// Run time in milliseconds.
     pub duration_ms: f64,
-    /// What of it is billed, in milliseconds.
+    /// Billed time in milliseconds: Lambda rounds the run time up.
     pub billed_ms: f64,
     /// The function's memory, in MB.
     pub memory_mb: u64,
     /// The most that was used of it, in MB.
     pub max_memory_mb: u64,
-    /// How long the environment's start took, in milliseconds: only after a cold start.
+    /// Start time of the execution environment in milliseconds; only after a cold start.
     pub init_ms: Option<f64>,
-    /// How it went wrong: `timeout`, or the error's type.
+    /// The kind of failure: `timeout`, or the error's type.
     pub failure: Option<String>,
 }
 
@@ -93,13 +93,13 @@ pub struct Record {
     pub message: String,
     /// The invocation, where the line names it.
     pub request_id: Option<String>,
-    /// Where in the program it comes from.
+    /// The module path that wrote the line.
     pub target: Option<String>,
     /// Whatever else it says.
     pub fields: Map<String, Value>,
 }
 
-/// What the runtime crate logs for each request.
+/// The record that the runtime crate logs for each HTTP request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Access {
     /// `GET`.
@@ -108,7 +108,7 @@ pub struct Access {
     pub path: String,
     /// The answer's status.
     pub status: u16,
-    /// How long the app took, in milliseconds.
+    /// Time that the app took, in milliseconds.
     pub duration_ms: f64,
 }
 

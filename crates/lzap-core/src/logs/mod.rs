@@ -22,6 +22,6 @@ pub struct LogEvent {
     pub timestamp_ms: i64,
     /// The stream; one environment of the function writes one.
     pub stream: String,
-    /// What was written, without the newline at its end.
+    /// The text, without the newline at its end.
     pub message: String,
 }

@@ -13,9 +13,9 @@ const MOST_CHARS: usize = 1024;
 /// A pattern for CloudWatch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
-    /// What CloudWatch is asked for.
+    /// The pattern that CloudWatch gets.
     pub text: String,
-    /// What it will hardly do as meant.
+    /// A warning if CloudWatch accepts the pattern but probably doesn't do what the user means.
     pub warning: Option<&'static str>,
 }
 
@@ -28,9 +28,9 @@ pub enum PatternError {
     /// `{` without `}`, `[` without `]`, `%` without `%`.
     #[error("`{open}` is opened and not closed with `{close}`")]
     Unclosed {
-        /// What it begins with.
+        /// The opening delimiter.
         open: char,
-        /// What it must end with.
+        /// The closing delimiter.
         close: char,
     },
     /// Nothing after a `?` or a `-`.
@@ -114,7 +114,7 @@ fn bare(word: &str) -> Result<String, PatternError> {
     Ok(format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 
-/// Where a phrase ends: at the first quote without a backslash before it.
+/// Finds the end of a phrase: the first quote without a backslash before it.
 fn closing_quote(phrase: &str) -> Option<usize> {
     let mut escaped = false;
     phrase.char_indices().find_map(|(at, c)| {

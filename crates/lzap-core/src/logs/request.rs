@@ -14,13 +14,14 @@ pub struct Request {
     pub request_id: String,
     /// The stream of the environment that served it.
     pub stream: String,
-    /// What was asked and answered; `None` where the runtime crate logged nothing: no HTTP request, or it broke off.
+    /// The HTTP request and its status; `None` if the runtime crate logged nothing: no HTTP request, or the function
+    /// failed.
     pub access: Option<Access>,
-    /// What it took; `None` where Lambda has not said so yet.
+    /// The measurements; `None` until Lambda has logged its `REPORT` line.
     pub report: Option<Report>,
 }
 
-/// How many requests may be without their report.
+/// Maximum number of requests that wait for their report.
 const OPEN: usize = 10_000;
 
 /// Collects requests from the lines of a log.

@@ -1,4 +1,4 @@
-//! Where in time to begin: `10m`, or an RFC 3339 time.
+//! Parses the start of a log query: `10m`, or an RFC 3339 time.
 
 use std::str::FromStr;
 

@@ -26,7 +26,8 @@ pub fn in_order(mut events: Vec<LogEvent>) -> Vec<LogEvent> {
     blocks.into_iter().flatten().collect()
 }
 
-/// Whether `line` belongs to the one `above` it: it is indented, or it is a part of a panic or an error chain that isn't.
+/// True if `line` continues the line `above` it: it is indented, or it is a part of a panic or an error chain without
+/// indentation.
 pub fn continues(above: &str, line: &str) -> bool {
     let known = [
         "note: run with `RUST_BACKTRACE",
@@ -38,11 +39,11 @@ pub fn continues(above: &str, line: &str) -> bool {
     line.starts_with([' ', '\t']) || known.iter().any(|start| line.starts_with(start)) || panic
 }
 
-/// How many environments' requests are remembered.
+/// Maximum number of execution environments whose current request is remembered.
 const STREAMS: usize = 2_000;
 
-/// Which request each environment is at: a plain line doesn't say whose it is, but an environment serves one request at
-/// a time, from `START` to `REPORT`.
+/// The current request of each execution environment. A plain line doesn't name its request, but an environment serves
+/// one request at a time, from `START` to `REPORT`.
 #[derive(Clone, Debug, Default)]
 pub struct Requests(HashMap<String, String>);
 

@@ -1,9 +1,9 @@
-//! Which stretch of time to ask for next, and which of the events that come were not shown yet.
+//! Selects the period to ask for next, and drops the events that were shown before.
 //!
-//! Events appear in CloudWatch seconds after they were written, and not in the order of their times. So each round reads
-//! again what lies a little before the newest event seen, each tenth round a longer stretch for stragglers, and what was
-//! shown before is known by its id. An event is shown once or, when it is later than the longest look back, never; it is
-//! never shown twice.
+//! Events appear in CloudWatch seconds after they were written, and not in the order of their times. So each round
+//! reads again a period before the newest event, each tenth round reads a longer one for stragglers, and an event that
+//! was shown before is recognized by its id. An event that arrives later than the longest period is never shown; no
+//! event is shown twice.
 //!
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html>
 
@@ -12,7 +12,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::LogEvent;
 
-/// How far before the newest event a round begins.
+/// The overlap of a round with the one before: it starts this long before the newest event.
 pub const OVERLAP_MS: i64 = 15_000;
 /// The same for each tenth round.
 pub const LATE_MS: i64 = 120_000;
@@ -21,17 +21,17 @@ pub const LATE_MS: i64 = 120_000;
 pub const IDLE_MS: i64 = 600_000;
 /// One round in so many looks back far.
 const FAR_ROUND: u32 = 10;
-/// How many events are remembered. Above that the oldest are forgotten, and no round goes back to their time.
+/// Maximum number of remembered events. Beyond it the oldest are forgotten, and no round reads their time again.
 const REMEMBERED: usize = 200_000;
 
-/// What has been read so far.
+/// The events that were read so far.
 #[derive(Clone, Debug)]
 pub struct Window {
     since_ms: i64,
     newest_ms: Option<i64>,
     rounds: u32,
     seen: BTreeSet<(i64, u64)>,
-    /// What is older was forgotten, or lies before the beginning.
+    /// Start of the period that may be read: older events were forgotten, or lie before the beginning.
     floor_ms: i64,
     remembered: usize,
 }
@@ -56,7 +56,7 @@ impl Window {
         // An event may bear a time in the future.
         let newest = self.newest_ms.map(|newest| newest.min(now_ms));
         let back = |ms: i64| newest.map_or(self.since_ms, |newest| newest.saturating_sub(ms));
-        // What was never read to its end is not skipped, however long ago it was.
+        // The first period is always read to its end, however long ago it was.
         let idle = if self.rounds == 0 { i64::MIN } else { now_ms.saturating_sub(IDLE_MS) };
         let far = self.rounds % FAR_ROUND == FAR_ROUND - 1;
         let from = back(if far { LATE_MS } else { OVERLAP_MS }).max(idle).max(self.floor_ms);
@@ -69,7 +69,7 @@ impl Window {
         self.rounds = self.rounds.wrapping_add(1).max(1);
     }
 
-    /// Those of `events` that were not there before, in the order given.
+    /// Returns the events that were not seen before, in the order given.
     pub fn take(&mut self, events: Vec<LogEvent>) -> Vec<LogEvent> {
         events.into_iter().filter(|event| self.is_new(event)).collect()
     }

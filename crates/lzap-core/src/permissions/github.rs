@@ -1,6 +1,7 @@
-//! How a workflow on GitHub gets the permissions, without a secret: who may take the deploying role, and the workflow.
+//! Sets up deploys from GitHub Actions without a stored secret: the trust policy of the deploying role, and the
+//! workflow.
 //!
-//! GitHub signs a token for each job; AWS takes it where the role's trust policy names the repository and the branch.
+//! GitHub signs a token for each job; AWS accepts it if the role's trust policy names the repository and the branch.
 //! GitHub: <https://docs.github.com/en/actions/reference/security/oidc>
 
 use std::fmt;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use crate::names::{Names, Place, capped};
 use crate::platform::Architecture;
 
-/// Who signs the tokens.
+/// The issuer of the tokens.
 const ISSUER: &str = "token.actions.githubusercontent.com";
 /// For whom they are signed.
 const AUDIENCE: &str = "sts.amazonaws.com";
@@ -20,13 +21,13 @@ const WORKFLOW: &str = include_str!("deploy.yml");
 
 /// A repository: `OWNER/REPO`, or `OWNER@ID/REPO@ID`, as its tokens say it.
 ///
-/// The tokens of repositories made since mid-2026 have the ids, so that nobody can take over a name; those of older
-/// ones have them when their owner wants it.
+/// Repositories created since mid-2026 have their ids in the tokens, so that a new owner of a deleted name doesn't
+/// inherit its access. Older repositories have them if their owner turns it on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repository(String);
 
 impl Repository {
-    /// Whether it is said with its ids.
+    /// True if it is written with its ids.
     pub fn has_ids(&self) -> bool {
         self.0.contains('@')
     }
@@ -58,7 +59,7 @@ fn is_part(text: &str, extra: &[u8]) -> bool {
     is_name && id.is_none_or(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// The trust policy of the deploying role: workflows of this repository on this branch, and nobody else.
+/// The trust policy of the deploying role: it allows workflows of this repository on this branch only.
 pub fn trust_policy(names: &Names, repository: &Repository, branch: &str) -> Value {
     let Place { partition, account, .. } = &names.place;
     json!({

@@ -117,7 +117,7 @@ impl<'a> Deploy<'a> {
         self.config.workers == Some(VersionRef::Published)
     }
 
-    /// Whether the worker function needs the artifact, which the app's may have already.
+    /// True if the worker function needs the artifact; the app's function may have it already.
     fn workers_lack_code(&self) -> bool {
         let Stage { artifact, function, .. } = self.stage;
         let workers = self.observed.workers.function.as_ref();
@@ -153,8 +153,8 @@ impl<'a> Deploy<'a> {
         log_group::plan(steps, names, &desired, observed.as_ref())
     }
 
-    /// Whether the stage's tags have changed since the last deploy, by those of the function. The tags of other resources are
-    /// the same, and reading them would take a call each.
+    /// True if the stage's tags have changed since the last deploy. Only the function's tags are compared: other
+    /// resources have the same tags, and reading them would take a call each.
     fn has_new_tags(&self) -> bool {
         let function = self.observed.function.as_ref();
         function.is_some_and(|function| !missing_tags(&function.tags, &self.stage.tags).is_empty())

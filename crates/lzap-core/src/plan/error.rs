@@ -8,7 +8,7 @@ pub enum PlanError {
     /// The name is taken.
     #[error("{resource} `{name}` exists, but does not carry the tags of app `{app}`, stage `{stage}`")]
     NotOurs {
-        /// Which kind of resource.
+        /// The kind of resource.
         resource: &'static str,
         /// Its name.
         name: String,
@@ -22,9 +22,9 @@ pub enum PlanError {
     RolePath {
         /// The role.
         role: String,
-        /// Where it is.
+        /// The live location.
         live: String,
-        /// Where it should be.
+        /// The configured location.
         wanted: String,
         /// The stage.
         stage: String,

@@ -27,7 +27,7 @@ pub use steps::{Change, Plan, Step};
 /// Plans the way from `observed` to `desired`.
 ///
 /// # Errors
-/// A resource with the stage's name belongs to somebody else; a rollback has no version to go to.
+/// A resource with the stage's name belongs to another owner; a rollback has no version to go to.
 pub fn plan(desired: &Desired, observed: &Observed) -> Result<Plan, PlanError> {
     match desired {
         Desired::Stage(stage) => {

@@ -1,4 +1,4 @@
-//! Refuses to change resources that have the stage's names and belong to somebody else.
+//! Refuses to change resources that have the stage's names and belong to another owner.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::names::{Names, is_ours};
 use crate::observed::Observed;
 use crate::plan::error::PlanError;
 
-/// The function and the role are what carries a stage: without its tags they are somebody else's stage.
+/// The function and the role identify a stage: without its tags they belong to another stage.
 pub(super) fn refuse_foreign(observed: &Observed) -> Result<(), PlanError> {
     let names = &observed.names;
     let is_foreign = |tags: Option<&BTreeMap<String, String>>| tags.is_some_and(|tags| !is_ours(tags, names));

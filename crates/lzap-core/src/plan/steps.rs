@@ -11,7 +11,7 @@ use crate::resource::bucket::{self, BucketOperation};
 use crate::resource::kinds::Kinds;
 use crate::step::{Action, FieldChange, NewStep, Origin, ResourceId, StepId, Steps, Target};
 
-/// What to do, and in which order.
+/// The steps of a plan, in the order of their execution.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     /// The operations. A step comes after all those that it waits for.
@@ -23,7 +23,7 @@ pub struct Plan {
 pub struct Step {
     /// The resource whose change it is a part of, and what happens to that.
     pub target: Target,
-    /// Which of the stage's functions the operation is for.
+    /// The stage's function that the operation is for.
     pub part: Part,
     /// The operation. Applying it leaves nothing to decide.
     pub operation: Operation,
@@ -38,7 +38,7 @@ pub struct Step {
 pub struct Change {
     /// The resource.
     pub resource: ResourceId,
-    /// What happens to it.
+    /// The change of the resource.
     pub action: Action,
     /// The fields that change.
     pub fields: Vec<FieldChange>,

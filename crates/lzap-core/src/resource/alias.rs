@@ -58,7 +58,7 @@ grants! { AliasOperation {
     AliasOperation::Update { .. } => ["lambda:UpdateAlias" on Function];
 } }
 
-/// What an observation reads.
+/// The read actions of an observation.
 pub(crate) const READS: &[Grant] = &[("lambda:ListAliases", GrantScope::Function)];
 
 impl AliasOperation {

@@ -41,7 +41,8 @@ pub enum BucketSetting {
 }
 
 impl ObservedBucket {
-    /// Those of `objects` that lzap itself puts. Keys below further folders belong to the app, and come and go.
+    /// Selects the objects that lzap itself puts. Keys in deeper folders belong to the app, which adds and deletes them
+    /// at any time.
     pub fn own_objects(names: &Names, objects: impl IntoIterator<Item = Object>) -> Vec<Object> {
         let prefix = names.prefix();
         let is_own =
@@ -87,7 +88,7 @@ grants! { BucketOperation {
     BucketOperation::DeleteIfEmpty => ["s3:DeleteBucket" on Bucket];
 } }
 
-/// What an observation reads.
+/// The read actions of an observation.
 pub(crate) const READS: &[Grant] = &[
     ("s3:GetBucketPublicAccessBlock", GrantScope::Bucket),
     ("s3:GetBucketTagging", GrantScope::Bucket),

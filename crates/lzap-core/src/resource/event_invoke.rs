@@ -24,7 +24,7 @@ grants! { EventInvokeOperation {
     EventInvokeOperation::Delete => ["lambda:DeleteFunctionEventInvokeConfig" on Function];
 } }
 
-/// What an observation reads.
+/// The read actions of an observation.
 pub(crate) const READS: &[Grant] = &[("lambda:GetFunctionEventInvokeConfig", GrantScope::Function)];
 
 impl EventInvokeOperation {

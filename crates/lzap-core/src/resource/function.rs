@@ -124,7 +124,7 @@ grants! { FunctionOperation {
     FunctionOperation::Delete => ["lambda:DeleteFunction" on Function];
 } }
 
-/// What an observation reads.
+/// The read actions of an observation.
 pub(crate) const READS: &[Grant] = &[
     ("lambda:GetFunction", GrantScope::Function),
     // Without it `GetFunction` leaves the tags out.

@@ -22,7 +22,7 @@ pub struct ObservedFunctionUrl {
     pub url: String,
     /// `NONE` or `AWS_IAM`.
     pub auth_type: String,
-    /// Whether answers are streamed.
+    /// Responses are streamed (invoke mode `RESPONSE_STREAM`).
     pub streams: bool,
 }
 
@@ -43,7 +43,7 @@ grants! { FunctionUrlOperation {
     FunctionUrlOperation::Delete => ["lambda:DeleteFunctionUrlConfig" on Function];
 } }
 
-/// What an observation reads.
+/// The read actions of an observation.
 pub(crate) const READS: &[Grant] = &[("lambda:GetFunctionUrlConfig", GrantScope::Function)];
 
 impl FunctionUrlOperation {

@@ -35,7 +35,7 @@ pub struct ObservedApi {
     pub default_stage: Option<AutoDeploy>,
 }
 
-/// Whether a change of an API is deployed automatically.
+/// The `AutoDeploy` setting of the API's stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AutoDeploy {
     /// It is.
@@ -134,7 +134,7 @@ grants! { HttpApiOperation {
     HttpApiOperation::Delete(_) => ["apigateway:DELETE" on Api];
 } }
 
-/// What an observation reads.
+/// The read actions of an observation.
 pub(crate) const READS: &[Grant] = &[
     ("apigateway:GET", GrantScope::Apis),
     ("apigateway:GET", GrantScope::Integrations),
@@ -187,7 +187,7 @@ pub(crate) fn plan(
         return HttpApiSteps { api: new, created: Some(created), complete: vec![routed, staged] };
     };
     plan_updates(steps, names, tags, api);
-    // An API that only has the stage's name belongs to somebody else.
+    // An API that only has the stage's name belongs to another owner.
     plan_deletion(steps, later.iter().filter(|api| is_ours(&api.tags, names)), &[]);
     HttpApiSteps { api: ApiRef::Known(api.id.clone()), created: None, complete: Vec::new() }
 }

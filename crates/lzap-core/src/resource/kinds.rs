@@ -1,8 +1,9 @@
-//! Which optional kinds of resources a stage may have: the words of the function's tag `lzap:kinds`.
+//! The optional kinds of resources that a stage may have: the words of the function's tag `lzap:kinds`.
 //!
-//! A stage pays no call for kinds that it doesn't use: only those are read that stand in `lzap.toml` or in the tag. So that
-//! nothing is forgotten, a kind's word is in the tag before its first write, and leaves it after its last deletion. A
-//! function without the tag (of an older lzap), and a stage without a function, may have all kinds.
+//! A stage costs no call for kinds that it doesn't use: an observation reads only the kinds in `lzap.toml` or in the
+//! tag. To forget no resource, a deploy adds a kind's word to the tag before the kind's first write, and removes it
+//! after its last deletion. A function without the tag (of an older lzap) and a stage without a function may have all
+//! kinds.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -52,7 +52,7 @@ grants! { LogGroupOperation {
     LogGroupOperation::Delete => ["logs:DeleteLogGroup" on LogGroup];
 } }
 
-/// What an observation reads, and `lzap tail`.
+/// The read actions of an observation and of `lzap tail`.
 pub(crate) const READS: &[Grant] = &[
     ("logs:DescribeLogGroups", GrantScope::LogGroups),
     ("logs:ListTagsForResource", GrantScope::LogGroupTags),

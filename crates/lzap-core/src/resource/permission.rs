@@ -107,7 +107,7 @@ grants! { PermissionOperation {
     PermissionOperation::Remove(_) => ["lambda:RemovePermission" on Function];
 } }
 
-/// What an observation reads.
+/// The read actions of an observation.
 pub(crate) const READS: &[Grant] = &[("lambda:GetPolicy", GrantScope::Function)];
 
 impl PermissionOperation {

@@ -1,7 +1,7 @@
 //! The execution role that lzap creates. An existing role is neither read nor changed.
 //!
 //! The permissions boundary is set first, since an account may demand it before it lets anything else of a role change.
-//! A role can be deleted only without policies: lzap's own, and those that somebody added.
+//! IAM deletes a role only without policies: lzap's own policies and those added outside lzap.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ pub struct ObservedRole {
     pub policy: Option<Value>,
     /// The names of all inline policies; read for an undeploy only.
     pub inline: Vec<String>,
-    /// The ARNs of the policies that somebody attached; read for an undeploy only.
+    /// The ARNs of the attached policies; lzap attaches none itself. Read for an undeploy only.
     pub attached: Vec<String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
@@ -67,7 +67,7 @@ pub enum RoleOperation {
     PutPolicy(Value),
     /// `iam:TagRole`.
     Tag(BTreeMap<String, String>),
-    /// `iam:DeleteRolePolicy`: lzap's own, or one that somebody added.
+    /// `iam:DeleteRolePolicy`: lzap's own policy, or one added outside lzap.
     DeletePolicy(String),
     /// `iam:DetachRolePolicy`, by the policy's ARN.
     DetachPolicy(String),
@@ -87,7 +87,7 @@ grants! { RoleOperation {
     RoleOperation::Delete => ["iam:DeleteRole" on Role];
 } }
 
-/// What an observation reads.
+/// The read actions of an observation.
 pub(crate) const READS: &[Grant] = &[
     ("iam:GetRole", GrantScope::Role),
     ("iam:GetRolePolicy", GrantScope::Role),

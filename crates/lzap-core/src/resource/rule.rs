@@ -29,7 +29,7 @@ pub struct DesiredRule {
 pub struct ObservedRule {
     /// Its schedule.
     pub schedule: String,
-    /// Whether it is enabled.
+    /// The rule is enabled.
     pub enabled: bool,
     /// Its targets.
     pub targets: Vec<RuleTarget>,
@@ -93,7 +93,7 @@ grants! { RuleOperation {
     RuleOperation::Delete(_) => ["events:DeleteRule" on Rule];
 } }
 
-/// What an observation reads.
+/// The read actions of an observation.
 pub(crate) const READS: &[Grant] = &[
     ("events:ListRules", GrantScope::Rules),
     ("events:ListTargetsByRule", GrantScope::Rule),
@@ -110,7 +110,7 @@ impl RuleOperation {
     }
 }
 
-/// What a rule's plan needs to know of the stage.
+/// The state of the stage that a rule's plan depends on.
 pub(crate) struct RuleContext<'a> {
     pub(crate) names: &'a Names,
     pub(crate) tags: &'a BTreeMap<String, String>,

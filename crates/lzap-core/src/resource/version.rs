@@ -78,7 +78,7 @@ grants! { VersionOperation {
     VersionOperation::Delete(_) => ["lambda:DeleteFunction" on Function];
 } }
 
-/// What an observation reads.
+/// The read actions of an observation.
 pub(crate) const READS: &[Grant] = &[("lambda:ListVersionsByFunction", GrantScope::Function)];
 
 impl VersionOperation {

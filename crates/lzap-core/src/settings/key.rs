@@ -21,7 +21,7 @@ pub(crate) struct Key<T: 'static> {
     pub(crate) unit: &'static str,
     /// The value where no table has the key.
     pub(crate) default: DefaultValue<T>,
-    /// What the value must keep to.
+    /// The limits of the value.
     pub(crate) limits: &'static [Limit<T>],
     /// AWS's page about it; empty where the key is lzap's own.
     pub(crate) page: &'static str,
@@ -35,7 +35,7 @@ pub(crate) enum DefaultValue<T> {
     Described(&'static str, fn() -> T),
 }
 
-/// What a value must keep to.
+/// A limit of a value.
 pub(crate) enum Limit<T> {
     /// A number in this range.
     Range(RangeInclusive<u32>),
@@ -105,7 +105,7 @@ impl<T: SettingValue> Key<T> {
         }
     }
 
-    /// What `lzap config` shows of `value`: the words of the default where it has no text.
+    /// The text of `value` in `lzap config`: the words of the default if the value has no text.
     pub(crate) fn show(&self, value: &T) -> String {
         match (value.show(), &self.default) {
             (text, DefaultValue::Described(words, _)) if text.is_empty() => {
@@ -259,7 +259,7 @@ impl<T> Limit<T> {
     }
 }
 
-/// Whether `text` is what the regular expression describes. The expressions are written for both JSON Schema and Rust.
+/// True if the regular expression matches `text`. The expressions are valid in both JSON Schema and Rust.
 pub(crate) fn matches(regex: &str, text: &str) -> bool {
     Regex::new(regex).is_ok_and(|regex| regex.is_match(text))
 }

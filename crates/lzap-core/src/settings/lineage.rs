@@ -1,4 +1,4 @@
-//! Which stage a command works on, and the tables that its settings come from.
+//! Finds the stage of a command, and the tables that its settings come from.
 
 use std::ops::Range;
 

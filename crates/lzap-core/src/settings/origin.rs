@@ -1,4 +1,4 @@
-//! Where the value of a setting comes from.
+//! The origin of a setting's value.
 
 use std::fmt;
 
@@ -47,6 +47,6 @@ pub struct ListedSetting {
 /// A setting that works, but probably not as it was meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
-    /// What happens, and what to do.
+    /// The effect of the setting, and the fix.
     pub message: String,
 }

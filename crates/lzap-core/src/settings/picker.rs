@@ -80,7 +80,7 @@ impl<'a> Picker<'a> {
         value
     }
 
-    /// What was picked, in the order of the declarations.
+    /// The picked settings, in the order of their declarations.
     pub(crate) fn list(mut self) -> Vec<ListedSetting> {
         let listed = |key: &'static dyn Declaration| {
             let is_key = |noted: &Noted| noted.table == key.table() && noted.name == key.name();

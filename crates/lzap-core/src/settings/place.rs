@@ -11,7 +11,7 @@ const REGION_VARIABLE: &str = "AWS_REGION";
 const PROFILE_FLAG: &str = "--profile";
 const PROFILE_VARIABLE: &str = "AWS_PROFILE";
 
-/// What the command line and the environment say about region and profile.
+/// Region and profile from the command line and the environment.
 #[derive(Clone, Debug, Default)]
 pub struct PlaceOverrides {
     /// `--region`.

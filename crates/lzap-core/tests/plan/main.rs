@@ -422,8 +422,8 @@ fn a_setting_that_is_wanted_now_is_no_drift() {
 /// Takes a resource's tags away.
 type Untag = fn(&mut Observed);
 
-/// What has the stage's names and nobody's tags is refused, each kind; `--adopt` takes it over, and an undeploy without
-/// it leaves it alone.
+/// A resource of any kind with the stage's names and without tags is refused; `--adopt` takes it over, and an undeploy
+/// without it leaves it alone.
 #[test]
 fn what_carries_no_tags_is_refused_or_adopted() {
     let wanted = stage(1, |_| ());
@@ -475,7 +475,7 @@ fn versions_that_any_alias_holds_survive_a_sweep() {
             .iter()
             .any(|step| step.operation == Operation::Version(VersionOperation::Delete("3".to_owned())))
     );
-    assert!(plan.destructive_changes().is_empty(), "nobody is asked about old versions");
+    assert!(plan.destructive_changes().is_empty(), "deleting old versions needs no confirmation");
 }
 
 #[test]

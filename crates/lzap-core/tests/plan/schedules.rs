@@ -45,7 +45,7 @@ fn only_the_schedules_that_changed_are_touched() {
     assert!(rescheduled(&[a.clone(), b.clone()], &[b, a]).is_empty(), "their order means nothing");
 }
 
-/// Without a new version nobody would ask the live one whether it has the task.
+/// Without a new version, no probe would ask the live one whether it has the task.
 #[test]
 fn a_schedule_comes_after_its_task_was_seen() {
     let new = rescheduled(&[], &[hourly("a", 1, "x")]);

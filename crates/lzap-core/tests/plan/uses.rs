@@ -60,7 +60,7 @@ fn an_app_that_uses_tasks_knows_how_often_lambda_tries_again() {
     assert_eq!(workers.function.environment["LZAP_RETRIES"], "1");
 }
 
-/// Only an app that needs them gets the rules of a bucket that has others; whoever made those, they stay.
+/// Only an app that needs them gets the rules of a bucket that has others; existing rules stay.
 #[test]
 fn payloads_and_records_expire_where_an_app_keeps_them() {
     let mut cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));

@@ -8,7 +8,7 @@ use crate::settings::value::StageTables;
 
 /// The name of an app or a stage: a part of the names of functions, roles, rules and objects.
 pub(crate) const NAME: &str = r"^[A-Za-z0-9][A-Za-z0-9_-]*$";
-/// How to write a [`NAME`].
+/// The help text for an invalid [`NAME`].
 pub(crate) const NAME_HELP: &str =
     "write a letter or a digit, then letters, digits, `-` and `_`: it becomes a part of AWS names";
 
