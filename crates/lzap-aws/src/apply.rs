@@ -61,7 +61,7 @@ impl Applied {
         self.done.iter().map(|step| &step.target.resource).collect()
     }
 
-    fn has(&self, step: &Step) -> bool {
+    fn has_step(&self, step: &Step) -> bool {
         self.done.iter().any(|done| done.does_the_same_as(step))
     }
 }
@@ -87,14 +87,14 @@ pub struct Site<'a> {
 pub async fn apply(site: Site<'_>, plan: &Plan, applied: &mut Applied) -> Result<(), ApplyError> {
     let total = plan.steps.len();
     let (mut done, mut waiting): (BTreeSet<StepId>, BTreeSet<StepId>) =
-        (0..total).map(StepId).partition(|id| applied.has(plan.step(*id)));
+        (0..total).map(StepId).partition(|id| applied.has_step(plan.step(*id)));
     let mut failure: Option<StepError> = None;
     let mut running = FuturesUnordered::new();
     loop {
         if failure.is_none() && !site.stop.is_cancelled() {
-            for id in ready(plan, &waiting, &done) {
+            for id in find_ready_steps(plan, &waiting, &done) {
                 waiting.remove(&id);
-                running.push(site.run(id, plan.step(id), applied.created.clone()));
+                running.push(site.run_step(id, plan.step(id), applied.created.clone()));
             }
         }
         let Some((id, outcome)) = running.next().await else {
@@ -120,19 +120,24 @@ pub async fn apply(site: Site<'_>, plan: &Plan, applied: &mut Applied) -> Result
     }
 }
 
-fn ready(plan: &Plan, waiting: &BTreeSet<StepId>, done: &BTreeSet<StepId>) -> Vec<StepId> {
+fn find_ready_steps(plan: &Plan, waiting: &BTreeSet<StepId>, done: &BTreeSet<StepId>) -> Vec<StepId> {
     let free = |id: &&StepId| plan.step(**id).after.iter().all(|before| done.contains(before));
     waiting.iter().filter(free).copied().collect()
 }
 
 impl Site<'_> {
-    async fn run(self, id: StepId, step: &Step, created: CreatedIds) -> (StepId, Result<Created, StepError>) {
+    async fn run_step(
+        self,
+        id: StepId,
+        step: &Step,
+        created: CreatedIds,
+    ) -> (StepId, Result<Created, StepError>) {
         let progress = Progress::of(id, self.events, self.stop);
         progress.tell(Event::StepStarted);
         let verb = step.operation.verb();
         let span = tracing::info_span!("step", stage = self.names.stage, step = id.0, verb);
         let names = self.names.of(step.part);
         let context = StepContext { clients: self.clients, names: &names, created: &created, progress };
-        (id, resource::apply(context, &step.operation).instrument(span).await)
+        (id, resource::apply_operation(context, &step.operation).instrument(span).await)
     }
 }

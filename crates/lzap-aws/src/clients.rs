@@ -142,7 +142,7 @@ impl Clients {
     /// `error`, or that the profile doesn't exist, which the SDK tells as a lack of credentials.
     pub(crate) async fn explain_credentials(&self, error: AwsError) -> AwsError {
         if error.kind() == Kind::NoCredentials
-            && let Some(missing) = profile::missing(self.0.profile.as_deref()).await
+            && let Some(missing) = profile::find_missing(self.0.profile.as_deref()).await
         {
             return missing;
         }
@@ -184,8 +184,8 @@ impl Clients {
 
 async fn connect_aws(region: Option<String>, profile: Option<String>) -> Result<Clients, AwsError> {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .retry_config(retries(ATTEMPTS))
-        .timeout_config(timeouts());
+        .retry_config(retry_config(ATTEMPTS))
+        .timeout_config(timeout_config());
     if let Some(region) = region {
         loader = loader.region(Region::new(region));
     }
@@ -194,7 +194,7 @@ async fn connect_aws(region: Option<String>, profile: Option<String>) -> Result<
     }
     let config = loader.load().await;
     if config.region().is_none() {
-        return Err(profile::missing(profile.as_deref()).await.unwrap_or_else(AwsError::no_region));
+        return Err(profile::find_missing(profile.as_deref()).await.unwrap_or_else(AwsError::no_region));
     }
     Ok(Clients::new(&config, profile, false))
 }
@@ -207,19 +207,19 @@ fn local_config(endpoint: &str, region: &str) -> SdkConfig {
         .region(Region::new(region.to_owned()))
         .endpoint_url(endpoint)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .retry_config(retries(LOCAL_ATTEMPTS))
-        .timeout_config(timeouts())
+        .retry_config(retry_config(LOCAL_ATTEMPTS))
+        .timeout_config(timeout_config())
         .build()
 }
 
-fn retries(attempts: u32) -> RetryConfig {
+fn retry_config(attempts: u32) -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(attempts)
         .with_initial_backoff(scaled(FIRST_BACKOFF))
         .with_max_backoff(scaled(MAX_BACKOFF))
 }
 
-fn timeouts() -> TimeoutConfig {
+fn timeout_config() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build()
 }
 

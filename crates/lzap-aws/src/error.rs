@@ -51,7 +51,7 @@ struct Context {
 impl AwsError {
     fn new(kind: AwsErrorKind, cause: Cause) -> Self {
         let subject = match kind {
-            AwsErrorKind::Denied => cause.action().to_owned(),
+            AwsErrorKind::Denied => cause.required_action().to_owned(),
             AwsErrorKind::Unreachable => "AWS".to_owned(),
             _ => String::new(),
         };
@@ -105,34 +105,34 @@ impl AwsError {
 
     /// A change that has not taken effect yet. `state` is Lambda's name for how far it is.
     pub(crate) fn unsettled(operation: &'static str, what: String, state: &str) -> Self {
-        Self::about(AwsErrorKind::NotReady, what, Cause::seen(operation, format!("state {state}")))
+        Self::about(AwsErrorKind::NotReady, what, Cause::from_message(operation, format!("state {state}")))
     }
 
     /// A change that failed inside Lambda, with Lambda's reason.
     pub(crate) fn failed(operation: &'static str, what: String, reason: String) -> Self {
-        Self::about(AwsErrorKind::Failed, what, Cause::seen(operation, reason))
+        Self::about(AwsErrorKind::Failed, what, Cause::from_message(operation, reason))
     }
 
     /// An answer that has the status of a success and lacks what it must contain.
     pub(crate) fn broken(operation: &'static str, message: impl Into<String>) -> Self {
-        Self::new(AwsErrorKind::Broken, Cause::seen(operation, message.into()))
+        Self::new(AwsErrorKind::Broken, Cause::from_message(operation, message.into()))
     }
 
     /// There was no answer within `patience`.
     pub(crate) fn no_answer(operation: &'static str, patience: Duration) -> Self {
         let message = format!("no answer within {} s", patience.as_secs());
-        Self::new(AwsErrorKind::Unreachable, Cause::seen(operation, message))
+        Self::new(AwsErrorKind::Unreachable, Cause::from_message(operation, message))
     }
 
     /// The zip at `path` could not be read.
     pub(crate) fn artifact(path: &Path, reason: String) -> Self {
-        let cause = Cause::seen("s3:PutObject", reason);
+        let cause = Cause::from_message("s3:PutObject", reason);
         Self::about(AwsErrorKind::Artifact, path.display().to_string(), cause)
     }
 
     /// One entry of a batch failed; the answer to the batch has the status of a success.
     pub(crate) fn entry(operation: &'static str, code: &str, message: &str) -> Self {
-        let (kind, cause) = Cause::entry(operation, code, message);
+        let (kind, cause) = Cause::from_entry(operation, code, message);
         Self::new(kind, cause)
     }
 

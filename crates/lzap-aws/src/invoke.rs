@@ -63,11 +63,16 @@ pub async fn invoke(
     names: &Names,
     invocation: Invocation<'_>,
 ) -> Result<Option<Invoked>, AwsError> {
-    let outcome = again(THROTTLED, Progress::silent(), || once(clients, names, invocation)).await.found();
+    let outcome =
+        again(THROTTLED, Progress::silent(), || invoke_once(clients, names, invocation)).await.found();
     outcome.map_err(|error| clients.explain(error))
 }
 
-async fn once(clients: &Clients, names: &Names, invocation: Invocation<'_>) -> Result<Invoked, AwsError> {
+async fn invoke_once(
+    clients: &Clients,
+    names: &Names,
+    invocation: Invocation<'_>,
+) -> Result<Invoked, AwsError> {
     let Invocation { qualifier, payload, wait } = invocation;
     let patience = Duration::from_secs(u64::from(TIMEOUT_SECS.end() + MARGIN_SECS));
     let timeouts = TimeoutConfig::builder().read_timeout(patience).build();

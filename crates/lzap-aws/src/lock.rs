@@ -17,7 +17,7 @@ use crate::clients::Clients;
 use crate::error::{AwsError, Kind};
 use crate::lock_object::{self, InPlaceOf};
 use crate::resource::artifact::{Depth, list_objects};
-use crate::retry::{BUSY, Progress, again};
+use crate::retry::{CONFLICT, Progress, again};
 
 /// Answers for a process id and its start time (in the system's own units): is that process of this machine still
 /// running?
@@ -90,8 +90,8 @@ pub async fn take_lock(
     lives: Lives,
     lost: &CancellationToken,
 ) -> Result<Taking, AwsError> {
-    match Box::pin(taken(clients, names, me, lives)).await {
-        Ok(Ok(put)) => Ok(Taking::Taken(Lock::keep(clients, names, me, put, lost))),
+    match Box::pin(try_to_take_lock(clients, names, me, lives)).await {
+        Ok(Ok(put)) => Ok(Taking::Taken(Lock::keep_renewed(clients, names, me, put, lost))),
         Ok(Err(held)) => Ok(Taking::Held(held)),
         Err(error) if error.kind() == Kind::NotFound => Ok(Taking::NoBucket),
         Err(error) => Err(clients.explain(error)),
@@ -105,7 +105,7 @@ struct Put {
 }
 
 /// Our lock, or whose it is.
-async fn taken(
+async fn try_to_take_lock(
     clients: &Clients,
     names: &Names,
     me: &Holder,
@@ -116,7 +116,7 @@ async fn taken(
     for _ in 0..ATTEMPTS {
         let place = stale.as_deref().map_or(InPlaceOf::Nothing, InPlaceOf::Etag);
         let put = || lock_object::put_lock(clients, names, &text, place);
-        if let Some(etag) = again(BUSY, Progress::silent(), put).await? {
+        if let Some(etag) = again(CONFLICT, Progress::silent(), put).await? {
             return Ok(Ok(Put { etag, inherited: stale.is_some() }));
         }
         let Some(lock) = lock_object::get_lock(clients, names).await? else {
@@ -143,9 +143,16 @@ pub async fn break_lock(clients: &Clients, names: &Names, held: &Held) -> Result
 }
 
 impl Lock {
-    fn keep(clients: &Clients, names: &Names, me: &Holder, put: Put, lost: &CancellationToken) -> Self {
+    fn keep_renewed(
+        clients: &Clients,
+        names: &Names,
+        me: &Holder,
+        put: Put,
+        lost: &CancellationToken,
+    ) -> Self {
         let etag = Arc::new(Mutex::new(put.etag));
-        let renewal = renew(clients.clone(), names.clone(), me.render(), Arc::clone(&etag), lost.clone());
+        let renewal =
+            renew_lock(clients.clone(), names.clone(), me.render(), Arc::clone(&etag), lost.clone());
         Self {
             clients: clients.clone(),
             names: names.clone(),
@@ -182,7 +189,7 @@ impl Lock {
     pub async fn mark(&self) -> Result<(), AwsError> {
         let text = self.me.render();
         let put = || lock_object::put_mark(&self.clients, &self.names, &text);
-        again(BUSY, Progress::silent(), put).await.map_err(|error| self.clients.explain(error))
+        again(CONFLICT, Progress::silent(), put).await.map_err(|error| self.clients.explain(error))
     }
 
     /// Gives the lock back. One write.
@@ -193,7 +200,7 @@ impl Lock {
         drop(self.renewal);
         let etag = self.etag.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let delete = || lock_object::delete_lock(&self.clients, &self.names, &etag);
-        again(BUSY, Progress::silent(), delete).await.map_err(|error| self.clients.explain(error))
+        again(CONFLICT, Progress::silent(), delete).await.map_err(|error| self.clients.explain(error))
     }
 
     /// Leaves the lock where it is: its object was deleted with all the others, or it has to tell that a command ended
@@ -204,7 +211,7 @@ impl Lock {
 }
 
 /// Writes the lock anew, minute by minute, until another has it.
-async fn renew(
+async fn renew_lock(
     clients: Clients,
     names: Names,
     text: String,

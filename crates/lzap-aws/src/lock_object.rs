@@ -45,7 +45,7 @@ pub(crate) async fn get_lock(clients: &Clients, names: &Names) -> Result<Option<
     let Some(answer) = answer.map_err(|error| error.about_bucket(&names.bucket()))? else {
         return Ok(None);
     };
-    let age = age(&answer, time.unix_secs());
+    let age = age_since_write(&answer, time.unix_secs());
     let etag = answer.e_tag().unwrap_or_default().to_owned();
     let body = answer.body.collect().await;
     let body = body.map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
@@ -53,7 +53,7 @@ pub(crate) async fn get_lock(clients: &Clients, names: &Names) -> Result<Option<
     Ok(Some(LockObject { text, etag, age }))
 }
 
-fn age(answer: &GetObjectOutput, answered: Option<i64>) -> Duration {
+fn age_since_write(answer: &GetObjectOutput, answered: Option<i64>) -> Duration {
     let written = answer.last_modified().map(aws_sdk_s3::primitives::DateTime::secs);
     let secs = answered.zip(written).map_or(0, |(answered, written)| answered - written);
     Duration::from_secs(u64::try_from(secs).unwrap_or(0))

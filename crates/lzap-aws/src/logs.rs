@@ -54,12 +54,12 @@ pub async fn filter_log_events(
     let answer = call.send().await.named("logs:FilterLogEvents").found();
     let answer = answer.map_err(|error| clients.explain(error))?;
     Ok(answer.map(|answer| LogPage {
-        events: answer.events.unwrap_or_default().into_iter().map(event).collect(),
+        events: answer.events.unwrap_or_default().into_iter().map(convert_event).collect(),
         next: answer.next_token.filter(|token| !token.is_empty()),
     }))
 }
 
-fn event(event: FilteredLogEvent) -> LogEvent {
+fn convert_event(event: FilteredLogEvent) -> LogEvent {
     LogEvent {
         id: event.event_id.unwrap_or_default(),
         timestamp_ms: event.timestamp.unwrap_or(0),

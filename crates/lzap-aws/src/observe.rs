@@ -38,7 +38,7 @@ use crate::resource::log_group::{describe_log_groups, log_group_tags};
 use crate::resource::role::{get_role, get_role_policy, list_attached_policies, list_role_policies};
 use crate::resource::rule::{list_rules, list_targets, rule_tags};
 use crate::resource::{alias, function, permission, version};
-use crate::retry::{FRESH, Progress, again};
+use crate::retry::{PROPAGATION, Progress, again};
 
 /// The purpose of an observation: some reads serve one purpose only.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub enum Scope {
 /// A read was refused, or AWS didn't answer. The bucket's name belongs to another account.
 pub async fn observe(clients: &Clients, names: &Names, scope: &Scope) -> Result<Observed, AwsError> {
     let stage = Reader { clients, names, scope };
-    Box::pin(stage.read()).await.map_err(|error| clients.explain(error))
+    Box::pin(stage.read_stage()).await.map_err(|error| clients.explain(error))
 }
 
 #[derive(Clone, Copy)]
@@ -97,14 +97,14 @@ struct OptionalReads {
 }
 
 impl Reader<'_> {
-    async fn read(self) -> Result<Observed, AwsError> {
+    async fn read_stage(self) -> Result<Observed, AwsError> {
         let desired = self.desired_kinds();
         // Boxed: the SDK's futures are large, and four groups of them would fill a thread's stack.
         let reads = try_join4(
-            Box::pin(self.function(&desired)),
-            Box::pin(self.role()),
-            Box::pin(self.optional(&desired)),
-            Box::pin(self.bucket()),
+            Box::pin(self.read_function(&desired)),
+            Box::pin(self.read_role()),
+            Box::pin(self.read_optional(&desired)),
+            Box::pin(self.read_bucket()),
         );
         let (of_function, role, found, mut bucket) = reads.await?;
         let FunctionReads { function, versions, alias, held, permissions, log_groups, others } = of_function;
@@ -152,21 +152,21 @@ impl Reader<'_> {
     }
 
     /// The function, its versions, its alias, and the log groups; and the optional kinds that only its tag tells of.
-    async fn function(self, desired: &Kinds) -> Result<FunctionReads, AwsError> {
+    async fn read_function(self, desired: &Kinds) -> Result<FunctionReads, AwsError> {
         let Self { clients, names, .. } = self;
         let (function, log_groups) =
-            try_join(Box::pin(function::get_function(clients, names)), self.log_groups()).await?;
+            try_join(Box::pin(function::get_function(clients, names)), self.read_log_groups()).await?;
         let of_function = async {
             if function.is_none() || *self.scope == Scope::Undeploy {
                 return Ok((Vec::new(), (None, BTreeSet::new()), BTreeMap::new()));
             }
             // The versions of a function that exists are read again where they aren't visible yet: a sweep must know all.
-            let versions = again(FRESH, Progress::silent(), || version::list_versions(clients, names));
-            let aliases = again(FRESH, Progress::silent(), || alias::list_aliases(clients, names));
-            try_join3(versions, aliases, self.permissions()).await
+            let versions = again(PROPAGATION, Progress::silent(), || version::list_versions(clients, names));
+            let aliases = again(PROPAGATION, Progress::silent(), || alias::list_aliases(clients, names));
+            try_join3(versions, aliases, self.read_permissions()).await
         };
         let possible = self.possible_kinds(function.as_ref(), log_groups[1].is_some()).without(desired);
-        let others = Box::pin(self.optional(&possible));
+        let others = Box::pin(self.read_optional(&possible));
         let [log_group, workers_log_group] = log_groups;
         let log_group = self.owned_log_group(log_group, function.as_ref());
         let (of_function, others, log_group) = try_join3(of_function, others, log_group).await?;
@@ -195,36 +195,38 @@ impl Reader<'_> {
     }
 
     /// Reads the resources of these kinds.
-    async fn optional(self, kinds: &Kinds) -> Result<OptionalReads, AwsError> {
-        let apis = async { if kinds.has(http_api::KIND) { self.apis().await } else { Ok(Vec::new()) } };
+    async fn read_optional(self, kinds: &Kinds) -> Result<OptionalReads, AwsError> {
+        let apis = async { if kinds.has(http_api::KIND) { self.read_apis().await } else { Ok(Vec::new()) } };
         let function_url = async {
             let reads = kinds.has(function_url::KIND);
             if reads { get_function_url(self.clients, self.names).await } else { Ok(None) }
         };
-        let rules = async { if kinds.has(rule::KIND) { self.rules().await } else { Ok(BTreeMap::new()) } };
+        let rules =
+            async { if kinds.has(rule::KIND) { self.read_rules().await } else { Ok(BTreeMap::new()) } };
         let asynchronous = async {
             let reads = kinds.has(event_invoke::KIND) && *self.scope != Scope::Undeploy;
             if reads { get_event_invoke_config(self.clients, self.names).await } else { Ok(None) }
         };
-        let workers =
-            async { if kinds.has(workers::KIND) { self.workers().await } else { Ok((None, Vec::new())) } };
+        let workers = async {
+            if kinds.has(workers::KIND) { self.read_workers().await } else { Ok((None, Vec::new())) }
+        };
         let fronts = try_join(Box::pin(apis), Box::pin(function_url));
         let reads = try_join4(fronts, Box::pin(rules), Box::pin(asynchronous), Box::pin(workers));
         let ((apis, function_url), rules, asynchronous, (workers, workers_versions)) = reads.await?;
         Ok(OptionalReads { apis, function_url, rules, asynchronous, workers, workers_versions })
     }
 
-    async fn workers(self) -> Result<(Option<ObservedFunction>, Vec<ObservedVersion>), AwsError> {
+    async fn read_workers(self) -> Result<(Option<ObservedFunction>, Vec<ObservedVersion>), AwsError> {
         let names = &self.names.workers();
         let function = function::get_function(self.clients, names).await?;
         if function.is_none() || *self.scope == Scope::Undeploy {
             return Ok((function, Vec::new()));
         }
-        let versions = again(FRESH, Progress::silent(), || version::list_versions(self.clients, names));
+        let versions = again(PROPAGATION, Progress::silent(), || version::list_versions(self.clients, names));
         Ok((function, versions.await?))
     }
 
-    async fn permissions(self) -> Result<BTreeMap<String, Permission>, AwsError> {
+    async fn read_permissions(self) -> Result<BTreeMap<String, Permission>, AwsError> {
         match self.scope {
             Scope::Stage { .. } => permission::get_policy(self.clients, self.names).await,
             Scope::Versions | Scope::Undeploy => Ok(BTreeMap::new()),
@@ -232,7 +234,7 @@ impl Reader<'_> {
     }
 
     /// The log groups of the function and of the worker function.
-    async fn log_groups(self) -> Result<[Option<ObservedLogGroup>; 2], AwsError> {
+    async fn read_log_groups(self) -> Result<[Option<ObservedLogGroup>; 2], AwsError> {
         match self.scope {
             Scope::Stage { .. } | Scope::Undeploy => describe_log_groups(self.clients, self.names).await,
             Scope::Versions => Ok([None, None]),
@@ -252,7 +254,7 @@ impl Reader<'_> {
     }
 
     /// A role that lzap doesn't create isn't read: to pass it on, no read is needed, and perhaps none is allowed.
-    async fn role(self) -> Result<Option<ObservedRole>, AwsError> {
+    async fn read_role(self) -> Result<Option<ObservedRole>, AwsError> {
         let Self { clients, names, .. } = self;
         if *self.scope == Scope::Versions || !names.makes_role() {
             return Ok(None);
@@ -269,7 +271,7 @@ impl Reader<'_> {
         Ok(Some(ObservedRole { inline, attached, ..role }))
     }
 
-    async fn apis(self) -> Result<Vec<ObservedApi>, AwsError> {
+    async fn read_apis(self) -> Result<Vec<ObservedApi>, AwsError> {
         let apis = list_apis(self.clients, self.names).await?;
         match self.scope {
             Scope::Stage { .. } => with_parts(self.clients, apis).await,
@@ -278,15 +280,15 @@ impl Reader<'_> {
     }
 
     /// The rules that have the stage's name. Others' may begin alike, so of each but keep-warm the tags are read.
-    async fn rules(self) -> Result<BTreeMap<String, ObservedRule>, AwsError> {
+    async fn read_rules(self) -> Result<BTreeMap<String, ObservedRule>, AwsError> {
         let Self { clients, names, .. } = self;
         let listed = list_rules(clients, names).await?.into_iter();
-        let whole = listed.map(|(name, rule)| Box::pin(self.rule(name, rule)));
+        let whole = listed.map(|(name, rule)| Box::pin(self.read_rule(name, rule)));
         Ok(try_join_all(whole).await?.into_iter().collect())
     }
 
     /// Keep-warm's rule is ours when it invokes our alias: only one that doesn't needs a read of its tags.
-    async fn rule(self, name: String, rule: ObservedRule) -> Result<(String, ObservedRule), AwsError> {
+    async fn read_rule(self, name: String, rule: ObservedRule) -> Result<(String, ObservedRule), AwsError> {
         let Self { clients, names, .. } = self;
         let tagged = async || Ok::<_, AwsError>(is_ours(&rule_tags(clients, names, &name).await?, names));
         if name != KEEP_WARM && !tagged().await? {
@@ -298,7 +300,7 @@ impl Reader<'_> {
         Ok((name, ObservedRule { targets, ours, ..rule }))
     }
 
-    async fn bucket(self) -> Result<Option<ObservedBucket>, AwsError> {
+    async fn read_bucket(self) -> Result<Option<ObservedBucket>, AwsError> {
         let Self { clients, names, scope } = self;
         let depth = if *scope == Scope::Undeploy { Depth::All } else { Depth::Own };
         let Some(objects) = list_objects(clients, names, depth).await? else {

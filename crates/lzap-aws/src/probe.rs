@@ -51,7 +51,7 @@ pub(crate) enum Question<'a> {
 }
 
 impl Question<'_> {
-    fn event(self) -> Value {
+    fn to_event(self) -> Value {
         match self {
             Self::Start => event(Kind::Probe),
             Self::Health(path) => http_event(path),
@@ -115,25 +115,25 @@ pub(crate) async fn invoke_probe(
         .qualifier(version)
         .invocation_type(InvocationType::RequestResponse)
         .log_type(LogType::Tail)
-        .payload(Blob::new(question.event().to_string()));
+        .payload(Blob::new(question.to_event().to_string()));
     let config = aws_sdk_lambda::config::Builder::new().timeout_config(timeouts);
     let answer = call.customize().config_override(config).send().await.named("lambda:Invoke")?;
-    Ok(verdict(&answer, question))
+    Ok(judge_response(&answer, question))
 }
 
 /// A failed function answers HTTP 200 too: `FunctionError` tells, and the payload must be what was asked for.
-fn verdict(answer: &InvokeOutput, question: Question<'_>) -> Verdict {
+fn judge_response(answer: &InvokeOutput, question: Question<'_>) -> Verdict {
     let payload = answer.payload().map(Blob::as_ref).unwrap_or_default();
     let value: Option<Value> = serde_json::from_slice(payload).ok();
     let outcome = match (answer.function_error(), question) {
         (Some(_), _) => Err(function_error(value.as_ref(), payload)),
         (None, Question::Start) => probes_reply(value.as_ref(), payload),
-        (None, Question::Health(path)) => healthy(value.as_ref(), path).map(|()| Vec::new()),
+        (None, Question::Health(path)) => check_health(value.as_ref(), path).map(|()| Vec::new()),
     };
     match outcome {
         Ok(tasks) => Verdict::Answers { tasks },
         Err(reason) => {
-            Verdict::Refuses { reason, log_tail: answer.log_result().map(tail).unwrap_or_default() }
+            Verdict::Refuses { reason, log_tail: answer.log_result().map(last_log_lines).unwrap_or_default() }
         }
     }
 }
@@ -142,7 +142,7 @@ fn verdict(answer: &InvokeOutput, question: Question<'_>) -> Verdict {
 fn probes_reply(value: Option<&Value>, payload: &[u8]) -> Result<Vec<String>, String> {
     let reply = value.and_then(Reply::parse).filter(|reply| reply.kind == Kind::Probe);
     let reply = reply.ok_or_else(|| {
-        format!("it does not answer a probe as the lzap runtime does, but with: {}", shortened(payload))
+        format!("it does not answer a probe as the lzap runtime does, but with: {}", shorten_payload(payload))
     })?;
     if let Some(provider) = &reply.tls {
         tracing::debug!(provider, "the version completed a TLS handshake with itself");
@@ -150,7 +150,7 @@ fn probes_reply(value: Option<&Value>, payload: &[u8]) -> Result<Vec<String>, St
     Ok(reply.tasks)
 }
 
-fn healthy(value: Option<&Value>, path: &str) -> Result<(), String> {
+fn check_health(value: Option<&Value>, path: &str) -> Result<(), String> {
     let status = value.and_then(|value| value.get("statusCode")).and_then(Value::as_u64);
     match status {
         Some(200..=399) => Ok(()),
@@ -165,11 +165,11 @@ pub(crate) fn function_error(value: Option<&Value>, payload: &[u8]) -> String {
     match (field("errorType"), field("errorMessage")) {
         (Some(kind), Some(message)) => format!("{kind}: {message}"),
         (None, Some(message)) => message.to_owned(),
-        _ => shortened(payload),
+        _ => shorten_payload(payload),
     }
 }
 
-fn shortened(payload: &[u8]) -> String {
+fn shorten_payload(payload: &[u8]) -> String {
     let text = String::from_utf8_lossy(payload);
     match text.char_indices().nth(ANSWER_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -187,7 +187,7 @@ pub(crate) fn log_lines(encoded: &str) -> Vec<String> {
 }
 
 /// Its last lines.
-fn tail(encoded: &str) -> Vec<String> {
+fn last_log_lines(encoded: &str) -> Vec<String> {
     let lines = log_lines(encoded);
     let surplus = lines.len().saturating_sub(TAIL_LINES);
     lines.into_iter().skip(surplus).collect()
@@ -202,7 +202,7 @@ mod tests {
     }
 
     fn reason(answer: &InvokeOutput) -> String {
-        match verdict(answer, Question::Start) {
+        match judge_response(answer, Question::Start) {
             Verdict::Refuses { reason, .. } => reason,
             Verdict::Answers { .. } => String::new(),
         }
@@ -212,17 +212,17 @@ mod tests {
     fn only_a_probe_reply_of_the_runtime_is_an_answer() {
         let reply = Reply::ok(Kind::Probe, "0.1.0").to_value().to_string();
         let none = Verdict::Answers { tasks: Vec::new() };
-        assert_eq!(verdict(&answered(&reply).build(), Question::Start), none);
+        assert_eq!(judge_response(&answered(&reply).build(), Question::Start), none);
         let tasks = Reply::ok(Kind::Probe, "0.1.0").with_tasks(["cleanup"]).to_value().to_string();
         let one = Verdict::Answers { tasks: vec!["cleanup".to_owned()] };
-        assert_eq!(verdict(&answered(&tasks).build(), Question::Start), one);
+        assert_eq!(judge_response(&answered(&tasks).build(), Question::Start), one);
         let echo = answered(&event(Kind::Probe).to_string()).build();
         assert!(reason(&echo).contains("does not answer a probe"), "an echo is no reply");
         let warm = answered(&Reply::ok(Kind::Warm, "0.1.0").to_value().to_string()).build();
         assert!(reason(&warm).contains("does not answer a probe"));
         assert!(reason(&answered("").build()).contains("does not answer a probe"));
         let failed = answered(&reply).function_error("Unhandled").build();
-        let verdict = verdict(&failed, Question::Start);
+        let verdict = judge_response(&failed, Question::Start);
         assert_ne!(verdict, none, "a function error is none, whatever the payload");
     }
 
@@ -235,7 +235,7 @@ mod tests {
             (r#"{"statusCode":500}"#, false),
             ("{}", false),
         ] {
-            let verdict = verdict(&answered(payload).build(), Question::Health("/health?deep=1"));
+            let verdict = judge_response(&answered(payload).build(), Question::Health("/health?deep=1"));
             assert_eq!(matches!(verdict, Verdict::Answers { .. }), healthy, "{payload}: {verdict:?}");
         }
         let event = http_event("/health?deep=1");
@@ -248,7 +248,7 @@ mod tests {
         let log: String = (1..=30).fold(String::new(), |log, line| log + &format!("line {line}\n"));
         let payload = r#"{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"exec format error"}"#;
         let answer = answered(payload).function_error("Unhandled").log_result(STANDARD.encode(log)).build();
-        let Verdict::Refuses { reason, log_tail } = verdict(&answer, Question::Start) else {
+        let Verdict::Refuses { reason, log_tail } = judge_response(&answer, Question::Start) else {
             panic!("a function error is a refusal")
         };
         assert_eq!(reason, "Runtime.InvalidEntrypoint: exec format error");

@@ -33,35 +33,36 @@ pub(crate) struct Retry {
 }
 
 /// For any write: a throttle, or another change that is under way.
-pub(crate) const BUSY: Retry = Retry {
+pub(crate) const CONFLICT: Retry = Retry {
     first_wait: Duration::from_millis(200),
     factor: 1.6,
     max_wait: Duration::from_secs(3),
     give_up_after: Duration::from_mins(1),
-    reason: busy,
+    reason: conflict_reason,
 };
 
 /// For a write that must not be made twice: only what AWS rejected before doing anything.
-pub(crate) const THROTTLED: Retry = Retry { reason: throttled, ..BUSY };
+pub(crate) const THROTTLED: Retry = Retry { reason: throttled_reason, ..CONFLICT };
 
 /// For a write that names the role: IAM takes 5 to 30 s to propagate a new one.
 ///
 /// AWS: <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html> ("changes that I make are not always
 /// immediately visible"). One call more costs less than a second of waiting after the role has propagated.
-pub(crate) const ROLE: Retry = Retry { max_wait: Duration::from_secs(1), reason: role, ..BUSY };
+pub(crate) const ROLE: Retry = Retry { max_wait: Duration::from_secs(1), reason: role_reason, ..CONFLICT };
 
 /// For a write to what was made a moment ago, which may not be seen everywhere yet.
-pub(crate) const FRESH: Retry = Retry { give_up_after: Duration::from_secs(20), reason: fresh, ..BUSY };
+pub(crate) const PROPAGATION: Retry =
+    Retry { give_up_after: Duration::from_secs(20), reason: propagation_reason, ..CONFLICT };
 
 /// For a function to become `Active`, or its update `Successful`: mostly a second, sometimes minutes.
 ///
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html>
-pub(crate) const SETTLED: Retry = Retry {
+pub(crate) const FUNCTION_STATE: Retry = Retry {
     factor: 1.4,
     max_wait: Duration::from_secs(2),
     give_up_after: Duration::from_mins(5),
-    reason: unsettled,
-    ..BUSY
+    reason: state_reason,
+    ..CONFLICT
 };
 
 /// Tells of the waits of one step, and ends them when the plan is to stop.
@@ -122,10 +123,14 @@ where
     F: FnMut() -> Fut + Send + 'a,
     Fut: Future<Output = Result<T, AwsError>> + Send + 'a,
 {
-    Box::pin(attempts(retry, progress, attempt))
+    Box::pin(call_until_final(retry, progress, attempt))
 }
 
-async fn attempts<T, F, Fut>(retry: Retry, progress: Progress<'_>, mut attempt: F) -> Result<T, AwsError>
+async fn call_until_final<T, F, Fut>(
+    retry: Retry,
+    progress: Progress<'_>,
+    mut attempt: F,
+) -> Result<T, AwsError>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T, AwsError>>,
@@ -159,7 +164,7 @@ pub(crate) fn scaled(wait: Duration) -> Duration {
     scale.map_or(wait, |scale| wait.mul_f64(scale.clamp(0.0, 1.0)))
 }
 
-fn busy(error: &AwsError) -> Option<&'static str> {
+fn conflict_reason(error: &AwsError) -> Option<&'static str> {
     match error.kind() {
         Kind::Throttled => Some("for AWS to stop throttling"),
         Kind::Conflict => Some("for another change to end"),
@@ -167,29 +172,29 @@ fn busy(error: &AwsError) -> Option<&'static str> {
     }
 }
 
-fn throttled(error: &AwsError) -> Option<&'static str> {
-    if error.kind() == Kind::Throttled { busy(error) } else { None }
+fn throttled_reason(error: &AwsError) -> Option<&'static str> {
+    if error.kind() == Kind::Throttled { conflict_reason(error) } else { None }
 }
 
-fn role(error: &AwsError) -> Option<&'static str> {
+fn role_reason(error: &AwsError) -> Option<&'static str> {
     match error.kind() {
         Kind::RoleNotReady => Some("for the new role to be usable"),
         Kind::KmsDenied => Some("for the role's key grant"),
-        _ => busy(error),
+        _ => conflict_reason(error),
     }
 }
 
-fn fresh(error: &AwsError) -> Option<&'static str> {
+fn propagation_reason(error: &AwsError) -> Option<&'static str> {
     match error.kind() {
         Kind::NotFound => Some("for what was just made to be seen"),
-        _ => busy(error),
+        _ => conflict_reason(error),
     }
 }
 
-fn unsettled(error: &AwsError) -> Option<&'static str> {
+fn state_reason(error: &AwsError) -> Option<&'static str> {
     match error.kind() {
         Kind::NotReady => Some("for Lambda to finish"),
         Kind::NotFound => Some("for what was just made to be seen"),
-        _ => busy(error),
+        _ => conflict_reason(error),
     }
 }

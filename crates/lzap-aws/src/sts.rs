@@ -13,7 +13,7 @@ use crate::error::{AwsError, Named};
 /// # Errors
 /// No credentials, expired ones, a missing profile, a wrong clock, no response.
 pub async fn identity(clients: &Clients) -> Result<Place, AwsError> {
-    greet(clients).await.caller.map(|caller| caller.place)
+    get_caller_identity(clients).await.caller.map(|caller| caller.place)
 }
 
 /// The caller's identity.
@@ -36,22 +36,22 @@ pub(crate) struct Greeting {
 }
 
 /// Asks STS who calls, and compares the clocks. One `sts:GetCallerIdentity`.
-pub(crate) async fn greet(clients: &Clients) -> Greeting {
+pub(crate) async fn get_caller_identity(clients: &Clients) -> Greeting {
     const OPERATION: &str = "sts:GetCallerIdentity";
     let time = AnswerTime::default();
     let call = clients.sts().get_caller_identity().customize().interceptor(time.clone());
     let caller = match call.send().await.named(OPERATION) {
-        Ok(answer) => caller(clients, answer.account(), answer.arn().unwrap_or_default())
+        Ok(answer) => parse_caller(clients, answer.account(), answer.arn().unwrap_or_default())
             .ok_or_else(|| AwsError::broken(OPERATION, "no account in the answer")),
         Err(error) => Err(clients.explain_credentials(error).await),
     };
     Greeting { caller, ahead_secs: time.ahead_secs() }
 }
 
-fn caller(clients: &Clients, account: Option<&str>, arn: &str) -> Option<Caller> {
+fn parse_caller(clients: &Clients, account: Option<&str>, arn: &str) -> Option<Caller> {
     Some(Caller {
         place: Place {
-            partition: partition(arn).to_owned(),
+            partition: parse_partition(arn).to_owned(),
             account: account?.to_owned(),
             region: clients.region().to_owned(),
         },
@@ -60,18 +60,18 @@ fn caller(clients: &Clients, account: Option<&str>, arn: &str) -> Option<Caller>
 }
 
 /// `aws-cn` of `arn:aws-cn:…`.
-fn partition(arn: &str) -> &str {
+fn parse_partition(arn: &str) -> &str {
     arn.split(':').nth(1).filter(|partition| !partition.is_empty()).unwrap_or("aws")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::partition;
+    use super::parse_partition;
 
     #[test]
     fn the_partition_is_the_callers_own() {
-        assert_eq!(partition("arn:aws-cn:iam::123456789012:user/ci"), "aws-cn");
-        assert_eq!(partition("arn:aws:sts::123456789012:assumed-role/x/y"), "aws");
-        assert_eq!(partition(""), "aws");
+        assert_eq!(parse_partition("arn:aws-cn:iam::123456789012:user/ci"), "aws-cn");
+        assert_eq!(parse_partition("arn:aws:sts::123456789012:assumed-role/x/y"), "aws");
+        assert_eq!(parse_partition(""), "aws");
     }
 }

@@ -9,8 +9,8 @@ use lzap_core::doctor::{Bucket, Limits};
 use crate::account::account_limits;
 use crate::clients::{Clients, Cloud};
 use crate::error::{AwsError, Kind};
-use crate::resource::bucket::bucket;
-use crate::sts::{Caller, Greeting, greet};
+use crate::resource::bucket::observe_bucket;
+use crate::sts::{Caller, Greeting, get_caller_identity};
 
 /// The findings; `None` if a prerequisite of the read is missing.
 #[derive(Debug)]
@@ -35,12 +35,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Reads the account: four calls, those that don't need each other at the same time.
 pub async fn survey(cloud: &Cloud) -> Survey {
     match Clients::connect(cloud).await {
-        Ok(clients) => whole(&clients).await,
+        Ok(clients) => read_account(&clients).await,
         Err(error) if error.kind() == Kind::NoRegion => {
             let profile = if let Cloud::Aws { profile, .. } = cloud { profile.clone() } else { None };
             let anywhere = Cloud::Aws { region: Some(ANY_REGION.to_owned()), profile };
             match Clients::connect(&anywhere).await {
-                Ok(clients) => Survey::from(patient_greeting(&clients).await),
+                Ok(clients) => Survey::from(greet_within_limit(&clients).await),
                 Err(error) => Survey::from(Greeting { caller: Err(error), ahead_secs: None }),
             }
         }
@@ -48,16 +48,18 @@ pub async fn survey(cloud: &Cloud) -> Survey {
     }
 }
 
-async fn whole(clients: &Clients) -> Survey {
+async fn read_account(clients: &Clients) -> Survey {
     let place = async {
-        let greeting = patient_greeting(clients).await;
+        let greeting = greet_within_limit(clients).await;
         let bucket = match &greeting.caller {
-            Ok(caller) => Some(patient("s3:GetPublicAccessBlock", bucket(clients, &caller.place)).await),
+            Ok(caller) => {
+                Some(limit_wait("s3:GetPublicAccessBlock", observe_bucket(clients, &caller.place)).await)
+            }
             Err(_) => None,
         };
         (greeting, bucket)
     };
-    let limits = patient("lambda:GetAccountSettings", account_limits(clients));
+    let limits = limit_wait("lambda:GetAccountSettings", account_limits(clients));
     let ((greeting, bucket), limits) = join(Box::pin(place), Box::pin(limits)).await;
     let limits = greeting.caller.is_ok().then_some(limits);
     Survey { region: Some(clients.region().to_owned()), limits, bucket, ..Survey::from(greeting) }
@@ -69,14 +71,14 @@ impl From<Greeting> for Survey {
     }
 }
 
-async fn patient_greeting(clients: &Clients) -> Greeting {
-    tokio::time::timeout(PATIENCE, greet(clients)).await.unwrap_or_else(|_| {
+async fn greet_within_limit(clients: &Clients) -> Greeting {
+    tokio::time::timeout(PATIENCE, get_caller_identity(clients)).await.unwrap_or_else(|_| {
         let error = clients.explain(AwsError::no_answer("sts:GetCallerIdentity", PATIENCE));
         Greeting { caller: Err(error), ahead_secs: None }
     })
 }
 
-async fn patient<T>(
+async fn limit_wait<T>(
     operation: &'static str,
     read: impl Future<Output = Result<T, AwsError>>,
 ) -> Result<T, AwsError> {

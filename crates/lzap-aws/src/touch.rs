@@ -29,8 +29,8 @@ const WHOLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One `GET` of `path` below `url`; redirects are answers.
 pub async fn touch(clients: &Clients, url: &str, path: &str) -> Touch {
-    let url = joined(url, path);
-    match tokio::time::timeout(WHOLE_TIMEOUT, status(clients, &url)).await {
+    let url = join_url(url, path);
+    match tokio::time::timeout(WHOLE_TIMEOUT, request_status(clients, &url)).await {
         Err(_) => Touch::Unreachable(format!("no answer within {} s", WHOLE_TIMEOUT.as_secs())),
         Ok(Err(reason)) => Touch::Unreachable(reason),
         Ok(Ok(status)) if status >= 500 => Touch::ServerError(status),
@@ -38,7 +38,7 @@ pub async fn touch(clients: &Clients, url: &str, path: &str) -> Touch {
     }
 }
 
-async fn status(clients: &Clients, url: &str) -> Result<u16, String> {
+async fn request_status(clients: &Clients, url: &str) -> Result<u16, String> {
     let request = http::Request::get(url).header("user-agent", "lzap").body(SdkBody::empty());
     let request = request.map_err(|error| error.to_string())?;
     let request = HttpRequest::try_from(request).map_err(|error| error.to_string())?;
@@ -51,16 +51,16 @@ async fn status(clients: &Clients, url: &str) -> Result<u16, String> {
         let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
         builder.tls_provider(provider).build()
     };
-    let response = connector.call(request).await.map_err(|error| innermost(&error))?;
+    let response = connector.call(request).await.map_err(|error| innermost_text(&error))?;
     Ok(response.status().as_u16())
 }
 
-fn joined(url: &str, path: &str) -> String {
+fn join_url(url: &str, path: &str) -> String {
     format!("{}/{}", url.trim_end_matches('/'), path.trim_start_matches('/'))
 }
 
 /// The last text of the chain: the outer ones say "connector error" only.
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+fn innermost_text(error: &(dyn std::error::Error + 'static)) -> String {
     std::iter::successors(Some(error), |error| error.source())
         .last()
         .map_or_else(|| error.to_string(), ToString::to_string)

@@ -26,7 +26,7 @@ pub(crate) const DESTINATION: &str = r"^arn:aws[a-z-]*:(sqs:[^:]*:[^:]*:.|sns:[^
 /// destination.
 ///
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
-pub(crate) fn action(arn: &str) -> Option<&'static str> {
+pub(crate) fn send_action(arn: &str) -> Option<&'static str> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let ["arn", partition, service, _, _, resource] = parts.as_slice() else {
         return None;
@@ -45,9 +45,9 @@ pub(crate) fn action(arn: &str) -> Option<&'static str> {
 
 impl AsyncConfig {
     /// The statement of the function's role that allows it to send to the failure destination.
-    pub(crate) fn statement(&self) -> Option<Value> {
+    pub(crate) fn destination_statement(&self) -> Option<Value> {
         let arn = self.on_failure.as_deref()?;
-        Some(json!({ "Effect": "Allow", "Action": [action(arn)?], "Resource": arn }))
+        Some(json!({ "Effect": "Allow", "Action": [send_action(arn)?], "Resource": arn }))
     }
 
     /// Each setting, for people.
@@ -75,7 +75,7 @@ mod tests {
             ("arn:aws:s3:::bucket", None),
             ("dead", None),
         ] {
-            assert_eq!(action(arn), expected, "{arn}");
+            assert_eq!(send_action(arn), expected, "{arn}");
             assert_eq!(crate::settings::matches(DESTINATION, arn), expected.is_some(), "{arn}");
         }
     }

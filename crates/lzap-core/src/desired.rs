@@ -190,7 +190,7 @@ pub fn stage(
         memory_mb: settings.memory_mb,
         timeout_secs: settings.timeout_secs,
         ephemeral_storage_mb: settings.ephemeral_storage_mb,
-        environment: environment(settings, &names, uses),
+        environment: desired_environment(settings, &names, uses),
         workers: None,
     };
     let workers = settings.workers.filter(|_| uses.map).map(|workers| DesiredWorkers {
@@ -209,7 +209,7 @@ pub fn stage(
         version_description,
         uses,
         asynchronous: settings.asynchronous.clone(),
-        role: role(settings, &names, uses),
+        role: desired_role(settings, &names, uses),
         log_retention_days: settings.log_retention_days,
         keep_versions: settings.keep_versions,
         health_path: settings.health_path.clone(),
@@ -218,13 +218,13 @@ pub fn stage(
         front: settings.front,
         keep_old_front: false,
         touch_path: Some(settings.touch_path.clone()),
-        rules: rules(settings),
+        rules: desired_rules(settings),
         names,
     }
 }
 
 /// The user's variables, and what the runtime crate has to know.
-fn environment(settings: &Settings, names: &Names, uses: Uses) -> BTreeMap<String, String> {
+fn desired_environment(settings: &Settings, names: &Names, uses: Uses) -> BTreeMap<String, String> {
     let mut environment = settings.environment.clone();
     environment.insert(LZAP_APP.to_owned(), names.app.clone());
     environment.insert(LZAP_STAGE.to_owned(), names.stage.clone());
@@ -246,7 +246,7 @@ fn environment(settings: &Settings, names: &Names, uses: Uses) -> BTreeMap<Strin
 }
 
 /// The role that lzap makes; none where `lzap.toml` names an existing one.
-fn role(settings: &Settings, names: &Names, uses: Uses) -> Option<DesiredRole> {
+fn desired_role(settings: &Settings, names: &Names, uses: Uses) -> Option<DesiredRole> {
     let RoleSetting::Made(made) = &settings.role else {
         return None;
     };
@@ -270,7 +270,7 @@ fn keep_warm(setting: KeepWarm) -> Option<DesiredRule> {
     Some(DesiredRule { schedule: format!("rate({mins} {unit})"), input, task: None })
 }
 
-fn rules(settings: &Settings) -> BTreeMap<String, DesiredRule> {
+fn desired_rules(settings: &Settings) -> BTreeMap<String, DesiredRule> {
     let schedules = settings.schedules.iter().map(|schedule| {
         let rule = DesiredRule {
             schedule: schedule.expression.clone(),

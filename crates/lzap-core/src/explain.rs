@@ -44,13 +44,13 @@ impl CommandContext {
 
     /// Returns the failed command as it can be typed again: `lzap deploy production --canary 10`.
     pub fn again(&self) -> String {
-        join(&self.command, &self.arguments)
+        join_command(&self.command, &self.arguments)
     }
 
     /// Returns another command for the same stage: `lzap tail production`. Without a stage it acts on the default
     /// stage, as the failed command did.
     pub fn for_stage(&self, command: &str) -> String {
-        join(command, self.stage.as_deref().unwrap_or_default())
+        join_command(command, self.stage.as_deref().unwrap_or_default())
     }
 
     /// Returns the name of the stage's table in lzap.toml: `[stage.production]`.
@@ -59,7 +59,7 @@ impl CommandContext {
     }
 }
 
-fn join(command: &str, arguments: &str) -> String {
+fn join_command(command: &str, arguments: &str) -> String {
     if arguments.is_empty() { format!("lzap {command}") } else { format!("lzap {command} {arguments}") }
 }
 

@@ -28,30 +28,30 @@ pub fn parse(description: &str) -> Vec<String> {
 /// The description after traffic went from `live` to `version`, which way ever.
 pub fn moved(direction: Direction, description: &str, live: &str, version: &str) -> String {
     match direction {
-        Direction::Forward => advanced(description, live, version),
-        Direction::Back => rolled_back(description, live, version),
+        Direction::Forward => advance_history(description, live, version),
+        Direction::Back => roll_back_history(description, live, version),
         Direction::Stay => description.to_owned(),
     }
 }
 
 /// The description after traffic went from `live` on to `next`.
-fn advanced(description: &str, live: &str, next: &str) -> String {
+fn advance_history(description: &str, live: &str, next: &str) -> String {
     let mut versions = vec![live.to_owned()];
     versions.extend(parse(description));
-    render(versions.into_iter().filter(|version| version != next))
+    render_history(versions.into_iter().filter(|version| version != next))
 }
 
 /// The description after traffic went back from `live` to `target`.
-fn rolled_back(description: &str, live: &str, target: &str) -> String {
+fn roll_back_history(description: &str, live: &str, target: &str) -> String {
     let versions = parse(description);
     match versions.iter().position(|version| version == target) {
-        Some(at) => render(versions.into_iter().skip(at + 1)),
-        None => advanced(description, live, target),
+        Some(at) => render_history(versions.into_iter().skip(at + 1)),
+        None => advance_history(description, live, target),
     }
 }
 
 /// As many versions as fit AWS's limit, newest first, each once.
-fn render(versions: impl Iterator<Item = String>) -> String {
+fn render_history(versions: impl Iterator<Item = String>) -> String {
     let mut text = PREFIX.to_owned();
     let mut seen: Vec<String> = Vec::new();
     for version in versions {
@@ -74,27 +74,27 @@ mod tests {
 
     #[test]
     fn a_deploy_puts_the_version_that_was_live_in_front() {
-        assert_eq!(advanced("was live: 5 3", "6", "7"), "was live: 6 5 3");
-        assert_eq!(advanced("something else", "1", "2"), "was live: 1");
+        assert_eq!(advance_history("was live: 5 3", "6", "7"), "was live: 6 5 3");
+        assert_eq!(advance_history("something else", "1", "2"), "was live: 1");
     }
 
     #[test]
     fn going_back_twice_goes_back_two_versions() {
-        let once = rolled_back("was live: 6 5 3", "7", "6");
+        let once = roll_back_history("was live: 6 5 3", "7", "6");
         assert_eq!(once, "was live: 5 3");
-        assert_eq!(rolled_back(&once, "6", "5"), "was live: 3");
+        assert_eq!(roll_back_history(&once, "6", "5"), "was live: 3");
     }
 
     #[test]
     fn going_to_a_version_that_was_never_live_remembers_where_from() {
-        assert_eq!(rolled_back("was live: 6 5", "7", "2"), "was live: 7 6 5");
+        assert_eq!(roll_back_history("was live: 6 5", "7", "2"), "was live: 7 6 5");
     }
 
     #[test]
     fn a_long_history_fits_the_limit_and_keeps_the_newest() {
         let mut description = String::new();
         for version in 100_000..100_200_u32 {
-            description = advanced(&description, &version.to_string(), &(version + 1).to_string());
+            description = advance_history(&description, &version.to_string(), &(version + 1).to_string());
         }
         assert!(description.len() <= lzap_wire::limits::DESCRIPTION_CHARS);
         assert_eq!(parse(&description).first().map(String::as_str), Some("100199"));

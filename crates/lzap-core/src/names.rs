@@ -261,11 +261,11 @@ pub fn partition(region: &str) -> &'static str {
 
 /// The role's name. IAM is global, so the region is part of it; what passes 64 characters gets a hashed tail.
 pub fn role(app: &str, stage: &str, region: &str) -> String {
-    capped(&format!("{app}-{stage}-{region}"), "-lzap")
+    cap_length(&format!("{app}-{stage}-{region}"), "-lzap")
 }
 
 /// The name of a role: `start` and `end`, and where that is too long, a hash instead of the middle.
-pub(crate) fn capped(start: &str, end: &str) -> String {
+pub(crate) fn cap_length(start: &str, end: &str) -> String {
     const LIMIT: usize = lzap_wire::limits::ROLE_NAME_CHARS;
     const TAIL: usize = 10;
     let full = format!("{start}{end}");

@@ -67,7 +67,7 @@ impl Statement {
     }
 
     /// As a policy document has it.
-    pub(crate) fn document(&self) -> Value {
+    pub(crate) fn to_policy_statement(&self) -> Value {
         let mut statement = Map::new();
         statement.insert("Effect".to_owned(), json!("Allow"));
         statement.insert("Action".to_owned(), json!(self.actions));
@@ -106,8 +106,8 @@ pub(crate) fn policy(
         "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
         "Resource": uses.of_each(names, |names| format!("{}:*", names.log_group_arn()))
     });
-    let failures = asynchronous.and_then(AsyncConfig::statement);
+    let failures = asynchronous.and_then(AsyncConfig::destination_statement);
     let own = std::iter::once(logs).chain(uses.statements(names)).chain(failures);
-    let all: Vec<Value> = own.chain(statements.iter().map(Statement::document)).collect();
+    let all: Vec<Value> = own.chain(statements.iter().map(Statement::to_policy_statement)).collect();
     json!({ "Version": "2012-10-17", "Statement": all })
 }

@@ -155,9 +155,9 @@ impl Explained for ApplyError {
     fn help(&self, command: &CommandContext) -> String {
         match self {
             Self::Step { done, total, source } => {
-                format!("{}. {}", source.help(command), rest(*done, *total, command))
+                format!("{}. {}", source.help(command), describe_progress(*done, *total, command))
             }
-            Self::Stopped { done, total } => rest(*done, *total, command),
+            Self::Stopped { done, total } => describe_progress(*done, *total, command),
             Self::Probe { .. } => format!(
                 "fix what the reason and the log say, then type `{}`; the version that was live before still serves",
                 command.for_stage("update")
@@ -189,7 +189,7 @@ impl ApplyError {
 }
 
 /// Says how far the plan was applied, and which command applies the rest.
-fn rest(done: usize, total: usize, command: &CommandContext) -> String {
+fn describe_progress(done: usize, total: usize, command: &CommandContext) -> String {
     format!("{done} of {} done; `{}` does the rest", count(total, "step"), command.again())
 }
 

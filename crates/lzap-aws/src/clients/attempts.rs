@@ -39,7 +39,7 @@ impl Intercept for Calls {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         self.0.fetch_add(1, Ordering::Relaxed);
-        let (service, operation) = called(config);
+        let (service, operation) = called_operation(config);
         tracing::debug!(aws.service = service, aws.operation = operation, "AWS call");
         Ok(())
     }
@@ -50,7 +50,7 @@ impl Intercept for Calls {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let (service, operation) = called(config);
+        let (service, operation) = called_operation(config);
         let response = context.response();
         let id =
             response.headers().get("x-amzn-requestid").or_else(|| response.headers().get("x-amz-request-id"));
@@ -65,7 +65,7 @@ impl Intercept for Calls {
     }
 }
 
-fn called(config: &ConfigBag) -> (&str, &str) {
+fn called_operation(config: &ConfigBag) -> (&str, &str) {
     config.load::<Metadata>().map_or(("", ""), |metadata| (metadata.service(), metadata.name()))
 }
 
@@ -76,7 +76,7 @@ pub(crate) struct Attempts(Arc<AtomicUsize>);
 
 impl Attempts {
     /// The outcome, where "exists" after a retry is our own doing: `None`, since the first answer is lost.
-    pub(crate) fn settle<T>(&self, outcome: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
+    pub(crate) fn accept_own_creation<T>(&self, outcome: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
         match outcome {
             Ok(value) => Ok(Some(value)),
             Err(error) if error.kind() == Kind::Exists && self.0.load(Ordering::Relaxed) > 1 => Ok(None),

@@ -11,7 +11,7 @@ use crate::error::AwsError;
 /// The error for a profile that isn't in the AWS configuration; `None` when it is, or when none was asked for.
 ///
 /// `name` is the profile of the settings; without it `AWS_PROFILE` counts, as in the SDK.
-pub(super) async fn missing(name: Option<&str>) -> Option<AwsError> {
+pub(super) async fn find_missing(name: Option<&str>) -> Option<AwsError> {
     let over = name.map(|name| Cow::Owned(name.to_owned()));
     let profiles = load(&Fs::default(), &Env::default(), &EnvConfigFiles::default(), over).await.ok()?;
     let wanted = profiles.selected_profile().to_owned();

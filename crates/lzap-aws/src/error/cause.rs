@@ -49,8 +49,8 @@ impl Cause {
     {
         let request_id = error.request_id().map(str::to_owned);
         let Some(service) = error.as_service_error() else {
-            let cause = Self { operation, code: None, message: innermost(error), request_id };
-            return (unanswered(error), cause);
+            let cause = Self { operation, code: None, message: innermost_text(error), request_id };
+            return (classify_unanswered(error), cause);
         };
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
         let message = service.message().unwrap_or_default().to_owned();
@@ -60,7 +60,7 @@ impl Cause {
     }
 
     /// Reads and classifies the failure of one entry, in an answer that has the status of a success.
-    pub(super) fn entry(operation: &'static str, code: &str, message: &str) -> (Kind, Self) {
+    pub(super) fn from_entry(operation: &'static str, code: &str, message: &str) -> (Kind, Self) {
         let kind = classify(Some(code), 0, message);
         let cause =
             Self { operation, code: Some(code.to_owned()), message: message.to_owned(), request_id: None };
@@ -68,7 +68,7 @@ impl Cause {
     }
 
     /// A problem that lzap found in a response with a success status.
-    pub(super) fn seen(operation: &'static str, message: String) -> Self {
+    pub(super) fn from_message(operation: &'static str, message: String) -> Self {
         Self { operation, code: None, message, request_id: None }
     }
 
@@ -88,7 +88,7 @@ impl Cause {
     }
 
     /// The action that a policy must allow, as AWS names it; otherwise the operation.
-    pub(super) fn action(&self) -> &str {
+    pub(super) fn required_action(&self) -> &str {
         denied_action(&self.message).unwrap_or(self.operation)
     }
 
@@ -122,7 +122,7 @@ fn denied_action(message: &str) -> Option<&str> {
 }
 
 /// Classifies an error without an answer.
-fn unanswered<E, R>(error: &SdkError<E, R>) -> Kind
+fn classify_unanswered<E, R>(error: &SdkError<E, R>) -> Kind
 where
     E: Error + 'static,
     R: fmt::Debug,
@@ -142,28 +142,30 @@ where
     E: Error + 'static,
     R: fmt::Debug,
 {
-    chain(error.source()).find_map(|error| error.downcast_ref::<CredentialsError>())
+    iterate_sources(error.source()).find_map(|error| error.downcast_ref::<CredentialsError>())
 }
 
 /// True if the user must sign on again. The SDK has no type for it, so this matches its texts: those of its SSO token
 /// cache, and the responses of SSO and STS.
 fn is_expired(error: &CredentialsError) -> bool {
-    chain(Some(error)).any(|error| {
+    iterate_sources(Some(error)).any(|error| {
         let text = error.to_string().to_lowercase();
         text.contains("expired") || text.contains("sso token") || text.contains("cached sso")
     })
 }
 
 /// An error and its sources, outermost first.
-fn chain<'a>(first: Option<&'a (dyn Error + 'static)>) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+fn iterate_sources<'a>(
+    first: Option<&'a (dyn Error + 'static)>,
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(first, |error: &&'a (dyn Error + 'static)| (*error).source())
 }
 
 /// The text of the innermost error, because the SDK's outer ones only say "dispatch failure".
-fn innermost<E, R>(error: &SdkError<E, R>) -> String
+fn innermost_text<E, R>(error: &SdkError<E, R>) -> String
 where
     E: Error + 'static,
     R: fmt::Debug,
 {
-    chain(error.source()).last().map_or_else(|| "no answer".to_owned(), ToString::to_string)
+    iterate_sources(error.source()).last().map_or_else(|| "no answer".to_owned(), ToString::to_string)
 }

@@ -9,7 +9,7 @@ use super::*;
 const SECRET: &str = "hunter22";
 
 fn cause(message: &str) -> Cause {
-    Cause::entry("lambda:CreateFunction", "AnyException", message).1
+    Cause::from_entry("lambda:CreateFunction", "AnyException", message).1
 }
 
 /// One error of each kind, each with a cause and with the secret in every text.

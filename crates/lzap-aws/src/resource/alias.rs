@@ -10,27 +10,30 @@ use lzap_core::resource::alias::{AliasOperation, Canary, ObservedAlias};
 use super::step::{Created, StepContext};
 use crate::clients::{Attempts, Clients};
 use crate::error::{AwsError, Named};
-use crate::retry::{FRESH, again};
+use crate::retry::{PROPAGATION, again};
 
 /// Applies one operation.
-pub(crate) async fn apply(context: StepContext<'_>, operation: &AliasOperation) -> Result<Created, AwsError> {
+pub(crate) async fn apply_alias(
+    context: StepContext<'_>,
+    operation: &AliasOperation,
+) -> Result<Created, AwsError> {
     let StepContext { clients, names, progress, .. } = context;
     let alias = match operation {
         AliasOperation::Create(version) => {
-            let version = context.version(version)?.to_owned();
+            let version = context.resolve_version(version)?.to_owned();
             let alias = AliasWrite { version, description: String::new(), canary: None };
-            again(FRESH, progress, || create_alias(clients, names, &alias)).await?;
+            again(PROPAGATION, progress, || create_alias(clients, names, &alias)).await?;
             alias
         }
         AliasOperation::Update { version, canary, live, description, direction } => {
-            let version = context.version(version)?.to_owned();
+            let version = context.resolve_version(version)?.to_owned();
             let description = history::moved(*direction, description, live, &version);
             let canary = match canary {
-                Some(share) => Some((context.version(&share.version)?.to_owned(), share.percent)),
+                Some(share) => Some((context.resolve_version(&share.version)?.to_owned(), share.percent)),
                 None => None,
             };
             let alias = AliasWrite { version, description, canary };
-            again(FRESH, progress, || update_alias(clients, names, &alias)).await?;
+            again(PROPAGATION, progress, || update_alias(clients, names, &alias)).await?;
             alias
         }
     };
@@ -68,7 +71,7 @@ async fn create_alias(clients: &Clients, names: &Names, alias: &AliasWrite) -> R
         .function_version(&alias.version)
         .description(&alias.description);
     let outcome = call.customize().interceptor(attempts.clone()).send().await.named("lambda:CreateAlias");
-    attempts.settle(outcome).map(drop)
+    attempts.accept_own_creation(outcome).map(drop)
 }
 
 /// `lambda:UpdateAlias`: the switch.
@@ -95,7 +98,7 @@ pub(crate) async fn list_aliases(
         let call = clients.lambda().list_aliases().function_name(names.function()).set_marker(marker);
         let page = call.send().await.named("lambda:ListAliases")?;
         for alias in page.aliases() {
-            let canary = canary(alias.routing_config());
+            let canary = parse_canary(alias.routing_config());
             let version = alias.function_version().unwrap_or_default().to_owned();
             held.insert(version.clone());
             held.extend(canary.iter().map(|canary| canary.version.clone()));
@@ -112,7 +115,7 @@ pub(crate) async fn list_aliases(
 }
 
 /// The version that gets a part of the traffic: AWS allows one beside the alias's own.
-fn canary(routing: Option<&AliasRoutingConfiguration>) -> Option<Canary> {
+fn parse_canary(routing: Option<&AliasRoutingConfiguration>) -> Option<Canary> {
     let (version, weight) = routing?.additional_version_weights()?.iter().next()?;
     let percents = 1..=99_u8;
     let percent = percents.min_by(|a, b| {

@@ -12,20 +12,20 @@ use lzap_core::resource::artifact::{Artifact, ArtifactOperation, Object};
 use super::step::{Created, StepContext};
 use crate::clients::Clients;
 use crate::error::{Absent, AwsError, Named};
-use crate::retry::{BUSY, FRESH, Progress, again};
+use crate::retry::{CONFLICT, PROPAGATION, Progress, again};
 
 /// Applies one operation.
-pub(crate) async fn apply(
+pub(crate) async fn apply_artifact(
     context: StepContext<'_>,
     operation: &ArtifactOperation,
 ) -> Result<Created, AwsError> {
     let StepContext { clients, names, progress, .. } = context;
     match operation {
         ArtifactOperation::Upload(artifact) => {
-            again(FRESH, progress, || put_object(clients, names, artifact, progress)).await?;
+            again(PROPAGATION, progress, || put_object(clients, names, artifact, progress)).await?;
         }
         ArtifactOperation::Delete(keys) => {
-            again(BUSY, progress, || delete_objects(clients, names, keys)).await?;
+            again(CONFLICT, progress, || delete_objects(clients, names, keys)).await?;
         }
     }
     Ok(Created::Nothing)
@@ -102,7 +102,7 @@ async fn put_object(
     progress: Progress<'_>,
 ) -> Result<(), AwsError> {
     const OPERATION: &str = "s3:PutObject";
-    let body = read(&artifact.path).await?;
+    let body = open_artifact(&artifact.path).await?;
     let call = clients
         .s3()
         .put_object()
@@ -139,7 +139,7 @@ pub(crate) async fn get_object(
     Ok(Some(body.into_bytes().to_vec()))
 }
 
-async fn read(path: &Path) -> Result<ByteStream, AwsError> {
+async fn open_artifact(path: &Path) -> Result<ByteStream, AwsError> {
     ByteStream::from_path(path).await.map_err(|error| AwsError::artifact(path, error.to_string()))
 }
 

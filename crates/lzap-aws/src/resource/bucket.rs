@@ -13,25 +13,30 @@ use lzap_core::names::{Names, Part, Place, RoleName, TAG_MANAGED};
 use lzap_core::resource::bucket::BucketOperation;
 
 use super::lifecycle::{add_expiry, put_lifecycle};
-use super::s3_answer::{code, there};
+use super::s3_answer::{error_code, found_unless_code};
 use super::step::{Created, StepContext};
 use crate::clients::{Attempts, Clients};
 use crate::error::{Absent, AwsError, Kind, Named};
-use crate::retry::{BUSY, FRESH, again};
+use crate::retry::{CONFLICT, PROPAGATION, again};
 
 /// Applies one operation.
-pub(crate) async fn apply(context: StepContext<'_>, operation: BucketOperation) -> Result<Created, AwsError> {
+pub(crate) async fn apply_bucket(
+    context: StepContext<'_>,
+    operation: BucketOperation,
+) -> Result<Created, AwsError> {
     let StepContext { clients, names, progress, .. } = context;
     match operation {
-        BucketOperation::Create => again(BUSY, progress, || create_bucket(clients, names)).await?,
+        BucketOperation::Create => again(CONFLICT, progress, || create_bucket(clients, names)).await?,
         BucketOperation::BlockPublicAccess => {
-            again(FRESH, progress, || block_public_access(clients, names)).await?;
+            again(PROPAGATION, progress, || block_public_access(clients, names)).await?;
         }
-        BucketOperation::Encrypt => again(FRESH, progress, || encrypt_bucket(clients, names)).await?,
-        BucketOperation::PutLifecycle => again(FRESH, progress, || put_lifecycle(clients, names)).await?,
-        BucketOperation::AddExpiry => again(FRESH, progress, || add_expiry(clients, names)).await?,
-        BucketOperation::Tag => again(FRESH, progress, || tag_bucket(clients, names)).await?,
-        BucketOperation::DeleteIfEmpty => again(BUSY, progress, || delete_bucket(clients, names)).await?,
+        BucketOperation::Encrypt => again(PROPAGATION, progress, || encrypt_bucket(clients, names)).await?,
+        BucketOperation::PutLifecycle => {
+            again(PROPAGATION, progress, || put_lifecycle(clients, names)).await?
+        }
+        BucketOperation::AddExpiry => again(PROPAGATION, progress, || add_expiry(clients, names)).await?,
+        BucketOperation::Tag => again(PROPAGATION, progress, || tag_bucket(clients, names)).await?,
+        BucketOperation::DeleteIfEmpty => again(CONFLICT, progress, || delete_bucket(clients, names)).await?,
     }
     Ok(Created::Nothing)
 }
@@ -65,7 +70,7 @@ pub(crate) async fn get_public_access_block(
         .expected_bucket_owner(&names.place.account);
     let answer = match call.send().await.named("s3:GetPublicAccessBlock") {
         Ok(answer) => answer,
-        Err(error) if code(&error) == Some("NoSuchPublicAccessBlockConfiguration") => {
+        Err(error) if error_code(&error) == Some("NoSuchPublicAccessBlockConfiguration") => {
             return Ok(BucketState::Open);
         }
         Err(error) if error.kind() == Kind::NotFound => return Ok(BucketState::Missing),
@@ -88,7 +93,7 @@ pub(crate) async fn get_public_access_block(
 ///
 /// # Errors
 /// The name belongs to another account; a read was refused, or AWS didn't respond.
-pub(crate) async fn bucket(clients: &Clients, place: &Place) -> Result<Bucket, AwsError> {
+pub(crate) async fn observe_bucket(clients: &Clients, place: &Place) -> Result<Bucket, AwsError> {
     // The bucket's name has nothing of an app in it.
     let names = Names {
         app: String::new(),
@@ -125,7 +130,7 @@ pub(crate) async fn is_encrypted(clients: &Clients, names: &Names) -> Result<boo
         .bucket(names.bucket())
         .expected_bucket_owner(&names.place.account);
     let answer = call.send().await.named("s3:GetBucketEncryption");
-    Ok(there(answer, "ServerSideEncryptionConfigurationNotFoundError", names)?.is_some())
+    Ok(found_unless_code(answer, "ServerSideEncryptionConfigurationNotFoundError", names)?.is_some())
 }
 
 /// `s3:CreateBucket`, with lzap's tag in the same call: a deploy that is killed right after it leaves no bucket without
@@ -137,13 +142,15 @@ async fn create_bucket(clients: &Clients, names: &Names) -> Result<(), AwsError>
     const OPERATION: &str = "s3:CreateBucket";
     let region = names.place.region.as_str();
     let location = (region != DEFAULT_REGION).then(|| BucketLocationConstraint::from(region));
-    let configuration =
-        CreateBucketConfiguration::builder().set_location_constraint(location).tags(mark(OPERATION)?).build();
+    let configuration = CreateBucketConfiguration::builder()
+        .set_location_constraint(location)
+        .tags(managed_tag(OPERATION)?)
+        .build();
     let attempts = Attempts::default();
     let call = clients.s3().create_bucket().bucket(names.bucket()).create_bucket_configuration(configuration);
     let outcome = call.customize().interceptor(attempts.clone()).send().await.named(OPERATION);
-    match attempts.settle(outcome) {
-        Err(error) if code(&error) == Some("BucketAlreadyOwnedByYou") => Ok(()),
+    match attempts.accept_own_creation(outcome) {
+        Err(error) if error_code(&error) == Some("BucketAlreadyOwnedByYou") => Ok(()),
         Err(error) => Err(error.about_bucket(&names.bucket())),
         Ok(_) => Ok(()),
     }
@@ -197,7 +204,7 @@ async fn encrypt_bucket(clients: &Clients, names: &Names) -> Result<(), AwsError
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketTagging.html>
 async fn tag_bucket(clients: &Clients, names: &Names) -> Result<(), AwsError> {
     const OPERATION: &str = "s3:PutBucketTagging";
-    let tagging = Tagging::builder().tag_set(mark(OPERATION)?).build();
+    let tagging = Tagging::builder().tag_set(managed_tag(OPERATION)?).build();
     let tagging = tagging.map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
     let call = clients
         .s3()
@@ -209,7 +216,7 @@ async fn tag_bucket(clients: &Clients, names: &Names) -> Result<(), AwsError> {
 }
 
 /// The tag by which lzap knows that it made a bucket.
-fn mark(operation: &'static str) -> Result<Tag, AwsError> {
+fn managed_tag(operation: &'static str) -> Result<Tag, AwsError> {
     let tag = Tag::builder().key(TAG_MANAGED).value("true").build();
     tag.map_err(|error| AwsError::broken(operation, error.to_string()))
 }
@@ -220,7 +227,7 @@ async fn delete_bucket(clients: &Clients, names: &Names) -> Result<(), AwsError>
     let call =
         clients.s3().delete_bucket().bucket(names.bucket()).expected_bucket_owner(&names.place.account);
     match call.send().await.named("s3:DeleteBucket") {
-        Err(error) if code(&error) == Some("BucketNotEmpty") => Ok(()),
+        Err(error) if error_code(&error) == Some("BucketNotEmpty") => Ok(()),
         outcome => outcome.or_gone(),
     }
 }

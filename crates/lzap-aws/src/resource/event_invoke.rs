@@ -8,10 +8,10 @@ use lzap_core::resource::event_invoke::EventInvokeOperation;
 use super::step::{Created, StepContext};
 use crate::clients::Clients;
 use crate::error::{Absent, AwsError, Named};
-use crate::retry::{BUSY, ROLE, again};
+use crate::retry::{CONFLICT, ROLE, again};
 
 /// Applies one operation.
-pub(crate) async fn apply(
+pub(crate) async fn apply_event_invoke(
     context: StepContext<'_>,
     operation: &EventInvokeOperation,
 ) -> Result<Created, AwsError> {
@@ -22,7 +22,7 @@ pub(crate) async fn apply(
             again(ROLE, progress, || put_event_invoke_config(clients, names, config)).await?;
         }
         EventInvokeOperation::Delete => {
-            again(BUSY, progress, || delete_event_invoke_config(clients, names)).await?;
+            again(CONFLICT, progress, || delete_event_invoke_config(clients, names)).await?;
         }
     }
     Ok(Created::Nothing)

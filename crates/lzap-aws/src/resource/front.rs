@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const WAIT: Duration = Duration::from_secs(1);
 
 /// Applies one operation.
-pub(crate) async fn apply(
+pub(crate) async fn apply_front(
     context: StepContext<'_>,
     operation: &FrontOperation,
 ) -> Result<Created, StepError> {

@@ -19,7 +19,7 @@ use super::settle::{State, state_of, wait_until_settled};
 use super::step::{Created, StepContext};
 use crate::clients::{Attempts, Clients};
 use crate::error::{Absent, AwsError, Named};
-use crate::retry::{BUSY, ROLE, again};
+use crate::retry::{CONFLICT, ROLE, again};
 
 /// Lambda's default size of `/tmp`, in MB.
 ///
@@ -27,7 +27,7 @@ use crate::retry::{BUSY, ROLE, again};
 const EPHEMERAL_STORAGE_MB: u32 = 512;
 
 /// Applies one operation, and waits until it has taken effect.
-pub(crate) async fn apply(
+pub(crate) async fn apply_function(
     context: StepContext<'_>,
     operation: &FunctionOperation,
 ) -> Result<Created, AwsError> {
@@ -42,22 +42,22 @@ pub(crate) async fn apply(
             again(ROLE, progress, || update_configuration(clients, names, config)).await?
         }
         FunctionOperation::UpdateCode { artifact, architecture } => {
-            again(BUSY, progress, || update_code(clients, names, *architecture, artifact)).await?
+            again(CONFLICT, progress, || update_code(clients, names, *architecture, artifact)).await?
         }
         FunctionOperation::Tag(tags) => {
-            again(BUSY, progress, || tag_function(clients, names, tags)).await?;
+            again(CONFLICT, progress, || tag_function(clients, names, tags)).await?;
             State::Settled
         }
         FunctionOperation::PutConcurrency(reserved) => {
-            again(BUSY, progress, || put_concurrency(clients, names, *reserved)).await?;
+            again(CONFLICT, progress, || put_concurrency(clients, names, *reserved)).await?;
             State::Settled
         }
         FunctionOperation::DeleteConcurrency => {
-            again(BUSY, progress, || delete_concurrency(clients, names)).await?;
+            again(CONFLICT, progress, || delete_concurrency(clients, names)).await?;
             State::Settled
         }
         FunctionOperation::Delete => {
-            again(BUSY, progress, || delete_function(clients, names)).await?;
+            again(CONFLICT, progress, || delete_function(clients, names)).await?;
             State::Settled
         }
     };
@@ -90,8 +90,8 @@ pub(crate) async fn get_function(
         answer.configuration.ok_or_else(|| AwsError::broken(OPERATION, "no configuration in the answer"))?;
     Ok(Some(ObservedFunction {
         code_sha256: configuration.code_sha256().unwrap_or_default().to_owned(),
-        config: config(&configuration),
-        concurrency: positive(answer.concurrency.and_then(|it| it.reserved_concurrent_executions)),
+        config: read_config(&configuration),
+        concurrency: to_positive(answer.concurrency.and_then(|it| it.reserved_concurrent_executions)),
         tags: answer.tags.unwrap_or_default().into_iter().collect(),
     }))
 }
@@ -123,13 +123,13 @@ async fn create_function(
         .architectures(lambda_architecture(config.architecture))
         .memory_size(config.memory_mb.cast_signed())
         .timeout(config.timeout_secs.cast_signed())
-        .ephemeral_storage(storage(OPERATION, config)?)
-        .environment(environment(names, config))
+        .ephemeral_storage(build_ephemeral_storage(OPERATION, config)?)
+        .environment(build_environment(names, config))
         .set_tags(Some(tags.clone().into_iter().collect()));
     let outcome = call.customize().interceptor(attempts.clone()).send().await.named(OPERATION);
     let outcome = outcome.map_err(|error| error.hiding(config.environment.values()));
     let lost = || State::Changing("created".to_owned());
-    Ok(attempts.settle(outcome)?.map_or_else(lost, |answer| state_of!(answer)))
+    Ok(attempts.accept_own_creation(outcome)?.map_or_else(lost, |answer| state_of!(answer)))
 }
 
 /// `lambda:UpdateFunctionConfiguration`.
@@ -148,8 +148,8 @@ async fn update_configuration(
         .role(&config.role_arn)
         .memory_size(config.memory_mb.cast_signed())
         .timeout(config.timeout_secs.cast_signed())
-        .ephemeral_storage(storage(OPERATION, config)?)
-        .environment(environment(names, config));
+        .ephemeral_storage(build_ephemeral_storage(OPERATION, config)?)
+        .environment(build_environment(names, config));
     let answer =
         call.send().await.named(OPERATION).map_err(|error| error.hiding(config.environment.values()))?;
     Ok(state_of!(answer))
@@ -216,7 +216,7 @@ fn lambda_architecture(architecture: Architecture) -> LambdaArchitecture {
 }
 
 /// The variables of `lzap.toml`, and whom the function's maps call.
-fn environment(names: &Names, config: &FunctionConfig) -> Environment {
+fn build_environment(names: &Names, config: &FunctionConfig) -> Environment {
     let workers = match &config.workers {
         Some(VersionRef::Known(number)) => Some(format!("{}:{number}", names.workers().function())),
         // Carrying out a plan puts the number in.
@@ -227,13 +227,16 @@ fn environment(names: &Names, config: &FunctionConfig) -> Environment {
     Environment::builder().set_variables(Some(variables)).build()
 }
 
-fn storage(operation: &'static str, config: &FunctionConfig) -> Result<EphemeralStorage, AwsError> {
+fn build_ephemeral_storage(
+    operation: &'static str,
+    config: &FunctionConfig,
+) -> Result<EphemeralStorage, AwsError> {
     let storage = EphemeralStorage::builder().size(config.ephemeral_storage_mb.cast_signed()).build();
     storage.map_err(|error| AwsError::broken(operation, error.to_string()))
 }
 
 /// The settings that lzap manages. What is left out has Lambda's default, as in answers of older functions.
-pub(super) fn config(configuration: &FunctionConfiguration) -> FunctionConfig {
+pub(super) fn read_config(configuration: &FunctionConfiguration) -> FunctionConfig {
     let environment = configuration.environment().and_then(|environment| environment.variables());
     let mut environment: BTreeMap<String, String> =
         environment.cloned().unwrap_or_default().into_iter().collect();
@@ -247,9 +250,9 @@ pub(super) fn config(configuration: &FunctionConfiguration) -> FunctionConfig {
             Some(LambdaArchitecture::Arm64) => Architecture::Arm64,
             _ => Architecture::X86_64,
         },
-        memory_mb: positive(configuration.memory_size()).unwrap_or(0),
-        timeout_secs: positive(configuration.timeout()).unwrap_or(0),
-        ephemeral_storage_mb: positive(storage).unwrap_or(EPHEMERAL_STORAGE_MB),
+        memory_mb: to_positive(configuration.memory_size()).unwrap_or(0),
+        timeout_secs: to_positive(configuration.timeout()).unwrap_or(0),
+        ephemeral_storage_mb: to_positive(storage).unwrap_or(EPHEMERAL_STORAGE_MB),
         environment,
         workers: workers.map(|called| {
             let number = called.rsplit_once(':').map_or(called.as_str(), |(_, number)| number);
@@ -258,6 +261,6 @@ pub(super) fn config(configuration: &FunctionConfiguration) -> FunctionConfig {
     }
 }
 
-fn positive(number: Option<i32>) -> Option<u32> {
+fn to_positive(number: Option<i32>) -> Option<u32> {
     number.and_then(|number| u32::try_from(number).ok()).filter(|number| *number > 0)
 }

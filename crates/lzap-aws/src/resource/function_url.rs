@@ -9,24 +9,24 @@ use lzap_core::resource::function_url::{FunctionUrlOperation, ObservedFunctionUr
 use super::step::{Created, StepContext};
 use crate::clients::{Attempts, Clients};
 use crate::error::{Absent, AwsError, Named};
-use crate::retry::{BUSY, FRESH, again};
+use crate::retry::{CONFLICT, PROPAGATION, again};
 
 /// Applies one operation.
-pub(crate) async fn apply(
+pub(crate) async fn apply_function_url(
     context: StepContext<'_>,
     operation: FunctionUrlOperation,
 ) -> Result<Created, AwsError> {
     let StepContext { clients, names, progress, .. } = context;
     match operation {
         FunctionUrlOperation::Create => {
-            let url = again(FRESH, progress, || create_function_url(clients, names)).await?;
+            let url = again(PROPAGATION, progress, || create_function_url(clients, names)).await?;
             return Ok(Created::Front { url, api_id: None });
         }
         FunctionUrlOperation::Update => {
-            again(BUSY, progress, || update_function_url(clients, names)).await?;
+            again(CONFLICT, progress, || update_function_url(clients, names)).await?;
         }
         FunctionUrlOperation::Delete => {
-            again(BUSY, progress, || delete_function_url(clients, names)).await?;
+            again(CONFLICT, progress, || delete_function_url(clients, names)).await?;
         }
     }
     Ok(Created::Nothing)
@@ -59,7 +59,7 @@ async fn create_function_url(clients: &Clients, names: &Names) -> Result<String,
         .auth_type(FunctionUrlAuthType::None)
         .invoke_mode(InvokeMode::Buffered);
     let outcome = call.customize().interceptor(attempts.clone()).send().await.named(OPERATION);
-    if let Some(answer) = attempts.settle(outcome)? {
+    if let Some(answer) = attempts.accept_own_creation(outcome)? {
         return Ok(answer.function_url().to_owned());
     }
     let found = get_function_url(clients, names).await?;

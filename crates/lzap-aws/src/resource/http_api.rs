@@ -16,13 +16,13 @@ use lzap_wire::limits::HTTP_API_TIMEOUT_SECS;
 use super::step::{Created, StepContext};
 use crate::clients::{Attempts, Clients};
 use crate::error::{Absent, AwsError, Named};
-use crate::retry::{BUSY, FRESH, Progress, THROTTLED, again};
+use crate::retry::{CONFLICT, PROPAGATION, Progress, THROTTLED, again};
 
 /// The longest that an HTTP API waits.
 const TIMEOUT_MILLIS: i32 = HTTP_API_TIMEOUT_SECS.cast_signed() * 1000;
 
 /// Applies one operation.
-pub(crate) async fn apply(
+pub(crate) async fn apply_http_api(
     context: StepContext<'_>,
     operation: &HttpApiOperation,
 ) -> Result<Created, AwsError> {
@@ -33,34 +33,34 @@ pub(crate) async fn apply(
             return Ok(Created::Front { url, api_id: Some(id) });
         }
         HttpApiOperation::CreateIntegration(api) => {
-            let api = context.api(api)?;
-            let created = again(FRESH, progress, || create_integration(clients, names, api)).await?;
+            let api = context.resolve_api(api)?;
+            let created = again(PROPAGATION, progress, || create_integration(clients, names, api)).await?;
             return Ok(Created::Integration(created));
         }
         HttpApiOperation::UpdateIntegration { api, integration } => {
-            let api = context.api(api)?;
-            again(BUSY, progress, || update_integration(clients, names, api, integration)).await?;
+            let api = context.resolve_api(api)?;
+            again(CONFLICT, progress, || update_integration(clients, names, api, integration)).await?;
         }
         HttpApiOperation::CreateRoute { api, integration } => {
-            let (api, integration) = (context.api(api)?, context.integration(integration)?);
-            again(FRESH, progress, || create_route(clients, api, integration)).await?;
+            let (api, integration) = (context.resolve_api(api)?, context.resolve_integration(integration)?);
+            again(PROPAGATION, progress, || create_route(clients, api, integration)).await?;
         }
         HttpApiOperation::UpdateRoute { api, route, integration } => {
-            let (api, integration) = (context.api(api)?, context.integration(integration)?);
-            again(FRESH, progress, || update_route(clients, api, route, integration)).await?;
+            let (api, integration) = (context.resolve_api(api)?, context.resolve_integration(integration)?);
+            again(PROPAGATION, progress, || update_route(clients, api, route, integration)).await?;
         }
         HttpApiOperation::CreateStage { api, tags } => {
-            let api = context.api(api)?;
-            again(FRESH, progress, || create_stage(clients, api, tags)).await?;
+            let api = context.resolve_api(api)?;
+            again(PROPAGATION, progress, || create_stage(clients, api, tags)).await?;
         }
         HttpApiOperation::UpdateStage(api) => {
-            let api = context.api(api)?;
-            again(BUSY, progress, || update_stage(clients, api)).await?;
+            let api = context.resolve_api(api)?;
+            again(CONFLICT, progress, || update_stage(clients, api)).await?;
         }
         HttpApiOperation::Tag { api, tags } => {
-            again(BUSY, progress, || tag_api(clients, names, api, tags)).await?;
+            again(CONFLICT, progress, || tag_api(clients, names, api, tags)).await?;
         }
-        HttpApiOperation::Delete(api) => again(BUSY, progress, || delete_api(clients, api)).await?,
+        HttpApiOperation::Delete(api) => again(CONFLICT, progress, || delete_api(clients, api)).await?,
     }
     Ok(Created::Nothing)
 }
@@ -82,7 +82,7 @@ async fn create_api(
         .description(format!("lzap: {}, stage {}", names.app, names.stage))
         .protocol_type(ProtocolType::Http)
         .set_tags(Some(tags.clone().into_iter().collect()));
-    let api = call.customize().config_override(once()).send().await.named(OPERATION)?;
+    let api = call.customize().config_override(disable_sdk_retries()).send().await.named(OPERATION)?;
     match (api.api_id(), api.api_endpoint()) {
         (Some(id), Some(endpoint)) => Ok((id.to_owned(), endpoint.to_owned())),
         _ => Err(AwsError::broken(OPERATION, "no id or no endpoint in the answer")),
@@ -90,7 +90,7 @@ async fn create_api(
 }
 
 /// Turns off the SDK's retries for this call.
-fn once() -> aws_sdk_apigatewayv2::config::Builder {
+fn disable_sdk_retries() -> aws_sdk_apigatewayv2::config::Builder {
     aws_sdk_apigatewayv2::config::Builder::new().retry_config(RetryConfig::disabled())
 }
 
@@ -106,7 +106,8 @@ async fn create_integration(clients: &Clients, names: &Names, api: &str) -> Resu
         .integration_uri(names.alias_arn())
         .payload_format_version(PAYLOAD_FORMAT)
         .timeout_in_millis(TIMEOUT_MILLIS);
-    let integration = call.customize().config_override(once()).send().await.named(OPERATION)?;
+    let integration =
+        call.customize().config_override(disable_sdk_retries()).send().await.named(OPERATION)?;
     integration.integration_id.ok_or_else(|| AwsError::broken(OPERATION, "no id in the answer"))
 }
 
@@ -132,9 +133,14 @@ async fn update_integration(
 /// `apigateway:CreateRoute` for `$default`.
 async fn create_route(clients: &Clients, api: &str, integration: &str) -> Result<(), AwsError> {
     let attempts = Attempts::default();
-    let call = clients.apigateway().create_route().api_id(api).route_key(DEFAULT).target(target(integration));
+    let call = clients
+        .apigateway()
+        .create_route()
+        .api_id(api)
+        .route_key(DEFAULT)
+        .target(integration_target(integration));
     let outcome = call.customize().interceptor(attempts.clone()).send().await.named("apigateway:CreateRoute");
-    attempts.settle(outcome).map(drop)
+    attempts.accept_own_creation(outcome).map(drop)
 }
 
 /// `apigateway:UpdateRoute`.
@@ -145,7 +151,7 @@ async fn update_route(clients: &Clients, api: &str, route: &str, integration: &s
         .api_id(api)
         .route_id(route)
         .route_key(DEFAULT)
-        .target(target(integration));
+        .target(integration_target(integration));
     call.send().await.named("apigateway:UpdateRoute").map(drop)
 }
 
@@ -160,7 +166,7 @@ async fn create_stage(clients: &Clients, api: &str, tags: &BTreeMap<String, Stri
         .auto_deploy(true)
         .set_tags(Some(tags.clone().into_iter().collect()));
     let outcome = call.customize().interceptor(attempts.clone()).send().await.named("apigateway:CreateStage");
-    attempts.settle(outcome).map(drop)
+    attempts.accept_own_creation(outcome).map(drop)
 }
 
 /// `apigateway:UpdateStage` of `$default` to automatic deployment.
@@ -189,7 +195,7 @@ async fn delete_api(clients: &Clients, api: &str) -> Result<(), AwsError> {
     clients.apigateway().delete_api().api_id(api).send().await.named("apigateway:DeleteApi").or_gone()
 }
 
-fn target(integration: &str) -> String {
+fn integration_target(integration: &str) -> String {
     format!("integrations/{integration}")
 }
 
@@ -239,14 +245,14 @@ pub(crate) async fn with_parts(
     clients: &Clients,
     apis: Vec<ObservedApi>,
 ) -> Result<Vec<ObservedApi>, AwsError> {
-    try_join_all(apis.into_iter().map(|api| parts(clients, api))).await
+    try_join_all(apis.into_iter().map(|api| read_parts(clients, api))).await
 }
 
-async fn parts(clients: &Clients, api: ObservedApi) -> Result<ObservedApi, AwsError> {
+async fn read_parts(clients: &Clients, api: ObservedApi) -> Result<ObservedApi, AwsError> {
     // An API that was listed and has no parts is one that isn't seen everywhere yet, or is gone: never an empty one.
     let (integrations, routes, default_stage) = try_join3(
-        again(FRESH, Progress::silent(), || get_integrations(clients, &api.id)),
-        again(FRESH, Progress::silent(), || get_routes(clients, &api.id)),
+        again(PROPAGATION, Progress::silent(), || get_integrations(clients, &api.id)),
+        again(PROPAGATION, Progress::silent(), || get_routes(clients, &api.id)),
         get_stage(clients, &api.id),
     )
     .await?;

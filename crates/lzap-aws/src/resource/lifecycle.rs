@@ -14,7 +14,7 @@ use lzap_core::names::Names;
 use lzap_core::resource::bucket::BucketSetting;
 use lzap_wire::job::{KEEP_DAYS, KEEP_TAG};
 
-use super::s3_answer::there;
+use super::s3_answer::found_unless_code;
 use crate::clients::Clients;
 use crate::error::{AwsError, Named};
 
@@ -27,7 +27,7 @@ pub(crate) async fn missing_rules(
     clients: &Clients,
     names: &Names,
 ) -> Result<BTreeSet<BucketSetting>, AwsError> {
-    let Some(rules) = rules(clients, names).await? else {
+    let Some(rules) = get_rules(clients, names).await? else {
         return Ok(BTreeSet::from([BucketSetting::Lifecycle, BucketSetting::Expiry]));
     };
     let has_all = KEEP_DAYS.iter().all(|(keep, _)| rules.iter().any(|it| it.id() == Some(&expiry_id(keep))));
@@ -36,14 +36,14 @@ pub(crate) async fn missing_rules(
 
 /// `None` where the bucket has no rules at all.
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLifecycleConfiguration.html>
-async fn rules(clients: &Clients, names: &Names) -> Result<Option<Vec<LifecycleRule>>, AwsError> {
+async fn get_rules(clients: &Clients, names: &Names) -> Result<Option<Vec<LifecycleRule>>, AwsError> {
     let call = clients
         .s3()
         .get_bucket_lifecycle_configuration()
         .bucket(names.bucket())
         .expected_bucket_owner(&names.place.account);
     let answer = call.send().await.named("s3:GetBucketLifecycleConfiguration");
-    let answer = there(answer, "NoSuchLifecycleConfiguration", names)?;
+    let answer = found_unless_code(answer, "NoSuchLifecycleConfiguration", names)?;
     Ok(answer.map(|answer| answer.rules.unwrap_or_default()))
 }
 
@@ -58,22 +58,22 @@ pub(crate) async fn put_lifecycle(clients: &Clients, names: &Names) -> Result<()
         )
         .build()
         .map_err(|error| AwsError::broken(PUT, error.to_string()))?;
-    put(clients, names, std::iter::once(uploads).chain(expiry()?).collect()).await
+    put_rules(clients, names, std::iter::once(uploads).chain(expiry_rules()?).collect()).await
 }
 
 /// `s3:GetBucketLifecycleConfiguration`, then `s3:PutBucketLifecycleConfiguration`, which replaces all rules at once: those
 /// that are there, and the ones for payloads and job records.
 pub(crate) async fn add_expiry(clients: &Clients, names: &Names) -> Result<(), AwsError> {
-    let added = expiry()?;
+    let added = expiry_rules()?;
     let is_other = |rule: &LifecycleRule| added.iter().all(|new| new.id() != rule.id());
     let mut all: Vec<LifecycleRule> =
-        rules(clients, names).await?.unwrap_or_default().into_iter().filter(is_other).collect();
+        get_rules(clients, names).await?.unwrap_or_default().into_iter().filter(is_other).collect();
     all.extend(added.clone());
-    put(clients, names, all).await
+    put_rules(clients, names, all).await
 }
 
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html>
-async fn put(clients: &Clients, names: &Names, rules: Vec<LifecycleRule>) -> Result<(), AwsError> {
+async fn put_rules(clients: &Clients, names: &Names, rules: Vec<LifecycleRule>) -> Result<(), AwsError> {
     let configuration = BucketLifecycleConfiguration::builder()
         .set_rules(Some(rules))
         .build()
@@ -88,7 +88,7 @@ async fn put(clients: &Clients, names: &Names, rules: Vec<LifecycleRule>) -> Res
 }
 
 /// A rule for each value of the tag.
-fn expiry() -> Result<Vec<LifecycleRule>, AwsError> {
+fn expiry_rules() -> Result<Vec<LifecycleRule>, AwsError> {
     let rule = |(keep, days): &(&str, u32)| {
         let tag = Tag::builder().key(KEEP_TAG).value(*keep).build()?;
         LifecycleRule::builder()

@@ -10,25 +10,25 @@ use lzap_core::resource::log_group::{LogGroupOperation, ObservedLogGroup};
 use super::step::{Created, StepContext};
 use crate::clients::Clients;
 use crate::error::{Absent, AwsError, Kind, Named};
-use crate::retry::{BUSY, FRESH, again};
+use crate::retry::{CONFLICT, PROPAGATION, again};
 
 /// Applies one operation.
-pub(crate) async fn apply(
+pub(crate) async fn apply_log_group(
     context: StepContext<'_>,
     operation: &LogGroupOperation,
 ) -> Result<Created, AwsError> {
     let StepContext { clients, names, progress, .. } = context;
     match operation {
         LogGroupOperation::Create(tags) => {
-            again(BUSY, progress, || create_log_group(clients, names, tags)).await?;
+            again(CONFLICT, progress, || create_log_group(clients, names, tags)).await?;
         }
         LogGroupOperation::PutRetention(days) => {
-            again(FRESH, progress, || put_retention(clients, names, *days)).await?;
+            again(PROPAGATION, progress, || put_retention(clients, names, *days)).await?;
         }
         LogGroupOperation::Tag(tags) => {
-            again(FRESH, progress, || tag_log_group(clients, names, tags)).await?;
+            again(PROPAGATION, progress, || tag_log_group(clients, names, tags)).await?;
         }
-        LogGroupOperation::Delete => again(BUSY, progress, || delete_log_group(clients, names)).await?,
+        LogGroupOperation::Delete => again(CONFLICT, progress, || delete_log_group(clients, names)).await?,
     }
     Ok(Created::Nothing)
 }

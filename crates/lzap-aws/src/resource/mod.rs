@@ -26,21 +26,30 @@ use lzap_core::resource::Operation;
 use step::{Created, StepContext, StepError};
 
 /// Applies one operation, and again while AWS is busy.
-pub(crate) async fn apply(context: StepContext<'_>, operation: &Operation) -> Result<Created, StepError> {
+pub(crate) async fn apply_operation(
+    context: StepContext<'_>,
+    operation: &Operation,
+) -> Result<Created, StepError> {
     // Boxed: the futures of the SDK are large, and this one would have the size of the largest.
     Ok(match operation {
-        Operation::Bucket(operation) => Box::pin(bucket::apply(context, *operation)).await?,
-        Operation::Artifact(operation) => Box::pin(artifact::apply(context, operation)).await?,
-        Operation::Role(operation) => Box::pin(role::apply(context, operation)).await?,
-        Operation::LogGroup(operation) => Box::pin(log_group::apply(context, operation)).await?,
-        Operation::Function(operation) => Box::pin(function::apply(context, operation)).await?,
-        Operation::Version(operation) => Box::pin(version::apply(context, operation)).await?,
-        Operation::Alias(operation) => Box::pin(alias::apply(context, operation)).await?,
-        Operation::EventInvoke(operation) => Box::pin(event_invoke::apply(context, operation)).await?,
-        Operation::FunctionUrl(operation) => Box::pin(function_url::apply(context, *operation)).await?,
-        Operation::Front(operation) => Box::pin(front::apply(context, operation)).await?,
-        Operation::HttpApi(operation) => Box::pin(http_api::apply(context, operation)).await?,
-        Operation::Permission(operation) => Box::pin(permission::apply(context, operation)).await?,
-        Operation::Rule(operation) => Box::pin(rule::apply(context, operation)).await?,
+        Operation::Bucket(operation) => Box::pin(bucket::apply_bucket(context, *operation)).await?,
+        Operation::Artifact(operation) => Box::pin(artifact::apply_artifact(context, operation)).await?,
+        Operation::Role(operation) => Box::pin(role::apply_role(context, operation)).await?,
+        Operation::LogGroup(operation) => Box::pin(log_group::apply_log_group(context, operation)).await?,
+        Operation::Function(operation) => Box::pin(function::apply_function(context, operation)).await?,
+        Operation::Version(operation) => Box::pin(version::apply_version(context, operation)).await?,
+        Operation::Alias(operation) => Box::pin(alias::apply_alias(context, operation)).await?,
+        Operation::EventInvoke(operation) => {
+            Box::pin(event_invoke::apply_event_invoke(context, operation)).await?
+        }
+        Operation::FunctionUrl(operation) => {
+            Box::pin(function_url::apply_function_url(context, *operation)).await?
+        }
+        Operation::Front(operation) => Box::pin(front::apply_front(context, operation)).await?,
+        Operation::HttpApi(operation) => Box::pin(http_api::apply_http_api(context, operation)).await?,
+        Operation::Permission(operation) => {
+            Box::pin(permission::apply_permission(context, operation)).await?
+        }
+        Operation::Rule(operation) => Box::pin(rule::apply_rule(context, operation)).await?,
     })
 }

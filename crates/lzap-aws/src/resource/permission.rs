@@ -10,10 +10,10 @@ use serde_json::Value;
 use super::step::{Created, StepContext, too_early};
 use crate::clients::{Attempts, Clients};
 use crate::error::{Absent, AwsError, Named};
-use crate::retry::{BUSY, FRESH, again};
+use crate::retry::{CONFLICT, PROPAGATION, again};
 
 /// Applies one operation.
-pub(crate) async fn apply(
+pub(crate) async fn apply_permission(
     context: StepContext<'_>,
     operation: &PermissionOperation,
 ) -> Result<Created, AwsError> {
@@ -23,10 +23,10 @@ pub(crate) async fn apply(
             let permission = caller.permission(names, context.created.api_id.as_deref());
             let permission = permission.ok_or_else(|| too_early("apigateway:CreateApi"))?;
             let statement = caller.statement();
-            again(FRESH, progress, || add_permission(clients, names, &statement, &permission)).await?;
+            again(PROPAGATION, progress, || add_permission(clients, names, &statement, &permission)).await?;
         }
         PermissionOperation::Remove(statement) => {
-            again(BUSY, progress, || remove_permission(clients, names, statement)).await?;
+            again(CONFLICT, progress, || remove_permission(clients, names, statement)).await?;
         }
     }
     Ok(Created::Nothing)
@@ -57,7 +57,7 @@ async fn add_permission(
         PermissionCondition::Other => call,
     };
     let outcome = call.customize().interceptor(attempts.clone()).send().await.named("lambda:AddPermission");
-    attempts.settle(outcome).map(drop)
+    attempts.accept_own_creation(outcome).map(drop)
 }
 
 /// `lambda:RemovePermission` from the alias.
@@ -84,18 +84,20 @@ pub(crate) async fn get_policy(
     };
     let policy: Value = serde_json::from_str(&text)
         .map_err(|error| AwsError::broken(OPERATION, format!("the policy is no JSON: {error}")))?;
-    Ok(statements(&policy))
+    Ok(parse_statements(&policy))
 }
 
-fn statements(policy: &Value) -> BTreeMap<String, Permission> {
+fn parse_statements(policy: &Value) -> BTreeMap<String, Permission> {
     let statements = policy.get("Statement").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     statements
         .iter()
-        .filter_map(|statement| Some((statement.get("Sid")?.as_str()?.to_owned(), permission(statement))))
+        .filter_map(|statement| {
+            Some((statement.get("Sid")?.as_str()?.to_owned(), parse_statement(statement)))
+        })
         .collect()
 }
 
-fn permission(statement: &Value) -> Permission {
+fn parse_statement(statement: &Value) -> Permission {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
     let principal = match statement.get("Principal") {
         Some(Value::Object(map)) => map.get("Service"),
@@ -104,12 +106,12 @@ fn permission(statement: &Value) -> Permission {
     Permission {
         action: text(statement.get("Action")),
         principal: text(principal),
-        condition: condition(statement),
+        condition: parse_condition(statement),
     }
 }
 
 /// The condition under whichever operator. Some emulators write the members of `AddPermission` beside the action instead.
-fn condition(statement: &Value) -> PermissionCondition {
+fn parse_condition(statement: &Value) -> PermissionCondition {
     let value = |key: &str| condition_value(statement, &format!("lambda:{key}")).or(statement.get(key));
     if let Some(arn) = condition_value(statement, "AWS:SourceArn").and_then(Value::as_str) {
         return PermissionCondition::Source(arn.to_owned());
@@ -160,7 +162,7 @@ mod tests {
                 "FunctionUrlAuthType": "NONE"
             }]
         });
-        let found = statements(&policy);
+        let found = parse_statements(&policy);
         let allows = |principal: &str, condition| Permission {
             action: "lambda:InvokeFunction".to_owned(),
             principal: principal.to_owned(),
@@ -173,6 +175,6 @@ mod tests {
         assert_eq!(found.get("via"), Some(&allows("*", PermissionCondition::ViaUrl)));
         let public = PermissionCondition::UrlAuthType("NONE".to_owned());
         assert_eq!(found.get("emulated"), Some(&allows("*", public)));
-        assert_eq!(statements(&json!({})), BTreeMap::new());
+        assert_eq!(parse_statements(&json!({})), BTreeMap::new());
     }
 }

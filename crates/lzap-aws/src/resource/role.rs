@@ -12,36 +12,39 @@ use serde_json::Value;
 use super::step::{Created, StepContext};
 use crate::clients::{Attempts, Clients};
 use crate::error::{Absent, AwsError, Named};
-use crate::retry::{BUSY, FRESH, again};
+use crate::retry::{CONFLICT, PROPAGATION, again};
 
 /// Applies one operation.
-pub(crate) async fn apply(context: StepContext<'_>, operation: &RoleOperation) -> Result<Created, AwsError> {
+pub(crate) async fn apply_role(
+    context: StepContext<'_>,
+    operation: &RoleOperation,
+) -> Result<Created, AwsError> {
     let StepContext { clients, names, progress, .. } = context;
     match operation {
         RoleOperation::Create { permissions_boundary, trust_policy, tags } => {
             let boundary = permissions_boundary.as_deref();
-            again(BUSY, progress, || create_role(clients, names, boundary, trust_policy, tags)).await?;
+            again(CONFLICT, progress, || create_role(clients, names, boundary, trust_policy, tags)).await?;
         }
         RoleOperation::UpdateTrustPolicy(policy) => {
-            again(BUSY, progress, || update_trust_policy(clients, names, policy)).await?;
+            again(CONFLICT, progress, || update_trust_policy(clients, names, policy)).await?;
         }
         RoleOperation::PutPermissionsBoundary(arn) => {
-            again(BUSY, progress, || put_permissions_boundary(clients, names, arn)).await?;
+            again(CONFLICT, progress, || put_permissions_boundary(clients, names, arn)).await?;
         }
         RoleOperation::DeletePermissionsBoundary => {
-            again(BUSY, progress, || delete_permissions_boundary(clients, names)).await?;
+            again(CONFLICT, progress, || delete_permissions_boundary(clients, names)).await?;
         }
         RoleOperation::PutPolicy(policy) => {
-            again(FRESH, progress, || put_role_policy(clients, names, policy)).await?;
+            again(PROPAGATION, progress, || put_role_policy(clients, names, policy)).await?;
         }
-        RoleOperation::Tag(tags) => again(FRESH, progress, || tag_role(clients, names, tags)).await?,
+        RoleOperation::Tag(tags) => again(PROPAGATION, progress, || tag_role(clients, names, tags)).await?,
         RoleOperation::DeletePolicy(policy) => {
-            again(BUSY, progress, || delete_role_policy(clients, names, policy)).await?;
+            again(CONFLICT, progress, || delete_role_policy(clients, names, policy)).await?;
         }
         RoleOperation::DetachPolicy(policy) => {
-            again(BUSY, progress, || detach_role_policy(clients, names, policy)).await?;
+            again(CONFLICT, progress, || detach_role_policy(clients, names, policy)).await?;
         }
-        RoleOperation::Delete => again(BUSY, progress, || delete_role(clients, names)).await?,
+        RoleOperation::Delete => again(CONFLICT, progress, || delete_role(clients, names)).await?,
     }
     Ok(Created::Nothing)
 }
@@ -54,7 +57,8 @@ pub(crate) async fn get_role(clients: &Clients, names: &Names) -> Result<Option<
         return Ok(None);
     };
     let tags = role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
-    let trust_policy = document("iam:GetRole", role.assume_role_policy_document().unwrap_or("null"))?;
+    let trust_policy =
+        parse_policy_document("iam:GetRole", role.assume_role_policy_document().unwrap_or("null"))?;
     let boundary = role.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
     Ok(Some(ObservedRole {
         path: role.path().to_owned(),
@@ -72,7 +76,7 @@ pub(crate) async fn get_role_policy(clients: &Clients, names: &Names) -> Result<
     const OPERATION: &str = "iam:GetRolePolicy";
     let call = clients.iam().get_role_policy().role_name(names.role()).policy_name(POLICY);
     let answer = call.send().await.named(OPERATION).found()?;
-    answer.map(|answer| document(OPERATION, answer.policy_document())).transpose()
+    answer.map(|answer| parse_policy_document(OPERATION, answer.policy_document())).transpose()
 }
 
 /// `iam:ListRolePolicies`, all pages: the names of the inline policies.
@@ -136,7 +140,7 @@ async fn create_role(
         .assume_role_policy_document(trust_policy.to_string())
         .set_tags(Some(iam_tags(OPERATION, tags)?));
     let outcome = call.customize().interceptor(attempts.clone()).send().await.named(OPERATION);
-    attempts.settle(outcome).map(drop)
+    attempts.accept_own_creation(outcome).map(drop)
 }
 
 /// `iam:TagRole`.
@@ -201,7 +205,7 @@ async fn delete_role(clients: &Clients, names: &Names) -> Result<(), AwsError> {
 }
 
 /// A policy document. IAM answers it percent-encoded (RFC 3986).
-fn document(operation: &'static str, text: &str) -> Result<Value, AwsError> {
+fn parse_policy_document(operation: &'static str, text: &str) -> Result<Value, AwsError> {
     let decoded = if text.trim_start().starts_with('{') { text.to_owned() } else { percent_decoded(text) };
     serde_json::from_str(&decoded)
         .map_err(|error| AwsError::broken(operation, format!("the policy is no JSON: {error}")))
@@ -232,8 +236,8 @@ mod tests {
         let plain = r#"{"Resource":"arn:aws:logs:*","Name":"50% ü"}"#;
         let encoded =
             "%7B%22Resource%22%3A%22arn%3Aaws%3Alogs%3A%2A%22%2C%22Name%22%3A%2250%25%20%C3%BC%22%7D";
-        let plain = document("iam:GetRole", plain).expect("plain JSON");
-        assert_eq!(document("iam:GetRole", encoded).expect("encoded JSON"), plain);
-        assert!(document("iam:GetRole", "%7B").is_err());
+        let plain = parse_policy_document("iam:GetRole", plain).expect("plain JSON");
+        assert_eq!(parse_policy_document("iam:GetRole", encoded).expect("encoded JSON"), plain);
+        assert!(parse_policy_document("iam:GetRole", "%7B").is_err());
     }
 }

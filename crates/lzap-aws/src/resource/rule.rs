@@ -11,25 +11,30 @@ use lzap_core::resource::rule::{ObservedRule, RuleOperation, RuleTarget};
 use super::step::{Created, StepContext};
 use crate::clients::Clients;
 use crate::error::{Absent, AwsError, Named};
-use crate::retry::{BUSY, FRESH, again};
+use crate::retry::{CONFLICT, PROPAGATION, again};
 
 /// Applies one operation.
-pub(crate) async fn apply(context: StepContext<'_>, operation: &RuleOperation) -> Result<Created, AwsError> {
+pub(crate) async fn apply_rule(
+    context: StepContext<'_>,
+    operation: &RuleOperation,
+) -> Result<Created, AwsError> {
     let StepContext { clients, names, progress, .. } = context;
     match operation {
         RuleOperation::Put { rule, schedule, tags } => {
-            again(BUSY, progress, || put_rule(clients, names, rule, schedule, tags)).await?;
+            again(CONFLICT, progress, || put_rule(clients, names, rule, schedule, tags)).await?;
         }
         RuleOperation::PutTarget { rule, input } => {
-            again(FRESH, progress, || put_target(clients, names, rule, input)).await?;
+            again(PROPAGATION, progress, || put_target(clients, names, rule, input)).await?;
         }
         RuleOperation::Tag { rule, tags } => {
-            again(FRESH, progress, || tag_rule(clients, names, rule, tags)).await?;
+            again(PROPAGATION, progress, || tag_rule(clients, names, rule, tags)).await?;
         }
         RuleOperation::RemoveTargets { rule, ids } => {
-            again(BUSY, progress, || remove_targets(clients, names, rule, ids)).await?;
+            again(CONFLICT, progress, || remove_targets(clients, names, rule, ids)).await?;
         }
-        RuleOperation::Delete(rule) => again(BUSY, progress, || delete_rule(clients, names, rule)).await?,
+        RuleOperation::Delete(rule) => {
+            again(CONFLICT, progress, || delete_rule(clients, names, rule)).await?
+        }
     }
     Ok(Created::Nothing)
 }
@@ -123,14 +128,14 @@ async fn put_rule(
         .events()
         .put_rule()
         .name(names.rule(rule))
-        .description(description(names, rule))
+        .description(rule_description(names, rule))
         .schedule_expression(schedule)
         .state(RuleState::Enabled)
         .set_tags((!tags.is_empty()).then_some(tags));
     call.send().await.named(OPERATION).map(drop)
 }
 
-fn description(names: &Names, rule: &str) -> String {
+fn rule_description(names: &Names, rule: &str) -> String {
     match rule {
         KEEP_WARM => format!("lzap: keeps {} warm", names.function()),
         schedule => format!("lzap: schedule {schedule} of {}", names.function()),

@@ -7,7 +7,7 @@ use lzap_core::names::Names;
 
 use crate::clients::Clients;
 use crate::error::{AwsError, Named};
-use crate::retry::{Progress, SETTLED, again};
+use crate::retry::{FUNCTION_STATE, Progress, again};
 
 const OPERATION: &str = "lambda:GetFunctionConfiguration";
 
@@ -85,7 +85,7 @@ pub(crate) async fn wait_until_settled(
     };
     let mut first = Some(state);
     let judge = &judge;
-    again(SETTLED, progress, || {
+    again(FUNCTION_STATE, progress, || {
         let known = first.take();
         async move {
             match known {

@@ -93,7 +93,7 @@ impl CreatedIds {
 }
 
 impl<'a> StepContext<'a> {
-    pub(crate) fn api(self, api: &'a ApiRef) -> Result<&'a str, AwsError> {
+    pub(crate) fn resolve_api(self, api: &'a ApiRef) -> Result<&'a str, AwsError> {
         match api {
             ApiRef::Known(id) => Ok(id),
             ApiRef::Created => {
@@ -102,7 +102,7 @@ impl<'a> StepContext<'a> {
         }
     }
 
-    pub(crate) fn integration(self, integration: &'a IntegrationRef) -> Result<&'a str, AwsError> {
+    pub(crate) fn resolve_integration(self, integration: &'a IntegrationRef) -> Result<&'a str, AwsError> {
         match integration {
             IntegrationRef::Known(id) => Ok(id),
             IntegrationRef::Created => {
@@ -112,18 +112,18 @@ impl<'a> StepContext<'a> {
     }
 
     /// The version of the step's function that the plan published.
-    pub(crate) fn published(self) -> Result<&'a Published, AwsError> {
-        self.published_of(self.names.part)
+    pub(crate) fn resolve_published(self) -> Result<&'a Published, AwsError> {
+        self.resolve_published_of(self.names.part)
     }
 
-    fn published_of(self, part: Part) -> Result<&'a Published, AwsError> {
+    fn resolve_published_of(self, part: Part) -> Result<&'a Published, AwsError> {
         self.created.published.get(&part).ok_or_else(|| too_early("lambda:PublishVersion"))
     }
 
-    pub(crate) fn version(self, version: &'a VersionRef) -> Result<&'a str, AwsError> {
+    pub(crate) fn resolve_version(self, version: &'a VersionRef) -> Result<&'a str, AwsError> {
         match version {
             VersionRef::Known(number) => Ok(number),
-            VersionRef::Published => Ok(&self.published()?.number),
+            VersionRef::Published => Ok(&self.resolve_published()?.number),
         }
     }
 
@@ -131,7 +131,7 @@ impl<'a> StepContext<'a> {
     pub(crate) fn resolve_workers(self, config: &FunctionConfig) -> Result<FunctionConfig, AwsError> {
         let workers = match &config.workers {
             Some(VersionRef::Published) => {
-                Some(VersionRef::Known(self.published_of(Part::Workers)?.number.clone()))
+                Some(VersionRef::Known(self.resolve_published_of(Part::Workers)?.number.clone()))
             }
             known => known.clone(),
         };

@@ -8,19 +8,19 @@ use lzap_core::resource::reference::VersionRef;
 use lzap_core::resource::version::{ObservedVersion, VersionOperation};
 use lzap_wire::limits::{DESCRIPTION_CHARS, TIMEOUT_SECS};
 
-use super::function::config;
+use super::function::read_config;
 use super::settle::{State, state_of, wait_until_settled};
 use super::step::{Created, Published, StepContext, StepError};
 use crate::clients::Clients;
 use crate::error::{Absent, AwsError, Named};
 use crate::probe::{Question, Verdict, invoke_probe};
-use crate::retry::{BUSY, ROLE, again};
+use crate::retry::{CONFLICT, ROLE, again};
 
 /// The qualifier of a function's own, unpublished state.
 const LATEST: &str = "$LATEST";
 
 /// Applies one operation.
-pub(crate) async fn apply(
+pub(crate) async fn apply_version(
     context: StepContext<'_>,
     operation: &VersionOperation,
 ) -> Result<Created, StepError> {
@@ -28,15 +28,15 @@ pub(crate) async fn apply(
     match operation {
         VersionOperation::Publish { description, code_sha256 } => {
             let publish = || publish_version(clients, names, description, code_sha256);
-            let (published, state) = again(BUSY, progress, publish).await?;
+            let (published, state) = again(CONFLICT, progress, publish).await?;
             wait_until_settled(clients, names, state, Some(&published.number), progress).await?;
             return Ok(Created::Version(names.part, published));
         }
         VersionOperation::Probe { version, tasks, health_path } => {
-            probe(context, &probed_version(context, version)?, tasks, health_path.as_deref()).await?;
+            probe_version(context, &probed_version(context, version)?, tasks, health_path.as_deref()).await?;
         }
         VersionOperation::Delete(version) => {
-            again(BUSY, progress, || delete_version(clients, names, version)).await?;
+            again(CONFLICT, progress, || delete_version(clients, names, version)).await?;
         }
     }
     Ok(Created::Nothing)
@@ -45,7 +45,7 @@ pub(crate) async fn apply(
 /// The version to probe. The timeout of a version that is live already isn't known here, so it is Lambda's longest.
 fn probed_version(context: StepContext<'_>, version: &VersionRef) -> Result<Published, AwsError> {
     match version {
-        VersionRef::Published => context.published().cloned(),
+        VersionRef::Published => context.resolve_published().cloned(),
         VersionRef::Known(number) => {
             Ok(Published { number: number.clone(), timeout_secs: *TIMEOUT_SECS.end() })
         }
@@ -53,7 +53,7 @@ fn probed_version(context: StepContext<'_>, version: &VersionRef) -> Result<Publ
 }
 
 /// Tests whether a version starts and has the tasks; and whether it answers a request, where the stage names a path.
-async fn probe(
+async fn probe_version(
     context: StepContext<'_>,
     version: &Published,
     tasks: &BTreeSet<String>,
@@ -129,7 +129,7 @@ async fn delete_version(clients: &Clients, names: &Names, version: &str) -> Resu
 fn observed_version(configuration: &FunctionConfiguration) -> ObservedVersion {
     ObservedVersion {
         number: configuration.version().unwrap_or_default().to_owned(),
-        config: config(configuration),
+        config: read_config(configuration),
         code_sha256: configuration.code_sha256().unwrap_or_default().to_owned(),
         description: configuration.description().unwrap_or_default().to_owned(),
         published: configuration.last_modified().unwrap_or_default().to_owned(),

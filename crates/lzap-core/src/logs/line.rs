@@ -122,7 +122,7 @@ impl Line {
         if let Some(Value::Object(object)) =
             message.starts_with('{').then(|| serde_json::from_str(message).ok()).flatten()
         {
-            return from_json(object, message);
+            return parse_json_line(object, message);
         }
         let id = |rest: &str| rest.split_whitespace().next().unwrap_or_default().to_owned();
         if let Some(rest) = message.strip_prefix("START RequestId: ") {
@@ -130,7 +130,7 @@ impl Line {
         } else if let Some(rest) = message.strip_prefix("END RequestId: ") {
             Self::End { request_id: id(rest) }
         } else if message.starts_with("REPORT RequestId: ") {
-            Self::Report(report(message))
+            Self::Report(parse_report(message))
         } else if ["INIT_", "EXTENSION\t", "TELEMETRY\t", "LOGS\t"].iter().any(|it| message.starts_with(it)) {
             Self::Platform(message.to_owned())
         } else {
@@ -175,7 +175,7 @@ impl Record {
 }
 
 /// `REPORT RequestId: …\tDuration: 2.31 ms\t…`; further lines (X-Ray's) have the same form.
-fn report(message: &str) -> Report {
+fn parse_report(message: &str) -> Report {
     let field = |name: &str| {
         let mut parts = message.split(['\t', '\n']);
         parts.find_map(|part| part.trim().strip_prefix(name)?.strip_prefix(": ").map(str::to_owned))
@@ -193,11 +193,11 @@ fn report(message: &str) -> Report {
     }
 }
 
-fn from_json(mut object: Map<String, Value>, message: &str) -> Line {
+fn parse_json_line(mut object: Map<String, Value>, message: &str) -> Line {
     if let Some(kind) = object.get("type").and_then(Value::as_str).and_then(|it| it.strip_prefix("platform."))
         && let Some(record) = object.get("record")
     {
-        return platform(kind, record, message);
+        return parse_platform_line(kind, record, message);
     }
     // `tracing`'s own JSON has the message among the fields.
     if let Some(Value::Object(fields)) = object.remove("fields") {
@@ -229,7 +229,7 @@ fn from_json(mut object: Map<String, Value>, message: &str) -> Line {
 }
 
 /// A line of Lambda's own where the function's log format is JSON.
-fn platform(kind: &str, record: &Value, message: &str) -> Line {
+fn parse_platform_line(kind: &str, record: &Value, message: &str) -> Line {
     let request_id = record["requestId"].as_str().unwrap_or_default().to_owned();
     let metrics = &record["metrics"];
     match kind {

@@ -61,11 +61,11 @@ pub fn pattern(typed: &str) -> Result<Pattern, PatternError> {
     let typed = typed.trim();
     let mut warning = None;
     let text = match typed.chars().next() {
-        Some('{') => closed(typed, '{', '}')?,
-        Some('[') => closed(typed, '[', ']')?,
-        Some('%') => closed(typed, '%', '%')?,
+        Some('{') => require_closed(typed, '{', '}')?,
+        Some('[') => require_closed(typed, '[', ']')?,
+        Some('%') => require_closed(typed, '%', '%')?,
         _ => {
-            let terms = terms(typed)?;
+            let terms = split_terms(typed)?;
             let optional = terms.iter().filter(|term| term.starts_with('?')).count();
             if optional > 0 && optional < terms.len() {
                 warning = Some(
@@ -79,13 +79,13 @@ pub fn pattern(typed: &str) -> Result<Pattern, PatternError> {
     if chars > MOST_CHARS { Err(PatternError::TooLong(chars)) } else { Ok(Pattern { text, warning }) }
 }
 
-fn closed(typed: &str, open: char, close: char) -> Result<String, PatternError> {
+fn require_closed(typed: &str, open: char, close: char) -> Result<String, PatternError> {
     let ends = typed.len() > 1 && typed.ends_with(close);
     if ends { Ok(typed.to_owned()) } else { Err(PatternError::Unclosed { open, close }) }
 }
 
 /// Each term with its sign, quoted where it must be.
-fn terms(typed: &str) -> Result<Vec<String>, PatternError> {
+fn split_terms(typed: &str) -> Result<Vec<String>, PatternError> {
     let mut terms = Vec::new();
     let mut rest = typed;
     while !rest.is_empty() {
@@ -96,7 +96,7 @@ fn terms(typed: &str) -> Result<Vec<String>, PatternError> {
             (format!("\"{}\"", &phrase[..end]), &phrase[end + 1..])
         } else {
             let end = body.find(char::is_whitespace).unwrap_or(body.len());
-            (bare(&body[..end])?, &body[end..])
+            (quote_bare_term(&body[..end])?, &body[end..])
         };
         terms.push(format!("{sign}{term}"));
         rest = after.trim_start();
@@ -104,7 +104,7 @@ fn terms(typed: &str) -> Result<Vec<String>, PatternError> {
     Ok(terms)
 }
 
-fn bare(word: &str) -> Result<String, PatternError> {
+fn quote_bare_term(word: &str) -> Result<String, PatternError> {
     if word.is_empty() {
         return Err(PatternError::NoTerm);
     }

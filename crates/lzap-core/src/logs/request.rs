@@ -46,13 +46,13 @@ impl Requests {
             if let Line::Said(record) = line
                 && let (Some(access), Some(id)) = (record.access(), &record.request_id)
             {
-                self.begin(event, id, access);
+                self.begin_request(event, id, access);
             }
         }
         lines
             .into_iter()
             .filter_map(|(event, line)| match line {
-                Line::Report(report) => Some(self.complete(event, report)),
+                Line::Report(report) => Some(self.complete_request(event, report)),
                 _ => None,
             })
             .collect()
@@ -66,7 +66,7 @@ impl Requests {
         rest
     }
 
-    fn begin(&mut self, event: &LogEvent, id: &str, access: Access) {
+    fn begin_request(&mut self, event: &LogEvent, id: &str, access: Access) {
         let request = Request {
             timestamp_ms: event.timestamp_ms,
             request_id: id.to_owned(),
@@ -83,7 +83,7 @@ impl Requests {
         }
     }
 
-    fn complete(&mut self, event: LogEvent, report: Report) -> Request {
+    fn complete_request(&mut self, event: LogEvent, report: Report) -> Request {
         let begun = self.open.remove(&report.request_id);
         Request {
             timestamp_ms: event.timestamp_ms,

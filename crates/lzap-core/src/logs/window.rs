@@ -75,7 +75,7 @@ impl Window {
     }
 
     fn is_new(&mut self, event: &LogEvent) -> bool {
-        if event.timestamp_ms < self.floor_ms || !self.seen.insert((event.timestamp_ms, key(event))) {
+        if event.timestamp_ms < self.floor_ms || !self.seen.insert((event.timestamp_ms, event_key(event))) {
             return false;
         }
         self.newest_ms = self.newest_ms.max(Some(event.timestamp_ms));
@@ -95,7 +95,7 @@ impl Window {
 
 /// An id is long and the same again and again but for its end. A stranger's clash, at the same millisecond, would hide
 /// one event in 2⁶⁴.
-fn key(event: &LogEvent) -> u64 {
+fn event_key(event: &LogEvent) -> u64 {
     let mut hasher = DefaultHasher::new();
     if event.id.is_empty() {
         (&event.stream, &event.message).hash(&mut hasher);

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde_json::{Value, json};
 
-use crate::names::{Names, Place, capped};
+use crate::names::{Names, Place, cap_length};
 use crate::platform::Architecture;
 
 /// The issuer of the tokens.
@@ -81,7 +81,7 @@ pub fn trust_policy(names: &Names, repository: &Repository, branch: &str) -> Val
 
 /// The deploying role's name, which the workflow uses.
 pub fn role(names: &Names) -> String {
-    capped(&format!("{}-{}", names.app, names.stage), "-deploy")
+    cap_length(&format!("{}-{}", names.app, names.stage), "-deploy")
 }
 
 /// The workflow: check out, take the role, `lzap update`. `source` is where cargo installs lzap from.

@@ -26,14 +26,14 @@ use crate::resource::{
 };
 use crate::step::{Action, FieldChange, StepId, Steps, Target, missing_tags};
 
-pub(super) fn plan(stage: &Stage, observed: &Observed) -> Result<Plan, PlanError> {
+pub(super) fn plan_deploy(stage: &Stage, observed: &Observed) -> Result<Plan, PlanError> {
     let deploy = Deploy::new(stage, observed);
     deploy.refuse_other_canary()?;
     let names = &stage.names;
     let mut steps = PlanBuilder::default();
     let kinds = deploy.announce_kinds(&mut steps);
 
-    let bucket = bucket::plan(&mut steps, names, stage.uses.any(), observed.bucket.as_ref());
+    let bucket = bucket::plan_bucket(&mut steps, names, stage.uses.any(), observed.bucket.as_ref());
     let artifact = deploy.plan_artifact(&mut steps, bucket.usable);
     let finished_bucket = bucket::finish_new(&mut steps, &bucket, artifact);
     let role = deploy.plan_role(&mut steps);
@@ -48,13 +48,13 @@ pub(super) fn plan(stage: &Stage, observed: &Observed) -> Result<Plan, PlanError
     let runnable =
         function.updated.into_iter().chain(role.is_complete).chain(log_group).chain(workers.callable);
     let after = [runnable.collect(), finished_bucket.into_iter().collect()];
-    let alias = alias::plan(&mut steps, &deploy.version(), stage.canary, deploy.live(), after);
+    let alias = alias::plan_alias(&mut steps, &deploy.version(), stage.canary, deploy.live(), after);
 
-    fronts::plan(&mut steps, stage, observed, alias.moved);
+    fronts::plan_fronts(&mut steps, stage, observed, alias.moved);
     deploy.plan_rules(&mut steps, alias);
     let after = alias.moved.into_iter().chain(function.tagged).collect();
     let wanted = stage.asynchronous.as_ref();
-    event_invoke::plan(&mut steps, wanted, observed.asynchronous.as_ref(), after);
+    event_invoke::plan_event_invoke(&mut steps, wanted, observed.asynchronous.as_ref(), after);
 
     deploy.plan_sweep(&mut steps, alias);
     deploy.retract_kinds(&mut steps, &kinds);
@@ -138,7 +138,7 @@ impl<'a> Deploy<'a> {
         let Stage { names, tags, role, .. } = self.stage;
         let observed = self.observed.role.as_ref();
         role.as_ref()
-            .map(|desired| role::plan(steps, names.role(), desired, tags, observed))
+            .map(|desired| role::plan_role(steps, names.role(), desired, tags, observed))
             .unwrap_or_default()
     }
 
@@ -150,7 +150,7 @@ impl<'a> Deploy<'a> {
         };
         let has_new_tags = self.has_new_tags();
         let desired = DesiredLogGroup { part, retention_days: *log_retention_days, tags, has_new_tags };
-        log_group::plan(steps, names, &desired, observed.as_ref())
+        log_group::plan_log_group(steps, names, &desired, observed.as_ref())
     }
 
     /// True if the stage's tags have changed since the last deploy. Only the function's tags are compared: other
@@ -167,7 +167,7 @@ impl<'a> Deploy<'a> {
         let stage = DesiredFunction { config: function, artifact, tags };
         let observed = (self.observed.workers.function.as_ref(), self.publishes_workers());
         let after = [after, log_group.into_iter().collect()];
-        workers::plan(steps, names, (desired, stage), observed, (version_description, after))
+        workers::plan_workers(steps, names, (desired, stage), observed, (version_description, after))
     }
 
     fn plan_function(
@@ -187,7 +187,7 @@ impl<'a> Deploy<'a> {
         let changes = |found| function::app_config_changes(found, &self.config, live, role_is_missing);
         let observed = observed.map(|found| (found, changes(found)));
         let desired = DesiredFunction { config: &self.config, artifact, tags: &tags };
-        function::plan(steps, names.function(), desired, observed, after)
+        function::plan_function(steps, names.function(), desired, observed, after)
     }
 
     /// The rules and their permissions.
@@ -204,10 +204,10 @@ impl<'a> Deploy<'a> {
             tasks: &tasks,
             alias: alias.moved,
         };
-        let probed = rule::plan(steps, &context, rules, &self.observed.rules);
+        let probed = rule::plan_rules(steps, &context, rules, &self.observed.rules);
         let after: Vec<StepId> = probed.into_iter().chain(alias.moved).collect();
         for name in rules.keys() {
-            permission::plan(steps, names, &Caller::Rule(name.clone()), permissions, &after);
+            permission::plan_permission(steps, names, &Caller::Rule(name.clone()), permissions, &after);
         }
         permission::plan_stale_rules(steps, |name| rules.contains_key(name), permissions, &after);
     }

@@ -20,7 +20,12 @@ struct PlannedFront {
 }
 
 /// Plans the fronts. `alias`: the step after which the alias can be invoked.
-pub(super) fn plan(steps: &mut PlanBuilder, stage: &Stage, observed: &Observed, alias: Option<StepId>) {
+pub(super) fn plan_fronts(
+    steps: &mut PlanBuilder,
+    stage: &Stage,
+    observed: &Observed,
+    alias: Option<StepId>,
+) {
     let front = match stage.front {
         Front::HttpApi => Some(plan_http_api(steps, stage, observed, alias)),
         Front::FunctionUrl => Some(plan_function_url(steps, stage, observed, alias)),
@@ -45,10 +50,12 @@ fn plan_function_url(
     alias: Option<StepId>,
 ) -> PlannedFront {
     let after: Vec<StepId> = alias.into_iter().collect();
-    let permitted = [Caller::UrlRequest, Caller::UrlInvocation]
-        .map(|caller| permission::plan(steps, &stage.names, &caller, &observed.permissions, &after));
+    let permitted = [Caller::UrlRequest, Caller::UrlInvocation].map(|caller| {
+        permission::plan_permission(steps, &stage.names, &caller, &observed.permissions, &after)
+    });
     let after: Vec<StepId> = after.into_iter().chain(permitted.into_iter().flatten()).collect();
-    let (url, answers) = function_url::plan(steps, observed.function_url.as_ref(), after.clone());
+    let (url, answers) =
+        function_url::plan_function_url(steps, observed.function_url.as_ref(), after.clone());
     PlannedFront { url, ready: after.into_iter().chain(answers).collect() }
 }
 
@@ -82,10 +89,10 @@ fn plan_http_api(
     observed: &Observed,
     alias: Option<StepId>,
 ) -> PlannedFront {
-    let api = http_api::plan(steps, &stage.names, &stage.tags, &observed.apis);
+    let api = http_api::plan_http_api(steps, &stage.names, &stage.tags, &observed.apis);
     let after: Vec<StepId> = alias.into_iter().chain(api.created).collect();
     let caller = Caller::Api(api.api);
-    let permitted = permission::plan(steps, &stage.names, &caller, &observed.permissions, &after);
+    let permitted = permission::plan_permission(steps, &stage.names, &caller, &observed.permissions, &after);
     let url = match observed.api() {
         Some(api) => UrlRef::Known(api.endpoint.clone()),
         None => UrlRef::Created,

@@ -36,7 +36,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Result<Plan, PlanError> {
                 refuse_foreign(observed)?;
                 refuse_foreign_parts(observed, stage)?;
             }
-            deploy::plan(stage, observed)
+            deploy::plan_deploy(stage, observed)
         }
         Desired::Version(rollback) => {
             refuse_foreign(observed)?;
@@ -50,7 +50,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Result<Plan, PlanError> {
             if !undeploy.adopt {
                 refuse_foreign(observed)?;
             }
-            Ok(undeploy::plan(*undeploy, observed))
+            Ok(undeploy::plan_undeploy(*undeploy, observed))
         }
     }
 }

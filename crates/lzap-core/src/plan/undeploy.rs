@@ -7,7 +7,7 @@ use crate::plan::steps::{Plan, PlanBuilder};
 use crate::resource::{artifact, bucket, function, function_url, http_api, log_group, role, rule, workers};
 use crate::step::{Action, StepId, Target};
 
-pub(super) fn plan(undeploy: Undeploy, observed: &Observed) -> Plan {
+pub(super) fn plan_undeploy(undeploy: Undeploy, observed: &Observed) -> Plan {
     let names = &observed.names;
     let mut steps = PlanBuilder::default();
     for (name, rule) in &observed.rules {

@@ -105,7 +105,7 @@ pub(crate) struct AliasSteps {
 
 /// Publishes the desired version, probes it, and points the alias to it; or gives it the share `canary` in percent.
 /// `finished_bucket`: a stage with an alias has a complete bucket, so that no later deploy has to read its settings.
-pub(crate) fn plan(
+pub(crate) fn plan_alias(
     steps: &mut (impl Steps<AliasOperation> + Steps<VersionOperation>),
     desired: &DesiredVersion<'_>,
     canary: Option<u8>,

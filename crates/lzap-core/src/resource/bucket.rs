@@ -124,7 +124,7 @@ pub(crate) struct BucketSteps {
 }
 
 /// Creates the bucket, or completes one that exists. `keeps_objects`: the app puts payloads and job records into it.
-pub(crate) fn plan(
+pub(crate) fn plan_bucket(
     steps: &mut impl Steps<BucketOperation>,
     names: &Names,
     keeps_objects: bool,

@@ -38,7 +38,7 @@ impl EventInvokeOperation {
 }
 
 /// Sets what differs, or deletes the settings so that AWS's defaults apply.
-pub(crate) fn plan(
+pub(crate) fn plan_event_invoke(
     steps: &mut impl Steps<EventInvokeOperation>,
     desired: Option<&AsyncConfig>,
     observed: Option<&AsyncConfig>,

@@ -158,7 +158,7 @@ pub(crate) struct FunctionSteps {
 
 /// Creates the app's function, or updates what differs. `config`: the settings that differ, with the reason. `after_tags`: the
 /// step that the tags announce.
-pub(crate) fn plan(
+pub(crate) fn plan_function(
     steps: &mut impl Steps<FunctionOperation>,
     name: String,
     desired: DesiredFunction<'_>,

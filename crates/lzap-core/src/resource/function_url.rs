@@ -59,7 +59,7 @@ impl FunctionUrlOperation {
 
 /// Creates the URL, or updates what differs. `after`: the steps after which the alias exists and both permissions do. Returns
 /// the URL, and the step after which it answers.
-pub(crate) fn plan(
+pub(crate) fn plan_function_url(
     steps: &mut impl Steps<FunctionUrlOperation>,
     observed: Option<&ObservedFunctionUrl>,
     after: Vec<StepId>,

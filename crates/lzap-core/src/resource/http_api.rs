@@ -169,7 +169,7 @@ pub(crate) struct HttpApiSteps {
 }
 
 /// Creates the API, or updates what differs, and deletes later APIs of the same stage.
-pub(crate) fn plan(
+pub(crate) fn plan_http_api(
     steps: &mut impl Steps<HttpApiOperation>,
     names: &Names,
     tags: &BTreeMap<String, String>,

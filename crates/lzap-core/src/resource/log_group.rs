@@ -70,7 +70,7 @@ impl LogGroupOperation {
 }
 
 /// Creates the log group, or updates what differs. Returns the last step.
-pub(crate) fn plan(
+pub(crate) fn plan_log_group(
     steps: &mut impl Steps<LogGroupOperation>,
     names: &Names,
     desired: &DesiredLogGroup<'_>,

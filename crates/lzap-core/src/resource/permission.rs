@@ -121,7 +121,7 @@ impl PermissionOperation {
 }
 
 /// Adds the caller's statement, or replaces one that differs. Returns the last step.
-pub(crate) fn plan(
+pub(crate) fn plan_permission(
     steps: &mut impl Steps<PermissionOperation>,
     names: &Names,
     caller: &Caller,

@@ -120,7 +120,7 @@ pub(crate) struct RoleSteps {
 }
 
 /// Creates the role, or updates what differs.
-pub(crate) fn plan(
+pub(crate) fn plan_role(
     steps: &mut impl Steps<RoleOperation>,
     name: String,
     desired: &DesiredRole,

@@ -126,7 +126,7 @@ pub(crate) struct RuleContext<'a> {
 
 /// Creates and updates the stage's rules, and deletes those that it no longer has. A schedule is created after its task was
 /// found in the live version. Returns the step that looked for it, where the plan publishes no version.
-pub(crate) fn plan(
+pub(crate) fn plan_rules(
     steps: &mut (impl Steps<RuleOperation> + Steps<VersionOperation>),
     context: &RuleContext<'_>,
     desired: &BTreeMap<String, DesiredRule>,

@@ -60,7 +60,7 @@ pub(crate) struct WorkersSteps {
 }
 
 /// Creates the worker function, or updates what differs, and publishes a version where none is as desired.
-pub(crate) fn plan(
+pub(crate) fn plan_workers(
     steps: &mut (impl Steps<FunctionOperation> + Steps<VersionOperation>),
     names: &Names,
     (desired, stage): (&DesiredWorkers, DesiredFunction<'_>),

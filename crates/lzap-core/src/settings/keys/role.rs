@@ -68,7 +68,7 @@ declare! {
             max: limits::ROLE_POLICY_CHARS,
             of: "characters as JSON, without white space",
             measure: |statements| {
-                let documents: Value = statements.iter().map(Statement::document).collect();
+                let documents: Value = statements.iter().map(Statement::to_policy_statement).collect();
                 documents.to_string().chars().filter(|it| !it.is_whitespace()).count()
             },
         }],
