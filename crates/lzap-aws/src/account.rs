@@ -1,4 +1,4 @@
-//! The account's limits.
+//! The Lambda quotas of the account.
 
 use aws_sdk_lambda::types::AccountLimit;
 use lzap_core::doctor::Limits;
@@ -16,6 +16,7 @@ pub(crate) async fn account_limits(clients: &Clients) -> Result<Limits, AwsError
     let answer = clients.lambda().get_account_settings().send().await.named("lambda:GetAccountSettings");
     let answer = answer.map_err(|error| clients.explain(error))?;
     let (limit, usage) = (answer.account_limit(), answer.account_usage());
+    // The SDK's integers are signed; AWS never returns a negative one.
     let count = |number: i32| u64::try_from(number).unwrap_or(0);
     let bytes = |number: i64| u64::try_from(number).unwrap_or(0);
     Ok(Limits {

@@ -32,7 +32,7 @@ use crate::retry::Progress;
 
 pub use error::ApplyError;
 
-/// What was carried out so far, and what AWS named on the way.
+/// The steps that were applied so far, and the ids that AWS assigned on the way.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Applied {
     /// The steps that were applied: a later plan of the same command takes such steps as done.
@@ -46,12 +46,12 @@ impl Applied {
         self.created.switched.as_deref().or(self.created.published_version())
     }
 
-    /// The URL of the API that was made.
+    /// The URL of the front that was created.
     pub fn endpoint(&self) -> Option<&str> {
         self.created.endpoint.as_deref()
     }
 
-    /// Whether nothing was carried out.
+    /// True if no step was applied.
     pub fn is_empty(&self) -> bool {
         self.done.is_empty()
     }
@@ -69,21 +69,21 @@ impl Applied {
 /// The context of an execution: the clients, the names and the receiver of the events.
 #[derive(Clone, Copy, Debug)]
 pub struct Site<'a> {
-    /// The cloud.
+    /// The clients of the account and region.
     pub clients: &'a Clients,
-    /// The stage's names there.
+    /// The stage's names in that account and region.
     pub names: &'a Names,
     /// Receives the events of each step; a receiver that was dropped doesn't stop the plan.
     pub events: &'a UnboundedSender<Event>,
-    /// When it is cancelled, no new step starts, and those that wait end.
+    /// When it is cancelled, no new step starts, and the waits of running steps end.
     pub stop: &'a CancellationToken,
 }
 
-/// Carries out `plan`, but for what is `applied` already, and adds to that what it does.
+/// Applies `plan` except for the steps in `applied`, and adds each applied step to `applied`.
 ///
 /// # Errors
-/// A step failed: which, why, and how many are done. The new version didn't answer the probe; traffic was not
-/// switched. It was told to stop.
+/// A step failed; the error says which, why, and how many steps were applied. The new version failed its probe: traffic
+/// was not switched. The user stopped the plan.
 pub async fn apply(site: Site<'_>, plan: &Plan, applied: &mut Applied) -> Result<(), ApplyError> {
     let total = plan.steps.len();
     let (mut done, mut waiting): (BTreeSet<StepId>, BTreeSet<StepId>) =
@@ -91,6 +91,8 @@ pub async fn apply(site: Site<'_>, plan: &Plan, applied: &mut Applied) -> Result
     let mut failure: Option<StepError> = None;
     let mut running = FuturesUnordered::new();
     loop {
+        // A failure or a stop only keeps new steps from starting. The loop goes on until the steps in flight have
+        // ended: dropping their futures would leave requests whose results are unknown.
         if failure.is_none() && !site.stop.is_cancelled() {
             for id in find_ready_steps(plan, &waiting, &done) {
                 waiting.remove(&id);
@@ -105,12 +107,15 @@ pub async fn apply(site: Site<'_>, plan: &Plan, applied: &mut Applied) -> Result
                 applied.created.add(created);
                 applied.done.push(plan.step(id).clone());
                 done.insert(id);
+                // The receiver may have been dropped; the plan continues without it.
                 let _ = site.events.send(Event::StepDone(id));
             }
-            // The first failure is the cause; what fails beside it mostly fails of the same.
+            // The first failure is the cause: later ones mostly fail for the same reason.
             Err(error) => failure = failure.or(Some(error)),
         }
     }
+    // A stop counts only if steps are missing: Ctrl-C during the last step must not turn a complete deploy into an
+    // error.
     if site.stop.is_cancelled() && done.len() < total {
         return Err(ApplyError::Stopped { done: done.len(), total });
     }
@@ -135,6 +140,7 @@ impl Site<'_> {
         let progress = Progress::of(id, self.events, self.stop);
         progress.tell(Event::StepStarted);
         let verb = step.operation.verb();
+        // The span has names and ids only; operations hold environment values, which are never logged.
         let span = tracing::info_span!("step", stage = self.names.stage, step = id.0, verb);
         let names = self.names.of(step.part);
         let context = StepContext { clients: self.clients, names: &names, created: &created, progress };

@@ -1,4 +1,4 @@
-//! The SDK clients of one account and region, made once and shared.
+//! The SDK clients of one account and region, created once and shared.
 
 mod attempts;
 mod profile;
@@ -22,18 +22,18 @@ pub(crate) use attempts::{AnswerTime, Attempts};
 /// The cloud to connect to, and the options of the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cloud {
-    /// AWS, or whatever `AWS_ENDPOINT_URL` names: everything as the AWS SDK does it.
+    /// AWS, or the endpoint in `AWS_ENDPOINT_URL`; configured as the AWS SDK does it.
     Aws {
-        /// The region; without it what the environment or the profile says.
+        /// The region; `None` uses the environment's or the profile's.
         region: Option<String>,
-        /// The profile, for region and credentials; credentials of the environment win.
+        /// The profile for region and credentials; credentials in the environment win.
         profile: Option<String>,
     },
-    /// The embedded cloud: the environment and the AWS configuration count for nothing.
+    /// The embedded cloud. It ignores the environment and the AWS configuration.
     Local {
-        /// Its URL.
+        /// The URL of the embedded cloud.
         endpoint: String,
-        /// The region to act in.
+        /// The region in names and ARNs.
         region: String,
     },
 }
@@ -58,18 +58,20 @@ struct Inner {
     sts: aws_sdk_sts::Client,
 }
 
-/// A call thrown back by the network or by throttling is sent this often in all. The SDK's own 3 is few for API
-/// Gateway, whose control API takes about ten requests a second.
+/// Maximum number of requests for a call after network errors and throttling. The SDK's default of 3 is too low for API
+/// Gateway, whose control API allows about ten requests per second.
 ///
 /// AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>
 const ATTEMPTS: u32 = 6;
-/// The embedded cloud is there at once or not at all.
+/// The embedded cloud responds at once or not at all.
 const LOCAL_ATTEMPTS: u32 = 3;
+/// The wait before the first retry of the SDK.
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
-/// The SDK's own.
+/// The SDK's default.
 const MAX_BACKOFF: Duration = Duration::from_secs(20);
 /// The SDK sets no read timeout; no control call takes this long.
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
+/// Time to open a connection; the SDK's default is 3.1 s.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Clients {
@@ -97,6 +99,7 @@ impl Clients {
     pub(crate) fn new(config: &SdkConfig, profile: Option<String>, local: bool) -> Self {
         let calls = Calls::default();
         let endpoint = config.endpoint_url().map(str::to_owned);
+        // An endpoint for S3 alone (`AWS_ENDPOINT_URL_S3`) must turn on path-style addressing too.
         let s3_endpoint = endpoint.is_some() || service_endpoint(config, "S3").is_some();
         Self(Arc::new(Inner {
             region: config.region().map(ToString::to_string).unwrap_or_default(),
@@ -117,7 +120,7 @@ impl Clients {
             logs: aws_sdk_cloudwatchlogs::Client::from_conf(
                 aws_sdk_cloudwatchlogs::config::Builder::from(config).interceptor(calls.clone()).build(),
             ),
-            // Whatever isn't AWS itself rarely answers to BUCKET.HOST.
+            // Other implementations of S3 rarely resolve `BUCKET.HOST`, so they get the bucket in the path.
             s3: aws_sdk_s3::Client::from_conf(
                 aws_sdk_s3::config::Builder::from(config)
                     .interceptor(calls.clone())
@@ -132,14 +135,14 @@ impl Clients {
         }))
     }
 
-    /// `error` with the endpoint and the profile that only these clients know.
+    /// Adds the endpoint and the profile to `error`; only these clients know them.
     pub(crate) fn explain(&self, error: AwsError) -> AwsError {
         let inner = &self.0;
         let aws = format!("AWS in region {}", inner.region);
         error.at(inner.endpoint.as_deref().unwrap_or(&aws), inner.local, inner.profile.as_deref())
     }
 
-    /// `error`, or that the profile doesn't exist, which the SDK tells as a lack of credentials.
+    /// Returns `error`, or the error of a missing profile: the SDK reports it as missing credentials.
     pub(crate) async fn explain_credentials(&self, error: AwsError) -> AwsError {
         if error.kind() == Kind::NoCredentials
             && let Some(missing) = profile::find_missing(self.0.profile.as_deref()).await
@@ -193,13 +196,14 @@ async fn connect_aws(region: Option<String>, profile: Option<String>) -> Result<
         loader = loader.profile_name(profile);
     }
     let config = loader.load().await;
+    // The SDK would fail only at the first call, with an error about endpoints.
     if config.region().is_none() {
         return Err(profile::find_missing(profile.as_deref()).await.unwrap_or_else(AwsError::no_region));
     }
     Ok(Clients::new(&config, profile, false))
 }
 
-/// Everything is said here; nothing is read from the environment.
+/// Sets everything explicitly; reads nothing from the environment.
 fn local_config(endpoint: &str, region: &str) -> SdkConfig {
     let credentials = Credentials::from_keys("lzaplocal", "lzaplocal", None);
     SdkConfig::builder()
@@ -223,7 +227,7 @@ fn timeout_config() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build()
 }
 
-/// `AWS_ENDPOINT_URL_S3`, or the like in the profile.
+/// The endpoint of one service: `AWS_ENDPOINT_URL_S3`, or its form in the profile.
 fn service_endpoint(config: &SdkConfig, service_id: &str) -> Option<String> {
     let key = ServiceConfigKey::builder()
         .service_id(service_id)

@@ -24,10 +24,10 @@ use hide::HiddenValues;
 pub use kind::AwsErrorKind;
 pub(crate) use kind::AwsErrorKind as Kind;
 
-/// AWS refused, or could not be asked.
+/// A call that AWS refused, or that got no response.
 ///
-/// One struct for all kinds: what every error must keep (its cause) or must not show (environment values) holds for a
-/// new kind too.
+/// One struct for all kinds, so that the rules for every error (keep the cause, hide environment values) hold for a new
+/// kind too.
 #[derive(Clone, Debug)]
 pub struct AwsError {
     kind: AwsErrorKind,
@@ -38,13 +38,13 @@ pub struct AwsError {
 /// The names in an error's text and help.
 #[derive(Clone, Debug, Default)]
 struct Context {
-    /// What the error is about: the denied action, the bucket, the endpoint, the profile, the function, the zip.
+    /// The subject of the error: the denied action, the bucket, the endpoint, the profile, the function or the zip.
     subject: String,
     /// The profile in use.
     profile: Option<String>,
-    /// The profiles that exist.
+    /// The profiles in the AWS configuration.
     profiles: Vec<String>,
-    /// Whether the endpoint is the embedded cloud.
+    /// True if the endpoint is the embedded cloud.
     is_local: bool,
 }
 
@@ -67,27 +67,28 @@ impl AwsError {
         Self { kind, cause: None, context: Box::new(context) }
     }
 
-    /// What it means to a command.
+    /// The meaning of the error for a command.
     pub fn kind(&self) -> AwsErrorKind {
         self.kind
     }
 
-    /// AWS's answer; `None` where no call was made.
+    /// AWS's response; `None` if no call was made.
     pub fn cause(&self) -> Option<&Cause> {
         self.cause.as_deref()
     }
 
-    /// `service:Operation`; `None` where no call was made.
+    /// `service:Operation`; `None` if no call was made.
     pub fn operation(&self) -> Option<&'static str> {
         self.cause().map(Cause::operation)
     }
 
-    /// Whether it ends without a change, as throttling and network failures do. A command that only reads can wait.
+    /// True if the problem can end by itself, as throttling and network failures do. A command that only reads can
+    /// wait.
     pub fn is_passing(&self) -> bool {
         matches!(self.kind, AwsErrorKind::Throttled | AwsErrorKind::Unreachable)
     }
 
-    /// Whether the bucket exists and the object doesn't.
+    /// True if the bucket exists and the object doesn't.
     pub(crate) fn is_missing_key(&self) -> bool {
         self.cause().and_then(Cause::code) == Some("NoSuchKey")
     }
@@ -103,7 +104,7 @@ impl AwsError {
         Self::before_any_call(AwsErrorKind::NoProfile, context)
     }
 
-    /// A change that has not taken effect yet. `state` is Lambda's name for how far it is.
+    /// A change that has not taken effect yet. `state` is Lambda's name of the state.
     pub(crate) fn unsettled(operation: &'static str, what: String, state: &str) -> Self {
         Self::about(AwsErrorKind::NotReady, what, Cause::from_message(operation, format!("state {state}")))
     }
@@ -113,12 +114,12 @@ impl AwsError {
         Self::about(AwsErrorKind::Failed, what, Cause::from_message(operation, reason))
     }
 
-    /// An answer that has the status of a success and lacks what it must contain.
+    /// A response with a success status that lacks a required field.
     pub(crate) fn broken(operation: &'static str, message: impl Into<String>) -> Self {
         Self::new(AwsErrorKind::Broken, Cause::from_message(operation, message.into()))
     }
 
-    /// There was no answer within `patience`.
+    /// No response within `patience`.
     pub(crate) fn no_answer(operation: &'static str, patience: Duration) -> Self {
         let message = format!("no answer within {} s", patience.as_secs());
         Self::new(AwsErrorKind::Unreachable, Cause::from_message(operation, message))
@@ -130,15 +131,16 @@ impl AwsError {
         Self::about(AwsErrorKind::Artifact, path.display().to_string(), cause)
     }
 
-    /// One entry of a batch failed; the answer to the batch has the status of a success.
+    /// One entry of a batch failed, although the response to the batch has a success status.
     pub(crate) fn entry(operation: &'static str, code: &str, message: &str) -> Self {
         let (kind, cause) = Cause::from_entry(operation, code, message);
         Self::new(kind, cause)
     }
 
-    /// The same error with the bucket named, if another account owns it.
+    /// Returns the error with the bucket's name if another account owns the bucket.
     pub(crate) fn about_bucket(mut self, bucket: &str) -> Self {
-        // To a caller of another account S3 doesn't name the action that is denied.
+        // S3 names the denied action only to callers of the bucket's own account, so a 403 without an action is another
+        // account's bucket.
         let names_action = self.cause().is_some_and(Cause::names_action);
         let is_taken = match self.kind {
             AwsErrorKind::Denied => !names_action,
@@ -152,7 +154,7 @@ impl AwsError {
         self
     }
 
-    /// The same error without `values`: AWS quotes a function's environment in its messages.
+    /// Removes `values` from the error: AWS quotes a function's environment in its messages.
     pub(crate) fn hiding<'a>(mut self, values: impl IntoIterator<Item = &'a String>) -> Self {
         let hidden = HiddenValues::new(values);
         hidden.remove_from(&mut self.context.subject);
@@ -162,7 +164,7 @@ impl AwsError {
         self
     }
 
-    /// The same error with what only the clients know: the endpoint, the profile.
+    /// Adds the facts that only the clients know: the endpoint, the profile.
     pub(crate) fn at(mut self, endpoint: &str, local: bool, profile: Option<&str>) -> Self {
         if self.kind == AwsErrorKind::Unreachable {
             endpoint.clone_into(&mut self.context.subject);
@@ -191,11 +193,11 @@ where
     }
 }
 
-/// What an absent resource means for a result.
+/// The meaning of an absent resource for a result.
 pub(crate) trait Absent<T> {
     /// `None` for a resource that doesn't exist.
     fn found(self) -> Result<Option<T>, AwsError>;
-    /// Success for a deletion of what doesn't exist.
+    /// Success if the resource doesn't exist: deletions are idempotent.
     fn or_gone(self) -> Result<(), AwsError>;
 }
 

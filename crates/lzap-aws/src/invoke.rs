@@ -1,4 +1,4 @@
-//! An invocation that a person asked for: a task's event, or any other.
+//! An invocation that the user asked for: a task's event, or any other.
 
 use std::time::Duration;
 
@@ -30,9 +30,9 @@ pub struct Invocation<'a> {
 /// The invocation type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// It is, for as long as a function may run.
+    /// Synchronous: waits for the response, for as long as a function may run.
     Answer,
-    /// Lambda queues the event, and runs it at least once.
+    /// Asynchronous: Lambda queues the event, and invokes the function at least once.
     Queued,
 }
 
@@ -41,18 +41,18 @@ pub enum Wait {
 pub struct Invoked {
     /// The function's response or its error; empty for an asynchronous invocation.
     pub payload: Vec<u8>,
-    /// Why it failed, where it did: `errorType: errorMessage`.
+    /// The error of a function that failed: `errorType: errorMessage`.
     pub function_error: Option<String>,
-    /// The end of its log, 4 KB at most.
+    /// The end of the function's log, 4 KB at most.
     pub log: Vec<String>,
-    /// The version that ran; Lambda doesn't say it of one that was queued.
+    /// The version that ran; Lambda doesn't return it for an asynchronous invocation.
     pub version: Option<String>,
-    /// Lambda's name for the invocation, as it stands in the log.
+    /// Lambda's id of the invocation, which is also in the log.
     pub request_id: String,
 }
 
-/// `lambda:Invoke`; `None` where there is no such function, or no such version. One call, and again while Lambda throttles,
-/// which it does before the function runs. Anything else is never tried again: the function may have run.
+/// `lambda:Invoke`; `None` if the function or the version doesn't exist. One call, repeated while Lambda throttles it,
+/// which happens before the function runs. No other error is repeated: the function may have run.
 ///
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
 ///
@@ -74,6 +74,8 @@ async fn invoke_once(
     invocation: Invocation<'_>,
 ) -> Result<Invoked, AwsError> {
     let Invocation { qualifier, payload, wait } = invocation;
+    // The longest timeout that a function can have, because its own isn't read here. The SDK sets no read timeout by
+    // default.
     let patience = Duration::from_secs(u64::from(TIMEOUT_SECS.end() + MARGIN_SECS));
     let timeouts = TimeoutConfig::builder().read_timeout(patience).build();
     let call = clients
@@ -86,6 +88,7 @@ async fn invoke_once(
         Wait::Answer => call.invocation_type(InvocationType::RequestResponse).log_type(LogType::Tail),
         Wait::Queued => call.invocation_type(InvocationType::Event),
     };
+    // The SDK repeats a request after a lost connection, and the function would run twice.
     let config =
         aws_sdk_lambda::config::Builder::new().timeout_config(timeouts).retry_config(RetryConfig::disabled());
     let answer = call.customize().config_override(config).send().await.named("lambda:Invoke")?;

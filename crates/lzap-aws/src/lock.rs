@@ -1,7 +1,8 @@
-//! Taking, keeping and giving back the lock of a stage.
+//! Takes, renews and releases the lock of a stage.
 //!
-//! Who wins is decided by S3 alone: a lock is put where none is, or in the place of the very one that was read and found
-//! stale. What a lock means is `lzap_core::lock`'s; the object is `crate::s3`'s.
+//! S3 alone decides which process wins: a lock is written with the precondition that none exists, or that it replaces
+//! exactly the stale one that was read. `lzap_core::lock` judges a lock; [`crate::lock_object`] reads and writes the
+//! object.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -113,12 +114,15 @@ async fn try_to_take_lock(
 ) -> Result<Result<Put, Held>, AwsError> {
     let text = me.render();
     let mut stale: Option<String> = None;
+    // Each round either takes the lock, finds it held, or learns of a change between two requests, so the loop ends as
+    // soon as the lock stops changing.
     for _ in 0..ATTEMPTS {
         let place = stale.as_deref().map_or(InPlaceOf::Nothing, InPlaceOf::Etag);
         let put = || lock_object::put_lock(clients, names, &text, place);
         if let Some(etag) = again(CONFLICT, Progress::silent(), put).await? {
             return Ok(Ok(Put { etag, inherited: stale.is_some() }));
         }
+        // The lock was released between our write and this read: try to create it again.
         let Some(lock) = lock_object::get_lock(clients, names).await? else {
             stale = None;
             continue;
@@ -134,7 +138,7 @@ async fn try_to_take_lock(
     Err(AwsError::broken("s3:PutObject", "the lock kept changing hands"))
 }
 
-/// Takes a lock away from its holder; one that is another's by now, or gone, is let be.
+/// Deletes a lock that another process holds (`unlock`). If it was released or taken over meanwhile, it stays as it is.
 ///
 /// # Errors
 /// The call was refused, or AWS didn't respond.
@@ -143,6 +147,8 @@ pub async fn break_lock(clients: &Clients, names: &Names, held: &Held) -> Result
 }
 
 impl Lock {
+    // Aborting on drop ends the renewal with the lock: a renewal that outlives its command would hold the stage
+    // forever.
     fn keep_renewed(
         clients: &Clients,
         names: &Names,
@@ -169,9 +175,12 @@ impl Lock {
     /// # Errors
     /// The read was refused, or AWS didn't respond.
     pub async fn still(&self, seen: &[Object]) -> Result<bool, AwsError> {
+        // The previous holder died without leaving a mark, so it may have changed anything.
         if self.inherited {
             return Ok(false);
         }
+        // Only the objects in the stage's own folder: an app's job records change at any time and say nothing about
+        // deploys.
         let listed = Box::pin(list_objects(&self.clients, &self.names, Depth::Own)).await;
         let now = listed.map_err(|error| self.clients.explain(error))?.unwrap_or_default();
         let lock = self.names.lock_key();
@@ -182,7 +191,7 @@ impl Lock {
         Ok(others(&now) == others(seen))
     }
 
-    /// Leaves the mark that tells others that the stage has changed. One write.
+    /// Writes the mark that tells other commands that the stage has changed. One write.
     ///
     /// # Errors
     /// The write was refused, or AWS didn't respond.
@@ -192,25 +201,27 @@ impl Lock {
         again(CONFLICT, Progress::silent(), put).await.map_err(|error| self.clients.explain(error))
     }
 
-    /// Gives the lock back. One write.
+    /// Releases the lock. One write.
     ///
     /// # Errors
     /// The write was refused, or AWS didn't respond; the lock then becomes stale by itself.
     pub async fn release(self) -> Result<(), AwsError> {
+        // Stop the renewal first: a renewal after the deletion would only fail, but one before it would change the
+        // `ETag`.
         drop(self.renewal);
         let etag = self.etag.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let delete = || lock_object::delete_lock(&self.clients, &self.names, &etag);
         again(CONFLICT, Progress::silent(), delete).await.map_err(|error| self.clients.explain(error))
     }
 
-    /// Leaves the lock where it is: its object was deleted with all the others, or it has to tell that a command ended
-    /// without its mark.
+    /// Keeps the lock object: either it was deleted with all the stage's objects, or it must tell the next command that
+    /// this one ended without leaving its mark.
     pub fn leave(self) {
         drop(self.renewal);
     }
 }
 
-/// Writes the lock anew, minute by minute, until another has it.
+/// Renews the lock every minute, until another process holds it.
 async fn renew_lock(
     clients: Clients,
     names: Names,
@@ -228,7 +239,7 @@ async fn renew_lock(
                 lost.cancel();
                 return;
             }
-            // The lease lasts for some more tries.
+            // The lease outlasts several failed renewals, so one is no reason to stop the deploy.
             Err(error) => tracing::debug!(%error, "the lock could not be renewed"),
         }
     }

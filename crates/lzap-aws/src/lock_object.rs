@@ -1,4 +1,5 @@
-//! The stage's lock: a small object that is put only where none is, or in the place of the very one that was read.
+//! The stage's lock: a small object that is written only if none exists, or if it replaces exactly the one that was
+//! read.
 //!
 //! AWS: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html>
 
@@ -11,7 +12,7 @@ use lzap_core::names::Names;
 use crate::clients::{AnswerTime, Clients};
 use crate::error::{Absent, AwsError, Kind, Named};
 
-/// The lock as it was read.
+/// The lock object as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LockObject {
     /// The content of the object.
@@ -25,13 +26,13 @@ pub(crate) struct LockObject {
 /// The precondition of a write: the object that it replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InPlaceOf<'a> {
-    /// Nothing.
+    /// No object may exist.
     Nothing,
-    /// The one with this `ETag`.
+    /// The object with this `ETag`.
     Etag(&'a str),
 }
 
-/// `s3:GetObject` of the lock; `None` where there is none, or no bucket.
+/// `s3:GetObject` of the lock; `None` if there is no lock or no bucket.
 pub(crate) async fn get_lock(clients: &Clients, names: &Names) -> Result<Option<LockObject>, AwsError> {
     const OPERATION: &str = "s3:GetObject";
     let time = AnswerTime::default();
@@ -45,6 +46,8 @@ pub(crate) async fn get_lock(clients: &Clients, names: &Names) -> Result<Option<
     let Some(answer) = answer.map_err(|error| error.about_bucket(&names.bucket()))? else {
         return Ok(None);
     };
+    // The response's own `Date` is compared with `Last-Modified`: both are S3's clock, so a wrong clock on this machine
+    // can't make a lock look stale.
     let age = age_since_write(&answer, time.unix_secs());
     let etag = answer.e_tag().unwrap_or_default().to_owned();
     let body = answer.body.collect().await;
@@ -54,12 +57,13 @@ pub(crate) async fn get_lock(clients: &Clients, names: &Names) -> Result<Option<
 }
 
 fn age_since_write(answer: &GetObjectOutput, answered: Option<i64>) -> Duration {
+    // Without a date the lock counts as new: taking over a lock that is held is worse than waiting for the lease.
     let written = answer.last_modified().map(aws_sdk_s3::primitives::DateTime::secs);
     let secs = answered.zip(written).map_or(0, |(answered, written)| answered - written);
     Duration::from_secs(u64::try_from(secs).unwrap_or(0))
 }
 
-/// `s3:PutObject` of the lock, on a condition: its `ETag`; `None` where the condition doesn't hold.
+/// `s3:PutObject` of the lock with a precondition. Returns the new `ETag`, or `None` if the precondition failed.
 pub(crate) async fn put_lock(
     clients: &Clients,
     names: &Names,
@@ -80,6 +84,8 @@ pub(crate) async fn put_lock(
     };
     match call.send().await.named("s3:PutObject") {
         Ok(answer) => Ok(Some(answer.e_tag().unwrap_or_default().to_owned())),
+        // S3 answers 412 to a failed precondition; a 409 (two conditional writes at once) is a conflict, which the
+        // caller retries.
         Err(error) if error.kind() == Kind::PreconditionFailed => Ok(None),
         // The object to replace has been deleted meanwhile.
         Err(error) if place != InPlaceOf::Nothing && error.is_missing_key() => Ok(None),

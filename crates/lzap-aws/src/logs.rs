@@ -22,19 +22,19 @@ pub struct LogQuery<'a> {
     pub token: Option<&'a str>,
 }
 
-/// Some of the answer.
+/// One page of events.
 #[derive(Clone, Debug, Default)]
 pub struct LogPage {
-    /// In the order of their times; perhaps none, although there is a next page.
+    /// Ordered by time. A page may be empty although there is a next page.
     pub events: Vec<LogEvent>,
     /// The token of the next page; `None` after the last page.
     pub next: Option<String>,
 }
 
-/// `logs:FilterLogEvents`, one page; `None` where the log group doesn't exist (yet).
+/// `logs:FilterLogEvents`, one page; `None` if the log group doesn't exist (yet).
 ///
-/// One call. AWS bills none of them, but allows the account only a few a second.
-/// AWS: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html>, quotas:
+/// One call. Calls are free, but AWS allows only a few per second and account. AWS:
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html>, quotas:
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>
 ///
 /// # Errors
@@ -48,6 +48,7 @@ pub async fn filter_log_events(
         .logs()
         .filter_log_events()
         .log_group_name(names.log_group())
+        // AWS refuses a negative time.
         .start_time(query.from_ms.max(0))
         .set_filter_pattern(Some(query.pattern.to_owned()).filter(|pattern| !pattern.is_empty()))
         .set_next_token(query.token.map(str::to_owned));
@@ -55,6 +56,7 @@ pub async fn filter_log_events(
     let answer = answer.map_err(|error| clients.explain(error))?;
     Ok(answer.map(|answer| LogPage {
         events: answer.events.unwrap_or_default().into_iter().map(convert_event).collect(),
+        // An empty token ends the list too.
         next: answer.next_token.filter(|token| !token.is_empty()),
     }))
 }
@@ -73,9 +75,9 @@ const LAST: Duration = Duration::from_mins(2);
 /// Maximum number of pages that it reads.
 const LAST_PAGES: usize = 10;
 
-/// The newest lines of the function's log, oldest first: at most `count`, of the last two minutes.
+/// The newest lines of the function's log, oldest first: at most `count`, from the last two minutes.
 ///
-/// For an error's explanation, so never itself an error: what can't be read is left out.
+/// They explain another error, so a failed read is never an error itself: the lines are left out.
 pub async fn last_log_lines(clients: &Clients, names: &Names, count: usize) -> Vec<String> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let from_ms = i64::try_from(now.saturating_sub(LAST).as_millis()).unwrap_or(0);
@@ -85,6 +87,7 @@ pub async fn last_log_lines(clients: &Clients, names: &Names, count: usize) -> V
         let query = LogQuery { from_ms, pattern: "", token: token.as_deref() };
         let Ok(Some(page)) = filter_log_events(clients, names, query).await else { break };
         newest.extend(page.events);
+        // Events come oldest first, so only the last `count` are kept while the pages pass.
         newest.drain(..newest.len().saturating_sub(count));
         token = page.next;
         if token.is_none() {

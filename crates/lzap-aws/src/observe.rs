@@ -1,10 +1,10 @@
-//! Reading a stage: everything at once, two calls deep; three where it has a worker function, or a kind of resource that
-//! only the function's tag tells of.
+//! Reads a stage: all calls at once where possible, two calls one after the other at most; three if it has a worker
+//! function, or a kind of resource that only the function's tag names.
 //!
-//! An optional kind of resource is read only where `lzap.toml` or the tag `lzap:kinds` names it; all of them where there is no
-//! tag, and for an undeploy. A stage that exists and is unchanged takes 15 reads: 4 of Lambda, 2 of IAM, 1 of Logs, 4 of
-//! API Gateway, 2 of EventBridge, 2 of S3. A missing resource is `None`, never an error. Each schedule takes 2 more, a worker
-//! function 2, settings for asynchronous invocations 1, and the first use of tasks 2, once.
+//! An optional kind of resource is read only if `lzap.toml` or the tag `lzap:kinds` names it; without the tag, and for
+//! an undeploy, all of them are read. An unchanged stage takes 15 reads: 4 of Lambda, 2 of IAM, 1 of Logs, 4 of API
+//! Gateway, 2 of EventBridge, 2 of S3. A missing resource is `None`, never an error. Each schedule takes 2 more, a
+//! worker function 2, settings for asynchronous invocations 1, and the first use of tasks 2, once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,7 +72,7 @@ struct Reader<'a> {
     scope: &'a Scope,
 }
 
-/// The function, and what belongs to it.
+/// The function, its versions, its alias, and the resources named by its tag.
 struct FunctionReads {
     function: Option<ObservedFunction>,
     versions: Vec<ObservedVersion>,
@@ -81,11 +81,11 @@ struct FunctionReads {
     permissions: BTreeMap<String, Permission>,
     /// The log groups of the function, with its owner, and of the worker function, without.
     log_groups: [Option<ObservedLogGroup>; 2],
-    /// The optional kinds that `lzap.toml` doesn't name, and the stage may have.
+    /// The optional kinds that `lzap.toml` doesn't name and that the stage may have.
     others: OptionalReads,
 }
 
-/// Resources of the kinds that not every stage has.
+/// Resources of the optional kinds.
 #[derive(Default)]
 struct OptionalReads {
     apis: Vec<ObservedApi>,
@@ -109,6 +109,8 @@ impl Reader<'_> {
         let (of_function, role, found, mut bucket) = reads.await?;
         let FunctionReads { function, versions, alias, held, permissions, log_groups, others } = of_function;
         if let (Scope::Stage { uses, .. }, Some(bucket)) = (self.scope, &mut bucket) {
+            // A stage with an alias has a complete bucket. So its settings are read in two cases only: until the first
+            // deploy has ended, and at the first use of tasks.
             let known = function.as_ref().is_some_and(|it| Uses::of_tags(&it.tags).any());
             if alias.is_none() {
                 bucket.missing = self.unfinished_settings().await?;
@@ -118,6 +120,7 @@ impl Reader<'_> {
         }
         let found = found.or(others);
         let [log_group, workers_log_group] = log_groups;
+        // The worker function's log group is read together with the app's; its owner is known only now.
         let of_workers = Reader { names: &self.names.workers(), ..self };
         let workers_log_group = of_workers.owned_log_group(workers_log_group, found.workers.as_ref()).await?;
         Ok(Observed {
@@ -142,7 +145,7 @@ impl Reader<'_> {
         })
     }
 
-    /// The kinds to read at once, without knowing the function's tag.
+    /// The kinds to read at once, before the function's tag is known.
     fn desired_kinds(self) -> Kinds {
         match self.scope {
             Scope::Stage { kinds, .. } => kinds.clone(),
@@ -157,10 +160,12 @@ impl Reader<'_> {
         let (function, log_groups) =
             try_join(Box::pin(function::get_function(clients, names)), self.read_log_groups()).await?;
         let of_function = async {
+            // An undeploy deletes the function as a whole, and Lambda deletes its versions and aliases with it.
             if function.is_none() || *self.scope == Scope::Undeploy {
                 return Ok((Vec::new(), (None, BTreeSet::new()), BTreeMap::new()));
             }
-            // The versions of a function that exists are read again where they aren't visible yet: a sweep must know all.
+            // The function exists, so "not found" here means that its versions aren't visible yet. The list must be
+            // complete: a deploy deletes the versions that no alias holds.
             let versions = again(PROPAGATION, Progress::silent(), || version::list_versions(clients, names));
             let aliases = again(PROPAGATION, Progress::silent(), || alias::list_aliases(clients, names));
             try_join3(versions, aliases, self.read_permissions()).await
@@ -175,8 +180,8 @@ impl Reader<'_> {
         Ok(FunctionReads { function, versions, alias, held, permissions, log_groups, others })
     }
 
-    /// The optional kinds that the stage may have. Without a function, nothing that belongs to its alias can exist, and the
-    /// worker function only beside its log group, which is created before it.
+    /// The optional kinds that the stage may have. Without a function nothing can exist that belongs to its alias, and
+    /// the worker function can exist only together with its log group, which is created first.
     fn possible_kinds(self, function: Option<&ObservedFunction>, has_workers_logs: bool) -> Kinds {
         let possible = if let Some(function) = function {
             Kinds::of_tags(&function.tags).unwrap_or_else(optional_kinds)
@@ -204,6 +209,7 @@ impl Reader<'_> {
         let rules =
             async { if kinds.has(rule::KIND) { self.read_rules().await } else { Ok(BTreeMap::new()) } };
         let asynchronous = async {
+            // An undeploy needs no settings: they are deleted together with the alias.
             let reads = kinds.has(event_invoke::KIND) && *self.scope != Scope::Undeploy;
             if reads { get_event_invoke_config(self.clients, self.names).await } else { Ok(None) }
         };
@@ -219,6 +225,7 @@ impl Reader<'_> {
     async fn read_workers(self) -> Result<(Option<ObservedFunction>, Vec<ObservedVersion>), AwsError> {
         let names = &self.names.workers();
         let function = function::get_function(self.clients, names).await?;
+        // Lambda deletes the versions together with the function.
         if function.is_none() || *self.scope == Scope::Undeploy {
             return Ok((function, Vec::new()));
         }
@@ -228,6 +235,7 @@ impl Reader<'_> {
 
     async fn read_permissions(self) -> Result<BTreeMap<String, Permission>, AwsError> {
         match self.scope {
+            // Only a deploy changes permissions; a rollback moves the alias, to which they belong.
             Scope::Stage { .. } => permission::get_policy(self.clients, self.names).await,
             Scope::Versions | Scope::Undeploy => Ok(BTreeMap::new()),
         }
@@ -302,6 +310,7 @@ impl Reader<'_> {
 
     async fn read_bucket(self) -> Result<Option<ObservedBucket>, AwsError> {
         let Self { clients, names, scope } = self;
+        // An undeploy deletes all of the stage's objects, so it must list the app's too.
         let depth = if *scope == Scope::Undeploy { Depth::All } else { Depth::Own };
         let Some(objects) = list_objects(clients, names, depth).await? else {
             return Ok(None);
@@ -318,6 +327,7 @@ impl Reader<'_> {
             bucket.empty = bucket.objects.is_empty() && is_empty(clients, names).await?;
             return Ok(Some(bucket));
         }
+        // Read at every deploy: a switch that was turned off is drift.
         if matches!(scope, Scope::Stage { .. }) {
             let state = get_public_access_block(clients, names).await?;
             bucket.public_access_blocked = state == BucketState::Blocked;
@@ -338,6 +348,7 @@ impl Reader<'_> {
         if !encrypted {
             missing.insert(BucketSetting::Encryption);
         }
+        // A bucket that lzap didn't create keeps its owner's settings.
         Ok(if managed { missing } else { BTreeSet::new() })
     }
 
@@ -350,7 +361,7 @@ impl Reader<'_> {
 }
 
 impl OptionalReads {
-    /// These resources, and those of `others`: no kind is read twice.
+    /// These resources, and the ones of `others`. Each kind is in one of the two only.
     fn or(self, others: Self) -> Self {
         Self {
             apis: if self.apis.is_empty() { others.apis } else { self.apis },

@@ -1,4 +1,4 @@
-//! The probe: whether a published version starts and answers, asked before traffic goes to it.
+//! The probe: tests that a published version starts and responds before it gets traffic.
 
 use std::time::Duration;
 
@@ -20,16 +20,16 @@ use crate::error::{AwsError, Named};
 /// The result of a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The version answers as the runtime crate does.
+    /// The version responds as the runtime crate does.
     Answers {
-        /// The tasks that it has; only the runtime crate tells.
+        /// The app's registered tasks; only the runtime crate reports them.
         tasks: Vec<String>,
     },
-    /// It doesn't.
+    /// The version failed, or its response isn't the expected one.
     Refuses {
-        /// Why, in one line.
+        /// The cause, in one line.
         reason: String,
-        /// The last lines of its log.
+        /// The last lines of its log, as Lambda returned them with the response.
         log_tail: Vec<String>,
     },
 }
@@ -38,7 +38,7 @@ pub(crate) enum Verdict {
 const TAIL_LINES: usize = 20;
 /// Maximum length of an unexpected response in an error message, in characters.
 const ANSWER_CHARS: usize = 200;
-/// On top of what the function itself may take: the way there and back.
+/// Time for the request and the response, in seconds, on top of the function's own time.
 pub(crate) const MARGIN_SECS: u32 = 10;
 
 /// The question of a probe.
@@ -59,7 +59,7 @@ impl Question<'_> {
     }
 }
 
-/// A `GET` as an HTTP API sends it, payload format 2.0.
+/// A `GET` event in the form of an HTTP API, payload format 2.0.
 ///
 /// AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 fn http_event(path: &str) -> Value {
@@ -94,11 +94,11 @@ fn http_event(path: &str) -> Value {
     })
 }
 
-/// `lambda:Invoke` of the version with a probe event, or with a request.
+/// `lambda:Invoke` of the version with a probe event or a request.
 ///
-/// The read timeout is what Lambda itself allows: a slow start (an init that times out is tried once more, within the
-/// function's timeout) and the function's timeout.
-/// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
+/// The read timeout is the longest time that Lambda itself allows: a slow start (an init that times out is repeated
+/// once, within the function's timeout) plus the function's timeout. AWS:
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
 pub(crate) async fn invoke_probe(
     clients: &Clients,
     names: &Names,
@@ -106,6 +106,8 @@ pub(crate) async fn invoke_probe(
     timeout_secs: u32,
     question: Question<'_>,
 ) -> Result<Verdict, AwsError> {
+    // Twice the init limit: Lambda repeats an init that timed out. A shorter timeout here would report a slow start as
+    // a network error.
     let patience = Duration::from_secs(u64::from(timeout_secs + 2 * INIT_SECS + MARGIN_SECS));
     let timeouts = TimeoutConfig::builder().read_timeout(patience).build();
     let call = clients
@@ -114,6 +116,8 @@ pub(crate) async fn invoke_probe(
         .function_name(names.function())
         .qualifier(version)
         .invocation_type(InvocationType::RequestResponse)
+        // Lambda returns the last 4 KB of the log with the response, which saves a read of the log and its delay of
+        // seconds.
         .log_type(LogType::Tail)
         .payload(Blob::new(question.to_event().to_string()));
     let config = aws_sdk_lambda::config::Builder::new().timeout_config(timeouts);
@@ -121,7 +125,7 @@ pub(crate) async fn invoke_probe(
     Ok(judge_response(&answer, question))
 }
 
-/// A failed function answers HTTP 200 too: `FunctionError` tells, and the payload must be what was asked for.
+/// Judges the response. A function that failed also answers HTTP 200, so only `FunctionError` and the payload tell.
 fn judge_response(answer: &InvokeOutput, question: Question<'_>) -> Verdict {
     let payload = answer.payload().map(Blob::as_ref).unwrap_or_default();
     let value: Option<Value> = serde_json::from_slice(payload).ok();
@@ -131,6 +135,7 @@ fn judge_response(answer: &InvokeOutput, question: Question<'_>) -> Verdict {
         (None, Question::Health(path)) => check_health(value.as_ref(), path).map(|()| Vec::new()),
     };
     match outcome {
+        // A health request reports no tasks; the caller checks tasks on the start probe only.
         Ok(tasks) => Verdict::Answers { tasks },
         Err(reason) => {
             Verdict::Refuses { reason, log_tail: answer.log_result().map(last_log_lines).unwrap_or_default() }
@@ -138,7 +143,7 @@ fn judge_response(answer: &InvokeOutput, question: Question<'_>) -> Verdict {
     }
 }
 
-/// The tasks that the version has.
+/// The tasks in the runtime crate's reply.
 fn probes_reply(value: Option<&Value>, payload: &[u8]) -> Result<Vec<String>, String> {
     let reply = value.and_then(Reply::parse).filter(|reply| reply.kind == Kind::Probe);
     let reply = reply.ok_or_else(|| {
@@ -159,7 +164,7 @@ fn check_health(value: Option<&Value>, path: &str) -> Result<(), String> {
     }
 }
 
-/// `errorType: errorMessage`.
+/// Returns `errorType: errorMessage`, or the payload if it has neither.
 pub(crate) fn function_error(value: Option<&Value>, payload: &[u8]) -> String {
     let field = |name| value.and_then(|value| value.get(name)).and_then(Value::as_str);
     match (field("errorType"), field("errorMessage")) {
@@ -177,7 +182,7 @@ fn shorten_payload(payload: &[u8]) -> String {
     }
 }
 
-/// The end of the log that Lambda sends along, base64-encoded, up to 4 KB.
+/// Decodes the end of the log in a response: base64, up to 4 KB.
 pub(crate) fn log_lines(encoded: &str) -> Vec<String> {
     let text = STANDARD
         .decode(encoded)
@@ -186,7 +191,7 @@ pub(crate) fn log_lines(encoded: &str) -> Vec<String> {
     text.lines().map(str::trim_end).filter(|l| !l.is_empty()).map(str::to_owned).collect()
 }
 
-/// Its last lines.
+/// The last [`TAIL_LINES`] of them.
 fn last_log_lines(encoded: &str) -> Vec<String> {
     let lines = log_lines(encoded);
     let surplus = lines.len().saturating_sub(TAIL_LINES);

@@ -1,7 +1,7 @@
-//! When to try again and how long to wait, as data; and the one loop that does it.
+//! The waits before another attempt, as data, and the one loop that applies them.
 //!
-//! The SDK itself tries again what is thrown back by the network or by throttling, a few times. Here is what only a
-//! deploy knows to be temporary: a role that is too new, a function that is still changing.
+//! The SDK itself repeats requests after network errors and throttling, a few times. This module repeats calls for
+//! reasons that only a deploy knows to be temporary: a role that is too new, a function that is still changing.
 
 use std::future::Future;
 use std::sync::OnceLock;
@@ -17,22 +17,22 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{AwsError, Kind};
 
-/// Waits that grow, their end, and what they are for.
+/// The waits of a kind of call: how they grow, when they end, and which errors they are for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Retry {
-    /// Before the second attempt.
+    /// The wait before the second attempt.
     first_wait: Duration,
-    /// By which each wait is longer than the one before.
+    /// The factor by which each wait is longer than the one before.
     factor: f64,
-    /// No wait is longer.
+    /// The longest wait.
     max_wait: Duration,
-    /// No attempt begins later than this after the first.
+    /// The time after the first attempt from which on no further attempt starts.
     give_up_after: Duration,
-    /// Why an error is worth another attempt, for the person who waits; `None` when it isn't.
+    /// The reason why an error is temporary, for the progress line; `None` if it is permanent.
     reason: fn(&AwsError) -> Option<&'static str>,
 }
 
-/// For any write: a throttle, or another change that is under way.
+/// For any idempotent write: AWS throttles it, or another change of the resource is in progress.
 pub(crate) const CONFLICT: Retry = Retry {
     first_wait: Duration::from_millis(200),
     factor: 1.6,
@@ -41,7 +41,7 @@ pub(crate) const CONFLICT: Retry = Retry {
     reason: conflict_reason,
 };
 
-/// For a write that must not be made twice: only what AWS rejected before doing anything.
+/// For a write that isn't idempotent: only throttling, which AWS answers before it applies anything.
 pub(crate) const THROTTLED: Retry = Retry { reason: throttled_reason, ..CONFLICT };
 
 /// For a write that names the role: IAM takes 5 to 30 s to propagate a new one.
@@ -50,7 +50,8 @@ pub(crate) const THROTTLED: Retry = Retry { reason: throttled_reason, ..CONFLICT
 /// immediately visible"). One call more costs less than a second of waiting after the role has propagated.
 pub(crate) const ROLE: Retry = Retry { max_wait: Duration::from_secs(1), reason: role_reason, ..CONFLICT };
 
-/// For a write to what was made a moment ago, which may not be seen everywhere yet.
+/// For a write to a resource that was just created, and that AWS has not propagated everywhere.
+// A resource that is still missing after 20 s counts as deleted by another program.
 pub(crate) const PROPAGATION: Retry =
     Retry { give_up_after: Duration::from_secs(20), reason: propagation_reason, ..CONFLICT };
 
@@ -65,7 +66,7 @@ pub(crate) const FUNCTION_STATE: Retry = Retry {
     ..CONFLICT
 };
 
-/// Tells of the waits of one step, and ends them when the plan is to stop.
+/// Reports the waits of one step, and ends them when the plan is stopped.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Progress<'a>(Option<Listener<'a>>);
 
@@ -77,7 +78,7 @@ struct Listener<'a> {
 }
 
 impl<'a> Progress<'a> {
-    /// Of a step.
+    /// The progress of a step.
     pub(crate) fn of(step: StepId, events: &'a UnboundedSender<Event>, stop: &'a CancellationToken) -> Self {
         Self(Some(Listener { step, events, stop }))
     }
@@ -94,13 +95,14 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// Waits; `false` when the wait was cut short, since the plan is to stop.
+    /// Waits; returns `false` if the plan was stopped during the wait.
     async fn wait(&self, duration: Duration) -> bool {
         let Some(listener) = self.0 else {
             sleep(duration).await;
             return true;
         };
         tokio::select! {
+            // `biased`: a plan that is already stopped must not wait once more by chance.
             biased;
             () = listener.stop.cancelled() => false,
             () = sleep(duration) => true,
@@ -145,6 +147,7 @@ where
         let Some(reason) = (retry.reason)(&error) else {
             return Err(error);
         };
+        // Checks before the wait: a wait whose attempt would come too late only delays the error.
         if started.elapsed() + wait > give_up_after {
             return Err(error);
         }
@@ -157,10 +160,12 @@ where
     }
 }
 
-/// `wait`, as long as it is outside of lzap's own tests ([`LZAP_TEST_TIME_SCALE`]).
+/// `wait`, shortened in lzap's own tests ([`LZAP_TEST_TIME_SCALE`]).
 pub(crate) fn scaled(wait: Duration) -> Duration {
     static SCALE: OnceLock<Option<f64>> = OnceLock::new();
+    // Read once: the process environment doesn't change, and reading it takes a lock.
     let scale = SCALE.get_or_init(|| std::env::var(LZAP_TEST_TIME_SCALE).ok()?.parse().ok());
+    // Clamped to 1: the variable can shorten waits, never prolong them.
     scale.map_or(wait, |scale| wait.mul_f64(scale.clamp(0.0, 1.0)))
 }
 

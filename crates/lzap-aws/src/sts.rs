@@ -1,4 +1,4 @@
-//! STS: who calls, and what time it is there.
+//! STS: the caller's identity, and the difference between this machine's clock and AWS's.
 
 use lzap_core::names::Place;
 
@@ -21,7 +21,7 @@ pub async fn identity(clients: &Clients) -> Result<Place, AwsError> {
 pub struct Caller {
     /// The caller's account and region.
     pub place: Place,
-    /// The user or role.
+    /// The ARN of the user or of the assumed role.
     pub arn: String,
 }
 
@@ -35,9 +35,10 @@ pub(crate) struct Greeting {
     pub(crate) ahead_secs: Option<i64>,
 }
 
-/// Asks STS who calls, and compares the clocks. One `sts:GetCallerIdentity`.
+/// Reads the caller's identity, and compares the clocks. One `sts:GetCallerIdentity`.
 pub(crate) async fn get_caller_identity(clients: &Clients) -> Greeting {
     const OPERATION: &str = "sts:GetCallerIdentity";
+    // A refused request has a `Date` header too, so a wrong clock is visible in the very error that it causes.
     let time = AnswerTime::default();
     let call = clients.sts().get_caller_identity().customize().interceptor(time.clone());
     let caller = match call.send().await.named(OPERATION) {
@@ -59,8 +60,9 @@ fn parse_caller(clients: &Clients, account: Option<&str>, arn: &str) -> Option<C
     })
 }
 
-/// `aws-cn` of `arn:aws-cn:…`.
+/// Returns `aws-cn` for `arn:aws-cn:…`.
 fn parse_partition(arn: &str) -> &str {
+    // An answer without an ARN counts as the commercial partition.
     arn.split(':').nth(1).filter(|partition| !partition.is_empty()).unwrap_or("aws")
 }
 

@@ -15,7 +15,7 @@ use crate::sts::{Caller, Greeting, get_caller_identity};
 /// The findings; `None` if a prerequisite of the read is missing.
 #[derive(Debug)]
 pub struct Survey {
-    /// The region that would be used.
+    /// The configured region; `None` if none is set.
     pub region: Option<String>,
     /// The caller's identity.
     pub caller: Result<Caller, AwsError>,
@@ -23,7 +23,7 @@ pub struct Survey {
     pub ahead_secs: Option<i64>,
     /// The account's quotas; reading them needs a region and credentials.
     pub limits: Option<Result<Limits, AwsError>>,
-    /// The bucket of account and region; needs both.
+    /// The bucket of the account and region; reading it needs both.
     pub bucket: Option<Result<Bucket, AwsError>>,
 }
 
@@ -32,11 +32,12 @@ const ANY_REGION: &str = "us-east-1";
 /// The user waits at the terminal, so a later response counts as no response.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Reads the account: four calls, those that don't need each other at the same time.
+/// Reads the account in four calls; independent ones run at the same time.
 pub async fn survey(cloud: &Cloud) -> Survey {
     match Clients::connect(cloud).await {
         Ok(clients) => read_account(&clients).await,
         Err(error) if error.kind() == Kind::NoRegion => {
+            // A missing region must not hide a problem with the credentials, so the caller is read in any region.
             let profile = if let Cloud::Aws { profile, .. } = cloud { profile.clone() } else { None };
             let anywhere = Cloud::Aws { region: Some(ANY_REGION.to_owned()), profile };
             match Clients::connect(&anywhere).await {
@@ -49,6 +50,7 @@ pub async fn survey(cloud: &Cloud) -> Survey {
 }
 
 async fn read_account(clients: &Clients) -> Survey {
+    // The bucket's name contains the account, so its read waits for the caller; the quotas don't.
     let place = async {
         let greeting = greet_within_limit(clients).await;
         let bucket = match &greeting.caller {
@@ -61,6 +63,7 @@ async fn read_account(clients: &Clients) -> Survey {
     };
     let limits = limit_wait("lambda:GetAccountSettings", account_limits(clients));
     let ((greeting, bucket), limits) = join(Box::pin(place), Box::pin(limits)).await;
+    // Without valid credentials the quotas fail for the same reason: one error is enough.
     let limits = greeting.caller.is_ok().then_some(limits);
     Survey { region: Some(clients.region().to_owned()), limits, bucket, ..Survey::from(greeting) }
 }
@@ -82,6 +85,7 @@ async fn limit_wait<T>(
     operation: &'static str,
     read: impl Future<Output = Result<T, AwsError>>,
 ) -> Result<T, AwsError> {
+    // The SDK's own retries can take minutes.
     let late = |_| Err(AwsError::no_answer(operation, PATIENCE));
     tokio::time::timeout(PATIENCE, read).await.unwrap_or_else(late)
 }

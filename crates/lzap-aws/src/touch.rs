@@ -1,6 +1,6 @@
-//! One request to the live URL, after the switch.
+//! One request to the live URL after the switch.
 //!
-//! TLS is the SDK's own: its HTTP client, without the SDK.
+//! Uses the SDK's HTTP client without the SDK, so that there is one TLS implementation in the binary.
 
 use std::time::Duration;
 
@@ -15,21 +15,23 @@ use crate::clients::Clients;
 /// The response of the live URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Touch {
-    /// Something that isn't a server's error: the status. A 404 is the app's own business.
+    /// Any status below 500. A 404 may be what the app means.
     Answered(u16),
-    /// A 5xx: the app, or the way to it, is broken.
+    /// A 5xx: the app fails, or the front can't invoke it.
     ServerError(u16),
-    /// Nothing; the text says why. The network between here and there may be at fault.
+    /// No response; the text has the cause. The network of this machine may be at fault.
     Unreachable(String),
 }
 
+/// Time for TCP and TLS, in seconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A first request may meet a cold start, and API Gateway waits 30 s at most.
 const WHOLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// One `GET` of `path` below `url`; redirects are answers.
+/// Sends one `GET` for `path` below `url`. A redirect counts as a response, and isn't followed.
 pub async fn touch(clients: &Clients, url: &str, path: &str) -> Touch {
     let url = join_url(url, path);
+    // The client's own timeouts cover single phases; this one covers the whole request.
     match tokio::time::timeout(WHOLE_TIMEOUT, request_status(clients, &url)).await {
         Err(_) => Touch::Unreachable(format!("no answer within {} s", WHOLE_TIMEOUT.as_secs())),
         Ok(Err(reason)) => Touch::Unreachable(reason),
@@ -59,7 +61,7 @@ fn join_url(url: &str, path: &str) -> String {
     format!("{}/{}", url.trim_end_matches('/'), path.trim_start_matches('/'))
 }
 
-/// The last text of the chain: the outer ones say "connector error" only.
+/// The innermost error's text: the outer ones only say "connector error".
 fn innermost_text(error: &(dyn std::error::Error + 'static)) -> String {
     std::iter::successors(Some(error), |error| error.source())
         .last()

@@ -38,25 +38,25 @@ pub enum Desired {
 /// The end of a canary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CanaryEnding {
-    /// It gets all of the traffic.
+    /// The canary gets all of the traffic.
     Promote,
-    /// It gets none.
+    /// The canary gets no traffic any more.
     Abort,
 }
 
 /// The version that a rollback goes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rollback {
-    /// The one that was live before this one.
+    /// The version that was live before the current one.
     Previous,
-    /// This one.
+    /// The version with this number.
     To(String),
 }
 
 /// The scope of an undeploy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Undeploy {
-    /// The log group stays.
+    /// Keep the log group.
     pub keep_logs: bool,
     /// Also delete resources that have the stage's names but not its tags.
     pub adopt: bool,
@@ -69,11 +69,11 @@ pub struct Stage {
     pub names: Names,
     /// The tags on everything that can be tagged.
     pub tags: BTreeMap<String, String>,
-    /// The zip.
+    /// The zip with the function's binary.
     pub artifact: Artifact,
     /// The function's settings.
     pub function: FunctionConfig,
-    /// The function that the chunks of maps go to, unless that is the same one.
+    /// The worker function, if the chunks of maps go to a function of their own.
     pub workers: Option<DesiredWorkers>,
     /// The settings of asynchronous invocations; `None` leaves AWS's defaults.
     pub asynchronous: Option<AsyncConfig>,

@@ -1,7 +1,7 @@
-//! The alias's description: which versions were live before this one, newest first.
+//! The alias's description: the versions that were live before this one, newest first.
 //!
-//! `rollback` takes the first that still exists, so going back twice goes back two versions. A version that was
-//! rolled back is not "before": it is left out, and a deploy or `rollback --to` brings it back.
+//! `rollback` goes to the first version that still exists, so two rollbacks go back two versions. A version that was
+//! rolled back is left out; a deploy or `rollback --to` adds it again.
 
 /// The direction in which the alias moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,11 +25,12 @@ pub fn parse(description: &str) -> Vec<String> {
     list.split_whitespace().filter(|v| v.bytes().all(|b| b.is_ascii_digit())).map(str::to_owned).collect()
 }
 
-/// The description after traffic went from `live` to `version`, which way ever.
+/// The description after traffic moved from `live` to `version`, in either direction.
 pub fn moved(direction: Direction, description: &str, live: &str, version: &str) -> String {
     match direction {
         Direction::Forward => advance_history(description, live, version),
         Direction::Back => roll_back_history(description, live, version),
+        // A canary that ends without a switch was never live.
         Direction::Stay => description.to_owned(),
     }
 }
@@ -50,7 +51,7 @@ fn roll_back_history(description: &str, live: &str, target: &str) -> String {
     }
 }
 
-/// As many versions as fit AWS's limit, newest first, each once.
+/// Writes as many versions as fit AWS's limit, newest first, each once.
 fn render_history(versions: impl Iterator<Item = String>) -> String {
     let mut text = PREFIX.to_owned();
     let mut seen: Vec<String> = Vec::new();

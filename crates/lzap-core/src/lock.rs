@@ -1,4 +1,5 @@
-//! The lock of a stage: who holds it, and when it no longer counts. An object in the bucket; see `lzap-aws::lock`.
+//! The lock of a stage: its holder, and the time after which it is stale. It is an object in the bucket; see
+//! `lzap-aws::lock`.
 
 use std::time::Duration;
 
@@ -21,17 +22,17 @@ pub struct Holder {
     pub owner: String,
     /// The machine's name.
     pub host: String,
-    /// The machine's current run, and the space in which its process ids count; empty where the system doesn't say.
+    /// Identifies the machine's current boot and its process id namespace; empty if the system doesn't tell.
     pub boot_id: String,
     /// The process.
     pub pid: u32,
-    /// When the process began, in the system's own units; two processes with one id differ in it.
+    /// Start time of the process, in the system's own units: process ids are reused.
     pub pid_start: u64,
-    /// The CI job's page, if it is one.
+    /// URL of the CI job, if it runs in one.
     pub ci_run: Option<String>,
     /// The command that holds the lock: `deploy dev`.
     pub command: String,
-    /// Since when: RFC 3339, UTC.
+    /// Time when the lock was taken: RFC 3339, UTC.
     pub since: String,
 }
 
@@ -55,7 +56,9 @@ impl Holder {
         if !self.nonce.is_empty() && self.nonce == me.nonce {
             return Standing::Mine;
         }
+        // A process id means something only in the same boot and namespace: containers reuse ids.
         let here = !self.boot_id.is_empty() && self.boot_id == me.boot_id;
+        // The lease also ends the lock of a process on this machine that runs but can't renew it.
         if age > LEASE || (here && !lives(self.pid, self.pid_start)) {
             return Standing::Stale;
         }
@@ -66,11 +69,11 @@ impl Holder {
 /// The state of a lock, from the reader's view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It is the reader's own: the answer to the write was lost.
+    /// The reader's own lock: the response to its write was lost.
     Mine,
-    /// Its holder is gone; it may be replaced.
+    /// The holder has ended, so the lock may be replaced.
     Stale,
-    /// Another works on the stage.
+    /// Another process works on the stage.
     Held,
 }
 

@@ -46,12 +46,12 @@ pub struct Place {
 /// The name of the execution role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoleName {
-    /// lzap makes it, under this IAM path.
+    /// lzap creates the role, under this IAM path.
     Made {
         /// The path, with a `/` at both ends.
         path: String,
     },
-    /// It exists, and this is its ARN.
+    /// An existing role, by its ARN.
     Existing(String),
 }
 
@@ -64,10 +64,10 @@ impl Default for RoleName {
 /// One of a stage's two functions. They share everything but the function itself and its log group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
-    /// The app: what serves requests.
+    /// The app's function, which serves requests.
     #[default]
     App,
-    /// The workers: the same artifact, for a map's chunks alone.
+    /// The worker function: the same artifact, for the chunks of maps only.
     Workers,
 }
 
@@ -82,7 +82,7 @@ pub struct Names {
     pub place: Place,
     /// The role that the function runs as.
     pub role: RoleName,
-    /// The function that is meant.
+    /// The function that [`Self::function`] and the names derived from it refer to.
     pub part: Part,
 }
 
@@ -96,13 +96,13 @@ impl Names {
         }
     }
 
-    /// The names where the function is that of `part`.
+    /// The same names, for the function of `part`.
     #[must_use]
     pub fn of(&self, part: Part) -> Self {
         Self { part, ..self.clone() }
     }
 
-    /// The names where the function is the worker function.
+    /// The same names, for the worker function.
     #[must_use]
     pub fn workers(&self) -> Self {
         self.of(Part::Workers)
@@ -163,7 +163,7 @@ impl Names {
         name.is_some_and(|name| !name.contains('/'))
     }
 
-    /// The lock that keeps deploys of this stage apart.
+    /// The key of the lock, which keeps deploys of this stage apart.
     pub fn lock_key(&self) -> String {
         format!("{}lock", self.prefix())
     }
@@ -183,7 +183,7 @@ impl Names {
         self.arn("logs", &format!("log-group:{}", self.log_group()))
     }
 
-    /// The HTTP API's name; several APIs may share it, its tags tell.
+    /// The HTTP API's name. Names aren't unique in API Gateway, so the tags identify the API.
     pub fn api(&self) -> String {
         self.function()
     }
@@ -222,7 +222,7 @@ pub fn function(app: &str, stage: &str) -> String {
     format!("{app}-{stage}")
 }
 
-/// A rule's name; all of a stage's begin alike.
+/// A rule's name. The common prefix lets one call list all rules of a stage.
 pub fn rule(app: &str, stage: &str, name: &str) -> String {
     format!("{app}-{stage}-{name}")
 }
@@ -243,7 +243,7 @@ pub fn is_ours(tags: &BTreeMap<String, String>, names: &Names) -> bool {
     tags.get(TAG_APP) == Some(&names.app) && tags.get(TAG_STAGE) == Some(&names.stage)
 }
 
-/// The partition that a region belongs to: for when AWS isn't asked, which says it in every ARN.
+/// The partition of a region, for commands that make no call: otherwise AWS's own ARNs tell it.
 ///
 /// AWS: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
 pub fn partition(region: &str) -> &'static str {
@@ -259,7 +259,7 @@ pub fn partition(region: &str) -> &'static str {
     families.iter().find(|(start, _)| region.starts_with(start)).map_or("aws", |(_, partition)| partition)
 }
 
-/// The role's name. IAM is global, so the region is part of it; what passes 64 characters gets a hashed tail.
+/// The role's name. IAM is global, so the region is part of it; a longer name gets a hash at its end.
 pub fn role(app: &str, stage: &str, region: &str) -> String {
     cap_length(&format!("{app}-{stage}-{region}"), "-lzap")
 }
@@ -273,6 +273,7 @@ pub(crate) fn cap_length(start: &str, end: &str) -> String {
         return full;
     }
     let hash: String = hex(&Sha256::digest(full.as_bytes())).chars().take(TAIL).collect();
+    // The hash covers the full name, so two long names with the same start stay different.
     let keep = LIMIT - TAIL - "-".len() - end.len();
     format!("{}-{hash}{end}", &full[..keep])
 }

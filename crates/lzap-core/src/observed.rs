@@ -50,8 +50,8 @@ pub struct Observed {
     pub apis: Vec<ObservedApi>,
     /// The alias's function URL.
     pub function_url: Option<ObservedFunctionUrl>,
-    /// The rules that have the stage's name, by what their names end with: keep-warm, the schedules, and perhaps what
-    /// isn't the stage's.
+    /// The rules that have the stage's prefix, by the rest of their names: keep-warm, the schedules, and perhaps rules
+    /// of other owners.
     pub rules: BTreeMap<String, ObservedRule>,
 }
 

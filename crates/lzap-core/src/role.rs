@@ -66,7 +66,7 @@ impl Statement {
         format!("{} on {}{when}", self.actions.join(", "), self.resources.join(", "))
     }
 
-    /// As a policy document has it.
+    /// The statement in the form of a policy document.
     pub(crate) fn to_policy_statement(&self) -> Value {
         let mut statement = Map::new();
         statement.insert("Effect".to_owned(), json!("Allow"));

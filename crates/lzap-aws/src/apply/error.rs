@@ -1,4 +1,4 @@
-//! A plan that was not applied to its end.
+//! An error of a plan that was not applied completely.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -13,7 +13,7 @@ use crate::clients::Clients;
 use crate::error::AwsError;
 use crate::resource::step::StepError;
 
-/// A plan that was not applied to its end. Finished steps stay, and the next run plans the rest.
+/// A plan that was not applied completely. Applied steps stay, and the next run plans the rest.
 #[derive(Debug)]
 pub enum ApplyError {
     /// A step failed.
@@ -22,39 +22,39 @@ pub enum ApplyError {
         done: usize,
         /// Number of steps of the plan.
         total: usize,
-        /// Why.
+        /// The cause.
         source: AwsError,
     },
-    /// It was told to stop.
+    /// The user stopped the plan.
     Stopped {
         /// Number of applied steps.
         done: usize,
         /// Number of steps of the plan.
         total: usize,
     },
-    /// The new version didn't answer; the alias still points to the old one.
+    /// The new version failed its probe; the alias still points to the old one.
     Probe {
-        /// The version.
+        /// The number of the new version.
         version: String,
-        /// Why.
+        /// The cause.
         reason: String,
         /// The last lines of its log.
         log_tail: Vec<String>,
     },
-    /// The new front doesn't answer; the old one was not deleted.
+    /// The new front doesn't respond; the old one was not deleted.
     Front {
         /// The new front's URL.
         url: String,
-        /// Why.
+        /// The cause.
         reason: String,
     },
-    /// The version lacks a task that a schedule calls; nothing that calls it was changed.
+    /// The version lacks a task that a schedule calls; no rule or alias was changed.
     NoTask {
         /// The version.
         version: String,
         /// The task.
         task: String,
-        /// The tasks that it has.
+        /// The registered tasks of the version.
         known: Vec<String>,
     },
 }

@@ -17,7 +17,7 @@ use aws_smithy_types::date_time::Format;
 
 use crate::error::{AwsError, Kind};
 
-/// Counts the requests of all clients, and logs each one. Bodies are never logged: they hold environments.
+/// Counts the requests of all clients, and logs each one without its body: bodies contain environment values.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Calls(Arc<AtomicUsize>);
 
@@ -38,6 +38,7 @@ impl Intercept for Calls {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        // Counted here, not per call: the SDK's own retries are requests too, and count against AWS's rate limits.
         self.0.fetch_add(1, Ordering::Relaxed);
         let (service, operation) = called_operation(config);
         tracing::debug!(aws.service = service, aws.operation = operation, "AWS call");
@@ -52,6 +53,7 @@ impl Intercept for Calls {
     ) -> Result<(), BoxError> {
         let (service, operation) = called_operation(config);
         let response = context.response();
+        // S3 names its request id header differently from all other services.
         let id =
             response.headers().get("x-amzn-requestid").or_else(|| response.headers().get("x-amz-request-id"));
         tracing::debug!(
@@ -69,16 +71,17 @@ fn called_operation(config: &ConfigBag) -> (&str, &str) {
     config.load::<Metadata>().map_or(("", ""), |metadata| (metadata.service(), metadata.name()))
 }
 
-/// Counts the requests of one call: a creation that was sent twice and is answered "exists" was answered into the
-/// void the first time.
+/// Counts the requests of one call. If the call was sent twice and the second response is "exists", the first response
+/// was lost and the write was applied.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Attempts(Arc<AtomicUsize>);
 
 impl Attempts {
-    /// The outcome, where "exists" after a retry is our own doing: `None`, since the first answer is lost.
+    /// Treats "exists" as success if this call was sent more than once: `None`, since the first response is lost.
     pub(crate) fn accept_own_creation<T>(&self, outcome: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
         match outcome {
             Ok(value) => Ok(Some(value)),
+            // After one request "exists" means that another program created the resource, which stays an error.
             Err(error) if error.kind() == Kind::Exists && self.0.load(Ordering::Relaxed) > 1 => Ok(None),
             Err(error) => Err(error),
         }
@@ -131,7 +134,7 @@ impl Intercept for AnswerTime {
         let date = context.response().headers().get("date");
         let date = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
         if let Some(date) = date {
-            // The first answer counts; a retry's is later, never earlier.
+            // The first response counts: a retry's is later and would not measure the same moment.
             let _ = self.0.set((date.secs(), DateTime::from(SystemTime::now()).secs()));
         }
         Ok(())

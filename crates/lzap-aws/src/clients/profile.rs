@@ -8,13 +8,14 @@ use aws_types::os_shim_internal::{Env, Fs};
 
 use crate::error::AwsError;
 
-/// The error for a profile that isn't in the AWS configuration; `None` when it is, or when none was asked for.
+/// The error of a profile that isn't in the AWS configuration; `None` if it exists, or if none was requested.
 ///
 /// `name` is the profile of the settings; without it `AWS_PROFILE` counts, as in the SDK.
 pub(super) async fn find_missing(name: Option<&str>) -> Option<AwsError> {
     let over = name.map(|name| Cow::Owned(name.to_owned()));
     let profiles = load(&Fs::default(), &Env::default(), &EnvConfigFiles::default(), over).await.ok()?;
     let wanted = profiles.selected_profile().to_owned();
+    // A missing `default` profile is no error: the environment may have the credentials.
     let asked_for = name.is_some() || wanted != "default";
     if !asked_for || profiles.get_profile(&wanted).is_some() {
         return None;

@@ -1,4 +1,4 @@
-//! AWS's answer: operation, code, message, request id.
+//! AWS's response to a failed call: operation, code, message, request id.
 
 use std::error::Error;
 use std::fmt;
@@ -12,7 +12,7 @@ use aws_types::request_id::RequestId;
 use super::classify::classify;
 use super::{HiddenValues, Kind};
 
-/// AWS's answer, or the SDK's message if there was no answer.
+/// AWS's response, or the SDK's message if there was none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
     operation: &'static str,
@@ -27,7 +27,7 @@ impl Cause {
         self.operation
     }
 
-    /// AWS's error code; `None` if there was no answer.
+    /// AWS's error code; `None` without a response.
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
@@ -48,6 +48,7 @@ impl Cause {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let request_id = error.request_id().map(str::to_owned);
+        // Without a response there is no code, only the SDK's chain of errors.
         let Some(service) = error.as_service_error() else {
             let cause = Self { operation, code: None, message: innermost_text(error), request_id };
             return (classify_unanswered(error), cause);
@@ -55,11 +56,12 @@ impl Cause {
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
         let message = service.message().unwrap_or_default().to_owned();
         let kind = classify(service.code(), status, &message);
+        // A response can lack a code; the HTTP status then stands for it.
         let code = service.code().map_or_else(|| format!("HTTP {status}"), str::to_owned);
         (kind, Self { operation, code: Some(code), message, request_id })
     }
 
-    /// Reads and classifies the failure of one entry, in an answer that has the status of a success.
+    /// Reads and classifies the failure of one entry of a batch whose response has a success status.
     pub(super) fn from_entry(operation: &'static str, code: &str, message: &str) -> (Kind, Self) {
         let kind = classify(Some(code), 0, message);
         let cause =
@@ -72,7 +74,7 @@ impl Cause {
         Self { operation, code: None, message, request_id: None }
     }
 
-    /// An answer for the reference.
+    /// An example for the error reference.
     pub(super) fn example() -> Self {
         Self {
             operation: "SERVICE:OPERATION",
@@ -127,10 +129,12 @@ where
     E: Error + 'static,
     R: fmt::Debug,
 {
+    // Checked first: the SDK reports missing credentials inside another error, which looks like a network problem.
     if let Some(credentials) = credentials_error(error) {
         return if is_expired(credentials) { Kind::Expired } else { Kind::NoCredentials };
     }
     match error {
+        // A timeout and a network error have the same fix, so they are one kind.
         SdkError::TimeoutError(_) => Kind::Unreachable,
         SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => Kind::Unreachable,
         _ => Kind::Broken,

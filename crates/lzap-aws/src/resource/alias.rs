@@ -40,7 +40,7 @@ pub(crate) async fn apply_alias(
     Ok(Created::Switched(alias.version))
 }
 
-/// The alias as it should be.
+/// The desired alias.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct AliasWrite {
     /// The version.
@@ -52,7 +52,7 @@ struct AliasWrite {
 }
 
 impl AliasWrite {
-    /// The shares. An empty map ends a canary; leaving it out would keep one.
+    /// The traffic shares. An empty map ends a canary; leaving the field out would keep it.
     fn routing(&self) -> AliasRoutingConfiguration {
         let weights =
             self.canary.iter().map(|(version, percent)| (version.clone(), f64::from(*percent) / 100.0));
@@ -100,6 +100,7 @@ pub(crate) async fn list_aliases(
         for alias in page.aliases() {
             let canary = parse_canary(alias.routing_config());
             let version = alias.function_version().unwrap_or_default().to_owned();
+            // A version that any alias holds must not be deleted, so all aliases count, not only `live`.
             held.insert(version.clone());
             held.extend(canary.iter().map(|canary| canary.version.clone()));
             if alias.name() == Some(ALIAS) {
@@ -114,10 +115,11 @@ pub(crate) async fn list_aliases(
     }
 }
 
-/// The version that gets a part of the traffic: AWS allows one beside the alias's own.
+/// The version that gets a share of the traffic: AWS allows one in addition to the alias's own.
 fn parse_canary(routing: Option<&AliasRoutingConfiguration>) -> Option<Canary> {
     let (version, weight) = routing?.additional_version_weights()?.iter().next()?;
     let percents = 1..=99_u8;
+    // AWS returns the share as a floating-point number: the nearest percent is the one that was written.
     let percent = percents.min_by(|a, b| {
         let distance = |percent: u8| (f64::from(percent) / 100.0 - weight).abs();
         distance(*a).total_cmp(&distance(*b))

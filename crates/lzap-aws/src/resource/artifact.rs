@@ -41,11 +41,11 @@ const DELETE_BATCH: usize = 1000;
 pub(crate) enum Depth {
     /// Objects that lzap puts: artifacts, the lock, the mark. An app may keep thousands of its own below.
     Own,
-    /// All that begin with the stage's prefix.
+    /// All objects whose keys begin with the stage's prefix.
     All,
 }
 
-/// `s3:ListObjectsV2`, all pages: what begins with the stage's prefix; `None` where there is no bucket.
+/// `s3:ListObjectsV2`, all pages: the objects whose keys begin with the stage's prefix; `None` if there is no bucket.
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>
 pub(crate) async fn list_objects(
     clients: &Clients,
@@ -60,6 +60,7 @@ pub(crate) async fn list_objects(
             .list_objects_v2()
             .bucket(names.bucket())
             .prefix(names.prefix())
+            // With the delimiter S3 returns deeper keys as common prefixes: one entry per folder instead of thousands.
             .set_delimiter((depth == Depth::Own).then(|| "/".to_owned()))
             .expected_bucket_owner(&names.place.account)
             .set_continuation_token(token);
@@ -73,13 +74,14 @@ pub(crate) async fn list_objects(
         }));
         token = page.next_continuation_token().map(str::to_owned);
         if token.is_none() {
+            // Sorted, so that two listings can be compared.
             objects.sort();
             return Ok(Some(objects));
         }
     }
 }
 
-/// `s3:ListObjectsV2` of one key: whether the bucket holds nothing at all, of no stage.
+/// `s3:ListObjectsV2` of one key: true if the bucket has no object of any stage.
 pub(crate) async fn is_empty(clients: &Clients, names: &Names) -> Result<bool, AwsError> {
     let call = clients
         .s3()
@@ -91,10 +93,10 @@ pub(crate) async fn is_empty(clients: &Clients, names: &Names) -> Result<bool, A
     Ok(page.is_some_and(|page| page.contents().is_empty()))
 }
 
-/// `s3:PutObject`, streamed from the file. S3 compares the bytes with their SHA-256, which is known already.
+/// `s3:PutObject`, streamed from the file. S3 checks the bytes against their SHA-256, which is known from the build.
 ///
-/// No read timeout: it would count the time that the upload itself takes. The SDK ends an upload that stalls.
-/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>
+/// No read timeout: it would include the time of the upload itself. The SDK ends an upload that stalls. AWS:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>
 async fn put_object(
     clients: &Clients,
     names: &Names,
@@ -110,6 +112,7 @@ async fn put_object(
         .key(names.artifact_key(&artifact.sha256))
         .expected_bucket_owner(&names.place.account)
         .content_type("application/zip")
+        // S3 refuses an upload whose bytes differ, for example if the file was rebuilt meanwhile.
         .checksum_sha256(&artifact.code_sha256)
         .body(body);
     let patient = TimeoutConfig::builder().disable_read_timeout().build();
@@ -120,7 +123,7 @@ async fn put_object(
     Ok(())
 }
 
-/// `s3:GetObject`; `None` where there is no such object, or no bucket.
+/// `s3:GetObject`; `None` if the object or the bucket doesn't exist.
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
 pub(crate) async fn get_object(
     clients: &Clients,
@@ -143,7 +146,7 @@ async fn open_artifact(path: &Path) -> Result<ByteStream, AwsError> {
     ByteStream::from_path(path).await.map_err(|error| AwsError::artifact(path, error.to_string()))
 }
 
-/// `s3:DeleteObjects`, a thousand at a time. An error for one key is an error.
+/// `s3:DeleteObjects`, up to 1,000 keys per call. The failure of one key is an error.
 async fn delete_objects(clients: &Clients, names: &Names, keys: &[String]) -> Result<(), AwsError> {
     const OPERATION: &str = "s3:DeleteObjects";
     for batch in keys.chunks(DELETE_BATCH) {
@@ -158,9 +161,11 @@ async fn delete_objects(clients: &Clients, names: &Names, keys: &[String]) -> Re
             .bucket(names.bucket())
             .expected_bucket_owner(&names.place.account)
             .delete(delete);
+        // Without the bucket there is nothing left to delete.
         let Some(answer) = call.send().await.named(OPERATION).found()? else {
             return Ok(());
         };
+        // S3 answers 200 although it could not delete some keys: only this list tells.
         if let Some(failed) = answer.errors().first() {
             let message =
                 format!("{}: {}", failed.key().unwrap_or("?"), failed.message().unwrap_or("no reason given"));

@@ -1,6 +1,7 @@
 //! The bucket of the account and region: see `lzap_core::resource::bucket`.
 //!
-//! Bucket names are global, so every call passes the expected owner: another account that took the name must not get the code.
+//! Bucket names are global, so every call passes the expected owner: another account that took the name must not
+//! receive the code.
 //! AWS: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>
 
 use aws_sdk_s3::types::{
@@ -32,7 +33,7 @@ pub(crate) async fn apply_bucket(
         }
         BucketOperation::Encrypt => again(PROPAGATION, progress, || encrypt_bucket(clients, names)).await?,
         BucketOperation::PutLifecycle => {
-            again(PROPAGATION, progress, || put_lifecycle(clients, names)).await?
+            again(PROPAGATION, progress, || put_lifecycle(clients, names)).await?;
         }
         BucketOperation::AddExpiry => again(PROPAGATION, progress, || add_expiry(clients, names)).await?,
         BucketOperation::Tag => again(PROPAGATION, progress, || tag_bucket(clients, names)).await?,
@@ -46,7 +47,7 @@ pub(crate) async fn apply_bucket(
 pub(crate) enum BucketState {
     /// There is no bucket.
     Missing,
-    /// Not all four switches are on.
+    /// Not all four switches are on, so objects could become public.
     Open,
     /// All four switches are on.
     Blocked,
@@ -57,8 +58,8 @@ pub(crate) enum BucketState {
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// `s3:GetPublicAccessBlock`, which also tells whether the bucket exists.
-/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetPublicAccessBlock.html>
+/// `s3:GetPublicAccessBlock`, which also shows if the bucket exists. AWS:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetPublicAccessBlock.html>
 pub(crate) async fn get_public_access_block(
     clients: &Clients,
     names: &Names,
@@ -71,6 +72,7 @@ pub(crate) async fn get_public_access_block(
     let answer = match call.send().await.named("s3:GetPublicAccessBlock") {
         Ok(answer) => answer,
         Err(error) if error_code(&error) == Some("NoSuchPublicAccessBlockConfiguration") => {
+            // A bucket without this setting has none of the switches on.
             return Ok(BucketState::Open);
         }
         Err(error) if error.kind() == Kind::NotFound => return Ok(BucketState::Missing),
@@ -94,7 +96,7 @@ pub(crate) async fn get_public_access_block(
 /// # Errors
 /// The name belongs to another account; a read was refused, or AWS didn't respond.
 pub(crate) async fn observe_bucket(clients: &Clients, place: &Place) -> Result<Bucket, AwsError> {
-    // The bucket's name has nothing of an app in it.
+    // The bucket's name contains no app, so the other names can stay empty.
     let names = Names {
         app: String::new(),
         stage: String::new(),
@@ -111,8 +113,8 @@ pub(crate) async fn observe_bucket(clients: &Clients, place: &Place) -> Result<B
     Ok(if managed { Bucket::Managed { name } } else { Bucket::Theirs { name } })
 }
 
-/// `s3:GetBucketTagging`: whether lzap made the bucket.
-/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketTagging.html>
+/// `s3:GetBucketTagging`: true if lzap created the bucket. AWS:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketTagging.html>
 pub(crate) async fn is_managed(clients: &Clients, names: &Names) -> Result<bool, AwsError> {
     let call =
         clients.s3().get_bucket_tagging().bucket(names.bucket()).expected_bucket_owner(&names.place.account);
@@ -121,7 +123,7 @@ pub(crate) async fn is_managed(clients: &Clients, names: &Names) -> Result<bool,
     Ok(answer.is_some_and(|answer| answer.tag_set().iter().any(|tag| tag.key() == TAG_MANAGED)))
 }
 
-/// `s3:GetBucketEncryption`: whether the bucket has a default encryption. S3 encrypts with its own keys in any case.
+/// `s3:GetBucketEncryption`: true if the bucket has a default encryption. S3 encrypts with its own keys in any case.
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketEncryption.html>
 pub(crate) async fn is_encrypted(clients: &Clients, names: &Names) -> Result<bool, AwsError> {
     let call = clients
@@ -141,6 +143,7 @@ pub(crate) async fn is_encrypted(clients: &Clients, names: &Names) -> Result<boo
 async fn create_bucket(clients: &Clients, names: &Names) -> Result<(), AwsError> {
     const OPERATION: &str = "s3:CreateBucket";
     let region = names.place.region.as_str();
+    // us-east-1 refuses a location constraint; all other regions require one.
     let location = (region != DEFAULT_REGION).then(|| BucketLocationConstraint::from(region));
     let configuration = CreateBucketConfiguration::builder()
         .set_location_constraint(location)
@@ -149,6 +152,8 @@ async fn create_bucket(clients: &Clients, names: &Names) -> Result<(), AwsError>
     let attempts = Attempts::default();
     let call = clients.s3().create_bucket().bucket(names.bucket()).create_bucket_configuration(configuration);
     let outcome = call.customize().interceptor(attempts.clone()).send().await.named(OPERATION);
+    // In us-east-1 S3 answers 200 to a second creation by the owner; elsewhere with an error code, which means the
+    // same.
     match attempts.accept_own_creation(outcome) {
         Err(error) if error_code(&error) == Some("BucketAlreadyOwnedByYou") => Ok(()),
         Err(error) => Err(error.about_bucket(&names.bucket())),
@@ -215,14 +220,14 @@ async fn tag_bucket(clients: &Clients, names: &Names) -> Result<(), AwsError> {
     call.send().await.named(OPERATION).map(drop)
 }
 
-/// The tag by which lzap knows that it made a bucket.
+/// The tag of a bucket that lzap created. lzap deletes only such a bucket.
 fn managed_tag(operation: &'static str) -> Result<Tag, AwsError> {
     let tag = Tag::builder().key(TAG_MANAGED).value("true").build();
     tag.map_err(|error| AwsError::broken(operation, error.to_string()))
 }
 
-/// `s3:DeleteBucket`. One that holds another stage's objects stays, which is fine.
-/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html>
+/// `s3:DeleteBucket`. A bucket with objects of another stage stays: that is a success. AWS:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html>
 async fn delete_bucket(clients: &Clients, names: &Names) -> Result<(), AwsError> {
     let call =
         clients.s3().delete_bucket().bucket(names.bucket()).expected_bucket_owner(&names.place.account);

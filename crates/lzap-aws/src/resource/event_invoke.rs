@@ -18,7 +18,7 @@ pub(crate) async fn apply_event_invoke(
     let StepContext { clients, names, progress, .. } = context;
     match operation {
         EventInvokeOperation::Put(config) => {
-            // AWS checks the destination against the permissions of the role, which may be new.
+            // AWS checks that the role may send to the destination, and the role may be too new.
             again(ROLE, progress, || put_event_invoke_config(clients, names, config)).await?;
         }
         EventInvokeOperation::Delete => {
@@ -28,7 +28,7 @@ pub(crate) async fn apply_event_invoke(
     Ok(Created::Nothing)
 }
 
-/// `lambda:GetFunctionEventInvokeConfig` of the alias; `None` where it has none.
+/// `lambda:GetFunctionEventInvokeConfig` of the alias; `None` if it has none.
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionEventInvokeConfig.html>
 pub(crate) async fn get_event_invoke_config(
     clients: &Clients,
@@ -40,6 +40,7 @@ pub(crate) async fn get_event_invoke_config(
     Ok(answer.map(|answer| {
         let number = |value: Option<i32>| value.and_then(|value| u32::try_from(value).ok()).unwrap_or(0);
         let failure = answer.destination_config().and_then(DestinationConfig::on_failure);
+        // An empty ARN means that there is no destination.
         let destination = failure.and_then(OnFailure::destination).filter(|arn| !arn.is_empty());
         AsyncConfig {
             retries: number(answer.maximum_retry_attempts()),
@@ -49,7 +50,7 @@ pub(crate) async fn get_event_invoke_config(
     }))
 }
 
-/// `lambda:PutFunctionEventInvokeConfig` of the alias: what isn't said is unset.
+/// `lambda:PutFunctionEventInvokeConfig` of the alias. It replaces the whole configuration.
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html>
 async fn put_event_invoke_config(
     clients: &Clients,

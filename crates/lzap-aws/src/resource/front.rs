@@ -1,4 +1,4 @@
-//! The request of a new front, before the old one is deleted.
+//! Sends a request to a new front before the old one is deleted.
 
 use lzap_core::resource::front::FrontOperation;
 use lzap_core::resource::reference::UrlRef;
@@ -9,9 +9,9 @@ use crate::touch::{Touch, touch};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// A new front can answer with errors for some seconds, until it has propagated.
+/// Maximum time until a new front must respond: it answers with errors for some seconds, until it has propagated.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// The wait between two requests.
+/// Time between two requests.
 const WAIT: Duration = Duration::from_secs(1);
 
 /// Applies one operation.

@@ -34,6 +34,7 @@ pub(crate) async fn apply_function(
     let StepContext { clients, names, progress, .. } = context;
     let state = match operation {
         FunctionOperation::Create { config, artifact, tags } => {
+            // The version of the worker function is known only after the plan has published it.
             let config = &context.resolve_workers(config)?;
             again(ROLE, progress, || create_function(clients, names, config, artifact, tags)).await?
         }
@@ -42,6 +43,7 @@ pub(crate) async fn apply_function(
             again(ROLE, progress, || update_configuration(clients, names, config)).await?
         }
         FunctionOperation::UpdateCode { artifact, architecture } => {
+            // No retry for the role: a change of the code doesn't name it.
             again(CONFLICT, progress, || update_code(clients, names, *architecture, artifact)).await?
         }
         FunctionOperation::Tag(tags) => {
@@ -62,7 +64,7 @@ pub(crate) async fn apply_function(
         }
     };
     let settled = wait_until_settled(clients, names, state, None, progress).await;
-    // Lambda's reason for a failed change can quote the environment, as its refusals do.
+    // Lambda can quote the environment in the reason of a failed change, as in its refusals.
     settled.map_err(|error| match operation {
         FunctionOperation::Create { config, .. } | FunctionOperation::UpdateConfiguration(config) => {
             error.hiding(config.environment.values())
@@ -126,8 +128,10 @@ async fn create_function(
         .ephemeral_storage(build_ephemeral_storage(OPERATION, config)?)
         .environment(build_environment(names, config))
         .set_tags(Some(tags.clone().into_iter().collect()));
+    // The SDK repeats a request after a lost response; "exists" then means that the first attempt succeeded.
     let outcome = call.customize().interceptor(attempts.clone()).send().await.named(OPERATION);
     let outcome = outcome.map_err(|error| error.hiding(config.environment.values()));
+    // Without the response the state is unknown, so the wait starts with a read.
     let lost = || State::Changing("created".to_owned());
     Ok(attempts.accept_own_creation(outcome)?.map_or_else(lost, |answer| state_of!(answer)))
 }
@@ -215,11 +219,11 @@ fn lambda_architecture(architecture: Architecture) -> LambdaArchitecture {
     }
 }
 
-/// The variables of `lzap.toml`, and whom the function's maps call.
+/// The variables in `lzap.toml`, and the worker function that the function's maps call.
 fn build_environment(names: &Names, config: &FunctionConfig) -> Environment {
     let workers = match &config.workers {
         Some(VersionRef::Known(number)) => Some(format!("{}:{number}", names.workers().function())),
-        // Carrying out a plan puts the number in.
+        // The published number is resolved before this call: see `StepContext::resolve_workers`.
         Some(VersionRef::Published) | None => None,
     };
     let workers = workers.map(|called| (LZAP_WORKERS.to_owned(), called));
@@ -235,11 +239,12 @@ fn build_ephemeral_storage(
     storage.map_err(|error| AwsError::broken(operation, error.to_string()))
 }
 
-/// The settings that lzap manages. What is left out has Lambda's default, as in answers of older functions.
+/// The settings that lzap manages. A missing field has Lambda's default, as in responses about older functions.
 pub(super) fn read_config(configuration: &FunctionConfiguration) -> FunctionConfig {
     let environment = configuration.environment().and_then(|environment| environment.variables());
     let mut environment: BTreeMap<String, String> =
         environment.cloned().unwrap_or_default().into_iter().collect();
+    // Set by lzap, not by the user, so it is no variable of `lzap.toml`.
     let workers = environment.remove(LZAP_WORKERS);
     let storage = configuration.ephemeral_storage().map(EphemeralStorage::size);
     FunctionConfig {
@@ -248,6 +253,7 @@ pub(super) fn read_config(configuration: &FunctionConfiguration) -> FunctionConf
         handler: configuration.handler().unwrap_or_default().to_owned(),
         architecture: match configuration.architectures().first() {
             Some(LambdaArchitecture::Arm64) => Architecture::Arm64,
+            // A response without an architecture means x86_64, Lambda's default.
             _ => Architecture::X86_64,
         },
         memory_mb: to_positive(configuration.memory_size()).unwrap_or(0),

@@ -32,7 +32,7 @@ pub(crate) async fn apply_function_url(
     Ok(Created::Nothing)
 }
 
-/// `lambda:GetFunctionUrlConfig` of the alias. AWS leaves the invoke mode out when it was never set.
+/// `lambda:GetFunctionUrlConfig` of the alias. Without an invoke mode in the response the URL is buffered.
 pub(crate) async fn get_function_url(
     clients: &Clients,
     names: &Names,
@@ -46,8 +46,7 @@ pub(crate) async fn get_function_url(
     }))
 }
 
-/// `lambda:CreateFunctionUrlConfig` of the alias: its URL. When the response was lost, and a second attempt finds the URL
-/// that the first one created, it is read.
+/// `lambda:CreateFunctionUrlConfig` of the alias. Returns the URL; reads it if the response to the creation was lost.
 async fn create_function_url(clients: &Clients, names: &Names) -> Result<String, AwsError> {
     const OPERATION: &str = "lambda:CreateFunctionUrlConfig";
     let attempts = Attempts::default();

@@ -18,7 +18,7 @@ use crate::clients::{Attempts, Clients};
 use crate::error::{Absent, AwsError, Named};
 use crate::retry::{CONFLICT, PROPAGATION, Progress, THROTTLED, again};
 
-/// The longest that an HTTP API waits.
+/// The longest integration timeout of an HTTP API. AWS doesn't raise this quota.
 const TIMEOUT_MILLIS: i32 = HTTP_API_TIMEOUT_SECS.cast_signed() * 1000;
 
 /// Applies one operation.
@@ -190,7 +190,7 @@ async fn tag_api(
     call.send().await.named("apigateway:TagResource").map(drop)
 }
 
-/// `apigateway:DeleteApi`, with all that it consists of.
+/// `apigateway:DeleteApi`, which deletes its routes, its integration and its stage too.
 async fn delete_api(clients: &Clients, api: &str) -> Result<(), AwsError> {
     clients.apigateway().delete_api().api_id(api).send().await.named("apigateway:DeleteApi").or_gone()
 }
@@ -199,11 +199,11 @@ fn integration_target(integration: &str) -> String {
     format!("integrations/{integration}")
 }
 
-/// The most that a page holds; API Gateway takes the number as text.
+/// Maximum number of items per page; API Gateway takes the number as text.
 const PAGE: &str = "100";
 
-/// The APIs with the stage's tags, oldest first; where there is none, those that have its name and no stage's tags.
-/// `GetApis`, all pages: there is no look-up by tag or name, so all of the region's APIs are read.
+/// The APIs with the stage's tags, oldest first; if there is none, those that have the stage's name and no stage's
+/// tags. `GetApis`, all pages: API Gateway has no search by tag or name, so this reads all APIs of the region.
 pub(crate) async fn list_apis(clients: &Clients, names: &Names) -> Result<Vec<ObservedApi>, AwsError> {
     let (mut ours, mut nobodys) = (Vec::new(), Vec::new());
     let mut token = None;
@@ -224,6 +224,7 @@ pub(crate) async fn list_apis(clients: &Clients, names: &Names) -> Result<Vec<Ob
             break;
         }
     }
+    // The oldest of several is the one in use: a repeated `CreateApi` made the others.
     let mut apis = if ours.is_empty() { nobodys } else { ours };
     apis.sort_by(|(left, a), (right, b)| (left, &a.id).cmp(&(right, &b.id)));
     Ok(apis.into_iter().map(|(_, api)| api).collect())
@@ -249,7 +250,8 @@ pub(crate) async fn with_parts(
 }
 
 async fn read_parts(clients: &Clients, api: ObservedApi) -> Result<ObservedApi, AwsError> {
-    // An API that was listed and has no parts is one that isn't seen everywhere yet, or is gone: never an empty one.
+    // The API was listed, so "not found" means that its parts haven't propagated yet, or that it was deleted meanwhile:
+    // it must never look like an empty API.
     let (integrations, routes, default_stage) = try_join3(
         again(PROPAGATION, Progress::silent(), || get_integrations(clients, &api.id)),
         again(PROPAGATION, Progress::silent(), || get_routes(clients, &api.id)),

@@ -34,8 +34,8 @@ pub(crate) async fn missing_rules(
     Ok(if has_all { BTreeSet::new() } else { BTreeSet::from([BucketSetting::Expiry]) })
 }
 
-/// `None` where the bucket has no rules at all.
-/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLifecycleConfiguration.html>
+/// The rules of the bucket; `None` if it has no lifecycle configuration. AWS:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLifecycleConfiguration.html>
 async fn get_rules(clients: &Clients, names: &Names) -> Result<Option<Vec<LifecycleRule>>, AwsError> {
     let call = clients
         .s3()
@@ -61,10 +61,11 @@ pub(crate) async fn put_lifecycle(clients: &Clients, names: &Names) -> Result<()
     put_rules(clients, names, std::iter::once(uploads).chain(expiry_rules()?).collect()).await
 }
 
-/// `s3:GetBucketLifecycleConfiguration`, then `s3:PutBucketLifecycleConfiguration`, which replaces all rules at once: those
-/// that are there, and the ones for payloads and job records.
+/// Adds the rules for payloads and job records, and keeps all others: `s3:GetBucketLifecycleConfiguration`, then
+/// `s3:PutBucketLifecycleConfiguration`, which replaces all rules at once.
 pub(crate) async fn add_expiry(clients: &Clients, names: &Names) -> Result<(), AwsError> {
     let added = expiry_rules()?;
+    // Rules of other owners stay; older rules of lzap are replaced.
     let is_other = |rule: &LifecycleRule| added.iter().all(|new| new.id() != rule.id());
     let mut all: Vec<LifecycleRule> =
         get_rules(clients, names).await?.unwrap_or_default().into_iter().filter(is_other).collect();
@@ -87,7 +88,7 @@ async fn put_rules(clients: &Clients, names: &Names, rules: Vec<LifecycleRule>) 
     call.send().await.named(PUT).map(drop)
 }
 
-/// A rule for each value of the tag.
+/// One expiry rule per value of the tag.
 fn expiry_rules() -> Result<Vec<LifecycleRule>, AwsError> {
     let rule = |(keep, days): &(&str, u32)| {
         let tag = Tag::builder().key(KEEP_TAG).value(*keep).build()?;

@@ -33,8 +33,8 @@ pub(crate) async fn apply_log_group(
     Ok(Created::Nothing)
 }
 
-/// `logs:DescribeLogGroups`: that of the function, and that of its workers, whose name begins alike. Answers are sorted by
-/// name, so a group that is its own prefix comes first; what comes after it may be on another page.
+/// `logs:DescribeLogGroups`: the function's log group and the worker function's, whose name has the same prefix. AWS
+/// sorts by name, so the function's group comes first; the worker function's may be on another page.
 pub(crate) async fn describe_log_groups(
     clients: &Clients,
     names: &Names,
@@ -43,12 +43,13 @@ pub(crate) async fn describe_log_groups(
     let (groups, is_all) = log_groups(clients, &own).await?;
     let mut found = [&own, &workers].map(|name| groups.get(name).cloned());
     if found[1].is_none() && !is_all {
+        // A second call only if other groups lie between the two names.
         found[1] = log_groups(clients, &workers).await?.0.get(&workers).cloned();
     }
     Ok(found)
 }
 
-/// The first groups whose names begin so, and whether these are all.
+/// The first page of the groups with this prefix, and true if there is no other page.
 async fn log_groups(
     clients: &Clients,
     prefix: &str,
@@ -59,6 +60,7 @@ async fn log_groups(
     };
     let group = |group: &aws_sdk_cloudwatchlogs::types::LogGroup| ObservedLogGroup {
         retention_days: group.retention_in_days().and_then(|days| u16::try_from(days).ok()),
+        // The owner is known only after the group's tags are read.
         ours: false,
     };
     let named =
@@ -91,7 +93,7 @@ async fn tag_log_group(
     call.send().await.named("logs:TagResource").map(drop)
 }
 
-/// `logs:CreateLogGroup`. One that exists is fine: Lambda makes it at the first invocation.
+/// `logs:CreateLogGroup`. An existing group is a success: Lambda creates it at the first invocation, without retention.
 async fn create_log_group(
     clients: &Clients,
     names: &Names,

@@ -39,6 +39,7 @@ async fn add_permission(
     statement: &str,
     permission: &Permission,
 ) -> Result<(), AwsError> {
+    // Adding a statement that exists is a 409; after a lost response it is a success.
     let attempts = Attempts::default();
     let call = clients
         .lambda()
@@ -71,7 +72,7 @@ async fn remove_permission(clients: &Clients, names: &Names, statement: &str) ->
     call.send().await.named("lambda:RemovePermission").or_gone()
 }
 
-/// `lambda:GetPolicy` of the alias: its statements by id; none where there is no policy.
+/// `lambda:GetPolicy` of the alias: its statements by id; empty if there is no policy.
 pub(crate) async fn get_policy(
     clients: &Clients,
     names: &Names,
@@ -100,6 +101,7 @@ fn parse_statements(policy: &Value) -> BTreeMap<String, Permission> {
 fn parse_statement(statement: &Value) -> Permission {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
     let principal = match statement.get("Principal") {
+        // AWS writes `{"Service": …}` for a service, and plain `*` for everyone.
         Some(Value::Object(map)) => map.get("Service"),
         other => other,
     };
@@ -110,7 +112,8 @@ fn parse_statement(statement: &Value) -> Permission {
     }
 }
 
-/// The condition under whichever operator. Some emulators write the members of `AddPermission` beside the action instead.
+/// Reads the condition, under any operator. Some emulators write the members of `AddPermission` next to the action
+/// instead.
 fn parse_condition(statement: &Value) -> PermissionCondition {
     let value = |key: &str| condition_value(statement, &format!("lambda:{key}")).or(statement.get(key));
     if let Some(arn) = condition_value(statement, "AWS:SourceArn").and_then(Value::as_str) {
@@ -125,7 +128,7 @@ fn parse_condition(statement: &Value) -> PermissionCondition {
     }
 }
 
-/// The value of a condition key, whose case AWS ignores, under whichever operator.
+/// Finds the value of a condition key under any operator. AWS ignores the key's case.
 fn condition_value<'a>(statement: &'a Value, key: &str) -> Option<&'a Value> {
     let operators = statement.get("Condition")?.as_object()?;
     let mut conditions = operators.values().filter_map(Value::as_object).flatten();

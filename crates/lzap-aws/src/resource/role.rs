@@ -65,6 +65,7 @@ pub(crate) async fn get_role(clients: &Clients, names: &Names) -> Result<Option<
         permissions_boundary: boundary.map(str::to_owned),
         trust_policy,
         policy: None,
+        // Read by calls of their own, and for an undeploy only.
         inline: Vec::new(),
         attached: Vec::new(),
         tags,
@@ -116,7 +117,7 @@ pub(crate) async fn list_attached_policies(
     }
 }
 
-/// `iam:CreateRole`, under the path that the names say.
+/// `iam:CreateRole`, under the configured path.
 async fn create_role(
     clients: &Clients,
     names: &Names,
@@ -125,6 +126,7 @@ async fn create_role(
     tags: &BTreeMap<String, String>,
 ) -> Result<(), AwsError> {
     const OPERATION: &str = "iam:CreateRole";
+    // lzap never creates a role that `lzap.toml` names by its ARN.
     let path = match &names.role {
         RoleName::Made { path } => Some(path.clone()),
         RoleName::Existing(_) => None,
@@ -136,6 +138,7 @@ async fn create_role(
         .role_name(names.role())
         .set_path(path)
         .set_permissions_boundary(permissions_boundary.map(str::to_owned))
+        // IAM allows Latin-1 only here; app and stage names are ASCII.
         .description(format!("lzap: runs {}, stage {}", names.app, names.stage))
         .assume_role_policy_document(trust_policy.to_string())
         .set_tags(Some(iam_tags(OPERATION, tags)?));
@@ -204,7 +207,7 @@ async fn delete_role(clients: &Clients, names: &Names) -> Result<(), AwsError> {
     clients.iam().delete_role().role_name(names.role()).send().await.named("iam:DeleteRole").or_gone()
 }
 
-/// A policy document. IAM answers it percent-encoded (RFC 3986).
+/// Parses a policy document. IAM returns it percent-encoded (RFC 3986); emulators may return plain JSON.
 fn parse_policy_document(operation: &'static str, text: &str) -> Result<Value, AwsError> {
     let decoded = if text.trim_start().starts_with('{') { text.to_owned() } else { percent_decoded(text) };
     serde_json::from_str(&decoded)
@@ -215,6 +218,7 @@ fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
+        // A `%` without two hex digits stays as it is.
         let hex = tail.get(..2).filter(|_| first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
         if let Some(byte) = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
             bytes.push(byte);

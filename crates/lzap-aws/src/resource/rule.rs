@@ -33,15 +33,14 @@ pub(crate) async fn apply_rule(
             again(CONFLICT, progress, || remove_targets(clients, names, rule, ids)).await?;
         }
         RuleOperation::Delete(rule) => {
-            again(CONFLICT, progress, || delete_rule(clients, names, rule)).await?
+            again(CONFLICT, progress, || delete_rule(clients, names, rule)).await?;
         }
     }
     Ok(Created::Nothing)
 }
 
-/// `events:ListRules`, all pages: the rules whose names begin with the stage's, without their targets, by what their names
-/// end with.
-/// AWS: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_ListRules.html>
+/// `events:ListRules`, all pages: the rules whose names begin with the stage's prefix, without their targets, keyed by
+/// the rest of the name. AWS: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_ListRules.html>
 pub(crate) async fn list_rules(
     clients: &Clients,
     names: &Names,
@@ -57,6 +56,7 @@ pub(crate) async fn list_rules(
                 schedule: rule.schedule_expression().unwrap_or_default().to_owned(),
                 enabled: rule.state() == Some(&RuleState::Enabled),
                 targets: Vec::new(),
+                // The owner is known only after the rule's tags are read.
                 ours: false,
             };
             Some((rule.name()?.strip_prefix(&prefix)?.to_owned(), live))
@@ -99,7 +99,7 @@ fn event_tags(operation: &'static str, tags: &BTreeMap<String, String>) -> Resul
     tags.map_err(|error| AwsError::broken(operation, error.to_string()))
 }
 
-/// `events:ListTargetsByRule`; none for a rule that doesn't exist. One page: a rule has five targets at most.
+/// `events:ListTargetsByRule`; empty if the rule doesn't exist. One page: a rule has at most five targets.
 pub(crate) async fn list_targets(
     clients: &Clients,
     names: &Names,
@@ -114,7 +114,7 @@ pub(crate) async fn list_targets(
         .collect())
 }
 
-/// `events:PutRule`, enabled. AWS takes tags only for a new rule.
+/// `events:PutRule`, enabled. AWS accepts tags only for a new rule.
 async fn put_rule(
     clients: &Clients,
     names: &Names,
@@ -131,6 +131,7 @@ async fn put_rule(
         .description(rule_description(names, rule))
         .schedule_expression(schedule)
         .state(RuleState::Enabled)
+        // An existing rule gets its tags by `TagResource`.
         .set_tags((!tags.is_empty()).then_some(tags));
     call.send().await.named(OPERATION).map(drop)
 }
@@ -163,6 +164,7 @@ async fn remove_targets(
 ) -> Result<(), AwsError> {
     const OPERATION: &str = "events:RemoveTargets";
     let call = clients.events().remove_targets().rule(names.rule(rule)).set_ids(Some(ids.to_vec()));
+    // A rule that doesn't exist has no targets to remove.
     let Some(answer) = call.send().await.named(OPERATION).found()? else {
         return Ok(());
     };
@@ -176,7 +178,7 @@ async fn delete_rule(clients: &Clients, names: &Names, rule: &str) -> Result<(),
     clients.events().delete_rule().name(names.rule(rule)).send().await.named("events:DeleteRule").or_gone()
 }
 
-/// Both target operations answer 200 when entries failed; only the count tells.
+/// Returns the first failed entry. Both target operations answer 200 even if entries failed; only the count tells.
 fn all_entries(
     operation: &'static str,
     failed: i32,

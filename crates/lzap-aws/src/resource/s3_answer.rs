@@ -1,10 +1,10 @@
-//! Answers of S3 about a bucket's settings.
+//! Reads S3's responses about a bucket's settings.
 
 use lzap_core::names::Names;
 
 use crate::error::AwsError;
 
-/// A setting of a bucket; `None` where it isn't set, for which S3 has an error code of its own per setting.
+/// The setting of a bucket; `None` if it isn't set. S3 has an error code of its own for each missing setting.
 pub(super) fn found_unless_code<T>(
     answer: Result<T, AwsError>,
     missing: &str,
@@ -17,7 +17,7 @@ pub(super) fn found_unless_code<T>(
     }
 }
 
-/// The error code that S3 answered with.
+/// The error code of S3's response.
 pub(super) fn error_code(error: &AwsError) -> Option<&str> {
     error.cause()?.code()
 }

@@ -1,4 +1,4 @@
-//! The wait until a write to Lambda has taken effect: the next write would be refused before.
+//! Waits until a write to Lambda has taken effect, because Lambda refuses the next write before.
 //!
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html>
 
@@ -14,11 +14,11 @@ const OPERATION: &str = "lambda:GetFunctionConfiguration";
 /// The propagation state of the last write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// It has.
+    /// The write has taken effect.
     Settled,
-    /// Not yet; the text is Lambda's name for the state.
+    /// The write is taking effect; the text is Lambda's name of the state.
     Changing(String),
-    /// It never will; the text is Lambda's reason.
+    /// The write failed; the text is Lambda's reason.
     Failed(String),
 }
 
@@ -36,7 +36,7 @@ macro_rules! state_of {
 pub(crate) use state_of;
 
 impl State {
-    /// An idle function (`Inactive`) takes writes as an active one does. Emulators leave the states out.
+    /// An idle function (`Inactive`) accepts writes as an active one does. Emulators return no states.
     pub(crate) fn new(
         state: Option<&LambdaState>,
         reason: Option<&str>,
@@ -50,6 +50,7 @@ impl State {
             }
             (Some(LambdaState::Pending), _) => Self::Changing("Pending".to_owned()),
             (_, Some(LastUpdateStatus::InProgress)) => Self::Changing("InProgress".to_owned()),
+            // No state counts as settled, because emulators have none.
             _ => Self::Settled,
         }
     }
@@ -66,7 +67,7 @@ async fn get_state(clients: &Clients, names: &Names, version: Option<&str>) -> R
     Ok(state_of!(answer))
 }
 
-/// Waits for `$LATEST`, or for a version. A state that is final already needs no call.
+/// Waits for `$LATEST` or for a version. Needs no call if `state` is final already.
 pub(crate) async fn wait_until_settled(
     clients: &Clients,
     names: &Names,
@@ -83,6 +84,7 @@ pub(crate) async fn wait_until_settled(
         State::Changing(state) => Err(AwsError::unsettled(OPERATION, what.clone(), &state)),
         State::Failed(reason) => Err(AwsError::failed(OPERATION, what.clone(), reason)),
     };
+    // The write's own response has a state too, which often is final: then there is no call at all.
     let mut first = Some(state);
     let judge = &judge;
     again(FUNCTION_STATE, progress, || {

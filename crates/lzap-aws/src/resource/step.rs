@@ -22,11 +22,11 @@ pub(crate) struct StepContext<'a> {
 
 /// A resource that a step created and that later steps refer to.
 pub(crate) enum Created {
-    /// Nothing that isn't known by its name.
+    /// A resource with a name of its own, which later steps know.
     Nothing,
-    /// A front: its URL, and the id of one that is an API.
+    /// A front: its URL, and its id if it is an API.
     Front { url: String, api_id: Option<String> },
-    /// The integration, by its id.
+    /// The id of the integration.
     Integration(String),
     /// A version of one of the functions.
     Version(Part, Published),
@@ -51,16 +51,16 @@ pub(crate) struct CreatedIds {
     pub(crate) switched: Option<String>,
 }
 
-/// Why a step failed.
+/// The cause of a failed step.
 #[derive(Debug)]
 pub(crate) enum StepError {
-    /// AWS refused.
+    /// AWS refused the call, or didn't respond.
     Aws(AwsError),
-    /// The version didn't answer its probe.
+    /// The version failed its probe.
     Probe { version: String, reason: String, log_tail: Vec<String> },
-    /// The new front doesn't answer.
+    /// The new front doesn't respond.
     Front { url: String, reason: String },
-    /// The version lacks a task.
+    /// The version doesn't have a task that a schedule calls.
     NoTask { version: String, task: String, known: Vec<String> },
 }
 
@@ -139,7 +139,7 @@ impl<'a> StepContext<'a> {
     }
 }
 
-/// A step doesn't wait for the one that creates what it refers to: a mistake of the planner, not of the cloud.
+/// The plan has a step before the one that creates its resource: an error of the planner, not of AWS.
 pub(crate) fn too_early(operation: &'static str) -> AwsError {
     AwsError::broken(operation, "the plan uses what this call creates before it is created")
 }

@@ -42,7 +42,7 @@ pub(crate) async fn apply_version(
     Ok(Created::Nothing)
 }
 
-/// The version to probe. The timeout of a version that is live already isn't known here, so it is Lambda's longest.
+/// The version to probe. A live version's timeout isn't known here, so Lambda's maximum is used.
 fn probed_version(context: StepContext<'_>, version: &VersionRef) -> Result<Published, AwsError> {
     match version {
         VersionRef::Published => context.resolve_published().cloned(),
@@ -52,7 +52,7 @@ fn probed_version(context: StepContext<'_>, version: &VersionRef) -> Result<Publ
     }
 }
 
-/// Tests whether a version starts and has the tasks; and whether it answers a request, where the stage names a path.
+/// Tests that a version starts and has the tasks, and that it responds to a request if the stage has a `health_path`.
 async fn probe_version(
     context: StepContext<'_>,
     version: &Published,
@@ -63,6 +63,7 @@ async fn probe_version(
     let number = || version.number.clone();
     for question in [Some(Question::Start), health_path.map(Question::Health)].into_iter().flatten() {
         let invoke = || invoke_probe(clients, names, &version.number, version.timeout_secs, question);
+        // An invocation too can fail until the role's key grant has propagated.
         let known = match again(ROLE, progress, invoke).await? {
             Verdict::Answers { tasks } => tasks,
             Verdict::Refuses { reason, log_tail } => {
@@ -70,6 +71,7 @@ async fn probe_version(
             }
         };
         let missing = tasks.iter().find(|task| !known.contains(task));
+        // Only the start probe reports tasks; a response to a request has none.
         if let Some(task) = missing.filter(|_| question == Question::Start) {
             return Err(StepError::NoTask { version: number(), task: task.clone(), known });
         }
@@ -92,14 +94,15 @@ pub(crate) async fn list_versions(
         versions.extend(published.map(observed_version));
         marker = page.next_marker().filter(|marker| !marker.is_empty()).map(str::to_owned);
         if marker.is_none() {
+            // Numbers, not text: version 10 comes after version 9.
             versions.sort_by_key(|version: &ObservedVersion| version.number.parse::<u64>().unwrap_or(0));
             return Ok(versions);
         }
     }
 }
 
-/// `lambda:PublishVersion`. Lambda refuses when `$LATEST` holds other code, and answers with the newest version when
-/// neither code nor settings changed since: both are what is wanted.
+/// `lambda:PublishVersion`. Lambda refuses if `$LATEST` has other code, and returns the newest version if neither code
+/// nor settings have changed since: both are intended.
 async fn publish_version(
     clients: &Clients,
     names: &Names,
@@ -107,11 +110,13 @@ async fn publish_version(
     code_sha256: &str,
 ) -> Result<(Published, State), AwsError> {
     const OPERATION: &str = "lambda:PublishVersion";
+    // Lambda refuses a longer description.
     let description: String = description.chars().take(DESCRIPTION_CHARS).collect();
     let call = clients
         .lambda()
         .publish_version()
         .function_name(names.function())
+        // Guards against a lost update: another deploy may have changed the code since our write.
         .code_sha256(code_sha256)
         .description(description);
     let answer = call.send().await.named(OPERATION)?;

@@ -8,13 +8,13 @@ use serde_json::{Map, Value};
 /// The severity of a line, most severe first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Something failed.
+    /// A failure.
     Error,
-    /// Something is odd.
+    /// A possible problem.
     Warn,
     /// Normal operation.
     Info,
-    /// For those who look into it.
+    /// Details for debugging.
     Debug,
     /// Everything.
     Trace,
@@ -34,6 +34,7 @@ impl Level {
 
     fn parse(text: &str) -> Option<Self> {
         match text.to_ascii_uppercase().as_str() {
+            // Other loggers have more levels than `tracing`.
             "ERROR" | "FATAL" | "CRITICAL" => Some(Self::Error),
             "WARN" | "WARNING" => Some(Self::Warn),
             "INFO" => Some(Self::Info),
@@ -44,22 +45,22 @@ impl Level {
     }
 }
 
-/// A line, understood.
+/// A parsed line.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Line {
-    /// Lambda begins an invocation.
+    /// Lambda's `START` line of an invocation.
     Start {
         /// The invocation.
         request_id: String,
     },
-    /// Lambda ends an invocation.
+    /// Lambda's `END` line of an invocation.
     End {
         /// The invocation.
         request_id: String,
     },
-    /// Lambda says what an invocation took.
+    /// Lambda's `REPORT` line, with the measurements of an invocation.
     Report(Report),
-    /// Anything else that Lambda itself says (`INIT_START`, `EXTENSION`, …).
+    /// Any other line of Lambda itself (`INIT_START`, `EXTENSION`, …).
     Platform(String),
     /// The function itself wrote the line.
     Said(Record),
@@ -76,7 +77,7 @@ pub struct Report {
     pub billed_ms: f64,
     /// The function's memory, in MB.
     pub memory_mb: u64,
-    /// The most that was used of it, in MB.
+    /// Maximum memory used, in MB.
     pub max_memory_mb: u64,
     /// Start time of the execution environment in milliseconds; only after a cold start.
     pub init_ms: Option<f64>,
@@ -84,18 +85,18 @@ pub struct Report {
     pub failure: Option<String>,
 }
 
-/// A line of the function's own.
+/// A line that the function wrote.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
-    /// Its level, where it has one.
+    /// Its severity, if the line has one.
     pub level: Option<Level>,
     /// The text.
     pub message: String,
-    /// The invocation, where the line names it.
+    /// The invocation's id, if the line has one.
     pub request_id: Option<String>,
     /// The module path that wrote the line.
     pub target: Option<String>,
-    /// Whatever else it says.
+    /// The other fields of a JSON line.
     pub fields: Map<String, Value>,
 }
 
@@ -143,7 +144,7 @@ impl Line {
         }
     }
 
-    /// The invocation that the line itself names.
+    /// The id of the invocation in the line itself.
     pub fn request_id(&self) -> Option<&str> {
         match self {
             Self::Start { request_id } | Self::End { request_id } => Some(request_id),
@@ -155,7 +156,7 @@ impl Line {
 }
 
 impl Record {
-    /// The request that the runtime crate tells of; `None` for any other line.
+    /// The HTTP request in an access record of the runtime crate; `None` for any other line.
     pub fn access(&self) -> Option<Access> {
         if self.target.as_deref() != Some(ACCESS) {
             return None;
@@ -174,7 +175,7 @@ impl Record {
     }
 }
 
-/// `REPORT RequestId: …\tDuration: 2.31 ms\t…`; further lines (X-Ray's) have the same form.
+/// Parses `REPORT RequestId: …\tDuration: 2.31 ms\t…`; further lines (X-Ray's) have the same form.
 fn parse_report(message: &str) -> Report {
     let field = |name: &str| {
         let mut parts = message.split(['\t', '\n']);
@@ -189,6 +190,7 @@ fn parse_report(message: &str) -> Report {
         memory_mb: whole("Memory Size").unwrap_or(0),
         max_memory_mb: whole("Max Memory Used").unwrap_or(0),
         init_ms: number("Init Duration"),
+        // A status of `success` is no failure.
         failure: field("Error Type").or_else(|| field("Status").filter(|status| status != "success")),
     }
 }
@@ -213,11 +215,13 @@ fn parse_json_line(mut object: Map<String, Value>, message: &str) -> Line {
     };
     let level = take(&["level", "severity"]);
     let text = take(&["message", "msg"]);
+    // JSON without these fields is the app's own data, not a log record.
     if level.is_none() && text.is_none() {
         return Line::Said(Record { message: message.to_owned(), ..Record::default() });
     }
     let target = take(&["target", "logger"]);
     let request_id = take(&["requestId", "request_id", "AWSRequestId"]);
+    // The event has a timestamp of its own, so the line's is dropped.
     take(&["timestamp", "time"]);
     Line::Said(Record {
         level: level.as_deref().and_then(Level::parse),
@@ -228,7 +232,7 @@ fn parse_json_line(mut object: Map<String, Value>, message: &str) -> Line {
     })
 }
 
-/// A line of Lambda's own where the function's log format is JSON.
+/// Parses one of Lambda's own lines if the function's log format is JSON.
 fn parse_platform_line(kind: &str, record: &Value, message: &str) -> Line {
     let request_id = record["requestId"].as_str().unwrap_or_default().to_owned();
     let metrics = &record["metrics"];
@@ -251,7 +255,7 @@ fn parse_platform_line(kind: &str, record: &Value, message: &str) -> Line {
     }
 }
 
-/// The level that a plain line names near its beginning, or that Lambda's and Rust's own words for a failure mean.
+/// Finds the level of a plain line: a level's name near its beginning, or Lambda's and Rust's own words for a failure.
 fn level_of(message: &str) -> Option<Level> {
     let panicked = message.starts_with("thread '") && message.contains("panicked at");
     let failed = message.contains("Task timed out after")
@@ -259,14 +263,16 @@ fn level_of(message: &str) -> Option<Level> {
     if panicked || failed {
         return Some(Level::Error);
     }
+    // Three words: loggers put a time or a bracket before the level. Later words are prose.
     let words = message.split_whitespace().take(3);
     words.map(|word| word.trim_matches(|c: char| !c.is_ascii_alphabetic())).find_map(|word| {
+        // `error` in lower case is part of a sentence.
         let is_upper = word.bytes().all(|b| b.is_ascii_uppercase());
         if is_upper { Level::parse(word) } else { None }
     })
 }
 
-/// The request that Lambda's own words about a failure name.
+/// Finds the request id in Lambda's own lines about a failure.
 fn request_id_of(message: &str) -> Option<String> {
     if !message.starts_with("RequestId: ") && !message.contains("Task timed out after") {
         return None;

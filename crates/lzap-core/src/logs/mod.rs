@@ -16,11 +16,11 @@ pub mod window;
 /// An event of a log group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogEvent {
-    /// CloudWatch's name for it: the same each time the event is read.
+    /// CloudWatch's id of the event: the same each time the event is read.
     pub id: String,
-    /// When it was written, in milliseconds since 1970, as the writer says.
+    /// Time of the line in milliseconds since 1970, by the writer's clock.
     pub timestamp_ms: i64,
-    /// The stream; one environment of the function writes one.
+    /// The log stream; each execution environment writes one.
     pub stream: String,
     /// The text, without the newline at its end.
     pub message: String,

@@ -41,8 +41,8 @@ pub enum PatternError {
     TooLong(usize),
 }
 
-/// The pattern that finds the lines of [`super::request`]: what the runtime crate logs for a request, and Lambda's own
-/// report, as text or as JSON.
+/// The pattern of the lines that [`super::request`] reads: the runtime crate's access records, and Lambda's own
+/// reports, as text or as JSON.
 pub const REQUESTS: &str = r#"?"lzap::access" ?"REPORT RequestId" ?"platform.report""#;
 
 /// The pattern that finds the lines of one job, or of one map: the runtime crate puts the id into each of them, and into
@@ -56,7 +56,7 @@ pub fn of_job(id: &str) -> String {
 /// expression (`%…%`) pattern as a whole.
 ///
 /// # Errors
-/// CloudWatch would refuse it.
+/// CloudWatch would refuse the pattern.
 pub fn pattern(typed: &str) -> Result<Pattern, PatternError> {
     let typed = typed.trim();
     let mut warning = None;
@@ -84,7 +84,7 @@ fn require_closed(typed: &str, open: char, close: char) -> Result<String, Patter
     if ends { Ok(typed.to_owned()) } else { Err(PatternError::Unclosed { open, close }) }
 }
 
-/// Each term with its sign, quoted where it must be.
+/// Splits the text into terms with their signs, quoted if they must be.
 fn split_terms(typed: &str) -> Result<Vec<String>, PatternError> {
     let mut terms = Vec::new();
     let mut rest = typed;

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, VecDeque};
 use super::line::{Access, Line, Report};
 use super::{LogEvent, weave};
 
-/// A request, or an invocation that was none (a keep-warm ping, a probe).
+/// An HTTP request, or another invocation (a keep-warm ping, a probe).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// When its last line was written, in milliseconds since 1970.
+    /// Time of its last line, in milliseconds since 1970.
     pub timestamp_ms: i64,
     /// Lambda's id of the invocation.
     pub request_id: String,
-    /// The stream of the environment that served it.
+    /// The log stream of the execution environment.
     pub stream: String,
     /// The HTTP request and its status; `None` if the runtime crate logged nothing: no HTTP request, or the function
     /// failed.
@@ -32,7 +32,7 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// The requests that are complete with these events: in the order of their reports.
+    /// The requests that these events complete, in the order of their reports.
     pub fn take(&mut self, events: Vec<LogEvent>) -> Vec<Request> {
         let lines: Vec<(LogEvent, Line)> = weave::in_order(events)
             .into_iter()
@@ -41,7 +41,7 @@ impl Requests {
                 (event, line)
             })
             .collect();
-        // First what was asked: it may bear the very millisecond of its report, and stand behind it.
+        // Access records first: one can have the same millisecond as its report, and come after it.
         for (event, line) in &lines {
             if let Line::Said(record) = line
                 && let (Some(access), Some(id)) = (record.access(), &record.request_id)
@@ -58,7 +58,7 @@ impl Requests {
             .collect()
     }
 
-    /// The requests whose report has not come, oldest first.
+    /// The requests without a report, oldest first.
     pub fn rest(&mut self) -> Vec<Request> {
         let mut rest: Vec<Request> = std::mem::take(&mut self.open).into_values().collect();
         rest.sort_by_key(|request| request.timestamp_ms);
@@ -77,6 +77,7 @@ impl Requests {
         if self.open.insert(id.to_owned(), request).is_none() {
             self.order.push_back(id.to_owned());
         }
+        // Requests that never get a report (the function was deleted) must not fill the memory of a long `lzap tail`.
         while self.open.len() > OPEN || self.order.len() > 2 * OPEN {
             let Some(oldest) = self.order.pop_front() else { break };
             self.open.remove(&oldest);

@@ -1,12 +1,12 @@
-//! The order in which events are shown, and which request each of them belongs to.
+//! Orders the events, and assigns each of them to its request.
 
 use std::collections::HashMap;
 
 use super::LogEvent;
 use super::line::Line;
 
-/// The events by time; but a stack trace, whose lines are events of their own, stays in one piece below its first line,
-/// whatever other environments wrote meanwhile.
+/// Sorts the events by time. The lines of a stack trace are events of their own; they stay in one block below the first
+/// line, even if other execution environments wrote lines in between.
 pub fn in_order(mut events: Vec<LogEvent>) -> Vec<LogEvent> {
     events.sort_by_key(|event| event.timestamp_ms);
     let mut blocks: Vec<Vec<LogEvent>> = Vec::new();
@@ -48,12 +48,14 @@ const STREAMS: usize = 2_000;
 pub struct Requests(HashMap<String, String>);
 
 impl Requests {
-    /// The request that `event`, which is `line`, belongs to.
+    /// The request of `event`; `line` is its parsed message.
     pub fn of(&mut self, event: &LogEvent, line: &Line) -> Option<String> {
         let own = line.request_id().map(str::to_owned);
         match line {
             Line::Start { request_id } => {
                 if self.0.len() >= STREAMS {
+                    // An environment that ended leaves its entry behind. Clearing all of them loses the request id of
+                    // some plain lines at most.
                     self.0.clear();
                 }
                 self.0.insert(event.stream.clone(), request_id.clone());

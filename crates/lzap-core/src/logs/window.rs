@@ -14,12 +14,12 @@ use super::LogEvent;
 
 /// The overlap of a round with the one before: it starts this long before the newest event.
 pub const OVERLAP_MS: i64 = 15_000;
-/// The same for each tenth round.
+/// The longer overlap of each tenth round, for events that CloudWatch shows late.
 pub const LATE_MS: i64 = 120_000;
 /// A function that is silent for long isn't read from its last event on: no round begins earlier than this before now.
 /// Generous, because "now" is this machine's idea of it and the events' times are not.
 pub const IDLE_MS: i64 = 600_000;
-/// One round in so many looks back far.
+/// The interval of the rounds that read the longer period.
 const FAR_ROUND: u32 = 10;
 /// Maximum number of remembered events. Beyond it the oldest are forgotten, and no round reads their time again.
 const REMEMBERED: usize = 200_000;
@@ -37,7 +37,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// Nothing has been read yet; `since_ms` is the beginning.
+    /// An empty window that begins at `since_ms`.
     pub fn new(since_ms: i64) -> Self {
         Self {
             since_ms,
@@ -51,9 +51,9 @@ impl Window {
 
     /// Begins a round at `now_ms`: the time from which on events are asked for, however many pages they fill.
     ///
-    /// A round that broke off is simply followed by the next: pages come in the order of their times.
+    /// A round that failed halfway needs no special handling, because pages are ordered by time.
     pub fn begin_round(&mut self, now_ms: i64) -> i64 {
-        // An event may bear a time in the future.
+        // An event can have a time in the future: the writer's clock may be ahead.
         let newest = self.newest_ms.map(|newest| newest.min(now_ms));
         let back = |ms: i64| newest.map_or(self.since_ms, |newest| newest.saturating_sub(ms));
         // The first period is always read to its end, however long ago it was.
@@ -66,6 +66,7 @@ impl Window {
 
     /// The round's last page was read.
     pub fn end_round(&mut self) {
+        // Never 0 again, because round 0 is the first period.
         self.rounds = self.rounds.wrapping_add(1).max(1);
     }
 
@@ -79,6 +80,7 @@ impl Window {
             return false;
         }
         self.newest_ms = self.newest_ms.max(Some(event.timestamp_ms));
+        // Forgetting an event without moving the floor would show it a second time.
         if self.seen.len() > self.remembered
             && let Some((oldest, _)) = self.seen.pop_first()
         {
@@ -93,8 +95,8 @@ impl Window {
     }
 }
 
-/// An id is long and the same again and again but for its end. A stranger's clash, at the same millisecond, would hide
-/// one event in 2⁶⁴.
+/// A hash instead of the id: ids are long and differ only at their end. Two different events with the same millisecond
+/// and hash would hide one of them, with a probability of 1 in 2⁶⁴.
 fn event_key(event: &LogEvent) -> u64 {
     let mut hasher = DefaultHasher::new();
     if event.id.is_empty() {

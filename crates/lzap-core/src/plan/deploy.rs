@@ -31,6 +31,8 @@ pub(super) fn plan_deploy(stage: &Stage, observed: &Observed) -> Result<Plan, Pl
     deploy.refuse_other_canary()?;
     let names = &stage.names;
     let mut steps = PlanBuilder::default();
+    // First: the function's tag must name a kind before its first resource exists, or an interrupted deploy leaves an
+    // orphan.
     let kinds = deploy.announce_kinds(&mut steps);
 
     let bucket = bucket::plan_bucket(&mut steps, names, stage.uses.any(), observed.bucket.as_ref());
@@ -40,6 +42,7 @@ pub(super) fn plan_deploy(stage: &Stage, observed: &Observed) -> Result<Plan, Pl
     let log_group = deploy.plan_log_group(&mut steps, Part::App);
 
     let creatable: Vec<StepId> = artifact.into_iter().chain(role.exists).collect();
+    // Before the app's function, whose environment names the worker function's version.
     let workers = deploy.plan_workers(&mut steps, creatable.clone());
     let after = creatable.into_iter().chain(workers.published).collect();
     let function = deploy.plan_function(&mut steps, &kinds, [after, bucket.expiring.into_iter().collect()]);
@@ -56,6 +59,7 @@ pub(super) fn plan_deploy(stage: &Stage, observed: &Observed) -> Result<Plan, Pl
     let wanted = stage.asynchronous.as_ref();
     event_invoke::plan_event_invoke(&mut steps, wanted, observed.asynchronous.as_ref(), after);
 
+    // Last: until the alias has moved, a rollback may need each of the old versions.
     deploy.plan_sweep(&mut steps, alias);
     deploy.retract_kinds(&mut steps, &kinds);
     Ok(steps.finish())
@@ -103,6 +107,7 @@ impl<'a> Deploy<'a> {
         };
         let Some(canary) = &alias.canary else { return Ok(()) };
         let is_same = self.observed.version(&canary.version).is_some_and(|it| self.version().matches(it));
+        // Before the build the artifact's hash is unknown, so this can't tell yet if the deploy repeats the canary's.
         if stage.artifact.is_pending() || (stage.canary.is_some() && is_same) {
             return Ok(());
         }
@@ -179,9 +184,11 @@ impl<'a> Deploy<'a> {
         let Stage { names, artifact, role, .. } = self.stage;
         let mut tags = self.tags.clone();
         let observed = self.observed.function.as_ref();
+        // A new function gets the tag in the call that creates it.
         if observed.is_none() {
             tags.extend([kinds.tag()]);
         }
+        // A role that is created again is another role to KMS, so the function must be given it again.
         let role_is_missing = role.is_some() && self.observed.role.is_none();
         let live = self.observed.live().map(|version| &version.config);
         let changes = |found| function::app_config_changes(found, &self.config, live, role_is_missing);
