@@ -1,4 +1,4 @@
-//! The text of an `lzap.toml` as a tree of values that know where they stand, and the errors that point at them.
+//! Reads an `lzap.toml` into a tree of values with their places in the file, and has the errors that point at them.
 //!
 //! Which keys exist, and what they may be, is declared in `crate::settings::keys`.
 
@@ -11,8 +11,8 @@ use toml::de::{DeString, DeTable, DeValue};
 /// The name of the file.
 pub const FILE_NAME: &str = "lzap.toml";
 
-/// A file whose TOML was read. Its keys and values are not checked yet, so that a command can use a part of a file in
-/// which another part is wrong.
+/// A file that is valid TOML. Its keys and values are not checked yet, so that a command can use one part of a file
+/// although another part is wrong.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The file as a table.
@@ -136,7 +136,7 @@ fn too_large(span: &Range<usize>, number: &str) -> ConfigError {
 pub enum KeepWarm {
     /// No rule.
     Off,
-    /// A rule that invokes the function every so many minutes.
+    /// A rule invokes the function at this interval, in minutes.
     Every(u32),
 }
 
@@ -161,6 +161,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     candidates
         .into_iter()
         .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        // Jaro-Winkler's scale is 0 to 1; a less similar word is no suggestion.
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)

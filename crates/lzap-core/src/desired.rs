@@ -85,7 +85,7 @@ pub struct Stage {
     pub role: Option<DesiredRole>,
     /// Days that logs are kept.
     pub log_retention_days: u16,
-    /// The rules that call the alias, by what their names end with: keep-warm, unless it is off, and the schedules.
+    /// The rules that call the alias, by the suffix of their names: keep-warm, unless it is off, and the schedules.
     pub rules: BTreeMap<String, DesiredRule>,
     /// Number of published versions to keep.
     pub keep_versions: u32,
@@ -104,12 +104,12 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// The tasks that schedules ask for, each once.
+    /// The tasks that schedules call, each once.
     pub(crate) fn scheduled_tasks(&self) -> BTreeSet<String> {
         self.rules.values().filter_map(|rule| rule.task.clone()).collect()
     }
 
-    /// The function's tags: the stage's, and what the deploy has to know of it the next time.
+    /// The function's tags: the stage's, and the facts that the next deploy needs.
     pub(crate) fn function_tags(&self, live: Option<&BTreeMap<String, String>>) -> BTreeMap<String, String> {
         let uses = self.uses.tag(live).map(|value| (TAG_USES.to_owned(), value));
         self.tags.clone().into_iter().chain(uses).collect()
@@ -127,8 +127,8 @@ impl Stage {
     }
 }
 
-/// Everything that decides a stage's desired state but its artifact: read once per command, so that a plan that is shown and
-/// the one that is applied agree.
+/// All inputs of a stage's desired state except its artifact. They are read once per command, so that the plan that is
+/// shown and the plan that is applied agree.
 #[derive(Clone, Debug)]
 pub struct StageFacts<'a> {
     /// The stage in `lzap.toml`.
@@ -200,6 +200,7 @@ pub fn stage(
         },
         concurrency: workers.concurrency,
     });
+    // A worker function exists only if the app uses `map`.
     let uses = Uses { workers: workers.is_some(), ..uses };
     Stage {
         tags,
@@ -223,7 +224,7 @@ pub fn stage(
     }
 }
 
-/// The user's variables, and what the runtime crate has to know.
+/// The variables of `lzap.toml`, and those that the runtime crate reads.
 fn desired_environment(settings: &Settings, names: &Names, uses: Uses) -> BTreeMap<String, String> {
     let mut environment = settings.environment.clone();
     environment.insert(LZAP_APP.to_owned(), names.app.clone());
@@ -245,7 +246,7 @@ fn desired_environment(settings: &Settings, names: &Names, uses: Uses) -> BTreeM
     environment
 }
 
-/// The role that lzap makes; none where `lzap.toml` names an existing one.
+/// The role that lzap creates; `None` if `lzap.toml` names an existing one.
 fn desired_role(settings: &Settings, names: &Names, uses: Uses) -> Option<DesiredRole> {
     let RoleSetting::Made(made) = &settings.role else {
         return None;

@@ -4,27 +4,27 @@ use std::time::Duration;
 
 use crate::step::StepId;
 
-/// Something that happened.
+/// An event of a plan's execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A step began.
+    /// A step starts.
     StepStarted(StepId),
     /// A step waits for AWS.
     StepWaiting {
-        /// The step that starts.
+        /// The step that waits.
         step: StepId,
-        /// For what: a fragment such as "for the new role to be usable".
+        /// The reason: a fragment such as "for the new role to be usable".
         reason: &'static str,
-        /// For how long already.
+        /// Time since the step's first attempt.
         elapsed: Duration,
     },
-    /// So many bytes of the artifact are up.
+    /// A part of the artifact has been uploaded.
     Uploaded {
-        /// The step that this is about.
+        /// The step that uploads.
         step: StepId,
-        /// Bytes so far.
+        /// Number of bytes uploaded so far.
         bytes: u64,
     },
-    /// A step is done.
+    /// A step was applied.
     StepDone(StepId),
 }

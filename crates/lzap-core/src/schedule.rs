@@ -1,13 +1,13 @@
-//! Schedules: when a task runs by itself, as `lzap.toml` says it and as `EventBridge` does.
+//! Schedules: the times of a task, in the form of `lzap.toml` and in `EventBridge`'s.
 //!
-//! [`rate`] and [`cron`] refuse what `EventBridge` would refuse. What a schedule becomes is [`crate::desired`]'s; the
-//! limits on names and inputs are [`crate::check`]'s.
+//! [`rate`] and [`cron`] refuse what `EventBridge` would refuse. [`crate::desired`] turns a schedule into a rule;
+//! [`crate::check`] knows the limits on names and inputs.
 
 use serde_json::Value;
 
 use crate::text::count;
 
-/// A task that runs by itself.
+/// A task that a rule invokes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     /// The suffix of the rule's name; the task's name unless set.
@@ -45,6 +45,7 @@ pub fn rate(text: &str) -> Result<String, String> {
         return Err(help());
     };
     let number: u32 = number.parse().ok().filter(|number| *number > 0).ok_or_else(help)?;
+    // `1 hours` and `2 hour` are accepted: the right form is generated below.
     let unit = unit.strip_suffix('s').unwrap_or(unit);
     if !["minute", "hour", "day"].contains(&unit) {
         return Err(help());
@@ -80,7 +81,7 @@ const FIELDS: [Field; 6] = [
 /// `cron(0 12 * * ? *)` for `0 12 * * ? *`; the time is UTC.
 ///
 /// # Errors
-/// What to write instead.
+/// The text to write instead.
 pub fn cron(text: &str) -> Result<String, String> {
     let fields: Vec<&str> = text.split_whitespace().collect();
     let [_, _, day_of_month, _, day_of_week, _] = fields.as_slice() else {
@@ -100,6 +101,7 @@ pub fn cron(text: &str) -> Result<String, String> {
         }
     }
     match (*day_of_month, *day_of_week) {
+        // AWS wants exactly one `?`.
         ("?", "?") => Err("one of day of month and day of week has to say a day: `*` for each".to_owned()),
         ("?", _) | (_, "?") => Ok(format!("cron({})", fields.join(" "))),
         _ => Err("AWS wants a `?` as the day of month or as the day of week, whichever the other decides"
@@ -122,7 +124,7 @@ impl Field {
         match text.split_once('-') {
             None => self.value(text).is_some(),
             Some((first, last)) => match (self.value(first), self.value(last)) {
-                // A week may end in the middle of the range.
+                // A range of days can pass the end of the week: `FRI-MON`.
                 (Some(first), Some(last)) => first <= last || self.names == DAYS,
                 _ => false,
             },
@@ -137,6 +139,7 @@ impl Field {
             number.parse::<u32>().ok().filter(|number| (1..=5).contains(number))?;
             self.value(day)
         };
+        // `#` works for days of the week only.
         suffixed.is_some_and(|value| self.value(value).is_some()) || numbered().is_some()
     }
 

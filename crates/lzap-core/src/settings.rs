@@ -236,8 +236,8 @@ fn pick_app(pick: &mut Picker<'_>, package: &str) -> Result<String, ConfigError>
     Ok(package.to_owned())
 }
 
-/// `host` is this machine's architecture in the stage `local`. What a stage that `local` extends says about AWS's
-/// machines isn't meant for this one, so there only the stage's own table counts.
+/// The architecture. In the stage `local` it is this machine's (`host`): a stage that `local` extends describes AWS's
+/// machines, so only the own table of `local` can override it.
 fn pick_architecture(pick: &mut Picker<'_>, host: Option<Architecture>) -> Architecture {
     let own = Origin::File(format!("[stage.{LOCAL}]"));
     match host {
@@ -248,7 +248,7 @@ fn pick_architecture(pick: &mut Picker<'_>, host: Option<Architecture>) -> Archi
     }
 }
 
-/// Each key by itself; `None` where none is set.
+/// Reads each key by itself; `None` if no key is set, which leaves AWS's defaults.
 fn pick_asynchronous(pick: &mut Picker<'_>) -> Option<AsyncConfig> {
     let is_set = pick.find(&keys::ASYNC_RETRIES).is_some()
         || pick.find(&keys::ASYNC_MAX_AGE_SECS).is_some()
@@ -262,7 +262,7 @@ fn pick_asynchronous(pick: &mut Picker<'_>) -> Option<AsyncConfig> {
     is_set.then_some(config)
 }
 
-/// Each key by itself; a table without keys is enough to have workers, and so is one with a wrong key.
+/// Reads each key by itself. A table without keys is enough to have workers, and so is one with a wrong key.
 fn pick_workers(pick: &mut Picker<'_>) -> Option<Workers> {
     let has_table = pick.find(&keys::WORKERS).is_some();
     pick.get(&keys::WORKERS);

@@ -17,14 +17,14 @@ pub struct Uses {
     pub tasks: bool,
     /// `map`, whose payloads may be too large for an invocation.
     pub map: bool,
-    /// `map`, and its chunks go to a function of their own.
+    /// `map` with a worker function for its chunks.
     pub workers: bool,
 }
 
 const TASKS: &str = "tasks";
 const MAP: &str = "map";
 const WORKERS: &str = "workers";
-/// The tag's value on a function that used something once, and no longer does.
+/// The tag's value of a function that used a feature earlier: without it the tag would keep the old value.
 const NOTHING: &str = "none";
 
 impl Uses {
@@ -48,7 +48,7 @@ impl Uses {
         self.tasks || self.map
     }
 
-    /// The tag's value, for a function with these `tags`; none for one that never used anything.
+    /// The tag's value for a function with these `tags`; `None` for one that never used a feature.
     pub(crate) fn tag(self, live: Option<&BTreeMap<String, String>>) -> Option<String> {
         let all = [(self.tasks, TASKS), (self.map, MAP), (self.workers, WORKERS)];
         let words: Vec<&str> = all.into_iter().filter(|(on, _)| *on).map(|(_, word)| word).collect();
@@ -66,7 +66,7 @@ impl Uses {
     /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>
     pub(crate) fn statements(self, names: &Names) -> Vec<Value> {
         let allow = |actions: &[&str], resource: Value| json!({ "Effect": "Allow", "Action": actions, "Resource": resource });
-        // A bucket of another account that took the stage bucket's name must get no payload.
+        // Bucket names are global: a bucket of another account with this name must not receive a payload.
         let allow_objects = |actions: &[&str], prefix: &str| {
             let mut statement = allow(actions, json!(names.objects_arn(prefix)));
             statement["Condition"] = json!({ "StringEquals": { "s3:ResourceAccount": names.place.account } });
@@ -74,11 +74,13 @@ impl Uses {
         };
         let mut statements = Vec::new();
         if self.any() {
+            // `:*` covers all versions and aliases, and not the unqualified function.
             statements.push(allow(
                 &["lambda:InvokeFunction"],
                 self.of_each(names, |names| format!("{}:*", names.function_arn())),
             ));
         }
+        // Each feature gets only the actions that its own code calls, on its own keys.
         if self.tasks {
             let actions = ["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"];
             let prefix = lzap_wire::job::prefix(&names.app, &names.stage);
@@ -92,7 +94,7 @@ impl Uses {
         statements
     }
 
-    /// An ARN of the function, and beside it that of the workers, where there are any: as a policy has them.
+    /// The function's ARN, and the worker function's if there is one, in the form of a policy.
     pub(crate) fn of_each(self, names: &Names, arn: impl Fn(&Names) -> String) -> Value {
         if self.workers { json!([arn(names), arn(&names.workers())]) } else { json!(arn(names)) }
     }

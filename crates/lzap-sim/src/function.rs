@@ -31,6 +31,7 @@ impl Model {
                 let config = self.resolve_workers(config);
                 let latest = self.latest(part);
                 let architecture = latest.config.architecture;
+                // Lambda changes the architecture only together with the code.
                 latest.config = FunctionConfig { architecture, ..config };
             }
             FunctionOperation::UpdateCode { artifact, architecture } => {
@@ -55,6 +56,7 @@ impl Model {
         let has_url = self.cloud.function_url.is_some();
         assert!(!has_api && !has_rule && !has_url, "callers are deleted first");
         self.cloud.function = None;
+        // Lambda deletes versions, alias, policies and settings together with the function.
         self.cloud.versions.clear();
         self.cloud.alias = None;
         self.cloud.held.clear();
@@ -87,7 +89,7 @@ impl Model {
         }
     }
 
-    /// The settings as Lambda keeps them: the worker function by the number of its version.
+    /// The settings as Lambda stores them: the worker function with the number of its version.
     fn resolve_workers(&self, config: &FunctionConfig) -> FunctionConfig {
         let known = |version: &VersionRef| VersionRef::Known(self.number(Part::Workers, version));
         FunctionConfig { workers: config.workers.as_ref().map(known), ..config.clone() }
@@ -127,7 +129,7 @@ impl Model {
         }
     }
 
-    /// Returns the newest version again when nothing has changed since, as Lambda does.
+    /// Returns the newest version again if nothing has changed since, as Lambda does.
     fn publish(&mut self, part: Part, description: &str) {
         let latest = self.latest(part).clone();
         let versions = self.versions(part);
@@ -165,7 +167,7 @@ impl Model {
         }
     }
 
-    /// The alias holds its versions and no others.
+    /// Points the alias to its versions; it no longer holds any others.
     fn point_alias(&mut self, alias: ObservedAlias) {
         self.cloud.held = alias.canary.iter().map(|canary| canary.version.clone()).collect();
         self.cloud.held.insert(alias.version.clone());

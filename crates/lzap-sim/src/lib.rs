@@ -1,8 +1,8 @@
-//! A model of AWS for tests of the planner: what an observation would find after a plan, or a part of it, was applied.
+//! A model of AWS for tests of the planner: it computes the observed state after a plan, or a part of it, was applied.
 //!
 //! Every match over operations is exhaustive, so a new operation doesn't compile without its effect. The model panics
-//! where AWS would refuse, or where a plan breaks one of the planner's promises: traffic only for tested versions,
-//! callers deleted before what they call, a kind in the tag `lzap:kinds` before its first write.
+//! if AWS would refuse a step, or if a plan breaks one of the planner's promises: traffic only for tested versions,
+//! callers deleted before the functions that they call, a kind in the tag `lzap:kinds` before its first write.
 
 mod bucket;
 mod function;
@@ -24,13 +24,13 @@ use lzap_core::resource::permission::Caller;
 use lzap_core::resource::reference::UrlRef;
 use lzap_core::step::Action;
 
-/// The id of everything whose id AWS chooses.
+/// The id of each resource whose id AWS assigns.
 const NEW_ID: &str = "new0000000";
 
 /// The observed state after the first `steps` steps of `plan`.
 ///
 /// # Panics
-/// A step presupposes what doesn't exist: the planner must not make such a plan.
+/// A step needs a resource that doesn't exist: the planner must not make such a plan.
 #[must_use]
 pub fn after(observed: &Observed, plan: &Plan, steps: usize) -> Observed {
     let mut model = Model { cloud: observed.clone(), published: BTreeMap::new() };
@@ -81,7 +81,7 @@ impl Model {
         }
     }
 
-    /// A later deploy reads only the kinds in the function's tag: what is written without being there is forgotten.
+    /// A later deploy reads only the kinds in the function's tag: a resource of any other kind would be forgotten.
     fn check_kinds(&self, step: &Step) {
         let kind = step.target.resource.kind;
         let tagged = self.cloud.function.as_ref().and_then(|function| Kinds::of_tags(&function.tags));
@@ -99,6 +99,7 @@ impl Model {
             .all(|caller| self.cloud.permissions.contains_key(&caller.statement()));
         self.cloud.function_url = match operation {
             FunctionUrlOperation::Create | FunctionUrlOperation::Update => {
+                // AWS answers 403 while one of the two is missing.
                 assert!(permitted, "the permissions come before the URL");
                 let (url, auth_type) = (format!("https://{NEW_ID}.url.example/"), PUBLIC.to_owned());
                 Some(ObservedFunctionUrl { url, auth_type, streams: false })
@@ -107,7 +108,7 @@ impl Model {
         };
     }
 
-    /// A request answers only where a front leads to the alias, and may invoke it.
+    /// A front responds only if it leads to the alias and may invoke it.
     fn apply_front(&self, operation: &FrontOperation) {
         let FrontOperation::Request { url, .. } = operation;
         assert!(self.cloud.alias.is_some() && !self.cloud.permissions.is_empty(), "the front can't answer");

@@ -1,5 +1,5 @@
-//! The plan of the fronts: the desired one is created or updated; then, after it has answered a request, those that the stage
-//! had before are deleted.
+//! The plan of the fronts: it creates or updates the desired front; after that front has answered a request, it deletes
+//! the fronts that the stage had before.
 
 use crate::desired::Stage;
 use crate::names::is_ours;
@@ -15,7 +15,7 @@ use crate::step::{StepId, Steps, Target};
 /// The desired front.
 struct PlannedFront {
     url: UrlRef,
-    /// The steps after which it answers.
+    /// The steps that must end before it can respond.
     ready: Vec<StepId>,
 }
 
@@ -31,6 +31,7 @@ pub(super) fn plan_fronts(
         Front::FunctionUrl => Some(plan_function_url(steps, stage, observed, alias)),
         Front::None => None,
     };
+    // Clients may still use the URL of the old front.
     if stage.keep_old_front {
         return;
     }
@@ -42,7 +43,7 @@ pub(super) fn plan_fronts(
     }
 }
 
-/// Both permissions come before the URL, which answers 403 without them.
+/// Adds both permissions before the URL, which answers 403 without them.
 fn plan_function_url(
     steps: &mut PlanBuilder,
     stage: &Stage,
@@ -69,7 +70,7 @@ fn delete_function_url(
         let after = request(steps, stage, &function_url::deletion_target(), front, alias);
         function_url::plan_deletion(steps, found, &after)
     });
-    // Its statements go even without it: a deploy may have ended between the two.
+    // The statements are removed even if the URL is gone: an earlier deploy may have ended between the two deletions.
     let after: Vec<StepId> = deleted.or(alias).into_iter().collect();
     for caller in [Caller::UrlRequest, Caller::UrlInvocation] {
         remove_permission(steps, observed, &caller, &after);
@@ -113,10 +114,12 @@ fn delete_http_apis(
         after = request(steps, stage, &http_api::deletion_target(first), front, alias);
         after = http_api::plan_deletion(steps, ours.into_iter(), &after);
     }
+    // After the API, which would answer 500 without its permission.
     remove_permission(steps, observed, &Caller::Api(ApiRef::Created), &after);
 }
 
-/// Requests the new front before the deletion of an old one, unless the deploy requests none. Returns the steps that the deletion waits for.
+/// Requests the new front before the deletion of an old one, unless the deploy turns the request off. Returns the steps
+/// that the deletion waits for.
 fn request(
     steps: &mut PlanBuilder,
     stage: &Stage,

@@ -1,7 +1,7 @@
-//! A plan: steps, each one operation, and the changes that are derived from them.
+//! A plan: its steps, each of them one operation, and the changes derived from them.
 //!
-//! A person is shown [`Plan::changes`], and `lzap-aws` applies [`Plan::steps`]. Because a step carries the fields that it
-//! changes, there is no second list that could differ from what is applied.
+//! The user sees [`Plan::changes`], and `lzap-aws` applies [`Plan::steps`]. A step carries the fields that it changes,
+//! so there is no second list that could differ from what is applied.
 
 use std::collections::BTreeMap;
 
@@ -18,14 +18,14 @@ pub struct Plan {
     pub steps: Vec<Step>,
 }
 
-/// One operation, and what it is for.
+/// One operation, and the change that it belongs to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// The resource whose change it is a part of, and what happens to that.
+    /// The resource that the step changes, and the kind of change.
     pub target: Target,
     /// The stage's function that the operation is for.
     pub part: Part,
-    /// The operation. Applying it leaves nothing to decide.
+    /// The operation, with all its settings: applying it needs no further decision.
     pub operation: Operation,
     /// The fields that it changes.
     pub fields: Vec<FieldChange>,
@@ -33,7 +33,7 @@ pub struct Step {
     pub after: Vec<StepId>,
 }
 
-/// The change of a resource: all steps that are for it, as a person is shown them.
+/// The change of a resource: all its steps together, as the user sees them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The resource.
@@ -45,8 +45,8 @@ pub struct Change {
 }
 
 impl Step {
-    /// Returns whether `other` does the same, whatever it waits for. A later plan of the same command takes such a step as
-    /// done.
+    /// True if `other` has the same operation, with any prerequisites. A later plan of the same command skips such a
+    /// step.
     pub fn does_the_same_as(&self, other: &Self) -> bool {
         self.part == other.part && self.operation == other.operation
     }
@@ -81,8 +81,8 @@ impl Plan {
         self.steps.is_empty()
     }
 
-    /// The changes that a person must confirm: deletions and replacements, but for old versions and artifacts, which every
-    /// deploy deletes.
+    /// The changes that the user must confirm: deletions and replacements, except for old versions and artifacts, which
+    /// every deploy deletes.
     pub fn destructive_changes(&self) -> Vec<Change> {
         let is_destructive = |change: &Change| {
             matches!(change.action, Action::Delete | Action::Replace) && !change.resource.kind.is_expendable
@@ -95,8 +95,8 @@ impl Plan {
         self.steps.iter().flat_map(|step| &step.fields).any(|field| field.origin == Origin::Drift)
     }
 
-    /// The steps that create prerequisites: resources that need no artifact, so that they can be created while the compiler
-    /// runs. Nothing that serves already is changed before the new version has answered its probe.
+    /// The steps that create prerequisites: resources that need no artifact, so that they can be created while the
+    /// compiler runs. No resource that serves requests changes before the new version has passed its probe.
     #[must_use]
     pub fn prerequisites(&self) -> Self {
         self.part(|step| step.target.action == Action::Create && step.target.resource.kind.is_prerequisite)
@@ -108,7 +108,7 @@ impl Plan {
         self.part(|step| step.operation == BucketOperation::Create.into())
     }
 
-    /// The same, and the steps that mark and close a new bucket before anything is put into it.
+    /// The same, and the steps that tag a new bucket and block public access before the first upload.
     #[must_use]
     pub fn new_bucket_settings(&self) -> Self {
         let closing = [BucketOperation::Create, BucketOperation::Tag, BucketOperation::BlockPublicAccess]
@@ -118,7 +118,7 @@ impl Plan {
         self.part(|step| is_new(&step.target) && closing.contains(&step.operation))
     }
 
-    /// The steps for which `is_part` holds, and that wait for no others.
+    /// The steps that `is_part` selects, without those that wait for a step outside the selection.
     fn part(&self, is_part: impl Fn(&Step) -> bool) -> Self {
         let mut places: BTreeMap<StepId, StepId> = BTreeMap::new();
         let mut steps = Vec::new();
@@ -138,13 +138,15 @@ impl Plan {
 #[derive(Default)]
 pub(super) struct PlanBuilder {
     steps: Vec<Step>,
-    /// The step that adds kinds to the function's tag, and those kinds: each of their writes waits for it.
+    /// The step that adds kinds to the function's tag, and those kinds: each write of these kinds waits for it.
     announcement: Option<(StepId, Kinds)>,
 }
 
 impl<O: Into<Operation>> Steps<O> for PlanBuilder {
     fn push(&mut self, step: NewStep<'_, O>) -> StepId {
         let NewStep { target, part, operation, fields, mut after } = step;
+        // Added here, so that no kind's module can forget it: a resource whose kind isn't in the tag would become an
+        // orphan.
         if let Some((announced, kinds)) = &self.announcement
             && kinds.has(target.resource.kind)
         {

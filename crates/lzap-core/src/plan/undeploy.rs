@@ -11,7 +11,8 @@ pub(super) fn plan_undeploy(undeploy: Undeploy, observed: &Observed) -> Plan {
     let names = &observed.names;
     let mut steps = PlanBuilder::default();
     for (name, rule) in &observed.rules {
-        // Others' rules may begin with the stage's name: keep-warm's name alone is certainly the stage's.
+        // The prefix alone proves nothing: another stage's rules can start with this stage's name. Only the keep-warm
+        // rule's name is unambiguous.
         if rule.ours || (undeploy.adopt && name == KEEP_WARM) {
             rule::plan_deletion(&mut steps, names, (name, rule), &[]);
         }
@@ -21,6 +22,7 @@ pub(super) fn plan_undeploy(undeploy: Undeploy, observed: &Observed) -> Plan {
     if let Some(found) = &observed.function_url {
         function_url::plan_deletion(&mut steps, found, &[]);
     }
+    // A caller without its function would fail with every event until it is deleted too.
     let callers = steps.all();
     let function = observed.function.as_ref().map(|_| {
         let target = Target::new(function::KIND, names.function(), Action::Delete);
@@ -29,6 +31,7 @@ pub(super) fn plan_undeploy(undeploy: Undeploy, observed: &Observed) -> Plan {
     let workers = plan_workers(&mut steps, undeploy, observed, function);
     if let Some(role) = &observed.role {
         let functions: Vec<StepId> = function.into_iter().chain(workers).collect();
+        // A running function needs its role to the end.
         role::plan_deletion(&mut steps, names.role(), role, &functions);
     }
     let log_group = observed.log_group.as_ref().filter(|group| group.ours || undeploy.adopt);
@@ -37,6 +40,7 @@ pub(super) fn plan_undeploy(undeploy: Undeploy, observed: &Observed) -> Plan {
     }
     if let Some(found) = &observed.bucket {
         let lock = names.lock_key();
+        // The lock is deleted last, together with the bucket: it protects the undeploy until then.
         let keys = found.objects.iter().map(|object| object.key.clone()).filter(|key| *key != lock);
         artifact::plan_deletion(&mut steps, names, keys.collect(), function);
         let all = steps.all();
@@ -45,8 +49,7 @@ pub(super) fn plan_undeploy(undeploy: Undeploy, observed: &Observed) -> Plan {
     steps.finish()
 }
 
-/// The worker function is deleted after the app's, which calls it. Returns the step after which neither it nor its log group
-/// is written to.
+/// Deletes the worker function after the app's, which calls it. Returns the last step that deletes it.
 fn plan_workers(
     steps: &mut PlanBuilder,
     undeploy: Undeploy,

@@ -1,5 +1,5 @@
-//! The zips in the bucket, each under its own hash. A new one is uploaded before the function gets it; old ones are
-//! deleted once no version has them.
+//! The zips in the bucket, each named by its own hash. A deploy uploads a new one before the function needs it, and
+//! deletes old ones as soon as no version has their code.
 
 use std::path::PathBuf;
 
@@ -17,9 +17,9 @@ pub struct Artifact {
     pub path: PathBuf,
     /// SHA-256 of its bytes in lower-case hex: its name in the bucket.
     pub sha256: String,
-    /// SHA-256 of its bytes in base64: how Lambda names it.
+    /// SHA-256 of its bytes in base64: Lambda's `CodeSha256`.
     pub code_sha256: String,
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: u64,
 }
 
@@ -58,7 +58,7 @@ grants! { ArtifactOperation {
     ArtifactOperation::Delete(_) => ["s3:DeleteObject" on Objects];
 } }
 
-/// The lock is put, read and deleted, beside the artifacts.
+/// The lock is an object next to the artifacts: it is written, read and deleted.
 pub(crate) const READS: &[Grant] = &[
     ("s3:GetObject", GrantScope::Objects),
     ("s3:PutObject", GrantScope::Objects),
@@ -84,6 +84,7 @@ pub(crate) fn plan_upload(
     after: Option<StepId>,
 ) -> Option<StepId> {
     let key = names.artifact_key(&artifact.sha256);
+    // The key is the content's hash, so an existing object has the right content.
     if observed.iter().any(|object| object.key == key) {
         return after;
     }

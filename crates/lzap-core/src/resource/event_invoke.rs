@@ -37,7 +37,7 @@ impl EventInvokeOperation {
     }
 }
 
-/// Sets what differs, or deletes the settings so that AWS's defaults apply.
+/// Sets the differing settings, or deletes all of them so that AWS's defaults apply.
 pub(crate) fn plan_event_invoke(
     steps: &mut impl Steps<EventInvokeOperation>,
     desired: Option<&AsyncConfig>,

@@ -1,4 +1,4 @@
-//! The front: what turns HTTP requests into invocations of the alias. Each front is a kind of resource of its own.
+//! The front: turns HTTP requests into invocations of the alias. Each front is a kind of resource of its own.
 //!
 //! When `front` changes, the new one is created and requested before the old one is deleted, so that there is a working URL at
 //! every moment.
@@ -16,7 +16,7 @@ pub enum Front {
     HttpApi,
     /// A function URL.
     FunctionUrl,
-    /// No front: for apps that have tasks only.
+    /// No front: the app has tasks only.
     None,
 }
 
@@ -53,7 +53,7 @@ impl Front {
 /// A test of a front. It writes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FrontOperation {
-    /// A `GET` of the new front, before the old one is deleted. An answer with a 5xx status, or none, ends the plan.
+    /// A `GET` of the new front, before the old one is deleted. A response with a 5xx status, or none, ends the plan.
     Request {
         /// The front's URL.
         url: UrlRef,
@@ -66,7 +66,7 @@ grants! { FrontOperation {
     FrontOperation::Request { .. } => [];
 } }
 
-/// A front is observed by its kind.
+/// Each front's own kind has the read actions.
 pub(crate) const READS: &[Grant] = &[];
 
 impl FrontOperation {

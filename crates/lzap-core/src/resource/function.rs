@@ -1,7 +1,7 @@
 //! The function, as `$LATEST` has it: settings, code, tags, reserved concurrency. No front calls `$LATEST`: a version is
 //! published from it (see [`super::version`]).
 //!
-//! AWS refuses a write while an earlier one takes effect, so each step waits until its write has taken effect.
+//! Lambda refuses a write while an earlier one is taking effect, so each step waits until its write has taken effect.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ pub const KIND: ResourceKind = ResourceKind::new("function");
 pub const RUNTIME: &str = "provided.al2023";
 /// The handler's name: required by AWS, and ignored by a binary.
 pub const HANDLER: &str = "bootstrap";
-/// The one setting that changes with the code.
+/// The one setting that `UpdateFunctionCode` changes.
 const ARCHITECTURE: &str = "architecture";
 
 /// The settings of a function that lzap manages.
@@ -150,14 +150,14 @@ impl FunctionOperation {
 
 /// The steps of the function.
 pub(crate) struct FunctionSteps {
-    /// The steps that a new version waits for.
+    /// The last steps before a version can be published.
     pub(crate) updated: Vec<StepId>,
     /// The step that sets its tags.
     pub(crate) tagged: Option<StepId>,
 }
 
-/// Creates the app's function, or updates what differs. `config`: the settings that differ, with the reason. `after_tags`: the
-/// step that the tags announce.
+/// Creates or updates the app's function. `config`: the differing settings, with the reason. `after_tags`: the step
+/// that must end before the tags are written.
 pub(crate) fn plan_function(
     steps: &mut impl Steps<FunctionOperation>,
     name: String,
@@ -199,6 +199,7 @@ pub(crate) fn updates(
         config.into_iter().partition(|field| field.field == ARCHITECTURE);
     code.extend(code_change(&observed.code_sha256, desired.artifact));
     let mut updates = Vec::new();
+    // Settings first: each of the two calls waits until the one before has taken effect.
     if !settings.is_empty() {
         updates.push((FunctionOperation::UpdateConfiguration(desired.config.clone()), settings));
     }
@@ -268,6 +269,7 @@ pub(crate) fn config_changes(observed: &FunctionConfig, desired: &FunctionConfig
     for key in keys {
         let (before, after) = (observed.environment.get(key), desired.environment.get(key));
         if before != after {
+            // Values are secrets; the plan shows only that they change.
             let hidden = |value: Option<&String>| value.map(|_| "(hidden)".to_owned());
             changes.push(FieldChange::of(format!("environment.{key}"), hidden(before), hidden(after)));
         }

@@ -12,7 +12,7 @@ use crate::step::{Action, FieldChange, ResourceKind, StepId, Steps, Target};
 
 /// The function URL.
 pub const KIND: ResourceKind = ResourceKind::new("function URL").optional("function-url");
-/// The authorization of a URL that everybody may request.
+/// The authorization type of a public URL.
 pub const PUBLIC: &str = "NONE";
 
 /// The function URL, as Lambda has it.
@@ -57,8 +57,8 @@ impl FunctionUrlOperation {
     }
 }
 
-/// Creates the URL, or updates what differs. `after`: the steps after which the alias exists and both permissions do. Returns
-/// the URL, and the step after which it answers.
+/// Creates or updates the URL. `after`: the steps that create the alias and both permissions. Returns the URL, and the
+/// step that must end before it responds.
 pub(crate) fn plan_function_url(
     steps: &mut impl Steps<FunctionUrlOperation>,
     observed: Option<&ObservedFunctionUrl>,
@@ -72,6 +72,7 @@ pub(crate) fn plan_function_url(
     if observed.auth_type != PUBLIC {
         fields.push(FieldChange::new("authorization", &observed.auth_type, PUBLIC).drifted());
     }
+    // `RESPONSE_STREAM` would deliver a buffered response as its JSON envelope.
     if observed.streams {
         fields.push(FieldChange::new("invoke mode", "RESPONSE_STREAM", "BUFFERED").drifted());
     }

@@ -1,8 +1,9 @@
 //! The front `http-api`: an API Gateway HTTP API with one integration (the alias), one route (`$default`) and one stage
 //! (`$default`, deployed automatically).
 //!
-//! AWS chooses the API's id, so an API is found by its tags. `CreateApi` has no idempotency token: when its response is lost,
-//! the API exists twice after the next deploy. So it is never retried, the oldest API counts, and later ones are deleted.
+//! AWS assigns the API's id, so an API is found by its tags. `CreateApi` has no idempotency token: if its response is
+//! lost, the next deploy finds two APIs. So the call is never repeated, lzap uses the oldest API, and deletes the later
+//! ones.
 
 use std::collections::BTreeMap;
 
@@ -21,9 +22,9 @@ pub const PAYLOAD_FORMAT: &str = "2.0";
 /// An HTTP API, as API Gateway has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedApi {
-    /// The id that AWS gave it.
+    /// The id that AWS assigned.
     pub id: String,
-    /// The URL that AWS gave it (`ApiEndpoint`), verbatim.
+    /// The URL that AWS assigned (`ApiEndpoint`), verbatim.
     pub endpoint: String,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
@@ -31,16 +32,16 @@ pub struct ObservedApi {
     pub integrations: Vec<ObservedIntegration>,
     /// Its routes.
     pub routes: Vec<ObservedRoute>,
-    /// Its stage `$default`, and whether that is deployed automatically.
+    /// The setting of its stage `$default`; `None` if the stage doesn't exist.
     pub default_stage: Option<AutoDeploy>,
 }
 
 /// The `AutoDeploy` setting of the API's stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AutoDeploy {
-    /// It is.
+    /// API Gateway deploys each change of the API itself.
     On,
-    /// It waits for a deployment.
+    /// A change waits for a deployment, which lzap doesn't make.
     Off,
 }
 
@@ -181,6 +182,7 @@ pub(crate) fn plan_http_api(
         let created = steps.add(&target, HttpApiOperation::Create(tags.clone()), []);
         let integration = steps.add(&target, HttpApiOperation::CreateIntegration(new.clone()), [created]);
         let route = HttpApiOperation::CreateRoute { api: new.clone(), integration: IntegrationRef::Created };
+        // The route needs the integration's id; the stage needs the API only, so both can be created at once.
         let routed = steps.add(&target, route, [integration]);
         let stage = HttpApiOperation::CreateStage { api: new.clone(), tags: tags.clone() };
         let staged = steps.add(&target, stage, [created]);

@@ -41,7 +41,7 @@ pub enum PermissionCondition {
 pub const INVOKE: &str = "lambda:InvokeFunction";
 /// The action of a request of a function URL.
 const REQUEST_URL: &str = "lambda:InvokeFunctionUrl";
-/// The statement that lets everybody request the function URL.
+/// The id of the statement that makes the function URL public.
 const STATEMENT_URL: &str = "lzap-function-url";
 
 /// The resource that may invoke the alias.
@@ -51,9 +51,9 @@ pub enum Caller {
     Api(ApiRef),
     /// A public request of the function URL.
     UrlRequest,
-    /// The invocation that the function URL makes of it.
+    /// The invocation of the function by the function URL.
     UrlInvocation,
-    /// The rule whose name ends so.
+    /// The rule with this name, without the stage's prefix.
     Rule(String),
 }
 
@@ -68,8 +68,8 @@ impl Caller {
         }
     }
 
-    /// Its permission. `api_id`: the id of an API that the plan creates, once it is known; without it the permission of that
-    /// API is `None`.
+    /// Its permission. `api_id` is the id of an API that the plan creates; as long as it is unknown, the permission of
+    /// that API is `None`.
     pub fn permission(&self, names: &Names, api_id: Option<&str>) -> Option<Permission> {
         let (principal, source_arn) = match self {
             Self::UrlRequest => {
@@ -135,6 +135,7 @@ pub(crate) fn plan_permission(
         Some(found) if Some(found) == caller.permission(names, None).as_ref() => None,
         Some(_) => {
             let target = Target::new(KIND, statement.clone(), Action::Replace);
+            // Lambda can't change a statement, and refuses a second one with the same id.
             let removed = steps.add(&target, PermissionOperation::Remove(statement), after);
             Some(steps.add(&target, add, [removed]))
         }

@@ -1,7 +1,7 @@
 //! The execution role that lzap creates. An existing role is neither read nor changed.
 //!
-//! The permissions boundary is set first, since an account may demand it before it lets anything else of a role change.
-//! IAM deletes a role only without policies: lzap's own policies and those added outside lzap.
+//! The permissions boundary is set first: an account may refuse any other change of a role without it. IAM deletes a
+//! role only without policies: lzap's own policies and those added outside lzap.
 
 use std::collections::BTreeMap;
 
@@ -113,9 +113,9 @@ impl RoleOperation {
 /// The two points in a role's creation that other steps wait for.
 #[derive(Default)]
 pub(crate) struct RoleSteps {
-    /// The step after which a function can name it.
+    /// The last step before a function can name the role.
     pub(crate) exists: Option<StepId>,
-    /// The step after which it has its permissions.
+    /// The last step before the role has its permissions.
     pub(crate) is_complete: Option<StepId>,
 }
 
@@ -134,12 +134,14 @@ pub(crate) fn plan_role(
             trust_policy: desired.trust_policy.clone(),
             tags: tags.clone(),
         };
+        // The function needs only the role's ARN, so its creation doesn't wait for the policy.
         let created = steps.add(&target, create, []);
         let permitted = steps.add(&target, RoleOperation::PutPolicy(desired.policy.clone()), [created]);
         return RoleSteps { exists: Some(created), is_complete: Some(permitted) };
     };
     let target = Target::new(KIND, name, Action::Update);
     let tag_fields = missing_tags(&observed.tags, tags);
+    // One after the other, the boundary first.
     let last = steps.add_chain(&target, updates(desired, observed), None);
     if !tag_fields.is_empty() {
         steps.add_fields(&target, RoleOperation::Tag(tags.clone()), tag_fields, []);
@@ -158,6 +160,7 @@ fn updates(desired: &DesiredRole, observed: &ObservedRole) -> Vec<(RoleOperation
     }
     if observed.trust_policy != desired.trust_policy {
         let fields = statement_changes("trust policy", Some(&observed.trust_policy), &desired.trust_policy);
+        // lzap never changes its trust policy, so a difference was made outside lzap.
         let fields = fields.into_iter().map(FieldChange::drifted).collect();
         updates.push((RoleOperation::UpdateTrustPolicy(desired.trust_policy.clone()), fields));
     }

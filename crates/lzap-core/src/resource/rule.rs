@@ -164,7 +164,7 @@ fn plan_rule(
     let probe = version.map(|version| plan_task_probe(steps, &target, version, context.tasks.clone()));
     let probed = probed.or(probe);
     let ready: Vec<StepId> = probed.into_iter().chain(context.alias).collect();
-    // Keep-warm's rule can be created before there is an alias; a schedule needs its task.
+    // The keep-warm rule can be created before the alias exists; a schedule's rule waits for the probe of its task.
     let put_after = if desired.task.is_some() { ready.clone() } else { Vec::new() };
     let put = rule_fields.map(|fields| {
         let tags = if observed.is_none() { context.tags.clone() } else { BTreeMap::new() };
@@ -182,7 +182,7 @@ fn plan_rule(
 fn rule_changes(desired: &DesiredRule, observed: Option<&ObservedRule>) -> Option<Vec<FieldChange>> {
     let Some(observed) = observed else {
         let schedule = FieldChange::of("schedule", None, Some(desired.schedule.clone()));
-        // The schedule of keep-warm is no news for the reader of a plan; that of a task is.
+        // A new keep-warm rule is shown without its schedule, which is a default; a task's schedule is shown.
         return Some(desired.task.iter().map(|_| schedule.clone()).collect());
     };
     let mut fields = Vec::new();
@@ -215,7 +215,8 @@ fn target_changes(
     }
 }
 
-/// Deletes a rule after its targets. Returns the last step.
+/// Deletes a rule after its targets, because EventBridge refuses the deletion of a rule that has any. Returns the last
+/// step.
 pub(crate) fn plan_deletion(
     steps: &mut impl Steps<RuleOperation>,
     names: &Names,

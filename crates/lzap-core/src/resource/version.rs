@@ -13,7 +13,7 @@ use crate::step::{Action, NewStep, ResourceKind, StepId, Steps, Target};
 /// A published version.
 pub const KIND: ResourceKind = ResourceKind::new("version").expendable();
 
-/// The version that the stage should serve.
+/// The desired version.
 #[derive(Clone, Debug)]
 pub(crate) struct DesiredVersion<'a> {
     pub(crate) config: &'a FunctionConfig,
@@ -58,14 +58,14 @@ pub enum VersionOperation {
         /// The code that `$LATEST` must have; otherwise another deploy has changed it meanwhile, and AWS refuses.
         code_sha256: String,
     },
-    /// `lambda:Invoke` with a probe, and with a request for `health_path` where there is one. A wrong answer ends the plan
-    /// before the switch, and so does one that lacks a task.
+    /// `lambda:Invoke` with a probe, and with a request if there is a `health_path`. A wrong response or a missing task
+    /// ends the plan before the switch.
     Probe {
-        /// The published version; or the live one, when only a schedule is new.
+        /// The published version, or the live one if only a schedule is new.
         version: VersionRef,
         /// The tasks that it must have.
         tasks: BTreeSet<String>,
-        /// The path to request as the front would.
+        /// The path to request, in the form of the front's event.
         health_path: Option<String>,
     },
     /// `lambda:DeleteFunction` of one version.
@@ -124,7 +124,7 @@ pub(crate) fn plan_release(
     ReleaseSteps { published, probed: push(probe, vec![published]) }
 }
 
-/// Asks a live version for its tasks.
+/// Probes a live version for its tasks, because no new version is published.
 pub(crate) fn plan_task_probe(
     steps: &mut impl Steps<VersionOperation>,
     target: &Target,

@@ -40,8 +40,9 @@ pub struct ObservedWorkers {
 }
 
 impl ObservedWorkers {
-    /// The version that the app should call: one that is as desired, else a new one.
+    /// The version that the app calls: the newest one with the desired code and settings, or else a new one.
     pub(crate) fn callable(&self, artifact: &Artifact, desired: &DesiredWorkers) -> VersionRef {
+        // A version can't be changed, so an older one with the same code and settings is as good as a new one.
         let fits = |version: &&ObservedVersion| {
             version.code_sha256 == artifact.code_sha256 && version.config == desired.function
         };
@@ -53,13 +54,13 @@ impl ObservedWorkers {
 /// The steps that the app's function and its alias wait for.
 #[derive(Default)]
 pub(crate) struct WorkersSteps {
-    /// The step after which its version has a number.
+    /// The step that publishes its version.
     pub(crate) published: Option<StepId>,
-    /// The steps after which it may be called.
+    /// The steps that must end before the app may call it.
     pub(crate) callable: Vec<StepId>,
 }
 
-/// Creates the worker function, or updates what differs, and publishes a version where none is as desired.
+/// Creates or updates the worker function, and publishes a version if no existing one is as desired.
 pub(crate) fn plan_workers(
     steps: &mut (impl Steps<FunctionOperation> + Steps<VersionOperation>),
     names: &Names,
@@ -79,7 +80,7 @@ pub(crate) fn plan_workers(
     let [after, log_group] = after;
     let (target, created) = match observed {
         None => {
-            // Its log group shows that it may exist, whatever becomes of this deploy.
+            // The log group comes first: it shows that a worker function may exist, even if this deploy is interrupted.
             let target = Target::new(KIND, name, Action::Create);
             let after = after.into_iter().chain(log_group).collect();
             let created = push(steps, &target, create(function), Vec::new(), after);
@@ -115,7 +116,7 @@ fn plan_tags(
     }
 }
 
-/// Settings and code of `$LATEST`, which only a new version needs.
+/// Updates settings and code of `$LATEST`, which only a new version needs.
 fn plan_updates(
     steps: &mut impl Steps<FunctionOperation>,
     target: &Target,

@@ -1,4 +1,4 @@
-//! The types that a setting can have: how each is read from TOML, written in the JSON Schema and shown.
+//! The types of settings: reading from TOML, writing to the JSON Schema, and showing to the user.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ pub(crate) trait SettingValue: Sized + 'static {
 
 /// A table or a list whose nearest stage adds to the stages that it extends.
 pub(crate) trait Merge {
-    /// Adds what a nearer stage has; its value wins where both have one.
+    /// Adds the entries of a nearer stage; its value wins if both have one.
     fn merge_nearer(&mut self, nearer: Self);
 }
 
@@ -151,7 +151,7 @@ pub(crate) fn read_list<T>(
     }
 }
 
-/// Joins what is shown of each element.
+/// Joins the texts of the elements.
 pub(crate) fn join(parts: impl Iterator<Item = String>, separator: &str) -> String {
     parts.collect::<Vec<_>>().join(separator)
 }
@@ -283,6 +283,7 @@ fn read_include(node: &Node) -> Result<Include, ConfigError> {
     let text = String::read(node)?;
     let (source, destination) = text.split_once(':').unwrap_or((&text, &text));
     let destination = destination.trim_start_matches("./").trim_end_matches('/');
+    // Such a path would leave the folder that Lambda extracts the zip to.
     let escapes = destination.starts_with('/') || destination.split('/').any(|part| part == "..");
     if source.is_empty() || destination.is_empty() || escapes {
         return Err(ConfigErrorKind::InvalidValue.at(
