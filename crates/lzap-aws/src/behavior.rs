@@ -151,7 +151,7 @@ async fn a_permission_belongs_to_the_alias() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_grant_of_a_role_that_was_made_again_is_told_with_what_mends_it() {
+async fn kms_denied_after_role_recreation_names_the_fix() {
     let denied =
         r#"KMSAccessDeniedException|{"Message":"Lambda was unable to decrypt the environment variables"}"#;
     let version = (201, r#"{"Version":"1","Timeout":30,"State":"Active"}"#);
@@ -168,7 +168,7 @@ async fn a_key_grant_of_a_role_that_was_made_again_is_told_with_what_mends_it() 
 }
 
 #[tokio::test]
-async fn a_function_that_may_not_be_seen_is_not_taken_for_a_missing_one() {
+async fn get_function_403_is_an_error_and_404_is_none() {
     let denied =
         r#"AccessDeniedException|{"Message":"User: x is not authorized to perform: lambda:GetFunction"}"#;
     let (clients, _) = answering(&[(403, denied)]);
@@ -234,7 +234,7 @@ async fn a_role_just_made_may_not_be_seen_yet() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_role_in_use_elsewhere_is_not_deleted_and_the_error_says_why() {
+async fn delete_role_conflict_keeps_the_role_and_names_the_reason() {
     let conflict = "<ErrorResponse><Error><Code>DeleteConflict</Code><Message>Cannot delete entity, must detach all \
                     policies first.</Message></Error></ErrorResponse>";
     let (result, _) = carry_out(vec![Operation::Role(RoleOperation::Delete)], &[(409, conflict)]).await;
@@ -254,7 +254,7 @@ async fn a_missing_role_is_none() {
 // S3
 
 #[tokio::test(start_paused = true)]
-async fn a_bucket_of_ones_own_is_fine_and_us_east_1_takes_no_location() {
+async fn create_bucket_accepts_own_bucket_and_omits_us_east_1_location() {
     let ours = "<Error><Code>BucketAlreadyOwnedByYou</Code><Message>yours</Message></Error>";
     let (result, requests) =
         carry_out(vec![Operation::Bucket(BucketOperation::Create)], &[(409, ours)]).await;
@@ -269,7 +269,7 @@ async fn a_bucket_of_ones_own_is_fine_and_us_east_1_takes_no_location() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bucket_deleted_a_moment_ago_is_made_again_when_s3_is_done() {
+async fn create_bucket_repeats_after_operation_aborted() {
     let aborted = "<Error><Code>OperationAborted</Code><Message>in progress</Message></Error>";
     let (result, requests) = carry_out(
         vec![Operation::Bucket(BucketOperation::Create)],

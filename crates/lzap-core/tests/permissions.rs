@@ -120,7 +120,7 @@ fn only_one_branch_of_one_repository_may_take_the_deploying_role() {
 }
 
 #[test]
-fn the_workflow_names_what_it_needs_and_nothing_is_left_to_fill_in() {
+fn workflow_has_all_values_and_no_placeholder_left() {
     let names = names(&"a".repeat(60), "aws", "eu-central-1");
     let workflow = github::workflow(&names, "release/1", Architecture::Arm64, "https://example.com/lzap");
     assert!(!workflow.contains("{{"), "{workflow}");

@@ -107,7 +107,7 @@ async fn a_role_that_is_too_new_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_role_that_stays_too_new_is_given_up_after_a_minute_with_its_cause() {
+async fn create_function_gives_up_after_a_minute_of_unpropagated_role() {
     let began = tokio::time::Instant::now();
     let outcome = carry_out(vec![create_function()], &[ROLE_TOO_NEW]).await;
     let waited = began.elapsed();
@@ -175,7 +175,7 @@ async fn create_api_is_sent_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_exists_is_an_error_unless_our_own_request_was_answered_into_the_void() {
+async fn exists_is_success_only_after_a_lost_response() {
     let exists = (409, r#"ResourceConflictException|{"Message":"Alias already exists: shop-dev:live"}"#);
     let create = || vec![Operation::Alias(AliasOperation::Create(VersionRef::Known("1".to_owned())))];
     let outcome = carry_out(create(), &[exists]).await;
@@ -259,7 +259,7 @@ async fn what_aws_names_is_put_where_the_plan_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_failure_nothing_new_starts_and_the_help_says_how_to_go_on() {
+async fn failed_step_starts_no_other_and_help_names_the_command() {
     let denied = r#"AccessDeniedException|{"Message":"User: arn:aws:iam::1:user/ci is not authorized to perform: lambda:DeleteFunction on resource: x"}"#;
     let calls = vec![
         Operation::HttpApi(HttpApiOperation::Delete("a".to_owned())),

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_round_begins_where_it_is_asked_to_and_the_next_overlap() {
+    fn first_round_begins_at_since_and_later_rounds_overlap() {
         let mut window = Window::new(1_000);
         assert_eq!(round(&mut window, 500_000), 1_000);
         assert_eq!(round(&mut window, 500_000), 1_000, "nothing seen: nothing to skip");

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_is_read_as_it_was_written_and_a_missing_one_means_any_kind() {
+    fn kinds_tag_round_trips_and_missing_tag_means_any_kind() {
         let (a, b) = (ResourceKind::new("a").optional("a"), ResourceKind::new("b").optional("b"));
         for kinds in [vec![], vec![a], vec![a, b]] {
             let kinds = Kinds::of(kinds);

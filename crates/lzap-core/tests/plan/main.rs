@@ -187,7 +187,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_made_early_is_a_part_of_the_plan_and_needs_no_artifact(stage in any_stage(), cloud in any_cloud()) {
+    fn prerequisites_are_part_of_the_plan_and_need_no_artifact(stage in any_stage(), cloud in any_cloud()) {
         let whole = plan(&Desired::Stage(Box::new(stage.clone())), &cloud).expect("a plan");
         let mut draft = stage.clone();
         draft.artifact = Artifact::pending();
@@ -202,7 +202,7 @@ proptest! {
     }
 
     #[test]
-    fn versions_are_kept_as_many_as_wanted_and_never_fewer_than_aliases_hold(
+    fn sweep_keeps_configured_number_of_versions_and_those_aliases_hold(
         stage in any_stage(), cloud in any_cloud(),
     ) {
         let after = deployed(&stage, &cloud);
@@ -250,7 +250,7 @@ proptest! {
     }
 
     #[test]
-    fn every_change_has_a_step_and_every_field_of_a_step_is_in_its_change(stage in any_stage(), cloud in any_cloud()) {
+    fn each_change_has_a_step_and_all_its_fields(stage in any_stage(), cloud in any_cloud()) {
         let plan = plan(&Desired::Stage(Box::new(stage)), &cloud).expect("a plan");
         let changes = plan.changes();
         for change in &changes {
@@ -267,7 +267,7 @@ proptest! {
     }
 
     #[test]
-    fn each_kind_is_in_the_tag_after_a_deploy_if_the_stage_has_it(stage in any_stage(), cloud in any_cloud()) {
+    fn deploy_leaves_exactly_the_stages_kinds_in_the_tag(stage in any_stage(), cloud in any_cloud()) {
         let after = deployed(&stage, &cloud);
         let tags = after.function.as_ref().expect("a function").tags.clone();
         let kinds = Kinds::of_tags(&tags).expect("the tag");
@@ -333,7 +333,7 @@ fn a_first_deploy_creates_each_resource_once() {
 }
 
 #[test]
-fn a_change_of_memory_says_from_what_to_what_and_leaves_the_code() {
+fn memory_change_shows_both_values_and_keeps_the_code() {
     let cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
     let wanted = stage(1, |settings| settings.memory_mb = 1024);
     let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
@@ -363,7 +363,7 @@ fn environment_values_never_stand_in_a_plan() {
 }
 
 #[test]
-fn a_rollback_is_one_write_and_a_deploy_after_it_goes_forward_again() {
+fn rollback_is_one_write_and_next_deploy_moves_forward() {
     let first = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
     let second = deployed(&stage(2, |_| ()), &first);
     let back = plan(&Desired::Version(Rollback::Previous), &second).expect("a plan");
