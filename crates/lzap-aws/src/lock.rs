@@ -1,7 +1,7 @@
 //! Takes, renews and releases the lock of a stage.
 //!
 //! S3 alone decides which process wins: a lock is written with the precondition that none exists, or that it replaces
-//! exactly the stale one that was read. `lzap_core::lock` judges a lock; [`crate::lock_object`] reads and writes the
+//! exactly the stale one that was read. `lzap_core::lock` judges a lock; `crate::lock_object` reads and writes the
 //! object.
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -15,6 +15,7 @@ impl Model {
                 self.cloud.bucket = Some(ObservedBucket {
                     public_access_blocked: false,
                     managed: true,
+                    // S3 creates a bucket without any of these settings.
                     missing: BTreeSet::from(missing),
                     empty: true,
                     objects: Vec::new(),
@@ -55,6 +56,7 @@ impl Model {
             }
         }
         let bucket = self.bucket();
+        // The model has no other stages, so the bucket is empty without this stage's objects.
         bucket.empty = bucket.objects.is_empty();
     }
 

@@ -1,4 +1,4 @@
-//! The HTTP API.
+//! The HTTP API and its parts.
 
 use lzap_core::resource::http_api::{
     AutoDeploy, DEFAULT, HttpApiOperation, ObservedApi, ObservedIntegration, ObservedRoute, PAYLOAD_FORMAT,
@@ -11,6 +11,7 @@ impl Model {
     pub(crate) fn apply_http_api(&mut self, operation: &HttpApiOperation) {
         let alias_arn = self.names().alias_arn();
         match operation {
+            // Added at the end: the planner takes the first API as the oldest one.
             HttpApiOperation::Create(tags) => self.cloud.apis.push(ObservedApi {
                 id: NEW_ID.to_owned(),
                 tags: tags.clone(),
@@ -49,6 +50,7 @@ impl Model {
         }
     }
 
+    // A test creates at most one API, so one id is enough.
     fn api(&mut self, api: &ApiRef) -> &mut ObservedApi {
         let id = match api {
             ApiRef::Known(id) => id,

@@ -11,6 +11,7 @@ impl Model {
             RuleOperation::Put { rule, schedule, tags } => {
                 let is_served = rule == KEEP_WARM || self.cloud.alias.is_some();
                 assert!(is_served, "a schedule comes after the version that has its task");
+                // `PutRule` replaces the rule's settings and keeps its targets.
                 let before = self.cloud.rules.remove(rule);
                 assert!(before.is_none() || tags.is_empty(), "EventBridge takes tags for a new rule only");
                 let ours = before.as_ref().is_none_or(|rule| rule.ours);

@@ -1,8 +1,9 @@
 //! The S3 bucket of the account and region, which all stages there share.
 //!
-//! A new bucket is marked as lzap's at once, and closed before anything goes into it. S3 aborts concurrent changes of one
-//! bucket (`OperationAborted`), so its steps run one after the other, and those that no other step waits for come last.
-//! A bucket that lzap created and didn't finish is finished; of any other, lzap changes the public access only.
+//! A new bucket gets lzap's tag at once, and public access is blocked before the first upload. S3 aborts concurrent
+//! changes of one bucket (`OperationAborted`), so its steps run one after the other, and those that no other step waits
+//! for come last. If a deploy was interrupted, the next one completes the bucket that lzap created; of any other
+//! bucket, lzap changes the public access only.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +22,8 @@ pub struct ObservedBucket {
     pub public_access_blocked: bool,
     /// It carries lzap's tag, so lzap created it; read for an undeploy only.
     pub managed: bool,
-    /// The settings that lzap didn't finish; read only while the stage isn't deployed, or when its app begins to use tasks.
+    /// The settings that lzap didn't complete; read only as long as the stage isn't deployed, or when its app begins to
+    /// use tasks.
     pub missing: BTreeSet<BucketSetting>,
     /// It holds no object of any stage; read only for an undeploy that finds none of its stage.
     pub empty: bool,
@@ -34,9 +36,9 @@ pub struct ObservedBucket {
 pub enum BucketSetting {
     /// Default encryption.
     Encryption,
-    /// The end of unfinished uploads. A bucket without it has no lifecycle rules at all.
+    /// The rule that aborts unfinished uploads. A bucket without it has no lifecycle rules at all.
     Lifecycle,
-    /// The end of payloads and job records, by their tags.
+    /// The rules that delete payloads and job records, by their tags.
     Expiry,
 }
 
@@ -69,7 +71,7 @@ pub enum BucketOperation {
     PutLifecycle,
     /// `s3:PutBucketLifecycleConfiguration` with the bucket's present rules, and those for payloads and job records.
     AddExpiry,
-    /// `s3:PutBucketTagging` with lzap's tag, for clouds that take no tags with a new bucket.
+    /// `s3:PutBucketTagging` with lzap's tag, for emulators that ignore tags in `CreateBucket`.
     Tag,
     /// `s3:DeleteBucket`, unless other stages have objects in it.
     DeleteIfEmpty,

@@ -19,16 +19,16 @@ pub(crate) struct DesiredLogGroup<'a> {
     pub(crate) part: Part,
     pub(crate) retention_days: u16,
     pub(crate) tags: &'a BTreeMap<String, String>,
-    /// The tags of its function have changed, and so have its own, which aren't read.
+    /// The tags of its function have changed; its own are the same, and aren't read.
     pub(crate) has_new_tags: bool,
 }
 
 /// The log group, as CloudWatch Logs has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedLogGroup {
-    /// Days that logs are kept; `None` is for ever.
+    /// Days that logs are kept; `None` keeps them forever.
     pub retention_days: Option<u16>,
-    /// It is this stage's: by its tags, or because its function is.
+    /// The group belongs to this stage: by its own tags, or by those of its function.
     pub ours: bool,
 }
 
@@ -69,7 +69,7 @@ impl LogGroupOperation {
     }
 }
 
-/// Creates the log group, or updates what differs. Returns the last step.
+/// Creates or updates the log group. Returns the last step.
 pub(crate) fn plan_log_group(
     steps: &mut impl Steps<LogGroupOperation>,
     names: &Names,
@@ -85,10 +85,12 @@ pub(crate) fn plan_log_group(
     let Some(observed) = observed else {
         let target = Target::new(KIND, name, Action::Create);
         let created = add(&target, LogGroupOperation::Create(desired.tags.clone()), Vec::new(), None);
+        // `CreateLogGroup` takes no retention, so a second call sets it.
         return Some(add(&target, put_retention, Vec::new(), Some(created)));
     };
     let target = Target::new(KIND, name, Action::Update);
     let mut last = None;
+    // Comparing its tags would need a call of its own in every deploy.
     if !observed.ours || desired.has_new_tags {
         let tag = LogGroupOperation::Tag(desired.tags.clone());
         last = Some(add(&target, tag, vec![unread_tags()], None));
