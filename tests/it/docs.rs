@@ -76,7 +76,9 @@ fn the_guides_settings_mean_what_it_says() -> Result {
         TempProject::with_files("settings", &[("lzap.toml", &format!("app = \"primes\"\n{settings}"))])?;
     let args = ["config", "--resolved", "production", "--output", "json"];
     let resolved = Lzap::new()?.run(project.path(), &args)?.expect_success().json().to_string();
-    assert!(resolved.contains("1769 MB, 200 at once"), "{resolved}");
+    for (key, value) in [("workers.memory_mb", "1769"), ("workers.concurrency", "200")] {
+        assert!(resolved.contains(&format!(r#""key":"{key}","value":"{value}""#)), "{key}: {resolved}");
+    }
     Ok(())
 }
 

@@ -103,6 +103,12 @@ fn a_life_needs_all_of_it_and_nothing_else() -> Result {
     let settled = "memory_mb = 1024\nkeep_warm = false\n";
     needs.extend(world.needs(life, "update", &[], &format!("{settled}[stage.dev.async]\nretries = 1"))?);
     needs.extend(world.needs(life, "update", &["--yes"], settled)?);
+    let with_url = format!("{settled}front = \"function-url\"\n");
+    needs.extend(world.needs(life, "update", &["--yes"], &with_url)?);
+    let private = json!({"FunctionName": "hello-dev", "Qualifier": "live", "AuthType": "AWS_IAM"});
+    drop(world.drift(&[("lambda", "update_function_url_config", private)])?);
+    needs.extend(world.needs(life, "update", &[], &with_url)?);
+    needs.extend(world.needs(life, "update", &["--yes"], settled)?);
     needs.extend(world.needs(life, "rollback", &[], "")?);
     needs.extend(world.needs(life, "undeploy", &["--yes"], "")?);
 

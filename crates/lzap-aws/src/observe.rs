@@ -150,7 +150,8 @@ impl Reader<'_> {
         match self.scope {
             Scope::Stage { kinds, .. } => kinds.clone(),
             Scope::Versions => Kinds::default(),
-            Scope::Undeploy => optional_kinds(),
+            // The worker function has a name of its own, which the deployer's policy allows only where there are workers.
+            Scope::Undeploy => optional_kinds().without(&Kinds::of([workers::KIND])),
         }
     }
 
@@ -183,12 +184,13 @@ impl Reader<'_> {
     /// The optional kinds that the stage may have. Without a function nothing can exist that belongs to its alias, and
     /// the worker function can exist only together with its log group, which is created first.
     fn possible_kinds(self, function: Option<&ObservedFunction>, has_workers_logs: bool) -> Kinds {
-        let possible = if let Some(function) = function {
-            Kinds::of_tags(&function.tags).unwrap_or_else(optional_kinds)
-        } else {
-            let workers = has_workers_logs.then_some(workers::KIND);
-            Kinds::of([http_api::KIND, rule::KIND].into_iter().chain(workers))
+        let workers = Kinds::of(has_workers_logs.then_some(workers::KIND));
+        let possible = match function.map(|function| Kinds::of_tags(&function.tags)) {
+            Some(Some(tagged)) => tagged,
+            Some(None) => optional_kinds().without(&Kinds::of([workers::KIND])),
+            None => Kinds::of([http_api::KIND, rule::KIND]),
         };
+        let possible = possible.with(&workers);
         match self.scope {
             // Of the optional kinds, only the fronts matter to a rollback: it prints the URL.
             Scope::Versions => {

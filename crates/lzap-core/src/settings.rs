@@ -148,16 +148,23 @@ pub fn read_target(config: &Config) -> Result<(Option<String>, Option<String>), 
 /// The settings of the stage that `overrides` names, for a command that uses all of them.
 ///
 /// # Errors
-/// Anything is wrong in the file, in other stages' tables too; see [`stage_name`]; `extends` names a missing stage or makes
-/// a loop.
+/// The file has an unknown key or a wrong type anywhere, or a value beyond a limit in the tables of this stage; see
+/// [`stage_name`]; `extends` names a missing stage or makes a loop.
 pub fn resolve(config: &Config, overrides: &Overrides) -> Result<Settings, ConfigError> {
     check_table(Table::File, &config.root)?;
     let stage = stage_name(config, overrides.stage.as_deref())?;
     let settings = pick_settings(config, overrides, stage)?;
-    match settings.problems.first() {
+    let problems = find_stage_problems(config, &settings.stage)?;
+    match problems.first().or(settings.problems.first()) {
         None => Ok(settings),
         Some(problem) => Err(problem.clone()),
     }
+}
+
+/// Everything that is wrong in the tables of a stage and of those that it extends.
+fn find_stage_problems(config: &Config, stage: &str) -> Result<Vec<ConfigError>, ConfigError> {
+    let tables = find_lineage(config, stage)?;
+    Ok(tables.iter().flat_map(|(_, table)| find_problems(Table::Stage, table)).collect())
 }
 
 /// The settings of a stage that was deployed before, for a command that needs to find its resources and no more. A key
@@ -180,9 +187,9 @@ pub fn resolve_deployed(config: &Config, overrides: &Overrides) -> Result<Settin
         );
         settings.problems.push(problem);
     }
-    let problems = tables.iter().flat_map(|(_, table)| find_problems(Table::Stage, table));
-    settings.problems = problems.chain(settings.problems).collect();
-    Ok(settings)
+    let mut problems = find_stage_problems(config, &settings.stage)?;
+    problems.append(&mut settings.problems);
+    Ok(Settings { problems, ..settings })
 }
 
 /// Picks each setting of a stage. Values that are wrong are left out, in favor of the default.

@@ -67,7 +67,14 @@ impl SettingValue for StageTables {
             return Err(node.wrong_type("tables, such as `[stage.dev]`"));
         };
         let problems = entries.iter().flat_map(|entry| find_problems(Table::Stage, &entry.node));
-        let first = problems.min_by_key(|problem| problem.span.as_ref().map(|span| span.start));
+        // A value beyond a limit is the problem of its own stage, and of those that extend it.
+        let is_shape = |problem: &ConfigError| {
+            let shapes =
+                [ConfigErrorKind::UnknownKey, ConfigErrorKind::WrongType, ConfigErrorKind::MissingKey];
+            shapes.contains(&problem.kind)
+        };
+        let first =
+            problems.filter(is_shape).min_by_key(|problem| problem.span.as_ref().map(|span| span.start));
         first.map_or(Ok(Self), Err)
     }
 
