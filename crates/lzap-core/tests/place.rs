@@ -107,9 +107,10 @@ fn deployed_stage_is_found_while_other_keys_are_wrong() {
                 [stage.dev.workers]\nmemory_mb = \"big\"\n";
     let config = parse(text).expect("TOML");
     let overrides = overrides(PlaceOverrides::default());
+    // Mistakes in the shape of the file come before values beyond a limit.
     assert_eq!(
         resolve(&config, &overrides).map_err(|error| error.message),
-        Err("memory_mb = 5 is out of range".to_owned())
+        Err("unknown key `memmory`".to_owned())
     );
     let settings = resolve_deployed(&config, &overrides).expect("found");
     assert_eq!((settings.region.as_deref(), settings.memory_mb), (Some("eu-central-1"), 512));
