@@ -150,8 +150,8 @@ impl Reader<'_> {
         match self.scope {
             Scope::Stage { kinds, .. } => kinds.clone(),
             Scope::Versions => Kinds::default(),
-            // The worker function has a name of its own, which the deployer's policy allows only where there are workers.
-            Scope::Undeploy => optional_kinds().without(&Kinds::of([workers::KIND])),
+            // The rest belongs to the function, so its tag tells of it, or, as the worker function, to a log group.
+            Scope::Undeploy => Kinds::of([http_api::KIND, rule::KIND]),
         }
     }
 
