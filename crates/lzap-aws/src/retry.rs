@@ -96,7 +96,7 @@ impl<'a> Progress<'a> {
     }
 
     /// Waits; returns `false` if the plan was stopped during the wait.
-    async fn wait(&self, duration: Duration) -> bool {
+    pub(crate) async fn wait(&self, duration: Duration) -> bool {
         let Some(listener) = self.0 else {
             sleep(duration).await;
             return true;

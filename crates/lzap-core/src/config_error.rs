@@ -79,7 +79,7 @@ impl ConfigErrorKind {
             ),
             Self::OutOfRange => (
                 "lzap::config::out_of_range",
-                "A number of lzap.toml, or the number of entries, is beyond a limit, mostly one of AWS.",
+                "A number of lzap.toml, or the number of entries, exceeds a limit, mostly one of AWS.",
             ),
             Self::InvalidValue => (
                 "lzap::config::invalid_value",

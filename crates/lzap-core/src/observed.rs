@@ -96,9 +96,10 @@ impl Observed {
     pub fn url(&self, front: Front) -> Option<&str> {
         let api = self.api().map(|api| api.endpoint.as_str());
         let function_url = self.function_url.as_ref().map(|found| found.url.as_str());
+        let own_api = api.filter(|_| self.api().is_some_and(|api| is_ours(&api.tags, &self.names)));
         match front {
             Front::HttpApi => api.or(function_url),
-            Front::FunctionUrl => function_url.or(api),
+            Front::FunctionUrl => function_url.or(own_api),
             Front::None => None,
         }
     }

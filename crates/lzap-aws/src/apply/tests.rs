@@ -12,13 +12,14 @@ use lzap_core::resource::alias::AliasOperation;
 use lzap_core::resource::artifact::Artifact;
 use lzap_core::resource::artifact::ArtifactOperation;
 use lzap_core::resource::bucket::BucketOperation;
+use lzap_core::resource::front::FrontOperation;
 use lzap_core::resource::function::FunctionOperation;
 use lzap_core::resource::function::{FunctionConfig, HANDLER, RUNTIME};
 use lzap_core::resource::http_api::HttpApiOperation;
 use lzap_core::resource::log_group::LogGroupOperation;
 use lzap_core::resource::permission::Caller;
 use lzap_core::resource::permission::PermissionOperation;
-use lzap_core::resource::reference::{ApiRef, IntegrationRef, VersionRef};
+use lzap_core::resource::reference::{ApiRef, IntegrationRef, UrlRef, VersionRef};
 use lzap_core::resource::rule::RuleOperation;
 use lzap_core::resource::version::VersionOperation;
 use tokio::sync::mpsc;
@@ -274,4 +275,36 @@ async fn failed_step_starts_no_other_and_help_names_the_command() {
     assert_eq!(error.code(), "lzap::aws::denied");
     let help = error.help(&CommandContext::new("undeploy", Some("dev")));
     assert!(help.ends_with("1 of 3 steps done; `lzap undeploy dev` does the rest"), "{help}");
+}
+
+/// A URL that no request can be made of: the network has no part in it, and time is paused.
+fn request_front() -> Operation {
+    let url = UrlRef::Known("http://a front".to_owned());
+    Operation::Front(FrontOperation::Request { url, path: "/".to_owned() })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_front_fails_the_plan_after_20_seconds() {
+    let began = tokio::time::Instant::now();
+    let outcome = carry_out(vec![request_front()], &[OK]).await;
+    assert!(matches!(outcome.result, Err(ApplyError::Front { .. })), "{:?}", outcome.result);
+    assert!(began.elapsed() >= Duration::from_secs(20), "{:?}", began.elapsed());
+    assert!(outcome.waits().contains(&"for the new front to answer"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupt_ends_the_wait_for_a_front() {
+    let (clients, _) = answering(&[OK]);
+    let (sender, _receiver) = mpsc::unbounded_channel();
+    let (names, stop) = (names(), CancellationToken::new());
+    let site = Site { clients: &clients, names: &names, events: &sender, stop: &stop };
+    let (plan, mut applied) = (plan_of(vec![request_front()]), Applied::default());
+    let began = tokio::time::Instant::now();
+    let interrupt = async {
+        tokio::time::sleep(Duration::from_millis(2500)).await;
+        stop.cancel();
+    };
+    let (result, ()) = tokio::join!(apply(site, &plan, &mut applied), interrupt);
+    assert!(matches!(result, Err(ApplyError::Stopped { .. })), "{result:?}");
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
 }

@@ -1,13 +1,15 @@
 //! Sends a request to a new front before the old one is deleted.
 
+use std::time::Duration;
+
+use lzap_core::event::Event;
 use lzap_core::resource::front::FrontOperation;
 use lzap_core::resource::reference::UrlRef;
+use tokio::time::Instant;
 
 use super::step::{Created, StepContext, StepError, too_early};
 use crate::retry::scaled;
 use crate::touch::{Touch, touch};
-use std::time::Duration;
-use tokio::time::{Instant, sleep};
 
 /// Maximum time until a new front must respond: it answers with errors for some seconds, until it has propagated.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -27,16 +29,22 @@ pub(crate) async fn apply_front(
             created.ok_or_else(|| too_early("apigateway:CreateApi"))?
         }
     };
-    let deadline = Instant::now() + scaled(PATIENCE);
+    let started = Instant::now();
     loop {
         let reason = match touch(context.clients, url, path).await {
             Touch::Answered(_) => return Ok(Created::Nothing),
             Touch::ServerError(status) => format!("it answered {status}"),
             Touch::Unreachable(reason) => format!("it could not be reached: {reason}"),
         };
-        if Instant::now() >= deadline {
+        let elapsed = started.elapsed();
+        context.progress.tell(|step| Event::StepWaiting {
+            step,
+            reason: "for the new front to answer",
+            elapsed,
+        });
+        // An interrupt ends the wait, and with it the step.
+        if elapsed >= scaled(PATIENCE) || !context.progress.wait(scaled(WAIT)).await {
             return Err(StepError::Front { url: url.to_owned(), reason });
         }
-        sleep(scaled(WAIT)).await;
     }
 }

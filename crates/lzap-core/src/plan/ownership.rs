@@ -6,6 +6,7 @@ use crate::desired::Stage;
 use crate::names::{Names, is_ours};
 use crate::observed::Observed;
 use crate::plan::error::PlanError;
+use crate::resource::front::Front;
 
 /// The function and the role identify a stage: without its tags they belong to another stage.
 pub(super) fn refuse_foreign(observed: &Observed) -> Result<(), PlanError> {
@@ -34,7 +35,8 @@ pub(super) fn refuse_foreign_parts(observed: &Observed, stage: &Stage) -> Result
     if let Some((name, _)) = rules.find(|(name, rule)| !rule.ours && stage.rules.contains_key(*name)) {
         return Err(not_ours(observed, "rule", names.rule(name)));
     }
-    match observed.api() {
+    // An API with the stage's name is in the way only of a stage that is to have one.
+    match observed.api().filter(|_| stage.front == Front::HttpApi) {
         Some(api) if !is_ours(&api.tags, names) => {
             Err(not_ours(observed, "HTTP API", format!("{} ({})", names.api(), api.id)))
         }

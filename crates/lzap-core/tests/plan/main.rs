@@ -1,5 +1,6 @@
 //! Properties of the planner, over generated stages and clouds; no AWS, no network, no clock.
 
+mod fronts;
 mod roles;
 mod schedules;
 mod uses;
