@@ -240,7 +240,7 @@ pub(super) fn zip(files: &[(&str, u32, &str)]) -> Bytes {
 pub(super) fn worker_zip() -> Bytes {
     let found = Command::new("python3").args(["-c", "import sys; print(sys.executable, end='')"]).output();
     let python = String::from_utf8(found.expect("python3 is installed").stdout).expect("a path");
-    let script = include_str!("bootstrap.py");
+    let script = include_str!("tests/bootstrap.py");
     zip(&[("bootstrap", 0o755, &format!("#!{python} -IS\n{script}")), ("data/rates.csv", 0o644, "a,b\n")])
 }
 

@@ -87,7 +87,7 @@ async fn request_behind_every_front_gets_the_answer_of_cargo_run() {
 #[test]
 fn http_api_path_of_the_model_equals_the_captured_paths() {
     let captured: Value =
-        serde_json::from_str(include_str!("../../../../../tests/data/captured-on-aws.json")).expect("JSON");
+        serde_json::from_str(include_str!("../../../../tests/data/captured-on-aws.json")).expect("JSON");
     for path in captured["http_api_paths"].as_array().expect("a list") {
         let sent = path["sent"].as_str().expect("a path");
         assert_eq!(model::http_api_path(sent).as_deref(), path["arrives"].as_str(), "{sent}");
