@@ -12,15 +12,17 @@ use crate::observed::Observed;
 use crate::plan::error::PlanError;
 use crate::plan::fronts;
 use crate::plan::steps::{Plan, PlanBuilder};
-use crate::resource::alias::{AliasSteps, LiveState};
-use crate::resource::function::{DesiredFunction, FunctionConfig, FunctionOperation};
+use crate::resource::alias::{AliasInput, AliasSteps, LiveState};
+use crate::resource::function::{
+    DesiredFunction, FoundFunction, FunctionConfig, FunctionOperation, FunctionSteps, FunctionWaits,
+};
 use crate::resource::kinds::{Kinds, TAG_KINDS};
 use crate::resource::log_group::DesiredLogGroup;
 use crate::resource::permission::Caller;
 use crate::resource::reference::VersionRef;
 use crate::resource::rule::RuleContext;
 use crate::resource::version::{DesiredVersion, ObservedVersion};
-use crate::resource::workers::WorkersSteps;
+use crate::resource::workers::{WorkersInput, WorkersSteps};
 use crate::resource::{
     alias, artifact, bucket, event_invoke, function, log_group, permission, role, rule, version, workers,
 };
@@ -45,13 +47,20 @@ pub(super) fn plan_deploy(stage: &Stage, observed: &Observed) -> Result<Plan, Pl
     // Before the app's function, whose environment names the worker function's version.
     let workers = deploy.plan_workers(&mut steps, creatable.clone());
     let after = creatable.into_iter().chain(workers.published).collect();
-    let function = deploy.plan_function(&mut steps, &kinds, [after, bucket.expiring.into_iter().collect()]);
+    let waits = FunctionWaits { code: after, tags: bucket.expiring };
+    let function = deploy.plan_function(&mut steps, &kinds, waits);
 
     // Permissions, log group and worker function must be ready when the version runs, which is at its probe.
     let runnable =
         function.updated.into_iter().chain(role.is_complete).chain(log_group).chain(workers.callable);
-    let after = [runnable.collect(), finished_bucket.into_iter().collect()];
-    let alias = alias::plan_alias(&mut steps, &deploy.version(), stage.canary, deploy.live(), after);
+    let input = AliasInput {
+        desired: deploy.version(),
+        live: deploy.live(),
+        canary: stage.canary,
+        runnable: runnable.collect(),
+        finished_bucket,
+    };
+    let alias = alias::plan_alias(&mut steps, input);
 
     fronts::plan_fronts(&mut steps, stage, observed, alias.moved);
     deploy.plan_rules(&mut steps, alias);
@@ -167,20 +176,21 @@ impl<'a> Deploy<'a> {
 
     fn plan_workers(&self, steps: &mut PlanBuilder, after: Vec<StepId>) -> WorkersSteps {
         let Some(desired) = &self.stage.workers else { return WorkersSteps::default() };
-        let Stage { names, tags, artifact, function, version_description, .. } = self.stage;
-        let log_group = self.plan_log_group(steps, Part::Workers);
-        let stage = DesiredFunction { config: function, artifact, tags };
-        let observed = (self.observed.workers.function.as_ref(), self.publishes_workers());
-        let after = [after, log_group.into_iter().collect()];
-        workers::plan_workers(steps, names, (desired, stage), observed, (version_description, after))
+        let Stage { names, tags, artifact, version_description, .. } = self.stage;
+        let input = WorkersInput {
+            names,
+            desired: DesiredFunction { config: &desired.function, artifact, tags },
+            concurrency: desired.concurrency,
+            description: version_description,
+            observed: self.observed.workers.function.as_ref(),
+            publishes: self.publishes_workers(),
+            after,
+            log_group: self.plan_log_group(steps, Part::Workers),
+        };
+        workers::plan_workers(steps, input)
     }
 
-    fn plan_function(
-        &self,
-        steps: &mut PlanBuilder,
-        kinds: &Kinds,
-        after: [Vec<StepId>; 2],
-    ) -> function::FunctionSteps {
+    fn plan_function(&self, steps: &mut PlanBuilder, kinds: &Kinds, waits: FunctionWaits) -> FunctionSteps {
         let Stage { names, artifact, role, .. } = self.stage;
         let mut tags = self.tags.clone();
         let observed = self.observed.function.as_ref();
@@ -191,10 +201,12 @@ impl<'a> Deploy<'a> {
         // A role that is created again is another role to KMS, so the function must be given it again.
         let role_is_missing = role.is_some() && self.observed.role.is_none();
         let live = self.observed.live().map(|version| &version.config);
-        let changes = |found| function::app_config_changes(found, &self.config, live, role_is_missing);
-        let observed = observed.map(|found| (found, changes(found)));
+        let found = observed.map(|function| {
+            let changes = function::app_config_changes(function, &self.config, live, role_is_missing);
+            FoundFunction { function, changes }
+        });
         let desired = DesiredFunction { config: &self.config, artifact, tags: &tags };
-        function::plan_function(steps, names.function(), desired, observed, after)
+        function::plan_function(steps, names.function(), desired, found, waits)
     }
 
     /// The rules and their permissions.
@@ -210,8 +222,9 @@ impl<'a> Deploy<'a> {
             live_version: live_version.map(|alias| alias.version.as_str()),
             tasks: &tasks,
             alias: alias.moved,
+            observed: &self.observed.rules,
         };
-        let probed = rule::plan_rules(steps, &context, rules, &self.observed.rules);
+        let probed = rule::plan_rules(steps, &context, rules);
         let after: Vec<StepId> = probed.into_iter().chain(alias.moved).collect();
         for name in rules.keys() {
             permission::plan_permission(steps, names, &Caller::Rule(name.clone()), permissions, &after);

@@ -14,7 +14,7 @@ pub(super) fn plan_undeploy(undeploy: Undeploy, observed: &Observed) -> Plan {
         // The prefix alone proves nothing: another stage's rules can start with this stage's name. Only the keep-warm
         // rule's name is unambiguous.
         if rule.ours || (undeploy.adopt && name == KEEP_WARM) {
-            rule::plan_deletion(&mut steps, names, (name, rule), &[]);
+            rule::plan_deletion(&mut steps, names, name, rule, &[]);
         }
     }
     let ours = observed.apis.iter().filter(|api| is_ours(&api.tags, names) || undeploy.adopt);

@@ -103,41 +103,53 @@ pub(crate) struct AliasSteps {
     pub(crate) switches: bool,
 }
 
-/// Publishes the desired version, probes it, and points the alias to it; or gives it the share `canary` in percent.
-/// `finished_bucket`: a stage with an alias has a complete bucket, so that no later deploy has to read its settings.
+/// The desired version beside what the alias has now, and the steps that the switch waits for.
+pub(crate) struct AliasInput<'a> {
+    pub(crate) desired: DesiredVersion<'a>,
+    pub(crate) live: LiveState<'a>,
+    /// The share of the traffic that the new version gets, in percent; all of it without one.
+    pub(crate) canary: Option<u8>,
+    /// The steps after which the version can be published and run.
+    pub(crate) runnable: Vec<StepId>,
+    /// The last step of a new bucket: a stage with an alias has a complete bucket, so that no later deploy has to read
+    /// its settings.
+    pub(crate) finished_bucket: Option<StepId>,
+}
+
+/// Publishes the desired version, probes it, and points the alias to it, or gives it a share of the traffic.
 pub(crate) fn plan_alias(
     steps: &mut (impl Steps<AliasOperation> + Steps<VersionOperation>),
-    desired: &DesiredVersion<'_>,
-    canary: Option<u8>,
-    live: LiveState<'_>,
-    [after, finished_bucket]: [Vec<StepId>; 2],
+    input: AliasInput<'_>,
 ) -> AliasSteps {
-    let Some(alias) = live.alias else {
-        let target = Target::new(KIND, ALIAS, Action::Create);
-        let release = plan_release(steps, &target, Part::App, desired, after);
-        let after = finished_bucket.into_iter().chain([release.probed]);
-        let moved = steps.add(&target, AliasOperation::Create(VersionRef::Published), after);
-        return AliasSteps { moved: Some(moved), publishes: true, switches: true };
-    };
-    if live.version(&alias.version).is_some_and(|version| desired.matches(version)) {
+    let Some(alias) = input.live.alias else { return plan_creation(steps, input) };
+    if input.live.version(&alias.version).is_some_and(|version| input.desired.matches(version)) {
         return AliasSteps::default();
     }
-    match canary {
-        Some(percent) => plan_share(steps, desired, (alias, percent), live, after),
-        None => plan_switch(steps, desired, alias, live, after),
+    match input.canary {
+        Some(percent) => plan_share(steps, input, alias, percent),
+        None => plan_switch(steps, input, alias),
     }
+}
+
+fn plan_creation(
+    steps: &mut (impl Steps<AliasOperation> + Steps<VersionOperation>),
+    input: AliasInput<'_>,
+) -> AliasSteps {
+    let target = Target::new(KIND, ALIAS, Action::Create);
+    let release = plan_release(steps, &target, Part::App, &input.desired, input.runnable);
+    let after = input.finished_bucket.into_iter().chain([release.probed]);
+    let moved = steps.add(&target, AliasOperation::Create(VersionRef::Published), after);
+    AliasSteps { moved: Some(moved), publishes: true, switches: true }
 }
 
 fn plan_switch(
     steps: &mut (impl Steps<AliasOperation> + Steps<VersionOperation>),
-    desired: &DesiredVersion<'_>,
+    input: AliasInput<'_>,
     alias: &ObservedAlias,
-    live: LiveState<'_>,
-    after: Vec<StepId>,
 ) -> AliasSteps {
     let target = Target::new(KIND, ALIAS, Action::Update);
-    let release = plan_release(steps, &target, Part::App, desired, after);
-    let fields = vec![FieldChange::new("version", &alias.version, live.next_version(desired))];
+    let release = plan_release(steps, &target, Part::App, &input.desired, input.runnable);
+    let fields = vec![FieldChange::new("version", &alias.version, input.live.next_version(&input.desired))];
     let operation = AliasOperation::Update {
         version: VersionRef::Published,
         canary: None,
@@ -152,21 +164,21 @@ fn plan_switch(
 /// Gives the new version a share of the traffic. The rest stays with the live version.
 fn plan_share(
     steps: &mut (impl Steps<AliasOperation> + Steps<VersionOperation>),
-    desired: &DesiredVersion<'_>,
-    (alias, percent): (&ObservedAlias, u8),
-    live: LiveState<'_>,
-    after: Vec<StepId>,
+    input: AliasInput<'_>,
+    alias: &ObservedAlias,
+    percent: u8,
 ) -> AliasSteps {
     let running = alias.canary.as_ref();
     if running.is_some_and(|canary| canary.percent == percent) {
         return AliasSteps::default();
     }
     let target = Target::new(KIND, ALIAS, Action::Update);
-    let number = running.map_or_else(|| live.next_version(desired), |canary| canary.version.clone());
+    let number =
+        running.map_or_else(|| input.live.next_version(&input.desired), |canary| canary.version.to_string());
     let (version, after) = if let Some(canary) = running {
-        (VersionRef::Known(canary.version.clone()), after)
+        (VersionRef::Known(canary.version.clone()), input.runnable)
     } else {
-        let release = plan_release(steps, &target, Part::App, desired, after);
+        let release = plan_release(steps, &target, Part::App, &input.desired, input.runnable);
         (VersionRef::Published, vec![release.probed])
     };
     let field =

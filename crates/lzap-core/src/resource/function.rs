@@ -156,25 +156,40 @@ pub(crate) struct FunctionSteps {
     pub(crate) tagged: Option<StepId>,
 }
 
-/// Creates or updates the app's function. `config`: the differing settings, with the reason. `after_tags`: the step
-/// that must end before the tags are written.
+/// The app's function as it is, and as far as it differs from what it should be.
+pub(crate) struct FoundFunction<'a> {
+    pub(crate) function: &'a ObservedFunction,
+    /// The settings that differ; see [`app_config_changes`].
+    pub(crate) changes: Vec<FieldChange>,
+}
+
+/// The steps that those of the app's function wait for.
+pub(crate) struct FunctionWaits {
+    /// The steps that its code and settings wait for.
+    pub(crate) code: Vec<StepId>,
+    /// The step that its tags wait for: the last one of a new bucket, whose completeness they tell.
+    pub(crate) tags: Option<StepId>,
+}
+
+/// Creates or updates the app's function.
 pub(crate) fn plan_function(
     steps: &mut impl Steps<FunctionOperation>,
     name: String,
     desired: DesiredFunction<'_>,
-    observed: Option<(&ObservedFunction, Vec<FieldChange>)>,
-    [after, after_tags]: [Vec<StepId>; 2],
+    found: Option<FoundFunction<'_>>,
+    waits: FunctionWaits,
 ) -> FunctionSteps {
-    let Some((observed, config)) = observed else {
+    let Some(found) = found else {
         let target = Target::new(KIND, name, Action::Create);
-        return FunctionSteps { updated: vec![steps.add(&target, create(desired), after)], tagged: None };
+        let created = steps.add(&target, create(desired), waits.code);
+        return FunctionSteps { updated: vec![created], tagged: None };
     };
     let target = Target::new(KIND, name, Action::Update);
-    let tags = missing_tags(&observed.tags, desired.tags);
-    let tagged = (!tags.is_empty())
-        .then(|| steps.add_fields(&target, FunctionOperation::Tag(desired.tags.clone()), tags, after_tags));
-    let mut updated = after;
-    for (operation, fields) in updates(desired, observed, config) {
+    let fields = missing_tags(&found.function.tags, desired.tags);
+    let tag = FunctionOperation::Tag(desired.tags.clone());
+    let tagged = (!fields.is_empty()).then(|| steps.add_fields(&target, tag, fields, waits.tags));
+    let mut updated = waits.code;
+    for (operation, fields) in updates(desired, found.function, found.changes) {
         updated = vec![steps.add_fields(&target, operation, fields, updated)];
     }
     FunctionSteps { updated, tagged }

@@ -122,6 +122,8 @@ pub(crate) struct RuleContext<'a> {
     pub(crate) tasks: &'a BTreeSet<String>,
     /// The step after which the alias can be invoked.
     pub(crate) alias: Option<StepId>,
+    /// The stage's rules, by the end of their names.
+    pub(crate) observed: &'a BTreeMap<String, ObservedRule>,
 }
 
 /// Creates and updates the stage's rules, and deletes those that it no longer has. A schedule is created after its task was
@@ -130,16 +132,16 @@ pub(crate) fn plan_rules(
     steps: &mut (impl Steps<RuleOperation> + Steps<VersionOperation>),
     context: &RuleContext<'_>,
     desired: &BTreeMap<String, DesiredRule>,
-    observed: &BTreeMap<String, ObservedRule>,
 ) -> Option<StepId> {
     let mut probed = None;
     for (name, rule) in desired {
-        probed = plan_rule(steps, context, (name, rule), observed.get(name), probed).or(probed);
+        probed = plan_rule(steps, context, name, rule, probed).or(probed);
     }
     // Old rules are deleted after the new ones were found to be possible.
     let after: Vec<StepId> = probed.into_iter().chain(context.alias).collect();
-    for (name, rule) in observed.iter().filter(|(name, rule)| rule.ours && !desired.contains_key(*name)) {
-        plan_deletion(steps, context.names, (name, rule), &after);
+    let is_stale = |(name, rule): &(&String, &ObservedRule)| rule.ours && !desired.contains_key(*name);
+    for (name, rule) in context.observed.iter().filter(is_stale) {
+        plan_deletion(steps, context.names, name, rule, &after);
     }
     probed
 }
@@ -147,10 +149,11 @@ pub(crate) fn plan_rules(
 fn plan_rule(
     steps: &mut (impl Steps<RuleOperation> + Steps<VersionOperation>),
     context: &RuleContext<'_>,
-    (name, desired): (&String, &DesiredRule),
-    observed: Option<&ObservedRule>,
+    name: &String,
+    desired: &DesiredRule,
     probed: Option<StepId>,
 ) -> Option<StepId> {
+    let observed = context.observed.get(name);
     let action = if observed.is_some() { Action::Update } else { Action::Create };
     let target = Target::new(KIND, context.names.rule(name), action);
     if observed.is_some_and(|rule| !rule.ours || context.has_new_tags) {
@@ -220,7 +223,8 @@ fn target_changes(
 pub(crate) fn plan_deletion(
     steps: &mut impl Steps<RuleOperation>,
     names: &Names,
-    (name, rule): (&str, &ObservedRule),
+    name: &str,
+    rule: &ObservedRule,
     after: &[StepId],
 ) -> StepId {
     let target = Target::new(KIND, names.rule(name), Action::Delete);

@@ -60,47 +60,61 @@ pub(crate) struct WorkersSteps {
     pub(crate) callable: Vec<StepId>,
 }
 
+/// The worker function as it should be and as it is, and the steps that it waits for.
+pub(crate) struct WorkersInput<'a> {
+    pub(crate) names: &'a Names,
+    pub(crate) desired: DesiredFunction<'a>,
+    /// Its reserved concurrency.
+    pub(crate) concurrency: Option<u32>,
+    /// The description of a new version.
+    pub(crate) description: &'a str,
+    pub(crate) observed: Option<&'a ObservedFunction>,
+    /// No existing version is as desired.
+    pub(crate) publishes: bool,
+    /// The steps after which it can be created or get code: those of the artifact and the role.
+    pub(crate) after: Vec<StepId>,
+    /// The step that creates its log group.
+    pub(crate) log_group: Option<StepId>,
+}
+
 /// Creates or updates the worker function, and publishes a version if no existing one is as desired.
 pub(crate) fn plan_workers(
     steps: &mut (impl Steps<FunctionOperation> + Steps<VersionOperation>),
-    names: &Names,
-    (desired, stage): (&DesiredWorkers, DesiredFunction<'_>),
-    (observed, publishes): (Option<&ObservedFunction>, bool),
-    (description, after): (&str, [Vec<StepId>; 2]),
+    input: WorkersInput<'_>,
 ) -> WorkersSteps {
-    let function = DesiredFunction { config: &desired.function, ..stage };
-    let release = DesiredVersion {
-        config: function.config,
-        artifact: function.artifact,
-        description,
-        tasks: BTreeSet::new(),
-        health_path: None,
-    };
-    let name = names.workers().function();
-    let [after, log_group] = after;
-    let (target, created) = match observed {
+    let WorkersInput { desired, observed, publishes, .. } = input;
+    let name = input.names.workers().function();
+    let (target, ready) = match observed {
         None => {
             // The log group comes first: it shows that a worker function may exist, even if this deploy is interrupted.
             let target = Target::new(KIND, name, Action::Create);
-            let after = after.into_iter().chain(log_group).collect();
-            let created = push(steps, &target, create(function), Vec::new(), after);
+            let after = input.after.into_iter().chain(input.log_group).collect();
+            let created = push(steps, &target, create(desired), Vec::new(), after);
             (target, vec![created])
         }
         Some(observed) => {
             let target = Target::new(KIND, name, Action::Update);
-            plan_tags(steps, &target, function.tags, observed);
-            let changed =
-                if publishes { plan_updates(steps, &target, function, observed, after) } else { Vec::new() };
-            (target, changed)
+            plan_tags(steps, &target, desired.tags, observed);
+            let after = input.after;
+            let updated =
+                if publishes { plan_updates(steps, &target, desired, observed, after) } else { Vec::new() };
+            (target, updated)
         }
     };
     let mut planned = WorkersSteps::default();
     if publishes || observed.is_none() {
-        let release = plan_release(steps, &target, Part::Workers, &release, created.clone());
+        let version = DesiredVersion {
+            config: desired.config,
+            artifact: desired.artifact,
+            description: input.description,
+            tasks: BTreeSet::new(),
+            health_path: None,
+        };
+        let release = plan_release(steps, &target, Part::Workers, &version, ready.clone());
         planned = WorkersSteps { published: Some(release.published), callable: vec![release.probed] };
     }
     let reserved = observed.and_then(|observed| observed.concurrency);
-    planned.callable.extend(plan_concurrency(steps, &target, reserved, desired.concurrency, created));
+    planned.callable.extend(plan_concurrency(steps, &target, reserved, input.concurrency, ready));
     planned
 }
 
