@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use lzap_core::event::Event;
+use lzap_core::ids::VersionNumber;
 use lzap_core::names::Names;
 use lzap_core::plan::{Plan, Step};
 use lzap_core::step::{ResourceId, StepId};
@@ -42,8 +43,8 @@ pub struct Applied {
 
 impl Applied {
     /// The version that was published, or that the alias was switched to.
-    pub fn version(&self) -> Option<&str> {
-        self.created.switched.as_deref().or(self.created.published_version())
+    pub fn version(&self) -> Option<&VersionNumber> {
+        self.created.switched.as_ref().or(self.created.published_version())
     }
 
     /// The URL of the front that was created.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use lzap_core::explain::{CommandContext, Explained as _};
 use lzap_core::history::Direction;
+use lzap_core::ids::{RuleName, StatementId, VersionNumber};
 use lzap_core::names::{Names, TAG_APP, TAG_STAGE};
 use lzap_core::platform::Architecture;
 use lzap_core::resource::Operation;
@@ -128,7 +129,7 @@ async fn configuration_and_code_settle_one_before_the_other() {
 #[tokio::test(start_paused = true)]
 async fn publishing_what_is_published_already_answers_with_the_old_version() {
     let (result, _) = carry_out(vec![publish()], &[(201, r#"{"Version":"3","Timeout":30}"#)]).await;
-    assert_eq!(result.expect("no error").version(), Some("3"));
+    assert_eq!(result.expect("no error").version(), Some(&VersionNumber::new("3")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,8 +143,8 @@ async fn code_that_another_deploy_changed_is_not_published() {
 #[tokio::test(start_paused = true)]
 async fn a_permission_belongs_to_the_alias() {
     let calls = vec![
-        Operation::Permission(PermissionOperation::Add(Caller::Rule("keep-warm".to_owned()))),
-        Operation::Permission(PermissionOperation::Remove("x".to_owned())),
+        Operation::Permission(PermissionOperation::Add(Caller::Rule(RuleName::new("keep-warm")))),
+        Operation::Permission(PermissionOperation::Remove(StatementId::new("x"))),
     ];
     let (result, requests) = carry_out(calls, &[(201, "{}"), (204, "")]).await;
     assert!(result.is_ok(), "{result:?}");
@@ -321,14 +322,14 @@ async fn a_log_group_that_lambda_made_first_is_fine() {
 async fn the_alias_is_moved_once_however_often_the_answer_is_lost() {
     let lost = (500, r#"ServiceException|{"Message":"internal"}"#);
     let call = Operation::Alias(AliasOperation::Update {
-        version: VersionRef::Known("2".to_owned()),
+        version: VersionRef::Known(VersionNumber::new("2")),
         canary: None,
-        live: "1".to_owned(),
+        live: VersionNumber::new("1"),
         description: String::new(),
         direction: Direction::Forward,
     });
     let (result, requests) = carry_out(vec![call], &[lost, lost, (200, "{}")]).await;
-    assert_eq!(result.expect("no error").version(), Some("2"));
+    assert_eq!(result.expect("no error").version(), Some(&VersionNumber::new("2")));
     assert!(requests.windows(2).all(|pair| pair[0] == pair[1]), "the same write: {requests:#?}");
 }
 

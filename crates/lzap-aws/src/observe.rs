@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::{try_join, try_join_all, try_join3, try_join4};
 use lzap_core::asynchronous::AsyncConfig;
+use lzap_core::ids::{RuleName, StatementId, VersionNumber};
 use lzap_core::names::{KEEP_WARM, Names, is_ours};
 use lzap_core::observed::Observed;
 use lzap_core::resource::alias::ObservedAlias;
@@ -77,8 +78,8 @@ struct FunctionReads {
     function: Option<ObservedFunction>,
     versions: Vec<ObservedVersion>,
     alias: Option<ObservedAlias>,
-    held: BTreeSet<String>,
-    permissions: BTreeMap<String, Permission>,
+    held: BTreeSet<VersionNumber>,
+    permissions: BTreeMap<StatementId, Permission>,
     /// The log groups of the function, with its owner, and of the worker function, without.
     log_groups: [Option<ObservedLogGroup>; 2],
     /// The optional kinds that `lzap.toml` doesn't name and that the stage may have.
@@ -90,7 +91,7 @@ struct FunctionReads {
 struct OptionalReads {
     apis: Vec<ObservedApi>,
     function_url: Option<ObservedFunctionUrl>,
-    rules: BTreeMap<String, ObservedRule>,
+    rules: BTreeMap<RuleName, ObservedRule>,
     asynchronous: Option<AsyncConfig>,
     workers: Option<ObservedFunction>,
     workers_versions: Vec<ObservedVersion>,
@@ -235,7 +236,7 @@ impl Reader<'_> {
         Ok((function, versions.await?))
     }
 
-    async fn read_permissions(self) -> Result<BTreeMap<String, Permission>, AwsError> {
+    async fn read_permissions(self) -> Result<BTreeMap<StatementId, Permission>, AwsError> {
         match self.scope {
             // Only a deploy changes permissions; a rollback moves the alias, to which they belong.
             Scope::Stage { .. } => permission::get_policy(self.clients, self.names).await,
@@ -290,7 +291,7 @@ impl Reader<'_> {
     }
 
     /// The rules that have the stage's name. Others' may begin alike, so of each but keep-warm the tags are read.
-    async fn read_rules(self) -> Result<BTreeMap<String, ObservedRule>, AwsError> {
+    async fn read_rules(self) -> Result<BTreeMap<RuleName, ObservedRule>, AwsError> {
         let Self { clients, names, .. } = self;
         let listed = list_rules(clients, names).await?.into_iter();
         let whole = listed.map(|(name, rule)| Box::pin(self.read_rule(name, rule)));
@@ -298,15 +299,20 @@ impl Reader<'_> {
     }
 
     /// Keep-warm's rule is ours when it invokes our alias: only one that doesn't needs a read of its tags.
-    async fn read_rule(self, name: String, rule: ObservedRule) -> Result<(String, ObservedRule), AwsError> {
+    async fn read_rule(
+        self,
+        name: RuleName,
+        rule: ObservedRule,
+    ) -> Result<(RuleName, ObservedRule), AwsError> {
         let Self { clients, names, .. } = self;
+        let is_keep_warm = name == *KEEP_WARM;
         let tagged = async || Ok::<_, AwsError>(is_ours(&rule_tags(clients, names, &name).await?, names));
-        if name != KEEP_WARM && !tagged().await? {
+        if !is_keep_warm && !tagged().await? {
             return Ok((name, rule));
         }
         let targets = list_targets(clients, names, &name).await?;
         let calls_us = targets.iter().any(|target| target.arn == names.alias_arn());
-        let ours = name != KEEP_WARM || calls_us || tagged().await?;
+        let ours = !is_keep_warm || calls_us || tagged().await?;
         Ok((name, ObservedRule { targets, ours, ..rule }))
     }
 

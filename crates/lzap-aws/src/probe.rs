@@ -8,6 +8,7 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use lzap_core::ids::VersionNumber;
 use lzap_core::names::Names;
 use lzap_wire::envelope::{Kind, Reply, event};
 use lzap_wire::limits::INIT_SECS;
@@ -102,7 +103,7 @@ fn http_event(path: &str) -> Value {
 pub(crate) async fn invoke_probe(
     clients: &Clients,
     names: &Names,
-    version: &str,
+    version: &VersionNumber,
     timeout_secs: u32,
     question: Question<'_>,
 ) -> Result<Verdict, AwsError> {

@@ -11,6 +11,7 @@ use lzap_aws::{
 };
 use lzap_core::desired::{Desired, Rollback, Stage, Undeploy};
 use lzap_core::event::Event;
+use lzap_core::ids::{RuleName, VersionNumber};
 use lzap_core::names::{KEEP_WARM, Names, Part, RoleName, TAG_APP, TAG_STAGE, hex};
 use lzap_core::plan::{Plan, plan};
 use lzap_core::platform::Architecture;
@@ -133,7 +134,7 @@ impl World {
             keep_old_front: false,
             touch_path: None,
             rules: BTreeMap::from([(
-                KEEP_WARM.to_owned(),
+                RuleName::new(KEEP_WARM),
                 DesiredRule {
                     schedule: "rate(4 minutes)".to_owned(),
                     input: event(Kind::Warm).to_string(),
@@ -223,7 +224,7 @@ async fn a_stage_lives_from_nothing_to_nothing() {
     let first = Desired::Stage(Box::new(world.stage("one")));
 
     let applied = world.converge(&first).await;
-    assert_eq!(applied.version(), Some("1"));
+    assert_eq!(applied.version(), Some(&VersionNumber::new("1")));
     let endpoint = applied.endpoint().expect("an API was made");
     assert!(endpoint.starts_with("http"), "{endpoint}");
 
@@ -242,13 +243,13 @@ async fn a_stage_lives_from_nothing_to_nothing() {
             .iter()
             .any(|step| matches!(step.operation, Operation::Function(FunctionOperation::UpdateCode { .. })))
     );
-    assert_eq!(world.converge(&second).await.version(), Some("2"));
+    assert_eq!(world.converge(&second).await.version(), Some(&VersionNumber::new("2")));
     assert!(world.plan(&second).await.is_empty());
 
     let applied = world.converge(&Desired::Version(Rollback::Previous)).await;
-    assert_eq!(applied.version(), Some("1"));
+    assert_eq!(applied.version(), Some(&VersionNumber::new("1")));
     let observed = observe(&world.clients, &world.names, &whole()).await.expect("the stage can be read");
-    assert_eq!(observed.alias.map(|alias| alias.version).as_deref(), Some("1"));
+    assert_eq!(observed.alias.map(|alias| alias.version), Some(VersionNumber::new("1")));
     assert!(last_log_lines(&world.clients, &world.names, 5).await.len() <= 5);
 
     world.converge(&Desired::Nothing(Undeploy::default())).await;

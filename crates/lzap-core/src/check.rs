@@ -10,6 +10,7 @@ use lzap_wire::env::RESERVED_BY_LAMBDA;
 use lzap_wire::limits;
 
 use crate::config::{Config, ConfigError, ConfigErrorKind};
+use crate::ids::RuleName;
 use crate::names;
 use crate::settings::{Settings, Warning, keys, matches, stage_entries};
 
@@ -49,7 +50,7 @@ fn check_names(config: &Config, settings: &Settings) -> Result<(), ConfigError> 
             });
         }
     }
-    let rule = names::rule(&settings.app, &settings.stage, names::KEEP_WARM);
+    let rule = names::rule(&settings.app, &settings.stage, &RuleName::new(names::KEEP_WARM));
     if rule.len() > limits::RULE_NAME_CHARS {
         return Err(ConfigError {
             kind: ConfigErrorKind::OutOfRange,

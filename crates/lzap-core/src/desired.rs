@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::asynchronous::{AsyncConfig, DEFAULT_RETRIES};
 use crate::config::KeepWarm;
+use crate::ids::{RuleName, VersionNumber};
 use crate::names::{KEEP_WARM, Names, TAG_APP, TAG_STAGE, TAG_USES};
 use crate::resource::artifact::Artifact;
 use crate::resource::front::Front;
@@ -50,7 +51,7 @@ pub enum Rollback {
     /// The version that was live before the current one.
     Previous,
     /// The version with this number.
-    To(String),
+    To(VersionNumber),
 }
 
 /// The scope of an undeploy.
@@ -86,7 +87,7 @@ pub struct Stage {
     /// Days that logs are kept.
     pub log_retention_days: u16,
     /// The rules that call the alias, by the suffix of their names: keep-warm, unless it is off, and the schedules.
-    pub rules: BTreeMap<String, DesiredRule>,
+    pub rules: BTreeMap<RuleName, DesiredRule>,
     /// Number of published versions to keep.
     pub keep_versions: u32,
     /// The path that a new version must answer before it gets traffic.
@@ -271,16 +272,16 @@ fn keep_warm(setting: KeepWarm) -> Option<DesiredRule> {
     Some(DesiredRule { schedule: format!("rate({mins} {unit})"), input, task: None })
 }
 
-fn desired_rules(settings: &Settings) -> BTreeMap<String, DesiredRule> {
+fn desired_rules(settings: &Settings) -> BTreeMap<RuleName, DesiredRule> {
     let schedules = settings.schedules.iter().map(|schedule| {
         let rule = DesiredRule {
             schedule: schedule.expression.clone(),
             input: schedule_input(&schedule.task, &schedule.input).to_string(),
             task: Some(schedule.task.clone()),
         };
-        (schedule.name.clone(), rule)
+        (RuleName::new(&schedule.name), rule)
     });
-    let keep_warm = keep_warm(settings.keep_warm).map(|rule| (KEEP_WARM.to_owned(), rule));
+    let keep_warm = keep_warm(settings.keep_warm).map(|rule| (RuleName::new(KEEP_WARM), rule));
     schedules.chain(keep_warm).collect()
 }
 

@@ -20,6 +20,7 @@ pub mod event;
 pub mod exit;
 pub mod explain;
 pub mod history;
+pub mod ids;
 pub mod lock;
 pub mod logs;
 pub mod names;

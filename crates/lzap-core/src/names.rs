@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
+use crate::ids::{ApiId, RuleName, StatementId};
+
 /// The alias that all traffic goes through.
 pub const ALIAS: &str = "live";
 /// The tag that holds the app's name.
@@ -189,25 +191,25 @@ impl Names {
     }
 
     /// The source ARN of the API for the permission: any method and path of any stage of this API.
-    pub fn api_source_arn(&self, api_id: &str) -> String {
-        self.arn("execute-api", &format!("{api_id}/*/*"))
+    pub fn api_source_arn(&self, api: &ApiId) -> String {
+        self.arn("execute-api", &format!("{api}/*/*"))
     }
 
     /// An HTTP API's own ARN, which has no account in it.
     ///
     /// AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html>
-    pub fn api_arn(&self, api_id: &str) -> String {
+    pub fn api_arn(&self, api: &ApiId) -> String {
         let Place { partition, region, .. } = &self.place;
-        format!("arn:{partition}:apigateway:{region}::/apis/{api_id}")
+        format!("arn:{partition}:apigateway:{region}::/apis/{api}")
     }
 
     /// The rule of this name: [`KEEP_WARM`], or a schedule's.
-    pub fn rule(&self, name: &str) -> String {
+    pub fn rule(&self, name: &RuleName) -> String {
         rule(&self.app, &self.stage, name)
     }
 
     /// The rule's ARN.
-    pub fn rule_arn(&self, name: &str) -> String {
+    pub fn rule_arn(&self, name: &RuleName) -> String {
         self.arn("events", &format!("rule/{}", self.rule(name)))
     }
 
@@ -223,19 +225,25 @@ pub fn function(app: &str, stage: &str) -> String {
 }
 
 /// A rule's name. The common prefix lets one call list all rules of a stage.
-pub fn rule(app: &str, stage: &str, name: &str) -> String {
+pub fn rule(app: &str, stage: &str, name: &RuleName) -> String {
     format!("{app}-{stage}-{name}")
 }
 
 /// The statement that lets the rule call the alias.
-pub fn rule_statement(name: &str) -> String {
-    if name == KEEP_WARM { format!("lzap-{KEEP_WARM}") } else { format!("{STATEMENT_SCHEDULE}{name}") }
+pub fn rule_statement(rule: &RuleName) -> StatementId {
+    let is_keep_warm = rule.as_str() == KEEP_WARM;
+    StatementId::new(if is_keep_warm {
+        format!("lzap-{rule}")
+    } else {
+        format!("{STATEMENT_SCHEDULE}{rule}")
+    })
 }
 
 /// The rule that a statement lets call the alias; `None` for a statement that isn't lzap's, or not for a rule.
-pub fn statement_rule(statement: &str) -> Option<&str> {
-    let is_keep_warm = statement.strip_prefix("lzap-").filter(|name| *name == KEEP_WARM);
-    is_keep_warm.or_else(|| statement.strip_prefix(STATEMENT_SCHEDULE))
+pub fn statement_rule(statement: &StatementId) -> Option<RuleName> {
+    let text = statement.as_str();
+    let keep_warm = text.strip_prefix("lzap-").filter(|name| *name == KEEP_WARM);
+    keep_warm.or_else(|| text.strip_prefix(STATEMENT_SCHEDULE)).map(RuleName::new)
 }
 
 /// Returns whether `tags` say that a resource belongs to this app and stage.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::asynchronous::AsyncConfig;
+use crate::ids::{RuleName, StatementId, VersionNumber};
 use crate::names::{Names, is_ours};
 use crate::resource::alias::ObservedAlias;
 use crate::resource::artifact::Object;
@@ -42,9 +43,9 @@ pub struct Observed {
     /// The asynchronous invocation settings of the alias; read only if a deploy has set them once.
     pub asynchronous: Option<AsyncConfig>,
     /// The versions that any alias holds, `live` or not: none of them may be deleted.
-    pub held: BTreeSet<String>,
+    pub held: BTreeSet<VersionNumber>,
     /// The statements of the alias's resource policy, by id.
-    pub permissions: BTreeMap<String, Permission>,
+    pub permissions: BTreeMap<StatementId, Permission>,
     /// The HTTP APIs with this stage's tags, oldest first. An interrupted deploy can leave more than one; lzap uses the
     /// oldest. If there is none: the APIs that have the stage's name and no owner's tags.
     pub apis: Vec<ObservedApi>,
@@ -52,7 +53,7 @@ pub struct Observed {
     pub function_url: Option<ObservedFunctionUrl>,
     /// The rules that have the stage's prefix, by the rest of their names: keep-warm, the schedules, and perhaps rules
     /// of other owners.
-    pub rules: BTreeMap<String, ObservedRule>,
+    pub rules: BTreeMap<RuleName, ObservedRule>,
 }
 
 impl Observed {
@@ -111,8 +112,8 @@ impl Observed {
     }
 
     /// The published version with this number.
-    pub fn version(&self, number: &str) -> Option<&ObservedVersion> {
-        self.versions.iter().find(|version| version.number == number)
+    pub fn version(&self, number: &VersionNumber) -> Option<&ObservedVersion> {
+        self.versions.iter().find(|version| version.number == *number)
     }
 
     /// The optional kinds of which the stage has something.

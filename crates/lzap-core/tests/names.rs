@@ -1,5 +1,6 @@
 //! Names keep within AWS's limits, and two stages never share one.
 
+use lzap_core::ids::ApiId;
 use lzap_core::names::{Names, Part, Place, RoleName, partition, role};
 use proptest::prelude::*;
 
@@ -41,5 +42,5 @@ fn arns_carry_the_partition() {
         ["aws", "aws-cn", "aws-us-gov"]
     );
     assert_eq!(names.bucket(), "lzap-1-cn-north-1");
-    assert_eq!(names.api_source_arn("abc"), "arn:aws-cn:execute-api:cn-north-1:1:abc/*/*");
+    assert_eq!(names.api_source_arn(&ApiId::new("abc")), "arn:aws-cn:execute-api:cn-north-1:1:abc/*/*");
 }

@@ -1,6 +1,7 @@
 //! The function and the worker function, their versions; the alias, its policy and its settings.
 
 use lzap_core::history;
+use lzap_core::ids::{ApiId, VersionNumber};
 use lzap_core::names::{Part, is_ours};
 use lzap_core::resource::alias::{AliasOperation, Canary, ObservedAlias};
 use lzap_core::resource::event_invoke::EventInvokeOperation;
@@ -95,7 +96,7 @@ impl Model {
         FunctionConfig { workers: config.workers.as_ref().map(known), ..config.clone() }
     }
 
-    fn number(&self, part: Part, version: &VersionRef) -> String {
+    fn number(&self, part: Part, version: &VersionRef) -> VersionNumber {
         match version {
             VersionRef::Known(number) => number.clone(),
             VersionRef::Published => self.published.get(&part).expect("a version was published").clone(),
@@ -117,11 +118,11 @@ impl Model {
         }
     }
 
-    fn check_unused(&self, part: Part, number: &str) {
+    fn check_unused(&self, part: Part, number: &VersionNumber) {
         match part {
             Part::App => assert!(!self.cloud.held.contains(number), "an alias holds version {number}"),
             Part::Workers => {
-                let called = Some(VersionRef::Known(number.to_owned()));
+                let called = Some(VersionRef::Known(number.clone()));
                 let is_held = |version: &&ObservedVersion| self.cloud.held.contains(&version.number);
                 let mut callers = self.cloud.versions.iter().filter(is_held);
                 assert!(callers.all(|caller| caller.config.workers != called), "a live version calls it");
@@ -136,9 +137,10 @@ impl Model {
         let is_same =
             |it: &ObservedVersion| it.config == latest.config && it.code_sha256 == latest.code_sha256;
         if !versions.last().is_some_and(is_same) {
-            let newest = versions.iter().filter_map(|version| version.number.parse::<u64>().ok()).max();
+            let newest =
+                versions.iter().filter_map(|version| version.number.as_str().parse::<u64>().ok()).max();
             versions.push(ObservedVersion {
-                number: (newest.unwrap_or(0) + 1).to_string(),
+                number: VersionNumber::new((newest.unwrap_or(0) + 1).to_string()),
                 config: latest.config,
                 code_sha256: latest.code_sha256,
                 description: description.to_owned(),
@@ -186,7 +188,8 @@ impl Model {
         assert!(self.cloud.alias.is_some(), "the alias comes before its policy");
         match operation {
             PermissionOperation::Add(caller) => {
-                let permission = caller.permission(self.names(), Some(NEW_ID)).expect("the API has an id");
+                let permission =
+                    caller.permission(self.names(), Some(&ApiId::new(NEW_ID))).expect("the API has an id");
                 let before = self.cloud.permissions.insert(caller.statement(), permission);
                 assert!(before.is_none(), "a statement is removed before it is added again");
             }

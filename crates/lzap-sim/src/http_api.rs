@@ -1,5 +1,6 @@
 //! The HTTP API and its parts.
 
+use lzap_core::ids::ApiId;
 use lzap_core::resource::http_api::{
     AutoDeploy, DEFAULT, HttpApiOperation, ObservedApi, ObservedIntegration, ObservedRoute, PAYLOAD_FORMAT,
 };
@@ -13,7 +14,7 @@ impl Model {
         match operation {
             // Added at the end: the planner takes the first API as the oldest one.
             HttpApiOperation::Create(tags) => self.cloud.apis.push(ObservedApi {
-                id: NEW_ID.to_owned(),
+                id: ApiId::new(NEW_ID),
                 tags: tags.clone(),
                 endpoint: format!("https://{NEW_ID}.example"),
                 integrations: Vec::new(),
@@ -53,8 +54,8 @@ impl Model {
     // A test creates at most one API, so one id is enough.
     fn api(&mut self, api: &ApiRef) -> &mut ObservedApi {
         let id = match api {
-            ApiRef::Known(id) => id,
-            ApiRef::Created => NEW_ID,
+            ApiRef::Known(id) => id.clone(),
+            ApiRef::Created => ApiId::new(NEW_ID),
         };
         self.cloud.apis.iter_mut().find(|api| api.id == id).expect("the API exists")
     }

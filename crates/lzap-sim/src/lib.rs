@@ -12,6 +12,7 @@ mod rule;
 
 use std::collections::BTreeMap;
 
+use lzap_core::ids::VersionNumber;
 use lzap_core::names::{Names, Part, TAG_APP, TAG_STAGE};
 use lzap_core::observed::Observed;
 use lzap_core::plan::{Plan, Step};
@@ -58,7 +59,7 @@ pub fn tags(app: &str, stage: &str) -> BTreeMap<String, String> {
 struct Model {
     cloud: Observed,
     /// The versions that the plan published.
-    published: BTreeMap<Part, String>,
+    published: BTreeMap<Part, VersionNumber>,
 }
 
 impl Model {

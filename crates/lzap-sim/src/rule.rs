@@ -1,5 +1,6 @@
 //! The rules.
 
+use lzap_core::ids::RuleName;
 use lzap_core::names::{KEEP_WARM, TARGET};
 use lzap_core::resource::rule::{ObservedRule, RuleOperation, RuleTarget};
 
@@ -9,7 +10,7 @@ impl Model {
     pub(crate) fn apply_rule(&mut self, operation: &RuleOperation) {
         match operation {
             RuleOperation::Put { rule, schedule, tags } => {
-                let is_served = rule == KEEP_WARM || self.cloud.alias.is_some();
+                let is_served = *rule == *KEEP_WARM || self.cloud.alias.is_some();
                 assert!(is_served, "a schedule comes after the version that has its task");
                 // `PutRule` replaces the rule's settings and keeps its targets.
                 let before = self.cloud.rules.remove(rule);
@@ -36,7 +37,7 @@ impl Model {
         }
     }
 
-    fn rule(&mut self, name: &str) -> &mut ObservedRule {
+    fn rule(&mut self, name: &RuleName) -> &mut ObservedRule {
         self.cloud.rules.get_mut(name).expect("the rule exists")
     }
 }

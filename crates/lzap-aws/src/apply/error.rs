@@ -7,6 +7,7 @@ use std::fmt;
 use lzap_core::config::nearest;
 use lzap_core::exit::Exit;
 use lzap_core::explain::{CommandContext, Explained};
+use lzap_core::ids::VersionNumber;
 use lzap_core::text::count;
 
 use crate::clients::Clients;
@@ -35,7 +36,7 @@ pub enum ApplyError {
     /// The new version failed its probe; the alias still points to the old one.
     Probe {
         /// The number of the new version.
-        version: String,
+        version: VersionNumber,
         /// The cause.
         reason: String,
         /// The last lines of its log.
@@ -51,7 +52,7 @@ pub enum ApplyError {
     /// The version lacks a task that a schedule calls; no rule or alias was changed.
     NoTask {
         /// The version.
-        version: String,
+        version: VersionNumber,
         /// The task.
         task: String,
         /// The registered tasks of the version.
@@ -177,10 +178,14 @@ impl ApplyError {
     pub fn examples() -> Vec<Self> {
         vec![
             Self::Stopped { done: 3, total: 12 },
-            Self::Probe { version: "8".to_owned(), reason: "REASON".to_owned(), log_tail: Vec::new() },
+            Self::Probe {
+                version: VersionNumber::new("8"),
+                reason: "REASON".to_owned(),
+                log_tail: Vec::new(),
+            },
             Self::Front { url: "URL".to_owned(), reason: "REASON".to_owned() },
             Self::NoTask {
-                version: "8".to_owned(),
+                version: VersionNumber::new("8"),
                 task: "TASK".to_owned(),
                 known: vec!["OTHER".to_owned(), "THIRD".to_owned()],
             },

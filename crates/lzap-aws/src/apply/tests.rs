@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use lzap_core::event::Event;
 use lzap_core::explain::{CommandContext, Explained as _};
+use lzap_core::ids::{ApiId, RuleName, StatementId, VersionNumber};
 use lzap_core::platform::Architecture;
 use lzap_core::resource::Operation;
 use lzap_core::resource::alias::AliasOperation;
@@ -161,7 +162,7 @@ async fn a_change_under_way_is_waited_for() {
         code_sha256: "AA==".to_owned(),
     });
     let outcome = carry_out(vec![publish], &answers).await;
-    assert_eq!(outcome.result.as_ref().ok().and_then(Applied::version), Some("7"));
+    assert_eq!(outcome.result.as_ref().ok().and_then(Applied::version), Some(&VersionNumber::new("7")));
     assert_eq!(outcome.waits(), ["for another change to end"]);
     let request = outcome.requests.last().expect("a request");
     assert!(request.contains(&format!("{:?}", "x".repeat(256))), "AWS takes 256 characters: {request}");
@@ -178,7 +179,8 @@ async fn create_api_is_sent_once() {
 #[tokio::test(start_paused = true)]
 async fn exists_is_success_only_after_a_lost_response() {
     let exists = (409, r#"ResourceConflictException|{"Message":"Alias already exists: shop-dev:live"}"#);
-    let create = || vec![Operation::Alias(AliasOperation::Create(VersionRef::Known("1".to_owned())))];
+    let create =
+        || vec![Operation::Alias(AliasOperation::Create(VersionRef::Known(VersionNumber::new("1"))))];
     let outcome = carry_out(create(), &[exists]).await;
     assert_eq!(outcome.error().kind(), Kind::Exists);
     assert_eq!(outcome.requests.len(), 1);
@@ -190,7 +192,7 @@ async fn exists_is_success_only_after_a_lost_response() {
 async fn targets_that_failed_are_an_error_although_the_answer_is_200() {
     let answer = r#"{"FailedEntryCount":1,"FailedEntries":[{"TargetId":"live",
         "ErrorCode":"LimitExceededException","ErrorMessage":"too many targets"}]}"#;
-    let rule = || "keep-warm".to_owned();
+    let rule = || RuleName::new("keep-warm");
     for call in [
         Operation::Rule(RuleOperation::PutTarget { rule: rule(), input: "{}".to_owned() }),
         Operation::Rule(RuleOperation::RemoveTargets { rule: rule(), ids: vec!["live".to_owned()] }),
@@ -204,9 +206,9 @@ async fn targets_that_failed_are_an_error_although_the_answer_is_200() {
 async fn deleting_what_is_gone_is_a_success() {
     let gone = (404, r#"ResourceNotFoundException|{"Message":"Function not found: shop-dev"}"#);
     let calls = vec![
-        Operation::Permission(PermissionOperation::Remove("x".to_owned())),
+        Operation::Permission(PermissionOperation::Remove(StatementId::new("x"))),
         Operation::Function(FunctionOperation::Delete),
-        Operation::HttpApi(HttpApiOperation::Delete("a".to_owned())),
+        Operation::HttpApi(HttpApiOperation::Delete(ApiId::new("a"))),
     ];
     let outcome = carry_out(calls, &[gone]).await;
     assert!(outcome.result.is_ok(), "{:?}", outcome.result);
@@ -263,7 +265,7 @@ async fn what_aws_names_is_put_where_the_plan_says() {
 async fn failed_step_starts_no_other_and_help_names_the_command() {
     let denied = r#"AccessDeniedException|{"Message":"User: arn:aws:iam::1:user/ci is not authorized to perform: lambda:DeleteFunction on resource: x"}"#;
     let calls = vec![
-        Operation::HttpApi(HttpApiOperation::Delete("a".to_owned())),
+        Operation::HttpApi(HttpApiOperation::Delete(ApiId::new("a"))),
         Operation::Function(FunctionOperation::Delete),
         Operation::LogGroup(LogGroupOperation::Delete),
     ];

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_lambda::types::AliasRoutingConfiguration;
 use lzap_core::history;
+use lzap_core::ids::VersionNumber;
 use lzap_core::names::{ALIAS, Names};
 use lzap_core::resource::alias::{AliasOperation, Canary, ObservedAlias};
 
@@ -20,16 +21,16 @@ pub(crate) async fn apply_alias(
     let StepContext { clients, names, progress, .. } = context;
     let alias = match operation {
         AliasOperation::Create(version) => {
-            let version = context.resolve_version(version)?.to_owned();
+            let version = context.resolve_version(version)?.clone();
             let alias = AliasWrite { version, description: String::new(), canary: None };
             again(PROPAGATION, progress, || create_alias(clients, names, &alias)).await?;
             alias
         }
         AliasOperation::Update { version, canary, live, description, direction } => {
-            let version = context.resolve_version(version)?.to_owned();
+            let version = context.resolve_version(version)?.clone();
             let description = history::moved(*direction, description, live, &version);
             let canary = match canary {
-                Some(share) => Some((context.resolve_version(&share.version)?.to_owned(), share.percent)),
+                Some(share) => Some((context.resolve_version(&share.version)?.clone(), share.percent)),
                 None => None,
             };
             let alias = AliasWrite { version, description, canary };
@@ -44,18 +45,18 @@ pub(crate) async fn apply_alias(
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct AliasWrite {
     /// The version.
-    version: String,
+    version: VersionNumber,
     /// The versions that were live; see `lzap_core::history`.
     description: String,
     /// Another version, and its share in percent.
-    canary: Option<(String, u8)>,
+    canary: Option<(VersionNumber, u8)>,
 }
 
 impl AliasWrite {
     /// The traffic shares. An empty map ends a canary; leaving the field out would keep it.
     fn routing(&self) -> AliasRoutingConfiguration {
         let weights =
-            self.canary.iter().map(|(version, percent)| (version.clone(), f64::from(*percent) / 100.0));
+            self.canary.iter().map(|(version, percent)| (version.to_string(), f64::from(*percent) / 100.0));
         AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights.collect())).build()
     }
 }
@@ -91,7 +92,7 @@ async fn update_alias(clients: &Clients, names: &Names, alias: &AliasWrite) -> R
 pub(crate) async fn list_aliases(
     clients: &Clients,
     names: &Names,
-) -> Result<(Option<ObservedAlias>, BTreeSet<String>), AwsError> {
+) -> Result<(Option<ObservedAlias>, BTreeSet<VersionNumber>), AwsError> {
     let (mut live, mut held) = (None, BTreeSet::new());
     let mut marker = None;
     loop {
@@ -99,7 +100,7 @@ pub(crate) async fn list_aliases(
         let page = call.send().await.named("lambda:ListAliases")?;
         for alias in page.aliases() {
             let canary = parse_canary(alias.routing_config());
-            let version = alias.function_version().unwrap_or_default().to_owned();
+            let version = VersionNumber::new(alias.function_version().unwrap_or_default());
             // A version that any alias holds must not be deleted, so all aliases count, not only `live`.
             held.insert(version.clone());
             held.extend(canary.iter().map(|canary| canary.version.clone()));
@@ -124,5 +125,5 @@ fn parse_canary(routing: Option<&AliasRoutingConfiguration>) -> Option<Canary> {
         let distance = |percent: u8| (f64::from(percent) / 100.0 - weight).abs();
         distance(*a).total_cmp(&distance(*b))
     })?;
-    (*weight > 0.0).then(|| Canary { version: version.clone(), percent })
+    (*weight > 0.0).then(|| Canary { version: VersionNumber::new(version), percent })
 }

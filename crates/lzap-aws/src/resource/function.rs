@@ -8,6 +8,7 @@ use aws_sdk_lambda::types::{
     Architecture as LambdaArchitecture, Environment, EphemeralStorage, FunctionCode, FunctionConfiguration,
     PackageType, Runtime,
 };
+use lzap_core::ids::VersionNumber;
 use lzap_core::names::Names;
 use lzap_core::platform::Architecture;
 use lzap_core::resource::artifact::Artifact;
@@ -262,7 +263,7 @@ pub(super) fn read_config(configuration: &FunctionConfiguration) -> FunctionConf
         environment,
         workers: workers.map(|called| {
             let number = called.rsplit_once(':').map_or(called.as_str(), |(_, number)| number);
-            VersionRef::Known(number.to_owned())
+            VersionRef::Known(VersionNumber::new(number))
         }),
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use aws_sdk_apigatewayv2::types::{IntegrationType, ProtocolType};
 use aws_smithy_types::retry::RetryConfig;
 use futures::future::{try_join_all, try_join3};
+use lzap_core::ids::ApiId;
 use lzap_core::names::{Names, TAG_APP, is_ours};
 use lzap_core::resource::http_api::{
     AutoDeploy, DEFAULT, HttpApiOperation, ObservedApi, ObservedIntegration, ObservedRoute, PAYLOAD_FORMAT,
@@ -73,7 +74,7 @@ async fn create_api(
     clients: &Clients,
     names: &Names,
     tags: &BTreeMap<String, String>,
-) -> Result<(String, String), AwsError> {
+) -> Result<(ApiId, String), AwsError> {
     const OPERATION: &str = "apigateway:CreateApi";
     let call = clients
         .apigateway()
@@ -84,7 +85,7 @@ async fn create_api(
         .set_tags(Some(tags.clone().into_iter().collect()));
     let api = call.customize().config_override(disable_sdk_retries()).send().await.named(OPERATION)?;
     match (api.api_id(), api.api_endpoint()) {
-        (Some(id), Some(endpoint)) => Ok((id.to_owned(), endpoint.to_owned())),
+        (Some(id), Some(endpoint)) => Ok((ApiId::new(id), endpoint.to_owned())),
         _ => Err(AwsError::broken(OPERATION, "no id or no endpoint in the answer")),
     }
 }
@@ -96,7 +97,7 @@ fn disable_sdk_retries() -> aws_sdk_apigatewayv2::config::Builder {
 
 /// `apigateway:CreateIntegration` on the alias: its id. As [`create_api`] it is sent once: the next deploy finds what was
 /// made by what it calls.
-async fn create_integration(clients: &Clients, names: &Names, api: &str) -> Result<String, AwsError> {
+async fn create_integration(clients: &Clients, names: &Names, api: &ApiId) -> Result<String, AwsError> {
     const OPERATION: &str = "apigateway:CreateIntegration";
     let call = clients
         .apigateway()
@@ -115,7 +116,7 @@ async fn create_integration(clients: &Clients, names: &Names, api: &str) -> Resu
 async fn update_integration(
     clients: &Clients,
     names: &Names,
-    api: &str,
+    api: &ApiId,
     integration: &str,
 ) -> Result<(), AwsError> {
     let call = clients
@@ -131,7 +132,7 @@ async fn update_integration(
 }
 
 /// `apigateway:CreateRoute` for `$default`.
-async fn create_route(clients: &Clients, api: &str, integration: &str) -> Result<(), AwsError> {
+async fn create_route(clients: &Clients, api: &ApiId, integration: &str) -> Result<(), AwsError> {
     let attempts = Attempts::default();
     let call = clients
         .apigateway()
@@ -144,7 +145,12 @@ async fn create_route(clients: &Clients, api: &str, integration: &str) -> Result
 }
 
 /// `apigateway:UpdateRoute`.
-async fn update_route(clients: &Clients, api: &str, route: &str, integration: &str) -> Result<(), AwsError> {
+async fn update_route(
+    clients: &Clients,
+    api: &ApiId,
+    route: &str,
+    integration: &str,
+) -> Result<(), AwsError> {
     let call = clients
         .apigateway()
         .update_route()
@@ -156,7 +162,11 @@ async fn update_route(clients: &Clients, api: &str, route: &str, integration: &s
 }
 
 /// `apigateway:CreateStage` for `$default`, deployed automatically.
-async fn create_stage(clients: &Clients, api: &str, tags: &BTreeMap<String, String>) -> Result<(), AwsError> {
+async fn create_stage(
+    clients: &Clients,
+    api: &ApiId,
+    tags: &BTreeMap<String, String>,
+) -> Result<(), AwsError> {
     let attempts = Attempts::default();
     let call = clients
         .apigateway()
@@ -170,7 +180,7 @@ async fn create_stage(clients: &Clients, api: &str, tags: &BTreeMap<String, Stri
 }
 
 /// `apigateway:UpdateStage` of `$default` to automatic deployment.
-async fn update_stage(clients: &Clients, api: &str) -> Result<(), AwsError> {
+async fn update_stage(clients: &Clients, api: &ApiId) -> Result<(), AwsError> {
     let call = clients.apigateway().update_stage().api_id(api).stage_name(DEFAULT).auto_deploy(true);
     call.send().await.named("apigateway:UpdateStage").map(drop)
 }
@@ -179,7 +189,7 @@ async fn update_stage(clients: &Clients, api: &str) -> Result<(), AwsError> {
 async fn tag_api(
     clients: &Clients,
     names: &Names,
-    api: &str,
+    api: &ApiId,
     tags: &BTreeMap<String, String>,
 ) -> Result<(), AwsError> {
     let call = clients
@@ -191,7 +201,7 @@ async fn tag_api(
 }
 
 /// `apigateway:DeleteApi`, which deletes its routes, its integration and its stage too.
-async fn delete_api(clients: &Clients, api: &str) -> Result<(), AwsError> {
+async fn delete_api(clients: &Clients, api: &ApiId) -> Result<(), AwsError> {
     clients.apigateway().delete_api().api_id(api).send().await.named("apigateway:DeleteApi").or_gone()
 }
 
@@ -232,7 +242,7 @@ pub(crate) async fn list_apis(clients: &Clients, names: &Names) -> Result<Vec<Ob
 
 fn empty_api(api: &aws_sdk_apigatewayv2::types::Api) -> Option<ObservedApi> {
     Some(ObservedApi {
-        id: api.api_id()?.to_owned(),
+        id: ApiId::new(api.api_id()?),
         endpoint: api.api_endpoint().unwrap_or_default().to_owned(),
         tags: api.tags().cloned().unwrap_or_default().into_iter().collect(),
         integrations: Vec::new(),
@@ -262,7 +272,7 @@ async fn read_parts(clients: &Clients, api: ObservedApi) -> Result<ObservedApi, 
 }
 
 /// `apigateway:GetIntegrations`, all pages.
-async fn get_integrations(clients: &Clients, api: &str) -> Result<Vec<ObservedIntegration>, AwsError> {
+async fn get_integrations(clients: &Clients, api: &ApiId) -> Result<Vec<ObservedIntegration>, AwsError> {
     let mut integrations = Vec::new();
     let mut token = None;
     loop {
@@ -282,7 +292,7 @@ async fn get_integrations(clients: &Clients, api: &str) -> Result<Vec<ObservedIn
 }
 
 /// `apigateway:GetRoutes`, all pages.
-async fn get_routes(clients: &Clients, api: &str) -> Result<Vec<ObservedRoute>, AwsError> {
+async fn get_routes(clients: &Clients, api: &ApiId) -> Result<Vec<ObservedRoute>, AwsError> {
     let mut routes = Vec::new();
     let mut token = None;
     loop {
@@ -301,7 +311,7 @@ async fn get_routes(clients: &Clients, api: &str) -> Result<Vec<ObservedRoute>, 
 }
 
 /// `apigateway:GetStage` of `$default`.
-async fn get_stage(clients: &Clients, api: &str) -> Result<Option<AutoDeploy>, AwsError> {
+async fn get_stage(clients: &Clients, api: &ApiId) -> Result<Option<AutoDeploy>, AwsError> {
     let call = clients.apigateway().get_stage().api_id(api).stage_name(DEFAULT);
     let stage = call.send().await.named("apigateway:GetStage").found()?;
     Ok(stage.map(|stage| if stage.auto_deploy() == Some(true) { AutoDeploy::On } else { AutoDeploy::Off }))

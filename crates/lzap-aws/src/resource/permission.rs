@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_lambda::types::FunctionUrlAuthType;
+use lzap_core::ids::StatementId;
 use lzap_core::names::{ALIAS, Names};
 use lzap_core::resource::permission::{Permission, PermissionCondition, PermissionOperation};
 use serde_json::Value;
@@ -20,7 +21,7 @@ pub(crate) async fn apply_permission(
     let StepContext { clients, names, progress, .. } = context;
     match operation {
         PermissionOperation::Add(caller) => {
-            let permission = caller.permission(names, context.created.api_id.as_deref());
+            let permission = caller.permission(names, context.created.api_id.as_ref());
             let permission = permission.ok_or_else(|| too_early("apigateway:CreateApi"))?;
             let statement = caller.statement();
             again(PROPAGATION, progress, || add_permission(clients, names, &statement, &permission)).await?;
@@ -36,7 +37,7 @@ pub(crate) async fn apply_permission(
 async fn add_permission(
     clients: &Clients,
     names: &Names,
-    statement: &str,
+    statement: &StatementId,
     permission: &Permission,
 ) -> Result<(), AwsError> {
     // Adding a statement that exists is a 409; after a lost response it is a success.
@@ -62,7 +63,11 @@ async fn add_permission(
 }
 
 /// `lambda:RemovePermission` from the alias.
-async fn remove_permission(clients: &Clients, names: &Names, statement: &str) -> Result<(), AwsError> {
+async fn remove_permission(
+    clients: &Clients,
+    names: &Names,
+    statement: &StatementId,
+) -> Result<(), AwsError> {
     let call = clients
         .lambda()
         .remove_permission()
@@ -76,7 +81,7 @@ async fn remove_permission(clients: &Clients, names: &Names, statement: &str) ->
 pub(crate) async fn get_policy(
     clients: &Clients,
     names: &Names,
-) -> Result<BTreeMap<String, Permission>, AwsError> {
+) -> Result<BTreeMap<StatementId, Permission>, AwsError> {
     const OPERATION: &str = "lambda:GetPolicy";
     let call = clients.lambda().get_policy().function_name(names.function()).qualifier(ALIAS);
     let answer = call.send().await.named(OPERATION).found()?;
@@ -88,12 +93,12 @@ pub(crate) async fn get_policy(
     Ok(parse_statements(&policy))
 }
 
-fn parse_statements(policy: &Value) -> BTreeMap<String, Permission> {
+fn parse_statements(policy: &Value) -> BTreeMap<StatementId, Permission> {
     let statements = policy.get("Statement").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     statements
         .iter()
         .filter_map(|statement| {
-            Some((statement.get("Sid")?.as_str()?.to_owned(), parse_statement(statement)))
+            Some((StatementId::new(statement.get("Sid")?.as_str()?), parse_statement(statement)))
         })
         .collect()
 }

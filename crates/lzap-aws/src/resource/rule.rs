@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_eventbridge::types::{RuleState, Tag, Target};
+use lzap_core::ids::RuleName;
 use lzap_core::names::{KEEP_WARM, Names, TARGET};
 use lzap_core::resource::rule::{ObservedRule, RuleOperation, RuleTarget};
 
@@ -44,8 +45,8 @@ pub(crate) async fn apply_rule(
 pub(crate) async fn list_rules(
     clients: &Clients,
     names: &Names,
-) -> Result<BTreeMap<String, ObservedRule>, AwsError> {
-    let prefix = names.rule("");
+) -> Result<BTreeMap<RuleName, ObservedRule>, AwsError> {
+    let prefix = names.rule(&RuleName::new(""));
     let mut rules = BTreeMap::new();
     let mut token = None;
     loop {
@@ -59,7 +60,7 @@ pub(crate) async fn list_rules(
                 // The owner is known only after the rule's tags are read.
                 ours: false,
             };
-            Some((rule.name()?.strip_prefix(&prefix)?.to_owned(), live))
+            Some((RuleName::new(rule.name()?.strip_prefix(&prefix)?), live))
         }));
         token = page.next_token().map(str::to_owned);
         if token.is_none() {
@@ -72,7 +73,7 @@ pub(crate) async fn list_rules(
 pub(crate) async fn rule_tags(
     clients: &Clients,
     names: &Names,
-    rule: &str,
+    rule: &RuleName,
 ) -> Result<BTreeMap<String, String>, AwsError> {
     let call = clients.events().list_tags_for_resource().resource_arn(names.rule_arn(rule));
     let answer = call.send().await.named("events:ListTagsForResource").found()?;
@@ -84,7 +85,7 @@ pub(crate) async fn rule_tags(
 async fn tag_rule(
     clients: &Clients,
     names: &Names,
-    rule: &str,
+    rule: &RuleName,
     tags: &BTreeMap<String, String>,
 ) -> Result<(), AwsError> {
     const OPERATION: &str = "events:TagResource";
@@ -103,7 +104,7 @@ fn event_tags(operation: &'static str, tags: &BTreeMap<String, String>) -> Resul
 pub(crate) async fn list_targets(
     clients: &Clients,
     names: &Names,
-    rule: &str,
+    rule: &RuleName,
 ) -> Result<Vec<RuleTarget>, AwsError> {
     let call = clients.events().list_targets_by_rule().rule(names.rule(rule));
     let answer = call.send().await.named("events:ListTargetsByRule").found()?;
@@ -118,7 +119,7 @@ pub(crate) async fn list_targets(
 async fn put_rule(
     clients: &Clients,
     names: &Names,
-    rule: &str,
+    rule: &RuleName,
     schedule: &str,
     tags: &BTreeMap<String, String>,
 ) -> Result<(), AwsError> {
@@ -136,15 +137,15 @@ async fn put_rule(
     call.send().await.named(OPERATION).map(drop)
 }
 
-fn rule_description(names: &Names, rule: &str) -> String {
-    match rule {
+fn rule_description(names: &Names, rule: &RuleName) -> String {
+    match rule.as_str() {
         KEEP_WARM => format!("lzap: keeps {} warm", names.function()),
         schedule => format!("lzap: schedule {schedule} of {}", names.function()),
     }
 }
 
 /// `events:PutTargets`: the alias, with a constant input.
-async fn put_target(clients: &Clients, names: &Names, rule: &str, input: &str) -> Result<(), AwsError> {
+async fn put_target(clients: &Clients, names: &Names, rule: &RuleName, input: &str) -> Result<(), AwsError> {
     const OPERATION: &str = "events:PutTargets";
     let target = Target::builder().id(TARGET).arn(names.alias_arn()).input(input).build();
     let target = target.map_err(|error| AwsError::broken(OPERATION, error.to_string()))?;
@@ -159,7 +160,7 @@ async fn put_target(clients: &Clients, names: &Names, rule: &str, input: &str) -
 async fn remove_targets(
     clients: &Clients,
     names: &Names,
-    rule: &str,
+    rule: &RuleName,
     ids: &[String],
 ) -> Result<(), AwsError> {
     const OPERATION: &str = "events:RemoveTargets";
@@ -174,7 +175,7 @@ async fn remove_targets(
 }
 
 /// `events:DeleteRule`.
-async fn delete_rule(clients: &Clients, names: &Names, rule: &str) -> Result<(), AwsError> {
+async fn delete_rule(clients: &Clients, names: &Names, rule: &RuleName) -> Result<(), AwsError> {
     clients.events().delete_rule().name(names.rule(rule)).send().await.named("events:DeleteRule").or_gone()
 }
 

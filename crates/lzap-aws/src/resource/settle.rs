@@ -3,6 +3,7 @@
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html>
 
 use aws_sdk_lambda::types::{LastUpdateStatus, State as LambdaState};
+use lzap_core::ids::VersionNumber;
 use lzap_core::names::Names;
 
 use crate::clients::Clients;
@@ -57,12 +58,16 @@ impl State {
 }
 
 /// `lambda:GetFunctionConfiguration`: the state of `$LATEST`, or of a version.
-async fn get_state(clients: &Clients, names: &Names, version: Option<&str>) -> Result<State, AwsError> {
+async fn get_state(
+    clients: &Clients,
+    names: &Names,
+    version: Option<&VersionNumber>,
+) -> Result<State, AwsError> {
     let call = clients
         .lambda()
         .get_function_configuration()
         .function_name(names.function())
-        .set_qualifier(version.map(str::to_owned));
+        .set_qualifier(version.map(String::from));
     let answer = call.send().await.named(OPERATION)?;
     Ok(state_of!(answer))
 }
@@ -72,7 +77,7 @@ pub(crate) async fn wait_until_settled(
     clients: &Clients,
     names: &Names,
     state: State,
-    version: Option<&str>,
+    version: Option<&VersionNumber>,
     progress: Progress<'_>,
 ) -> Result<(), AwsError> {
     let what = match version {

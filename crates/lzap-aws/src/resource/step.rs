@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use lzap_core::ids::{ApiId, VersionNumber};
 use lzap_core::names::{Names, Part};
 use lzap_core::resource::function::FunctionConfig;
 use lzap_core::resource::reference::{ApiRef, IntegrationRef, VersionRef};
@@ -25,30 +26,30 @@ pub(crate) enum Created {
     /// A resource with a name of its own, which later steps know.
     Nothing,
     /// A front: its URL, and its id if it is an API.
-    Front { url: String, api_id: Option<String> },
+    Front { url: String, api_id: Option<ApiId> },
     /// The id of the integration.
     Integration(String),
     /// A version of one of the functions.
     Version(Part, Published),
     /// The alias points to this version now.
-    Switched(String),
+    Switched(VersionNumber),
 }
 
 /// A version that was just published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Published {
-    pub(crate) number: String,
+    pub(crate) number: VersionNumber,
     pub(crate) timeout_secs: u32,
 }
 
 /// The ids that AWS has assigned since the plan began.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CreatedIds {
-    pub(crate) api_id: Option<String>,
+    pub(crate) api_id: Option<ApiId>,
     pub(crate) endpoint: Option<String>,
     integration: Option<String>,
     published: BTreeMap<Part, Published>,
-    pub(crate) switched: Option<String>,
+    pub(crate) switched: Option<VersionNumber>,
 }
 
 /// The cause of a failed step.
@@ -57,11 +58,11 @@ pub(crate) enum StepError {
     /// AWS refused the call, or didn't respond.
     Aws(AwsError),
     /// The version failed its probe.
-    Probe { version: String, reason: String, log_tail: Vec<String> },
+    Probe { version: VersionNumber, reason: String, log_tail: Vec<String> },
     /// The new front doesn't respond.
     Front { url: String, reason: String },
     /// The version doesn't have a task that a schedule calls.
-    NoTask { version: String, task: String, known: Vec<String> },
+    NoTask { version: VersionNumber, task: String, known: Vec<String> },
 }
 
 impl From<AwsError> for StepError {
@@ -87,18 +88,16 @@ impl CreatedIds {
     }
 
     /// The number of the version of the app that was published.
-    pub(crate) fn published_version(&self) -> Option<&str> {
-        self.published.get(&Part::App).map(|published| published.number.as_str())
+    pub(crate) fn published_version(&self) -> Option<&VersionNumber> {
+        self.published.get(&Part::App).map(|published| &published.number)
     }
 }
 
 impl<'a> StepContext<'a> {
-    pub(crate) fn resolve_api(self, api: &'a ApiRef) -> Result<&'a str, AwsError> {
+    pub(crate) fn resolve_api(self, api: &'a ApiRef) -> Result<&'a ApiId, AwsError> {
         match api {
             ApiRef::Known(id) => Ok(id),
-            ApiRef::Created => {
-                self.created.api_id.as_deref().ok_or_else(|| too_early("apigateway:CreateApi"))
-            }
+            ApiRef::Created => self.created.api_id.as_ref().ok_or_else(|| too_early("apigateway:CreateApi")),
         }
     }
 
@@ -120,7 +119,7 @@ impl<'a> StepContext<'a> {
         self.created.published.get(&part).ok_or_else(|| too_early("lambda:PublishVersion"))
     }
 
-    pub(crate) fn resolve_version(self, version: &'a VersionRef) -> Result<&'a str, AwsError> {
+    pub(crate) fn resolve_version(self, version: &'a VersionRef) -> Result<&'a VersionNumber, AwsError> {
         match version {
             VersionRef::Known(number) => Ok(number),
             VersionRef::Published => Ok(&self.resolve_published()?.number),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_lambda::types::FunctionConfiguration;
+use lzap_core::ids::VersionNumber;
 use lzap_core::names::Names;
 use lzap_core::resource::reference::VersionRef;
 use lzap_core::resource::version::{ObservedVersion, VersionOperation};
@@ -95,7 +96,8 @@ pub(crate) async fn list_versions(
         marker = page.next_marker().filter(|marker| !marker.is_empty()).map(str::to_owned);
         if marker.is_none() {
             // Numbers, not text: version 10 comes after version 9.
-            versions.sort_by_key(|version: &ObservedVersion| version.number.parse::<u64>().unwrap_or(0));
+            versions
+                .sort_by_key(|version: &ObservedVersion| version.number.as_str().parse::<u64>().unwrap_or(0));
             return Ok(versions);
         }
     }
@@ -122,18 +124,18 @@ async fn publish_version(
     let answer = call.send().await.named(OPERATION)?;
     let number = answer.version().ok_or_else(|| AwsError::broken(OPERATION, "no version in the answer"))?;
     let timeout_secs = answer.timeout().and_then(|secs| u32::try_from(secs).ok()).unwrap_or(0);
-    Ok((Published { number: number.to_owned(), timeout_secs }, state_of!(answer)))
+    Ok((Published { number: VersionNumber::new(number), timeout_secs }, state_of!(answer)))
 }
 
 /// `lambda:DeleteFunction` of one version.
-async fn delete_version(clients: &Clients, names: &Names, version: &str) -> Result<(), AwsError> {
+async fn delete_version(clients: &Clients, names: &Names, version: &VersionNumber) -> Result<(), AwsError> {
     let call = clients.lambda().delete_function().function_name(names.function()).qualifier(version);
     call.send().await.named("lambda:DeleteFunction").or_gone()
 }
 
 fn observed_version(configuration: &FunctionConfiguration) -> ObservedVersion {
     ObservedVersion {
-        number: configuration.version().unwrap_or_default().to_owned(),
+        number: VersionNumber::new(configuration.version().unwrap_or_default()),
         config: read_config(configuration),
         code_sha256: configuration.code_sha256().unwrap_or_default().to_owned(),
         description: configuration.description().unwrap_or_default().to_owned(),

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use lzap_aws::{Invocation, Scope, Wait};
 use lzap_core::desired::Desired;
+use lzap_core::ids::VersionNumber;
 use lzap_core::observed::Observed;
 use lzap_core::plan::{Plan, plan};
 use lzap_core::settings::Settings;
@@ -41,7 +42,7 @@ pub(crate) async fn move_alias(
     let target = Target::connect(context, settings).await?;
     let mut session = Session::new(context, &target, step.command, step.wait).lock_first().await?;
     let moved = apply_move(context, &mut session, &step.desired).await;
-    let version = session.applied().version().map(str::to_owned);
+    let version = session.applied().version().cloned();
     // Closed after a failure too: the lock must not outlive the command.
     session.close().await;
     let (observed, plan) = moved?;
@@ -52,26 +53,26 @@ pub(crate) async fn move_alias(
         format_args!(
             "{} (version {}) in {}",
             target.names.function(),
-            version.as_deref().unwrap_or("?"),
+            version.as_ref().map_or("?", VersionNumber::as_str),
             text::format_seconds(step.started.elapsed())
         ),
     );
     if let Some(url) = &url {
         context.printer.print_data(format_args!("{url}\n"));
     }
-    let missing = missing_tasks(&target, settings, version.as_deref()).await;
+    let missing = missing_tasks(&target, settings, version.as_ref()).await;
     for task in &missing {
         context.printer.print_warning(format_args!(
             "a schedule calls task `{task}`, which version {} doesn't have: it fails each time until a version with it is \
              live",
-            version.as_deref().unwrap_or("?"),
+            version.as_ref().map_or("?", VersionNumber::as_str),
         ));
     }
     Ok(report::add_fields(
         report::place_fields(&target.names),
         json!({
             "url": url,
-            "function": report::function_fields(&target.names, version.as_deref()),
+            "function": report::function_fields(&target.names, version.as_ref()),
             "changes": report::changes_to_json(&plan),
             "missing_tasks": missing,
             "aws_calls": target.clients.calls(),
@@ -81,11 +82,15 @@ pub(crate) async fn move_alias(
 
 /// The tasks that schedules call and the version lacks, by what it says itself: one `lambda:Invoke`, and none without
 /// schedules. One that doesn't answer is not held up for that: the alias is where it should be.
-async fn missing_tasks(target: &Target, settings: &Settings, version: Option<&str>) -> BTreeSet<String> {
+async fn missing_tasks(
+    target: &Target,
+    settings: &Settings,
+    version: Option<&VersionNumber>,
+) -> BTreeSet<String> {
     let mut wanted: BTreeSet<String> = settings.schedules.iter().map(|it| it.task.clone()).collect();
-    let (Some(qualifier), false) = (version, wanted.is_empty()) else { return BTreeSet::new() };
+    let (Some(version), false) = (version, wanted.is_empty()) else { return BTreeSet::new() };
     let payload = envelope::event(Kind::Probe).to_string();
-    let probe = Invocation { qualifier, payload: &payload, wait: Wait::Answer };
+    let probe = Invocation { qualifier: version.as_str(), payload: &payload, wait: Wait::Answer };
     let answer = lzap_aws::invoke(&target.clients, &target.names, probe).await.ok().flatten();
     let reply = answer.and_then(|it| Reply::parse(&serde_json::from_slice(&it.payload).ok()?));
     let Some(reply) = reply else { return BTreeSet::new() };

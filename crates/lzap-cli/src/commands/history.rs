@@ -2,6 +2,7 @@
 
 use lzap_aws::Scope;
 use lzap_core::history;
+use lzap_core::ids::VersionNumber;
 use lzap_core::names::sha256_hex;
 use lzap_core::observed::Observed;
 use lzap_core::release::Release;
@@ -39,7 +40,7 @@ pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, Cli
 
 /// A version, as it is shown.
 struct Row {
-    number: String,
+    number: VersionNumber,
     /// Commit, author and time, from the version's description.
     release: Release,
     /// The hash of the code in hexadecimal; empty if AWS's value can't be read.
@@ -91,7 +92,7 @@ impl Row {
     /// Returns the row as JSON.
     fn to_json(&self) -> Value {
         json!({
-            "version": self.number,
+            "version": self.number.as_str(),
             "commit": self.release.commit,
             "dirty": self.release.dirty,
             "author": self.release.author,
@@ -104,16 +105,16 @@ impl Row {
 }
 
 impl Share {
-    fn of(version: &str, alias: &ObservedAlias) -> Self {
+    fn of(version: &VersionNumber, alias: &ObservedAlias) -> Self {
         let canary = alias.canary.as_ref();
-        if let Some(canary) = canary.filter(|canary| canary.version == version) {
+        if let Some(canary) = canary.filter(|canary| canary.version == *version) {
             return Self::Canary(canary.percent);
         }
-        if alias.version == version {
+        if alias.version == *version {
             return Self::Live(100 - canary.map_or(0, |canary| canary.percent));
         }
         let before = history::parse(&alias.description);
-        if before.iter().any(|was| was == version) { Self::Was } else { Self::None }
+        if before.contains(version) { Self::Was } else { Self::None }
     }
 
     fn text(self) -> String {

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use lzap_core::desired::{Desired, Rollback};
+use lzap_core::ids::VersionNumber;
 
 use crate::cli::RollbackArgs;
 use crate::commands::alias_move::{AliasMove, move_alias};
@@ -15,7 +16,9 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     let started = Instant::now();
     let stage = args.stage.stage.as_deref();
     let settings = context.load_config(stage)?.deployed_settings(context, stage)?;
-    let desired = Desired::Version(args.to.clone().map_or(Rollback::Previous, Rollback::To));
+    let desired = Desired::Version(
+        args.to.clone().map_or(Rollback::Previous, |version| Rollback::To(VersionNumber::new(version))),
+    );
     let step = AliasMove { command: "rollback", verb: "Rolled back", desired, wait: args.wait.wait, started };
     let document = move_alias(context, &settings, step).await?;
     context.printer.print_json(&document);

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use lzap_aws::Touch;
+use lzap_core::ids::VersionNumber;
 use lzap_core::settings::Settings;
 use serde_json::{Value, json};
 
@@ -32,9 +33,9 @@ impl DeployReport<'_> {
     }
 
     /// Returns the live version: the one that the plan published, else the observed one.
-    fn version(&self) -> Option<&str> {
+    fn version(&self) -> Option<&VersionNumber> {
         let Converged { observed, applied, .. } = &self.converged;
-        let observed = observed.alias.as_ref().map(|alias| alias.version.as_str());
+        let observed = observed.alias.as_ref().map(|alias| &alias.version);
         applied.version().or(observed)
     }
 
@@ -69,7 +70,7 @@ impl DeployReport<'_> {
     /// Prints the URL, and returns the JSON document.
     pub(crate) fn print_result(&self, printer: Printer) -> Value {
         let names = &self.target.names;
-        let version = self.version().unwrap_or("?");
+        let version = self.version().map_or("?", VersionNumber::as_str);
         let verb = if self.converged.plan.is_empty() { "Unchanged" } else { "Deployed" };
         let took = text::format_seconds(self.started.elapsed());
         printer.print_status(verb, format_args!("{} (version {version}) in {took}", names.function()));

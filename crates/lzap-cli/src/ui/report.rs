@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lzap_core::ids::VersionNumber;
 use lzap_core::names::{ALIAS, Names};
 use lzap_core::plan::{Change, Plan};
 use lzap_core::step::Origin;
@@ -53,7 +54,8 @@ fn change_to_json(change: &Change) -> Value {
 }
 
 /// The function behind the URL.
-pub(crate) fn function_fields(names: &Names, version: Option<&str>) -> Value {
+pub(crate) fn function_fields(names: &Names, version: Option<&VersionNumber>) -> Value {
+    let version = version.map(VersionNumber::as_str);
     json!({"name": names.function(), "arn": names.function_arn(), "version": version, "alias": ALIAS})
 }
 

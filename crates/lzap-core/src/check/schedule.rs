@@ -7,6 +7,7 @@ use lzap_wire::task::schedule_input;
 
 use super::tables::StageTables;
 use crate::config::{ConfigError, ConfigErrorKind, Node};
+use crate::ids::RuleName;
 use crate::names::{self, KEEP_WARM};
 use crate::schedule::Schedule;
 use crate::settings::{Settings, keys, matches};
@@ -44,7 +45,7 @@ fn check_name(node: &Node, schedule: &Schedule, seen: &[&str]) -> Result<(), Con
 }
 
 fn check_rule_name(node: &Node, schedule: &Schedule, settings: &Settings) -> Result<(), ConfigError> {
-    let rule = names::rule(&settings.app, &settings.stage, &schedule.name);
+    let rule = names::rule(&settings.app, &settings.stage, &RuleName::new(&schedule.name));
     if rule.len() <= limits::RULE_NAME_CHARS {
         return Ok(());
     }

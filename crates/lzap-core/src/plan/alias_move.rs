@@ -2,6 +2,7 @@
 
 use crate::desired::{CanaryEnding, Rollback};
 use crate::history::{self, Direction};
+use crate::ids::VersionNumber;
 use crate::observed::Observed;
 use crate::plan::error::PlanError;
 use crate::plan::steps::{Plan, PlanBuilder};
@@ -46,7 +47,7 @@ fn deployed_alias(observed: &Observed) -> Result<&ObservedAlias, PlanError> {
     observed.alias.as_ref().ok_or_else(|| PlanError::not_deployed(&observed.names))
 }
 
-fn plan_move(alias: &ObservedAlias, version: &str, direction: Direction) -> Plan {
+fn plan_move(alias: &ObservedAlias, version: &VersionNumber, direction: Direction) -> Plan {
     let mut steps = PlanBuilder::default();
     alias::plan_move(&mut steps, alias, version, direction);
     steps.finish()

@@ -219,7 +219,7 @@ impl<'a> Deploy<'a> {
             names,
             tags,
             has_new_tags: self.has_new_tags(),
-            live_version: live_version.map(|alias| alias.version.as_str()),
+            live_version: live_version.map(|alias| &alias.version),
             tasks: &tasks,
             alias: alias.moved,
             observed: &self.observed.rules,

@@ -1,5 +1,6 @@
 //! Why no plan can be made.
 
+use crate::ids::VersionNumber;
 use crate::names::Names;
 
 /// No plan can be made.
@@ -41,7 +42,7 @@ pub enum PlanError {
     #[error("no version that was live before version {live} still exists")]
     NothingBefore {
         /// The live version.
-        live: String,
+        live: VersionNumber,
         /// The versions that exist.
         existing: String,
     },
@@ -49,7 +50,7 @@ pub enum PlanError {
     #[error("version {version} gets {percent} % of the traffic as a canary")]
     CanaryRuns {
         /// The canary.
-        version: String,
+        version: VersionNumber,
         /// Its share.
         percent: u8,
         /// The stage.
@@ -61,13 +62,13 @@ pub enum PlanError {
         /// The stage.
         stage: String,
         /// The live version.
-        live: String,
+        live: VersionNumber,
     },
     /// The version isn't there.
     #[error("version {version} does not exist")]
     NoSuchVersion {
         /// The version asked for.
-        version: String,
+        version: VersionNumber,
         /// The versions that exist.
         existing: String,
     },

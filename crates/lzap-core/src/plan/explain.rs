@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::exit::Exit;
 use crate::explain::{CommandContext, Explained};
+use crate::ids::VersionNumber;
 use crate::plan::error::PlanError;
 
 impl PlanError {
@@ -55,10 +56,10 @@ impl PlanError {
                 stage: stage(),
             },
             Self::NotDeployed { app: app(), stage: stage() },
-            Self::NothingBefore { live: "1".to_owned(), existing: "1".to_owned() },
-            Self::CanaryRuns { version: "8".to_owned(), percent: 10, stage: stage() },
-            Self::NoCanary { stage: stage(), live: "7".to_owned() },
-            Self::NoSuchVersion { version: "9".to_owned(), existing: "6 7 8".to_owned() },
+            Self::NothingBefore { live: VersionNumber::new("1"), existing: "1".to_owned() },
+            Self::CanaryRuns { version: VersionNumber::new("8"), percent: 10, stage: stage() },
+            Self::NoCanary { stage: stage(), live: VersionNumber::new("7") },
+            Self::NoSuchVersion { version: VersionNumber::new("9"), existing: "6 7 8".to_owned() },
         ]
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::history::{self, Direction};
+use crate::ids::VersionNumber;
 use crate::names::{ALIAS, Part};
 use crate::resource::grant::{Grant, GrantScope, grants};
 use crate::resource::reference::{Share, VersionRef};
@@ -17,7 +18,7 @@ pub const KIND: ResourceKind = ResourceKind::new("alias");
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedAlias {
     /// The version that it points to.
-    pub version: String,
+    pub version: VersionNumber,
     /// The versions that were live; see [`crate::history`].
     pub description: String,
     /// Another version that gets a share of the traffic.
@@ -28,7 +29,7 @@ pub struct ObservedAlias {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Canary {
     /// The version.
-    pub version: String,
+    pub version: VersionNumber,
     /// Its share in percent.
     pub percent: u8,
 }
@@ -45,7 +46,7 @@ pub enum AliasOperation {
         /// Another version that gets a share of the traffic.
         canary: Option<Share>,
         /// The version that it pointed to.
-        live: String,
+        live: VersionNumber,
         /// Its description so far.
         description: String,
         /// The direction of the move.
@@ -78,15 +79,15 @@ pub(crate) struct LiveState<'a> {
 }
 
 impl LiveState<'_> {
-    pub(crate) fn version(&self, number: &str) -> Option<&ObservedVersion> {
-        self.versions.iter().find(|version| version.number == number)
+    pub(crate) fn version(&self, number: &VersionNumber) -> Option<&ObservedVersion> {
+        self.versions.iter().find(|version| version.number == *number)
     }
 
     /// The number that the next publication returns, as far as it is known: AWS returns the newest version again when
     /// nothing has changed since.
     fn next_version(&self, desired: &DesiredVersion<'_>) -> String {
         match self.versions.last() {
-            Some(last) if desired.matches(last) => last.number.clone(),
+            Some(last) if desired.matches(last) => last.number.to_string(),
             _ => "a new one".to_owned(),
         }
     }
@@ -199,22 +200,22 @@ fn describe_share(version: &str, percent: u8) -> String {
 }
 
 fn describe_canary(canary: &Canary) -> String {
-    describe_share(&canary.version, canary.percent)
+    describe_share(canary.version.as_str(), canary.percent)
 }
 
 /// Points the alias to a version that exists, and ends a canary: one write.
 pub(crate) fn plan_move(
     steps: &mut impl Steps<AliasOperation>,
     alias: &ObservedAlias,
-    version: &str,
+    version: &VersionNumber,
     direction: Direction,
 ) {
     let target = Target::new(KIND, ALIAS, Action::Update);
-    let moves = (version != alias.version).then(|| FieldChange::new("version", &alias.version, version));
+    let moves = (*version != alias.version).then(|| FieldChange::new("version", &alias.version, version));
     let ends =
         alias.canary.as_ref().map(|canary| FieldChange::of("canary", Some(describe_canary(canary)), None));
     let operation = AliasOperation::Update {
-        version: VersionRef::Known(version.to_owned()),
+        version: VersionRef::Known(version.clone()),
         canary: None,
         live: alias.version.clone(),
         description: alias.description.clone(),
@@ -228,9 +229,9 @@ pub(crate) fn kept_versions(
     live: LiveState<'_>,
     desired: &DesiredVersion<'_>,
     planned: AliasSteps,
-    held: &BTreeSet<String>,
+    held: &BTreeSet<VersionNumber>,
     keep: u32,
-) -> BTreeSet<String> {
+) -> BTreeSet<VersionNumber> {
     let is_new = planned.publishes && !live.versions.last().is_some_and(|last| desired.matches(last));
     let keep = usize::try_from(keep).unwrap_or(usize::MAX).saturating_sub(usize::from(is_new));
     let newest = live.versions.iter().rev().take(keep).map(|version| version.number.clone());

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::ids::RuleName;
 use crate::names::{Names, Place, TAG_APP, TAG_STAGE};
 
 /// The resources that an action is allowed on. The deployer's policy has a statement for each, in this order.
@@ -123,7 +124,7 @@ impl GrantScope {
             Self::LogGroup => each(|names| vec![format!("{}:*", names.log_group_arn())]),
             Self::LogGroupTags => each(|names| vec![names.log_group_arn()]),
             Self::LogGroups => json!(names.arn("logs", "log-group:*")),
-            Self::Rule => json!(names.rule_arn("*")),
+            Self::Rule => json!(names.rule_arn(&RuleName::new("*"))),
             // The Service Authorization Reference names no resource; AWS's refusals name this one.
             Self::Rules => json!(names.arn("events", "rule/*")),
             Self::Apis | Self::NewApi => api(""),

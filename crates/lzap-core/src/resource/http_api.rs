@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::ids::ApiId;
 use crate::names::{Names, is_ours};
 use crate::resource::grant::{Grant, GrantScope, grants};
 use crate::resource::reference::{ApiRef, IntegrationRef};
@@ -23,7 +24,7 @@ pub const PAYLOAD_FORMAT: &str = "2.0";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedApi {
     /// The id that AWS assigned.
-    pub id: String,
+    pub id: ApiId,
     /// The URL that AWS assigned (`ApiEndpoint`), verbatim.
     pub endpoint: String,
     /// Its tags.
@@ -109,12 +110,12 @@ pub enum HttpApiOperation {
     /// `apigateway:TagResource`.
     Tag {
         /// The API's id.
-        api: String,
+        api: ApiId,
         /// The tags.
         tags: BTreeMap<String, String>,
     },
     /// `apigateway:DeleteApi`, by id.
-    Delete(String),
+    Delete(ApiId),
 }
 
 grants! { HttpApiOperation {
@@ -210,7 +211,7 @@ pub(crate) fn plan_deletion<'a>(
 
 /// The deletion of an API.
 pub(crate) fn deletion_target(api: &ObservedApi) -> Target {
-    Target::new(KIND, api.id.clone(), Action::Delete)
+    Target::new(KIND, api.id.as_str(), Action::Delete)
 }
 
 fn plan_updates(

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::ids::{ApiId, RuleName, StatementId};
 use crate::names::{API_PRINCIPAL, EVENTS_PRINCIPAL, Names, STATEMENT_API, rule_statement, statement_rule};
 use crate::resource::function_url::PUBLIC;
 use crate::resource::grant::{Grant, GrantScope, grants};
@@ -54,23 +55,23 @@ pub enum Caller {
     /// The invocation of the function by the function URL.
     UrlInvocation,
     /// The rule with this name, without the stage's prefix.
-    Rule(String),
+    Rule(RuleName),
 }
 
 impl Caller {
     /// The id of its statement.
-    pub fn statement(&self) -> String {
+    pub fn statement(&self) -> StatementId {
         match self {
-            Self::Api(_) => STATEMENT_API.to_owned(),
-            Self::UrlRequest => STATEMENT_URL.to_owned(),
-            Self::UrlInvocation => format!("{STATEMENT_URL}-invoke"),
+            Self::Api(_) => StatementId::new(STATEMENT_API),
+            Self::UrlRequest => StatementId::new(STATEMENT_URL),
+            Self::UrlInvocation => StatementId::new(format!("{STATEMENT_URL}-invoke")),
             Self::Rule(rule) => rule_statement(rule),
         }
     }
 
-    /// Its permission. `api_id` is the id of an API that the plan creates; as long as it is unknown, the permission of
+    /// Its permission. `created_api` is the id of an API that the plan creates; as long as it is unknown, the permission of
     /// that API is `None`.
-    pub fn permission(&self, names: &Names, api_id: Option<&str>) -> Option<Permission> {
+    pub fn permission(&self, names: &Names, created_api: Option<&ApiId>) -> Option<Permission> {
         let (principal, source_arn) = match self {
             Self::UrlRequest => {
                 let condition = PermissionCondition::UrlAuthType(PUBLIC.to_owned());
@@ -85,7 +86,7 @@ impl Caller {
                 return Some(Permission { action: INVOKE.to_owned(), principal: "*".to_owned(), condition });
             }
             Self::Api(ApiRef::Known(id)) => (API_PRINCIPAL, names.api_source_arn(id)),
-            Self::Api(ApiRef::Created) => (API_PRINCIPAL, names.api_source_arn(api_id?)),
+            Self::Api(ApiRef::Created) => (API_PRINCIPAL, names.api_source_arn(created_api?)),
             Self::Rule(rule) => (EVENTS_PRINCIPAL, names.rule_arn(rule)),
         };
         let (action, principal) = (INVOKE.to_owned(), principal.to_owned());
@@ -99,7 +100,7 @@ pub enum PermissionOperation {
     /// `lambda:AddPermission` on the alias.
     Add(Caller),
     /// `lambda:RemovePermission` on the alias, by statement id.
-    Remove(String),
+    Remove(StatementId),
 }
 
 grants! { PermissionOperation {
@@ -125,7 +126,7 @@ pub(crate) fn plan_permission(
     steps: &mut impl Steps<PermissionOperation>,
     names: &Names,
     caller: &Caller,
-    observed: &BTreeMap<String, Permission>,
+    observed: &BTreeMap<StatementId, Permission>,
     after: &[StepId],
 ) -> Option<StepId> {
     let statement = caller.statement();
@@ -134,30 +135,34 @@ pub(crate) fn plan_permission(
     match observed.get(&statement) {
         Some(found) if Some(found) == caller.permission(names, None).as_ref() => None,
         Some(_) => {
-            let target = Target::new(KIND, statement.clone(), Action::Replace);
+            let target = Target::new(KIND, statement.as_str(), Action::Replace);
             // Lambda can't change a statement, and refuses a second one with the same id.
             let removed = steps.add(&target, PermissionOperation::Remove(statement), after);
             Some(steps.add(&target, add, [removed]))
         }
-        None => Some(steps.add(&Target::new(KIND, statement, Action::Create), add, after)),
+        None => Some(steps.add(&Target::new(KIND, statement.as_str(), Action::Create), add, after)),
     }
 }
 
 /// Removes the statements of rules that the stage no longer has.
 pub(crate) fn plan_stale_rules(
     steps: &mut impl Steps<PermissionOperation>,
-    has_rule: impl Fn(&str) -> bool,
-    observed: &BTreeMap<String, Permission>,
+    has_rule: impl Fn(&RuleName) -> bool,
+    observed: &BTreeMap<StatementId, Permission>,
     after: &[StepId],
 ) {
-    let is_stale = |statement: &&String| statement_rule(statement).is_some_and(|rule| !has_rule(rule));
+    let is_stale = |statement: &&StatementId| statement_rule(statement).is_some_and(|rule| !has_rule(&rule));
     for statement in observed.keys().filter(is_stale) {
         plan_removal(steps, statement, after);
     }
 }
 
 /// Removes a statement.
-pub(crate) fn plan_removal(steps: &mut impl Steps<PermissionOperation>, statement: &str, after: &[StepId]) {
-    let target = Target::new(KIND, statement, Action::Delete);
-    steps.add(&target, PermissionOperation::Remove(statement.to_owned()), after.iter().copied());
+pub(crate) fn plan_removal(
+    steps: &mut impl Steps<PermissionOperation>,
+    statement: &StatementId,
+    after: &[StepId],
+) {
+    let target = Target::new(KIND, statement.as_str(), Action::Delete);
+    steps.add(&target, PermissionOperation::Remove(statement.clone()), after.iter().copied());
 }

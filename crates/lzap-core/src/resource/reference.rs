@@ -1,10 +1,12 @@
 //! References to what AWS names only when an earlier step of the same plan creates it.
 
+use crate::ids::{ApiId, VersionNumber};
+
 /// An API: known, or created by an earlier step of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ApiRef {
     /// The API with this id.
-    Known(String),
+    Known(ApiId),
     /// The API that the plan creates.
     Created,
 }
@@ -22,7 +24,7 @@ pub enum IntegrationRef {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum VersionRef {
     /// The version with this number.
-    Known(String),
+    Known(VersionNumber),
     /// The version that the plan publishes.
     Published,
 }

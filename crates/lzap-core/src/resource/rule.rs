@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::ids::{RuleName, VersionNumber};
 use crate::names::{Names, TARGET};
 use crate::resource::grant::{Grant, GrantScope, grants};
 use crate::resource::version::{VersionOperation, plan_task_probe};
@@ -54,7 +55,7 @@ pub enum RuleOperation {
     /// `events:PutRule`, enabled.
     Put {
         /// The rule.
-        rule: String,
+        rule: RuleName,
         /// Its schedule.
         schedule: String,
         /// Its tags; empty for a rule that exists.
@@ -63,26 +64,26 @@ pub enum RuleOperation {
     /// `events:PutTargets`: the alias.
     PutTarget {
         /// The rule.
-        rule: String,
+        rule: RuleName,
         /// The constant input.
         input: String,
     },
     /// `events:TagResource`.
     Tag {
         /// The rule.
-        rule: String,
+        rule: RuleName,
         /// The tags.
         tags: BTreeMap<String, String>,
     },
     /// `events:RemoveTargets`.
     RemoveTargets {
         /// The rule.
-        rule: String,
+        rule: RuleName,
         /// The targets' ids.
         ids: Vec<String>,
     },
     /// `events:DeleteRule`.
-    Delete(String),
+    Delete(RuleName),
 }
 
 grants! { RuleOperation {
@@ -117,13 +118,13 @@ pub(crate) struct RuleContext<'a> {
     /// The tags of the function have changed, and so have those of the rules, which aren't read.
     pub(crate) has_new_tags: bool,
     /// The version to ask for its tasks; `None` when the plan publishes one, which is asked anyway.
-    pub(crate) live_version: Option<&'a str>,
+    pub(crate) live_version: Option<&'a VersionNumber>,
     /// The tasks that schedules invoke.
     pub(crate) tasks: &'a BTreeSet<String>,
     /// The step after which the alias can be invoked.
     pub(crate) alias: Option<StepId>,
     /// The stage's rules, by the end of their names.
-    pub(crate) observed: &'a BTreeMap<String, ObservedRule>,
+    pub(crate) observed: &'a BTreeMap<RuleName, ObservedRule>,
 }
 
 /// Creates and updates the stage's rules, and deletes those that it no longer has. A schedule is created after its task was
@@ -131,7 +132,7 @@ pub(crate) struct RuleContext<'a> {
 pub(crate) fn plan_rules(
     steps: &mut (impl Steps<RuleOperation> + Steps<VersionOperation>),
     context: &RuleContext<'_>,
-    desired: &BTreeMap<String, DesiredRule>,
+    desired: &BTreeMap<RuleName, DesiredRule>,
 ) -> Option<StepId> {
     let mut probed = None;
     for (name, rule) in desired {
@@ -139,7 +140,7 @@ pub(crate) fn plan_rules(
     }
     // Old rules are deleted after the new ones were found to be possible.
     let after: Vec<StepId> = probed.into_iter().chain(context.alias).collect();
-    let is_stale = |(name, rule): &(&String, &ObservedRule)| rule.ours && !desired.contains_key(*name);
+    let is_stale = |(name, rule): &(&RuleName, &ObservedRule)| rule.ours && !desired.contains_key(*name);
     for (name, rule) in context.observed.iter().filter(is_stale) {
         plan_deletion(steps, context.names, name, rule, &after);
     }
@@ -149,7 +150,7 @@ pub(crate) fn plan_rules(
 fn plan_rule(
     steps: &mut (impl Steps<RuleOperation> + Steps<VersionOperation>),
     context: &RuleContext<'_>,
-    name: &String,
+    name: &RuleName,
     desired: &DesiredRule,
     probed: Option<StepId>,
 ) -> Option<StepId> {
@@ -223,14 +224,14 @@ fn target_changes(
 pub(crate) fn plan_deletion(
     steps: &mut impl Steps<RuleOperation>,
     names: &Names,
-    name: &str,
+    name: &RuleName,
     rule: &ObservedRule,
     after: &[StepId],
 ) -> StepId {
     let target = Target::new(KIND, names.rule(name), Action::Delete);
     let ids: Vec<String> = rule.targets.iter().map(|target| target.id.clone()).collect();
-    let remove = RuleOperation::RemoveTargets { rule: name.to_owned(), ids };
+    let remove = RuleOperation::RemoveTargets { rule: name.clone(), ids };
     let removed = (!rule.targets.is_empty()).then(|| steps.add(&target, remove, after.iter().copied()));
     let after = removed.map_or_else(|| after.to_vec(), |removed| vec![removed]);
-    steps.add(&target, RuleOperation::Delete(name.to_owned()), after)
+    steps.add(&target, RuleOperation::Delete(name.clone()), after)
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::ids::VersionNumber;
 use crate::names::{Names, Part, sha256_hex};
 use crate::resource::artifact::{Artifact, Object};
 use crate::resource::function::FunctionConfig;
@@ -37,7 +38,7 @@ impl DesiredVersion<'_> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedVersion {
     /// Its number.
-    pub number: String,
+    pub number: VersionNumber,
     /// Its settings.
     pub config: FunctionConfig,
     /// SHA-256 of its code in base64.
@@ -69,7 +70,7 @@ pub enum VersionOperation {
         health_path: Option<String>,
     },
     /// `lambda:DeleteFunction` of one version.
-    Delete(String),
+    Delete(VersionNumber),
 }
 
 grants! { VersionOperation {
@@ -128,10 +129,10 @@ pub(crate) fn plan_release(
 pub(crate) fn plan_task_probe(
     steps: &mut impl Steps<VersionOperation>,
     target: &Target,
-    version: &str,
+    version: &VersionNumber,
     tasks: BTreeSet<String>,
 ) -> StepId {
-    let version = VersionRef::Known(version.to_owned());
+    let version = VersionRef::Known(version.clone());
     steps.add(target, VersionOperation::Probe { version, tasks, health_path: None }, [])
 }
 

@@ -13,6 +13,7 @@ use lzap_core::asynchronous::AsyncConfig;
 use lzap_core::config::KeepWarm;
 use lzap_core::desired::CanaryEnding;
 use lzap_core::desired::{self, Desired, Rollback, Stage, Undeploy};
+use lzap_core::ids::{ApiId, VersionNumber};
 use lzap_core::names::{KEEP_WARM, Names, Part, Place, RoleName, hex};
 use lzap_core::observed::Observed;
 use lzap_core::plan::{Plan, PlanError, plan};
@@ -381,7 +382,7 @@ fn a_rollback_with_nowhere_to_go_says_what_exists() {
     let cloud = deployed(&stage(1, |_| ()), &Observed::nothing(names()));
     let previous = plan(&Desired::Version(Rollback::Previous), &cloud);
     assert!(matches!(previous, Err(PlanError::NothingBefore { .. })), "{previous:?}");
-    let missing = plan(&Desired::Version(Rollback::To("9".to_owned())), &cloud);
+    let missing = plan(&Desired::Version(Rollback::To(VersionNumber::new("9"))), &cloud);
     assert!(matches!(missing, Err(PlanError::NoSuchVersion { .. })), "{missing:?}");
     let nothing = plan(&Desired::Version(Rollback::Previous), &Observed::nothing(names()));
     assert!(matches!(nothing, Err(PlanError::NotDeployed { .. })), "{nothing:?}");
@@ -463,18 +464,19 @@ fn versions_that_any_alias_holds_survive_a_sweep() {
     for code in 1..=12 {
         cloud = deployed(&stage(code, |_| ()), &cloud);
         if code == 1 {
-            cloud.held.insert("1".to_owned());
+            cloud.held.insert(VersionNumber::new("1"));
         }
     }
     let numbers = |cloud: &Observed| cloud.versions.iter().map(|v| v.number.clone()).collect::<Vec<_>>();
-    assert_eq!(numbers(&cloud).first().map(String::as_str), Some("3"), "ten are kept");
-    cloud.held.insert("3".to_owned());
+    assert_eq!(numbers(&cloud).first().map(VersionNumber::as_str), Some("3"), "ten are kept");
+    cloud.held.insert(VersionNumber::new("3"));
     let plan: Plan = plan(&Desired::Stage(Box::new(stage(13, |_| ()))), &cloud).expect("a plan");
     assert!(
         !plan
             .steps
             .iter()
-            .any(|step| step.operation == Operation::Version(VersionOperation::Delete("3".to_owned())))
+            .any(|step| step.operation
+                == Operation::Version(VersionOperation::Delete(VersionNumber::new("3"))))
     );
     assert!(plan.destructive_changes().is_empty(), "deleting old versions needs no confirmation");
 }
@@ -482,7 +484,8 @@ fn versions_that_any_alias_holds_survive_a_sweep() {
 #[test]
 fn a_rollback_ends_a_canary_before_it_goes_back() {
     let mut cloud = deployed(&stage(2, |_| ()), &deployed(&stage(1, |_| ()), &Observed::nothing(names())));
-    cloud.alias.as_mut().expect("an alias").canary = Some(Canary { version: "2".to_owned(), percent: 5 });
+    cloud.alias.as_mut().expect("an alias").canary =
+        Some(Canary { version: VersionNumber::new("2"), percent: 5 });
     let plan = plan(&Desired::Version(Rollback::Previous), &cloud).expect("a plan");
     let after = after_all(&cloud, &plan).alias.expect("an alias");
     assert_eq!((after.version.as_str(), after.canary), ("2", None));
@@ -492,9 +495,9 @@ fn a_rollback_ends_a_canary_before_it_goes_back() {
 fn twins_of_an_api_go_and_the_oldest_stays() {
     let wanted = stage(1, |_| ());
     let mut cloud = deployed(&wanted, &Observed::nothing(names()));
-    cloud.apis.push(ObservedApi { id: "twin000000".to_owned(), ..cloud.apis[0].clone() });
+    cloud.apis.push(ObservedApi { id: ApiId::new("twin000000"), ..cloud.apis[0].clone() });
     let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
     let calls: Vec<&Operation> = plan.steps.iter().map(|step| &step.operation).collect();
-    assert_eq!(calls, [&Operation::HttpApi(HttpApiOperation::Delete("twin000000".to_owned()))]);
+    assert_eq!(calls, [&Operation::HttpApi(HttpApiOperation::Delete(ApiId::new("twin000000")))]);
     assert!(!plan.destructive_changes().is_empty());
 }

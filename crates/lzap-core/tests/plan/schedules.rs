@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use lzap_core::desired::{Desired, Undeploy};
+use lzap_core::ids::RuleName;
 use lzap_core::names::KEEP_WARM;
 use lzap_core::observed::Observed;
 use lzap_core::plan::{Plan, PlanError, plan};
@@ -35,10 +36,10 @@ fn only_the_schedules_that_changed_are_touched() {
     );
     assert!(slower.destructive_changes().is_empty());
     let fewer = rescheduled(&[a.clone(), b.clone()], std::slice::from_ref(&a));
-    let statement = "lzap-schedule-b".to_owned();
+    let statement = "lzap-schedule-b";
     assert!(
         matches!(calls(&fewer).as_slice(), [Operation::Rule(RuleOperation::RemoveTargets { rule, .. }), Operation::Rule(RuleOperation::Delete(gone)), Operation::Permission(PermissionOperation::Remove(id))]
-            if rule == "b" && gone == "b" && *id == statement),
+            if rule == "b" && gone == "b" && *id == *statement),
         "{fewer:#?}"
     );
     assert!(!fewer.destructive_changes().is_empty());
@@ -94,13 +95,13 @@ fn foreign_rules_are_never_touched() {
     let scheduled = stage(1, |settings| settings.schedules = vec![hourly("a", 1, "x")]);
     let mut cloud = deployed(&scheduled, &Observed::nothing(names()));
     let theirs = ObservedRule { ours: false, ..cloud.rules["a"].clone() };
-    cloud.rules.insert("2-keep-warm".to_owned(), theirs.clone());
+    cloud.rules.insert(RuleName::new("2-keep-warm"), theirs.clone());
     assert!(plan(&Desired::Stage(Box::new(scheduled)), &cloud).expect("a plan").is_empty());
     for adopt in [false, true] {
         let undeploy = Desired::Nothing(Undeploy { keep_logs: false, adopt });
         let gone = plan(&undeploy, &cloud).expect("a plan");
         let after = after_all(&cloud, &gone);
-        assert_eq!(after.rules, BTreeMap::from([("2-keep-warm".to_owned(), theirs.clone())]));
+        assert_eq!(after.rules, BTreeMap::from([(RuleName::new("2-keep-warm"), theirs.clone())]));
     }
     let wanted = stage(1, |settings| settings.schedules = vec![hourly("2-keep-warm", 1, "x")]);
     let refused = plan(&Desired::Stage(Box::new(wanted)), &cloud);

@@ -1,6 +1,7 @@
 //! The workers: what goes where first, which version calls which, and what is left when they go.
 
 use lzap_core::desired::{CanaryEnding, Desired, Rollback, Stage};
+use lzap_core::ids::VersionNumber;
 use lzap_core::names::Part;
 use lzap_core::observed::Observed;
 use lzap_core::plan::{Plan, PlanError, Step, plan};
@@ -90,7 +91,10 @@ fn the_workers_answer_before_the_app_that_calls_them_goes_live() {
     let workers = cloud.workers.function.as_ref().expect("the workers");
     assert_eq!((workers.config.memory_mb, workers.concurrency), (1769, Some(50)));
     let app = cloud.live().expect("a live version");
-    assert_eq!((app.config.memory_mb, &app.config.workers), (512, &Some(VersionRef::Known("1".to_owned()))));
+    assert_eq!(
+        (app.config.memory_mb, &app.config.workers),
+        (512, &Some(VersionRef::Known(VersionNumber::new("1"))))
+    );
     let policy = cloud.role.expect("a role").policy.expect("a policy").to_string();
     for arn in ["function:shop-dev-workers:*", "log-group:/aws/lambda/shop-dev-workers:*"] {
         assert!(policy.contains(arn), "no {arn} in {policy}");
@@ -103,10 +107,10 @@ fn each_version_of_the_app_keeps_its_workers() {
     let first = deployed(&big(1), &Observed::nothing(names()));
     let second = deployed(&big(2), &first);
     let calls = |cloud: &Observed| cloud.live().and_then(|live| live.config.workers.clone());
-    assert_eq!(calls(&second), Some(VersionRef::Known("2".to_owned())));
+    assert_eq!(calls(&second), Some(VersionRef::Known(VersionNumber::new("2"))));
     let back = plan(&Desired::Version(Rollback::Previous), &second).expect("a plan");
     let back = after_all(&second, &back);
-    assert_eq!(calls(&back), Some(VersionRef::Known("1".to_owned())));
+    assert_eq!(calls(&back), Some(VersionRef::Known(VersionNumber::new("1"))));
     assert_called_workers_are_kept(&second, &back);
     let more = with(2, Some(Workers { memory_mb: Some(3538), concurrency: Some(50) }), |_| ());
     let plan = planned(more.clone(), &second);
@@ -117,7 +121,7 @@ fn each_version_of_the_app_keeps_its_workers() {
             .any(|step| matches!(step.operation, Operation::Artifact(ArtifactOperation::Upload(_)))),
         "{plan:#?}"
     );
-    assert_eq!(calls(&deployed(&more, &second)), Some(VersionRef::Known("3".to_owned())));
+    assert_eq!(calls(&deployed(&more, &second)), Some(VersionRef::Known(VersionNumber::new("3"))));
 }
 
 /// The old version names workers that do not exist, though there are workers again.
@@ -126,11 +130,11 @@ fn workers_created_again_leave_old_versions_in_reach_of_a_rollback() {
     let second = deployed(&big(2), &deployed(&big(1), &Observed::nothing(names())));
     let without = deployed(&with(2, None, |_| ()), &second);
     let again = deployed(&big(2), &without);
-    let old = again.version("2").expect("the version before the last two");
-    assert_eq!(old.config.workers, Some(VersionRef::Known("2".to_owned())));
-    assert!(again.workers.versions.iter().all(|version| version.number != "2"), "its workers are gone");
+    let old = again.version(&VersionNumber::new("2")).expect("the version before the last two");
+    assert_eq!(old.config.workers, Some(VersionRef::Known(VersionNumber::new("2"))));
+    assert!(again.workers.versions.iter().all(|version| version.number != *"2"), "its workers are gone");
     assert!(planned(big(2), &again).is_empty());
-    let back = plan(&Desired::Version(Rollback::To("2".to_owned())), &again).expect("a plan");
+    let back = plan(&Desired::Version(Rollback::To(VersionNumber::new("2"))), &again).expect("a plan");
     assert_called_workers_are_kept(&again, &after_all(&again, &back));
 }
 
