@@ -6,6 +6,7 @@
 pub(crate) mod alias;
 pub(crate) mod artifact;
 pub(crate) mod bucket;
+mod deletion;
 pub(crate) mod event_invoke;
 pub(crate) mod front;
 pub(crate) mod function;

@@ -173,6 +173,8 @@ INVENTED = {
     "creationTime", "storedBytes", "RoleLastUsed", "ETag", "Owner", "DeploymentId", "CreatedBy", "RuleSetVersion",
 }
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
+# The id of a function URL is invented anew for each.
+URL = re.compile(r"https://\w+\.lambda-url")
 
 
 def dump(call):
@@ -193,7 +195,7 @@ def dump(call):
             ids = [item[f"{kind}Id"] for item in each[f"{kind.lower()}s"]]
             for index, name in enumerate(ids, 1):
                 text = text.replace(name, f"[{kind} {number}.{index}]")
-    return in_order(json.loads(TIME.sub("[TIME]", text)))
+    return in_order(json.loads(URL.sub("[URL]", TIME.sub("[TIME]", text))))
 
 
 def plain(value):
@@ -236,10 +238,12 @@ def function(call, name):
     of = {"FunctionName": name}
     aliases = call("lambda", "list_aliases", **of)["Aliases"]
     policy = lambda **to: json.loads(call("lambda", "get_policy", **of, **to).get("Policy", "{}"))
+    url = lambda **to: call("lambda", "get_function_url_config", **of, **to)
+    shown = lambda alias: {"alias": alias, "policy": policy(Qualifier=alias["Name"]), "url": url(Qualifier=alias["Name"])}
     return {
         "function": call("lambda", "get_function", **of),
         "versions": call("lambda", "list_versions_by_function", **of),
-        "aliases": [{"alias": each, "policy": policy(Qualifier=each["Name"])} for each in aliases],
+        "aliases": [shown(each) for each in aliases],
         "policy": policy(),
         "concurrency": call("lambda", "get_function_concurrency", **of),
     }

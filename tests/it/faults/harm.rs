@@ -93,7 +93,7 @@ pub(super) fn refusals(operations: &[String]) -> Result<BTreeMap<String, Vec<Ref
         let mut all = common(operation);
         all.extend(special(operation));
         let documented = documented[operation].as_array().into_iter().flatten();
-        for error in documented.filter(|error| !is_a_lie(operation, error)) {
+        for error in documented {
             let status =
                 error["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(400);
             all.push(Refusal::new(status, error["code"].as_str().unwrap_or_default(), "Refused by a test."));
@@ -101,12 +101,6 @@ pub(super) fn refusals(operations: &[String]) -> Result<BTreeMap<String, Vec<Ref
         (operation.clone(), all)
     };
     Ok(operations.iter().map(of).collect())
-}
-
-/// That the function is gone, which is what is wanted, while it stays: a deploy that takes away the workers believes it and
-/// forgets them.
-fn is_a_lie(operation: &str, error: &Value) -> bool {
-    operation == "lambda:DeleteFunction" && error["code"] == "ResourceNotFoundException"
 }
 
 /// AWS: <https://docs.aws.amazon.com/awssupport/latest/APIReference/CommonErrors.html>, and S3's own list:

@@ -13,9 +13,11 @@ use lzap_core::resource::alias::AliasOperation;
 use lzap_core::resource::artifact::Artifact;
 use lzap_core::resource::artifact::ArtifactOperation;
 use lzap_core::resource::bucket::BucketOperation;
+use lzap_core::resource::event_invoke::EventInvokeOperation;
 use lzap_core::resource::front::FrontOperation;
 use lzap_core::resource::function::FunctionOperation;
 use lzap_core::resource::function::{FunctionConfig, HANDLER, RUNTIME};
+use lzap_core::resource::function_url::FunctionUrlOperation;
 use lzap_core::resource::http_api::HttpApiOperation;
 use lzap_core::resource::log_group::LogGroupOperation;
 use lzap_core::resource::permission::Caller;
@@ -208,10 +210,39 @@ async fn deleting_what_is_gone_is_a_success() {
     let calls = vec![
         Operation::Permission(PermissionOperation::Remove(StatementId::new("x"))),
         Operation::Function(FunctionOperation::Delete),
-        Operation::HttpApi(HttpApiOperation::Delete(ApiId::new("a"))),
+        Operation::EventInvoke(EventInvokeOperation::Delete),
+        Operation::FunctionUrl(FunctionUrlOperation::Delete),
     ];
     let outcome = carry_out(calls, &[gone]).await;
     assert!(outcome.result.is_ok(), "{:?}", outcome.result);
+    let delete_api = vec![Operation::HttpApi(HttpApiOperation::Delete(ApiId::new("a")))];
+    let outcome = carry_out(delete_api, &[gone, (200, r#"{"items":[]}"#)]).await;
+    assert!(outcome.result.is_ok(), "{:?}", outcome.result);
+    let delete_rule = vec![Operation::Rule(RuleOperation::Delete(RuleName::new("keep-warm")))];
+    let outcome = carry_out(delete_rule, &[gone, (200, r#"{"Rules":[]}"#)]).await;
+    assert!(outcome.result.is_ok(), "{:?}", outcome.result);
+}
+
+/// A deploy that believes it takes the kind from the function's tag, and no later one looks for the resource.
+#[tokio::test(start_paused = true)]
+async fn not_found_that_a_read_contradicts_is_tried_again() {
+    let gone = (404, r#"ResourceNotFoundException|{"Message":"not found"}"#);
+    let apis = r#"{"items":[{"apiId":"a","tags":{"lzap:app":"shop","lzap:stage":"dev"}}]}"#;
+    let rules = r#"{"Rules":[{"Name":"shop-dev-keep-warm"}]}"#;
+    let url = r#"{"FunctionUrl":"https://x.example/","FunctionArn":"a","AuthType":"NONE","CreationTime":"","LastModifiedTime":""}"#;
+    let cases = [
+        (Operation::HttpApi(HttpApiOperation::Delete(ApiId::new("a"))), apis),
+        (Operation::Rule(RuleOperation::Delete(RuleName::new("keep-warm"))), rules),
+        (Operation::FunctionUrl(FunctionUrlOperation::Delete), url),
+        (Operation::EventInvoke(EventInvokeOperation::Delete), "{}"),
+        (Operation::Function(FunctionOperation::Delete), r#"{"Configuration":{}}"#),
+    ];
+    for (operation, found) in cases {
+        let outcome = carry_out(vec![operation.clone()], &[gone, (200, found), OK]).await;
+        assert!(outcome.result.is_ok(), "{operation:?}: {:?}", outcome.result);
+        assert_eq!(outcome.requests.len(), 3, "deleted, read, deleted: {:?}", outcome.requests);
+        assert_eq!(outcome.requests.first(), outcome.requests.last(), "{operation:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,10 +5,11 @@ use lzap_core::asynchronous::AsyncConfig;
 use lzap_core::names::{ALIAS, Names};
 use lzap_core::resource::event_invoke::EventInvokeOperation;
 
+use super::deletion::delete_and_confirm;
 use super::step::{Created, StepContext};
 use crate::clients::Clients;
 use crate::error::{Absent, AwsError, Named};
-use crate::retry::{CONFLICT, ROLE, again};
+use crate::retry::{PROPAGATION, ROLE, again};
 
 /// Applies one operation.
 pub(crate) async fn apply_event_invoke(
@@ -22,7 +23,9 @@ pub(crate) async fn apply_event_invoke(
             again(ROLE, progress, || put_event_invoke_config(clients, names, config)).await?;
         }
         EventInvokeOperation::Delete => {
-            again(CONFLICT, progress, || delete_event_invoke_config(clients, names)).await?;
+            let is_there = async || Ok(get_event_invoke_config(clients, names).await?.is_some());
+            let delete = || delete_and_confirm(delete_event_invoke_config(clients, names), is_there());
+            again(PROPAGATION, progress, delete).await?;
         }
     }
     Ok(Created::Nothing)
@@ -77,5 +80,5 @@ async fn put_event_invoke_config(
 async fn delete_event_invoke_config(clients: &Clients, names: &Names) -> Result<(), AwsError> {
     let call = clients.lambda().delete_function_event_invoke_config();
     let call = call.function_name(names.function()).qualifier(ALIAS);
-    call.send().await.named("lambda:DeleteFunctionEventInvokeConfig").or_gone()
+    call.send().await.named("lambda:DeleteFunctionEventInvokeConfig").map(drop)
 }

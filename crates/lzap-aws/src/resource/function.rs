@@ -16,11 +16,12 @@ use lzap_core::resource::function::{FunctionConfig, FunctionOperation, ObservedF
 use lzap_core::resource::reference::VersionRef;
 use lzap_wire::env::LZAP_WORKERS;
 
+use super::deletion::delete_and_confirm;
 use super::settle::{State, state_of, wait_until_settled};
 use super::step::{Created, StepContext};
 use crate::clients::{Attempts, Clients};
 use crate::error::{Absent, AwsError, Named};
-use crate::retry::{CONFLICT, ROLE, again};
+use crate::retry::{CONFLICT, PROPAGATION, ROLE, again};
 
 /// Lambda's default size of `/tmp`, in MB.
 ///
@@ -60,7 +61,9 @@ pub(crate) async fn apply_function(
             State::Settled
         }
         FunctionOperation::Delete => {
-            again(CONFLICT, progress, || delete_function(clients, names)).await?;
+            let is_there = async || Ok(get_function(clients, names).await?.is_some());
+            let delete = || delete_and_confirm(delete_function(clients, names), is_there());
+            again(PROPAGATION, progress, delete).await?;
             State::Settled
         }
     };
@@ -210,7 +213,7 @@ async fn delete_concurrency(clients: &Clients, names: &Names) -> Result<(), AwsE
 /// `lambda:DeleteFunction`, with its versions, its alias and their policies.
 async fn delete_function(clients: &Clients, names: &Names) -> Result<(), AwsError> {
     let call = clients.lambda().delete_function().function_name(names.function());
-    call.send().await.named("lambda:DeleteFunction").or_gone()
+    call.send().await.named("lambda:DeleteFunction").map(drop)
 }
 
 fn lambda_architecture(architecture: Architecture) -> LambdaArchitecture {

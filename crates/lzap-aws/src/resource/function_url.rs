@@ -6,6 +6,7 @@ use aws_sdk_lambda::types::{FunctionUrlAuthType, InvokeMode};
 use lzap_core::names::{ALIAS, Names};
 use lzap_core::resource::function_url::{FunctionUrlOperation, ObservedFunctionUrl};
 
+use super::deletion::delete_and_confirm;
 use super::step::{Created, StepContext};
 use crate::clients::{Attempts, Clients};
 use crate::error::{Absent, AwsError, Named};
@@ -26,7 +27,9 @@ pub(crate) async fn apply_function_url(
             again(CONFLICT, progress, || update_function_url(clients, names)).await?;
         }
         FunctionUrlOperation::Delete => {
-            again(CONFLICT, progress, || delete_function_url(clients, names)).await?;
+            let is_there = async || Ok(get_function_url(clients, names).await?.is_some());
+            let delete = || delete_and_confirm(delete_function_url(clients, names), is_there());
+            again(PROPAGATION, progress, delete).await?;
         }
     }
     Ok(Created::Nothing)
@@ -82,5 +85,5 @@ async fn update_function_url(clients: &Clients, names: &Names) -> Result<(), Aws
 /// `lambda:DeleteFunctionUrlConfig` of the alias.
 async fn delete_function_url(clients: &Clients, names: &Names) -> Result<(), AwsError> {
     let call = clients.lambda().delete_function_url_config().function_name(names.function()).qualifier(ALIAS);
-    call.send().await.named("lambda:DeleteFunctionUrlConfig").or_gone()
+    call.send().await.named("lambda:DeleteFunctionUrlConfig").map(drop)
 }

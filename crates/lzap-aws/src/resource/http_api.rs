@@ -14,6 +14,7 @@ use lzap_core::resource::http_api::{
 };
 use lzap_wire::limits::HTTP_API_TIMEOUT_SECS;
 
+use super::deletion::delete_and_confirm;
 use super::step::{Created, StepContext};
 use crate::clients::{Attempts, Clients};
 use crate::error::{Absent, AwsError, Named};
@@ -61,7 +62,10 @@ pub(crate) async fn apply_http_api(
         HttpApiOperation::Tag { api, tags } => {
             again(CONFLICT, progress, || tag_api(clients, names, api, tags)).await?;
         }
-        HttpApiOperation::Delete(api) => again(CONFLICT, progress, || delete_api(clients, api)).await?,
+        HttpApiOperation::Delete(api) => {
+            let is_there = async || Ok(list_apis(clients, names).await?.iter().any(|found| found.id == *api));
+            again(PROPAGATION, progress, || delete_and_confirm(delete_api(clients, api), is_there())).await?;
+        }
     }
     Ok(Created::Nothing)
 }
@@ -202,7 +206,7 @@ async fn tag_api(
 
 /// `apigateway:DeleteApi`, which deletes its routes, its integration and its stage too.
 async fn delete_api(clients: &Clients, api: &ApiId) -> Result<(), AwsError> {
-    clients.apigateway().delete_api().api_id(api).send().await.named("apigateway:DeleteApi").or_gone()
+    clients.apigateway().delete_api().api_id(api).send().await.named("apigateway:DeleteApi").map(drop)
 }
 
 fn integration_target(integration: &str) -> String {

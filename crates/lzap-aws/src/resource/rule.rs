@@ -9,6 +9,7 @@ use lzap_core::ids::RuleName;
 use lzap_core::names::{KEEP_WARM, Names, TARGET};
 use lzap_core::resource::rule::{ObservedRule, RuleOperation, RuleTarget};
 
+use super::deletion::delete_and_confirm;
 use super::step::{Created, StepContext};
 use crate::clients::Clients;
 use crate::error::{Absent, AwsError, Named};
@@ -34,7 +35,9 @@ pub(crate) async fn apply_rule(
             again(CONFLICT, progress, || remove_targets(clients, names, rule, ids)).await?;
         }
         RuleOperation::Delete(rule) => {
-            again(CONFLICT, progress, || delete_rule(clients, names, rule)).await?;
+            let is_there = async || Ok(list_rules(clients, names).await?.contains_key(rule));
+            let delete = || delete_and_confirm(delete_rule(clients, names, rule), is_there());
+            again(PROPAGATION, progress, delete).await?;
         }
     }
     Ok(Created::Nothing)
@@ -176,7 +179,7 @@ async fn remove_targets(
 
 /// `events:DeleteRule`.
 async fn delete_rule(clients: &Clients, names: &Names, rule: &RuleName) -> Result<(), AwsError> {
-    clients.events().delete_rule().name(names.rule(rule)).send().await.named("events:DeleteRule").or_gone()
+    clients.events().delete_rule().name(names.rule(rule)).send().await.named("events:DeleteRule").map(drop)
 }
 
 /// Returns the first failed entry. Both target operations answer 200 even if entries failed; only the count tells.
