@@ -24,7 +24,9 @@ use fs_err as fs;
 use lzap_testkit::workspace;
 
 use self::inventory::Inventory;
+pub(crate) use self::lzap::Lzap;
 use self::stand::Stand;
+pub(crate) use self::stand::{DELAY, set_account};
 pub(crate) use self::zappa::APP as ZAPPA_APP;
 use lzap_testkit::shell::Result;
 
@@ -176,7 +178,7 @@ pub(crate) fn run(options: &Options) -> Result {
 
 fn tool(name: &str) -> Result<Box<dyn Tool>> {
     Ok(match name {
-        "lzap" => Box::new(lzap::Lzap::new()?),
+        "lzap" => Box::new(Lzap::new()?),
         "zappa" => Box::new(zappa::Zappa::new()?),
         "chalice" => Box::new(chalice::Chalice::new()?),
         "sam" => Box::new(sam::Sam::new()?),

@@ -101,7 +101,7 @@ fn build(feature: &'static str) -> Result<Built> {
 
 /// User and system time of all child processes that have ended, and of their children: fields 16 and 17 of
 /// `/proc/self/stat`.
-fn children_processor_secs() -> Result<f64> {
+pub(crate) fn children_processor_secs() -> Result<f64> {
     let stat = fs::read_to_string("/proc/self/stat")?;
     let (_, after_name) = stat.rsplit_once(')').unwrap_or_default();
     let ticks = after_name.split_whitespace().skip(13).take(2).map(str::parse::<u32>);

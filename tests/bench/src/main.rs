@@ -16,6 +16,7 @@ mod linkers;
 mod map;
 mod peer;
 mod runtime;
+mod unchanged;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,8 @@ struct Cli {
 enum Bench {
     /// Calls, depth, bytes and seconds of deploys, beside four other tools, against a mock of AWS that takes its time
     Deploy(deploy::Options),
+    /// The time that lzap itself adds to a deploy that changes nothing
+    Unchanged(unchanged::Options),
     /// Size, cold start and processor time of an app, by linker and allocator
     Linkers,
     /// Compile time, size and cold start of an app, by feature of the runtime crate
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
 fn run(bench: &Bench) -> Result {
     match bench {
         Bench::Deploy(options) => deploy::run(options),
+        Bench::Unchanged(options) => unchanged::run(options),
         Bench::Linkers => linkers::run(),
         Bench::Features => features::run(),
         Bench::Csv => csv::run(),

@@ -11,13 +11,13 @@ use crate::REGION;
 use lzap_testkit::shell::{Failure, Result, lzap, quiet_output};
 
 /// A hello app made by `lzap init`.
-pub(super) struct Lzap {
+pub(crate) struct Lzap {
     project: PathBuf,
 }
 
 impl Lzap {
     /// A fresh app for this machine's architecture.
-    pub(super) fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let project = target().join("bench/bench-hello");
         if project.exists() {
             fs::remove_dir_all(&project)?;
@@ -48,10 +48,15 @@ impl Lzap {
 
     fn lzap(&self, args: &[&str]) -> Result<Command> {
         let mut command = lzap()?;
-        command.args(args).current_dir(&self.project).env("CI", "true");
+        self.set_project(command.args(args));
+        Ok(command)
+    }
+
+    /// Lets the command run in the project.
+    pub(crate) fn set_project(&self, command: &mut Command) {
+        command.current_dir(&self.project).env("CI", "true");
         // Of its own, so that no test run at the same time makes it wait or compile again.
         command.env("CARGO_TARGET_DIR", target().join("bench/build"));
-        Ok(command)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{REGION, peer};
 use lzap_testkit::shell::Result;
 
 /// The delay that the proxy adds to each call.
-pub(super) const DELAY: Duration = Duration::from_millis(50);
+pub(crate) const DELAY: Duration = Duration::from_millis(50);
 pub(super) const WAITS: Waits = Waits::TYPICAL;
 
 /// An account of its own, empty at first.
@@ -56,7 +56,7 @@ impl Stand {
 
     fn run(&self, tool: &str, step: Step, command: &mut Command) -> Result<Run> {
         drop(self.proxy.take_recording());
-        against(command, self.proxy.url());
+        set_account(command, self.proxy.url());
         let began = Instant::now();
         let output = command.stdin(Stdio::null()).output()?;
         let wall = began.elapsed().as_secs_f64();
@@ -98,8 +98,8 @@ fn figures(recording: &Recording, checked: &[Checked], seconds: f64) -> Figures 
     }
 }
 
-/// Dummy credentials, and nothing of the user's own.
-fn against(command: &mut Command, endpoint: &str) {
+/// Sets dummy credentials for the mock at `endpoint`, and removes those of the user.
+pub(crate) fn set_account(command: &mut Command, endpoint: &str) {
     for name in ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"] {
         command.env_remove(name);
     }
