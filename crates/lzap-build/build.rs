@@ -28,8 +28,8 @@ fn main() -> io::Result<()> {
     fs::File::create(Path::new(&out).join("templates.rs"))?.write_all(code.as_bytes())
 }
 
-/// All files but those below `target`, dotfiles too. Cargo watches each, and the folders below the top for new ones; the
-/// top itself it can't watch without looking through `target`.
+/// Collects all files but those below `target`, dotfiles too. Cargo watches each file, and the folders below
+/// the top for new files. It can't watch the top itself without looking through `target`.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -43,6 +43,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
+/// Appends one constant to the code: a slice of `File`s in the given order, their bytes by `include_bytes!`.
 fn embed(code: &mut String, constant: &str, folder: &Path, files: &[PathBuf]) -> std::fmt::Result {
     writeln!(code, "pub(crate) const {constant}: &[File] = &[")?;
     for file in files {

@@ -55,6 +55,7 @@ pub fn archive(
     let folder = out.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs_err::create_dir_all(folder).map_err(BuildError::io("make the folder for the zip"))?;
     // Beside `out`, since a rename can't leave its file system.
+    // An early return drops it, which deletes the file.
     let mut temporary =
         NamedTempFile::new_in(folder).map_err(BuildError::io("make a file beside the zip"))?;
     write_zip(&mut temporary, &entries).map_err(|source| BuildError::Zip { path: out.to_owned(), source })?;
@@ -78,7 +79,7 @@ pub fn archive(
     })
 }
 
-/// Digits of the hash in the file name: 64 bits, so that no two zips of one project share them.
+/// The number of digits of the hash in the file name: 64 bits, so that no two zips of one project share them.
 const HASH_DIGITS: usize = 16;
 
 /// Returns the path beside `out` with the first digits of the hash in its name.

@@ -75,6 +75,7 @@ fn classify_line(line: &str) -> Option<Said> {
     let plain = strip_ansi(line);
     let words = plain.trim_start();
     let verb = words.split_whitespace().next().unwrap_or_default();
+    // Without counts it isn't the bar, and is classified like any other line.
     if verb == "Building"
         && let Some(progress) = parse_progress(words)
     {
@@ -95,7 +96,8 @@ fn classify_line(line: &str) -> Option<Said> {
     }
 }
 
-/// Reads `Building [====>   ] 12/87: syn, serde(build)`.
+/// Reads `Building [====>   ] 12/87: syn, serde(build)`. Of the crates that are compiled at the same time,
+/// only the first is kept, without the kind of its unit.
 fn parse_progress(words: &str) -> Option<Said> {
     let (_, counts) = words.split_once("] ")?;
     let (counts, names) = counts.split_once(':').unwrap_or((counts, ""));
@@ -108,7 +110,8 @@ fn parse_progress(words: &str) -> Option<Said> {
     })
 }
 
-/// Takes out the escape sequences that set colors or erase.
+/// Takes out the escape sequences that set colors or erase: ESC `[`, parameters, and one byte from `@` to `~`
+/// that ends the sequence. Of other sequences only ESC and the character after it are taken out.
 fn strip_ansi(line: &str) -> String {
     let mut plain = String::with_capacity(line.len());
     let mut rest = line.chars();
@@ -122,12 +125,14 @@ fn strip_ansi(line: &str) -> String {
     plain
 }
 
-/// Returns the path of the binary `bin` when this JSON message says that it is built.
+/// Returns the path of the binary `bin` when this JSON message says that it is built; `None` for other
+/// messages, and for lines that aren't one.
 pub(crate) fn find_built_binary(message: &str, bin: &str) -> Option<std::path::PathBuf> {
     let message: cargo_metadata::Message = serde_json::from_str(message).ok()?;
     let cargo_metadata::Message::CompilerArtifact(artifact) = message else {
         return None;
     };
+    // The package's library may have the same name.
     let is_it = artifact.target.is_bin() && artifact.target.name == bin;
     artifact.executable.filter(|_| is_it).map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf)
 }

@@ -97,7 +97,8 @@ struct Build<'a> {
 }
 
 impl Build<'_> {
-    /// One run of cargo.
+    /// Runs cargo once with the linker of `choice`, and returns the path of the binary. Installs the target
+    /// through rustup if it is missing.
     async fn build_with(&self, choice: &Choice, on_event: OnEvent<'_>) -> Result<PathBuf, BuildError> {
         on_event(BuildEvent::Linker { linker: choice.linker, reason: choice.reason.clone() });
         let triple = choice.triple(self.options.architecture);
@@ -115,7 +116,8 @@ impl Build<'_> {
         outcome.binary.ok_or_else(|| BuildError::NoOutput { bin: self.project.bin.clone() })
     }
 
-    /// zig, where the native toolchain was lzap's own choice and its result can't run in Lambda.
+    /// Returns zig where the native toolchain was lzap's own choice and its result can't run in Lambda;
+    /// `None` keeps the first result.
     fn second_choice(&self, first: &Choice, path: &Path) -> Result<Option<Choice>, BuildError> {
         // A linker that the user chose is never replaced.
         if (self.options.linker, first.linker) != (Linker::Auto, Linker::Native) {
@@ -154,6 +156,7 @@ impl Build<'_> {
     fn cargo_command(&self, triple: &str) -> Command {
         let mut command = Command::new(cargo::cargo_program());
         command
+            // JSON on stdout names the binary's path; the diagnostics come to stderr as on a terminal.
             .args(["build", "--release", "--message-format=json-render-diagnostics", "--target", triple])
             .args(["--color", if self.options.color { "always" } else { "never" }])
             .args(["--bin", &self.project.bin, "--manifest-path"])
@@ -162,6 +165,7 @@ impl Build<'_> {
             .arg(&self.project.target_dir)
             .current_dir(&self.project.root)
             // Cargo draws its progress bar, with the counts, only on a terminal or when it is asked to.
+            // `always` is an error without a width.
             .env("CARGO_TERM_PROGRESS_WHEN", "always")
             .env("CARGO_TERM_PROGRESS_WIDTH", "120");
         if !self.project.features.is_empty() {
@@ -181,7 +185,10 @@ impl Build<'_> {
     }
 }
 
-/// Returns how to fix a failed build, for the failures whose messages are known.
+/// Returns how to fix a failed build, for the failures whose messages are known; the first that fits.
+///
+/// `rendered` is text for people, and changes with cargo and rustc: when a message isn't recognized any more,
+/// only the advice is lost.
 fn advise_on_failure(linker: Linker, project: &Project, rendered: &str) -> Option<String> {
     let said = |text: &str| rendered.contains(text);
     let advice = match (linker, project.c_dependency.as_deref()) {
@@ -201,7 +208,7 @@ fn advise_on_failure(linker: Linker, project: &Project, rendered: &str) -> Optio
     Some(advice)
 }
 
-/// The end of a cargo process, and its messages.
+/// The end of a cargo process, successful or not, and its messages.
 struct Outcome {
     status: ExitStatus,
     /// The binary, if cargo reported one with the wanted name.
@@ -210,7 +217,8 @@ struct Outcome {
     rendered: String,
 }
 
-/// Runs cargo in a process group of its own, so that all of it can be ended, and reports what it says.
+/// Runs cargo in a process group of its own, so that all of it can be ended, and reports what it says. A
+/// failed build is an [`Outcome`]; it is an error only if cargo couldn't be run or its output not be read.
 async fn run_cargo(command: &mut Command, bin: &str, on_event: OnEvent<'_>) -> Result<Outcome, BuildError> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     #[cfg(unix)]
@@ -315,11 +323,13 @@ struct Group {
 
 #[cfg(unix)]
 impl Group {
+    /// The group's id is cargo's process id, because `process_group(0)` made cargo the leader.
     fn of(child: &Child) -> Self {
         let pid = child.id().and_then(|id| i32::try_from(id).ok());
         Self { leader: pid.and_then(rustix::process::Pid::from_raw) }
     }
 
+    /// Turns the drop into nothing, after cargo was waited for.
     fn ended(mut self) {
         self.leader = None;
     }
@@ -335,6 +345,7 @@ impl Drop for Group {
     }
 }
 
+/// Other systems have no process groups: there, `kill_on_drop` ends cargo alone.
 #[cfg(not(unix))]
 impl Group {
     fn of(_: &Child) -> Self {

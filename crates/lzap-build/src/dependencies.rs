@@ -6,7 +6,8 @@ use cargo_metadata::{DependencyKind, Metadata, Node, NodeDep, Package, PackageId
 
 use crate::openssl;
 
-/// Frameworks by the crate's name, the one that wins first: `warp` and `poem` bring `hyper` in, an app names its own.
+/// Frameworks by the crate's name, the one that wins first: `warp` and `poem` bring `hyper` in, an app names
+/// its own. Only the package's own dependencies are compared.
 const FRAMEWORKS: &[&str] =
     &["axum", "actix-web", "rocket", "warp", "poem", "salvo", "ntex", "tide", "viz", "gotham", "hyper"];
 
@@ -22,7 +23,7 @@ pub struct LzapDependency {
     pub features: BTreeSet<String>,
 }
 
-/// See [`crate::project::Project`] for the fields.
+/// The facts of [`crate::project::Project`] that come from the graph; see there for the fields.
 pub(crate) struct Found {
     pub(crate) direct: BTreeSet<String>,
     pub(crate) framework: Option<&'static str>,
@@ -45,9 +46,9 @@ pub(crate) fn read_dependencies(metadata: &Metadata, root: &PackageId) -> Found 
     }
 }
 
-/// Returns whether a package really has the dependency `name` with its features. Cargo's metadata lists optional
-/// ones too that
-/// only a weak feature (`ring?/alloc`) names: `rustls` without a provider seems to have `ring`.
+/// Returns whether a package really has the dependency `name` with its features. Cargo's metadata lists
+/// optional ones too that only a weak feature (`ring?/alloc`) names: `rustls` without a provider seems to
+/// have `ring`.
 fn is_wanted(node: &Node, package: &Package, name: &str) -> bool {
     let mut entries = package.dependencies.iter().filter(|dependency| dependency.name == name).peekable();
     if entries.peek().is_none() {
@@ -55,12 +56,15 @@ fn is_wanted(node: &Node, package: &Package, name: &str) -> bool {
     }
     let enabled: Vec<&str> = node.features.iter().map(|feature| feature.as_str()).collect();
     entries.any(|entry| {
+        // Features name a renamed dependency by its new name.
         let key = entry.rename.as_deref().unwrap_or(name);
         !entry.optional || enabled.iter().any(|feature| turns_on(feature, &package.features, key))
     })
 }
 
-/// Returns whether an enabled feature is the dependency's own, or turns it on.
+/// Returns whether an enabled feature is the dependency's own, or turns it on: `dep:NAME`, `NAME` and
+/// `NAME/FEATURE` do, the weak `NAME?/FEATURE` doesn't.
+/// Cargo: <https://rust-lang.github.io/rfcs/3143-cargo-weak-namespaced-features.html>
 fn turns_on(feature: &str, features: &BTreeMap<String, Vec<String>>, dependency: &str) -> bool {
     let asks = |part: &str| {
         let part = part.strip_prefix("dep:").unwrap_or(part);
@@ -85,11 +89,13 @@ impl<'m> Graph<'m> {
         }
     }
 
+    /// Returns the package's name; an empty one, which no list of crates contains, for an unknown package.
     fn name(&self, id: &PackageId) -> &'m str {
         self.packages.get(id).map_or("", |package| package.name.as_str())
     }
 
-    /// Returns the enabled dependencies of `id` of one kind.
+    /// Returns the enabled dependencies of `id` of one kind. A crate can be a dependency of several kinds at
+    /// once.
     fn dependencies_of_kind(
         &self,
         id: &PackageId,
@@ -120,7 +126,8 @@ impl<'m> Graph<'m> {
         }
     }
 
-    /// The first crate, by name, that ends up in the binary and needs a C toolchain.
+    /// Returns the first crate, by name, that ends up in the binary and needs a C toolchain. One is enough
+    /// for the choice of the linker and its reason; the order keeps messages the same from run to run.
     fn compiles_c(&self, root: &PackageId) -> Option<String> {
         let found: BTreeSet<_> = self
             .linked_crates(root)
@@ -131,7 +138,8 @@ impl<'m> Graph<'m> {
         found.first().map(|name| (*name).to_owned())
     }
 
-    /// Returns the change that takes OpenSSL out of the binary, for the first dependency, by name, that chose it.
+    /// Returns the change that takes OpenSSL out of the binary, for the first dependency, by name, that chose
+    /// it; `None` if OpenSSL isn't in it, or only the package itself chose it.
     fn without_openssl(&self, root: &PackageId) -> Option<String> {
         let is_choice = |id: &PackageId| openssl::CHOICES.contains(&self.name(id));
         let linked = self.linked_crates(root);
@@ -147,9 +155,8 @@ impl<'m> Graph<'m> {
         Some(openssl::describe_rustls_change(name, &package.version))
     }
 
-    /// Returns the crates that are linked into the binary. Dependencies of a procedural macro run in the compiler, on
-    /// this machine, and
-    /// doesn't count.
+    /// Returns the crates that are linked into the binary, `root` among them. Dependencies of a procedural
+    /// macro run in the compiler, on this machine, and don't count.
     fn linked_crates(&self, root: &PackageId) -> BTreeSet<&'m PackageId> {
         let mut open: Vec<&PackageId> =
             self.nodes.get_key_value(root).map(|(id, _)| *id).into_iter().collect();
@@ -160,7 +167,8 @@ impl<'m> Graph<'m> {
         seen
     }
 
-    /// `links` alone says little: `rayon-core` has it to be there only once. With `-sys` in the name it is a library.
+    /// Returns whether the package compiles C or links a system library. `links` alone says little:
+    /// `rayon-core` has it to be there only once. With `-sys` in the name it is a library.
     fn needs_c(&self, id: &PackageId) -> bool {
         let uses_tool =
             self.dependencies_of_kind(id, DependencyKind::Build).any(|dep| C_TOOLS.contains(&self.name(dep)));

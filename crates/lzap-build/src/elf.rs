@@ -47,7 +47,7 @@ pub struct ElfReport {
     pub loader: Option<String>,
     /// Set if the kernel alone can start it, without a program loader.
     pub statically_linked: bool,
-    /// Its size.
+    /// The size of the file in bytes, debug symbols included.
     pub bytes: u64,
 }
 
@@ -102,7 +102,8 @@ fn standard_loader(architecture: Architecture) -> &'static str {
 type Header = elf::FileHeader64<Endianness>;
 const LITTLE: Endianness = Endianness::Little;
 
-/// Reads the report from the ELF headers. The error is a clause for [`BuildError::NotAnExecutable`].
+/// Reads the report from the ELF headers; `bytes` is the size of the file. The error is a clause for
+/// [`BuildError::NotAnExecutable`].
 fn read_report<'data, R: ReadRef<'data>>(data: R, bytes: u64) -> Result<ElfReport, String> {
     let magic = data.read_bytes_at(0, 4).unwrap_or_default();
     if magic != elf::ELFMAG {
@@ -152,7 +153,7 @@ fn guess_format(magic: &[u8]) -> &'static str {
     }
 }
 
-/// Returns the path of the program loader that the binary asks for.
+/// Returns the path of the program loader that the binary asks for; `None` for a static binary.
 fn find_loader<'data, R: ReadRef<'data>>(header: &Header, data: R) -> object::Result<Option<String>> {
     for segment in header.program_headers(LITTLE, data)? {
         if let Some(path) = segment.interpreter(LITTLE, data)? {
@@ -172,6 +173,7 @@ struct Dynamic {
 }
 
 impl Dynamic {
+    /// Returns the default where there is no dynamic section: such a binary loads no libraries.
     fn read<'data, R: ReadRef<'data>>(
         sections: &SectionTable<'data, Header, R>,
         data: R,
@@ -199,9 +201,8 @@ impl Dynamic {
 /// A glibc version, and one symbol that needs it.
 type Glibc = (Option<(u16, u16)>, Option<String>);
 
-/// Returns the newest version that the loader requires. It does without a weak one: Rust's standard library asks
-/// so for what is newer
-/// than the oldest glibc that it supports.
+/// Returns the newest version that the loader requires. It does without a weak one: Rust's standard library
+/// asks so for what is newer than the oldest glibc that it supports.
 fn newest_glibc<'data, R: ReadRef<'data>>(
     sections: &SectionTable<'data, Header, R>,
     data: R,
@@ -229,7 +230,8 @@ fn newest_glibc<'data, R: ReadRef<'data>>(
     Ok((Some(version), symbol_of(sections, data, &name)?))
 }
 
-/// Reads `GLIBC_2.34`. A binary with packed relocations says `GLIBC_ABI_DT_RELR`, which is of 2.36.
+/// Reads `GLIBC_2.34`; of `GLIBC_2.2.5` only the first two numbers. A binary with packed relocations says
+/// `GLIBC_ABI_DT_RELR`, which is of 2.36. `None` for versions of other libraries and for `GLIBC_PRIVATE`.
 fn parse_glibc(name: &[u8]) -> Option<(u16, u16)> {
     let version = std::str::from_utf8(name).ok()?.strip_prefix("GLIBC_")?;
     if version == "ABI_DT_RELR" {
@@ -249,6 +251,7 @@ fn symbol_of<'data, R: ReadRef<'data>>(
     let Some(versions): Option<VersionTable<'data, Header>> = sections.versions(LITTLE, data)? else {
         return Ok(None);
     };
+    // The first entry of an ELF symbol table is always a null symbol.
     for (at, symbol) in symbols.iter().enumerate().skip(1) {
         let index = versions.version_index(LITTLE, SymbolIndex(at));
         let version = versions.version(index.index())?;

@@ -215,7 +215,7 @@ pub enum BuildError {
         why: &'static str,
     },
 
-    /// More than Lambda takes.
+    /// The files are larger than Lambda takes, which Lambda itself would report only after the upload.
     #[error("the files in the zip come to {} unpacked, and Lambda takes {}; the biggest: {}", format_megabytes(*bytes), format_megabytes(*limit), biggest.iter().map(|(name, size)| format!("{name} ({})", format_megabytes(*size))).collect::<Vec<_>>().join(", "))]
     TooLarge {
         /// All files together.

@@ -27,9 +27,10 @@ pub enum BuildEvent {
     },
     /// Another cargo holds the target folder, and this one waits for it.
     Waiting,
-    /// A line that cargo would have written to a terminal, the progress bar apart.
+    /// A line that cargo would have written to a terminal, the progress bar apart. It holds color sequences
+    /// if [`CompileOptions::color`](crate::compile::CompileOptions::color) is set.
     CargoLine(String),
 }
 
-/// The callback that gets the events.
+/// The callback that gets the events, in the order in which cargo writes. The build waits while it runs.
 pub(crate) type OnEvent<'a> = &'a mut (dyn FnMut(BuildEvent) + Send);

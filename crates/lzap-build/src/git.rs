@@ -14,7 +14,8 @@ pub struct Commit {
     pub author: String,
 }
 
-/// Returns the commit of the repository around `dir`; `None` outside of one, before its first commit, or without git.
+/// Returns the commit of the repository around `dir`; `None` outside of one, before its first commit, or
+/// without git. Runs git twice, and blocks.
 pub fn read_commit(dir: &Path) -> Option<Commit> {
     // Without `--no-show-signature` a `log.showSignature` of the user would add lines.
     let head = run_git(dir, &["log", "-1", "--no-show-signature", "--format=%h%n%an"])?;
@@ -28,7 +29,8 @@ pub fn read_commit(dir: &Path) -> Option<Commit> {
     })
 }
 
-/// Runs git without optional locks, so that it never makes another git fail that runs at the same time.
+/// Returns git's output; `None` if it can't be run, fails, or writes anything but UTF-8. Runs git without
+/// optional locks, so that it never makes another git fail that runs at the same time.
 fn run_git(dir: &Path, args: &[&str]) -> Option<String> {
     let mut command = Command::new("git");
     command

@@ -26,7 +26,8 @@ impl Choice {
     }
 }
 
-/// Returns the linker for a project whose dependency `c_dependency` compiles C, built on `host`.
+/// Returns the linker for a project whose dependency `c_dependency` compiles C, built on `host`. A choice in
+/// lzap.toml wins even if it can't link the C dependency: the failed build then says why.
 pub(crate) fn choose_linker(
     wanted: Linker,
     c_dependency: Option<&str>,
@@ -52,7 +53,7 @@ pub(crate) fn choose_linker(
     Ok(Choice { linker, reason })
 }
 
-/// Cargo's variable for the linker of one target.
+/// Returns cargo's variable for the linker of one target: `CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER`.
 pub(crate) fn linker_variable(triple: &str) -> String {
     format!("CARGO_TARGET_{}_LINKER", triple.replace('-', "_").to_uppercase())
 }

@@ -7,12 +7,17 @@ use std::path::Path;
 use cargo_config2::Config;
 use lzap_core::platform::Architecture;
 
+/// rustc's flag, without the `-C` before it.
 const RUST: &str = "target-cpu=native";
+/// The C compiler's flags. `-mtune=native` isn't one of them: it changes how code is scheduled, not which
+/// instructions it uses.
 const C: [&str; 2] = ["-march=native", "-mcpu=native"];
 /// Variables that begin so hold flags for the C compiler, some for one target. The `cc` crate reads them.
+/// Those for build scripts (`HOST_CFLAGS`) aren't listed, because build scripts run on this machine.
 const C_VARIABLES: [&str; 4] = ["CFLAGS", "CXXFLAGS", "TARGET_CFLAGS", "TARGET_CXXFLAGS"];
 
-/// The flags for rustc that the user's environment and cargo's configuration give for `triple`.
+/// Returns the flags for rustc that the user's environment and cargo's configuration give for `triple`; none
+/// where the configuration can't be resolved.
 pub(crate) fn read_rustflags(config: &Config, triple: &str) -> Vec<String> {
     config.rustflags(triple).ok().flatten().unwrap_or_default().flags
 }
@@ -47,7 +52,8 @@ fn remove_native_flags(flags: &str) -> Option<String> {
     (!native.is_empty()).then(|| others.join(" "))
 }
 
-/// Returns a sentence about the user's flags that are overruled here.
+/// Returns a sentence about the user's flags that are overruled here; `None` if there are none. Where rustc's
+/// and the C compiler's are both overruled, it names rustc's.
 pub(crate) fn describe_overruled_flags(
     dir: &Path,
     triple: &str,

@@ -7,6 +7,9 @@ pub(crate) const CHOICES: &[&str] =
     &["async-native-tls", "hyper-tls", "native-tls", "openssl", "openssl-sys", "tokio-native-tls"];
 
 /// Returns the change in Cargo.toml for the crate `name`, which links OpenSSL.
+///
+/// Each crate has its own name for the feature, and cargo's metadata doesn't say which one replaces OpenSSL:
+/// the common crates are listed here, and others get general advice.
 pub(crate) fn describe_rustls_change(name: &str, version: &Version) -> String {
     let change = match name {
         "reqwest" if (version.major, version.minor) < (0, 13) => {

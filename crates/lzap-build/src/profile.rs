@@ -10,7 +10,8 @@ use crate::project::Project;
 /// Panics unwind, which is cargo's default: the runtime answers a panic with a 500, an abort costs a cold start.
 const CHOICES: &[(&str, &str)] = &[("lto", "thin"), ("codegen-units", "1"), ("strip", "true")];
 
-/// Returns the environment variables for cargo that set what the user didn't.
+/// Returns the environment variables for cargo that set what the user didn't. Cargo prefers a variable to the
+/// manifest and to its configuration files, so a key that the user set anywhere is left out.
 pub(crate) fn unset_profile_variables(project: &Project) -> Vec<(String, String)> {
     let files = read_profile_files(project);
     CHOICES
@@ -22,7 +23,7 @@ pub(crate) fn unset_profile_variables(project: &Project) -> Vec<(String, String)
         .collect()
 }
 
-/// Returns whether the user's own profile aborts on a panic.
+/// Returns whether the user's own profile aborts on a panic, in any of the places where cargo reads it.
 pub(crate) fn aborts_on_panic(project: &Project) -> bool {
     let in_file = read_profile_files(project)
         .iter()
@@ -30,15 +31,19 @@ pub(crate) fn aborts_on_panic(project: &Project) -> bool {
     in_file || std::env::var_os(profile_variable("panic")).is_some_and(|it| it == "abort")
 }
 
+/// Returns the environment variable for a key of the release profile: `CARGO_PROFILE_RELEASE_CODEGEN_UNITS`.
 /// Cargo: <https://doc.rust-lang.org/cargo/reference/config.html#profile>
 fn profile_variable(key: &str) -> String {
     format!("CARGO_PROFILE_RELEASE_{}", key.replace('-', "_").to_uppercase())
 }
 
-/// The workspace's manifest and cargo's configuration files. What can't be read, cargo itself will complain about.
+/// Returns the workspace's manifest and cargo's configuration files: those in `.cargo` of the package's
+/// folder and all folders above, then those of cargo's home. What can't be read, cargo itself will complain
+/// about.
 fn read_profile_files(project: &Project) -> Vec<DocumentMut> {
     let configs = project.root.ancestors().map(|folder| folder.join(".cargo"));
     let configs = configs.chain(cargo_home()).flat_map(|it| [it.join("config.toml"), it.join("config")]);
+    // Cargo ignores the profiles in the manifests of a workspace's members.
     std::iter::once(project.workspace_root.join("Cargo.toml"))
         .chain(configs)
         .filter_map(|path| read_toml(&path))

@@ -57,11 +57,12 @@ pub struct Project {
     pub without_openssl: Option<String>,
 }
 
-/// Returns the project that `selection` means. Runs `cargo metadata`, which fetches what isn't in cargo's cache yet.
+/// Returns the project that `selection` means. Runs `cargo metadata` twice; the second run fetches what isn't
+/// in cargo's cache yet.
 ///
 /// # Errors
-/// The selection doesn't name one binary, or cargo can't read the project (exit code 2); [`BuildError::NoCargo`]
-/// without cargo.
+/// The selection doesn't name one binary, or cargo can't read the project (exit code 2);
+/// [`BuildError::NoCargo`] without cargo.
 pub fn find_project(selection: &Selection<'_>) -> Result<Project, BuildError> {
     let manifest = nearest_manifest(selection.dir)?;
     // First without dependencies, which needs no network: a wrong selection fails at once.
@@ -92,7 +93,8 @@ pub fn find_project(selection: &Selection<'_>) -> Result<Project, BuildError> {
     })
 }
 
-/// Returns the exact lines that a crate without `lzap` needs, in the manifest and in the source.
+/// Returns the exact lines that a crate without `lzap` needs, in the manifest and in the source. Dependencies
+/// that the package has are left out.
 pub fn lines_to_add(project: &Project) -> String {
     let main = project.main.strip_prefix(&project.root).unwrap_or(&project.main).display();
     let dependencies: String = [
@@ -137,7 +139,8 @@ fn platform_options() -> Vec<String> {
         .collect()
 }
 
-/// Runs in the manifest's folder: cargo takes its configuration, and rustup the toolchain, from where they run.
+/// Runs `cargo metadata` in the manifest's folder: cargo takes its configuration, and rustup the toolchain,
+/// from where they run.
 fn read_metadata(manifest: &Path, command: &mut MetadataCommand) -> Result<Metadata, BuildError> {
     let program = crate::cargo::cargo_program();
     let command = command.manifest_path(manifest).current_dir(parent_folder(manifest)).cargo_path(&program);
@@ -213,7 +216,8 @@ fn package_names(packages: &[&Package]) -> Vec<String> {
     names
 }
 
-/// Returns whether two paths lead to the same file, through links too.
+/// Returns whether two paths lead to the same file, through links too. Paths that can't be resolved are
+/// compared as they are.
 fn same_file(a: &Path, b: &Path) -> bool {
     match (a.canonicalize(), b.canonicalize()) {
         (Ok(a), Ok(b)) => a == b,

@@ -18,6 +18,7 @@ use lzap_source::LzapSource;
 
 pub(crate) use lzap_source::lzap_dependency;
 
+/// The templates of `lzap init --template`; each has an arm in [`find_template`].
 const NAMES: &[&str] = &["hello", "csv-group-sum"];
 
 /// Returns the names that [`create_crate`] takes.
@@ -62,6 +63,7 @@ fn check_empty(dir: &Path) -> Result<(), BuildError> {
         Err(error) => return Err(BuildError::io("look into the crate's folder")(error)),
         Ok(entries) => entries,
     };
+    // The first by name: a folder has no order of its own, and the message should not change from run to run.
     let found = entries.flatten().map(|entry| entry.file_name()).filter(|name| name != ".git").min();
     match found {
         None => Ok(()),
@@ -71,8 +73,9 @@ fn check_empty(dir: &Path) -> Result<(), BuildError> {
     }
 }
 
-/// Writes all files into a hidden folder first, then moves what lies at the top, so that a full disk or a kill leaves no
-/// half of a crate.
+/// Writes all files into a hidden folder first, then moves what lies at the top, so that a full disk or a
+/// kill leaves no half of a crate. The hidden folder lies in `dir`, since a rename can't leave its file
+/// system; it is deleted at the end. Returns the files in their final places.
 fn write_all(dir: &Path, files: &[(String, Vec<u8>)]) -> std::io::Result<Vec<PathBuf>> {
     let staging = Builder::new().prefix(".lzap-").tempdir_in(dir)?;
     for (name, bytes) in files {
@@ -113,7 +116,8 @@ pub struct InitAnswers {
     pub architecture: Architecture,
 }
 
-/// Returns the text of an `lzap.toml`, with comments, for these answers.
+/// Returns the text of an `lzap.toml`, with comments, for these answers. A key without an answer becomes a
+/// comment with an example.
 pub fn config_text(answers: &InitAnswers) -> String {
     let quoted = |text: &str| toml_edit::Value::from(text).to_string();
     let line = |key: &str, value: Option<&str>, example: &str| match value {
@@ -122,6 +126,7 @@ pub fn config_text(answers: &InitAnswers) -> String {
     };
     let template = templates::INIT.iter().find(|file| file.name == "lzap.toml");
     let text = template.map_or_else(String::new, |file| String::from_utf8_lossy(file.bytes).into_owned());
+    // The quotes of the placeholder are replaced too: `quoted` brings its own, and escapes what needs it.
     text.replace("\"{{app}}\"", &quoted(&answers.app))
         .replace("{{region_line}}", &line("region", answers.region.as_deref(), "eu-central-1"))
         .replace("{{profile_line}}", &line("profile", answers.profile.as_deref(), "default"))

@@ -13,7 +13,7 @@ use crate::linker;
 use crate::project::Project;
 use crate::toolchain::Toolchain;
 
-/// The Rust that would build in a folder.
+/// The Rust that would build in a folder. An error is a finding of `lzap doctor`, and doesn't end it.
 #[derive(Debug)]
 pub struct Tools {
     /// rustc's version.
@@ -49,7 +49,7 @@ async fn cargo_version(dir: &Path) -> Result<String, BuildError> {
 }
 
 /// Returns how the project would be linked for `architecture`, and which of the tools for that are installed.
-/// Runs rustc.
+/// Runs rustc. The choice is that of a build before it has a binary to check.
 ///
 /// # Errors
 /// The linker that is wanted can't be; rustc can't be asked.
@@ -77,7 +77,8 @@ pub async fn survey_linking(
     })
 }
 
-/// Returns the emulator that runs programs for `architecture` on another processor.
+/// Returns the emulator (QEMU's, for single programs) that runs programs for `architecture` on another
+/// processor; `None` if it isn't on `PATH`.
 pub fn find_emulator(architecture: Architecture) -> Option<PathBuf> {
     let cpu = match architecture {
         Architecture::Arm64 => "aarch64",
@@ -87,7 +88,8 @@ pub fn find_emulator(architecture: Architecture) -> Option<PathBuf> {
     names.iter().find_map(|name| which::which(name).ok())
 }
 
-/// Returns the bytes that are free where `path` is, or will be.
+/// Returns the bytes that are free where `path` is, or will be; `None` if the system doesn't say. Space that
+/// is reserved for root doesn't count.
 pub fn free_bytes(path: &Path) -> Option<u64> {
     let existing = path.ancestors().find(|it| it.exists())?;
     let stats = rustix::fs::statvfs(existing).ok()?;

@@ -24,10 +24,11 @@ pub(crate) struct Toolchain {
 }
 
 impl Toolchain {
-    /// Asks rustc, in the project's folder `dir`.
+    /// Asks rustc, in the project's folder `dir`: runs it twice, at the same time.
     pub(crate) async fn of(dir: &Path) -> Result<Self, BuildError> {
         let (about, sysroot) =
             tokio::try_join!(run_rustc(dir, &["-vV"]), run_rustc(dir, &["--print", "sysroot"]))?;
+        // `-vV` writes one `NAME: VALUE` per line.
         let field =
             |name: &str| about.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
         Ok(Self {
@@ -38,7 +39,8 @@ impl Toolchain {
         })
     }
 
-    /// Adds the standard library for `triple` through rustup where it is missing.
+    /// Adds the standard library for `triple` through rustup where it is missing. That changes the user's
+    /// toolchain and needs the network, so it is reported first.
     pub(crate) async fn ensure_target(&self, triple: &str, on_event: OnEvent<'_>) -> Result<(), BuildError> {
         if self.has_target(triple) {
             return Ok(());
@@ -72,7 +74,8 @@ impl Toolchain {
         Err(BuildError::NoRustLld { sysroot: self.sysroot.clone() })
     }
 
-    /// Returns whether the standard library for `triple` is installed.
+    /// Returns whether the standard library for `triple` is installed. Looks at the folder, so it works
+    /// without rustup too.
     pub(crate) fn has_target(&self, triple: &str) -> bool {
         self.rustlib(triple).join("lib").is_dir()
     }

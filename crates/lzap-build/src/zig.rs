@@ -20,6 +20,7 @@ use crate::toolchain::Toolchain;
 /// # Errors
 /// Inside the `Some`: zig isn't there, or couldn't be started.
 pub fn zig_wrapper(args: &[String]) -> Option<Result<(), BuildError>> {
+    // The archiver is called through a link, so only the program's own name tells.
     let name = Path::new(args.first()?).file_stem()?;
     let tool = if name == "ar" {
         Zig::Ar { args: args[1..].to_vec() }
@@ -82,6 +83,7 @@ fn prepare_scripts(
         tool("RANLIB", wrapper.ranlib),
     ]
     .into_iter()
+    // The scripts would run rustc for it at each call.
     .chain([("CARGO_ZIGBUILD_RUSTC_VERSION".to_owned(), rustc.into())])
     .chain(flags)
     .collect())

@@ -26,7 +26,9 @@ pub(super) struct Entry {
     pub(super) is_executable: bool,
 }
 
-/// Returns the binary and the included files by their names in the zip.
+/// Returns the binary and the included files, sorted by their names in the zip.
+///
+/// The sizes are those of this moment: the files are read again when the zip is written.
 pub(super) fn collect_entries(
     binary: &Path,
     root: &Path,
@@ -53,10 +55,12 @@ struct Collection {
 }
 
 impl Collection {
-    /// Adds the file that `item` names, or every file of the folder that it names. Follows links.
+    /// Adds the file that `item` names, or every file of the folder that it names. Follows links within the
+    /// package's folder. Empty folders don't get into the zip.
     fn add_include(&mut self, root: &Path, item: &Include) -> Result<(), BuildError> {
         let path = root.join(&item.source);
         let destination = parse_destination(&item.destination)?;
+        // This doesn't follow a link: for one that leads nowhere, the walk below has a better message.
         if path.symlink_metadata().is_err() {
             return Err(BuildError::IncludeMissing { name: item.source.clone(), path });
         }
@@ -66,6 +70,8 @@ impl Collection {
             if entry.file_type().is_dir() {
                 continue;
             }
+            // For an included file, in contrast to a folder, `below` is empty, and `destination` is its name
+            // in the zip.
             let below = entry.path().strip_prefix(&path).unwrap_or(Path::new(""));
             let name = join_name(&destination, below)?;
             self.add_included(name, entry.path())?;
@@ -79,6 +85,7 @@ impl Collection {
         if name == BOOTSTRAP || name.starts_with("bootstrap/") {
             return refuse("and that name is the app's own");
         }
+        // Two entries of `include` may overlap: the same file twice is no conflict.
         if self.entries.get(&name).is_some_and(|known| known.path != path) {
             return refuse("twice, from different files");
         }
@@ -107,7 +114,8 @@ impl Collection {
         Ok(())
     }
 
-    /// A link out of the project would ship what the project doesn't show, by accident a key or a password.
+    /// Fails if the path leads out of the package's folder once its links are followed. Such a link would
+    /// ship what the project doesn't show, by accident a key or a password.
     fn check_inside(&self, path: &Path) -> Result<(), BuildError> {
         if resolve_path(path)?.starts_with(&self.root) {
             return Ok(());
@@ -119,16 +127,19 @@ impl Collection {
     }
 }
 
-/// Returns the folders that a name in the zip lies in.
+/// Returns the folders that a name in the zip lies in: `a` and `a/b` for `a/b/c`.
 fn parent_folders(name: &str) -> impl Iterator<Item = &str> {
     name.match_indices('/').map(|(at, _)| &name[..at])
 }
 
+/// Returns whether the owner, the group or others may execute the file.
 #[cfg(unix)]
 fn is_executable(about: &std::fs::Metadata) -> bool {
     std::os::unix::fs::PermissionsExt::mode(&about.permissions()) & 0o111 != 0
 }
 
+/// Returns `false`, since files have no such permission here. Included scripts of a zip that was built here
+/// can't be executed in Lambda; `bootstrap` can, since it is always marked.
 #[cfg(not(unix))]
 fn is_executable(_: &std::fs::Metadata) -> bool {
     false
@@ -151,10 +162,12 @@ fn walk_error(error: &walkdir::Error, path: &Path) -> BuildError {
     BuildError::IncludeLink { path, why }
 }
 
-/// Returns the destination without a trailing slash; empty or `.` is the top of the zip.
+/// Returns the destination without a trailing slash; empty or `.` is the top of the zip. Fails for a path
+/// that isn't below the top.
 fn parse_destination(wanted: &str) -> Result<String, BuildError> {
     let refuse = |why| Err(BuildError::IncludeDestination { destination: wanted.to_owned(), why });
     if wanted.contains('\\') {
+        // On Windows it would separate folders, elsewhere it is a part of a name: the zips would differ.
         return refuse("with a backslash");
     }
     let mut parts = Vec::new();

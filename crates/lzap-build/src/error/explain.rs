@@ -8,7 +8,7 @@ use lzap_core::explain::{CommandContext, Explained};
 use super::BuildError;
 
 impl BuildError {
-    /// Returns the code.
+    /// Returns the code, which `lzap explain` takes and `--output json` prints.
     fn static_code(&self) -> &'static str {
         match self {
             Self::NoManifest { .. } => "lzap::build::no_manifest",
@@ -112,7 +112,7 @@ impl BuildError {
         }
     }
 
-    /// Returns the help of the errors that were found before anything was compiled.
+    /// Returns the help of the errors that were found before anything was compiled; `None` for the others.
     fn usage_help(&self, command: &CommandContext) -> Option<String> {
         let again = command.again();
         Some(match self {

@@ -23,7 +23,7 @@ impl LzapSource {
     }
 }
 
-/// Returns the line for `[dependencies]`.
+/// Returns the line for `[dependencies]`, without a newline.
 pub(crate) fn lzap_dependency() -> String {
     match LzapSource::find() {
         LzapSource::Path(path) => {

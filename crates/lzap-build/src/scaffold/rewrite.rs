@@ -6,7 +6,9 @@ use super::lzap_source::LzapSource;
 use crate::error::BuildError;
 use crate::templates::File;
 
-/// Names that cargo or rustc refuses for a crate, or that break its build later.
+/// Names that cargo or rustc refuses for a crate, or that break its build later: Rust's keywords, the crates
+/// that come with Rust, folders in cargo's target folder (`build`, `deps`, `examples`, `incremental`), and
+/// `lzap`, on which the new crate depends.
 const RESERVED: &[&str] = &[
     "abstract",
     "alloc",
@@ -93,7 +95,8 @@ pub(super) fn check_name(name: &str) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// Returns the files with `old`, the crate's name in the template, replaced wherever it is the crate's name.
+/// Returns the files with `old`, the crate's name in the template, replaced wherever it is the crate's name:
+/// in the manifest, the lock file, `lzap.toml` and paths of the source. Other files stay as they are.
 pub(super) fn rename_crate(
     files: &[File],
     old: &str,
@@ -186,8 +189,8 @@ fn point_at_source(dependency: &mut InlineTable, lzap: &LzapSource) {
     dependency.fmt();
 }
 
-/// Renames the package in the lock file, and sorts the packages: cargo would write an unsorted file again, and
-/// `--locked` would fail.
+/// Renames the package in the lock file, and sorts the packages: cargo would write an unsorted file again,
+/// and `--locked` would fail.
 fn rewrite_lock_file(text: &str, old: &str, new: &str) -> String {
     const START: &str = "[[package]]\n";
     let mut parts = text.split(START);
@@ -206,7 +209,8 @@ fn rewrite_lock_file(text: &str, old: &str, new: &str) -> String {
     format!("{head}{START}{}", packages.join(&format!("\n{START}")))
 }
 
-/// Renames the crate in paths (`csv_group_sum::router()`), where a template with a library names it.
+/// Renames the crate in paths (`csv_group_sum::router()`), where a template with a library names it. The same
+/// word in comments and strings, or as a part of another name, stays.
 fn rewrite_source(text: &str, old: &str, new: &str) -> String {
     let (old, new) = (old.replace('-', "_"), new.replace('-', "_"));
     let is_word = |char: char| char.is_alphanumeric() || char == '_';
