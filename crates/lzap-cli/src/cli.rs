@@ -1,4 +1,8 @@
 //! The command line, and nothing else: what clap parses, with the help that it prints.
+//!
+//! Doc comments of commands and options are text for users here: clap prints them as help. Comments for
+//! readers of the code are plain comments. Mistakes that clap can't see, such as a missing task of `invoke`,
+//! are found by the commands; see `UsageKind`.
 
 use lzap_core::desired::DeployOptions;
 use std::path::PathBuf;
@@ -31,6 +35,7 @@ Examples:
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
+// Each option is `global`, so that it may stand before or after the command.
 pub(crate) struct Global {
     /// The project's folder [default: this one, or the nearest above with an lzap.toml]
     #[arg(short = 'C', long, global = true, value_name = "DIR")]
@@ -44,6 +49,8 @@ pub(crate) struct Global {
     /// The profile in the AWS config files; comes before `AWS_PROFILE` and the stage's key `profile`
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
+    // Without a default value here, because `--output text` is more than the default: it makes `lzap tail`
+    // write text into a pipe too.
     /// The format of stdout: text, or exactly one JSON document [default: text]
     #[arg(long, global = true, value_name = "FORMAT")]
     pub(crate) output: Option<Output>,
@@ -62,12 +69,14 @@ pub(crate) struct Global {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+// Without the option the format is text; what differs from a typed `text` is said at `Global::output`.
 pub(crate) enum Output {
     Text,
     Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+// `auto` is decided by `anstream`, for each of the two streams.
 pub(crate) enum Color {
     Auto,
     Always,
@@ -146,6 +155,7 @@ pub(crate) struct StagesArgs {
 }
 
 #[derive(Debug, Args)]
+// `update` takes the same options: it differs only in that the stage must be deployed.
 pub(crate) struct DeployArgs {
     #[command(flatten)]
     pub(crate) stages: StagesArgs,
@@ -180,7 +190,8 @@ pub(crate) struct PlanOptions {
 }
 
 impl PlanOptions {
-    /// As the planner knows them.
+    /// Returns the options that the planner knows. `--promote` and `--abort` aren't among them: they move the
+    /// alias, and plan no deploy.
     pub(crate) fn options(&self) -> DeployOptions {
         let Self { adopt, canary, keep_old_front, no_touch, .. } = *self;
         DeployOptions { adopt, canary, keep_old_front, no_touch }
@@ -195,7 +206,7 @@ pub(crate) struct WaitArgs {
     pub(crate) wait: bool,
 }
 
-/// Reads `10%` or `10`.
+/// Reads `10%` or `10`. Neither 0 nor 100 is a canary: one is no traffic, the other an ordinary deploy.
 fn parse_percent(text: &str) -> Result<u8, String> {
     match text.trim_end_matches('%').trim().parse() {
         Ok(percent @ 1..=99) => Ok(percent),
@@ -248,6 +259,8 @@ pub(crate) struct UndeployArgs {
 #[derive(Debug, Args)]
 #[command(override_usage = INVOKE_USAGE, after_help = INVOKE_EXAMPLES)]
 pub(crate) struct InvokeArgs {
+    // clap can't tell a lone stage from a lone task. `commands::invoke::request` decides, and `command_line`
+    // decides alike.
     /// The stage [default: as for every command]
     #[arg(value_name = "STAGE")]
     pub(crate) first: Option<String>,
@@ -277,6 +290,7 @@ pub(crate) struct InvokeArgs {
     pub(crate) version: Option<String>,
 }
 
+// clap's own usage line would show stage and task as optional, and not that one of three forms is required.
 const INVOKE_USAGE: &str = "\
 lzap invoke [OPTIONS] [STAGE] <TASK>
        lzap invoke [OPTIONS] [STAGE] --raw <EVENT>
@@ -339,6 +353,7 @@ pub(crate) enum LocalCommand {
     Serve(ServeArgs),
 }
 
+/// Returns a parser for the range that the embedded cloud takes, so that both have the same limits.
 fn environment_concurrency() -> clap::builder::RangedI64ValueParser<u32> {
     let (least, most) = lzap_local::ENVIRONMENT_CONCURRENCY.into_inner();
     clap::value_parser!(u32).range(i64::from(least)..=i64::from(most))
@@ -358,6 +373,7 @@ pub(crate) struct StartArgs {
 }
 
 #[derive(Clone, Copy, Debug, Args)]
+// The server's own options, which `local start` passes on to the process that it creates.
 pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) start: StartArgs,
@@ -401,6 +417,7 @@ Examples:
   lzap policy dev --github acme/shop         also trust policy and workflow, to deploy from GitHub
   lzap policy dev --github acme@1/shop@2     the same, where the repository's tokens have ids";
 
+/// Returns the account as text, because it can begin with zeros.
 fn parse_account(text: &str) -> Result<String, &'static str> {
     if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
         return Ok(text.to_owned());
@@ -408,7 +425,8 @@ fn parse_account(text: &str) -> Result<String, &'static str> {
     Err("an account is twelve digits; `aws sts get-caller-identity` shows yours")
 }
 
-/// A name that git takes; see `git check-ref-format`.
+/// Returns the branch if git may have one of that name; see `git check-ref-format`. Not all of git's rules
+/// are checked, only the characters.
 fn parse_branch(text: &str) -> Result<String, &'static str> {
     let fits = |c: char| !c.is_whitespace() && !c.is_control() && !"~^:?*[\\".contains(c);
     if !text.is_empty() && text.chars().all(fits) {

@@ -1,4 +1,7 @@
 //! The command line as help texts repeat it, and the format of errors that come before it is parsed.
+//!
+//! A help text that says "type the command again" writes the command out, for which clap's matches have to be
+//! kept: the parsed [`Cli`] doesn't say which options were typed and which have their default.
 
 use std::ffi::OsStr;
 
@@ -17,7 +20,8 @@ pub(crate) struct TypedCommand {
     arguments: Vec<String>,
     /// The stage that was typed.
     stage: Option<String>,
-    /// Set if the command acts on the default stage.
+    /// Set if the command acts on the default stage, which is then added to the repeated command: a later
+    /// change of `default_stage` must not make it act on another stage.
     acts_on_default: bool,
 }
 
@@ -27,7 +31,8 @@ const PRESENTATION: [&str; 4] = ["output", "verbose", "quiet", "color"];
 const DATA: [&str; 2] = ["data", "raw"];
 
 impl TypedCommand {
-    /// Reads the command from parsed arguments.
+    /// Reads the command from parsed arguments: the innermost subcommand, with the options that were typed
+    /// anywhere on the line. Values from environment variables and defaults are left out.
     pub(crate) fn new(matches: &ArgMatches) -> Self {
         let mut root = Cli::command();
         // Only a built command has the global options in its subcommands.
@@ -62,7 +67,8 @@ impl TypedCommand {
         Self { name: name.join(" "), arguments: arguments.collect(), stage, acts_on_default }
     }
 
-    /// Returns the context for help texts. `default_stage` is asked if no stage was typed.
+    /// Returns the context for help texts. `default_stage` is called only if no stage was typed and the
+    /// command takes one, because it reads `lzap.toml`.
     pub(crate) fn context(&self, default_stage: impl FnOnce() -> Option<String>) -> CommandContext {
         let default = if self.acts_on_default { default_stage() } else { None };
         let stage = self.stage.clone().or_else(|| default.clone());
@@ -90,7 +96,7 @@ fn format_data(value: &OsStr) -> String {
     if text == "-" || text.starts_with('@') { quote_argument(value) } else { "JSON".to_owned() }
 }
 
-/// Returns `value` as a POSIX shell reads it back.
+/// Returns `value` as a POSIX shell reads it back. Bytes that aren't UTF-8 are lost.
 fn quote_argument(value: &OsStr) -> String {
     let text = value.to_string_lossy();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
@@ -115,7 +121,8 @@ pub(crate) fn asks_for_json(arguments: impl IntoIterator<Item = String>) -> bool
     false
 }
 
-/// Returns `lzap COMMAND --help` for the command among the arguments, and `lzap --help` without one.
+/// Returns `lzap COMMAND --help` for the command among the arguments, and `lzap --help` without one. Takes
+/// the first argument that is the name of a command, even if it is the value of an option.
 pub(crate) fn help_command(arguments: impl IntoIterator<Item = String>) -> String {
     let root = Cli::command();
     match arguments.into_iter().find(|argument| root.find_subcommand(argument).is_some()) {

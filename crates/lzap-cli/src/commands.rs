@@ -1,4 +1,9 @@
 //! One module per command; each reads as the steps that the command takes.
+//!
+//! [`run`] is the frame around all of them: the runtime, signals, and the error at the end. The modules
+//! without a command of their own are steps that several share: `artifact` (project to zip), `converge`
+//! (observed to desired state), `session` (the lock), `consent` (questions), `alias_move`, `stages`. What is
+//! printed, and how, is in `ui`.
 
 mod alias_move;
 mod artifact;
@@ -39,7 +44,8 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::interrupt::Signals;
 
-/// Runs a command to its end, or to the first Ctrl-C or SIGTERM.
+/// Runs a command to its end, or to the first Ctrl-C or SIGTERM. Prints the error that ended it, and returns
+/// the exit code.
 pub(crate) fn run(cli: Cli, typed: TypedCommand) -> Exit {
     let context = Context::new(&cli, typed);
     let printer = context.printer;
@@ -47,6 +53,8 @@ pub(crate) fn run(cli: Cli, typed: TypedCommand) -> Exit {
     let result = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => {
             let result = runtime.block_on(until_interrupted(context.clone(), cli.command));
+            // Doesn't wait for threads that block: a question that still reads stdin would keep the process
+            // alive.
             runtime.shutdown_background();
             result
         }
@@ -77,12 +85,14 @@ async fn until_interrupted(context: Context, command: Command) -> Result<Exit, C
     // A task of its own: what blocks in it (cargo's metadata, a question) doesn't keep a signal waiting.
     let mut task = tokio::spawn(async move { Box::pin(run_command(&context, command)).await });
     let finished = |result: Result<_, tokio::task::JoinError>| {
+        // Aborting comes later than this, so the task can only have panicked.
         result.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     };
     tokio::select! {
         result = &mut task => return finished(result),
         () = signals.next() => interrupts.stop().cancel(),
     }
+    // The second signal ends the command with the lock held; the lock then counts as stale for this machine.
     if interrupts.is_held() {
         printer.print_status("Stopping", "when the calls that run have ended; Ctrl-C again quits at once");
         tokio::select! {
@@ -120,7 +130,8 @@ async fn run_command(context: &Context, command: Command) -> Result<Exit, CliErr
     }
 }
 
-/// Traces are for those who look into lzap itself: `-v` shows steps, `-vv` every AWS call, `RUST_LOG` anything.
+/// Starts traces on stderr, for people who look into lzap itself: `-v` shows steps, `-vv` every AWS call,
+/// `RUST_LOG` anything. They hold names and ids, and never the values of environment variables.
 fn start_tracing(verbose: u8) {
     use tracing_subscriber::EnvFilter;
     let level = match verbose {

@@ -1,4 +1,7 @@
 //! The inputs of every command: the options, the project, the cloud.
+//!
+//! A command goes from [`Context`] (options) to [`Loaded`] (the file) to `Settings` (one stage of it) to
+//! [`Target`] (its cloud, connected). Only the last step needs a network.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +24,7 @@ use crate::error::CliError;
 use crate::interrupt::Interrupts;
 use crate::ui::printer::Printer;
 
-/// A variable of the environment. An empty one counts as unset, as for the AWS SDK.
+/// Returns a variable of the environment. An empty one counts as unset, as for the AWS SDK.
 fn read_variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -33,7 +36,7 @@ pub(crate) struct Context {
     /// Set by `--yes`: questions are not asked.
     pub(crate) yes: bool,
     pub(crate) interrupts: Interrupts,
-    /// The folder in which the search for the project begins.
+    /// The folder in which the search for the project begins: that of `--project`, else the current one.
     pub(crate) dir: PathBuf,
     /// Region and profile, as flags and environment variables name them.
     pub(crate) place: PlaceOverrides,
@@ -63,7 +66,8 @@ impl Context {
         }
     }
 
-    /// The command for the help of an error. Reads lzap.toml for the default stage if no stage was typed.
+    /// Returns the command for the help of an error. Reads lzap.toml for the default stage if no stage was
+    /// typed.
     pub(crate) fn command(&self) -> CommandContext {
         self.typed.context(|| {
             let loaded = self.load_config(None).ok()?;
@@ -71,9 +75,10 @@ impl Context {
         })
     }
 
-    /// The configuration: the file that was named, else the nearest one from the project's folder upwards.
+    /// Reads the configuration: the file that was named, else the nearest one from the project's folder
+    /// upwards.
     ///
-    /// Without a file, only the stage `local` is there.
+    /// Without a file only the stage `local` exists, with the defaults for everything.
     pub(crate) fn load_config(&self, stage: Option<&str>) -> Result<Loaded, CliError> {
         let path = match &self.config {
             Some(path) => Some(path.clone()),
@@ -99,6 +104,7 @@ impl Context {
             text: text.clone(),
             problem: Box::new(problem),
         })?;
+        // A file that was named can lie anywhere, so it doesn't say where the crate is.
         let dir = match &self.config {
             Some(_) => self.dir.clone(),
             None => path.parent().map_or_else(|| self.dir.clone(), Path::to_path_buf),
@@ -128,7 +134,8 @@ pub(crate) fn absolute_path(path: &Path) -> PathBuf {
 
 /// A configuration that was read, but no stage of it yet.
 pub(crate) struct Loaded {
-    /// The folder in which the search for the crate begins.
+    /// The folder in which the search for the crate begins: that of the file, unless `--config` names one
+    /// elsewhere.
     dir: PathBuf,
     /// The file. It may be missing for the stage `local`, which needs none.
     pub(crate) path: PathBuf,
@@ -138,15 +145,18 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    /// The crate that is deployed.
+    /// Returns the crate that is deployed. Runs `cargo metadata`, which takes a while and may fetch
+    /// dependencies.
     pub(crate) fn project(&self, features: &[String]) -> Result<Project, CliError> {
+        // The parent of a bare file name is an empty path.
         let dir = if self.dir.as_os_str().is_empty() { Path::new(".") } else { &self.dir };
         let (package, bin) = read_target(&self.config).map_err(|problem| self.point_at(problem))?;
         let selection = Selection { dir, package: package.as_deref(), bin: bin.as_deref(), features };
         Ok(lzap_build::project::find_project(&selection)?)
     }
 
-    /// The settings of a stage, checked against AWS's limits; warnings are printed.
+    /// Returns the settings of a stage, checked against AWS's limits; warnings are printed. For commands that
+    /// change the stage: a wrong key is an error.
     pub(crate) fn settings(&self, context: &Context, stage: Option<&str>) -> Result<Settings, CliError> {
         let (settings, warnings) = self.check_settings(context, stage)?;
         for warning in warnings {
@@ -155,7 +165,8 @@ impl Loaded {
         Ok(settings)
     }
 
-    /// The settings of a stage, and what in them is probably not meant.
+    /// Returns the settings of a stage, and warnings about what in them is probably not meant. Prints
+    /// nothing.
     pub(crate) fn check_settings(
         &self,
         context: &Context,
@@ -167,8 +178,8 @@ impl Loaded {
         Ok((settings, warnings))
     }
 
-    /// The settings of a stage, for a command that needs to find what is deployed and no more: other keys may be wrong, which is
-    /// a warning, and the stage's table may be gone when `--region` is given.
+    /// Returns the settings of a stage, for a command that needs to find what is deployed and no more: other
+    /// keys may be wrong, which is a warning, and the stage's table may be gone when `--region` is given.
     pub(crate) fn deployed_settings(
         &self,
         context: &Context,
@@ -181,6 +192,7 @@ impl Loaded {
             context.printer.print_warning(&warning.message);
         }
         for problem in &settings.problems {
+            // The span is in bytes; people count lines, from 1.
             let line = problem.span.as_ref().map(|span| {
                 format!(":{}", self.text[..span.start.min(self.text.len())].lines().count().max(1))
             });
@@ -194,7 +206,8 @@ impl Loaded {
         Ok(settings)
     }
 
-    /// Returns the values that come from outside of the file. Reads the package only if the file doesn't name the app.
+    /// Returns the values that come from outside of the file. Runs `cargo metadata` only if the file doesn't
+    /// name the app, for the package's name.
     fn read_overrides(&self, context: &Context, stage: Option<&str>) -> Result<Overrides, CliError> {
         let app = read_app(&self.config).map_err(|problem| self.point_at(problem))?;
         Ok(Overrides {
@@ -205,7 +218,7 @@ impl Loaded {
         })
     }
 
-    /// The names of the stages that have a table.
+    /// Returns the names of the stages that have a table; `local` is among them only if it has one.
     pub(crate) fn stages(&self) -> Vec<String> {
         stage_names(&self.config).map(str::to_owned).collect()
     }
@@ -222,14 +235,15 @@ pub(crate) fn resource_names(settings: &Settings, place: Place) -> Names {
     Names { app, stage, place, role: settings.role.name(), part: Part::App }
 }
 
-/// The cloud of a stage, and what the stage's things are called there.
+/// The cloud of a stage, and the names of the stage's resources there.
 pub(crate) struct Target {
     pub(crate) clients: Clients,
     pub(crate) names: Names,
 }
 
 impl Target {
-    /// Connects to the stage's cloud, and asks it who is calling. The embedded cloud is started when it isn't running.
+    /// Connects to the stage's cloud, and asks it who is calling: one `sts:GetCallerIdentity`, because names
+    /// contain the account. The embedded cloud is started when it isn't running.
     pub(crate) async fn connect(context: &Context, settings: &Settings) -> Result<Self, CliError> {
         let cloud = if settings.is_local() {
             let status = embedded_cloud::ensure_running(context.printer).await?;

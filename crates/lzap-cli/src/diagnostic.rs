@@ -1,4 +1,6 @@
 //! Errors as they are printed: what, where, why, and what to type next; or as one JSON document on stdout.
+//!
+//! The texts are made where the errors are (`lzap_core::explain::Explained`); here they are only laid out.
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
@@ -11,6 +13,7 @@ use crate::error::{CliError, UsageKind};
 use crate::exit::Exit;
 use crate::ui::printer::{self, Printer};
 
+/// The colors of rustc's errors, which users of lzap know.
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const BOLD: Style = Style::new().bold();
 
@@ -29,7 +32,8 @@ pub(crate) fn report_usage_error(error: &clap::Error) -> Exit {
     if error.use_stderr() { Exit::Usage } else { Exit::Done }
 }
 
-/// Ends a process that cargo started as its linker.
+/// Ends a process that cargo started as its linker. An error goes to stderr, where cargo shows it as the
+/// linker's output.
 pub(crate) fn finish_zig_call(result: Result<(), lzap_build::BuildError>) -> Exit {
     match result {
         Ok(()) => Exit::Done,
@@ -52,7 +56,8 @@ pub(crate) fn print_error(printer: Printer, error: &CliError, command: &CommandC
     printer::print_error(&render_error(error, command));
 }
 
-/// Returns the error as the JSON document on stdout.
+/// Returns the error as the JSON document on stdout: `{"error": {"code", "message", "help"}}`, with `log` if
+/// the function's log explains the error. Causes are in the message, joined by colons.
 fn to_json(error: &CliError, command: &CommandContext) -> Value {
     let message = error_chain(error).join(": ");
     let mut body = json!({"code": error.code(), "message": message, "help": error.help(command)});
@@ -62,14 +67,15 @@ fn to_json(error: &CliError, command: &CommandContext) -> Value {
     json!({ "error": body })
 }
 
-/// Returns the texts of the error and of its causes.
+/// Returns the texts of the error and of its causes, outermost first.
 pub(crate) fn error_chain(error: &CliError) -> Vec<String> {
     std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
         .map(ToString::to_string)
         .collect()
 }
 
-/// Renders the error as text with color codes, which the printer removes where they don't belong.
+/// Renders the error as text with color codes, which the printer removes where they don't belong. A mistake
+/// in `lzap.toml` is shown with its line.
 pub(crate) fn render_error(error: &CliError, command: &CommandContext) -> String {
     let mut text = match error {
         CliError::Config { path, text, problem } => match problem.span.clone() {
@@ -95,14 +101,15 @@ fn render_title(error: &CliError) -> String {
     format!("{ERROR}error[{}]{ERROR:#}{BOLD}: {error}{BOLD:#}", error.code())
 }
 
-/// Formats a line below the title. The further lines of `text` are indented below it.
+/// Formats a line below the title (`cause`, `log`, `help`). The further lines of `text` are indented below
+/// it.
 fn render_labelled_text(label: &str, text: &str) -> String {
     let text = text.trim_end().replace('\n', "\n    ");
     format!("\n  {BOLD}{label}{BOLD:#}: {text}")
 }
 
-/// Renders a problem of a file with the line that has it. The span is cut to the text, which may have
-/// changed.
+/// Renders a problem of a file with the line that has it. The span is cut to the text: the renderer panics
+/// beyond it.
 fn render_snippet(
     code: &str,
     path: &str,

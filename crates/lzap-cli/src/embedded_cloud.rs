@@ -21,6 +21,7 @@ pub(crate) async fn ensure_running(printer: Printer) -> Result<CloudStatus, CliE
     if let Some(status) = lzap_local::status(&state_dir()).await? {
         return Ok(status);
     }
+    // The variable alone: `--port` is an option of `lzap local start`, which doesn't come here.
     let port = std::env::var(lzap_wire::env::LZAP_LOCAL_PORT).ok().and_then(|port| port.parse().ok());
     let started = lzap_local::start(&state_dir(), port, server_command()?).await?;
     printer.print_status("Started", format_args!("the embedded cloud on {}", started.status.endpoint));
@@ -32,7 +33,8 @@ pub(crate) async fn running_endpoint() -> Result<Option<String>, CliError> {
     Ok(lzap_local::status(&state_dir()).await?.map(|status| status.endpoint))
 }
 
-/// Returns the command that serves the embedded cloud: this program, detached from the terminal.
+/// Returns the command that serves the embedded cloud: this program, detached from the terminal. The port is
+/// passed as an argument if at all, so its variable is removed.
 pub(crate) fn server_command() -> Result<Command, CliError> {
     let program = std::env::current_exe()
         .map_err(|source| CliError::Io { what: "could not find this program".to_owned(), source })?;

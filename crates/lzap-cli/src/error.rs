@@ -23,7 +23,10 @@ use crate::commands::InvokeError;
 
 pub(crate) use usage::UsageKind;
 
-/// Why a command ended without its result.
+/// The reason why a command ended without its result.
+///
+/// Errors of other crates are wrapped as they are, with their own codes and help. AWS's are boxed, because
+/// they are large and every function here returns a `Result`.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
     /// An error of the project, the build or the zip.
@@ -44,19 +47,19 @@ pub(crate) enum CliError {
     /// The function, a task or a job failed.
     #[error(transparent)]
     Invoke(#[from] InvokeError),
-    /// A mistake in `lzap.toml`; printed with its line.
+    /// A mistake in `lzap.toml`. `text` is that of the file, because the error is printed with its line.
     #[error("{problem}")]
     Config { path: PathBuf, text: String, problem: Box<ConfigError> },
-    /// No `lzap.toml` was found, and the stage is not `local`.
+    /// No `lzap.toml` was found, and the stage is not `local`. `dir` is the folder in which the search began.
     #[error("there is no lzap.toml in {} or above it", dir.display())]
     NoConfig { dir: PathBuf },
-    /// The configuration file can't be read.
+    /// The configuration file exists, or was named, and can't be read.
     #[error("could not read {}", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
-    /// The package doesn't depend on the crate `lzap`; `lines` are those to add.
+    /// The package doesn't depend on the crate `lzap`; `lines` are those to add, in manifest and source.
     #[error("package `{package}` does not use lzap yet")]
     NoRuntime { package: String, lines: String },
-    /// A question can't be asked, and `--yes` was not given.
+    /// A question can't be asked, and `--yes` was not given. Nothing was changed.
     #[error("{what} and there is no terminal to ask on")]
     NeedsYes { what: &'static str },
     /// The user answered a question with no.
@@ -71,16 +74,19 @@ pub(crate) enum CliError {
     /// A mistake in the arguments; its help is made where it is found.
     #[error("{problem}")]
     Usage { kind: UsageKind, problem: String, help: String },
-    /// The app answered its live URL with a server error, after a deploy that succeeded.
+    /// The app answered its live URL with a server error, after a deploy that succeeded. `log` has the last
+    /// lines of the function's log.
     #[error("{url} answered {status} after the deploy")]
     Touch { url: String, status: u16, stage: String, log: Vec<String> },
-    /// Another command holds the stage's lock, and `--wait` was not given.
+    /// Another command holds the stage's lock, and `--wait` was not given. `holder` is a text for people:
+    /// command, user, machine, time.
     #[error("another command works on stage `{stage}`: {holder}")]
     Locked { holder: String, stage: String },
-    /// Another command has taken the lock from this one, whose lease had expired.
+    /// Another command has taken the lock from this one, whose lease had expired. Steps that had begun were
+    /// finished; no others were started.
     #[error("another command has taken the lock of stage `{stage}`")]
     LockLost { stage: String },
-    /// Resources exist after `lzap undeploy`.
+    /// Resources exist after `lzap undeploy`, each as kind and name.
     #[error("these resources still exist: {}", left.join(", "))]
     Left { left: Vec<String>, stage: String },
     /// A signal ended the command; `resume` is the work that goes on.
@@ -113,17 +119,18 @@ impl From<ApplyError> for CliError {
 }
 
 impl CliError {
-    /// The stage isn't deployed.
+    /// Returns the error for a stage that isn't deployed: the planner's, for commands that find out without a
+    /// plan.
     pub(crate) fn not_deployed(names: &Names) -> Self {
         PlanError::NotDeployed { app: names.app.clone(), stage: names.stage.clone() }.into()
     }
 
-    /// A mistake in the arguments that clap can't find.
+    /// Returns the error for a mistake in the arguments that clap can't find. `help` is what to type instead.
     pub(crate) fn usage(kind: UsageKind, problem: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Usage { kind, problem: problem.into(), help: help.into() }
     }
 
-    /// The function's last log lines, if they explain the error.
+    /// Returns the function's last log lines, oldest first, if they explain the error.
     pub(crate) fn log(&self) -> &[String] {
         match self {
             Self::Touch { log, .. } => log,

@@ -1,9 +1,14 @@
 //! The identity of this process, for the lock, and the check whether another process on this machine still runs.
+//!
+//! A lock whose holder was killed can be taken at once by another command on the same machine, if it is
+//! certain that the process is gone; on other machines the lease has to expire. Linux's `/proc` says so; on
+//! systems without it the fields stay empty, and every lock counts by its lease.
 
 use fs_err as fs;
 use lzap_core::lock::Holder;
 
-/// Returns this process as the holder of a lock for `command`.
+/// Returns this process as the holder of a lock for `command`. The nonce tells this lock from that of another
+/// process with the same fields.
 pub(crate) fn describe_this_process(command: &str) -> Holder {
     let pid = std::process::id();
     Holder {
@@ -20,7 +25,7 @@ pub(crate) fn describe_this_process(command: &str) -> Holder {
     }
 }
 
-/// The machine's name, for people only.
+/// Returns the machine's name, for people only: names of machines aren't unique, so nothing is decided by it.
 fn read_host_name() -> String {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let name = name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
@@ -33,7 +38,8 @@ pub(crate) fn is_alive(pid: u32, start: u64) -> bool {
     start_of(pid) == Some(start)
 }
 
-/// The kernel's run and the space of process ids: two containers of one machine share the first, not the second.
+/// Returns the kernel's run and the space of process ids: two containers of one machine share the first, not
+/// the second. Process ids can be compared only where both are equal.
 fn boot_id() -> Option<String> {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let space = fs::read_link("/proc/self/ns/pid").ok()?;
@@ -41,8 +47,7 @@ fn boot_id() -> Option<String> {
 }
 
 /// Returns when a process began, in clock ticks since the machine started: the 22nd field of its `stat`. The
-/// second one, its
-/// name, is in parentheses and may contain anything.
+/// second one, its name, is in parentheses and may contain anything.
 fn start_of(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // From the right, because the name can contain `) ` itself.
@@ -52,10 +57,12 @@ fn start_of(pid: u32) -> Option<u64> {
     if fields.next()? == "Z" {
         return None;
     }
+    // The third field was taken above, so the 22nd is 18 fields after the next one.
     fields.nth(18)?.parse().ok()
 }
 
-/// The page of the CI job that this is part of.
+/// Returns the page of the CI job that this is part of, so that a person who meets the lock finds its holder.
+/// GitHub gives it in three parts, others as one URL.
 fn ci_run() -> Option<String> {
     if let (Some(server), Some(repository), Some(run)) = (
         read_first_variable(&["GITHUB_SERVER_URL"]),

@@ -1,4 +1,8 @@
 //! Ctrl-C and SIGTERM: the first one ends what can be ended, the second one ends everything.
+//!
+//! A command that writes nothing is dropped where it stands. One that holds a lock is asked to stop, through
+//! the token, and ends in order: the calls that run complete, and the lock is released. `commands::run`
+//! decides which of both it is.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,13 +13,14 @@ use tokio_util::sync::CancellationToken;
 /// The state of signals, as the commands see it. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interrupts {
-    /// Cancelled by the first signal.
+    /// Cancelled by the first signal, and never again reset.
     stop: CancellationToken,
     /// The number of holds that exist.
     holds: Arc<AtomicUsize>,
 }
 
-/// While it lives, a first signal only cancels [`Interrupts::stop`]: there is something to bring to an end.
+/// A sign that something must be brought to an end. While it lives, a first signal only cancels
+/// [`Interrupts::stop`].
 #[derive(Debug)]
 pub(crate) struct Hold(Arc<AtomicUsize>);
 
@@ -50,7 +55,7 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Listens from now on.
+    /// Listens from now on. The signals' default, which ends the process, is off from then on for good.
     ///
     /// # Errors
     /// The system has no more signal handlers to give.
@@ -58,7 +63,7 @@ impl Signals {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    /// The next one.
+    /// Waits for the next signal of either kind.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}

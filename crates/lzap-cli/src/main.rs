@@ -1,4 +1,7 @@
 //! The `lzap` command: [`cli`] parses, [`commands`] do, [`error`] and [`exit`] say how it ended.
+//!
+//! Nothing here decides about AWS: plans are made in `lzap-core`, calls in `lzap-aws`, builds in
+//! `lzap-build`. To follow a deploy, begin at `commands/deploy.rs`.
 
 mod cli;
 mod command_line;

@@ -1,4 +1,7 @@
 //! Everything that a person sees: the printer, the progress line, plans, policies, reports, questions.
+//!
+//! Views are functions from data to text or JSON; only [`printer`] and [`progress`] write, and only [`ask`]
+//! reads. Documents for `--output json` are made in [`report`] and beside the commands whose they are.
 
 pub(crate) mod ask;
 pub(crate) mod check_view;

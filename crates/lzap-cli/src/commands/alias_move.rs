@@ -1,4 +1,7 @@
 //! The commands that move the alias and nothing else: a rollback, and the end of a canary.
+//!
+//! Nothing is built, uploaded or published. Which version the alias gets is decided by the planner in
+//! `lzap-core`, from the alias's description, where the versions are listed that were live.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -23,7 +26,7 @@ use crate::ui::{plan_view, report, text};
 pub(crate) struct AliasMove {
     /// The name of the command, for the lock.
     pub(crate) command: &'static str,
-    /// The verb of the status line at the end.
+    /// The verb of the status line at the end, if the alias moved; else it says "Unchanged".
     pub(crate) verb: &'static str,
     /// The version that the alias shall have.
     pub(crate) desired: Desired,
@@ -33,7 +36,8 @@ pub(crate) struct AliasMove {
     pub(crate) started: Instant,
 }
 
-/// Moves the alias, reports it, and returns the JSON document.
+/// Moves the alias, reports it, and returns the JSON document. Warns about schedules whose task the version
+/// lacks, and moves the alias nevertheless.
 pub(crate) async fn move_alias(
     context: &Context,
     settings: &Settings,
@@ -80,8 +84,9 @@ pub(crate) async fn move_alias(
     ))
 }
 
-/// The tasks that schedules call and the version lacks, by what it says itself: one `lambda:Invoke`, and none without
-/// schedules. One that doesn't answer is not held up for that: the alias is where it should be.
+/// Returns the tasks that schedules call and the version lacks, as the version itself lists them: one
+/// `lambda:Invoke`, and none without schedules. A version that doesn't answer lacks none: by then the alias
+/// is where it should be.
 async fn missing_tasks(
     target: &Target,
     settings: &Settings,
@@ -98,7 +103,8 @@ async fn missing_tasks(
     wanted
 }
 
-/// Locks before it observes: nearly always there is something to do, and the observed state can't change any more.
+/// Observes, plans and applies under the lock. The lock comes first: nearly always there is something to do,
+/// and the observed state can't change any more.
 async fn apply_move(
     context: &Context,
     session: &mut Session<'_, Locked>,

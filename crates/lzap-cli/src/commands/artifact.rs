@@ -1,4 +1,7 @@
 //! From the project to the zip: compile, check, archive, with a status line for each.
+//!
+//! The work is done in `lzap-build`; here it is put in order and reported. Shared by `deploy`, `plan` and
+//! `package`.
 
 use std::time::{Duration, Instant};
 
@@ -22,8 +25,9 @@ use crate::ui::text::{format_bytes, format_seconds};
 
 /// A zip, and the time that it took to make.
 pub(crate) struct Built {
+    /// The zip, in the folder `lzap/STAGE` of cargo's target folder.
     pub(crate) artifact: Artifact,
-    /// The time that cargo took.
+    /// The time that cargo took, with the check of the binary.
     pub(crate) build: Duration,
     /// The time that the zip took.
     pub(crate) package: Duration,
@@ -41,7 +45,8 @@ impl Built {
     }
 }
 
-/// Returns the crate to deploy, which must use lzap.
+/// Returns the crate to deploy, which must use lzap: Lambda starts the binary, and without the runtime crate
+/// it wouldn't fetch a single event.
 ///
 /// # Errors
 /// [`CliError::NoRuntime`] with the lines to add.
@@ -79,14 +84,17 @@ fn idle_settings(settings: &Settings, uses: Uses) -> Vec<String> {
     warnings
 }
 
-/// Returns the parts of the runtime crate that the project uses, by the enabled features.
+/// Returns the parts of the runtime crate that the project uses, by the enabled features; none without the
+/// crate.
 pub(crate) fn read_uses(project: &Project) -> Uses {
     let features = project.lzap.iter().flat_map(|lzap| &lzap.features);
     Uses::of_features(features.map(String::as_str))
 }
 
-/// Builds and zips the project for the stage. Notifies `compiling` when cargo really compiles: a build without
-/// changes ends sooner than the prerequisites could be created.
+/// Builds and zips the project for the stage. Notifies `compiling` when cargo really compiles: a build
+/// without changes ends sooner than the prerequisites could be created.
+///
+/// Dropping the future ends cargo. The zip is written synchronously, so that an interrupt waits for it.
 pub(crate) async fn build_artifact(
     printer: Printer,
     progress: &Progress,
@@ -102,6 +110,7 @@ pub(crate) async fn build_artifact(
             color: printer.draws_progress(),
         };
         progress.show_activity("Compiling", project.package.clone());
+        // A `Notify` keeps one notification, so it doesn't matter that each crate sends one.
         let mut tell = |event| {
             if matches!(event, BuildEvent::Compiling { .. }) {
                 compiling.notify_one();
@@ -164,7 +173,8 @@ fn show_build_event(printer: Printer, progress: &Progress, project: &Project, ev
     }
 }
 
-/// Returns the description of the version that is about to be published: commit, author and time.
+/// Returns the description of the version that is about to be published: commit, author, and the time in UTC.
+/// Without git or outside of a repository only the time is left.
 pub(crate) fn describe_release(project: &Project) -> Release {
     let commit = git::read_commit(&project.root);
     Release {

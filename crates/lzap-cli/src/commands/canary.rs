@@ -1,4 +1,6 @@
 //! `lzap deploy --promote` and `--abort`: the end of a canary; one write, the lock apart.
+//!
+//! The beginning of a canary is an ordinary deploy with `--canary`: see `deploy`.
 
 use std::time::Instant;
 
@@ -11,7 +13,8 @@ use crate::commands::alias_move::{AliasMove, move_alias};
 use crate::context::Context;
 use crate::error::CliError;
 
-/// Returns the way in which the options end a canary, if they do.
+/// Returns the way in which the options end a canary; `None` for an ordinary deploy. clap refuses both at
+/// once.
 pub(crate) fn chosen_ending(args: &PlanOptions) -> Option<CanaryEnding> {
     match (args.promote, args.abort) {
         (true, _) => Some(CanaryEnding::Promote),
@@ -20,7 +23,8 @@ pub(crate) fn chosen_ending(args: &PlanOptions) -> Option<CanaryEnding> {
     }
 }
 
-/// Ends the canary of one stage.
+/// Ends the canary of one stage, and returns the JSON document. Takes the lock as a deploy, and builds
+/// nothing.
 pub(crate) async fn end_canary(
     context: &Context,
     settings: &Settings,

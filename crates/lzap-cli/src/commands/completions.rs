@@ -6,7 +6,7 @@ use crate::cli::{Cli, CompletionsArgs};
 use crate::context::Context;
 use crate::exit::Exit;
 
-/// Prints the completion script of a shell.
+/// Prints the completion script of a shell. It is text even with `--output json`, which then prints nothing.
 pub(crate) fn run(context: &Context, args: &CompletionsArgs) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "lzap", &mut script);

@@ -9,7 +9,10 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::ui::report;
 
-/// Prints the effective settings, or the JSON Schema.
+/// Prints the effective settings, or the JSON Schema. Asks neither AWS nor the embedded cloud.
+///
+/// The schema goes through both functions: each prints in one format only, and JSON is the schema's text form
+/// too.
 pub(crate) fn run(context: &Context, args: &ConfigArgs) -> Result<Exit, CliError> {
     if args.schema {
         let schema = lzap_core::settings::schema();

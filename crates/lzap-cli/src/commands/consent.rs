@@ -1,4 +1,8 @@
 //! A person's consent to a plan that deletes or replaces something.
+//!
+//! A plan can be applied only as a [`ConsentedPlan`], whose fields are private to this module: so a command
+//! can't forget to ask. Whether a change deletes something is for the planner to say
+//! (`Plan::destructive_changes`).
 
 use std::collections::BTreeSet;
 
@@ -17,7 +21,7 @@ pub(crate) struct ConsentedPlan {
 }
 
 impl ConsentedPlan {
-    /// Asks before a plan that deletes or replaces something.
+    /// Asks before a plan that deletes or replaces something. Shows the plan first if it asks.
     ///
     /// # Errors
     /// There is no terminal to ask on, or the answer is no.
@@ -25,12 +29,14 @@ impl ConsentedPlan {
         Self::ask_again(context, plan, BTreeSet::new())
     }
 
-    /// The same, for a plan that takes the place of one that was confirmed: asks only about what it deletes beyond that.
+    /// Returns the consent to a plan that takes the place of one that was confirmed. Asks only about what it
+    /// deletes beyond that.
     pub(crate) fn replace_plan(self, context: &Context, plan: Plan) -> Result<Self, CliError> {
         Self::ask_again(context, plan, self.confirmed)
     }
 
-    /// Asks before any plan.
+    /// Shows the plan, with `--yes` too, and asks unless it is empty. `what` completes the error if there is
+    /// no terminal: a clause that says why an answer is needed.
     pub(crate) fn ask_always(
         context: &Context,
         plan: Plan,
@@ -63,7 +69,7 @@ impl ConsentedPlan {
         Ok(Self { plan, confirmed })
     }
 
-    /// The part that creates prerequisites, which deletes nothing.
+    /// Returns the part that creates prerequisites. It deletes nothing, so it needs no consent of its own.
     pub(crate) fn prerequisites(&self) -> Self {
         Self { plan: self.plan.prerequisites(), confirmed: BTreeSet::new() }
     }

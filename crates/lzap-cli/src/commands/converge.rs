@@ -1,4 +1,8 @@
 //! From the observed state to the desired one: the build, beside it the prerequisites, then the plan under the lock.
+//!
+//! Two lanes run at the same time: the build, and the creation of the resources that need no artifact. The
+//! lock is taken once: for those resources, or if they exist for the plan. Reading starts at
+//! [`Deploy::converge`]. Not here: the decisions (`lzap_core::plan`) and the calls (`lzap_aws::apply`).
 
 use std::time::{Duration, Instant};
 
@@ -44,12 +48,14 @@ impl<'a> Deploy<'a> {
         Scope::Stage { uses: self.facts.uses, kinds: self.facts.kinds() }
     }
 
-    /// Returns the plan as far as it is known without the artifact, after the user's consent.
+    /// Returns the plan as far as it is known without the artifact, after the user's consent. The question
+    /// comes before the build, which may take minutes.
     pub(crate) fn draft_plan(&self, observed: &Observed) -> Result<ConsentedPlan, CliError> {
         ConsentedPlan::ask(self.context, plan_deploy(&self.facts, Artifact::pending(), observed)?)
     }
 
-    /// Builds the artifact, plans with it, and applies the plan.
+    /// Builds the artifact, plans with it, and applies the plan. The consent to the draft counts for the
+    /// final plan: a further question comes only if that deletes more.
     pub(crate) async fn converge(
         &self,
         session: Session<'a, Unlocked>,
@@ -60,6 +66,7 @@ impl<'a> Deploy<'a> {
             Box::pin(self.build_and_prepare(session, observed, draft)).await?;
         let artifact = built.desired();
         let planned = plan_deploy(&self.facts, artifact.clone(), &observed).map_err(CliError::from);
+        // The session may hold the lock by now, so an error is returned only after it is closed.
         let planned = planned.and_then(|plan| draft.replace_plan(self.context, plan));
         let plan = match planned {
             Ok(plan) => plan,
@@ -85,10 +92,13 @@ impl<'a> Deploy<'a> {
     ) -> Result<(Observed, Plan, Applied), CliError> {
         let progress = Progress::new(self.context.printer);
         let (mut session, still_holds) = match session {
+            // An unchanged deploy writes nothing, not even the lock; a lock that a dead command left is
+            // taken, to be released.
             AnySession::Unlocked(session) if plan.plan().is_empty() && !session.inherits_lock() => {
                 return Ok((observed, Plan::default(), session.applied().clone()));
             }
             AnySession::Unlocked(session) => session.lock(&plan, &observed, &progress).await?,
+            // The lock was held since the prerequisites, so what was observed then is still true.
             AnySession::Locked(session) => (*session, true),
         };
         let applied = async {
@@ -102,11 +112,13 @@ impl<'a> Deploy<'a> {
         };
         let applied = applied.await;
         let done = session.applied().clone();
+        // After a failure too: the lock must not outlive the command.
         session.close().await;
         applied.map(|(observed, plan)| (observed, plan, done))
     }
 
-    /// Plans again, because another command changed the stage between the observation and the lock.
+    /// Plans again, because another command changed the stage between the observation and the lock. The new
+    /// plan may delete what the earlier one did without a question.
     async fn plan_again(
         &self,
         session: &Session<'_, Locked>,
@@ -122,9 +134,10 @@ impl<'a> Deploy<'a> {
         Ok((observed, plan))
     }
 
-    /// The build; and beside it, once the compiler really has something to do, the creation of prerequisites.
+    /// Builds; and beside it, once the compiler really has something to do, creates the prerequisites.
     ///
-    /// Whichever fails ends the other: a build at once, the creation after the calls that run.
+    /// A lane that fails ends the other: a build at once, the creation after the calls that run. The build's
+    /// error wins where both failed and it was a real one, because the other lane then only stopped.
     async fn build_and_prepare(
         &self,
         session: Session<'a, Unlocked>,
@@ -137,6 +150,8 @@ impl<'a> Deploy<'a> {
             let (printer, settings) = (self.context.printer, self.facts.settings);
             let build = artifact::build_artifact(printer, &progress, self.project, settings, &compiling);
             let built = tokio::select! {
+                // In this order, so that a build that ends at the moment of an interrupt counts as
+                // interrupted.
                 biased;
                 () = halt.cancelled() => Err(CliError::Interrupted { resume: None }),
                 built = build => built,
@@ -149,6 +164,7 @@ impl<'a> Deploy<'a> {
         };
         let prepare = async {
             tokio::select! {
+                // A build without work notifies `finished` alone; the plan then creates everything in one go.
                 biased;
                 () = finished.notified() => {
                     return Ok(Prepared { session: AnySession::Unlocked(Box::new(session)), observed, draft });
@@ -168,15 +184,20 @@ impl<'a> Deploy<'a> {
                 session.close().await;
                 Err(error)
             }
+            // The build failed by itself, and the other lane stopped because of it.
             (Err(error @ CliError::Build(_)), Err((_, applied))) => {
                 self.report_created(&error, &applied);
                 Err(error)
             }
+            // The build, if it failed too, was only interrupted by this error.
             (_, Err((error, _))) => Err(error),
         }
     }
 
-    /// Creates the prerequisites.
+    /// Creates the prerequisites under the lock, and keeps the lock for the rest of the plan. Takes no lock
+    /// if there are none to create.
+    ///
+    /// An error comes with the steps that were applied, since the session is closed by then.
     async fn create_prerequisites(
         &self,
         session: Session<'a, Unlocked>,
@@ -216,7 +237,8 @@ impl<'a> Deploy<'a> {
         }
     }
 
-    /// Names the prerequisites that were created although the build failed.
+    /// Names the prerequisites that were created although the build failed. They stay: the next deploy needs
+    /// them.
     fn report_created(&self, error: &CliError, applied: &Applied) {
         if !matches!(error, CliError::Build(_)) || applied.is_empty() {
             return;
@@ -234,11 +256,12 @@ impl<'a> Deploy<'a> {
     }
 }
 
-/// A stage whose prerequisites exist.
+/// A stage whose prerequisites exist, or are left to the plan because the build was done first.
 struct Prepared<'a> {
     /// Locked if prerequisites had to be created, else still without the lock.
     session: AnySession<'a>,
     /// The state that the draft was planned from.
     observed: Observed,
+    /// The plan without the artifact, with what was confirmed so far.
     draft: ConsentedPlan,
 }

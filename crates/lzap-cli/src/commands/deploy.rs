@@ -26,7 +26,8 @@ pub(crate) enum Mode {
     Update,
 }
 
-/// Deploys each selected stage, one after the other, or ends its canary.
+/// Deploys each selected stage, one after the other, or ends its canary. The first failure ends the command:
+/// later stages aren't touched, and no JSON document of earlier ones is printed.
 pub(crate) async fn run(context: &Context, args: &DeployArgs, mode: Mode) -> Result<Exit, CliError> {
     let stages = Stages::load(context, &args.stages)?;
     let mut documents = Vec::new();
@@ -41,6 +42,9 @@ pub(crate) async fn run(context: &Context, args: &DeployArgs, mode: Mode) -> Res
 }
 
 /// Deploys one stage, and returns its JSON document.
+///
+/// Mistakes in the project are found before AWS is asked for anything, and all of the stage is read before
+/// the compiler starts.
 async fn deploy_stage(
     context: &Context,
     args: &DeployArgs,
@@ -59,6 +63,7 @@ async fn deploy_stage(
         options: args.plan.options(),
     };
     let deploy = Deploy { context, project: &project, facts };
+    // Another command that works on the stage is noticed here, and not only after the build.
     let mut session = Session::new(context, &target, mode.name(), args.wait.wait);
     let observed = session.observe_alone(&deploy.scope()).await?;
     if mode == Mode::Update && !observed.is_deployed() {
@@ -67,6 +72,8 @@ async fn deploy_stage(
     let draft = deploy.draft_plan(&observed)?;
     let converged = Box::pin(deploy.converge(session, observed, draft)).await?;
     let report = DeployReport { settings, target: &target, started, converged };
+    // After the switch, so that a failure here is no failed deploy: the new version is live, and the error
+    // says so.
     if !args.plan.no_touch {
         report.request_url(context.printer).await?;
     }

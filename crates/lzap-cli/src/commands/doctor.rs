@@ -1,4 +1,8 @@
 //! `lzap doctor`: what stands between this machine and a deploy, and the command that fixes it. Reads only.
+//!
+//! The judgements (which version is too old, which limit too low) are pure, in `lzap_core::doctor`; here they
+//! get their facts. A problem of the machine doesn't hide one of the account: each check stands alone, and
+//! only what it needs can skip it.
 
 mod failure;
 mod project;
@@ -18,7 +22,8 @@ use crate::exit::Exit;
 use crate::ui::check_view;
 use failure::describe_failure;
 
-/// Runs all checks, and fails if one finds a problem. Machine and account are checked at the same time.
+/// Runs all checks; the exit code is 1 if one finds a problem, and 0 with warnings. Machine and account are
+/// checked at the same time.
 pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, CliError> {
     let found = project::find_project(context, args.stage.as_deref());
     let aws = !found.settings.as_ref().map_or(args.stage.as_deref() == Some(LOCAL), Settings::is_local);
@@ -80,6 +85,7 @@ fn check_account(context: &Context, survey: &Survey) -> Vec<Check> {
     let caller = survey.caller.as_ref().map_err(|error| describe_failure(context, &error.clone().into()));
     let caller = caller.as_ref().map(|caller| (caller.place.account.as_str(), caller.arn.as_str()));
     let mut checks = Vec::new();
+    // Without the profile its region is unknown too, which would be a second message about one mistake.
     let no_profile = matches!(&survey.caller, Err(error) if error.kind() == AwsErrorKind::NoProfile);
     if !no_profile {
         checks.push(account::region(survey.region.as_deref()));
@@ -94,6 +100,7 @@ fn check_account(context: &Context, survey: &Survey) -> Vec<Check> {
     }
     checks.push(match &survey.bucket {
         Some(Ok(bucket)) => account::bucket(bucket),
+        // A problem, in contrast to the other errors: a deploy would fail on it as well.
         Some(Err(error)) if error.kind() == AwsErrorKind::BucketTaken => {
             Check::failed("bucket", &describe_failure(context, &error.clone().into()))
         }
@@ -103,4 +110,5 @@ fn check_account(context: &Context, survey: &Survey) -> Vec<Check> {
     checks
 }
 
+/// The detail of a check that was skipped.
 const NEEDS: &str = "needs credentials and a region first";

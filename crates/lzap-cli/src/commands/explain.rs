@@ -8,7 +8,7 @@ use crate::error::{CliError, UsageKind, pages};
 use crate::exit::Exit;
 use crate::ui::error_view;
 
-/// Prints the page of a code, or the list of all codes.
+/// Prints the page of a code, or the list of all codes. Needs no project: the pages are in this program.
 pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
     let Some(code) = &args.code else {
         let pages = pages::all_pages();

@@ -16,7 +16,8 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::ui::report;
 
-/// Prints the published versions, newest first.
+/// Prints the published versions, newest first. Older ones are missing, since a deploy deletes versions
+/// beyond `keep_versions`; it never deletes one that an alias holds.
 pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, CliError> {
     let stage = args.stage.as_deref();
     let settings = context.load_config(stage)?.deployed_settings(context, stage)?;
@@ -40,11 +41,13 @@ pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, Cli
 
 /// A version, as it is shown.
 struct Row {
+    /// AWS's number of the version, as text.
     number: VersionNumber,
     /// Commit, author and time, from the version's description.
     release: Release,
     /// The hash of the code in hexadecimal; empty if AWS's value can't be read.
     sha256: String,
+    /// Its part in the traffic, by the alias.
     share: Share,
 }
 
@@ -62,6 +65,7 @@ enum Share {
 }
 
 impl Row {
+    /// Joins the version with the alias. Without an alias no version is live.
     fn of(version: &ObservedVersion, observed: &Observed) -> Self {
         // A version that lzap didn't publish has its own time, and says what it likes.
         let foreign = || Release { time: version.published.clone(), ..Release::default() };
@@ -105,6 +109,8 @@ impl Row {
 }
 
 impl Share {
+    /// The alias names its main version, and the canary with a share; the main version has the rest. Which
+    /// versions were live before is in the alias's description.
     fn of(version: &VersionNumber, alias: &ObservedAlias) -> Self {
         let canary = alias.canary.as_ref();
         if let Some(canary) = canary.filter(|canary| canary.version == *version) {
@@ -117,6 +123,7 @@ impl Share {
         if before.contains(version) { Self::Was } else { Self::None }
     }
 
+    /// Returns the column of the text output.
     fn text(self) -> String {
         match self {
             Self::Live(100) => "live".to_owned(),
@@ -127,6 +134,7 @@ impl Share {
         }
     }
 
+    /// Returns the word of the JSON document; its fields are part of the command line's contract.
     fn state(self) -> Option<&'static str> {
         match self {
             Self::Live(_) => Some("live"),
@@ -136,6 +144,7 @@ impl Share {
         }
     }
 
+    /// Returns the share of the traffic in percent.
     fn percent(self) -> u8 {
         match self {
             Self::Live(percent) | Self::Canary(percent) => percent,

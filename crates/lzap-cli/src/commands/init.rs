@@ -1,4 +1,6 @@
 //! `lzap init`: `lzap.toml` for the crate that is here, or a new crate from a template.
+//!
+//! Needs no AWS account. The files that are written are templates of `lzap-build`.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +27,8 @@ pub(crate) async fn run(context: &Context, args: &InitArgs) -> Result<Exit, CliE
     }
 }
 
-/// Writes the crate of a template into `dir`. The crate is named after the folder, so nothing is asked.
+/// Writes the crate of a template into `dir`. The crate is named after the folder, so nothing is asked. The
+/// template has an `lzap.toml` of its own.
 fn from_template(context: &Context, template: &str, dir: &Path) -> Result<Exit, CliError> {
     let name = crate_name(dir)?;
     let files = create_crate(template, dir, &name)?;
@@ -34,7 +37,8 @@ fn from_template(context: &Context, template: &str, dir: &Path) -> Result<Exit, 
     Ok(Exit::Done)
 }
 
-/// The folder's name, as a crate's.
+/// Returns the folder's name as a crate's. Names that cargo refuses for another reason are left to
+/// `create_crate`, whose error says why.
 fn crate_name(dir: &Path) -> Result<String, CliError> {
     let folder = absolute_path(dir);
     // `.` and `..` have no name of their own.
@@ -50,7 +54,8 @@ fn crate_name(dir: &Path) -> Result<String, CliError> {
     }
 }
 
-/// Writes `lzap.toml` for the crate in `dir`. Asks on a terminal, unless `--yes` was given.
+/// Writes `lzap.toml` for the crate in `dir`, beside its `Cargo.toml`. Asks on a terminal, unless `--yes` was
+/// given. The crate's source is not touched: the lines to add are printed.
 async fn in_crate(context: &Context, dir: &Path, force: bool) -> Result<Exit, CliError> {
     let project = find_project(&Selection { dir, package: None, bin: None, features: &[] })?;
     if let Some(framework) = project.framework {
@@ -77,7 +82,8 @@ async fn in_crate(context: &Context, dir: &Path, force: bool) -> Result<Exit, Cl
     Ok(Exit::Done)
 }
 
-/// The answers of `--yes`: the flags, and the architecture. Nothing else is chosen for the user.
+/// Returns the answers of `--yes`: the flags, the package's name, and the region that the environment or the
+/// default profile names. Nothing else is chosen for the user.
 async fn default_answers(context: &Context, package: &str) -> InitAnswers {
     let region = match &context.place.region_flag {
         Some(region) => Some(region.clone()),
@@ -91,7 +97,8 @@ async fn default_answers(context: &Context, package: &str) -> InitAnswers {
     }
 }
 
-/// Four questions, each with a default. What a flag answers is not asked.
+/// Asks up to four questions, each with a default. What a flag answers is not asked, nor the profile if there
+/// is at most one.
 async fn ask_questions(context: &Context, defaults: InitAnswers) -> Result<InitAnswers, CliError> {
     let app = ask::ask_for_text("Name of the app?", &defaults.app)?;
     let profiles = lzap_aws::profiles().await;
@@ -116,7 +123,7 @@ async fn ask_questions(context: &Context, defaults: InitAnswers) -> Result<InitA
     Ok(InitAnswers { app, region: Some(region), profile, architecture })
 }
 
-/// Names the next command.
+/// Prints the commands that can come next, and the JSON document with the files that were written.
 fn print_next_commands(context: &Context, dir: &Path, files: &[PathBuf]) {
     let here = absolute_path(Path::new("."));
     let away = absolute_path(dir).strip_prefix(&here).map(Path::to_path_buf).unwrap_or_default();

@@ -1,4 +1,7 @@
 //! `lzap invoke`: a task is called, an event is sent, a job is looked at; what came of it is on stdout.
+//!
+//! `request` reads the arguments, `job` shows jobs, `failure` has the errors. The formats of events and
+//! replies are the runtime crate's: see `lzap_wire`.
 
 mod failure;
 mod job;
@@ -19,7 +22,8 @@ use crate::ui::report;
 pub(crate) use failure::InvokeError;
 use request::{Request, What};
 
-/// Invokes a task or sends an event, or shows a job.
+/// Invokes a task or sends an event, or shows a job. A failed task is an error (exit code 1) with the task's
+/// own message.
 pub(crate) async fn run(context: &Context, args: &InvokeArgs) -> Result<Exit, CliError> {
     let Request { stage, what } = Request::read(args)?;
     let settings = context.load_config(stage.as_deref())?.deployed_settings(context, stage.as_deref())?;
@@ -50,7 +54,8 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Calls a task, and returns its result.
+    /// Calls a task, prints its result, and returns the JSON document. One invocation; a second one if the
+    /// task is unknown, to list those that exist.
     async fn call_task(self, task: &str, payload: &str) -> Result<Value, CliError> {
         let invoked = self.invoke_and_check(payload).await?;
         let reply = serde_json::from_slice(&invoked.payload).ok().as_ref().and_then(TaskReply::parse);
@@ -68,7 +73,7 @@ impl Call<'_> {
         }
     }
 
-    /// Sends an event, and returns the answer of the function.
+    /// Sends an event, prints the answer of the function as it is, and returns the JSON document.
     async fn send_event(self, payload: &str) -> Result<Value, CliError> {
         let invoked = self.invoke_and_check(payload).await?;
         let text = String::from_utf8_lossy(&invoked.payload).into_owned();
@@ -78,7 +83,8 @@ impl Call<'_> {
         Ok(self.result_document(&invoked, json!({"payload": payload})))
     }
 
-    /// Sends an event as an asynchronous invocation.
+    /// Sends an event as an asynchronous invocation. Lambda answers when it has queued it: the request id is
+    /// all there is to print.
     async fn queue_event(self, task: Option<&str>, payload: &str) -> Result<Value, CliError> {
         let invoked = self.invoke_version(payload, Wait::Queued).await?;
         self.context.printer.print_data(format_args!("{}\n", invoked.request_id));
@@ -86,6 +92,9 @@ impl Call<'_> {
     }
 
     /// Returns the answer of a function that didn't fail. Shows the end of its log with `--logs`.
+    ///
+    /// Lambda answers 200 for a function that failed too, and says so in a header: that is `function_error`
+    /// here.
     async fn invoke_and_check(self, payload: &str) -> Result<Invoked, CliError> {
         let invoked = self.invoke_version(payload, Wait::Answer).await?;
         if let Some(reason) = &invoked.function_error {
@@ -98,7 +107,8 @@ impl Call<'_> {
         Ok(invoked)
     }
 
-    /// Invokes the version that was typed, else the live one.
+    /// Invokes the version that was typed, else the live one. A missing function and a missing version both
+    /// are a 404; which of them it is depends on what was asked for.
     async fn invoke_version(self, payload: &str, wait: Wait) -> Result<Invoked, CliError> {
         let Target { clients, names } = self.target;
         let version = self.args.version.as_deref();
@@ -110,7 +120,8 @@ impl Call<'_> {
         }
     }
 
-    /// Returns the tasks that the app registers, if the failure is an unknown task.
+    /// Returns the tasks that the app registers, if the failure is an unknown task; none for other failures,
+    /// and if the app doesn't list them.
     async fn known_tasks(self, failure: &Failure) -> Vec<String> {
         if failure.code != FailureCode::UnknownTask {
             return Vec::new();

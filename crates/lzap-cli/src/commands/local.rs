@@ -1,4 +1,7 @@
 //! `lzap local …`: the embedded cloud as a background process.
+//!
+//! The embedded cloud itself is the crate `lzap-local`; commands on the stage `local` start it through
+//! `embedded_cloud`.
 
 use lzap_core::text::count;
 use lzap_local::{CloudStatus, ServeOptions};
@@ -11,7 +14,8 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::ui::ask;
 
-/// Runs a subcommand of `lzap local`.
+/// Runs a subcommand of `lzap local`. `serve` is the server itself, in the process that `start` creates, and
+/// returns only when the server stops.
 pub(crate) async fn run(context: &Context, command: LocalCommand) -> Result<Exit, CliError> {
     match command {
         LocalCommand::Start(args) => start_cloud(context, args).await,
@@ -31,7 +35,8 @@ pub(crate) async fn run(context: &Context, command: LocalCommand) -> Result<Exit
     }
 }
 
-/// Starts the embedded cloud. Warns about options that a cloud that runs already doesn't take over.
+/// Starts the embedded cloud, or finds it running. Options go to the new process as arguments; a cloud that
+/// runs already keeps its own, which is a warning.
 async fn start_cloud(context: &Context, args: StartArgs) -> Result<Exit, CliError> {
     let mut command = server_command()?;
     if let Some(port) = args.port {
@@ -69,7 +74,7 @@ async fn start_cloud(context: &Context, args: StartArgs) -> Result<Exit, CliErro
     Ok(Exit::Done)
 }
 
-/// Stops the embedded cloud. Its state stays on disk.
+/// Stops the embedded cloud, and succeeds if it isn't running. Its state stays on disk.
 async fn stop_cloud(context: &Context) -> Result<Exit, CliError> {
     let stopped = lzap_local::stop(&state_dir()).await?;
     let text =
@@ -129,7 +134,8 @@ fn print_status(context: &Context, status: &CloudStatus) {
     }));
 }
 
-/// Deletes the state of the embedded cloud, after a question.
+/// Deletes the state of the embedded cloud, after a question that says how many functions are in it. Stops it
+/// first.
 async fn reset_cloud(context: &Context) -> Result<Exit, CliError> {
     let functions = lzap_local::status(&state_dir()).await?.map_or(0, |status| status.functions);
     let question = format!("Delete the embedded cloud's state ({})?", count(functions, "function"));

@@ -10,7 +10,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::ui::progress::Progress;
 
-/// Builds the zip, and prints its path, size and hash.
+/// Builds the zip, and prints its path, size and hash. Calls no cloud: it works without credentials.
 pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, CliError> {
     let loaded = context.load_config(args.stage.as_deref())?;
     let settings = loaded.settings(context, args.stage.as_deref())?;

@@ -1,4 +1,7 @@
 //! `lzap plan`: a deploy up to the plan, on stdout.
+//!
+//! Takes no lock and creates no prerequisites. The plan comes from the same function as that of `deploy`, so
+//! both agree.
 
 use lzap_aws::Scope;
 use lzap_core::desired::{Desired, StageFacts};
@@ -17,7 +20,7 @@ use crate::ui::plan_view::PlanView;
 use crate::ui::progress::Progress;
 use crate::ui::report;
 
-/// Prints the plan of each selected stage.
+/// Prints the plan of each selected stage. With `--check` the exit code is 3 if any of them has changes.
 pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
     let stages = Stages::load(context, &args.stages)?;
     let (mut documents, mut changes) = (Vec::new(), false);
@@ -33,7 +36,8 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliE
     Ok(if args.check && changes { Exit::Changes } else { done })
 }
 
-/// Returns the plan of one stage. Builds the artifact, because its hash decides whether the code changes.
+/// Returns the plan of one stage. Builds the artifact, because its hash decides whether the code changes; the
+/// end of a canary needs no build.
 async fn make_plan(
     context: &Context,
     loaded: &Loaded,

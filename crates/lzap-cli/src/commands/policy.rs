@@ -18,7 +18,8 @@ use crate::ui::policy_view::{self, Documents};
 /// The repository from which a workflow's cargo installs lzap.
 const SOURCE: &str = env!("CARGO_PKG_REPOSITORY");
 
-/// Prints the policy, and with `--github` the other documents.
+/// Prints the policy, and with `--github` the other documents. Calls AWS only without `--account`,
+/// for a stage on AWS: one `sts:GetCallerIdentity`.
 pub(crate) async fn run(context: &Context, args: &PolicyArgs) -> Result<Exit, CliError> {
     let stage = args.stage.stage.as_deref();
     let settings = context.load_config(stage)?.settings(context, stage)?;
@@ -35,7 +36,8 @@ pub(crate) async fn run(context: &Context, args: &PolicyArgs) -> Result<Exit, Cl
     Ok(Exit::Done)
 }
 
-/// Returns account and region. Asks AWS only for the part that neither the options nor lzap.toml name.
+/// Returns account and region. Asks AWS only for the account if no option names it, and the AWS config files
+/// for the region if nothing else does.
 async fn find_place(settings: &Settings, account: Option<&str>) -> Result<Place, CliError> {
     // The embedded cloud has a fixed account and region, so it need not run.
     if settings.is_local() {
@@ -53,13 +55,15 @@ async fn find_place(settings: &Settings, account: Option<&str>) -> Result<Place,
     }
 }
 
-/// Returns the place by account and region alone. The region decides the partition.
+/// Returns the place by account and region alone. The region decides the partition (`aws-cn`, `aws-us-gov`),
+/// which stands in every ARN.
 fn place_without_aws(account: &str, region: &str) -> Place {
     let partition = partition(region).to_owned();
     Place { partition, account: account.to_owned(), region: region.to_owned() }
 }
 
-/// Warns if the policy exceeds the size limit of a managed policy.
+/// Warns if the policy exceeds the size limit of a managed policy. It is printed nevertheless, since two
+/// policies can be attached.
 fn warn_of_size(context: &Context, policy: &Value) {
     let chars = size(policy);
     if chars > MANAGED_POLICY_CHARS {
@@ -69,7 +73,8 @@ fn warn_of_size(context: &Context, policy: &Value) {
     }
 }
 
-/// Returns the documents that a deploy from a workflow of `repository` needs.
+/// Returns the documents that a deploy from a workflow of `repository` needs: only workflows of `branch` may
+/// assume the role.
 fn github_documents(
     policy: Value,
     names: &Names,

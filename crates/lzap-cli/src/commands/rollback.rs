@@ -11,7 +11,8 @@ use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
 
-/// Moves the alias to the previous version, or to the one that `--to` names.
+/// Moves the alias to the previous version, or to the one that `--to` names. Works while other keys of
+/// `lzap.toml` are wrong, because a rollback may be urgent.
 pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, CliError> {
     let started = Instant::now();
     let stage = args.stage.stage.as_deref();

@@ -27,22 +27,26 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// A command at work on a stage, with or without its lock.
 pub(crate) struct Session<'a, S> {
+    /// The fields that both states have.
     work: Work<'a>,
+    /// [`Unlocked`] or [`Locked`]: only the second has [`Session::apply`].
     state: S,
 }
 
 /// The state of a session without the lock.
 pub(crate) struct Unlocked {
-    /// A command that died has left its lock. Its work is planned as any other; the lock itself goes when ours, which takes
-    /// its place, is released.
+    /// Set if a command that died has left its lock. Its work is planned as any other; the lock itself goes
+    /// when ours, which takes its place, is released.
     inherits: bool,
 }
 
 /// The state of a session that holds the lock.
 pub(crate) struct Locked {
+    /// Renewed in the background until it is released.
     lock: Lock,
     /// Keeps an interrupt from ending the process while the lock is held.
     _hold: Hold,
+    /// A session that changes something leaves one mark, with its first plan.
     mark: Mark,
 }
 
@@ -84,7 +88,7 @@ struct Work<'a> {
 }
 
 impl<'a> Session<'a, Unlocked> {
-    /// A session for `command` (as in `deploy dev`). Doesn't read the lock.
+    /// Returns a session for `command` (as in `deploy dev`). Reads nothing, and takes no lock.
     pub(crate) fn new(context: &'a Context, target: &'a Target, command: &str, waits: bool) -> Self {
         let work = Work {
             context,
@@ -92,16 +96,18 @@ impl<'a> Session<'a, Unlocked> {
             me: holder::describe_this_process(&format!("{command} {}", target.names.stage)),
             waits,
             lost: CancellationToken::new(),
+            // A child: a lane that fails stops its own command, and a signal stops both.
             halt: context.interrupts.stop().child_token(),
             applied: Applied::default(),
         };
         Self { work, state: Unlocked { inherits: false } }
     }
 
-    /// The observed state, once no other command works on the stage: ends the command, or waits, while another holds the
-    /// lock.
+    /// Returns the observed state, once no other command works on the stage. While another one holds the lock
+    /// it waits (`--wait`), or fails with exit code 6.
     ///
-    /// The listing of the bucket shows whether there is a lock at all, so that reading it mostly costs no call.
+    /// The listing of the bucket shows whether there is a lock at all, so that reading it mostly costs no
+    /// call.
     pub(crate) async fn observe_alone(&mut self, scope: &Scope) -> Result<Observed, CliError> {
         let Target { clients, names } = self.work.target;
         let mut told = false;
@@ -113,6 +119,7 @@ impl<'a> Session<'a, Unlocked> {
             // `None` means that the holder is known to be dead, or that its lock has expired.
             let Some(held) = lzap_aws::read_lock(clients, names, &self.work.me, holder::is_alive).await?
             else {
+                // Not deleted here: only a session that holds the lock may write.
                 self.state.inherits = true;
                 return Ok(observed);
             };
@@ -125,8 +132,11 @@ impl<'a> Session<'a, Unlocked> {
         self.state.inherits
     }
 
-    /// Takes the lock for `plan`, once there is a bucket for it. Returns whether `observed` still holds: whether no other
-    /// command has changed the stage since.
+    /// Takes the lock for `plan`, once there is a bucket for it. Returns whether `observed` still holds:
+    /// whether no other command has changed the stage since.
+    ///
+    /// The bucket is created before the lock is taken, because the lock lies in it. Two commands at once are
+    /// safe: the second one finds the bucket.
     pub(crate) async fn lock(
         mut self,
         plan: &ConsentedPlan,
@@ -135,6 +145,7 @@ impl<'a> Session<'a, Unlocked> {
     ) -> Result<(Session<'a, Locked>, bool), CliError> {
         // Held before the first write: from here on an interrupt waits for the calls that run.
         let hold = self.work.context.interrupts.hold();
+        // A bucket that didn't exist had no objects.
         let seen: Vec<Object> = observed.bucket.clone().map(|bucket| bucket.objects).unwrap_or_default();
         self.work.apply(&plan.plan().new_bucket(), progress).await?;
         let settings = plan.plan().new_bucket_settings();
@@ -158,7 +169,7 @@ impl<'a> Session<'a, Unlocked> {
         }
     }
 
-    /// Takes the lock before anything was read.
+    /// Takes the lock before anything was read. Fails with "not deployed" if there is no bucket.
     pub(crate) async fn lock_first(self) -> Result<Session<'a, Locked>, CliError> {
         let hold = self.work.context.interrupts.hold();
         let lock = self.work.take_lock().await?;
@@ -183,13 +194,14 @@ impl Session<'_, Locked> {
         self.work.observe(scope).await
     }
 
-    /// Leaves no marks: the command deletes everything.
+    /// Leaves no marks: the command deletes everything, and a mark would be left over.
     pub(crate) fn without_marks(mut self) -> Self {
         self.state.mark = Mark::Unwanted;
         self
     }
 
-    /// Applies `plan`, but for the steps that were applied in this session before.
+    /// Applies `plan`, but for the steps that were applied in this session before. Fails if the mark could
+    /// not be written, even if all steps succeeded: without it another command wouldn't see the change.
     pub(crate) async fn apply(&mut self, plan: &ConsentedPlan, progress: &Progress) -> Result<(), CliError> {
         let Self { work, state } = self;
         let marks = state.mark == Mark::Due;
@@ -205,12 +217,14 @@ impl Session<'_, Locked> {
         Ok(marked?)
     }
 
-    /// Ends the session of a plan that has deleted the lock with everything else.
+    /// Ends the session of a plan that has deleted the lock with everything else: releasing it would be a
+    /// call to a bucket that doesn't exist.
     pub(crate) fn forget_lock(self) {
         self.state.lock.leave();
     }
 
     /// Releases the lock. Where the mark is missing the lock stays, and tells the next command in its place.
+    /// A lock that can't be released is a warning, since it expires by itself.
     pub(crate) async fn close(self) {
         if self.state.mark == Mark::Failed {
             return self.state.lock.leave();
@@ -255,6 +269,7 @@ impl AnySession<'_> {
 }
 
 impl Work<'_> {
+    /// Reads the stage without the lock or with it; both states do it alike.
     async fn observe(&self, scope: &Scope) -> Result<Observed, CliError> {
         Ok(lzap_aws::observe(&self.target.clients, &self.target.names, scope).await?)
     }
@@ -275,7 +290,7 @@ impl Work<'_> {
         }
     }
 
-    /// Takes the lock as soon as it is free.
+    /// Takes the lock as soon as it is free; without `--wait` it fails if another command holds it.
     async fn take_lock(&self) -> Result<Lock, CliError> {
         let Target { clients, names } = self.target;
         let mut told = false;
@@ -291,6 +306,7 @@ impl Work<'_> {
         }
     }
 
+    /// Applies `plan`, and adds the steps to those of this session, also those before a failure.
     async fn apply(&mut self, plan: &Plan, progress: &Progress) -> Result<(), CliError> {
         let mut applied = std::mem::take(&mut self.applied);
         let result = self.apply_to(&mut applied, plan, progress).await;
@@ -298,6 +314,9 @@ impl Work<'_> {
         result
     }
 
+    /// Applies `plan`, shows its events on the progress line, and stops it when the lock is lost.
+    ///
+    /// `applied` is not a field here, because the bucket's settings are applied while the lock is taken.
     async fn apply_to(
         &self,
         applied: &mut Applied,
@@ -310,6 +329,7 @@ impl Work<'_> {
         let mut apply = Box::pin(lzap_aws::apply(site, plan, applied));
         let result = loop {
             tokio::select! {
+                // The result first: an event that is still in the channel then needn't be shown.
                 biased;
                 result = &mut apply => break result,
                 Some(event) = incoming.recv() => progress.show_event(plan, &event),
@@ -317,6 +337,7 @@ impl Work<'_> {
             }
         };
         match result {
+            // The stop was this function's own doing, so the error names its cause.
             Err(ApplyError::Stopped { .. }) if self.lost.is_cancelled() => {
                 Err(CliError::LockLost { stage: names.stage.clone() })
             }

@@ -1,4 +1,7 @@
 //! `lzap status`: what is deployed, and how it differs from `lzap.toml`. Builds nothing.
+//!
+//! The drift is the plan of a deploy of the code that is live already. Changes of the code itself don't show,
+//! because nothing is built.
 
 use lzap_aws::Scope;
 use lzap_core::desired::{DeployOptions, StageFacts};
@@ -34,15 +37,18 @@ pub(crate) async fn run(context: &Context, args: &StatusArgs) -> Result<Exit, Cl
     Ok(stages.report(context, documents))
 }
 
+/// A stage as it was read, for both formats of the output.
 struct Status {
     target: Target,
     observed: Observed,
     /// `None` while `lzap.toml` has problems: what the stage should look like is then unknown.
     drift: Option<Plan>,
+    /// The front of `lzap.toml`, whose URL is shown.
     front: Front,
 }
 
 impl Status {
+    /// Reads the stage. Takes no lock, so a deploy that runs at the same time shows half of its changes.
     async fn read(context: &Context, settings: Settings) -> Result<Self, CliError> {
         let target = Target::connect(context, &settings).await?;
         let uses = Uses::default();
@@ -54,7 +60,8 @@ impl Status {
         Ok(Self { target, observed, drift, front: settings.front })
     }
 
-    /// Prints the stage's status, and answers it as JSON.
+    /// Prints the stage's status, and returns it as JSON. A stage without a live version is "not deployed",
+    /// whatever else exists of it.
     fn show(&self, context: &Context) -> Value {
         let names = &self.target.names;
         let place = format!("{} in {} ({})", names.function(), names.place.region, names.place.account);
@@ -122,7 +129,8 @@ impl Status {
         Some(format!("{name} ({memory} MB{at_once})"))
     }
 
-    /// Name, schedule and state of the rules that run a task.
+    /// Returns name, schedule and state of the rules that run a task; the state is empty for an enabled rule.
+    /// The keep-warm rule is not one of them.
     fn schedules(&self) -> impl Iterator<Item = (&str, &str, &'static str)> {
         let own = self.observed.rules.iter().filter(|(name, rule)| rule.ours && *name != KEEP_WARM);
         own.map(|(name, rule)| {
@@ -132,11 +140,14 @@ impl Status {
 }
 
 /// Returns the plan of a deploy of the code that is live: each change in it is a difference from `lzap.toml`.
+/// The features in use come from the function's tag, since the crate isn't read.
 fn plan_drift(settings: &Settings, target: &Target, observed: &Observed) -> Result<Plan, CliError> {
     // Nothing is live, so there is no version that a plan could be compared with.
     let Some(live) = observed.live() else {
         return Ok(Plan::default());
     };
+    // Nothing is uploaded, so the path and the size don't matter: the hash alone decides whether the code
+    // changes.
     let artifact = Artifact {
         path: std::path::PathBuf::new(),
         sha256: sha256_hex(&live.code_sha256).unwrap_or_default(),

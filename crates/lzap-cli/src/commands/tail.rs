@@ -1,4 +1,7 @@
 //! `lzap tail`: the function's log, as it is written. One call a second while it follows.
+//!
+//! `follow` has the loop, `source` one log group and the merge of several, `pattern` the filter that
+//! CloudWatch applies. Parsing of lines is in `lzap_core::logs`, their format in `ui::log_view`.
 
 mod follow;
 pub(super) mod pattern;
@@ -28,6 +31,7 @@ pub(crate) async fn run(context: &Context, args: &TailArgs) -> Result<Exit, CliE
     let Target { clients, names } = target;
     let workers = settings.workers.map(|_| names.workers());
     let window = Window::new(args.since.start_ms(now_ms()));
+    // The workers have a log group of their own; without the table `workers` there is none.
     let sources = [Some(names), workers].into_iter().flatten();
     let sources = sources.map(|names| Source::new(names, window.clone())).collect();
     let mut follower = Follower::new(context.printer, clients, pattern, sources, choose_view(context, args));

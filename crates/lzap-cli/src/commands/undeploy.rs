@@ -1,4 +1,7 @@
 //! `lzap undeploy`: delete all that is the stage's, then look again to prove that nothing is left.
+//!
+//! Wrong keys in `lzap.toml` are only warnings here, so that a stage can always be deleted. What belongs to
+//! the stage is decided by names and tags in `lzap_core`; resources of others stay.
 
 use std::time::Instant;
 
@@ -19,7 +22,7 @@ use crate::exit::Exit;
 use crate::ui::progress::Progress;
 use crate::ui::{plan_view, report, text};
 
-/// Deletes each selected stage.
+/// Deletes each selected stage, one after the other, each with a question of its own.
 pub(crate) async fn run(context: &Context, args: &UndeployArgs) -> Result<Exit, CliError> {
     let stages = Stages::load(context, &args.stages)?;
     let mut documents = Vec::new();
@@ -30,7 +33,8 @@ pub(crate) async fn run(context: &Context, args: &UndeployArgs) -> Result<Exit, 
     Ok(stages.report(context, documents))
 }
 
-/// Deletes one stage, and proves that nothing is left.
+/// Deletes one stage, proves that nothing is left, and returns the JSON document. A stage with nothing to
+/// delete is a success without changes.
 async fn undeploy_stage(
     context: &Context,
     args: &UndeployArgs,
@@ -51,7 +55,8 @@ async fn undeploy_stage(
     ))
 }
 
-/// Deletes all resources of the stage under its lock, and returns the plan that was applied.
+/// Deletes all resources of the stage under its lock, and returns the plan that was applied. Without a bucket
+/// there is no lock to take.
 async fn delete_resources(
     context: &Context,
     mut session: Session<'_, Unlocked>,
@@ -70,6 +75,7 @@ async fn delete_resources(
         return Ok(plan.plan().clone());
     }
     let (session, still_holds) = session.lock(&plan, &observed, &progress).await?;
+    // The mark would be an object in a bucket that the plan wants to be empty.
     let mut session = session.without_marks();
     let plan = if still_holds { Ok(plan) } else { plan_again(context, &session, &desired, plan).await };
     let deleted = match plan {
@@ -100,7 +106,8 @@ async fn plan_again(
     Ok(again)
 }
 
-/// Fails if a resource of the stage still exists, by name or by tag.
+/// Fails if a resource of the stage still exists, by name or by tag: everything is read once more. Another
+/// program can have created it again meanwhile.
 async fn prove_gone(target: &Target, wanted: Undeploy) -> Result<(), CliError> {
     let mut observed = lzap_aws::observe(&target.clients, &target.names, &Scope::Undeploy).await?;
     if wanted.keep_logs {

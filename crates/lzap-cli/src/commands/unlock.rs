@@ -9,7 +9,8 @@ use crate::exit::Exit;
 use crate::holder;
 use crate::ui::{ask, report};
 
-/// Shows the lock holder, asks, and removes the lock.
+/// Shows the lock holder, asks, and removes the lock; succeeds if there is none. A lock that changes hands
+/// after the question stays.
 pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, CliError> {
     let stage = args.stage.as_deref();
     let settings = context.load_config(stage)?.deployed_settings(context, stage)?;

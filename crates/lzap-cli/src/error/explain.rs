@@ -8,7 +8,8 @@ use lzap_core::explain::{CommandContext, Explained};
 use super::{CliError, Resume};
 
 impl CliError {
-    /// Returns the error of another crate that this one wraps.
+    /// Returns the error of another crate that this one wraps; `None` for errors with a row of their own, the
+    /// embedded cloud's among them.
     fn wrapped(&self) -> Option<&dyn Explained> {
         match self {
             Self::Build(error) => Some(error),
@@ -20,7 +21,8 @@ impl CliError {
         }
     }
 
-    /// Returns the code and the likely cause of an error that wraps none.
+    /// Returns the code and the likely cause of an error that wraps none. Users look the code up with `lzap
+    /// explain`.
     fn row(&self) -> (&'static str, &'static str) {
         match self {
             // Their own tables have them: see `wrapped`.

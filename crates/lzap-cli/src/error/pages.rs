@@ -1,4 +1,7 @@
 //! The errors of all crates of the tool, one page each.
+//!
+//! Made from the errors themselves, so that `lzap explain` and the reference can't differ from what is
+//! printed.
 
 use lzap_aws::{ApplyError, AwsError};
 use lzap_build::BuildError;
@@ -28,7 +31,8 @@ pub(crate) fn all_pages() -> Vec<ErrorPage> {
     all_examples().iter().map(|error| ErrorPage::new(error)).collect()
 }
 
-/// Returns the page of `code`, which may lack its `lzap::`; without such a page, the code that was probably meant.
+/// Returns the page of `code`, which may lack its `lzap::`; without such a page, the code that was probably
+/// meant, if one is near.
 pub(crate) fn find_page(code: &str) -> Result<ErrorPage, Option<String>> {
     let (code, mut pages) = (complete_code(code), all_pages());
     if let Some(place) = pages.iter().position(|page| page.code == code) {

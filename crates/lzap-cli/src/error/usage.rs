@@ -1,4 +1,7 @@
 //! Mistakes in the arguments, by kind.
+//!
+//! Code and cause are fixed for a kind; problem and help are written where the mistake is found, with the
+//! user's own words in them.
 
 /// The kind of a mistake in the arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,7 @@
 //! Questions. Without a terminal none is asked: a command that needs an answer fails, and names the flag that gives it.
+//!
+//! A prompt blocks its thread until it is answered. Ctrl-C in a prompt reaches lzap as a key, since the
+//! terminal is in raw mode then, and not as a signal.
 
 use std::io::IsTerminal;
 
@@ -12,7 +15,8 @@ pub(crate) fn is_interactive() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks before something is deleted.
+/// Asks before something is deleted; the default answer is no. `yes` (from `--yes`) answers without a
+/// question. `what` is the beginning of the error's text: a clause that says why an answer is needed.
 ///
 /// # Errors
 /// There is no terminal ([`CliError::NeedsYes`]), or the answer is no ([`CliError::Declined`]).
@@ -30,12 +34,12 @@ pub(crate) fn ask_to_confirm(question: &str, what: &'static str, yes: bool) -> R
     }
 }
 
-/// Asks for a text.
+/// Asks for a text; Enter alone takes the default. The caller has checked that there is a terminal.
 pub(crate) fn ask_for_text(question: &str, default: &str) -> Result<String, CliError> {
     convert_error(Text::new(question).with_default(default).prompt())
 }
 
-/// Asks for one of several.
+/// Asks for one of several, and returns its text. `default` is an index into `options`.
 pub(crate) fn ask_for_choice(
     question: &str,
     options: Vec<String>,

@@ -6,7 +6,7 @@ use lzap_core::text::count;
 use serde_json::{Value, json};
 
 const DIM: Style = Style::new().dimmed();
-/// The column of the details.
+/// The column of the details: a status of 8, a name of 12, and the blanks after both.
 const INDENT: usize = 23;
 
 /// Returns the color of a status.
@@ -19,7 +19,7 @@ fn status_style(status: Status) -> Style {
     }
 }
 
-/// The lines of one check.
+/// Returns the lines of one check: status, name and detail, and the help below the detail.
 pub(crate) fn format_check(check: &Check) -> String {
     let style = status_style(check.status);
     let detail = check.detail.replace('\n', &format!("\n{:INDENT$}", ""));
@@ -35,7 +35,7 @@ pub(crate) fn format_check(check: &Check) -> String {
     )
 }
 
-/// `1 problem, 2 warnings`.
+/// Returns `1 problem, 2 warnings` for the status line at the end.
 pub(crate) fn summarize_checks(checks: &[Check]) -> String {
     let number = |status| checks.iter().filter(|check| check.status == status).count();
     let counted: Vec<String> = [(number(Status::Problem), "problem"), (number(Status::Warning), "warning")]
@@ -46,7 +46,8 @@ pub(crate) fn summarize_checks(checks: &[Check]) -> String {
     if counted.is_empty() { "nothing is wrong".to_owned() } else { counted.join(", ") }
 }
 
-/// The document.
+/// Returns the document of `lzap doctor`: `{"checks": [{"name", "status", "detail", "help"}]}`. `help` is
+/// null for a check without advice.
 pub(crate) fn checks_to_json(checks: &[Check]) -> Value {
     let checks: Vec<Value> = checks
         .iter()

@@ -26,7 +26,7 @@ pub(crate) struct DeployReport<'a> {
 }
 
 impl DeployReport<'_> {
-    /// Returns the live URL: the one that the plan created, else the observed one.
+    /// Returns the live URL: the one that the plan created, else the observed one; `None` without a front.
     fn url(&self) -> Option<&str> {
         let Converged { observed, applied, .. } = &self.converged;
         applied.endpoint().or(observed.url(self.settings.front))
@@ -39,10 +39,11 @@ impl DeployReport<'_> {
         applied.version().or(observed)
     }
 
-    /// Requests the live URL once, after a plan that changed something.
+    /// Requests the live URL once, after a plan that changed something. An app that can't be reached is only
+    /// a warning, because this machine's network may be the cause.
     ///
     /// # Errors
-    /// It answered with a 5xx status.
+    /// It answered with a 5xx status; the error has the function's last log lines, which are one more read.
     pub(crate) async fn request_url(&self, printer: Printer) -> Result<(), CliError> {
         let Self { settings, target, .. } = self;
         // A plan without changes has left the app as it was.
@@ -80,7 +81,8 @@ impl DeployReport<'_> {
         report::add_fields(report::place_fields(names), self.details())
     }
 
-    /// Returns the fields of the JSON document that only a deploy has.
+    /// Returns the fields of the JSON document that only a deploy has. `aws_calls` counts those of the whole
+    /// command.
     fn details(&self) -> Value {
         let names = &self.target.names;
         let Converged { plan, built, applied_in, .. } = &self.converged;

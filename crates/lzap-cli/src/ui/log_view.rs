@@ -1,4 +1,7 @@
 //! A function's log for people (a line each, in color) and for programs (JSON lines): events, or whole requests.
+//!
+//! `json` has the format for programs, `lines` that of events for people, `requests` the table of
+//! `--requests`. Which line means what is decided in `lzap_core::logs`.
 
 mod json;
 mod lines;
@@ -16,8 +19,9 @@ use requests::Table;
 pub(crate) struct LogView {
     /// The request that each execution environment works on.
     current: weave::Requests,
-    /// Set if requests are shown instead of events.
+    /// Set if requests are shown instead of events: collects the events of those that aren't complete yet.
     requests: Option<Requests>,
+    /// The format; it never changes while the log is followed.
     form: Form,
 }
 
@@ -43,12 +47,13 @@ pub(crate) enum What {
 }
 
 impl LogView {
-    /// JSON lines.
+    /// Returns a view of JSON lines. A job has no form of its own there: each line has all fields.
     pub(crate) fn json(what: What) -> Self {
         Self::new(what, Form::Json)
     }
 
-    /// Readable lines, with times of `zone`; `verbose` shows what Lambda says between requests too.
+    /// Returns a view of readable lines, with times of `zone`; `verbose` shows what Lambda says between
+    /// requests too.
     pub(crate) fn text(what: What, zone: TimeZone, verbose: bool) -> Self {
         match what {
             What::Events => Self::new(what, Form::Lines(Lines::new(zone, verbose))),
@@ -62,7 +67,8 @@ impl LogView {
         Self { current: weave::Requests::default(), requests, form }
     }
 
-    /// The lines for some more events.
+    /// Returns the lines for some more events. With `--requests` these are the requests that the events
+    /// complete.
     pub(crate) fn format_events(&mut self, events: Vec<LogEvent>) -> Vec<String> {
         if let Some(requests) = &mut self.requests {
             let complete = requests.take(events);
@@ -78,7 +84,7 @@ impl LogView {
         lines
     }
 
-    /// The lines for what is still unfinished when nothing more will come.
+    /// Returns the lines for what is still unfinished when nothing more will come: requests without a report.
     pub(crate) fn format_unfinished(&mut self) -> Vec<String> {
         let rest = self.requests.as_mut().map(Requests::rest).unwrap_or_default();
         rest.iter().flat_map(|request| self.form.format_request(request)).collect()

@@ -1,4 +1,7 @@
 //! A plan for people: the changes, field by field, and the statements of policies as sentences.
+//!
+//! The same changes as JSON are in `report`. Which fields a change has is decided by the planner, from the
+//! steps: so what is shown is what is applied.
 
 use std::collections::BTreeSet;
 
@@ -17,10 +20,10 @@ const CREATE: Style = AnsiColor::Green.on_default();
 const UPDATE: Style = AnsiColor::Yellow.on_default();
 const DELETE: Style = AnsiColor::Red.on_default();
 
-/// The blanks before each change, below the word "Plan".
+/// The blanks before each change, which put it below the text of the status line.
 const INDENT: &str = "             ";
 
-/// Shows a plan, and says so when it undoes changes that were made outside lzap.
+/// Shows a plan on stderr, and says so when it undoes changes that were made outside lzap.
 pub(crate) fn show_plan(printer: Printer, plan: &Plan) {
     let view = PlanView::of(plan);
     printer.print_status("Plan", view.summary());
@@ -37,7 +40,8 @@ pub(crate) fn show_prerequisites(printer: Printer, plan: &Plan) {
     printer.print_note(&view.changes(INDENT));
 }
 
-/// Shows the rest of a plan, without the changes that have begun.
+/// Shows the rest of a plan, without the changes that have begun: they were shown as prerequisites. The whole
+/// plan if nothing has begun.
 pub(crate) fn show_rest(printer: Printer, plan: &Plan, begun: &BTreeSet<&ResourceId>) {
     if begun.is_empty() {
         return show_plan(printer, plan);
@@ -57,7 +61,7 @@ pub(crate) struct PlanView<'a> {
 }
 
 impl<'a> PlanView<'a> {
-    /// All changes.
+    /// Returns the view of all changes.
     pub(crate) fn of(plan: &'a Plan) -> Self {
         const NONE: &BTreeSet<&ResourceId> = &BTreeSet::new();
         Self { changes: plan.changes(), plan, hidden: NONE }
@@ -68,7 +72,7 @@ impl<'a> PlanView<'a> {
         self.changes.iter().filter(|change| !self.hidden.contains(&change.resource))
     }
 
-    /// `4 to create, 1 to change`.
+    /// Returns `4 to create, 1 to change`, without the kinds of action that don't occur.
     pub(crate) fn summary(&self) -> String {
         let number = |action: Action| self.shown_changes().filter(|change| change.action == action).count();
         let parts: Vec<String> = [
@@ -84,7 +88,8 @@ impl<'a> PlanView<'a> {
         if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
     }
 
-    /// The changes, a line or a few each; deletions last. `indent` is put before each line.
+    /// Returns the changes, a line or a few each; deletions last, right above a question. `indent` is put
+    /// before each line.
     pub(crate) fn changes(&self, indent: &str) -> String {
         let (kept, deleted): (Vec<_>, Vec<_>) =
             self.shown_changes().partition(|change| change.action != Action::Delete);
@@ -112,7 +117,7 @@ fn render_change(plan: &Plan, change: &Change, indent: &str) -> String {
     all.join("\n") + "\n"
 }
 
-/// `memory 512 MB → 1024 MB`; a statement of a policy as `policy + Allow …` or `policy - Allow …`.
+/// Returns `memory 512 MB → 1024 MB`; a statement of a policy as `policy + Allow …` or `policy - Allow …`.
 fn describe_field(field: &FieldChange) -> String {
     let drift = if field.origin == Origin::Drift { " (changed outside lzap)" } else { "" };
     let name = &field.field;
@@ -125,13 +130,15 @@ fn describe_field(field: &FieldChange) -> String {
     format!("{name} {} → {}{drift}", side(&field.before), side(&field.after))
 }
 
-/// A value that is a statement of an IAM policy.
+/// Returns the value as a statement of an IAM policy; `None` if it is something else. Fields of a change are
+/// texts, so a statement is recognized by its `Effect`.
 fn statement_of(value: Option<&str>) -> Option<Value> {
     let value: Value = serde_json::from_str(value?).ok()?;
     value.get("Effect").is_some().then_some(value)
 }
 
-/// The statements of a new role, in full: they are what the user consents to.
+/// Returns the statements of a new role, in full: they are what the user consents to. None for other changes,
+/// whose statements are fields.
 fn statements_of_new_role(plan: &Plan, change: &Change) -> Vec<String> {
     let is_new = change.action == Action::Create;
     let steps = plan.steps.iter().filter(|step| is_new && step.target.resource == change.resource);
@@ -150,8 +157,9 @@ fn statements_of_new_role(plan: &Plan, change: &Change) -> Vec<String> {
         .collect()
 }
 
-/// A statement as a sentence: `Allow logs:PutLogEvents on arn:…`. A statement with elements that the sentence has no words
-/// for stays JSON, whole.
+/// Returns a statement as a sentence: `Allow logs:PutLogEvents on arn:…`. A statement with elements that the
+/// sentence has no words for stays JSON, whole: leaving one out would show more or fewer permissions than
+/// there are.
 fn describe_statement(statement: &Value) -> String {
     let known = ["Effect", "Action", "Resource", "Principal", "Condition"];
     let is_known =
@@ -171,7 +179,7 @@ fn describe_statement(statement: &Value) -> String {
     }
 }
 
-/// One string, or several joined by commas; none for another value.
+/// Returns one string, or several joined by commas; `None` for another value.
 fn join_words(value: &Value) -> Option<String> {
     match value {
         Value::String(word) => Some(word.clone()),
@@ -182,7 +190,8 @@ fn join_words(value: &Value) -> Option<String> {
     }
 }
 
-/// ` where KEY is VALUE` for `StringEquals`, nothing for no condition; none for a condition of another operator.
+/// Returns ` where KEY is VALUE` for `StringEquals`, nothing for no condition; `None` for a condition of
+/// another operator.
 fn describe_condition(condition: &Value) -> Option<String> {
     if condition.is_null() {
         return Some(String::new());
@@ -193,7 +202,7 @@ fn describe_condition(condition: &Value) -> Option<String> {
     Some(format!(" where {}", tests.collect::<Option<Vec<_>>>()?.join(" and ")))
 }
 
-/// `3 changes`, for the end of a deploy.
+/// Returns `3 changes`, for the end of an undeploy.
 pub(crate) fn count_changes(plan: &Plan) -> String {
     count(plan.changes().len(), "change")
 }

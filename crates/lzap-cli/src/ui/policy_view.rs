@@ -14,7 +14,8 @@ pub(crate) struct Documents {
     pub(crate) workflow: String,
 }
 
-/// The documents in the order in which they are used, under comments that say how.
+/// Returns the documents in the order in which they are used, under comments that say how. The file as a
+/// whole isn't meant to be run: each part goes to a file of its own.
 pub(crate) fn format_github_documents(names: &Names, documents: &Documents) -> String {
     let role = github::role(names);
     let stage = &names.stage;

@@ -1,4 +1,7 @@
 //! The two streams: results go to stdout, progress and diagnostics to stderr. Nothing else in the program prints.
+//!
+//! Colors are written everywhere, and removed by `anstream` where the stream is no terminal or `--color` says
+//! so.
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
@@ -23,6 +26,7 @@ pub(crate) struct Printer {
     pub(crate) verbose: u8,
 }
 
+/// Cargo's colors of a status verb and of a warning.
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 /// The column where cargo's verbs end.
@@ -35,6 +39,7 @@ impl Printer {
             Color::Always => anstream::ColorChoice::Always,
             Color::Never => anstream::ColorChoice::Never,
         };
+        // For the whole process: the streams are opened anew by each function below.
         choice.write_global();
         Self {
             output: global.output.unwrap_or(Output::Text),
@@ -44,7 +49,8 @@ impl Printer {
         }
     }
 
-    /// A printer for an error that was found before the options were.
+    /// Returns a printer for an error that was found before the options were: stdout gets its document, and
+    /// stderr is left to clap.
     pub(crate) fn json_only() -> Self {
         Self { output: Output::Json, text_wanted: false, quiet: true, verbose: 0 }
     }
@@ -56,7 +62,7 @@ impl Printer {
         }
     }
 
-    /// Prints a block of text to stderr, without changes.
+    /// Prints a block of text to stderr as it is, without a verb and without a newline at its end.
     pub(crate) fn print_note(self, text: &str) {
         if !self.quiet {
             write_to_stderr(format_args!("{text}"));
@@ -71,7 +77,8 @@ impl Printer {
         write_to_stderr(format_args!("{WARNING}warning{WARNING:#}: {text}\n"));
     }
 
-    /// Prints text to stdout, unless stdout carries JSON.
+    /// Prints a result as text to stdout, unless stdout carries JSON. A command calls this and
+    /// [`Self::print_json`] alike; the format decides which of them prints.
     pub(crate) fn print_data(self, text: impl Display) {
         if self.output == Output::Text {
             write_text(&mut anstream::stdout().lock(), format_args!("{text}"));
@@ -90,7 +97,8 @@ impl Printer {
         self.output == Output::Text && (self.text_wanted || std::io::stdout().is_terminal())
     }
 
-    /// Returns whether the progress line may be drawn over itself.
+    /// Returns whether the progress line may be drawn over itself: not in CI logs that pass for a terminal,
+    /// and not between the lines of `--verbose`.
     pub(crate) fn draws_progress(self) -> bool {
         !self.quiet
             && self.verbose == 0
@@ -99,7 +107,8 @@ impl Printer {
     }
 }
 
-/// Prints one line of a stream to stdout, text or JSON.
+/// Prints one line of a stream to stdout, text or JSON, and flushes it: the reader of a pipe sees each event
+/// at once.
 ///
 /// # Errors
 /// The reader of stdout closed it: there is no reason to go on.
@@ -131,7 +140,7 @@ fn write_to_stderr(text: std::fmt::Arguments<'_>) {
     write_text(&mut anstream::stderr().lock(), text);
 }
 
-/// A reader that went away (`lzap status | head -1`) is no reason to fail.
+/// Writes and flushes. A reader that went away (`lzap status | head -1`) is no reason to fail.
 fn write_text(stream: &mut dyn Write, text: std::fmt::Arguments<'_>) {
     // The reader may have closed the pipe; the command still ends with its own exit code.
     let _ = stream.write_fmt(text);

@@ -1,4 +1,7 @@
 //! Progress: one line that is drawn over itself on a terminal, and nothing elsewhere.
+//!
+//! Everything that should stay on the screen is a status line of the printer; what is shown here is gone
+//! afterwards.
 
 use std::time::Duration;
 
@@ -13,11 +16,11 @@ use lzap_core::step::StepId;
 use crate::ui::printer::Printer;
 use crate::ui::text::format_bytes;
 
-/// The progress line.
+/// The progress line. Dropping it clears it, so it lives exactly as long as the work that it shows.
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    /// A line, where the printer's stream is a terminal.
+    /// Returns a line, where the printer's stream is a terminal; elsewhere one that never shows.
     pub(crate) fn new(printer: Printer) -> Self {
         if !printer.draws_progress() {
             return Self(ProgressBar::hidden());
@@ -36,7 +39,8 @@ impl Progress {
         self.0.set_message(text.into());
     }
 
-    /// Shows what `event` says about `plan`.
+    /// Shows the step of `plan` that the event is about. Steps run at the same time, so the line shows the
+    /// one that reported last.
     pub(crate) fn show_event(&self, plan: &Plan, event: &Event) {
         let (step, text) = match event {
             Event::StepStarted(step) => (*step, None),

@@ -1,4 +1,6 @@
 //! The JSON documents on stdout. Their fields are part of the command line's contract.
+//!
+//! Only the parts that several commands share are here; each command adds its own fields with [`add_fields`].
 
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use lzap_core::plan::{Change, Plan};
 use lzap_core::step::Origin;
 use serde_json::{Value, json};
 
-/// Returns app, stage, region and account.
+/// Returns app, stage, region and account, the first fields of most documents.
 pub(crate) fn place_fields(names: &Names) -> Value {
     json!({
         "app": names.app,
@@ -18,7 +20,8 @@ pub(crate) fn place_fields(names: &Names) -> Value {
     })
 }
 
-/// Returns the document with further fields behind its own.
+/// Returns the document with further fields behind its own. A field of the same name is replaced; values that
+/// are no objects are ignored.
 pub(crate) fn add_fields(mut document: Value, fields: Value) -> Value {
     if let (Some(document), Value::Object(fields)) = (document.as_object_mut(), fields) {
         document.extend(fields);
@@ -26,12 +29,13 @@ pub(crate) fn add_fields(mut document: Value, fields: Value) -> Value {
     document
 }
 
-/// The changes of a plan.
+/// Returns the changes of a plan as a list; an empty one means that nothing had to be done.
 pub(crate) fn changes_to_json(plan: &Plan) -> Value {
     plan.changes().iter().map(change_to_json).collect()
 }
 
-/// Returns one change as JSON.
+/// Returns one change as JSON. `before` and `after` are texts for people, or null where there is no value;
+/// `drift` is true if the setting was changed outside lzap.
 fn change_to_json(change: &Change) -> Value {
     let fields: Vec<Value> = change
         .fields
@@ -53,13 +57,14 @@ fn change_to_json(change: &Change) -> Value {
     })
 }
 
-/// The function behind the URL.
+/// Returns the function behind the URL. `version` is null if it isn't known; `alias` is always the one that
+/// fronts call.
 pub(crate) fn function_fields(names: &Names, version: Option<&VersionNumber>) -> Value {
     let version = version.map(VersionNumber::as_str);
     json!({"name": names.function(), "arn": names.function_arn(), "version": version, "alias": ALIAS})
 }
 
-/// Seconds with three decimals.
+/// Returns seconds with three decimals.
 pub(crate) fn round_seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }

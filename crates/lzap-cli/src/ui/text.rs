@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// `3.1 MiB`.
+/// Returns `3.1 MiB`: binary units, as AWS's limits are.
 pub(crate) fn format_bytes(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
     let exact = bytes as f64;
@@ -13,7 +13,7 @@ pub(crate) fn format_bytes(bytes: u64) -> String {
     }
 }
 
-/// `41.2s`.
+/// Returns seconds with one decimal: `41.2s`.
 pub(crate) fn format_seconds(duration: Duration) -> String {
     format!("{:.1}s", duration.as_secs_f64())
 }

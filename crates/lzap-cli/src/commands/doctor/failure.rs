@@ -8,7 +8,8 @@ use crate::context::Context;
 use crate::diagnostic;
 use crate::error::CliError;
 
-/// Returns an error as text: what, why, and what to do.
+/// Returns an error as text: the error with its causes, and what to do. The command in the help is `lzap
+/// doctor` itself.
 pub(super) fn describe_failure(context: &Context, error: &CliError) -> Failure {
     let what = match error {
         // The cause has a line for each source of credentials that was tried; the help says it in fewer words.

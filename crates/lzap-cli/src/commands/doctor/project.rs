@@ -1,4 +1,6 @@
 //! The project, as far as there is one: its configuration, how it would be built, and whether there is space for that.
+//!
+//! A folder without a project is no problem: `lzap doctor` is also for a machine before the first project.
 
 use std::path::Path;
 
@@ -16,13 +18,14 @@ use crate::error::CliError;
 pub(super) struct Found {
     /// The crate, where there is one.
     pub(super) project: Option<Project>,
-    /// The settings of the stage that is meant, where it can be told.
+    /// The settings of the stage that is meant; `None` if the configuration is wrong, or several stages are
+    /// there and none is the default.
     pub(super) settings: Option<Settings>,
     /// The checks that were made while the project was read.
     checks: Vec<Check>,
 }
 
-/// Reads the configuration, every stage of it, and the crate.
+/// Reads the configuration, every stage of it, and the crate. Runs `cargo metadata`, and calls no cloud.
 pub(super) fn find_project(context: &Context, stage: Option<&str>) -> Found {
     let loaded = match context.load_config(stage) {
         Ok(loaded) => loaded,
@@ -40,6 +43,7 @@ pub(super) fn find_project(context: &Context, stage: Option<&str>) -> Found {
         return Found::none(&absolute_path(&context.dir));
     }
     let mut checks = check_config(context, &loaded);
+    // The stage that was named may have no table, and then the loop over the tables hasn't reported it.
     let told = checks.iter().any(|check| check.status == Status::Problem);
     if let (Err(error @ CliError::Config { .. }), Some(_), false) = (&settings, stage, told) {
         checks.push(Check::failed("config", &describe_failure(context, error)));
@@ -51,7 +55,8 @@ pub(super) fn find_project(context: &Context, stage: Option<&str>) -> Found {
     Found { project: project.ok(), settings: settings.ok().map(|(settings, _)| settings), checks }
 }
 
-/// Checks that each stage can be read, and that its values are within AWS's limits.
+/// Checks that each stage can be read, and that its values are within AWS's limits. Returns one check if all
+/// is well, else one for each finding.
 fn check_config(context: &Context, loaded: &Loaded) -> Vec<Check> {
     let stages = loaded.stages();
     let mut checks = Vec::new();
@@ -103,6 +108,8 @@ impl Found {
     pub(super) async fn checks(self, context: &Context, tools: &Tools) -> Vec<Check> {
         let Self { project, settings, mut checks } = self;
         let Some(project) = project else { return checks };
+        // The defaults of lzap.toml, for a project whose settings are wrong: its toolchain is still worth a
+        // check.
         let (linker, architecture) =
             settings.as_ref().map_or((Linker::Auto, Architecture::Arm64), |it| (it.linker, it.architecture));
         match survey::survey_linking(&project, linker, architecture).await {
@@ -111,6 +118,7 @@ impl Found {
             Err(_) if tools.rustc.is_err() => {}
             Err(error) => checks.push(Check::failed("linker", &describe_failure(context, &error.into()))),
         }
+        // Only the embedded cloud runs the binary on this machine; a stage on AWS needs no emulator.
         if settings.is_some_and(|it| it.is_local()) && Architecture::host() != Some(architecture) {
             let found = survey::find_emulator(architecture).map(|path| path.display().to_string());
             checks.push(machine::qemu(architecture, found.as_deref()));

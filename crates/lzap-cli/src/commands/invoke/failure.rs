@@ -1,4 +1,7 @@
 //! Errors of the function: a task's own failure code, and what to do next.
+//!
+//! One type for all of them, because message and help are made where the answer is at hand. The codes of
+//! failures come from `lzap-wire`, where the runtime crate has them too.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -14,8 +17,10 @@ use lzap_wire::task::{Failure, FailureCode};
 /// The function was invoked and failed, or the job or version doesn't exist.
 #[derive(Debug)]
 pub(crate) struct InvokeError {
+    /// Decides about code and cause.
     kind: InvokeErrorKind,
     message: String,
+    /// The next command, in words; [`Explained::help`] adds a deploy where the fix needs one.
     help: String,
     /// The end of the function's log.
     pub(crate) log: Vec<String>,
@@ -58,12 +63,13 @@ pub(crate) const FAILURE_CODES: [FailureCode; 18] = [
     FailureCode::Other,
 ];
 
-/// The part of an unexpected answer that is shown, in characters.
+/// The part of an unexpected answer that is shown, in characters: it can be 6 MB, and it is not known what is
+/// in it.
 const ANSWER_CHARS: usize = 200;
 
 impl InvokeError {
-    /// The task answered that it failed. `known` are the tasks there are, where it isn't one of them.
-    /// `tail` is the command that shows the log.
+    /// Returns the error for a task that answered that it failed. `known` are the tasks that exist, if it
+    /// isn't one of them. `tail` is the command that shows the log.
     pub(super) fn task(
         task: &str,
         failure: &Failure,
@@ -79,7 +85,8 @@ impl InvokeError {
         }
     }
 
-    /// The invocation itself failed: the process ended, the time was up, an event was refused.
+    /// Returns the error for an invocation that failed as a whole: the process ended, the time was up, an
+    /// event was refused.
     pub(super) fn function(reason: &str, tail: &str, log: Vec<String>) -> Self {
         Self {
             kind: InvokeErrorKind::FunctionError,
@@ -89,7 +96,8 @@ impl InvokeError {
         }
     }
 
-    /// Something answered, but not a task.
+    /// Returns the error for an answer that isn't a task's, with its beginning. The function may be no lzap
+    /// app.
     pub(super) fn no_reply(task: &str, invoked: &Invoked) -> Self {
         let answer: String = String::from_utf8_lossy(&invoked.payload).chars().take(ANSWER_CHARS).collect();
         Self::unexpected(task, &answer, invoked.log.clone())
@@ -107,7 +115,8 @@ impl InvokeError {
         }
     }
 
-    /// There is no record.
+    /// Returns the error for a job without a record. A record expires with the bucket's lifecycle rule, after
+    /// 7 days.
     pub(super) fn no_job(id: &str) -> Self {
         Self {
             kind: InvokeErrorKind::NoJob,
@@ -118,7 +127,7 @@ impl InvokeError {
         }
     }
 
-    /// The job ended in failure.
+    /// Returns the error for a job whose record says that its last attempt failed.
     pub(super) fn job(record: &JobRecord, tail: &str) -> Self {
         let failure = failure_reason(record);
         Self {
@@ -129,7 +138,8 @@ impl InvokeError {
         }
     }
 
-    /// The job failed, and its process ended before it could record that.
+    /// Returns the error for a job that failed before its process could record it: `lost` says by what that
+    /// is known.
     pub(super) fn lost(record: &JobRecord, lost: Lost, tail: &str) -> Self {
         let (code, help) = match lost {
             Lost::Killed => (
@@ -167,7 +177,7 @@ impl InvokeError {
         errors
     }
 
-    /// There is no such version.
+    /// Returns the error for a version that was typed and doesn't exist.
     pub(super) fn no_version(version: &str, stage: &str) -> Self {
         Self {
             kind: InvokeErrorKind::NoVersion,

@@ -1,4 +1,7 @@
 //! A job's record: looked at once, or until the job is over.
+//!
+//! The record is an object in the stage's bucket that the runtime crate writes; each look at it is one
+//! `GetObject`. The states, and the time after which a job counts as lost, are `lzap_wire::job`'s.
 
 use std::time::Duration;
 
@@ -15,7 +18,8 @@ use crate::error::CliError;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 impl Call<'_> {
-    /// Returns the record of a job; with `--wait`, once the job is over. A failed job is an error, as a failed task is.
+    /// Prints the state of a job and returns its record; with `--wait`, once the job is over. A failed job is
+    /// an error, as a failed task is.
     pub(super) async fn show_job(self, id: &str) -> Result<Value, CliError> {
         let printer = self.context.printer;
         let mut attempt = 0;
@@ -51,7 +55,7 @@ impl Call<'_> {
         Ok(job_document(&record))
     }
 
-    /// Reads the record of a job from the bucket.
+    /// Reads the record of a job from the bucket; one that doesn't exist is an error.
     async fn read_record(self, id: &str) -> Result<JobRecord, CliError> {
         let Target { clients, names } = self.target;
         let record = read_job(clients, names, id).await?;
@@ -59,7 +63,8 @@ impl Call<'_> {
     }
 }
 
-/// Returns whether the record can't change any more.
+/// Returns whether the record can't change any more: its state is final, or its process can't be alive at
+/// this time.
 fn is_over(record: &JobRecord, now_ms: u64) -> bool {
     record.state.is_final() || record.lost(now_ms).is_some()
 }
@@ -80,7 +85,7 @@ fn job_document(record: &JobRecord) -> Value {
     })
 }
 
-/// `done in 1200 ms, attempt 2`; for one that is tried again, why.
+/// Returns `done in 1200 ms, attempt 2`; for a job that is tried again, why.
 fn describe_job(record: &JobRecord) -> String {
     if record.state == State::Retrying {
         return describe_retry(record);
@@ -105,7 +110,7 @@ fn describe_retry(record: &JobRecord) -> String {
     )
 }
 
-/// In milliseconds since 1970, by this machine's clock: it is the embedded cloud's too.
+/// Returns the time in milliseconds since 1970, by this machine's clock, which is the embedded cloud's too.
 fn now_ms() -> u64 {
     u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default()
 }

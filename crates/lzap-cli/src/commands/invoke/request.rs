@@ -13,6 +13,7 @@ use crate::error::{CliError, UsageKind};
 
 /// The request of the command line, and its stage.
 pub(super) struct Request {
+    /// The stage that was typed; `None` for the default stage.
     pub(super) stage: Option<String>,
     pub(super) what: What,
 }
@@ -29,6 +30,8 @@ pub(super) enum What {
 }
 
 impl Request {
+    /// Reads and checks the arguments, and the file or stdin that they name.
+    ///
     /// # Errors
     /// No task is named, the data is no JSON, a file can't be read, the event is too large, an id isn't one.
     pub(super) fn read(args: &InvokeArgs) -> Result<Self, CliError> {
@@ -85,7 +88,8 @@ fn read_stage(args: &InvokeArgs) -> Result<Option<String>, CliError> {
     }
 }
 
-/// Returns the argument itself, the text of the file for `@FILE`, or of stdin for `-`.
+/// Returns the argument itself, the text of the file for `@FILE`, or of stdin for `-`. Stdin is read to its
+/// end, which blocks on a terminal until Ctrl-D.
 fn read_argument(option: &str, argument: &str) -> Result<String, CliError> {
     if argument == "-" {
         let mut text = String::new();
@@ -109,7 +113,8 @@ fn parse_json(option: &str, text: &str) -> Result<Value, CliError> {
     })
 }
 
-/// Fails if the event exceeds Lambda's limit, which is lower for an asynchronous invocation.
+/// Fails if the event exceeds Lambda's limit, which is lower for an asynchronous invocation: 1 MB against 6
+/// MB.
 fn check_size(payload: &str, queued: bool) -> Result<(), CliError> {
     let (limit, what) =
         if queued { (ASYNC_PAYLOAD_BYTES, "event that is queued") } else { (SYNC_PAYLOAD_BYTES, "event") };

@@ -1,4 +1,8 @@
 //! Round after round: ask for what is new, page by page, and print it.
+//!
+//! CloudWatch Logs delivers events seconds late and out of order between streams, so each round reads a part
+//! of the earlier time range again; `lzap_core::logs::window` decides how much, and leaves out what was
+//! shown.
 
 use std::io;
 use std::time::Duration;
@@ -12,9 +16,9 @@ use crate::exit::Exit;
 use crate::ui::log_view::LogView;
 use crate::ui::printer::{self, Printer};
 
-/// Between two rounds, and between two looks for a group that isn't there.
+/// The pause between two rounds, and between two looks for a group that doesn't exist.
 const PAUSE: Duration = Duration::from_secs(1);
-/// After a throttle or without a network the pause grows to this.
+/// The limit to which the pause grows after a throttle or without a network.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// The state of the log group, as far as it is known.
@@ -36,6 +40,7 @@ pub(super) struct Follower {
     pattern: String,
     /// The app's, and beside it perhaps that of its workers.
     sources: Vec<Source>,
+    /// Formats events; it holds state from event to event.
     view: LogView,
     /// The state of the app's log group.
     group: Group,
@@ -60,13 +65,15 @@ impl Follower {
         Self { printer, clients, pattern, sources, view, group: Group::Unknown }
     }
 
-    /// Reads rounds to the end of the log, or for ever with `follow`.
+    /// Reads rounds to the end of the log, or for ever with `follow`. A reader that closes stdout ends it
+    /// without an error.
     pub(super) async fn read_rounds(&mut self, follow: bool) -> Result<Exit, CliError> {
         let mut pause = PAUSE;
         loop {
             match self.read_round(follow).await {
                 Ok(()) if follow => pause = PAUSE,
                 Ok(()) => {
+                    // Requests without a report yet: no later round will complete them.
                     let rest = self.view.format_unfinished();
                     return print_lines(&rest).map_or_else(output_ended, |()| Ok(Exit::Done));
                 }
@@ -90,7 +97,8 @@ impl Follower {
         Ok(())
     }
 
-    /// Reads a group until it has something to show, or ends.
+    /// Reads a group until it has something to show, or ends. CloudWatch may return empty pages before one
+    /// with events.
     async fn read_pages(&mut self, place: usize, follow: bool) -> Result<(), AwsError> {
         while self.sources[place].wants_page() {
             let exists = self.sources[place].read_page(&self.clients, &self.pattern).await?;
@@ -122,7 +130,8 @@ impl Follower {
         }
     }
 
-    /// Returns the pause before the next attempt; an error that doesn't pass by itself ends the command.
+    /// Returns the pause before the next attempt; an error that doesn't pass by itself ends the command, and
+    /// without `follow` every error does.
     fn lengthen_pause(&self, error: AwsError, follow: bool, pause: Duration) -> Result<Duration, CliError> {
         let is_pattern = error.cause().and_then(lzap_aws::Cause::code) == Some("InvalidParameterException");
         if is_pattern && !self.pattern.is_empty() {
@@ -149,7 +158,7 @@ fn print_lines(lines: &[String]) -> io::Result<()> {
     lines.iter().try_for_each(|line| printer::print_line(line))
 }
 
-/// A reader that went away is the normal end of a pipe.
+/// Returns the result of a failed write: a reader that went away is the normal end of a pipe.
 fn output_ended(error: io::Error) -> Result<Exit, CliError> {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return Ok(Exit::Done);

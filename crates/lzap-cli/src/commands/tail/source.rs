@@ -1,4 +1,7 @@
 //! A log group that is read: which part of it was, and what of that isn't shown yet.
+//!
+//! One round reads a group page by page, from the oldest time that may have new events to now. Events of
+//! several groups are shown in the order of time, which needs a buffer in each.
 
 use std::collections::VecDeque;
 
@@ -26,6 +29,7 @@ pub(super) struct Source {
     window: Window,
     /// The start of the current round's range, in milliseconds since 1970.
     from_ms: i64,
+    /// The position in the current round.
     reading: Reading,
     /// Events that were read and wait for those of other groups.
     unshown: VecDeque<LogEvent>,
@@ -36,7 +40,7 @@ impl Source {
         Self { names, window, from_ms: 0, reading: Reading::Ended, unshown: VecDeque::new() }
     }
 
-    /// Begins to read again from the oldest time that may have new events.
+    /// Begins to read again from the oldest time that may have new events. Events that wait to be shown stay.
     pub(super) fn begin_round(&mut self, now_ms: i64) {
         self.from_ms = self.window.begin_round(now_ms);
         self.reading = Reading::Begins;
@@ -47,7 +51,8 @@ impl Source {
         self.unshown.is_empty() && !matches!(self.reading, Reading::Ended)
     }
 
-    /// Reads the next page. Returns whether the group exists.
+    /// Reads the next page: one `logs:FilterLogEvents`. Returns whether the group exists; one that doesn't is
+    /// at its end.
     pub(super) async fn read_page(&mut self, clients: &Clients, pattern: &str) -> Result<bool, AwsError> {
         let token = match &self.reading {
             Reading::Goes(token) => Some(token.as_str()),

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::ui::report::add_fields;
 
-/// One event.
+/// Returns one event as an object. `type` says which kind of line it is; lines of Lambda's report and of the
+/// app's logger have further fields.
 pub(super) fn event_to_json(event: &LogEvent, line: &Line, request_id: Option<&str>) -> Value {
     let (kind, level, message) = match line {
         Line::Start { .. } => ("start", None, &event.message),
@@ -17,6 +18,7 @@ pub(super) fn event_to_json(event: &LogEvent, line: &Line, request_id: Option<&s
         Line::Platform(text) => ("platform", None, text),
         Line::Said(record) => ("log", record.level, &record.message),
     };
+    // These fields are there for every event, so that `jq` needs no test for them.
     let common = json!({
         "timestamp": format_time(event.timestamp_ms),
         "level": level.map(Level::as_str),
@@ -34,7 +36,7 @@ pub(super) fn event_to_json(event: &LogEvent, line: &Line, request_id: Option<&s
     }
 }
 
-/// One request.
+/// Returns one request as an object. The fields of HTTP are null for an invocation that is no HTTP request.
 pub(super) fn request_to_json(request: &Request) -> Value {
     let access = request.access.as_ref();
     let common = json!({
@@ -54,7 +56,8 @@ fn report_to_json(report: &Report) -> Value {
     report_fields(Some(report))
 }
 
-/// All fields are there whether or not Lambda has reported.
+/// Returns the fields of Lambda's report: milliseconds and megabytes. All of them are there whether or not
+/// Lambda has reported; then they are null.
 fn report_fields(report: Option<&Report>) -> Value {
     json!({
         "duration_ms": report.map(|it| it.duration_ms),
@@ -67,7 +70,8 @@ fn report_fields(report: Option<&Report>) -> Value {
     })
 }
 
-/// RFC 3339 in UTC, with milliseconds.
+/// Formats milliseconds since 1970 as RFC 3339 in UTC, with milliseconds. A time that can't be is shown as
+/// 1970.
 fn format_time(ms: i64) -> String {
     let time = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
     time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()

@@ -1,4 +1,7 @@
 //! Events for people: time, request, level, message.
+//!
+//! Everything that comes from the log passes [`strip_control_characters`] before it is printed: the
+//! sender of a request chooses some of it.
 
 use std::fmt::Write;
 
@@ -11,6 +14,7 @@ use lzap_core::logs::{LogEvent, weave};
 use serde_json::Value;
 
 pub(super) const DIM: Style = Style::new().dimmed();
+/// The colors of levels and statuses; [`DIM`] is for what Lambda adds.
 const RED: Style = AnsiColor::Red.on_default().bold();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 const GREEN: Style = AnsiColor::Green.on_default();
@@ -25,7 +29,7 @@ pub(super) struct Lines {
     verbose: bool,
     /// Set for the lines of one job, which show their chunk instead of their request.
     by_chunk: bool,
-    /// Stream and message of the event before.
+    /// Stream and message of the event before; a continuation belongs to the same stream.
     above: Option<(String, String)>,
 }
 
@@ -34,7 +38,7 @@ impl Lines {
         Self { clock: Clock::new(zone), verbose, by_chunk: false, above: None }
     }
 
-    /// The same for the lines of one job.
+    /// Changes the format to that of one job's lines.
     pub(super) fn by_chunk(self) -> Self {
         Self { by_chunk: true, ..self }
     }
@@ -88,7 +92,7 @@ impl Lines {
 /// names the job.
 const TOLD_BY_CHUNK: [&str; 3] = ["job", "of_job", "chunk"];
 
-/// `#12` for a line of a job's twelfth chunk.
+/// Returns `#12` for a line of a job's twelfth chunk; `None` for a line outside of chunks.
 fn chunk_label(line: &Line) -> Option<String> {
     let Line::Said(record) = line else { return None };
     record.fields.get("chunk").and_then(Value::as_u64).map(|chunk| format!("#{chunk}"))
@@ -106,7 +110,7 @@ fn level_label(level: Level) -> (&'static str, Style) {
     (level.as_str(), style)
 }
 
-/// `2.31 ms, billed 5 ms, 18 of 512 MB, cold start 2.40 ms`.
+/// Returns `2.31 ms, billed 5 ms, 18 of 512 MB, cold start 2.40 ms`, with Lambda's failure before it.
 fn format_cost(report: &Report) -> String {
     let cold = report.init_ms.map(|ms| format!(", cold start {ms:.2} ms")).unwrap_or_default();
     let failure = report
@@ -120,7 +124,8 @@ fn format_cost(report: &Report) -> String {
     )
 }
 
-/// `INIT_START Runtime Version: provided:al2023.v1\tRuntime Version ARN: …` and its like.
+/// Formats `INIT_START Runtime Version: provided:al2023.v1\tRuntime Version ARN: …` and the like. An
+/// `INIT_REPORT` is shown as a failed start.
 fn format_platform_line(text: &str) -> (&'static str, Style, String) {
     let text = strip_control_characters(text);
     if let Some(rest) = text.strip_prefix("INIT_START Runtime Version: ") {
@@ -183,7 +188,7 @@ fn indent_lines(text: &str) -> String {
     text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
-/// 5xx red, 4xx yellow.
+/// Returns the color of an HTTP status: 5xx red, 4xx yellow, others green.
 pub(super) fn status_style(status: u16) -> Style {
     match status {
         500.. => RED,
@@ -195,7 +200,7 @@ pub(super) fn status_style(status: u16) -> Style {
 /// The color of a failed request's id.
 pub(super) const FAILED: Style = RED;
 
-/// The first block of a request id: enough to tell requests apart on a screen.
+/// Returns the first block of a request id: enough to tell requests apart on a screen.
 pub(super) fn shorten_id(request_id: &str) -> String {
     strip_control_characters(request_id.split('-').next().unwrap_or_default()).chars().take(8).collect()
 }
@@ -215,13 +220,14 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Begins today.
+    /// Begins today, so that the first events of today have no line with the day.
     pub(super) fn new(zone: TimeZone) -> Self {
         let day = Timestamp::now().to_zoned(zone.clone()).date();
         Self { zone, day }
     }
 
-    /// The new day, where there is one, and the time of day.
+    /// Returns a line with the day, if it isn't that of the event before, and the time of day with
+    /// milliseconds.
     pub(super) fn at(&mut self, ms: i64) -> (Option<String>, String) {
         let time: Zoned = Timestamp::from_millisecond(ms).unwrap_or_default().to_zoned(self.zone.clone());
         let day = (time.date() != self.day).then(|| {

@@ -1,4 +1,6 @@
 //! Requests for people: a table that grows, the request itself last, since it may be long.
+//!
+//! A row is printed once and never changed: a request appears when Lambda has reported its end.
 
 use jiff::tz::TimeZone;
 use lzap_core::logs::request::Request;
@@ -17,6 +19,7 @@ impl Table {
         Self { clock: Clock::new(zone), headed: false }
     }
 
+    /// Returns the row of a request, below the header for the first one and below the day where it changes.
     pub(super) fn render(&mut self, request: &Request) -> Vec<String> {
         let mut rows = Vec::new();
         if !self.headed {
@@ -44,7 +47,8 @@ impl Table {
     }
 }
 
-/// Returns the HTTP status of the answer, or the failure that Lambda reported.
+/// Returns the HTTP status of the answer, or the failure that Lambda reported, which wins: the app may have
+/// answered before it was stopped. A minus stands for an invocation without either.
 fn describe_status(request: &Request) -> (String, anstyle::Style) {
     let failure = request.report.as_ref().and_then(|report| report.failure.as_deref());
     match (failure, &request.access) {
