@@ -1,4 +1,6 @@
 //! The bucket and the objects in it.
+//!
+//! The real bucket is shared by all stages of an account and region; here it has the objects of one stage.
 
 use std::collections::BTreeSet;
 
@@ -8,6 +10,7 @@ use lzap_core::resource::bucket::{BucketOperation, BucketSetting, ObservedBucket
 use crate::Model;
 
 impl Model {
+    /// Changes the bucket's settings, which are all missing in a new one.
     pub(crate) fn apply_bucket(&mut self, operation: BucketOperation) {
         match operation {
             BucketOperation::Create => {
@@ -26,15 +29,18 @@ impl Model {
             BucketOperation::Encrypt => {
                 self.bucket().missing.remove(&BucketSetting::Encryption);
             }
+            // One call replaces all lifecycle rules, those that let objects expire among them.
             BucketOperation::PutLifecycle => {
                 self.bucket().missing.remove(&BucketSetting::Lifecycle);
                 self.bucket().missing.remove(&BucketSetting::Expiry);
             }
+            // For a bucket that has rules already: they are kept, and the expiry is added.
             BucketOperation::AddExpiry => {
                 let has_rules = !self.bucket().missing.contains(&BucketSetting::Lifecycle);
                 assert!(has_rules, "there are rules to add to");
                 self.bucket().missing.remove(&BucketSetting::Expiry);
             }
+            // S3 deletes no bucket with objects, and lzap takes that for a success.
             BucketOperation::DeleteIfEmpty => {
                 if self.bucket().objects.is_empty() {
                     self.cloud.bucket = None;
@@ -43,6 +49,8 @@ impl Model {
         }
     }
 
+    /// Uploads or deletes objects. The `ETag` only has to differ for different contents, so the hash stands
+    /// for it.
     pub(crate) fn apply_artifact(&mut self, operation: &ArtifactOperation) {
         match operation {
             ArtifactOperation::Upload(artifact) => {
@@ -60,6 +68,10 @@ impl Model {
         bucket.empty = bucket.objects.is_empty();
     }
 
+    /// Returns the bucket.
+    ///
+    /// # Panics
+    /// It doesn't exist: the plan lacks a prerequisite.
     fn bucket(&mut self) -> &mut ObservedBucket {
         self.cloud.bucket.as_mut().expect("the bucket exists")
     }

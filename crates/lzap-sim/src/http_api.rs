@@ -1,4 +1,7 @@
 //! The HTTP API and its parts.
+//!
+//! lzap creates an API without a target, then integration, route and stage by calls of their own; so each is
+//! an operation here too. All of an API's requests take one route to one integration, the alias.
 
 use lzap_core::ids::ApiId;
 use lzap_core::resource::http_api::{
@@ -9,6 +12,7 @@ use lzap_core::resource::reference::{ApiRef, IntegrationRef};
 use crate::{Model, NEW_ID};
 
 impl Model {
+    /// Changes an API or a part of it.
     pub(crate) fn apply_http_api(&mut self, operation: &HttpApiOperation) {
         let alias_arn = self.names().alias_arn();
         match operation {
@@ -41,6 +45,8 @@ impl Model {
                 let found = self.api(api).routes.iter_mut().find(|it| it.id == *route);
                 found.expect("the route exists").target = target(integration);
             }
+            // The only setting of the stage that lzap manages. Without it, changes of routes don't take
+            // effect by themselves.
             HttpApiOperation::CreateStage { api, .. } | HttpApiOperation::UpdateStage(api) => {
                 self.api(api).default_stage = Some(AutoDeploy::On);
             }
@@ -52,6 +58,10 @@ impl Model {
     }
 
     // A test creates at most one API, so one id is enough.
+    /// Returns an API by its id, or the one that this plan creates.
+    ///
+    /// # Panics
+    /// There is no such API.
     fn api(&mut self, api: &ApiRef) -> &mut ObservedApi {
         let id = match api {
             ApiRef::Known(id) => id.clone(),
@@ -61,6 +71,7 @@ impl Model {
     }
 }
 
+/// Returns the target of a route as API Gateway writes it.
 fn target(integration: &IntegrationRef) -> String {
     match integration {
         IntegrationRef::Known(id) => format!("integrations/{id}"),

@@ -3,6 +3,13 @@
 //! Every match over operations is exhaustive, so a new operation doesn't compile without its effect. The model panics
 //! if AWS would refuse a step, or if a plan breaks one of the planner's promises: traffic only for tested versions,
 //! callers deleted before the functions that they call, a kind in the tag `lzap:kinds` before its first write.
+//!
+//! The tests are in `lzap-core/tests/plan`: they plan, apply the plan here, and plan again, which must give
+//! an empty plan; and they stop after each step, since a deploy can be killed at any point. Whether the calls
+//! to AWS are right is shown elsewhere: by `lzap-aws/tests`, and by the command set against an emulator.
+//!
+//! The model is kinder than AWS in one way: every change is seen at once. There is no propagation delay and
+//! no function that is `Pending`, because the planner decides nothing by them.
 
 mod bucket;
 mod function;
@@ -25,13 +32,17 @@ use lzap_core::resource::permission::Caller;
 use lzap_core::resource::reference::UrlRef;
 use lzap_core::step::Action;
 
-/// The id of each resource whose id AWS assigns.
+/// The id of each resource whose id AWS assigns. A plan creates at most one of a kind, so they need not
+/// differ.
 const NEW_ID: &str = "new0000000";
 
-/// The observed state after the first `steps` steps of `plan`.
+/// Returns the observed state after the first `steps` steps of `plan`. More steps than the plan has are all
+/// of them.
+///
+/// Steps are applied in the order of the plan; a real deploy may apply independent ones in another order.
 ///
 /// # Panics
-/// A step needs a resource that doesn't exist: the planner must not make such a plan.
+/// AWS would refuse a step, or the plan breaks a promise: the planner must not make such a plan.
 #[must_use]
 pub fn after(observed: &Observed, plan: &Plan, steps: usize) -> Observed {
     let mut model = Model { cloud: observed.clone(), published: BTreeMap::new() };
@@ -42,13 +53,13 @@ pub fn after(observed: &Observed, plan: &Plan, steps: usize) -> Observed {
     model.cloud
 }
 
-/// The observed state after all steps of `plan`.
+/// Returns the observed state after all steps of `plan`.
 #[must_use]
 pub fn after_all(observed: &Observed, plan: &Plan) -> Observed {
     after(observed, plan, plan.steps.len())
 }
 
-/// The tags of a stage.
+/// Returns the tags by which lzap knows a resource of a stage.
 pub fn tags(app: &str, stage: &str) -> BTreeMap<String, String> {
     [(TAG_APP, app), (TAG_STAGE, stage)]
         .into_iter()
@@ -56,13 +67,17 @@ pub fn tags(app: &str, stage: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// The state while a plan is applied, step by step.
 struct Model {
+    /// The resources, in the form in which a deploy would observe them.
     cloud: Observed,
-    /// The versions that the plan published.
+    /// The number of the version that the plan published, for each function. Later steps name it by
+    /// reference, because it isn't known when the plan is made.
     published: BTreeMap<Part, VersionNumber>,
 }
 
 impl Model {
+    /// Applies one step, in the module of its kind.
     fn apply(&mut self, step: &Step) {
         let part = step.part;
         match &step.operation {
@@ -82,7 +97,9 @@ impl Model {
         }
     }
 
-    /// A later deploy reads only the kinds in the function's tag: a resource of any other kind would be forgotten.
+    /// Panics if the step writes a resource whose kind isn't in the function's tag: a later deploy reads only
+    /// the kinds in the tag, and would forget the resource. Deletions are exempt, and kinds that every stage
+    /// has aren't in the tag.
     fn check_kinds(&self, step: &Step) {
         let kind = step.target.resource.kind;
         let tagged = self.cloud.function.as_ref().and_then(|function| Kinds::of_tags(&function.tags));
@@ -94,6 +111,8 @@ impl Model {
         &self.cloud.names
     }
 
+    /// Creates, changes or deletes the function URL. An update makes it public and buffered; on AWS it keeps
+    /// its address, here every URL has the same one.
     fn apply_function_url(&mut self, operation: FunctionUrlOperation) {
         let permitted = [Caller::UrlRequest, Caller::UrlInvocation]
             .iter()
@@ -109,16 +128,18 @@ impl Model {
         };
     }
 
-    /// A front responds only if it leads to the alias and may invoke it.
+    /// Checks that a front can respond: it leads to the alias, and may invoke it. A request changes nothing.
     fn apply_front(&self, operation: &FrontOperation) {
         let FrontOperation::Request { url, .. } = operation;
         assert!(self.cloud.alias.is_some() && !self.cloud.permissions.is_empty(), "the front can't answer");
+        // The URL of a front that this plan creates isn't known to the plan.
         if let UrlRef::Known(url) = url {
             let urls = Front::ALL.iter().filter_map(|(front, _)| self.cloud.url(*front));
             assert!(urls.into_iter().any(|known| known == url), "{url} exists");
         }
     }
 
+    /// Returns the place of the log group of one of the two functions.
     fn log_group(&mut self, part: Part) -> &mut Option<ObservedLogGroup> {
         match part {
             Part::App => &mut self.cloud.log_group,
@@ -126,6 +147,8 @@ impl Model {
         }
     }
 
+    /// Changes a log group. Only the tag makes it the stage's own: Lambda creates a group without it at a
+    /// first invocation.
     fn apply_log_group(&mut self, part: Part, operation: &LogGroupOperation) {
         let group = self.log_group(part);
         match operation {

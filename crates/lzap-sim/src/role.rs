@@ -1,4 +1,6 @@
 //! The execution role.
+//!
+//! Only a role that lzap creates: one that the user brings is never changed.
 
 use lzap_core::names::{POLICY, RoleName};
 use lzap_core::resource::function::ObservedFunction;
@@ -7,6 +9,7 @@ use lzap_core::resource::role::{ObservedRole, RoleOperation};
 use crate::Model;
 
 impl Model {
+    /// Changes the role.
     pub(crate) fn apply_role(&mut self, operation: &RoleOperation) {
         match operation {
             RoleOperation::Create { permissions_boundary, trust_policy, tags } => {
@@ -33,12 +36,17 @@ impl Model {
                 self.role().inline = vec![POLICY.to_owned()];
             }
             RoleOperation::Tag(tags) => self.role().tags.extend(tags.clone()),
+            // Before a deletion: IAM deletes no role that has policies. These can be policies of others too.
             RoleOperation::DeletePolicy(name) => self.role().inline.retain(|policy| policy != name),
             RoleOperation::DetachPolicy(arn) => self.role().attached.retain(|policy| policy != arn),
             RoleOperation::Delete => self.delete_role(),
         }
     }
 
+    /// Deletes the role.
+    ///
+    /// # Panics
+    /// A function still runs with it, or it still has policies, which IAM answers with `DeleteConflict`.
     fn delete_role(&mut self) {
         let functions = [&self.cloud.function, &self.cloud.workers.function];
         let role_arn = self.names().role_arn();
@@ -49,6 +57,10 @@ impl Model {
         assert!(role.inline.is_empty() && role.attached.is_empty(), "its policies are deleted first");
     }
 
+    /// Returns the role.
+    ///
+    /// # Panics
+    /// It doesn't exist.
     fn role(&mut self) -> &mut ObservedRole {
         self.cloud.role.as_mut().expect("the role exists")
     }
