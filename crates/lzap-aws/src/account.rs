@@ -6,7 +6,8 @@ use lzap_core::doctor::Limits;
 use crate::clients::Clients;
 use crate::error::{AwsError, Named};
 
-/// `lambda:GetAccountSettings`: concurrency and code storage of the account in the region.
+/// `lambda:GetAccountSettings`: concurrency and code storage of the account in the region. One call, which
+/// reads no function. A number that the answer lacks is 0.
 ///
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_GetAccountSettings.html>
 ///

@@ -38,16 +38,18 @@ pub use error::ApplyError;
 pub struct Applied {
     /// The steps that were applied: a later plan of the same command takes such steps as done.
     done: Vec<Step>,
+    /// The ids that AWS assigned, for the steps that name them by reference.
     created: CreatedIds,
 }
 
 impl Applied {
-    /// The version that was published, or that the alias was switched to.
+    /// Returns the version that was published, or that the alias was switched to; `None` for a plan that did
+    /// neither.
     pub fn version(&self) -> Option<&VersionNumber> {
         self.created.switched.as_ref().or(self.created.published_version())
     }
 
-    /// The URL of the front that was created.
+    /// Returns the URL of the front that was created; `None` if the plan created none.
     pub fn endpoint(&self) -> Option<&str> {
         self.created.endpoint.as_deref()
     }
@@ -57,11 +59,12 @@ impl Applied {
         self.done.is_empty()
     }
 
-    /// The resources whose changes have begun.
+    /// Returns the resources whose changes have begun: at least one step of each was applied.
     pub fn begun(&self) -> BTreeSet<&ResourceId> {
         self.done.iter().map(|step| &step.target.resource).collect()
     }
 
+    /// Returns whether a step of an earlier plan of this command has done the same.
     fn has_step(&self, step: &Step) -> bool {
         self.done.iter().any(|done| done.does_the_same_as(step))
     }
@@ -126,12 +129,15 @@ pub async fn apply(site: Site<'_>, plan: &Plan, applied: &mut Applied) -> Result
     }
 }
 
+/// Returns the waiting steps whose prerequisites are all done.
 fn find_ready_steps(plan: &Plan, waiting: &BTreeSet<StepId>, done: &BTreeSet<StepId>) -> Vec<StepId> {
     let free = |id: &&StepId| plan.step(**id).after.iter().all(|before| done.contains(before));
     waiting.iter().filter(free).copied().collect()
 }
 
 impl Site<'_> {
+    /// Applies one step with the ids that are known when it starts; returns the ids that it adds. Its id
+    /// comes along, because the results arrive in any order.
     async fn run_step(
         self,
         id: StepId,

@@ -43,6 +43,7 @@ async fn carry_out(calls: Vec<Operation>, answers: &[Answer]) -> (Result<Applied
     carry_out_as(&names(), calls, answers).await
 }
 
+/// The same under other names, for behavior that differs between regions.
 async fn carry_out_as(
     names: &Names,
     calls: Vec<Operation>,
@@ -59,6 +60,7 @@ async fn carry_out_as(
     (result, requests)
 }
 
+/// An artifact whose content doesn't matter: the cloud of these tests is a list of answers.
 fn artifact() -> Artifact {
     Artifact { path: PathBuf::new(), sha256: "00".to_owned(), code_sha256: "AA==".to_owned(), bytes: 0 }
 }
@@ -86,6 +88,8 @@ fn publish() -> Operation {
 
 // Lambda
 
+/// Lambda refuses to publish a function that is `Pending`: `PublishVersion` must come after the wait. A
+/// function that becomes `Failed` ends the deploy with Lambda's reason.
 #[tokio::test(start_paused = true)]
 async fn a_new_function_is_pending_until_it_is_active() {
     let create = Operation::Function(FunctionOperation::Create {
@@ -109,6 +113,7 @@ async fn a_new_function_is_pending_until_it_is_active() {
     assert!(step_error(&result).cause().is_some_and(|cause| cause.message().contains("no capacity")));
 }
 
+/// The second of two writes would get a 409 while the first one is `InProgress`.
 #[tokio::test(start_paused = true)]
 async fn configuration_and_code_settle_one_before_the_other() {
     let calls = vec![
@@ -126,12 +131,14 @@ async fn configuration_and_code_settle_one_before_the_other() {
     assert_eq!(methods, ["PUT", "GET", "PUT"], "{requests:#?}");
 }
 
+/// Without a change Lambda gives no new number, and that is no error.
 #[tokio::test(start_paused = true)]
 async fn publishing_what_is_published_already_answers_with_the_old_version() {
     let (result, _) = carry_out(vec![publish()], &[(201, r#"{"Version":"3","Timeout":30}"#)]).await;
     assert_eq!(result.expect("no error").version(), Some(&VersionNumber::new("3")));
 }
 
+/// Without the hash in the request, Lambda would publish the other deploy's code.
 #[tokio::test(start_paused = true)]
 async fn code_that_another_deploy_changed_is_not_published() {
     let other = r#"InvalidParameterValueException|{"Message":"CodeSHA256 (AA==) is different from current CodeSHA256 in $LATEST (Yg==)."}"#;
@@ -140,6 +147,7 @@ async fn code_that_another_deploy_changed_is_not_published() {
     assert!(requests[0].contains(r#""CodeSha256":"AA==""#), "{requests:?}");
 }
 
+/// A permission of the function's own ARN isn't checked for calls of the alias.
 #[tokio::test(start_paused = true)]
 async fn a_permission_belongs_to_the_alias() {
     let calls = vec![
@@ -151,6 +159,8 @@ async fn a_permission_belongs_to_the_alias() {
     assert!(requests.iter().all(|request| request.contains("Qualifier=live")), "{requests:#?}");
 }
 
+/// A role that was deleted and created again has another id, and the key's grant names the old one. The
+/// call is repeated for a while, as for a new role; then the help has the command that makes a new grant.
 #[tokio::test(start_paused = true)]
 async fn kms_denied_after_role_recreation_names_the_fix() {
     let denied =
@@ -168,6 +178,7 @@ async fn kms_denied_after_role_recreation_names_the_fix() {
     assert!(help.contains("update-function-configuration"), "{help}");
 }
 
+/// A missing permission must not look like a missing function, which a deploy would create.
 #[tokio::test]
 async fn get_function_403_is_an_error_and_404_is_none() {
     let denied =
@@ -180,6 +191,8 @@ async fn get_function_403_is_an_error_and_404_is_none() {
     assert_eq!(get_function(&clients, &names()).await.expect("no error"), None);
 }
 
+/// A list without its second page would make a deploy miscount the versions to keep. Numbers are sorted as
+/// numbers.
 #[tokio::test]
 async fn versions_come_in_pages() {
     let first = (200, r#"{"NextMarker":"more","Versions":[{"Version":"$LATEST"},{"Version":"10"}]}"#);
@@ -193,6 +206,7 @@ async fn versions_come_in_pages() {
 
 // API Gateway
 
+/// Names of APIs aren't unique, so one of the same name can belong to another program.
 #[tokio::test(start_paused = true)]
 async fn apis_come_in_pages_and_only_tags_tell_whose_they_are() {
     let tags = json!({ TAG_APP: "shop", TAG_STAGE: "dev" });
@@ -205,6 +219,7 @@ async fn apis_come_in_pages_and_only_tags_tell_whose_they_are() {
     assert!(requests.lock().expect("no test panics here")[1].contains("nextToken=more"));
 }
 
+/// The control API takes about ten requests a second; a throttled `CreateApi` has created nothing.
 #[tokio::test(start_paused = true)]
 async fn a_throttled_control_api_is_waited_for() {
     let throttled = (429, r#"TooManyRequestsException|{"message":"Too Many Requests"}"#);
@@ -220,6 +235,7 @@ async fn a_throttled_control_api_is_waited_for() {
 
 // IAM
 
+/// IAM is eventually consistent, also for its own next call.
 #[tokio::test(start_paused = true)]
 async fn a_role_just_made_may_not_be_seen_yet() {
     let unseen =
@@ -234,6 +250,7 @@ async fn a_role_just_made_may_not_be_seen_yet() {
     assert_eq!(requests.len(), 3);
 }
 
+/// Policies that someone attached after the role was observed are not lzap's to remove.
 #[tokio::test(start_paused = true)]
 async fn delete_role_conflict_keeps_the_role_and_names_the_reason() {
     let conflict = "<ErrorResponse><Error><Code>DeleteConflict</Code><Message>Cannot delete entity, must detach all \
@@ -245,6 +262,7 @@ async fn delete_role_conflict_keeps_the_role_and_names_the_reason() {
     );
 }
 
+/// A first deploy finds no role, and must plan one.
 #[tokio::test]
 async fn a_missing_role_is_none() {
     let none = "<ErrorResponse><Error><Code>NoSuchEntity</Code><Message>no</Message></Error></ErrorResponse>";
@@ -254,6 +272,8 @@ async fn a_missing_role_is_none() {
 
 // S3
 
+/// Two stages of an account may create their common bucket at the same time. us-east-1 is the only region
+/// that refuses its own name as a location.
 #[tokio::test(start_paused = true)]
 async fn create_bucket_accepts_own_bucket_and_omits_us_east_1_location() {
     let ours = "<Error><Code>BucketAlreadyOwnedByYou</Code><Message>yours</Message></Error>";
@@ -269,6 +289,7 @@ async fn create_bucket_accepts_own_bucket_and_omits_us_east_1_location() {
     assert!(!requests[0].contains("LocationConstraint"), "{requests:?}");
 }
 
+/// S3 answers this for some time after a bucket of the same name was deleted.
 #[tokio::test(start_paused = true)]
 async fn create_bucket_repeats_after_operation_aborted() {
     let aborted = "<Error><Code>OperationAborted</Code><Message>in progress</Message></Error>";
@@ -281,6 +302,7 @@ async fn create_bucket_repeats_after_operation_aborted() {
     assert_eq!(requests.len(), 3);
 }
 
+/// A bucket that another account created under lzap's name must not receive code, nor settings.
 #[tokio::test(start_paused = true)]
 async fn a_bucket_of_another_account_is_refused_whatever_is_asked_of_it() {
     let calls = vec![
@@ -304,6 +326,7 @@ async fn a_bucket_of_another_account_is_refused_whatever_is_asked_of_it() {
 
 // CloudWatch Logs
 
+/// Lambda creates the group at a first invocation, and without retention: it is set nevertheless.
 #[tokio::test(start_paused = true)]
 async fn a_log_group_that_lambda_made_first_is_fine() {
     let exists = r#"{"__type":"ResourceAlreadyExistsException","message":"it exists"}"#;
@@ -318,6 +341,7 @@ async fn a_log_group_that_lambda_made_first_is_fine() {
 
 // Lost responses
 
+/// The SDK repeats the call after a 500. The same write once more changes nothing.
 #[tokio::test(start_paused = true)]
 async fn the_alias_is_moved_once_however_often_the_answer_is_lost() {
     let lost = (500, r#"ServiceException|{"Message":"internal"}"#);
@@ -333,6 +357,7 @@ async fn the_alias_is_moved_once_however_often_the_answer_is_lost() {
     assert!(requests.windows(2).all(|pair| pair[0] == pair[1]), "the same write: {requests:#?}");
 }
 
+/// Returns AWS's error of the step that failed.
 fn step_error(result: &Result<Applied, ApplyError>) -> &AwsError {
     match result {
         Err(ApplyError::Step { source, .. }) => source,

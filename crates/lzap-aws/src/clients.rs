@@ -44,10 +44,15 @@ pub struct Clients(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    /// Never empty: [`Clients::connect`] refuses a configuration without a region.
     region: String,
+    /// The profile of the settings, for help texts. `None` if none is set, whatever the SDK then uses.
     profile: Option<String>,
+    /// The endpoint that stands in for AWS; `None` for AWS itself.
     endpoint: Option<String>,
+    /// Set for the embedded cloud.
     local: bool,
+    /// Shared by all clients below, so that it counts the requests of a whole command.
     calls: Calls,
     apigateway: aws_sdk_apigatewayv2::Client,
     events: aws_sdk_eventbridge::Client,
@@ -86,7 +91,7 @@ impl Clients {
         }
     }
 
-    /// The region.
+    /// Returns the region, for names and ARNs.
     pub fn region(&self) -> &str {
         &self.0.region
     }
@@ -96,6 +101,7 @@ impl Clients {
         self.0.calls.count()
     }
 
+    /// Creates a client for each service. `profile` is only for texts; `local` marks the embedded cloud.
     pub(crate) fn new(config: &SdkConfig, profile: Option<String>, local: bool) -> Self {
         let calls = Calls::default();
         let endpoint = config.endpoint_url().map(str::to_owned);
@@ -135,7 +141,8 @@ impl Clients {
         }))
     }
 
-    /// Adds the endpoint and the profile to `error`; only these clients know them.
+    /// Adds the endpoint and the profile to `error`; only these clients know them. Called once for an error,
+    /// where it leaves this crate.
     pub(crate) fn explain(&self, error: AwsError) -> AwsError {
         let inner = &self.0;
         let aws = format!("AWS in region {}", inner.region);
@@ -152,6 +159,7 @@ impl Clients {
         self.explain(error)
     }
 
+    /// Returns whether the clients are those of the embedded cloud.
     pub(crate) fn is_local(&self) -> bool {
         self.0.local
     }
@@ -185,6 +193,7 @@ impl Clients {
     }
 }
 
+/// Loads the configuration as the SDK does, and lets `region` and `profile` win over it.
 async fn connect_aws(region: Option<String>, profile: Option<String>) -> Result<Clients, AwsError> {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .retry_config(retry_config(ATTEMPTS))
@@ -203,7 +212,8 @@ async fn connect_aws(region: Option<String>, profile: Option<String>) -> Result<
     Ok(Clients::new(&config, profile, false))
 }
 
-/// Sets everything explicitly; reads nothing from the environment.
+/// Returns the configuration for the embedded cloud. Sets everything explicitly and reads nothing from the
+/// environment: `AWS_ENDPOINT_URL` or real credentials must not reach it.
 fn local_config(endpoint: &str, region: &str) -> SdkConfig {
     let credentials = Credentials::from_keys("lzaplocal", "lzaplocal", None);
     SdkConfig::builder()
@@ -216,6 +226,7 @@ fn local_config(endpoint: &str, region: &str) -> SdkConfig {
         .build()
 }
 
+/// Returns the SDK's own retries: `attempts` requests at most. lzap's tests shorten the waits.
 fn retry_config(attempts: u32) -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(attempts)
@@ -223,11 +234,13 @@ fn retry_config(attempts: u32) -> RetryConfig {
         .with_max_backoff(scaled(MAX_BACKOFF))
 }
 
+/// Returns the timeouts of all calls that don't set their own, as invocations and uploads do.
 fn timeout_config() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build()
 }
 
-/// The endpoint of one service: `AWS_ENDPOINT_URL_S3`, or its form in the profile.
+/// Returns the endpoint of one service: `AWS_ENDPOINT_URL_S3`, or its form in the profile; `None` if neither
+/// is set.
 fn service_endpoint(config: &SdkConfig, service_id: &str) -> Option<String> {
     let key = ServiceConfigKey::builder()
         .service_id(service_id)

@@ -30,25 +30,30 @@ pub(crate) use kind::AwsErrorKind as Kind;
 /// kind too.
 #[derive(Clone, Debug)]
 pub struct AwsError {
+    /// Decides about code, exit code, help, and whether a call is repeated.
     kind: AwsErrorKind,
+    /// AWS's response; `None` if no call was made. Boxed like the context, so that a `Result` stays small.
     cause: Option<Box<Cause>>,
+    /// The names that the text and the help need.
     context: Box<Context>,
 }
 
 /// The names in an error's text and help.
 #[derive(Clone, Debug, Default)]
 struct Context {
-    /// The subject of the error: the denied action, the bucket, the endpoint, the profile, the function or the zip.
+    /// The subject of the error: the denied action, the bucket, the endpoint, the profile, the function or
+    /// the zip. Empty for kinds whose text needs none.
     subject: String,
-    /// The profile in use.
+    /// The profile in use, for `aws sso login --profile`.
     profile: Option<String>,
-    /// The profiles in the AWS configuration.
+    /// The profiles in the AWS configuration, if the wanted one isn't among them.
     profiles: Vec<String>,
     /// True if the endpoint is the embedded cloud.
     is_local: bool,
 }
 
 impl AwsError {
+    /// Returns the error of a call, with the subject that its kind can be shown with before more is known.
     fn new(kind: AwsErrorKind, cause: Cause) -> Self {
         let subject = match kind {
             AwsErrorKind::Denied => cause.required_action().to_owned(),
@@ -58,11 +63,13 @@ impl AwsError {
         Self::about(kind, subject, cause)
     }
 
+    /// Returns the error of a call about a named thing.
     fn about(kind: AwsErrorKind, subject: String, cause: Cause) -> Self {
         let context = Context { subject, ..Context::default() };
         Self { kind, cause: Some(Box::new(cause)), context: Box::new(context) }
     }
 
+    /// Returns an error that was found without a call: there is no response to show.
     fn before_any_call(kind: AwsErrorKind, context: Context) -> Self {
         Self { kind, cause: None, context: Box::new(context) }
     }
@@ -93,7 +100,8 @@ impl AwsError {
         self.cause().and_then(Cause::code) == Some("NoSuchKey")
     }
 
-    /// No region is set anywhere.
+    /// Returns the error for a missing region: neither `lzap.toml`, the environment nor the profile names
+    /// one.
     pub(crate) fn no_region() -> Self {
         Self::before_any_call(AwsErrorKind::NoRegion, Context::default())
     }

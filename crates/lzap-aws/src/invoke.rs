@@ -68,6 +68,7 @@ pub async fn invoke(
     outcome.map_err(|error| clients.explain(error))
 }
 
+/// Sends one request. The SDK's own retries are off, so that [`invoke`] alone decides what is repeated.
 async fn invoke_once(
     clients: &Clients,
     names: &Names,

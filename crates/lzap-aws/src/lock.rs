@@ -34,6 +34,7 @@ pub struct Held {
     pub holder: Holder,
     /// Time since the holder renewed it last.
     pub age: Duration,
+    /// The `ETag` of the object that was read: [`break_lock`] deletes only this one.
     etag: String,
 }
 
@@ -51,12 +52,15 @@ pub enum Taking {
 /// Our lock. It is renewed until it is given back or dropped; dropping it leaves the object, which then grows stale.
 #[derive(Debug)]
 pub struct Lock {
+    /// Clients and names of its own, because it outlives the call that took it.
     clients: Clients,
     names: Names,
     me: Holder,
+    /// The `ETag` of the last renewal. The renewal writes it, and the release needs it.
     etag: Arc<Mutex<String>>,
     /// It was taken from a holder that is gone, and may have left anything behind.
     inherited: bool,
+    /// The task that renews the lock. It ends when this is dropped.
     renewal: AbortOnDropHandle<()>,
 }
 
@@ -99,13 +103,14 @@ pub async fn take_lock(
     }
 }
 
-/// Our lock, as it was put.
+/// Our lock, as it was written.
 struct Put {
     etag: String,
     inherited: bool,
 }
 
-/// Our lock, or whose it is.
+/// Returns our lock, or the lock of another holder. One conditional write if the lock is free; one write and
+/// one read if it is held; a stale one takes a second write.
 async fn try_to_take_lock(
     clients: &Clients,
     names: &Names,
@@ -221,7 +226,8 @@ impl Lock {
     }
 }
 
-/// Renews the lock every minute, until another process holds it.
+/// Renews the lock every minute, until another process holds it. Each renewal is one conditional write, which
+/// fails if the object isn't ours any more.
 async fn renew_lock(
     clients: Clients,
     names: Names,

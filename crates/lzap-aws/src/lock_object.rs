@@ -56,6 +56,8 @@ pub(crate) async fn get_lock(clients: &Clients, names: &Names) -> Result<Option<
     Ok(Some(LockObject { text, etag, age }))
 }
 
+/// Returns the time between the write of the object and the response (`answered`, in seconds since 1970); 0
+/// where either is unknown.
 fn age_since_write(answer: &GetObjectOutput, answered: Option<i64>) -> Duration {
     // Without a date the lock counts as new: taking over a lock that is held is worse than waiting for the lease.
     let written = answer.last_modified().map(aws_sdk_s3::primitives::DateTime::secs);
@@ -78,6 +80,7 @@ pub(crate) async fn put_lock(
         .expected_bucket_owner(&names.place.account)
         .content_type("application/json")
         .body(ByteStream::from(text.as_bytes().to_vec()));
+    // S3 decides which of two writers wins. A read before the write would leave a gap between both.
     let call = match place {
         InPlaceOf::Nothing => call.if_none_match("*"),
         InPlaceOf::Etag(etag) => call.if_match(etag),

@@ -61,6 +61,7 @@ pub async fn filter_log_events(
     }))
 }
 
+/// Converts an event of the SDK. Blanks and the newline at the end of a message are cut off.
 fn convert_event(event: FilteredLogEvent) -> LogEvent {
     LogEvent {
         id: event.event_id.unwrap_or_default(),
@@ -75,7 +76,8 @@ const LAST: Duration = Duration::from_mins(2);
 /// Maximum number of pages that it reads.
 const LAST_PAGES: usize = 10;
 
-/// The newest lines of the function's log, oldest first: at most `count`, from the last two minutes.
+/// Returns the newest lines of the function's log, oldest first: at most `count`, from the last two minutes.
+/// At most `LAST_PAGES` calls.
 ///
 /// They explain another error, so a failed read is never an error itself: the lines are left out.
 pub async fn last_log_lines(clients: &Clients, names: &Names, count: usize) -> Vec<String> {

@@ -66,6 +66,7 @@ pub async fn observe(clients: &Clients, names: &Names, scope: &Scope) -> Result<
     Box::pin(stage.read_stage()).await.map_err(|error| clients.explain(error))
 }
 
+/// The inputs of every read.
 #[derive(Clone, Copy)]
 struct Reader<'a> {
     clients: &'a Clients,
@@ -78,6 +79,7 @@ struct FunctionReads {
     function: Option<ObservedFunction>,
     versions: Vec<ObservedVersion>,
     alias: Option<ObservedAlias>,
+    /// The versions that any alias holds, which a deploy must not delete.
     held: BTreeSet<VersionNumber>,
     permissions: BTreeMap<StatementId, Permission>,
     /// The log groups of the function, with its owner, and of the worker function, without.
@@ -98,6 +100,7 @@ struct OptionalReads {
 }
 
 impl Reader<'_> {
+    /// Reads all parts of the stage at the same time, then the few that depend on a result.
     async fn read_stage(self) -> Result<Observed, AwsError> {
         let desired = self.desired_kinds();
         // Boxed: the SDK's futures are large, and four groups of them would fill a thread's stack.
@@ -146,7 +149,7 @@ impl Reader<'_> {
         })
     }
 
-    /// The kinds to read at once, before the function's tag is known.
+    /// Returns the kinds to read at once, before the function's tag is known.
     fn desired_kinds(self) -> Kinds {
         match self.scope {
             Scope::Stage { kinds, .. } => kinds.clone(),
@@ -156,7 +159,8 @@ impl Reader<'_> {
         }
     }
 
-    /// The function, its versions, its alias, and the log groups; and the optional kinds that only its tag tells of.
+    /// Reads the function, its versions, its alias, and the log groups; and the optional kinds that only its
+    /// tag tells of.
     async fn read_function(self, desired: &Kinds) -> Result<FunctionReads, AwsError> {
         let Self { clients, names, .. } = self;
         let (function, log_groups) =
@@ -182,8 +186,9 @@ impl Reader<'_> {
         Ok(FunctionReads { function, versions, alias, held, permissions, log_groups, others })
     }
 
-    /// The optional kinds that the stage may have. Without a function nothing can exist that belongs to its alias, and
-    /// the worker function can exist only together with its log group, which is created first.
+    /// Returns the optional kinds that the stage may have. Without a function nothing can exist that belongs
+    /// to its alias, and the worker function can exist only together with its log group, which is created
+    /// first.
     fn possible_kinds(self, function: Option<&ObservedFunction>, has_workers_logs: bool) -> Kinds {
         let workers = Kinds::of(has_workers_logs.then_some(workers::KIND));
         let possible = match function.map(|function| Kinds::of_tags(&function.tags)) {
@@ -202,7 +207,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads the resources of these kinds.
+    /// Reads the resources of these kinds, all at the same time. A kind that isn't among them costs no call,
+    /// and counts as missing.
     async fn read_optional(self, kinds: &Kinds) -> Result<OptionalReads, AwsError> {
         let apis = async { if kinds.has(http_api::KIND) { self.read_apis().await } else { Ok(Vec::new()) } };
         let function_url = async {
@@ -225,6 +231,7 @@ impl Reader<'_> {
         Ok(OptionalReads { apis, function_url, rules, asynchronous, workers, workers_versions })
     }
 
+    /// Reads the worker function and its versions. It has no alias: the app names a version.
     async fn read_workers(self) -> Result<(Option<ObservedFunction>, Vec<ObservedVersion>), AwsError> {
         let names = &self.names.workers();
         let function = function::get_function(self.clients, names).await?;
@@ -236,6 +243,7 @@ impl Reader<'_> {
         Ok((function, versions.await?))
     }
 
+    /// Reads the alias's policy, for a deploy only.
     async fn read_permissions(self) -> Result<BTreeMap<StatementId, Permission>, AwsError> {
         match self.scope {
             // Only a deploy changes permissions; a rollback moves the alias, to which they belong.
@@ -244,7 +252,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The log groups of the function and of the worker function.
+    /// Reads the log groups of the function and of the worker function; mostly one call for both.
     async fn read_log_groups(self) -> Result<[Option<ObservedLogGroup>; 2], AwsError> {
         match self.scope {
             Scope::Stage { .. } | Scope::Undeploy => describe_log_groups(self.clients, self.names).await,
@@ -252,7 +260,8 @@ impl Reader<'_> {
         }
     }
 
-    /// A log group with its owner: the stage, when its function is the stage's; otherwise its tags tell.
+    /// Returns a log group with its owner: the stage, when its function is the stage's; otherwise its tags
+    /// tell, which takes one more call.
     async fn owned_log_group(
         self,
         group: Option<ObservedLogGroup>,
@@ -264,7 +273,8 @@ impl Reader<'_> {
         Ok(Some(ObservedLogGroup { ours, ..group }))
     }
 
-    /// A role that lzap doesn't create isn't read: to pass it on, no read is needed, and perhaps none is allowed.
+    /// Reads the role that lzap creates. Another role isn't read: to pass it on, no read is needed, and
+    /// perhaps none is allowed.
     async fn read_role(self) -> Result<Option<ObservedRole>, AwsError> {
         let Self { clients, names, .. } = self;
         if *self.scope == Scope::Versions || !names.makes_role() {
@@ -282,6 +292,7 @@ impl Reader<'_> {
         Ok(Some(ObservedRole { inline, attached, ..role }))
     }
 
+    /// Reads the APIs; their parts only for a deploy, which may have to change them.
     async fn read_apis(self) -> Result<Vec<ObservedApi>, AwsError> {
         let apis = list_apis(self.clients, self.names).await?;
         match self.scope {
@@ -290,7 +301,8 @@ impl Reader<'_> {
         }
     }
 
-    /// The rules that have the stage's name. Others' may begin alike, so of each but keep-warm the tags are read.
+    /// Reads the rules that have the stage's name. Others' may begin alike, so of each but keep-warm the tags
+    /// are read.
     async fn read_rules(self) -> Result<BTreeMap<RuleName, ObservedRule>, AwsError> {
         let Self { clients, names, .. } = self;
         let listed = list_rules(clients, names).await?.into_iter();
@@ -298,7 +310,8 @@ impl Reader<'_> {
         Ok(try_join_all(whole).await?.into_iter().collect())
     }
 
-    /// Keep-warm's rule is ours when it invokes our alias: only one that doesn't needs a read of its tags.
+    /// Reads the owner and the targets of one rule. Keep-warm's rule is ours when it invokes our alias: only
+    /// one that doesn't needs a read of its tags.
     async fn read_rule(
         self,
         name: RuleName,
@@ -316,6 +329,8 @@ impl Reader<'_> {
         Ok((name, ObservedRule { targets, ours, ..rule }))
     }
 
+    /// Reads the bucket with the stage's objects; `None` if there is none. Two calls for a deploy, one for a
+    /// rollback, three for an undeploy; more if the listing has several pages.
     async fn read_bucket(self) -> Result<Option<ObservedBucket>, AwsError> {
         let Self { clients, names, scope } = self;
         // An undeploy deletes all of the stage's objects, so it must list the app's too.
@@ -343,8 +358,8 @@ impl Reader<'_> {
         Ok(Some(bucket))
     }
 
-    /// The missing settings of a bucket that lzap created: as long as the stage has no alias, its deploy may have ended
-    /// before the bucket was finished.
+    /// Returns the missing settings of a bucket that lzap created: as long as the stage has no alias, its
+    /// deploy may have ended before the bucket was finished.
     async fn unfinished_settings(self) -> Result<BTreeSet<BucketSetting>, AwsError> {
         let Self { clients, names, .. } = self;
         let reads = try_join3(
@@ -360,7 +375,7 @@ impl Reader<'_> {
         Ok(if managed { missing } else { BTreeSet::new() })
     }
 
-    /// The missing lifecycle rules of a bucket that lzap created, which only some apps need.
+    /// Returns the missing lifecycle rules of a bucket that lzap created, which only some apps need.
     async fn missing_expiry(self) -> Result<BTreeSet<BucketSetting>, AwsError> {
         let Self { clients, names, .. } = self;
         let (managed, missing) = try_join(is_managed(clients, names), missing_rules(clients, names)).await?;
@@ -369,7 +384,7 @@ impl Reader<'_> {
 }
 
 impl OptionalReads {
-    /// These resources, and the ones of `others`. Each kind is in one of the two only.
+    /// Returns these resources, and those of `others`. Each kind was read for one of both only.
     fn or(self, others: Self) -> Self {
         Self {
             apis: if self.apis.is_empty() { others.apis } else { self.apis },

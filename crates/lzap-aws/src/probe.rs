@@ -52,6 +52,7 @@ pub(crate) enum Question<'a> {
 }
 
 impl Question<'_> {
+    /// Returns the event that asks the question.
     fn to_event(self) -> Value {
         match self {
             Self::Start => event(Kind::Probe),
@@ -60,9 +61,11 @@ impl Question<'_> {
     }
 }
 
-/// A `GET` event in the form of an HTTP API, payload format 2.0.
+/// Returns a `GET` event in the form of an HTTP API, payload format 2.0. Ids, times and addresses are fixed:
+/// the app sees in its log that lzap has asked.
 ///
-/// AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+/// AWS:
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 fn http_event(path: &str) -> Value {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     // An HTTP API delivers the path decoded.
@@ -144,7 +147,7 @@ fn judge_response(answer: &InvokeOutput, question: Question<'_>) -> Verdict {
     }
 }
 
-/// The tasks in the runtime crate's reply.
+/// Returns the tasks in the runtime crate's reply. The error is a clause that completes "failed its probe".
 fn probes_reply(value: Option<&Value>, payload: &[u8]) -> Result<Vec<String>, String> {
     let reply = value.and_then(Reply::parse).filter(|reply| reply.kind == Kind::Probe);
     let reply = reply.ok_or_else(|| {
@@ -156,6 +159,7 @@ fn probes_reply(value: Option<&Value>, payload: &[u8]) -> Result<Vec<String>, St
     Ok(reply.tasks)
 }
 
+/// Fails if the app's answer has no status of success. A redirect counts as success, since it isn't followed.
 fn check_health(value: Option<&Value>, path: &str) -> Result<(), String> {
     let status = value.and_then(|value| value.get("statusCode")).and_then(Value::as_u64);
     match status {
@@ -175,6 +179,8 @@ pub(crate) fn function_error(value: Option<&Value>, payload: &[u8]) -> String {
     }
 }
 
+/// Returns the beginning of a response, with an ellipsis if something is cut off. Counts characters, so that
+/// none is cut in two.
 fn shorten_payload(payload: &[u8]) -> String {
     let text = String::from_utf8_lossy(payload);
     match text.char_indices().nth(ANSWER_CHARS) {
@@ -192,7 +198,7 @@ pub(crate) fn log_lines(encoded: &str) -> Vec<String> {
     text.lines().map(str::trim_end).filter(|l| !l.is_empty()).map(str::to_owned).collect()
 }
 
-/// The last [`TAIL_LINES`] of them.
+/// Returns the last [`TAIL_LINES`] lines of the log in a response.
 fn last_log_lines(encoded: &str) -> Vec<String> {
     let lines = log_lines(encoded);
     let surplus = lines.len().saturating_sub(TAIL_LINES);

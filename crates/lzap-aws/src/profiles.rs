@@ -14,7 +14,8 @@ pub struct Profile {
     pub region: Option<String>,
 }
 
-/// The profiles of the AWS config files, by name; none where the files are missing or can't be read.
+/// Returns the profiles of the AWS config files, sorted by name; none where the files are missing or can't be
+/// read. Reads files, and sends nothing.
 ///
 /// AWS: <https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html>
 pub async fn profiles() -> Vec<Profile> {
@@ -33,7 +34,8 @@ pub async fn profiles() -> Vec<Profile> {
     profiles
 }
 
-/// The region that the SDK would take by itself from `AWS_REGION` or the selected profile.
+/// Returns the region that the SDK would take by itself from `AWS_REGION` or the selected profile; `None`
+/// without `AWS_REGION` and without any profile.
 pub async fn default_region() -> Option<String> {
     let set = std::env::var_os("AWS_REGION").is_some() || !profiles().await.is_empty();
     if !set {

@@ -26,7 +26,8 @@ use lzap_core::resource::Operation;
 
 use step::{Created, StepContext, StepError};
 
-/// Applies one operation, and again while AWS is busy.
+/// Applies one operation, and again while AWS is busy. Returns the id that AWS assigned, if later steps need
+/// it.
 pub(crate) async fn apply_operation(
     context: StepContext<'_>,
     operation: &Operation,

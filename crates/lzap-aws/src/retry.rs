@@ -70,6 +70,7 @@ pub(crate) const FUNCTION_STATE: Retry = Retry {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Progress<'a>(Option<Listener<'a>>);
 
+/// The step that waits, and where its events go.
 #[derive(Clone, Copy, Debug)]
 struct Listener<'a> {
     step: StepId,
@@ -78,12 +79,12 @@ struct Listener<'a> {
 }
 
 impl<'a> Progress<'a> {
-    /// The progress of a step.
+    /// Returns the progress of a step. Its waits are shown, and end when `stop` is cancelled.
     pub(crate) fn of(step: StepId, events: &'a UnboundedSender<Event>, stop: &'a CancellationToken) -> Self {
         Self(Some(Listener { step, events, stop }))
     }
 
-    /// A retry outside a step: its events go nowhere.
+    /// Returns the progress of a retry outside a step: its events go nowhere, and nothing ends its waits.
     pub(crate) fn silent() -> Self {
         Self(None)
     }
@@ -128,6 +129,7 @@ where
     Box::pin(call_until_final(retry, progress, attempt))
 }
 
+/// The loop of [`again`]. An attempt that has begun is never cut off: only the waits end at a stop.
 async fn call_until_final<T, F, Fut>(
     retry: Retry,
     progress: Progress<'_>,
@@ -169,6 +171,7 @@ pub(crate) fn scaled(wait: Duration) -> Duration {
     scale.map_or(wait, |scale| wait.mul_f64(scale.clamp(0.0, 1.0)))
 }
 
+/// Reasons for any idempotent write.
 fn conflict_reason(error: &AwsError) -> Option<&'static str> {
     match error.kind() {
         Kind::Throttled => Some("for AWS to stop throttling"),
@@ -177,10 +180,13 @@ fn conflict_reason(error: &AwsError) -> Option<&'static str> {
     }
 }
 
+/// Reasons for a write that must not be applied twice: a throttled request was rejected before it did
+/// anything.
 fn throttled_reason(error: &AwsError) -> Option<&'static str> {
     if error.kind() == Kind::Throttled { conflict_reason(error) } else { None }
 }
 
+/// Reasons for a write that makes Lambda use the role.
 fn role_reason(error: &AwsError) -> Option<&'static str> {
     match error.kind() {
         Kind::RoleNotReady => Some("for the new role to be usable"),
@@ -189,6 +195,7 @@ fn role_reason(error: &AwsError) -> Option<&'static str> {
     }
 }
 
+/// Reasons for a call about a resource that was just created: "not found" can mean "not yet".
 fn propagation_reason(error: &AwsError) -> Option<&'static str> {
     match error.kind() {
         Kind::NotFound => Some("for what was just made to be seen"),
@@ -196,6 +203,7 @@ fn propagation_reason(error: &AwsError) -> Option<&'static str> {
     }
 }
 
+/// Reasons for reads of a function's state.
 fn state_reason(error: &AwsError) -> Option<&'static str> {
     match error.kind() {
         Kind::NotReady => Some("for Lambda to finish"),

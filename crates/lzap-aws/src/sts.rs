@@ -5,7 +5,8 @@ use lzap_core::names::Place;
 use crate::clients::{AnswerTime, Clients};
 use crate::error::{AwsError, Named};
 
-/// The caller's account, and the partition that its ARN names.
+/// Returns the caller's account, the partition that its ARN names, and the region of `clients`: all that the
+/// names of resources need.
 ///
 /// One `sts:GetCallerIdentity`, which needs no permission.
 /// AWS: <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
@@ -49,6 +50,7 @@ pub(crate) async fn get_caller_identity(clients: &Clients) -> Greeting {
     Greeting { caller, ahead_secs: time.ahead_secs() }
 }
 
+/// Returns the caller; `None` if the answer has no account, without which no resource could be named.
 fn parse_caller(clients: &Clients, account: Option<&str>, arn: &str) -> Option<Caller> {
     Some(Caller {
         place: Place {

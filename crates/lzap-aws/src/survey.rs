@@ -49,6 +49,7 @@ pub async fn survey(cloud: &Cloud) -> Survey {
     }
 }
 
+/// Reads the account with clients that have a region. Independent reads run at the same time.
 async fn read_account(clients: &Clients) -> Survey {
     // The bucket's name contains the account, so its read waits for the caller; the quotas don't.
     let place = async {
@@ -68,12 +69,14 @@ async fn read_account(clients: &Clients) -> Survey {
     Survey { region: Some(clients.region().to_owned()), limits, bucket, ..Survey::from(greeting) }
 }
 
+/// The findings without a region: everything that needs one is `None`.
 impl From<Greeting> for Survey {
     fn from(Greeting { caller, ahead_secs }: Greeting) -> Self {
         Self { region: None, caller, ahead_secs, limits: None, bucket: None }
     }
 }
 
+/// Reads the caller; a response later than [`PATIENCE`] is an error.
 async fn greet_within_limit(clients: &Clients) -> Greeting {
     tokio::time::timeout(PATIENCE, get_caller_identity(clients)).await.unwrap_or_else(|_| {
         let error = clients.explain(AwsError::no_answer("sts:GetCallerIdentity", PATIENCE));
@@ -81,6 +84,8 @@ async fn greet_within_limit(clients: &Clients) -> Greeting {
     })
 }
 
+/// Waits for a read, at most for [`PATIENCE`]; a later response is the same error as none. `operation` names
+/// the call in that error.
 async fn limit_wait<T>(
     operation: &'static str,
     read: impl Future<Output = Result<T, AwsError>>,

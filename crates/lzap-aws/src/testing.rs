@@ -1,4 +1,6 @@
 //! Test helpers: clients whose cloud is a list of answers.
+//!
+//! Only what AWS says is replaced: the SDK serializes, signs, parses and repeats as it does for users.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,17 +19,18 @@ use lzap_core::step::{Action, ResourceId, StepId, Target};
 
 use crate::clients::Clients;
 
-/// An answer of the cloud: status and body.
+/// An answer of the cloud: status and body. In the REST-JSON protocol the error code goes into a header:
+/// `CODE|BODY`.
 pub(crate) type Answer = (u16, &'static str);
 
-/// Requests as they came: method, path, body.
+/// The requests in the order in which they came: method, URL, body, separated by blanks.
 pub(crate) type Requests = Arc<Mutex<Vec<String>>>;
 
 /// Clients of one service and region share the SDK's budget of retries: each test has a region, and so a budget, of its
 /// own.
 static REGIONS: AtomicUsize = AtomicUsize::new(0);
 
-/// Clients that get `answers` in turn, the last one for ever; and what was asked.
+/// Returns clients that get `answers` in turn, the last one for ever; and the requests that they send.
 pub(crate) fn answering(answers: &[Answer]) -> (Clients, Requests) {
     let requests = Requests::default();
     let seen = Arc::clone(&requests);
@@ -64,7 +67,7 @@ pub(crate) fn answering(answers: &[Answer]) -> (Clients, Requests) {
     (Clients::new(&config, None, false), requests)
 }
 
-/// The names that the tests use.
+/// Returns the names that the tests use: app `shop`, stage `dev`.
 pub(crate) fn names() -> Names {
     Names {
         app: "shop".to_owned(),
@@ -79,7 +82,7 @@ pub(crate) fn names() -> Names {
     }
 }
 
-/// A plan of these operations, each after the one before.
+/// Returns a plan of these operations, each after the one before, as if all were about one resource.
 pub(crate) fn plan_of(operations: Vec<Operation>) -> Plan {
     let resource = ResourceId { kind: function::KIND, name: "shop-dev".to_owned() };
     let step = |(id, operation): (usize, Operation)| Step {

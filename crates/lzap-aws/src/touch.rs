@@ -23,7 +23,7 @@ pub enum Touch {
     Unreachable(String),
 }
 
-/// Time for TCP and TLS, in seconds.
+/// Time for TCP and TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A first request may meet a cold start, and API Gateway waits 30 s at most.
 const WHOLE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -40,6 +40,8 @@ pub async fn touch(clients: &Clients, url: &str, path: &str) -> Touch {
     }
 }
 
+/// Sends the request, and returns the status of the response; the body isn't read. The error is a text for
+/// people.
 async fn request_status(clients: &Clients, url: &str) -> Result<u16, String> {
     let request = http::Request::get(url).header("user-agent", "lzap").body(SdkBody::empty());
     let request = request.map_err(|error| error.to_string())?;
@@ -57,11 +59,12 @@ async fn request_status(clients: &Clients, url: &str) -> Result<u16, String> {
     Ok(response.status().as_u16())
 }
 
+/// Joins both with exactly one slash: the URLs of fronts may end in one, and `touch_path` begins with one.
 fn join_url(url: &str, path: &str) -> String {
     format!("{}/{}", url.trim_end_matches('/'), path.trim_start_matches('/'))
 }
 
-/// The innermost error's text: the outer ones only say "connector error".
+/// Returns the innermost error's text: the outer ones only say "connector error".
 fn innermost_text(error: &(dyn std::error::Error + 'static)) -> String {
     std::iter::successors(Some(error), |error| error.source())
         .last()

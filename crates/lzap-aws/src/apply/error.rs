@@ -61,6 +61,7 @@ pub enum ApplyError {
 }
 
 impl StepError {
+    /// Adds the endpoint and the profile to AWS's errors; the other errors name no connection.
     pub(super) fn explained(self, clients: &Clients) -> Self {
         match self {
             Self::Aws(error) => Self::Aws(clients.explain(error)),
@@ -70,6 +71,7 @@ impl StepError {
 }
 
 impl ApplyError {
+    /// The counts are shown for AWS's errors only: after a failed probe, the help says what is still served.
     pub(super) fn new(error: StepError, done: usize, total: usize) -> Self {
         match error {
             StepError::Aws(source) => Self::Step { done, total, source },

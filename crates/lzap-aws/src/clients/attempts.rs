@@ -1,4 +1,8 @@
 //! Counts each request that the SDK sends for a call.
+//!
+//! The SDK repeats requests by itself, and tells the caller neither that nor how often. Interceptors see each
+//! request: so lzap distinguishes a lost response from a conflict, and counts `aws_calls` of the JSON
+//! documents.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,6 +26,7 @@ use crate::error::{AwsError, Kind};
 pub(super) struct Calls(Arc<AtomicUsize>);
 
 impl Calls {
+    /// Returns the number of requests so far.
     pub(super) fn count(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
@@ -67,6 +72,7 @@ impl Intercept for Calls {
     }
 }
 
+/// Returns service and operation of the call; empty if the SDK doesn't say.
 fn called_operation(config: &ConfigBag) -> (&str, &str) {
     config.load::<Metadata>().map_or(("", ""), |metadata| (metadata.service(), metadata.name()))
 }

@@ -15,9 +15,12 @@ use super::{HiddenValues, Kind};
 /// AWS's response, or the SDK's message if there was none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
+    /// `service:Operation`, as the actions of IAM policies are written.
     operation: &'static str,
+    /// AWS's error code; `HTTP STATUS` for a response without one; `None` without a response.
     code: Option<String>,
     message: String,
+    /// From the header of the response; `None` without one.
     request_id: Option<String>,
 }
 
@@ -117,7 +120,8 @@ impl fmt::Display for Cause {
 
 impl Error for Cause {}
 
-/// "User: … is not authorized to perform: iam:CreateRole on resource: …"
+/// Returns the action that AWS names in a refusal: "User: … is not authorized to perform: iam:CreateRole on
+/// resource: …". `None` where the message has another form.
 fn denied_action(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("not authorized to perform: ")?;
     rest.split_whitespace().next()
@@ -141,6 +145,7 @@ where
     }
 }
 
+/// Returns the error of the credentials among the sources, at any depth.
 fn credentials_error<E, R>(error: &SdkError<E, R>) -> Option<&CredentialsError>
 where
     E: Error + 'static,
@@ -158,14 +163,14 @@ fn is_expired(error: &CredentialsError) -> bool {
     })
 }
 
-/// An error and its sources, outermost first.
+/// Returns an error and its sources, outermost first.
 fn iterate_sources<'a>(
     first: Option<&'a (dyn Error + 'static)>,
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(first, |error: &&'a (dyn Error + 'static)| (*error).source())
 }
 
-/// The text of the innermost error, because the SDK's outer ones only say "dispatch failure".
+/// Returns the text of the innermost error, because the SDK's outer ones only say "dispatch failure".
 fn innermost_text<E, R>(error: &SdkError<E, R>) -> String
 where
     E: Error + 'static,

@@ -1,4 +1,8 @@
 //! From AWS's error codes to kinds.
+//!
+//! The services have several codes for the same problem. A code that is missing here is `Refused`: such an
+//! error is shown with AWS's own message, and never repeated. So a code has to be added only if lzap should
+//! react to it.
 
 use super::Kind;
 
@@ -11,7 +15,10 @@ pub(crate) fn classify(code: Option<&str>, status: u16, message: &str) -> Kind {
     }
 }
 
-/// AWS: <https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html>, and the "Errors" of each operation.
+/// Returns the kind of a code that has only one meaning, or whose message doesn't tell more.
+///
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html>, and the "Errors" of each
+/// operation.
 fn classify_by_code(code: &str) -> Kind {
     match code {
         "ResourceNotFoundException"
@@ -74,6 +81,7 @@ fn classify_by_code(code: &str) -> Kind {
     }
 }
 
+/// Returns the kind of a response without a code, by its HTTP status. `HEAD` has no body that could name one.
 fn classify_by_status(status: u16) -> Kind {
     match status {
         401 | 403 => Kind::Denied,

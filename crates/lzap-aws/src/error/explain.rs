@@ -175,6 +175,7 @@ impl AwsError {
         AwsErrorKind::ALL.into_iter().map(Self::example).collect()
     }
 
+    /// Returns an error of this kind, with the subject and the cause that a real one would have.
     pub(super) fn example(kind: AwsErrorKind) -> Self {
         let subject = match kind {
             AwsErrorKind::Denied => "SERVICE:ACTION",

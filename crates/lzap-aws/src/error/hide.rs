@@ -1,4 +1,7 @@
 //! Keeps secret values out of texts.
+//!
+//! Lambda quotes a function's environment in some refusals. The values are removed where the error is made,
+//! so that no text, log or JSON document made from it can have them.
 
 /// Values that must not be shown: those of a function's environment.
 #[derive(Debug)]
@@ -9,6 +12,7 @@ const MIN_SECRET_BYTES: usize = 4;
 const HIDDEN: &str = "(hidden)";
 
 impl HiddenValues {
+    /// Takes the values of a function's environment, in each form in which AWS quotes them.
     pub(super) fn new<'a>(values: impl IntoIterator<Item = &'a String>) -> Self {
         let secrets = values.into_iter().filter(|value| value.len() >= MIN_SECRET_BYTES);
         // AWS quotes a value as it is, or as the JSON of the request.
@@ -20,6 +24,7 @@ impl HiddenValues {
         Self(forms)
     }
 
+    /// Replaces each value in `text`, wherever it stands.
     pub(super) fn remove_from(&self, text: &mut String) {
         for value in &self.0 {
             if text.contains(value.as_str()) {

@@ -5,11 +5,11 @@ use lzap_core::exit::Exit;
 /// The meaning of an AWS error for a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AwsErrorKind {
-    /// The SDK found no credentials.
+    /// The SDK found no credentials in any of its sources.
     NoCredentials,
     /// The credentials have expired, or the sign-on that they come from has.
     Expired,
-    /// AWS doesn't know the credentials, or the signature is wrong.
+    /// AWS doesn't know the credentials, or the signature is wrong. The request reached AWS.
     BadCredentials,
     /// The profile isn't in the AWS configuration.
     NoProfile,
@@ -17,21 +17,21 @@ pub enum AwsErrorKind {
     NoRegion,
     /// This machine's clock differs from AWS's.
     ClockSkew,
-    /// There was no answer.
+    /// There was no answer: the request may have been applied.
     Unreachable,
     /// A permission is missing.
     Denied,
-    /// A quota of the account is used up.
+    /// A quota of the account is used up. Waiting doesn't help, in contrast to throttling.
     Quota,
     /// Too many requests; AWS rejected this one before it did anything.
     Throttled,
-    /// The resource doesn't exist.
+    /// The resource doesn't exist; for reads and deletions mostly no error.
     NotFound,
     /// The resource exists already.
     Exists,
-    /// Another change of the resource is in progress.
+    /// Another change of the resource is in progress, so that the same call can succeed later.
     Conflict,
-    /// The condition of a write doesn't hold.
+    /// The condition of a write doesn't hold, as of the lock's: another process was first.
     PreconditionFailed,
     /// IAM hasn't propagated the role yet.
     RoleNotReady,
@@ -47,11 +47,11 @@ pub enum AwsErrorKind {
     Failed,
     /// A change of a function didn't take effect in time.
     NotReady,
-    /// The request could not be made, or its answer could not be used.
+    /// The request could not be made, or its answer could not be used. Also an error of lzap's planner.
     Broken,
     /// The artifact could not be read.
     Artifact,
-    /// Any other error code.
+    /// Any other error code; the cause has AWS's message.
     Refused,
 }
 

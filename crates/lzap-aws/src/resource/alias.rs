@@ -13,7 +13,8 @@ use crate::clients::{Attempts, Clients};
 use crate::error::{AwsError, Named};
 use crate::retry::{PROPAGATION, again};
 
-/// Applies one operation.
+/// Applies one operation. The version was published a moment ago, so that "not found" can mean "not yet". The
+/// alias is written with all of its fields: a repeated call is the same call.
 pub(crate) async fn apply_alias(
     context: StepContext<'_>,
     operation: &AliasOperation,
@@ -53,7 +54,8 @@ struct AliasWrite {
 }
 
 impl AliasWrite {
-    /// The traffic shares. An empty map ends a canary; leaving the field out would keep it.
+    /// Returns the traffic shares as AWS has them, from 0 to 1. An empty map ends a canary; leaving the field
+    /// out would keep it.
     fn routing(&self) -> AliasRoutingConfiguration {
         let weights =
             self.canary.iter().map(|(version, percent)| (version.to_string(), f64::from(*percent) / 100.0));
@@ -61,7 +63,7 @@ impl AliasWrite {
     }
 }
 
-/// `lambda:CreateAlias`.
+/// `lambda:CreateAlias`. An alias that exists already is an error, unless this very call created it.
 async fn create_alias(clients: &Clients, names: &Names, alias: &AliasWrite) -> Result<(), AwsError> {
     let attempts = Attempts::default();
     let call = clients
@@ -75,7 +77,8 @@ async fn create_alias(clients: &Clients, names: &Names, alias: &AliasWrite) -> R
     attempts.accept_own_creation(outcome).map(drop)
 }
 
-/// `lambda:UpdateAlias`: the switch.
+/// `lambda:UpdateAlias`: the switch. From then on new invocations of the alias go to the version; those in
+/// flight end on the old one. AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_UpdateAlias.html>
 async fn update_alias(clients: &Clients, names: &Names, alias: &AliasWrite) -> Result<(), AwsError> {
     let call = clients
         .lambda()
@@ -116,7 +119,8 @@ pub(crate) async fn list_aliases(
     }
 }
 
-/// The version that gets a share of the traffic: AWS allows one in addition to the alias's own.
+/// Returns the version that gets a share of the traffic; `None` if there is none, or its share is 0. AWS
+/// allows one in addition to the alias's own.
 fn parse_canary(routing: Option<&AliasRoutingConfiguration>) -> Option<Canary> {
     let (version, weight) = routing?.additional_version_weights()?.iter().next()?;
     let percents = 1..=99_u8;

@@ -14,7 +14,7 @@ use crate::clients::Clients;
 use crate::error::{Absent, AwsError, Named};
 use crate::retry::{CONFLICT, PROPAGATION, Progress, again};
 
-/// Applies one operation.
+/// Applies one operation. An upload may follow the bucket's creation, so that "not found" can mean "not yet".
 pub(crate) async fn apply_artifact(
     context: StepContext<'_>,
     operation: &ArtifactOperation,
@@ -81,7 +81,8 @@ pub(crate) async fn list_objects(
     }
 }
 
-/// `s3:ListObjectsV2` of one key: true if the bucket has no object of any stage.
+/// `s3:ListObjectsV2` of one key: returns whether the bucket has no object of any stage. A missing bucket
+/// isn't an empty one.
 pub(crate) async fn is_empty(clients: &Clients, names: &Names) -> Result<bool, AwsError> {
     let call = clients
         .s3()
@@ -142,11 +143,13 @@ pub(crate) async fn get_object(
     Ok(Some(body.into_bytes().to_vec()))
 }
 
+/// Opens the zip for an upload. It is read while it is sent, and again for each retry.
 async fn open_artifact(path: &Path) -> Result<ByteStream, AwsError> {
     ByteStream::from_path(path).await.map_err(|error| AwsError::artifact(path, error.to_string()))
 }
 
-/// `s3:DeleteObjects`, up to 1,000 keys per call. The failure of one key is an error.
+/// `s3:DeleteObjects`, up to 1,000 keys per call. The failure of one key is an error; a key without an object
+/// is none.
 async fn delete_objects(clients: &Clients, names: &Names, keys: &[String]) -> Result<(), AwsError> {
     const OPERATION: &str = "s3:DeleteObjects";
     for batch in keys.chunks(DELETE_BATCH) {

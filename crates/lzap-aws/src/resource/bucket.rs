@@ -20,7 +20,8 @@ use crate::clients::{Attempts, Clients};
 use crate::error::{Absent, AwsError, Kind, Named};
 use crate::retry::{CONFLICT, PROPAGATION, again};
 
-/// Applies one operation.
+/// Applies one operation. The settings are written right after the creation, when S3 can still answer that
+/// there is no bucket: for them, and not for creation and deletion, such an answer is temporary.
 pub(crate) async fn apply_bucket(
     context: StepContext<'_>,
     operation: BucketOperation,
@@ -113,8 +114,8 @@ pub(crate) async fn observe_bucket(clients: &Clients, place: &Place) -> Result<B
     Ok(if managed { Bucket::Managed { name } } else { Bucket::Theirs { name } })
 }
 
-/// `s3:GetBucketTagging`: true if lzap created the bucket. AWS:
-/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketTagging.html>
+/// `s3:GetBucketTagging`: returns whether lzap created the bucket. One without tags, or a missing one, counts
+/// as not created by lzap. AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketTagging.html>
 pub(crate) async fn is_managed(clients: &Clients, names: &Names) -> Result<bool, AwsError> {
     let call =
         clients.s3().get_bucket_tagging().bucket(names.bucket()).expected_bucket_owner(&names.place.account);
@@ -205,8 +206,8 @@ async fn encrypt_bucket(clients: &Clients, names: &Names) -> Result<(), AwsError
     call.send().await.named(OPERATION).map(drop)
 }
 
-/// `s3:PutBucketTagging` with lzap's mark.
-/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketTagging.html>
+/// `s3:PutBucketTagging` with lzap's mark. It replaces all tags of the bucket. AWS:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketTagging.html>
 async fn tag_bucket(clients: &Clients, names: &Names) -> Result<(), AwsError> {
     const OPERATION: &str = "s3:PutBucketTagging";
     let tagging = Tagging::builder().tag_set(managed_tag(OPERATION)?).build();
@@ -220,7 +221,7 @@ async fn tag_bucket(clients: &Clients, names: &Names) -> Result<(), AwsError> {
     call.send().await.named(OPERATION).map(drop)
 }
 
-/// The tag of a bucket that lzap created. lzap deletes only such a bucket.
+/// Returns the tag of a bucket that lzap created. lzap deletes only such a bucket.
 fn managed_tag(operation: &'static str) -> Result<Tag, AwsError> {
     let tag = Tag::builder().key(TAG_MANAGED).value("true").build();
     tag.map_err(|error| AwsError::broken(operation, error.to_string()))

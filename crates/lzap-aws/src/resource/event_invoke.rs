@@ -11,7 +11,7 @@ use crate::clients::Clients;
 use crate::error::{Absent, AwsError, Named};
 use crate::retry::{PROPAGATION, ROLE, again};
 
-/// Applies one operation.
+/// Applies one operation. The settings belong to the alias, and are gone with it.
 pub(crate) async fn apply_event_invoke(
     context: StepContext<'_>,
     operation: &EventInvokeOperation,

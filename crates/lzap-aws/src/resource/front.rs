@@ -16,7 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Time between two requests.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// Applies one operation.
+/// Requests the new front until it responds with any status below 500, every second and for 20 s at most. The
+/// old front still serves meanwhile: a failure keeps it.
 pub(crate) async fn apply_front(
     context: StepContext<'_>,
     operation: &FrontOperation,

@@ -28,7 +28,8 @@ use crate::retry::{CONFLICT, PROPAGATION, ROLE, again};
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_EphemeralStorage.html>
 const EPHEMERAL_STORAGE_MB: u32 = 512;
 
-/// Applies one operation, and waits until it has taken effect.
+/// Applies one operation, and waits until it has taken effect, since Lambda refuses the next write before.
+/// The worker function has the same operations: `context.names` says which of both it is.
 pub(crate) async fn apply_function(
     context: StepContext<'_>,
     operation: &FunctionOperation,
@@ -82,7 +83,8 @@ pub(crate) async fn apply_function(
     Ok(Created::Nothing)
 }
 
-/// `lambda:GetFunction`: `$LATEST` and the tags.
+/// `lambda:GetFunction`: `$LATEST`, the tags and the reserved concurrency in one call; `None` if there is no
+/// function.
 pub(crate) async fn get_function(
     clients: &Clients,
     names: &Names,
@@ -102,7 +104,8 @@ pub(crate) async fn get_function(
     }))
 }
 
-/// `lambda:CreateFunction` with code from the bucket.
+/// `lambda:CreateFunction` with code from the bucket, and with the tags: a deploy that is killed right after
+/// it leaves no function without an owner. Returns the state, mostly `Pending`.
 async fn create_function(
     clients: &Clients,
     names: &Names,
@@ -140,7 +143,8 @@ async fn create_function(
     Ok(attempts.accept_own_creation(outcome)?.map_or_else(lost, |answer| state_of!(answer)))
 }
 
-/// `lambda:UpdateFunctionConfiguration`.
+/// `lambda:UpdateFunctionConfiguration`. The environment is replaced as a whole; fields that aren't sent keep
+/// their values. AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html>
 async fn update_configuration(
     clients: &Clients,
     names: &Names,
@@ -163,7 +167,8 @@ async fn update_configuration(
     Ok(state_of!(answer))
 }
 
-/// `lambda:UpdateFunctionCode` from the bucket.
+/// `lambda:UpdateFunctionCode` from the bucket. The architecture goes with the code, since Lambda has no
+/// other call for it. AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html>
 async fn update_code(
     clients: &Clients,
     names: &Names,
@@ -181,7 +186,7 @@ async fn update_code(
     Ok(state_of!(answer))
 }
 
-/// `lambda:TagResource` on the function.
+/// `lambda:TagResource` on the function: adds the tags, and keeps all others.
 async fn tag_function(
     clients: &Clients,
     names: &Names,
@@ -204,18 +209,20 @@ async fn put_concurrency(clients: &Clients, names: &Names, reserved: u32) -> Res
     call.send().await.named("lambda:PutFunctionConcurrency").map(drop)
 }
 
-/// `lambda:DeleteFunctionConcurrency`.
+/// `lambda:DeleteFunctionConcurrency`: the function shares the account's concurrency again.
 async fn delete_concurrency(clients: &Clients, names: &Names) -> Result<(), AwsError> {
     let call = clients.lambda().delete_function_concurrency().function_name(names.function());
     call.send().await.named("lambda:DeleteFunctionConcurrency").or_gone()
 }
 
-/// `lambda:DeleteFunction`, with its versions, its alias and their policies.
+/// `lambda:DeleteFunction`, with its versions, its alias and their policies. Its log group, rules, API and
+/// role stay. AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunction.html>
 async fn delete_function(clients: &Clients, names: &Names) -> Result<(), AwsError> {
     let call = clients.lambda().delete_function().function_name(names.function());
     call.send().await.named("lambda:DeleteFunction").map(drop)
 }
 
+/// Returns the SDK's name of the architecture.
 fn lambda_architecture(architecture: Architecture) -> LambdaArchitecture {
     match architecture {
         Architecture::Arm64 => LambdaArchitecture::Arm64,
@@ -223,7 +230,8 @@ fn lambda_architecture(architecture: Architecture) -> LambdaArchitecture {
     }
 }
 
-/// The variables in `lzap.toml`, and the worker function that the function's maps call.
+/// Returns the variables in `lzap.toml`, and the worker function that the function's maps call:
+/// `NAME:VERSION`.
 fn build_environment(names: &Names, config: &FunctionConfig) -> Environment {
     let workers = match &config.workers {
         Some(VersionRef::Known(number)) => Some(format!("{}:{number}", names.workers().function())),
@@ -235,6 +243,7 @@ fn build_environment(names: &Names, config: &FunctionConfig) -> Environment {
     Environment::builder().set_variables(Some(variables)).build()
 }
 
+/// Returns the size of `/tmp`. The builder only fails for a missing size, which is set here.
 fn build_ephemeral_storage(
     operation: &'static str,
     config: &FunctionConfig,
@@ -243,7 +252,8 @@ fn build_ephemeral_storage(
     storage.map_err(|error| AwsError::broken(operation, error.to_string()))
 }
 
-/// The settings that lzap manages. A missing field has Lambda's default, as in responses about older functions.
+/// Returns the settings that lzap manages. A missing field has Lambda's default, as in responses about older
+/// functions.
 pub(super) fn read_config(configuration: &FunctionConfiguration) -> FunctionConfig {
     let environment = configuration.environment().and_then(|environment| environment.variables());
     let mut environment: BTreeMap<String, String> =
@@ -271,6 +281,7 @@ pub(super) fn read_config(configuration: &FunctionConfiguration) -> FunctionConf
     }
 }
 
+/// Returns the number; `None` for 0 and for what is no count.
 fn to_positive(number: Option<i32>) -> Option<u32> {
     number.and_then(|number| u32::try_from(number).ok()).filter(|number| *number > 0)
 }

@@ -12,7 +12,7 @@ use crate::clients::{Attempts, Clients};
 use crate::error::{Absent, AwsError, Named};
 use crate::retry::{CONFLICT, PROPAGATION, again};
 
-/// Applies one operation.
+/// Applies one operation. The creation may follow that of the alias, so that "not found" can mean "not yet".
 pub(crate) async fn apply_function_url(
     context: StepContext<'_>,
     operation: FunctionUrlOperation,
@@ -35,7 +35,8 @@ pub(crate) async fn apply_function_url(
     Ok(Created::Nothing)
 }
 
-/// `lambda:GetFunctionUrlConfig` of the alias. Without an invoke mode in the response the URL is buffered.
+/// `lambda:GetFunctionUrlConfig` of the alias; `None` if it has no URL. Without an invoke mode in the
+/// response the URL is buffered.
 pub(crate) async fn get_function_url(
     clients: &Clients,
     names: &Names,
@@ -82,7 +83,7 @@ async fn update_function_url(clients: &Clients, names: &Names) -> Result<(), Aws
     call.send().await.named("lambda:UpdateFunctionUrlConfig").map(drop)
 }
 
-/// `lambda:DeleteFunctionUrlConfig` of the alias.
+/// `lambda:DeleteFunctionUrlConfig` of the alias. A URL that is created later has another address.
 async fn delete_function_url(clients: &Clients, names: &Names) -> Result<(), AwsError> {
     let call = clients.lambda().delete_function_url_config().function_name(names.function()).qualifier(ALIAS);
     call.send().await.named("lambda:DeleteFunctionUrlConfig").map(drop)

@@ -24,6 +24,9 @@ use crate::retry::{CONFLICT, PROPAGATION, Progress, THROTTLED, again};
 const TIMEOUT_MILLIS: i32 = HTTP_API_TIMEOUT_SECS.cast_signed() * 1000;
 
 /// Applies one operation.
+///
+/// A part may be created right after its API, so that "not found" can mean "not yet". The creation of the API
+/// is repeated only when it was throttled: a second API would be another one, with another URL.
 pub(crate) async fn apply_http_api(
     context: StepContext<'_>,
     operation: &HttpApiOperation,
@@ -94,7 +97,8 @@ async fn create_api(
     }
 }
 
-/// Turns off the SDK's retries for this call.
+/// Returns the configuration of a call that the SDK must not repeat: after a lost response it would create a
+/// second one.
 fn disable_sdk_retries() -> aws_sdk_apigatewayv2::config::Builder {
     aws_sdk_apigatewayv2::config::Builder::new().retry_config(RetryConfig::disabled())
 }
@@ -135,7 +139,8 @@ async fn update_integration(
     call.send().await.named("apigateway:UpdateIntegration").map(drop)
 }
 
-/// `apigateway:CreateRoute` for `$default`.
+/// `apigateway:CreateRoute` for `$default`, which takes all requests. A second route of the same key is
+/// refused, so the call may be repeated.
 async fn create_route(clients: &Clients, api: &ApiId, integration: &str) -> Result<(), AwsError> {
     let attempts = Attempts::default();
     let call = clients
@@ -165,7 +170,7 @@ async fn update_route(
     call.send().await.named("apigateway:UpdateRoute").map(drop)
 }
 
-/// `apigateway:CreateStage` for `$default`, deployed automatically.
+/// `apigateway:CreateStage` for `$default`, deployed automatically. Its name isn't a part of the URL's path.
 async fn create_stage(
     clients: &Clients,
     api: &ApiId,
@@ -209,6 +214,7 @@ async fn delete_api(clients: &Clients, api: &ApiId) -> Result<(), AwsError> {
     clients.apigateway().delete_api().api_id(api).send().await.named("apigateway:DeleteApi").map(drop)
 }
 
+/// Returns the target of a route as API Gateway writes it.
 fn integration_target(integration: &str) -> String {
     format!("integrations/{integration}")
 }
@@ -216,8 +222,9 @@ fn integration_target(integration: &str) -> String {
 /// Maximum number of items per page; API Gateway takes the number as text.
 const PAGE: &str = "100";
 
-/// The APIs with the stage's tags, oldest first; if there is none, those that have the stage's name and no stage's
-/// tags. `GetApis`, all pages: API Gateway has no search by tag or name, so this reads all APIs of the region.
+/// Returns the APIs with the stage's tags, oldest first; if there is none, those that have the stage's name
+/// and no stage's tags. `GetApis`, all pages: API Gateway has no search by tag or name, so this reads all
+/// APIs of the region. Their parts are still missing: see [`with_parts`].
 pub(crate) async fn list_apis(clients: &Clients, names: &Names) -> Result<Vec<ObservedApi>, AwsError> {
     let (mut ours, mut nobodys) = (Vec::new(), Vec::new());
     let mut token = None;
@@ -244,6 +251,7 @@ pub(crate) async fn list_apis(clients: &Clients, names: &Names) -> Result<Vec<Ob
     Ok(apis.into_iter().map(|(_, api)| api).collect())
 }
 
+/// Returns the API without its parts; `None` if the answer has no id, without which it can't be used.
 fn empty_api(api: &aws_sdk_apigatewayv2::types::Api) -> Option<ObservedApi> {
     Some(ObservedApi {
         id: ApiId::new(api.api_id()?),
@@ -263,6 +271,7 @@ pub(crate) async fn with_parts(
     try_join_all(apis.into_iter().map(|api| read_parts(clients, api))).await
 }
 
+/// Reads integrations, routes and the stage of one API, all at the same time: three calls or more.
 async fn read_parts(clients: &Clients, api: ObservedApi) -> Result<ObservedApi, AwsError> {
     // The API was listed, so "not found" means that its parts haven't propagated yet, or that it was deleted meanwhile:
     // it must never look like an empty API.
@@ -314,7 +323,8 @@ async fn get_routes(clients: &Clients, api: &ApiId) -> Result<Vec<ObservedRoute>
     }
 }
 
-/// `apigateway:GetStage` of `$default`.
+/// `apigateway:GetStage` of `$default`; `None` if it doesn't exist, as after a deploy that was killed before
+/// it.
 async fn get_stage(clients: &Clients, api: &ApiId) -> Result<Option<AutoDeploy>, AwsError> {
     let call = clients.apigateway().get_stage().api_id(api).stage_name(DEFAULT);
     let stage = call.send().await.named("apigateway:GetStage").found()?;

@@ -20,9 +20,11 @@ use crate::error::{AwsError, Named};
 
 /// Days after which S3 forgets an upload that was never finished.
 const UNFINISHED_DAYS: i32 = 7;
+/// The operation, for errors.
 const PUT: &str = "s3:PutBucketLifecycleConfiguration";
 
-/// `s3:GetBucketLifecycleConfiguration`: which of lzap's rules are missing.
+/// `s3:GetBucketLifecycleConfiguration`: returns which of lzap's rules are missing. They are recognized by
+/// their ids, so rules that were changed by hand stay as they are.
 pub(crate) async fn missing_rules(
     clients: &Clients,
     names: &Names,
@@ -34,7 +36,7 @@ pub(crate) async fn missing_rules(
     Ok(if has_all { BTreeSet::new() } else { BTreeSet::from([BucketSetting::Expiry]) })
 }
 
-/// The rules of the bucket; `None` if it has no lifecycle configuration. AWS:
+/// Returns the rules of the bucket; `None` if it has no lifecycle configuration. AWS:
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLifecycleConfiguration.html>
 async fn get_rules(clients: &Clients, names: &Names) -> Result<Option<Vec<LifecycleRule>>, AwsError> {
     let call = clients
@@ -73,7 +75,8 @@ pub(crate) async fn add_expiry(clients: &Clients, names: &Names) -> Result<(), A
     put_rules(clients, names, all).await
 }
 
-/// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html>
+/// Replaces all rules of the bucket. AWS:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html>
 async fn put_rules(clients: &Clients, names: &Names, rules: Vec<LifecycleRule>) -> Result<(), AwsError> {
     let configuration = BucketLifecycleConfiguration::builder()
         .set_rules(Some(rules))
@@ -88,7 +91,7 @@ async fn put_rules(clients: &Clients, names: &Names, rules: Vec<LifecycleRule>) 
     call.send().await.named(PUT).map(drop)
 }
 
-/// One expiry rule per value of the tag.
+/// Returns one expiry rule per value of the tag.
 fn expiry_rules() -> Result<Vec<LifecycleRule>, AwsError> {
     let rule = |(keep, days): &(&str, u32)| {
         let tag = Tag::builder().key(KEEP_TAG).value(*keep).build()?;
@@ -103,6 +106,8 @@ fn expiry_rules() -> Result<Vec<LifecycleRule>, AwsError> {
     rules.map_err(|error| AwsError::broken(PUT, error.to_string()))
 }
 
+/// Returns the id of the rule for a value of the tag. It must stay the same in later versions of lzap, which
+/// look for it.
 fn expiry_id(keep: &str) -> String {
     format!("lzap-keep-{keep}")
 }

@@ -12,7 +12,7 @@ use crate::clients::Clients;
 use crate::error::{Absent, AwsError, Kind, Named};
 use crate::retry::{CONFLICT, PROPAGATION, again};
 
-/// Applies one operation.
+/// Applies one operation. Retention and tags may follow the creation, so that "not found" can mean "not yet".
 pub(crate) async fn apply_log_group(
     context: StepContext<'_>,
     operation: &LogGroupOperation,
@@ -33,8 +33,10 @@ pub(crate) async fn apply_log_group(
     Ok(Created::Nothing)
 }
 
-/// `logs:DescribeLogGroups`: the function's log group and the worker function's, whose name has the same prefix. AWS
-/// sorts by name, so the function's group comes first; the worker function's may be on another page.
+/// `logs:DescribeLogGroups`: the function's log group and the worker function's, whose name has the same
+/// prefix. AWS sorts by name, so the function's group comes first; the worker function's may be on another
+/// page.
+/// AWS: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html>
 pub(crate) async fn describe_log_groups(
     clients: &Clients,
     names: &Names,
@@ -49,7 +51,7 @@ pub(crate) async fn describe_log_groups(
     Ok(found)
 }
 
-/// The first page of the groups with this prefix, and true if there is no other page.
+/// Returns the first page of the groups with this prefix, and whether there is no other page.
 async fn log_groups(
     clients: &Clients,
     prefix: &str,
@@ -69,7 +71,7 @@ async fn log_groups(
     Ok((groups, answer.next_token().is_none()))
 }
 
-/// `logs:ListTagsForResource` of the log group.
+/// `logs:ListTagsForResource` of the log group; empty if there is no group.
 pub(crate) async fn log_group_tags(
     clients: &Clients,
     names: &Names,
@@ -110,7 +112,8 @@ async fn create_log_group(
     }
 }
 
-/// `logs:PutRetentionPolicy`.
+/// `logs:PutRetentionPolicy`. Older events are deleted from then on.
+/// AWS: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>
 async fn put_retention(clients: &Clients, names: &Names, days: u16) -> Result<(), AwsError> {
     let call = clients
         .logs()

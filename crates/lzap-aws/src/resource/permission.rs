@@ -13,7 +13,8 @@ use crate::clients::{Attempts, Clients};
 use crate::error::{Absent, AwsError, Named};
 use crate::retry::{CONFLICT, PROPAGATION, again};
 
-/// Applies one operation.
+/// Applies one operation. A permission of an API names the API's id, which may be known only since a step
+/// before. The alias may be new, so that "not found" can mean "not yet".
 pub(crate) async fn apply_permission(
     context: StepContext<'_>,
     operation: &PermissionOperation,
@@ -33,7 +34,8 @@ pub(crate) async fn apply_permission(
     Ok(Created::Nothing)
 }
 
-/// `lambda:AddPermission` on the alias.
+/// `lambda:AddPermission` on the alias: it counts for calls of the alias's ARN, and not for the function's
+/// own. AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html>
 async fn add_permission(
     clients: &Clients,
     names: &Names,
@@ -62,7 +64,7 @@ async fn add_permission(
     attempts.accept_own_creation(outcome).map(drop)
 }
 
-/// `lambda:RemovePermission` from the alias.
+/// `lambda:RemovePermission` from the alias. A missing statement is a success.
 async fn remove_permission(
     clients: &Clients,
     names: &Names,
@@ -77,7 +79,7 @@ async fn remove_permission(
     call.send().await.named("lambda:RemovePermission").or_gone()
 }
 
-/// `lambda:GetPolicy` of the alias: its statements by id; empty if there is no policy.
+/// `lambda:GetPolicy` of the alias: returns its statements by id; empty if there is no policy.
 pub(crate) async fn get_policy(
     clients: &Clients,
     names: &Names,
@@ -93,6 +95,7 @@ pub(crate) async fn get_policy(
     Ok(parse_statements(&policy))
 }
 
+/// Returns the statements by id. One without an id can't be lzap's, nor be removed by it.
 fn parse_statements(policy: &Value) -> BTreeMap<StatementId, Permission> {
     let statements = policy.get("Statement").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     statements
@@ -103,6 +106,8 @@ fn parse_statements(policy: &Value) -> BTreeMap<StatementId, Permission> {
         .collect()
 }
 
+/// Reads one statement. A part of another form than Lambda's becomes empty, so that it equals no statement of
+/// lzap's.
 fn parse_statement(statement: &Value) -> Permission {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
     let principal = match statement.get("Principal") {

@@ -14,7 +14,8 @@ use crate::clients::{Attempts, Clients};
 use crate::error::{Absent, AwsError, Named};
 use crate::retry::{CONFLICT, PROPAGATION, again};
 
-/// Applies one operation.
+/// Applies one operation. Policy and tags may follow the creation: IAM can answer `NoSuchEntity` for a role
+/// that it has just created.
 pub(crate) async fn apply_role(
     context: StepContext<'_>,
     operation: &RoleOperation,
@@ -49,7 +50,8 @@ pub(crate) async fn apply_role(
     Ok(Created::Nothing)
 }
 
-/// `iam:GetRole`: path, boundary, trust policy and tags, without the inline policy.
+/// `iam:GetRole`: path, boundary, trust policy and tags, without the inline policy; `None` if there is no
+/// role.
 pub(crate) async fn get_role(clients: &Clients, names: &Names) -> Result<Option<ObservedRole>, AwsError> {
     let answer =
         clients.iam().get_role().role_name(names.role()).send().await.named("iam:GetRole").found()?;
@@ -72,7 +74,7 @@ pub(crate) async fn get_role(clients: &Clients, names: &Names) -> Result<Option<
     }))
 }
 
-/// `iam:GetRolePolicy`: lzap's inline policy.
+/// `iam:GetRolePolicy`: lzap's inline policy; `None` if the role or the policy doesn't exist.
 pub(crate) async fn get_role_policy(clients: &Clients, names: &Names) -> Result<Option<Value>, AwsError> {
     const OPERATION: &str = "iam:GetRolePolicy";
     let call = clients.iam().get_role_policy().role_name(names.role()).policy_name(POLICY);
@@ -117,7 +119,8 @@ pub(crate) async fn list_attached_policies(
     }
 }
 
-/// `iam:CreateRole`, under the configured path.
+/// `iam:CreateRole`, under the configured path. Lambda can assume the role only some seconds later: see
+/// [`crate::retry::ROLE`]. AWS: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>
 async fn create_role(
     clients: &Clients,
     names: &Names,
@@ -153,20 +156,21 @@ async fn tag_role(clients: &Clients, names: &Names, tags: &BTreeMap<String, Stri
     call.send().await.named(OPERATION).map(drop)
 }
 
+/// Converts tags to IAM's type. The builder only fails without key and value.
 fn iam_tags(operation: &'static str, tags: &BTreeMap<String, String>) -> Result<Vec<Tag>, AwsError> {
     let tags: Result<Vec<Tag>, _> =
         tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     tags.map_err(|error| AwsError::broken(operation, error.to_string()))
 }
 
-/// `iam:UpdateAssumeRolePolicy`.
+/// `iam:UpdateAssumeRolePolicy`, which replaces the whole trust policy.
 async fn update_trust_policy(clients: &Clients, names: &Names, policy: &Value) -> Result<(), AwsError> {
     let call =
         clients.iam().update_assume_role_policy().role_name(names.role()).policy_document(policy.to_string());
     call.send().await.named("iam:UpdateAssumeRolePolicy").map(drop)
 }
 
-/// `iam:PutRolePermissionsBoundary`.
+/// `iam:PutRolePermissionsBoundary`. It replaces the boundary that the role has.
 async fn put_permissions_boundary(clients: &Clients, names: &Names, boundary: &str) -> Result<(), AwsError> {
     let call =
         clients.iam().put_role_permissions_boundary().role_name(names.role()).permissions_boundary(boundary);
@@ -179,7 +183,7 @@ async fn delete_permissions_boundary(clients: &Clients, names: &Names) -> Result
     call.send().await.named("iam:DeleteRolePermissionsBoundary").or_gone()
 }
 
-/// `iam:PutRolePolicy`.
+/// `iam:PutRolePolicy`: creates or replaces lzap's inline policy, the only one of the role that lzap writes.
 async fn put_role_policy(clients: &Clients, names: &Names, policy: &Value) -> Result<(), AwsError> {
     let call = clients
         .iam()
@@ -202,7 +206,8 @@ async fn detach_role_policy(clients: &Clients, names: &Names, arn: &str) -> Resu
     call.send().await.named("iam:DetachRolePolicy").or_gone()
 }
 
-/// `iam:DeleteRole`.
+/// `iam:DeleteRole`. IAM answers `DeleteConflict` while the role has policies: those are deleted by steps
+/// before. AWS: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRole.html>
 async fn delete_role(clients: &Clients, names: &Names) -> Result<(), AwsError> {
     clients.iam().delete_role().role_name(names.role()).send().await.named("iam:DeleteRole").or_gone()
 }
@@ -214,6 +219,7 @@ fn parse_policy_document(operation: &'static str, text: &str) -> Result<Value, A
         .map_err(|error| AwsError::broken(operation, format!("the policy is no JSON: {error}")))
 }
 
+/// Decodes percent-encoded UTF-8.
 fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -15,7 +15,8 @@ use crate::clients::Clients;
 use crate::error::{Absent, AwsError, Named};
 use crate::retry::{CONFLICT, PROPAGATION, again};
 
-/// Applies one operation.
+/// Applies one operation. Targets and tags may follow the rule's creation, so that "not found" can mean "not
+/// yet".
 pub(crate) async fn apply_rule(
     context: StepContext<'_>,
     operation: &RuleOperation,
@@ -72,7 +73,7 @@ pub(crate) async fn list_rules(
     }
 }
 
-/// `events:ListTagsForResource` of the rule.
+/// `events:ListTagsForResource` of the rule; empty if the rule doesn't exist.
 pub(crate) async fn rule_tags(
     clients: &Clients,
     names: &Names,
@@ -97,6 +98,7 @@ async fn tag_rule(
     call.send().await.named(OPERATION).map(drop)
 }
 
+/// Converts tags to EventBridge's type. The builder only fails without key and value.
 fn event_tags(operation: &'static str, tags: &BTreeMap<String, String>) -> Result<Vec<Tag>, AwsError> {
     let tags: Result<Vec<Tag>, _> =
         tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
@@ -118,7 +120,8 @@ pub(crate) async fn list_targets(
         .collect())
 }
 
-/// `events:PutRule`, enabled. AWS accepts tags only for a new rule.
+/// `events:PutRule`, enabled. It replaces schedule and state, and keeps the targets. AWS accepts tags only
+/// for a new rule. AWS: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html>
 async fn put_rule(
     clients: &Clients,
     names: &Names,
@@ -140,6 +143,7 @@ async fn put_rule(
     call.send().await.named(OPERATION).map(drop)
 }
 
+/// Returns the text that people see in the console.
 fn rule_description(names: &Names, rule: &RuleName) -> String {
     match rule.as_str() {
         KEEP_WARM => format!("lzap: keeps {} warm", names.function()),
@@ -147,7 +151,8 @@ fn rule_description(names: &Names, rule: &RuleName) -> String {
     }
 }
 
-/// `events:PutTargets`: the alias, with a constant input.
+/// `events:PutTargets`: the alias, with a constant input. A target with the same id is replaced. AWS:
+/// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutTargets.html>
 async fn put_target(clients: &Clients, names: &Names, rule: &RuleName, input: &str) -> Result<(), AwsError> {
     const OPERATION: &str = "events:PutTargets";
     let target = Target::builder().id(TARGET).arn(names.alias_arn()).input(input).build();
@@ -159,7 +164,8 @@ async fn put_target(clients: &Clients, names: &Names, rule: &RuleName, input: &s
     all_entries(OPERATION, answer.failed_entry_count(), failed)
 }
 
-/// `events:RemoveTargets`.
+/// `events:RemoveTargets`, which must come before `DeleteRule`: EventBridge deletes no rule with targets.
+/// AWS: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RemoveTargets.html>
 async fn remove_targets(
     clients: &Clients,
     names: &Names,
@@ -182,7 +188,8 @@ async fn delete_rule(clients: &Clients, names: &Names, rule: &RuleName) -> Resul
     clients.events().delete_rule().name(names.rule(rule)).send().await.named("events:DeleteRule").map(drop)
 }
 
-/// Returns the first failed entry. Both target operations answer 200 even if entries failed; only the count tells.
+/// Fails with the first failed entry. Both target operations answer 200 even if entries failed; only the
+/// count tells.
 fn all_entries(
     operation: &'static str,
     failed: i32,

@@ -4,7 +4,8 @@ use lzap_core::names::Names;
 
 use crate::error::AwsError;
 
-/// The setting of a bucket; `None` if it isn't set. S3 has an error code of its own for each missing setting.
+/// Returns the setting of a bucket; `None` if it isn't set. S3 has an error code of its own for each missing
+/// setting.
 pub(super) fn found_unless_code<T>(
     answer: Result<T, AwsError>,
     missing: &str,
@@ -17,7 +18,7 @@ pub(super) fn found_unless_code<T>(
     }
 }
 
-/// The error code of S3's response.
+/// Returns the error code of S3's response; `None` without a response.
 pub(super) fn error_code(error: &AwsError) -> Option<&str> {
     error.cause()?.code()
 }

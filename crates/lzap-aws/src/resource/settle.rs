@@ -37,7 +37,8 @@ macro_rules! state_of {
 pub(crate) use state_of;
 
 impl State {
-    /// An idle function (`Inactive`) accepts writes as an active one does. Emulators return no states.
+    /// Judges the two states of a function. An idle one (`Inactive`) accepts writes as an active one does.
+    /// Emulators return no states.
     pub(crate) fn new(
         state: Option<&LambdaState>,
         reason: Option<&str>,
@@ -57,7 +58,7 @@ impl State {
     }
 }
 
-/// `lambda:GetFunctionConfiguration`: the state of `$LATEST`, or of a version.
+/// `lambda:GetFunctionConfiguration`: returns the state of `$LATEST`, or of a version.
 async fn get_state(
     clients: &Clients,
     names: &Names,

@@ -14,10 +14,13 @@ use crate::retry::Progress;
 /// The inputs of a step's execution.
 #[derive(Clone, Copy)]
 pub(crate) struct StepContext<'a> {
+    /// Those of the stage's account and region.
     pub(crate) clients: &'a Clients,
     /// The stage's names, of the function that the step is for.
     pub(crate) names: &'a Names,
+    /// The ids that were known when the step started, which are all that it may refer to.
     pub(crate) created: &'a CreatedIds,
+    /// Reports the step's waits, and ends them when the plan is stopped.
     pub(crate) progress: Progress<'a>,
 }
 
@@ -38,6 +41,8 @@ pub(crate) enum Created {
 /// A version that was just published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Published {
+    /// AWS's number, as text.
+    /// The function's timeout in this version, for how long its probe may take.
     pub(crate) number: VersionNumber,
     pub(crate) timeout_secs: u32,
 }
@@ -45,10 +50,14 @@ pub(crate) struct Published {
 /// The ids that AWS has assigned since the plan began.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CreatedIds {
+    /// Of the API that the plan created; `None` for a function URL.
+    /// The URL of the front that the plan created.
     pub(crate) api_id: Option<ApiId>,
     pub(crate) endpoint: Option<String>,
     integration: Option<String>,
+    /// One version at most for each of the two functions.
     published: BTreeMap<Part, Published>,
+    /// The version that the alias was pointed to.
     pub(crate) switched: Option<VersionNumber>,
 }
 
@@ -72,6 +81,7 @@ impl From<AwsError> for StepError {
 }
 
 impl CreatedIds {
+    /// Adds the result of a step.
     pub(crate) fn add(&mut self, created: Created) {
         match created {
             Created::Nothing => {}
@@ -87,13 +97,14 @@ impl CreatedIds {
         }
     }
 
-    /// The number of the version of the app that was published.
+    /// Returns the number of the version of the app that was published; `None` before that.
     pub(crate) fn published_version(&self) -> Option<&VersionNumber> {
         self.published.get(&Part::App).map(|published| &published.number)
     }
 }
 
 impl<'a> StepContext<'a> {
+    /// Returns the API's id: the observed one, or that of the API that the plan created.
     pub(crate) fn resolve_api(self, api: &'a ApiRef) -> Result<&'a ApiId, AwsError> {
         match api {
             ApiRef::Known(id) => Ok(id),
@@ -101,6 +112,7 @@ impl<'a> StepContext<'a> {
         }
     }
 
+    /// Returns the integration's id: the observed one, or that of the integration that the plan created.
     pub(crate) fn resolve_integration(self, integration: &'a IntegrationRef) -> Result<&'a str, AwsError> {
         match integration {
             IntegrationRef::Known(id) => Ok(id),
@@ -110,15 +122,17 @@ impl<'a> StepContext<'a> {
         }
     }
 
-    /// The version of the step's function that the plan published.
+    /// Returns the version of the step's function that the plan published.
     pub(crate) fn resolve_published(self) -> Result<&'a Published, AwsError> {
         self.resolve_published_of(self.names.part)
     }
 
+    /// The same for the function `part`, which may be another than the step's.
     fn resolve_published_of(self, part: Part) -> Result<&'a Published, AwsError> {
         self.created.published.get(&part).ok_or_else(|| too_early("lambda:PublishVersion"))
     }
 
+    /// Returns the version's number: the observed one, or that of the version that the plan published.
     pub(crate) fn resolve_version(self, version: &'a VersionRef) -> Result<&'a VersionNumber, AwsError> {
         match version {
             VersionRef::Known(number) => Ok(number),
@@ -126,7 +140,7 @@ impl<'a> StepContext<'a> {
         }
     }
 
-    /// The settings, with the number of the worker function's version.
+    /// Returns the settings, with the number of the worker function's version in the place of the reference.
     pub(crate) fn resolve_workers(self, config: &FunctionConfig) -> Result<FunctionConfig, AwsError> {
         let workers = match &config.workers {
             Some(VersionRef::Published) => {
@@ -138,7 +152,8 @@ impl<'a> StepContext<'a> {
     }
 }
 
-/// The plan has a step before the one that creates its resource: an error of the planner, not of AWS.
+/// Returns the error for a step that runs before the one that creates its resource: an error of the planner,
+/// not of AWS.
 pub(crate) fn too_early(operation: &'static str) -> AwsError {
     AwsError::broken(operation, "the plan uses what this call creates before it is created")
 }

@@ -20,7 +20,8 @@ use crate::retry::{CONFLICT, ROLE, again};
 /// The qualifier of a function's own, unpublished state.
 const LATEST: &str = "$LATEST";
 
-/// Applies one operation.
+/// Applies one operation. A publication may be repeated after a lost response, because Lambda then returns
+/// the version that it has published.
 pub(crate) async fn apply_version(
     context: StepContext<'_>,
     operation: &VersionOperation,
@@ -43,7 +44,7 @@ pub(crate) async fn apply_version(
     Ok(Created::Nothing)
 }
 
-/// The version to probe. A live version's timeout isn't known here, so Lambda's maximum is used.
+/// Returns the version to probe. A live version's timeout isn't known here, so Lambda's maximum is used.
 fn probed_version(context: StepContext<'_>, version: &VersionRef) -> Result<Published, AwsError> {
     match version {
         VersionRef::Published => context.resolve_published().cloned(),
@@ -80,7 +81,8 @@ async fn probe_version(
     Ok(())
 }
 
-/// `lambda:ListVersionsByFunction`, all pages: the published versions, oldest first.
+/// `lambda:ListVersionsByFunction`, all pages: the published versions, oldest first, without `$LATEST`. AWS:
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_ListVersionsByFunction.html>
 pub(crate) async fn list_versions(
     clients: &Clients,
     names: &Names,
@@ -103,8 +105,9 @@ pub(crate) async fn list_versions(
     }
 }
 
-/// `lambda:PublishVersion`. Lambda refuses if `$LATEST` has other code, and returns the newest version if neither code
-/// nor settings have changed since: both are intended.
+/// `lambda:PublishVersion`. Lambda refuses if `$LATEST` has other code, and returns the newest version if
+/// neither code nor settings have changed since: both are intended. AWS:
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html>
 async fn publish_version(
     clients: &Clients,
     names: &Names,
@@ -127,12 +130,13 @@ async fn publish_version(
     Ok((Published { number: VersionNumber::new(number), timeout_secs }, state_of!(answer)))
 }
 
-/// `lambda:DeleteFunction` of one version.
+/// `lambda:DeleteFunction` of one version. Lambda refuses it for a version that an alias names.
 async fn delete_version(clients: &Clients, names: &Names, version: &VersionNumber) -> Result<(), AwsError> {
     let call = clients.lambda().delete_function().function_name(names.function()).qualifier(version);
     call.send().await.named("lambda:DeleteFunction").or_gone()
 }
 
+/// Returns the version as the planner knows it.
 fn observed_version(configuration: &FunctionConfiguration) -> ObservedVersion {
     ObservedVersion {
         number: VersionNumber::new(configuration.version().unwrap_or_default()),
