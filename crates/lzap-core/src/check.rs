@@ -33,7 +33,8 @@ pub fn check(config: &Config, settings: &Settings) -> Result<Vec<Warning>, Confi
     Ok(settings.warnings.iter().cloned().chain(find_role_warnings(&settings.role)).collect())
 }
 
-/// App and stage become parts of AWS names. The app's name may be the Cargo package's, which no declaration checks.
+/// Checks the names of app and stage, which become parts of AWS names. The app's name may be the Cargo
+/// package's, which no declaration checks.
 fn check_names(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
     let app_span = config.root.get(keys::APP.name).map(|node| node.span.clone());
     let stage = stage_entries(config).iter().find(|entry| entry.key == settings.stage);
@@ -50,6 +51,7 @@ fn check_names(config: &Config, settings: &Settings) -> Result<(), ConfigError> 
             });
         }
     }
+    // The longest of the fixed names with a limit of 64 characters: those of the functions are shorter.
     let rule = names::rule(&settings.app, &settings.stage, &RuleName::new(names::KEEP_WARM));
     if rule.len() > limits::RULE_NAME_CHARS {
         return Err(ConfigError {
@@ -62,7 +64,8 @@ fn check_names(config: &Config, settings: &Settings) -> Result<(), ConfigError> 
     Ok(())
 }
 
-/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
+/// Checks the names of the environment variables; the size of all of them is a limit of the key. AWS:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
 fn check_environment(tables: &StageTables<'_>, settings: &Settings) -> Result<(), ConfigError> {
     for key in settings.environment.keys() {
         let fail = |message: String, help: &str| {
@@ -83,6 +86,7 @@ fn check_environment(tables: &StageTables<'_>, settings: &Settings) -> Result<()
     Ok(())
 }
 
+/// Checks the user's tags. lzap's own tags decide whose a resource is, so their prefix is refused.
 fn check_tags(tables: &StageTables<'_>, settings: &Settings) -> Result<(), ConfigError> {
     for (key, value) in &settings.tags {
         let entry = tables.find_entry(keys::TAGS.name, key);

@@ -19,10 +19,13 @@ use crate::names::Names;
 use crate::resource::all_grants;
 use crate::resource::grant::GrantScope;
 
-/// The policy that the identity needs which deploys this stage, updates it, looks at it, rolls it back and deletes it.
+/// Returns the policy that the identity needs which deploys this stage, updates it, looks at it, rolls it
+/// back and deletes it. One statement for each scope, so that no action is allowed on more resources than it
+/// needs.
 ///
-/// `boundary` bounds the role that lzap makes: then only a role with it may be made and changed. Of an existing role
-/// nothing is needed but to pass it on. With `workers`, what is allowed on the function is allowed on theirs.
+/// `boundary` bounds the role that lzap makes: then only a role with it may be made and changed. Of an
+/// existing role nothing is needed but to pass it on. With `workers`, what is allowed on the function is
+/// allowed on theirs.
 pub fn policy(names: &Names, boundary: Option<&str>, workers: bool) -> Value {
     let mut needed: BTreeMap<GrantScope, BTreeSet<&str>> = BTreeMap::new();
     for (action, scope) in all_grants() {
@@ -48,7 +51,7 @@ pub fn policy(names: &Names, boundary: Option<&str>, workers: bool) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
-/// The size of a policy as IAM counts it: all characters but white space.
+/// Returns the size of a policy as IAM counts it: all characters but white space.
 pub fn size(policy: &Value) -> usize {
     policy.to_string().chars().filter(|c| !c.is_whitespace()).count()
 }

@@ -118,18 +118,19 @@ pub struct Overrides {
 }
 
 impl Settings {
-    /// True if the stage is the embedded cloud.
+    /// Returns whether the stage is the embedded cloud.
     pub fn is_local(&self) -> bool {
         self.stage == LOCAL
     }
 
-    /// The origin of a key's value; `None` where there is no such key.
+    /// Returns the origin of a key's value; `None` where there is no such key.
     pub fn origin(&self, key: &str) -> Option<&Origin> {
         self.listing.iter().find(|listed| listed.key == key).map(|listed| &listed.origin)
     }
 }
 
-/// The app's name, if the file has one.
+/// Returns the app's name, if the file has one. Read before the rest: without it the crate has to be read for
+/// its name.
 ///
 /// # Errors
 /// The name is no text, or can't be the name of an app.
@@ -145,11 +146,11 @@ pub fn read_target(config: &Config) -> Result<(Option<String>, Option<String>), 
     Ok((keys::PACKAGE.read_in(&config.root)?, keys::BIN.read_in(&config.root)?))
 }
 
-/// The settings of the stage that `overrides` names, for a command that uses all of them.
+/// Returns the settings of the stage that `overrides` names, for a command that uses all of them.
 ///
 /// # Errors
-/// The file has an unknown key or a wrong type anywhere, or a value beyond a limit in the tables of this stage; see
-/// [`stage_name`]; `extends` names a missing stage or makes a loop.
+/// The file has an unknown key or a wrong type anywhere, or a value beyond a limit in the tables of this
+/// stage; see [`stage_name`]; `extends` names a missing stage or makes a loop.
 pub fn resolve(config: &Config, overrides: &Overrides) -> Result<Settings, ConfigError> {
     check_table(Table::File, &config.root)?;
     let stage = stage_name(config, overrides.stage.as_deref())?;
@@ -161,15 +162,16 @@ pub fn resolve(config: &Config, overrides: &Overrides) -> Result<Settings, Confi
     }
 }
 
-/// Everything that is wrong in the tables of a stage and of those that it extends.
+/// Returns everything that is wrong in the tables of a stage and of those that it extends, nearest table
+/// first.
 fn find_stage_problems(config: &Config, stage: &str) -> Result<Vec<ConfigError>, ConfigError> {
     let tables = find_lineage(config, stage)?;
     Ok(tables.iter().flat_map(|(_, table)| find_problems(Table::Stage, table)).collect())
 }
 
-/// The settings of a stage that was deployed before, for a command that needs to find its resources and no more. A key
-/// that is wrong has its default and is among the problems, but app, region, profile and `extends` must be right. The
-/// stage's table may be gone when `--region` says where the stage is.
+/// Returns the settings of a stage that was deployed before, for a command that needs to find its resources
+/// and no more. A key that is wrong has its default and is among the problems, but app, region, profile and
+/// `extends` must be right. The stage's table may be gone when `--region` says where the stage is.
 ///
 /// # Errors
 /// One of these keys can't be read; see [`stage_name`]; `extends` names a missing stage or makes a loop.
@@ -187,6 +189,7 @@ pub fn resolve_deployed(config: &Config, overrides: &Overrides) -> Result<Settin
         );
         settings.problems.push(problem);
     }
+    // The file's mistakes first, then those of merged values.
     let mut problems = find_stage_problems(config, &settings.stage)?;
     problems.append(&mut settings.problems);
     Ok(Settings { problems, ..settings })
@@ -235,6 +238,8 @@ fn pick_settings(config: &Config, overrides: &Overrides, stage: String) -> Resul
     })
 }
 
+/// Returns the app's name: the key's, else the Cargo package's. It must be right for every command, since all
+/// names are made of it.
 fn pick_app(pick: &mut Picker<'_>, package: &str) -> Result<String, ConfigError> {
     if let Some(app) = pick.require_readable(&keys::APP)? {
         return Ok(app);
@@ -243,8 +248,8 @@ fn pick_app(pick: &mut Picker<'_>, package: &str) -> Result<String, ConfigError>
     Ok(package.to_owned())
 }
 
-/// The architecture. In the stage `local` it is this machine's (`host`): a stage that `local` extends describes AWS's
-/// machines, so only the own table of `local` can override it.
+/// Returns the architecture. In the stage `local` it is this machine's (`host`): a stage that `local` extends
+/// describes AWS's machines, so only the own table of `local` can override it.
 fn pick_architecture(pick: &mut Picker<'_>, host: Option<Architecture>) -> Architecture {
     let own = Origin::File(format!("[stage.{LOCAL}]"));
     match host {
@@ -280,7 +285,7 @@ fn pick_workers(pick: &mut Picker<'_>) -> Option<Workers> {
     has_table.then_some(workers)
 }
 
-/// The execution role: an existing one excludes every key about the one that lzap would create.
+/// Returns the execution role: an existing one excludes every key about the one that lzap would create.
 fn pick_role(pick: &mut Picker<'_>) -> RoleSetting {
     let created = MadeRole {
         path: pick.get(&keys::ROLE_PATH),
@@ -290,6 +295,7 @@ fn pick_role(pick: &mut Picker<'_>) -> RoleSetting {
     let Some(arn) = pick.get(&keys::ROLE_ARN) else {
         return RoleSetting::Made(created);
     };
+    // Looked for one by one, because a default isn't a conflict: only a key that stands in a table is.
     let found = [
         (keys::ROLE_PATH.name, pick.find(&keys::ROLE_PATH)),
         (keys::ROLE_PERMISSIONS_BOUNDARY.name, pick.find(&keys::ROLE_PERMISSIONS_BOUNDARY)),

@@ -6,11 +6,14 @@ use crate::settings::{Warning, keys, matches};
 
 use super::tables::StageTables;
 
-/// AWS: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html>
+/// An action, or a pattern of actions. AWS:
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html>
 const ACTION: &str = r"^(\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)$";
+/// The beginning of an ARN, or all resources. The rest differs from service to service.
 const RESOURCE: &str = r"^(\*$|arn:)";
 
-/// Checks each statement where it stands.
+/// Checks the actions and resources of each statement, in the file: the settings don't have the places any
+/// more.
 pub(super) fn check_role(tables: &StageTables<'_>) -> Result<(), ConfigError> {
     for statement in tables.find(&keys::ROLE_STATEMENTS).into_iter().flat_map(Node::elements) {
         check_words(statement, keys::STATEMENT_ACTIONS.name, ACTION, |word| {

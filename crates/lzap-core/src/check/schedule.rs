@@ -12,10 +12,13 @@ use crate::names::{self, KEEP_WARM};
 use crate::schedule::Schedule;
 use crate::settings::{Settings, keys, matches};
 
-/// Checks each schedule where it stands.
+/// Checks each schedule where it stands. A stage's list replaces that of the stage that it extends, so the
+/// nearest list in the file is the one in effect.
 pub(super) fn check_schedules(tables: &StageTables<'_>, settings: &Settings) -> Result<(), ConfigError> {
     let nodes = tables.find(&keys::SCHEDULES).map(Node::elements).unwrap_or_default();
     let mut seen: Vec<&str> = Vec::new();
+    // Both have the same order and length, unless a schedule can't be read, which is an error before this
+    // check.
     for (node, schedule) in nodes.iter().zip(&settings.schedules) {
         check_name(node, schedule, &seen)?;
         check_rule_name(node, schedule, settings)?;
@@ -25,7 +28,8 @@ pub(super) fn check_schedules(tables: &StageTables<'_>, settings: &Settings) -> 
     Ok(())
 }
 
-/// The name becomes a part of a rule's name and of a statement's id.
+/// Checks the name, which becomes a part of a rule's name and of a statement's id. Both must be unique in a
+/// stage.
 fn check_name(node: &Node, schedule: &Schedule, seen: &[&str]) -> Result<(), ConfigError> {
     let name = schedule.name.as_str();
     let help = if !matches("^[A-Za-z0-9_-]+$", name) {
@@ -44,6 +48,7 @@ fn check_name(node: &Node, schedule: &Schedule, seen: &[&str]) -> Result<(), Con
     ))
 }
 
+/// Checks the length of the whole rule's name, of which the user writes only the end.
 fn check_rule_name(node: &Node, schedule: &Schedule, settings: &Settings) -> Result<(), ConfigError> {
     let rule = names::rule(&settings.app, &settings.stage, &RuleName::new(&schedule.name));
     if rule.len() <= limits::RULE_NAME_CHARS {
@@ -56,6 +61,8 @@ fn check_rule_name(node: &Node, schedule: &Schedule, settings: &Settings) -> Res
     ))
 }
 
+/// Checks the size of what EventBridge sends: the input with the envelope by which the runtime crate finds
+/// the task.
 fn check_input(node: &Node, schedule: &Schedule) -> Result<(), ConfigError> {
     let bytes = schedule_input(&schedule.task, &schedule.input).to_string().len();
     if bytes <= limits::RULE_INPUT_BYTES {
@@ -68,7 +75,7 @@ fn check_input(node: &Node, schedule: &Schedule) -> Result<(), ConfigError> {
     ))
 }
 
-/// The place of the name, or of the task that it comes from.
+/// Returns the place of the name in the file, or of the task that it comes from.
 fn find_name(node: &Node) -> Range<usize> {
     let name = node.get(keys::SCHEDULE_NAME.name).or_else(|| node.get(keys::SCHEDULE_TASK.name));
     name.unwrap_or(node).span.clone()

@@ -38,7 +38,7 @@ pub enum Bucket {
     },
 }
 
-/// A region is set.
+/// Checks that a region is set. Which regions exist isn't checked.
 pub fn region(region: Option<&str>) -> Check {
     match region {
         Some(region) => Check::new("region", Status::Ok, region),
@@ -56,7 +56,8 @@ pub fn credentials(caller: Result<(&str, &str), &Failure>) -> Check {
     }
 }
 
-/// This machine's clock is `ahead_secs` ahead of AWS's. AWS refuses requests that are more than 5 minutes off.
+/// Checks this machine's clock, which is `ahead_secs` ahead of AWS's. AWS refuses requests that are more than
+/// 5 minutes off; a minute is a warning, because the difference may grow.
 ///
 /// AWS: <https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html>
 pub fn clock(ahead_secs: Option<i64>) -> Check {
@@ -85,7 +86,8 @@ pub fn clock(ahead_secs: Option<i64>) -> Check {
     Check::new("clock", status, detail).help("sudo timedatectl set-ntp true")
 }
 
-/// Enough environments may run at once. New accounts may have only 10, and every reservation leaves 100 unreserved.
+/// Checks that enough environments may run at once. New accounts may have only 10, and every reservation
+/// leaves 100 unreserved. Never more than a warning.
 ///
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html>
 pub fn concurrency(limits: &Limits) -> Check {
@@ -105,9 +107,10 @@ pub fn concurrency(limits: &Limits) -> Check {
     }
 }
 
-/// There is room for more versions.
+/// Checks that more versions can be stored: a warning above 80 % of the quota.
 pub fn code_storage(limits: &Limits) -> Check {
     let Limits { code_bytes, code_limit_bytes, .. } = *limits;
+    // A quota of 0 means that AWS's answer had none: no division by it.
     let percent = (u128::from(code_bytes) * 100).checked_div(u128::from(code_limit_bytes)).unwrap_or(0);
     let detail =
         format!("{} of {} used ({percent} %)", format_size(code_bytes), format_size(code_limit_bytes));
@@ -119,7 +122,8 @@ pub fn code_storage(limits: &Limits) -> Check {
     Check::new("code storage", Status::Ok, detail)
 }
 
-/// The bucket is ours, or will be.
+/// Describes the bucket of the account and region. One of another account is an error of the read, and
+/// doesn't get here.
 pub fn bucket(bucket: &Bucket) -> Check {
     let detail = match bucket {
         Bucket::Missing { name } => format!("{name} is made by the first deploy"),
@@ -129,7 +133,8 @@ pub fn bucket(bucket: &Bucket) -> Check {
     Check::new("bucket", Status::Ok, detail)
 }
 
-/// A read that AWS refused: the deploy needs other permissions than the doctor, so it is no problem yet.
+/// Returns the check for a read that AWS refused: the deploy needs other permissions than the doctor, so it
+/// is no problem yet.
 pub fn unread(name: &'static str, failure: &Failure) -> Check {
     Check { status: Status::Warning, ..Check::failed(name, failure) }
 }

@@ -18,7 +18,7 @@ pub struct Tools {
     pub rustup: bool,
 }
 
-/// cargo and rustc are there, and new enough.
+/// Checks that cargo and rustc work, and that rustc is new enough.
 pub fn rust(tools: &Tools) -> Check {
     let (cargo, rustc) = match (&tools.cargo, &tools.rustc) {
         (Ok(cargo), Ok(rustc)) => (cargo, rustc),
@@ -31,7 +31,8 @@ pub fn rust(tools: &Tools) -> Check {
     Check::new("rust", Status::Ok, format!("cargo {cargo}, rustc {rustc} ({NEEDED_RUST} is needed)"))
 }
 
-/// rustup is there: it fetches targets.
+/// Checks that rustup is installed: it fetches targets. Without it a build can succeed, if the target is
+/// there.
 pub fn rustup(tools: &Tools) -> Check {
     if tools.rustup {
         return Check::new("rustup", Status::Ok, "installed");
@@ -40,7 +41,7 @@ pub fn rustup(tools: &Tools) -> Check {
         .help("install it from https://rustup.rs")
 }
 
-/// `1.95.0-nightly` as numbers.
+/// Reads `1.95.0-nightly` as numbers; what can't be read counts as 0. A nightly counts as its release.
 fn parse_version(text: &str) -> [u32; 3] {
     let numbers = text.split(['-', ' ', '+']).next().unwrap_or_default();
     let mut parts = numbers.split('.').map(|part| part.parse().unwrap_or(0));
@@ -62,7 +63,8 @@ pub struct Linking {
     pub linker_found: bool,
 }
 
-/// The target is installed. A build fetches it where rustup is there.
+/// Checks that the target is installed. A missing one is a problem only without rustup, because a build
+/// fetches it.
 pub fn target(linking: &Linking, tools: &Tools) -> Check {
     let triple = &linking.triple;
     if linking.target_installed {
@@ -77,7 +79,7 @@ pub fn target(linking: &Linking, tools: &Tools) -> Check {
         .help(format!("rustup target add {triple}"))
 }
 
-/// The linker is there.
+/// Checks that the linker which a build would use is installed, and names the reason for that linker.
 pub fn linker(linking: &Linking) -> Check {
     let name = linking.linker.as_str();
     if linking.linker_found {
@@ -92,7 +94,7 @@ pub fn linker(linking: &Linking) -> Check {
         .help(help)
 }
 
-/// A function for another processor runs in the embedded cloud only with an emulator.
+/// Checks that an emulator is installed; called only if the embedded cloud would need one.
 pub fn qemu(architecture: Architecture, found: Option<&str>) -> Check {
     if let Some(path) = found {
         return Check::new("qemu", Status::Ok, format!("{path} runs {architecture} functions"));
@@ -101,8 +103,9 @@ pub fn qemu(architecture: Architecture, found: Option<&str>) -> Check {
     Check::new("qemu", Status::Problem, detail).help("apt install qemu-user-static")
 }
 
-/// There is space to build in: `free` bytes beside `path`.
+/// Checks that there is space to build in: `free` bytes beside `path`.
 pub fn disk(path: &str, free: Option<u64>) -> Check {
+    // 1 GiB.
     const ENOUGH: u64 = 1 << 30;
     let Some(free) = free else {
         return Check::new("disk", Status::Skipped, format!("the space left for {path} could not be read"));

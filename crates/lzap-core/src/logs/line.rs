@@ -21,7 +21,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// `ERROR` and so on.
+    /// Returns the level in capitals, as `tracing` and Lambda write it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Error => "ERROR",
@@ -32,6 +32,7 @@ impl Level {
         }
     }
 
+    /// Reads a level in any case; `None` for a word that is none.
     fn parse(text: &str) -> Option<Self> {
         match text.to_ascii_uppercase().as_str() {
             // Other loggers have more levels than `tracing`.
@@ -117,7 +118,7 @@ pub struct Access {
 const ACCESS: &str = "lzap::access";
 
 impl Line {
-    /// Reads one event's message.
+    /// Reads one event's message. Never fails: what isn't recognized is text that the function wrote.
     pub fn parse(message: &str) -> Self {
         let message = message.trim_end();
         if let Some(Value::Object(object)) =
@@ -144,7 +145,7 @@ impl Line {
         }
     }
 
-    /// The id of the invocation in the line itself.
+    /// Returns the id of the invocation, if the line itself has one. Most lines don't: see [`super::weave`].
     pub fn request_id(&self) -> Option<&str> {
         match self {
             Self::Start { request_id } | Self::End { request_id } => Some(request_id),
@@ -195,6 +196,7 @@ fn parse_report(message: &str) -> Report {
     }
 }
 
+/// Reads a line that is a JSON object: Lambda's own, a logger's, or the app's data.
 fn parse_json_line(mut object: Map<String, Value>, message: &str) -> Line {
     if let Some(kind) = object.get("type").and_then(Value::as_str).and_then(|it| it.strip_prefix("platform."))
         && let Some(record) = object.get("record")
@@ -280,6 +282,7 @@ fn request_id_of(message: &str) -> Option<String> {
     message.split_whitespace().take(3).find(|word| is_uuid(word)).map(str::to_owned)
 }
 
+/// Returns whether the word has the form of a UUID, as Lambda's request ids have.
 fn is_uuid(word: &str) -> bool {
     let parts: Vec<usize> = word.split('-').map(str::len).collect();
     parts == [8, 4, 4, 4, 12] && word.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')

@@ -79,6 +79,7 @@ pub fn pattern(typed: &str) -> Result<Pattern, PatternError> {
     if chars > MOST_CHARS { Err(PatternError::TooLong(chars)) } else { Ok(Pattern { text, warning }) }
 }
 
+/// Returns the pattern as it is, if it ends with `close`. What stands between is CloudWatch's to check.
 fn require_closed(typed: &str, open: char, close: char) -> Result<String, PatternError> {
     let ends = typed.len() > 1 && typed.ends_with(close);
     if ends { Ok(typed.to_owned()) } else { Err(PatternError::Unclosed { open, close }) }
@@ -104,6 +105,7 @@ fn split_terms(typed: &str) -> Result<Vec<String>, PatternError> {
     Ok(terms)
 }
 
+/// Returns the term, quoted if CloudWatch wouldn't take it bare. A quote or backslash in it is escaped.
 fn quote_bare_term(word: &str) -> Result<String, PatternError> {
     if word.is_empty() {
         return Err(PatternError::NoTerm);

@@ -27,12 +27,15 @@ const OPEN: usize = 10_000;
 /// Collects requests from the lines of a log.
 #[derive(Clone, Debug, Default)]
 pub struct Requests {
+    /// Requests that wait for their report, by id.
     open: BTreeMap<String, Request>,
+    /// Their ids in the order in which they began, completed ones among them.
     order: VecDeque<String>,
 }
 
 impl Requests {
-    /// The requests that these events complete, in the order of their reports.
+    /// Returns the requests that these events complete, in the order of their reports. A report without an
+    /// access record before it is an invocation that is no HTTP request.
     pub fn take(&mut self, events: Vec<LogEvent>) -> Vec<Request> {
         let lines: Vec<(LogEvent, Line)> = weave::in_order(events)
             .into_iter()
@@ -58,7 +61,7 @@ impl Requests {
             .collect()
     }
 
-    /// The requests without a report, oldest first.
+    /// Returns the requests without a report, oldest first, and forgets them.
     pub fn rest(&mut self) -> Vec<Request> {
         let mut rest: Vec<Request> = std::mem::take(&mut self.open).into_values().collect();
         rest.sort_by_key(|request| request.timestamp_ms);
@@ -66,6 +69,7 @@ impl Requests {
         rest
     }
 
+    /// Remembers a request until its report comes.
     fn begin_request(&mut self, event: &LogEvent, id: &str, access: Access) {
         let request = Request {
             timestamp_ms: event.timestamp_ms,
@@ -84,6 +88,7 @@ impl Requests {
         }
     }
 
+    /// Joins the report with the access record of the same invocation, if there was one.
     fn complete_request(&mut self, event: LogEvent, report: Report) -> Request {
         let begun = self.open.remove(&report.request_id);
         Request {

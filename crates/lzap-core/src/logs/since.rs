@@ -40,7 +40,8 @@ impl FromStr for Since {
     }
 }
 
-/// Milliseconds of numbers with units, one or several: `90s`, `1h30m`.
+/// Returns the milliseconds of numbers with units, one or several: `90s`, `1h30m`. `None` for anything else,
+/// and for a number without a unit.
 fn duration_ms(text: &str) -> Option<i64> {
     let mut rest = text;
     let mut total: i64 = 0;

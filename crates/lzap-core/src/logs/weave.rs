@@ -48,7 +48,8 @@ const STREAMS: usize = 2_000;
 pub struct Requests(HashMap<String, String>);
 
 impl Requests {
-    /// The request of `event`; `line` is its parsed message.
+    /// Returns the request of `event`; `line` is its parsed message. `None` for a line before the first
+    /// `START` that was read, and for lines between requests.
     pub fn of(&mut self, event: &LogEvent, line: &Line) -> Option<String> {
         let own = line.request_id().map(str::to_owned);
         match line {

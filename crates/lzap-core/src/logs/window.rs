@@ -27,12 +27,17 @@ const REMEMBERED: usize = 200_000;
 /// The events that were read so far.
 #[derive(Clone, Debug)]
 pub struct Window {
+    /// The beginning that the user chose, in milliseconds since 1970, like all times here.
     since_ms: i64,
+    /// The time of the newest event so far; `None` before the first.
     newest_ms: Option<i64>,
+    /// The number of complete rounds.
     rounds: u32,
+    /// Time and key of each remembered event, so that the oldest come first.
     seen: BTreeSet<(i64, u64)>,
     /// Start of the period that may be read: older events were forgotten, or lie before the beginning.
     floor_ms: i64,
+    /// The maximum of `seen`; smaller in tests.
     remembered: usize,
 }
 
@@ -75,6 +80,7 @@ impl Window {
         events.into_iter().filter(|event| self.is_new(event)).collect()
     }
 
+    /// Remembers the event; returns whether it wasn't remembered before.
     fn is_new(&mut self, event: &LogEvent) -> bool {
         if event.timestamp_ms < self.floor_ms || !self.seen.insert((event.timestamp_ms, event_key(event))) {
             return false;
@@ -89,14 +95,16 @@ impl Window {
         true
     }
 
+    /// Forgets the events before `ms`, which no round reads again.
     fn forget_before(&mut self, ms: i64) {
         self.floor_ms = self.floor_ms.max(ms);
         self.seen = self.seen.split_off(&(self.floor_ms, 0));
     }
 }
 
-/// A hash instead of the id: ids are long and differ only at their end. Two different events with the same millisecond
-/// and hash would hide one of them, with a probability of 1 in 2⁶⁴.
+/// Returns a hash instead of the id: ids are long and differ only at their end. Two different events with the
+/// same millisecond and hash would hide one of them, with a probability of 1 in 2⁶⁴.
+/// An event without an id is known by stream and text.
 fn event_key(event: &LogEvent) -> u64 {
     let mut hasher = DefaultHasher::new();
     if event.id.is_empty() {

@@ -14,7 +14,7 @@ use crate::platform::Architecture;
 
 /// The issuer of the tokens.
 const ISSUER: &str = "token.actions.githubusercontent.com";
-/// For whom they are signed.
+/// The service for which the tokens are signed; AWS refuses tokens for another one.
 const AUDIENCE: &str = "sts.amazonaws.com";
 /// The workflow, with names in double braces.
 const WORKFLOW: &str = include_str!("deploy.yml");
@@ -52,14 +52,16 @@ impl FromStr for Repository {
     }
 }
 
-/// A name with or without an id. Nothing in it means more to IAM than itself.
+/// Returns whether the text is a name with or without an id. The characters are those that mean no more to
+/// IAM than themselves.
 fn is_part(text: &str, extra: &[u8]) -> bool {
     let (name, id) = text.split_once('@').map_or((text, None), |(name, id)| (name, Some(id)));
     let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || extra.contains(&b));
     is_name && id.is_none_or(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// The trust policy of the deploying role: it allows workflows of this repository on this branch only.
+/// Returns the trust policy of the deploying role: it allows workflows of this repository on this branch
+/// only. Both are compared as whole strings, without wildcards.
 pub fn trust_policy(names: &Names, repository: &Repository, branch: &str) -> Value {
     let Place { partition, account, .. } = &names.place;
     json!({
@@ -79,12 +81,12 @@ pub fn trust_policy(names: &Names, repository: &Repository, branch: &str) -> Val
     })
 }
 
-/// The deploying role's name, which the workflow uses.
+/// Returns the deploying role's name, which the workflow uses.
 pub fn role(names: &Names) -> String {
     cap_length(&format!("{}-{}", names.app, names.stage), "-deploy")
 }
 
-/// The workflow: check out, take the role, `lzap update`. `source` is where cargo installs lzap from.
+/// Returns the workflow: check out, take the role, `lzap update`. `source` is where cargo installs lzap from.
 pub fn workflow(names: &Names, branch: &str, architecture: Architecture, source: &str) -> String {
     let Place { partition, account, region } = &names.place;
     let role = role(names);

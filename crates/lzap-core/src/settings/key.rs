@@ -98,14 +98,14 @@ impl<T: SettingValue> Key<T> {
         self.limits.iter().try_for_each(check).map_err(|error| ConfigError { span: None, ..error })
     }
 
-    /// The value where no table has the key.
+    /// Returns the value where no table has the key.
     pub(crate) fn default(&self) -> T {
         match self.default {
             DefaultValue::Fixed(value) | DefaultValue::Described(_, value) => value(),
         }
     }
 
-    /// The text of `value` in `lzap config`: the words of the default if the value has no text.
+    /// Returns the text of `value` in `lzap config`: the words of the default if the value has no text.
     pub(crate) fn show(&self, value: &T) -> String {
         match (value.show(), &self.default) {
             (text, DefaultValue::Described(words, _)) if text.is_empty() => {
@@ -115,7 +115,8 @@ impl<T: SettingValue> Key<T> {
         }
     }
 
-    /// The error of a value, merged from all stages, that is too large; its place is up to the caller.
+    /// Fails if a value, merged from all stages, is too large. The error has no place: the caller knows which
+    /// table it belongs to.
     pub(crate) fn check_size(&self, value: &T) -> Result<(), ConfigError> {
         self.limits.iter().try_for_each(|limit| match limit {
             Limit::Size { max, of, measure } if measure(value) > *max => Err(ConfigErrorKind::OutOfRange
@@ -226,9 +227,11 @@ impl<T> Limit<T> {
         }
     }
 
-    /// The limit in words, for the help of errors and the reference page; `None` where the page shows it otherwise.
+    /// Returns the limit in words, for the help of errors and the reference page; `None` where the page shows
+    /// it otherwise.
     fn describe(&self) -> Option<String> {
         match self {
+            // A range to the type's maximum has no upper limit of AWS's.
             Self::Range(range) if *range.end() == u32::MAX => Some(format!("at least {}", range.start())),
             Self::Range(range) => Some(format!("{} to {}", range.start(), range.end())),
             Self::OneOf(numbers) => Some(join(numbers.iter().map(u16::to_string), ", ")),
@@ -259,7 +262,8 @@ impl<T> Limit<T> {
     }
 }
 
-/// True if the regular expression matches `text`. The expressions are valid in both JSON Schema and Rust.
+/// Returns whether the regular expression matches `text`. The expressions are valid in both JSON Schema and
+/// Rust. One that isn't valid matches nothing, so every value would be refused.
 pub(crate) fn matches(regex: &str, text: &str) -> bool {
     Regex::new(regex).is_ok_and(|regex| regex.is_match(text))
 }

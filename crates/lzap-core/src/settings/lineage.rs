@@ -11,17 +11,18 @@ pub const LOCAL: &str = "local";
 /// A stage's table and those that it extends, nearest first, each with the stage's name.
 pub(crate) type Lineage<'a> = Vec<(&'a str, &'a Node)>;
 
-/// The tables of the stages.
+/// Returns the tables of the stages, in the order of the file; none if the file has none.
 pub(crate) fn stage_entries(config: &Config) -> &[Entry] {
     config.root.get(keys::STAGE.name).map(Node::entries).unwrap_or_default()
 }
 
-/// The names of the stages that have a table.
+/// Returns the names of the stages that have a table, in the order of the file.
 pub fn stage_names(config: &Config) -> impl Iterator<Item = &str> {
     stage_entries(config).iter().map(|entry| entry.key.as_str())
 }
 
-/// The name of the stage that a command works on: the argument, else `default_stage`, else the only stage.
+/// Returns the name of the stage that a command works on: the argument, else `default_stage`, else the only
+/// stage. `local` doesn't count for the only one, even if it has a table.
 ///
 /// # Errors
 /// None of these names a stage, or there is no stage of that name. The nearest name is suggested.
@@ -56,6 +57,7 @@ pub fn stage_name(config: &Config, argument: Option<&str>) -> Result<String, Con
     }
 }
 
+/// Returns the error for a name that no stage has; `span` is the place of the name, if it stands in the file.
 fn unknown_stage(name: &str, known: &[&str], span: Option<Range<usize>>) -> ConfigError {
     let help = match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
@@ -65,7 +67,11 @@ fn unknown_stage(name: &str, known: &[&str], span: Option<Range<usize>>) -> Conf
     ConfigError { span, ..ConfigErrorKind::Stage.whole(format!("there is no stage `{name}`"), help) }
 }
 
-/// The tables that the settings of `stage` come from; none for a stage without a table.
+/// Returns the tables that the settings of `stage` come from, nearest first; none for a stage without a
+/// table.
+///
+/// # Errors
+/// `extends` isn't a text, names a missing stage, or makes a loop.
 pub(crate) fn find_lineage<'a>(config: &'a Config, stage: &str) -> Result<Lineage<'a>, ConfigError> {
     let find = |name: &str| stage_entries(config).iter().find(|entry| entry.key == name);
     let mut line: Lineage<'a> = Vec::new();

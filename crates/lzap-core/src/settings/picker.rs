@@ -8,9 +8,13 @@ use super::table::Table;
 use super::value::{Merge, SettingValue};
 use crate::config::{ConfigError, Node};
 
+/// Picks the values of one stage, and collects their list on the way.
 pub(crate) struct Picker<'a> {
+    /// The root of the file, for the keys outside of stages.
     file: &'a Node,
+    /// The tables of the stage, nearest first.
     lineage: Lineage<'a>,
+    /// The values that were picked so far, one for each key.
     noted: Vec<Noted>,
     /// Values, merged from several tables, that are beyond a limit.
     pub(crate) problems: Vec<ConfigError>,
@@ -21,15 +25,16 @@ impl<'a> Picker<'a> {
         Self { file, lineage, noted: Vec::new(), problems: Vec::new() }
     }
 
-    /// The value of a key: the nearest table's, else the default. A value that can't be read counts as absent; the check
-    /// of the tables reports it.
+    /// Returns the value of a key: the nearest table's, else the default. A value that can't be read counts
+    /// as absent; the check of the tables reports it.
     pub(crate) fn get<T: SettingValue>(&mut self, key: &Key<T>) -> T {
         let found = self.find(key).and_then(|(node, origin)| Some((key.read(node).ok()?, origin)));
         let (value, origin) = found.unwrap_or_else(|| (key.default(), Origin::Default));
         self.note(key, origin, value)
     }
 
-    /// The value of a key that the command can't do without.
+    /// Returns the value of a key that the command can't do without: one that can't be read is an error at
+    /// once.
     pub(crate) fn require_readable<T: SettingValue>(&mut self, key: &Key<T>) -> Result<T, ConfigError> {
         if let Some((node, _)) = self.find(key) {
             key.read(node)?;
@@ -37,7 +42,8 @@ impl<'a> Picker<'a> {
         Ok(self.get(key))
     }
 
-    /// The value of a key, merged from every table that has it; the nearest table's entries win.
+    /// Returns the value of a key, merged from every table that has it; the nearest table's entries win. A
+    /// merged value that is too large is a problem of the nearest table.
     pub(crate) fn get_merged<T: SettingValue + Merge>(&mut self, key: &Key<T>) -> T {
         let (mut merged, mut tables, mut span) = (key.default(), Vec::new(), None);
         for (stage, table) in self.lineage.iter().rev() {
@@ -54,7 +60,7 @@ impl<'a> Picker<'a> {
         self.note(key, origin, merged)
     }
 
-    /// The node of a key and its table, from the nearest table that has the key.
+    /// Returns the node of a key and its table, from the nearest table that has the key.
     pub(crate) fn find<T: SettingValue>(&self, key: &Key<T>) -> Option<(&'a Node, Origin)> {
         if key.table == Table::File {
             return Some((self.file.get(key.name)?, Origin::File(String::new())));
@@ -80,7 +86,8 @@ impl<'a> Picker<'a> {
         value
     }
 
-    /// The picked settings, in the order of their declarations.
+    /// Returns the picked settings, in the order of their declarations. Keys that were not picked are left
+    /// out.
     pub(crate) fn list(mut self) -> Vec<ListedSetting> {
         let listed = |key: &'static dyn Declaration| {
             let is_key = |noted: &Noted| noted.table == key.table() && noted.name == key.name();

@@ -75,7 +75,8 @@ pub(crate) fn resolve_place(
     Ok(ResolvedPlace { region, profile, warnings })
 }
 
-/// The place of the embedded cloud, which has one region and needs no credentials.
+/// Returns the place of the embedded cloud, which has one region and needs no credentials. Flags that have no
+/// effect are warnings.
 pub(crate) fn resolve_local_place(pick: &mut Picker<'_>, overrides: &PlaceOverrides) -> ResolvedPlace {
     pick.note(&keys::REGION, Origin::Default, None);
     pick.note(&keys::PROFILE, Origin::Default, None);
@@ -87,6 +88,7 @@ pub(crate) fn resolve_local_place(pick: &mut Picker<'_>, overrides: &PlaceOverri
     ResolvedPlace { region: None, profile: None, warnings: warnings.collect() }
 }
 
+/// Returns the variable's value, and notes it as the origin if it is set.
 fn note_variable(
     pick: &mut Picker<'_>,
     key: &Key<Option<String>>,
@@ -97,6 +99,7 @@ fn note_variable(
     pick.note(key, origin, value)
 }
 
+/// Warns if the variable names another region than the file, which wins.
 fn warn_of_variable(region: &str, variable: Option<&str>) -> Option<Warning> {
     let other = variable.filter(|other| *other != region)?;
     Some(Warning {

@@ -22,6 +22,7 @@ pub fn schema() -> Value {
     Value::Object(schema)
 }
 
+/// Returns the schema of one table. Unknown keys are errors for editors, as they are for lzap.
 fn describe_table(table: Table) -> Map<String, Value> {
     let properties: Map<String, Value> =
         keys_of(table).map(|key| (key.name().to_owned(), key.schema())).collect();

@@ -13,13 +13,14 @@ use crate::config::{ConfigError, ConfigErrorKind, KeepWarm, Node, NodeValue, nea
 use crate::role::Statement;
 use crate::schedule::{Schedule, cron, rate};
 
-/// The keys that `table` may have, in the order of their declarations.
+/// Returns the keys that `table` may have, in the order of their declarations.
 pub(crate) fn keys_of(table: Table) -> impl Iterator<Item = &'static dyn Declaration> {
     keys::all().filter(move |key| key.table() == table)
 }
 
-/// Everything that is wrong in `node`, the table `table`, in the order of the file: unknown keys, wrong
-/// types, and values beyond a limit. Missing keys come last, since an unknown key may be a misspelt one of them.
+/// Returns everything that is wrong in `node`, the table `table`, in the order of the file: unknown keys,
+/// wrong types, and values beyond a limit. Missing keys come last, since an unknown key may be a misspelt one
+/// of them.
 pub(crate) fn find_problems(table: Table, node: &Node) -> Vec<ConfigError> {
     let NodeValue::Table(entries) = &node.value else {
         return vec![node.wrong_type("a table")];
@@ -50,6 +51,7 @@ pub(crate) fn check_table(table: Table, node: &Node) -> Result<(), ConfigError> 
     find_problems(table, node).into_iter().next().map_or(Ok(()), Err)
 }
 
+/// Returns the key that was probably meant; without a near one, all keys of the table.
 fn suggest_key(unknown: &str, table: Table) -> String {
     match nearest(unknown, keys_of(table).map(Declaration::name)) {
         Some(near) => format!("did you mean `{near}`?"),
@@ -150,6 +152,7 @@ impl SettingValue for Vec<Schedule> {
     }
 }
 
+/// Reads one schedule. A schedule without a name is called like its task.
 fn read_schedule(node: &Node) -> Result<Schedule, ConfigError> {
     check_table(Table::Schedule, node)?;
     let task = keys::SCHEDULE_TASK.read_in(node)?;
@@ -175,6 +178,7 @@ fn read_schedule(node: &Node) -> Result<Schedule, ConfigError> {
     Ok(Schedule { name, task, expression, input: keys::SCHEDULE_INPUT.read_in(node)? })
 }
 
+/// Reads the text of `rate` or `cron`, and returns EventBridge's expression.
 fn read_time(
     key: &str,
     node: &Node,
@@ -217,6 +221,7 @@ impl SettingValue for Conditions {
     }
 }
 
+/// Reads a table whose keys are the user's own.
 fn read_map<T>(
     node: &Node,
     read: impl Fn(&Node) -> Result<T, ConfigError>,
@@ -229,6 +234,7 @@ fn read_map<T>(
     }
 }
 
+/// Reads a string as a list of one: IAM takes both.
 fn read_one_or_several(node: &Node) -> Result<Vec<String>, ConfigError> {
     let expected = "a string or a list of strings";
     match node.value {

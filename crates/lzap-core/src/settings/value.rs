@@ -211,7 +211,7 @@ impl Merge for Variables {
     }
 }
 
-/// Reads the one of `choices` that has this name.
+/// Reads the one of `choices` that has this name. The error lists all of them.
 fn read_choice<T: Copy>(
     node: &Node,
     choices: &[(T, &str)],
@@ -278,7 +278,7 @@ impl SettingValue for Vec<Include> {
     }
 }
 
-/// Reads `path` or `path:path/in/the/zip`.
+/// Reads `path` or `path:path/in/the/zip`. The rest of the rules needs the files, and is `lzap-build`'s.
 fn read_include(node: &Node) -> Result<Include, ConfigError> {
     let text = String::read(node)?;
     let (source, destination) = text.split_once(':').unwrap_or((&text, &text));
@@ -295,7 +295,7 @@ fn read_include(node: &Node) -> Result<Include, ConfigError> {
     Ok(Include { source: source.to_owned(), destination: destination.to_owned() })
 }
 
-/// The value as JSON. TOML's dates become strings; JSON has no infinite number, which becomes `null`.
+/// Returns the value as JSON. TOML's dates become strings; JSON has no infinite number, which becomes `null`.
 pub(crate) fn to_json(node: &Node) -> Value {
     match &node.value {
         NodeValue::Text(text) | NodeValue::Date(text) => Value::from(text.as_str()),
