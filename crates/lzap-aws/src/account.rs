@@ -1,4 +1,6 @@
 //! The Lambda quotas of the account.
+//!
+//! For `lzap doctor` only: a deploy lets AWS refuse what exceeds them.
 
 use aws_sdk_lambda::types::AccountLimit;
 use lzap_core::doctor::Limits;

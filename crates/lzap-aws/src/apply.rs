@@ -90,6 +90,7 @@ pub struct Site<'a> {
 /// was not switched. The user stopped the plan.
 pub async fn apply(site: Site<'_>, plan: &Plan, applied: &mut Applied) -> Result<(), ApplyError> {
     let total = plan.steps.len();
+    // Steps of an earlier part of the same plan count as done, so that later steps don't wait for them.
     let (mut done, mut waiting): (BTreeSet<StepId>, BTreeSet<StepId>) =
         (0..total).map(StepId).partition(|id| applied.has_step(plan.step(*id)));
     let mut failure: Option<StepError> = None;
@@ -100,6 +101,7 @@ pub async fn apply(site: Site<'_>, plan: &Plan, applied: &mut Applied) -> Result
         if failure.is_none() && !site.stop.is_cancelled() {
             for id in find_ready_steps(plan, &waiting, &done) {
                 waiting.remove(&id);
+                // Each step gets the ids that are known now; it can only refer to those of its prerequisites.
                 running.push(site.run_step(id, plan.step(id), applied.created.clone()));
             }
         }

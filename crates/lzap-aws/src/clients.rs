@@ -1,4 +1,8 @@
 //! The SDK clients of one account and region, created once and shared.
+//!
+//! Credentials, regions, proxies and endpoints are read by the SDK; nothing of that is lzap's own. Only
+//! retries and timeouts are set, since the SDK's defaults don't fit a deploy. The embedded cloud gets fixed
+//! credentials and its endpoint.
 
 mod attempts;
 mod profile;

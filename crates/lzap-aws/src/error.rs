@@ -2,6 +2,11 @@
 //!
 //! `classify` maps error codes to kinds, `kind` is the table of the kinds, `explain` has their texts and help.
 //!
+//! An error's way: [`Named::named`] classifies the SDK's error and gives it its operation; [`Absent`] makes a
+//! success of "not found" where that is one; `retry` repeats the call for kinds that pass;
+//! [`AwsError::about_bucket`] and [`AwsError::hiding`] correct what only the call site knows;
+//! [`crate::clients::Clients::explain`] adds endpoint and profile where the error leaves this crate.
+//!
 //! Deliberately not here: retries ([`crate::retry`]), and how far a plan was applied ([`crate::apply`]).
 
 mod cause;

@@ -1,4 +1,7 @@
 //! An invocation that the user asked for: a task's event, or any other.
+//!
+//! In contrast to [`crate::probe`], nothing is known about the function: its time, its answer, whether it may
+//! run twice.
 
 use std::time::Duration;
 

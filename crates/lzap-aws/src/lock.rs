@@ -123,6 +123,8 @@ async fn try_to_take_lock(
     // soon as the lock stops changing.
     for _ in 0..ATTEMPTS {
         let place = stale.as_deref().map_or(InPlaceOf::Nothing, InPlaceOf::Etag);
+        // A 409 means that another conditional write is under way: the same write can then succeed, or fail
+        // with a 412.
         let put = || lock_object::put_lock(clients, names, &text, place);
         if let Some(etag) = again(CONFLICT, Progress::silent(), put).await? {
             return Ok(Ok(Put { etag, inherited: stale.is_some() }));

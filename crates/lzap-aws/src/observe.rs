@@ -163,6 +163,7 @@ impl Reader<'_> {
     /// tag tells of.
     async fn read_function(self, desired: &Kinds) -> Result<FunctionReads, AwsError> {
         let Self { clients, names, .. } = self;
+        // The log groups come with the function's read: the worker function's tells whether to look for it.
         let (function, log_groups) =
             try_join(Box::pin(function::get_function(clients, names)), self.read_log_groups()).await?;
         let of_function = async {
@@ -193,9 +194,11 @@ impl Reader<'_> {
         let workers = Kinds::of(has_workers_logs.then_some(workers::KIND));
         let possible = match function.map(|function| Kinds::of_tags(&function.tags)) {
             Some(Some(tagged)) => tagged,
+            // A function of an older lzap has no tag, so it may have every kind.
             Some(None) => optional_kinds().without(&Kinds::of([workers::KIND])),
             None => Kinds::of([http_api::KIND, rule::KIND]),
         };
+        // The worker function is looked for by its log group: without a tag, the kinds above leave it out.
         let possible = possible.with(&workers);
         match self.scope {
             // Of the optional kinds, only the fronts matter to a rollback: it prints the URL.
@@ -325,6 +328,7 @@ impl Reader<'_> {
         }
         let targets = list_targets(clients, names, &name).await?;
         let calls_us = targets.iter().any(|target| target.arn == names.alias_arn());
+        // Any other rule has passed the test of its tags above.
         let ours = !is_keep_warm || calls_us || tagged().await?;
         Ok((name, ObservedRule { targets, ours, ..rule }))
     }

@@ -1,4 +1,8 @@
 //! The probe: tests that a published version starts and responds before it gets traffic.
+//!
+//! An invocation of the version's own number, which gets no traffic: the alias still points to the old one.
+//! The runtime crate answers the probe event before any code of the user; with `health_path` a request
+//! follows that the app itself must answer.
 
 use std::time::Duration;
 

@@ -2,6 +2,16 @@
 //!
 //! The SDK itself repeats requests after network errors and throttling, a few times. This module repeats calls for
 //! reasons that only a deploy knows to be temporary: a role that is too new, a function that is still changing.
+//!
+//! | for | temporary | at most |
+//! |---|---|---|
+//! | [`THROTTLED`] | throttling | 1 min |
+//! | [`CONFLICT`] | throttling, and another change of the resource in progress | 1 min |
+//! | [`PROPAGATION`] | and "not found" of a resource that was just created | 20 s |
+//! | [`ROLE`] | and a new role that Lambda can't assume or use yet | 1 min |
+//! | [`FUNCTION_STATE`] | and "not found", and a function whose last change hasn't taken effect | 5 min |
+//!
+//! Each row but the first includes the errors of `CONFLICT`. All other errors end the call at once.
 
 use std::future::Future;
 use std::sync::OnceLock;

@@ -1,5 +1,9 @@
 //! One request to the live URL after the switch.
 //!
+//! Also how a new front is tested before the old one is deleted, in `resource/front.rs`. The request goes
+//! from this machine through the public front, so that DNS, the front and its permission are tested with the
+//! app.
+//!
 //! Uses the SDK's HTTP client without the SDK, so that there is one TLS implementation in the binary.
 
 use std::time::Duration;

@@ -21,7 +21,7 @@ use files::Entry;
 /// A deployment package on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
-    /// The zip.
+    /// The zip: `NAME-HASH.zip` beside the path that [`archive`] was given.
     pub path: PathBuf,
     /// Its size.
     pub bytes: u64,

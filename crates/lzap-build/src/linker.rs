@@ -17,7 +17,8 @@ pub(crate) struct Choice {
 }
 
 impl Choice {
-    /// Rust's target triple that goes with the linker.
+    /// Returns Rust's target triple that goes with the linker: musl for `rust-lld`, since Rust brings musl's
+    /// start files and libraries; glibc for the others.
     pub(crate) fn triple(&self, architecture: Architecture) -> &'static str {
         match self.linker {
             Linker::RustLld => architecture.musl_triple(),

@@ -133,7 +133,9 @@ pub fn config_text(answers: &InitAnswers) -> String {
         .replace("{{architecture}}", answers.architecture.as_str())
 }
 
-/// Writes `lzap.toml` into `dir`, all of it or nothing; returns its path. Overwrites one that is there only by `force`.
+/// Writes `lzap.toml` into `dir`, all of it or nothing; returns its path. Overwrites one that is there only
+/// by `force`. A crash leaves the old file or the new one, because the text is written into another file
+/// first.
 ///
 /// # Errors
 /// [`BuildError::ConfigExists`]; [`BuildError::Io`].

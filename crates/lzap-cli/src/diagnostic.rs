@@ -1,5 +1,11 @@
 //! Errors as they are printed: what, where, why, and what to type next; or as one JSON document on stdout.
 //!
+//! ```text
+//! error[lzap::aws::denied]: AWS denies iam:CreateRole
+//!   cause: AccessDenied from iam:CreateRole (request 4f1c…): User: … is not authorized to perform: …
+//!   help: allow `iam:CreateRole` to the deploying user or role (`lzap policy dev` prints the whole …
+//! ```
+//!
 //! The texts are made where the errors are (`lzap_core::explain::Explained`); here they are only laid out.
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};

@@ -13,6 +13,7 @@ pub(crate) fn describe_this_process(command: &str) -> Holder {
     let pid = std::process::id();
     Holder {
         nonce: uuid::Uuid::new_v4().simple().to_string(),
+        // For people only, as a shell or a CI system sets them; anyone can change these variables.
         owner: read_first_variable(&["USER", "LOGNAME", "GITHUB_ACTOR"])
             .unwrap_or_else(|| "unknown".to_owned()),
         host: read_host_name(),

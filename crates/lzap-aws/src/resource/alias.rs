@@ -1,4 +1,7 @@
 //! The alias `live`: see `lzap_core::resource::alias`.
+//!
+//! Fronts, rules and permissions name the alias and never a version, so that one write to it is the whole
+//! switch. AWS: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-aliases.html>
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,7 @@
 //! The stage's objects in the bucket: see `lzap_core::resource::artifact`.
+//!
+//! All keys begin with `APP/STAGE/`, since stages share the bucket. A zip is named after its hash: the same
+//! build is uploaded once.
 
 use std::path::Path;
 

@@ -1,4 +1,6 @@
 //! The alias's settings for asynchronous invocations: see `lzap_core::resource::event_invoke`.
+//!
+//! Without these settings Lambda's own apply: two retries, and events of at most six hours.
 
 use aws_sdk_lambda::types::{DestinationConfig, OnFailure};
 use lzap_core::asynchronous::AsyncConfig;

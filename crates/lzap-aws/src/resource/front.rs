@@ -37,6 +37,7 @@ pub(crate) async fn apply_front(
             Touch::ServerError(status) => format!("it answered {status}"),
             Touch::Unreachable(reason) => format!("it could not be reached: {reason}"),
         };
+        // The limit counts from the first request, and includes the time of the requests themselves.
         let elapsed = started.elapsed();
         context.progress.tell(|step| Event::StepWaiting {
             step,

@@ -43,6 +43,7 @@ pub(crate) async fn describe_log_groups(
 ) -> Result<[Option<ObservedLogGroup>; 2], AwsError> {
     let [own, workers] = [names.log_group(), names.workers().log_group()];
     let (groups, is_all) = log_groups(clients, &own).await?;
+    // The prefix also matches groups of other functions, such as those of a stage `dev2` for `dev`.
     let mut found = [&own, &workers].map(|name| groups.get(name).cloned());
     if found[1].is_none() && !is_all {
         // A second call only if other groups lie between the two names.

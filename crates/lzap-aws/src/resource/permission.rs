@@ -1,4 +1,7 @@
 //! The alias's resource policy: see `lzap_core::resource::permission`.
+//!
+//! It says who may invoke the alias: the API, the rules, or everyone through the function URL. AWS:
+//! <https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html>
 
 use std::collections::BTreeMap;
 

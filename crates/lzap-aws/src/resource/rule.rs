@@ -64,6 +64,7 @@ pub(crate) async fn list_rules(
                 // The owner is known only after the rule's tags are read.
                 ours: false,
             };
+            // Rules of a stage such as `dev-2` begin with the prefix of `dev` too; their tags show it.
             Some((RuleName::new(rule.name()?.strip_prefix(&prefix)?), live))
         }));
         token = page.next_token().map(str::to_owned);

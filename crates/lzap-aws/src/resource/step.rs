@@ -1,4 +1,8 @@
 //! The inputs of a step's execution, and the ids that AWS assigns on the way.
+//!
+//! A plan is made before anything is created, so its steps name some resources by reference: "the API that
+//! this plan creates". The functions `resolve_…` turn a reference into the id that an earlier step got from
+//! AWS.
 
 use std::collections::BTreeMap;
 

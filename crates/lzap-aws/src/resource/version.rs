@@ -1,4 +1,7 @@
 //! The published versions of both functions, and the probe of a version: see `lzap_core::resource::version`.
+//!
+//! A version is a copy of code and settings that can't be changed. AWS:
+//! <https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html>
 
 use std::collections::BTreeSet;
 

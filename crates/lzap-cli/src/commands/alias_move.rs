@@ -64,6 +64,7 @@ pub(crate) async fn move_alias(
     if let Some(url) = &url {
         context.printer.print_data(format_args!("{url}\n"));
     }
+    // After the move, which must not wait for a version that may not answer.
     let missing = missing_tasks(&target, settings, version.as_ref()).await;
     for task in &missing {
         context.printer.print_warning(format_args!(
@@ -72,6 +73,7 @@ pub(crate) async fn move_alias(
             version.as_ref().map_or("?", VersionNumber::as_str),
         ));
     }
+    // As a deploy's document, without the artifact and the times, and with `missing_tasks`.
     Ok(report::add_fields(
         report::place_fields(&target.names),
         json!({

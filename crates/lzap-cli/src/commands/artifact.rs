@@ -135,6 +135,7 @@ pub(crate) async fn build_artifact(
     let started = Instant::now();
     let out = project.target_dir.join("lzap").join(&settings.stage).join(format!("{}.zip", settings.app));
     let artifact = archive(&binary.path, &project.root, &settings.include, settings.architecture, &out)?;
+    // Eight digits are enough to compare two lines by eye; the JSON document has all of them.
     let short: String = artifact.sha256.chars().take(8).collect();
     printer.print_status(
         "Packaged",

@@ -1,5 +1,10 @@
 //! From the observed state to the desired one: the build, beside it the prerequisites, then the plan under the lock.
 //!
+//! ```text
+//! draft ─┬─ build ─────────────────────────┬─ plan with the artifact ─ lock, if not yet ─ apply
+//!        └─ lock ─ create prerequisites ───┘
+//! ```
+//!
 //! Two lanes run at the same time: the build, and the creation of the resources that need no artifact. The
 //! lock is taken once: for those resources, or if they exist for the plan. Reading starts at
 //! [`Deploy::converge`]. Not here: the decisions (`lzap_core::plan`) and the calls (`lzap_aws::apply`).
@@ -144,6 +149,8 @@ impl<'a> Deploy<'a> {
         observed: Observed,
         draft: ConsentedPlan,
     ) -> Result<(Built, Prepared<'a>), CliError> {
+        // `compiling` begins the second lane, `finished` ends its wait, `halt` ends the other lane after a
+        // failure.
         let (compiling, finished, halt) = (Notify::new(), Notify::new(), session.halt());
         let progress = Progress::new(self.context.printer);
         let build = async {

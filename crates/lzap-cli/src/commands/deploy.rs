@@ -69,6 +69,7 @@ async fn deploy_stage(
     if mode == Mode::Update && !observed.is_deployed() {
         return Err(CliError::not_deployed(&target.names));
     }
+    // Questions are asked here, before the build takes its time.
     let draft = deploy.draft_plan(&observed)?;
     let converged = Box::pin(deploy.converge(session, observed, draft)).await?;
     let report = DeployReport { settings, target: &target, started, converged };

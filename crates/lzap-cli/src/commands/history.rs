@@ -1,4 +1,10 @@
 //! `lzap history`: the published versions, newest first; which is live, which were.
+//!
+//! Number, share of the traffic, time, commit, hash of the zip, author:
+//! ```text
+//!    8  live 90 %    2026-11-24T08:00:00Z  4f1c2a9+dirty  9b74c989  jane
+//!    7  was live     2026-11-20T08:00:00Z  1d2e3f4        0a1b2c3d  jane
+//! ```
 
 use lzap_aws::Scope;
 use lzap_core::history;
@@ -116,6 +122,7 @@ impl Share {
         if let Some(canary) = canary.filter(|canary| canary.version == *version) {
             return Self::Canary(canary.percent);
         }
+        // AWS has no weight for the alias's own version: it gets what the canary leaves.
         if alias.version == *version {
             return Self::Live(100 - canary.map_or(0, |canary| canary.percent));
         }

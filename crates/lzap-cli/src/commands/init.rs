@@ -108,6 +108,7 @@ async fn ask_questions(context: &Context, defaults: InitAnswers) -> Result<InitA
         let default = names.iter().position(|name| name == "default").unwrap_or(0);
         profile = Some(ask::ask_for_choice("AWS profile?", names, default)?);
     }
+    // The profile's region is the default of the next question.
     let region_of = |name: &String| profiles.iter().find(|p| p.name == *name).and_then(|p| p.region.clone());
     let region = if let Some(region) = &context.place.region_flag {
         region.clone()

@@ -66,6 +66,7 @@ impl Call<'_> {
                 Ok(self.result_document(&invoked, json!({"task": task, "result": result})))
             }
             Err(failure) => {
+                // One more invocation, only for the help of this error.
                 let known = self.known_tasks(&failure).await;
                 let tail = self.tail_command("--since 5m");
                 Err(InvokeError::task(task, &failure, &known, &tail, invoked.log).into())

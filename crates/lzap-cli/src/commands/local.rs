@@ -137,6 +137,7 @@ fn print_status(context: &Context, status: &CloudStatus) {
 /// Deletes the state of the embedded cloud, after a question that says how many functions are in it. Stops it
 /// first.
 async fn reset_cloud(context: &Context) -> Result<Exit, CliError> {
+    // A cloud that doesn't run counts no functions here, although its state may have some.
     let functions = lzap_local::status(&state_dir()).await?.map_or(0, |status| status.functions);
     let question = format!("Delete the embedded cloud's state ({})?", count(functions, "function"));
     ask::ask_to_confirm(&question, "reset deletes everything in the embedded cloud", context.yes)?;

@@ -17,6 +17,7 @@ pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, Cli
     let project = artifact::find_lzap_project(&loaded, &settings)?;
     let built = {
         let progress = Progress::new(context.printer);
+        // There are no prerequisites to create meanwhile, so nothing listens for the start of the compiler.
         artifact::build_artifact(context.printer, &progress, &project, &settings, &Notify::new()).await?
     };
     let artifact = &built.artifact;

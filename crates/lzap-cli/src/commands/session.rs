@@ -3,6 +3,9 @@
 //! A session is opened before the build, so that a command that would lose to another one loses at once. The lock is
 //! taken only for a plan that isn't empty, right before the first write. A plan can be applied only in a session that
 //! holds the lock ([`Locked`]), and only a plan that was consented to.
+//!
+//! The order of calls: [`Session::new`], [`Session::observe_alone`], [`Session::lock`], [`Session::apply`]
+//! once for each part of a plan, [`Session::close`]. A session with the lock is closed after a failure too.
 
 use std::time::Duration;
 

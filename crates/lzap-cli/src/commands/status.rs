@@ -2,6 +2,17 @@
 //!
 //! The drift is the plan of a deploy of the code that is live already. Changes of the code itself don't show,
 //! because nothing is built.
+//!
+//! ```text
+//! stage     shop-dev in eu-central-1 (123456789012)
+//! url       https://abc123.execute-api.eu-central-1.amazonaws.com
+//! version   8
+//! deployed  2026-11-24T08:00:00Z
+//! commit    4f1c2a9 with uncommitted changes by jane
+//! artifact  sha256 9b74c989…
+//! schedule  tidy  rate(1 hour)
+//! drift     none
+//! ```
 
 use lzap_aws::Scope;
 use lzap_core::desired::{DeployOptions, StageFacts};

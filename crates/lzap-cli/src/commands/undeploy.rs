@@ -64,6 +64,7 @@ async fn delete_resources(
 ) -> Result<Plan, CliError> {
     let desired = Desired::Nothing(wanted);
     let observed = session.observe_alone(&Scope::Undeploy).await?;
+    // Asked after the read, since the question shows what would be deleted.
     let (question, what) = ("Delete all of it?", "undeploy deletes the stage");
     let plan = ConsentedPlan::ask_always(context, plan(&desired, &observed)?, question, what)?;
     if plan.plan().is_empty() {

@@ -15,6 +15,7 @@ pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, Cli
     let stage = args.stage.as_deref();
     let settings = context.load_config(stage)?.deployed_settings(context, stage)?;
     let target = Target::connect(context, &settings).await?;
+    // Only to judge whether the holder is a process of this machine; no lock is taken with it.
     let me = holder::describe_this_process("unlock");
     // Doesn't wait for the holder: this command is for one that doesn't end.
     let held = lzap_aws::read_lock(&target.clients, &target.names, &me, holder::is_alive).await?;

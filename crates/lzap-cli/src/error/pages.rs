@@ -22,6 +22,7 @@ pub(super) fn all_examples() -> Vec<CliError> {
     errors.extend(PlanError::examples().into_iter().map(CliError::from));
     errors.extend(LocalError::examples().into_iter().map(CliError::from));
     errors.extend(InvokeError::examples().into_iter().map(CliError::from));
+    // By code, so that errors of one topic stand together, whatever crate they are from.
     errors.sort_by_cached_key(Explained::code);
     errors
 }

@@ -1,4 +1,10 @@
 //! The checks of `lzap doctor`: a line each, with the help below it; or one JSON document.
+//!
+//! ```text
+//!       ok  region       eu-central-1
+//!  problem  linker       zig is needed and not found: `ring` compiles C or links a C library, and …
+//!                        help: pip install ziglang
+//! ```
 
 use anstyle::{AnsiColor, Style};
 use lzap_core::doctor::{Check, Status};

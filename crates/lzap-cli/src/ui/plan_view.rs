@@ -2,6 +2,13 @@
 //!
 //! The same changes as JSON are in `report`. Which fields a change has is decided by the planner, from the
 //! steps: so what is shown is what is applied.
+//!
+//! On a terminal, each sign in its color:
+//! ```text
+//!         Plan 1 to create, 1 to change
+//!              + log group    /aws/lambda/shop-dev
+//!              ~ function     shop-dev  memory 512 MB → 1024 MB
+//! ```
 
 use std::collections::BTreeSet;
 

@@ -55,7 +55,10 @@ impl Printer {
         Self { output: Output::Json, text_wanted: false, quiet: true, verbose: 0 }
     }
 
-    /// Prints a status line to stderr, with a right-aligned verb as cargo does.
+    /// Prints a status line to stderr, with a right-aligned verb as cargo does:
+    /// ```text
+    ///     Deployed shop-dev (version 8) in 41.2s
+    /// ```
     pub(crate) fn print_status(self, verb: &str, text: impl Display) {
         if !self.quiet {
             write_to_stderr(format_args!("{GOOD}{verb:>VERB_COLUMNS$}{GOOD:#} {text}\n"));

@@ -69,7 +69,8 @@ fn is_over(record: &JobRecord, now_ms: u64) -> bool {
     record.state.is_final() || record.lost(now_ms).is_some()
 }
 
-/// Returns the record as the JSON document on stdout.
+/// Returns the record as the JSON document on stdout. Times are in milliseconds since 1970; fields that the
+/// record lacks are null.
 fn job_document(record: &JobRecord) -> Value {
     json!({
         "job": record.job,

@@ -44,6 +44,7 @@ impl Request {
             check_size(&event, args.spawn)?;
             return Ok(Self { stage: read_stage(args)?, what: What::Event(event) });
         }
+        // One name alone is the task's, unless it is `local`: every project has this stage.
         let (stage, task) = match (&args.first, &args.second) {
             (Some(stage), None) if stage == LOCAL => {
                 return Err(CliError::usage(

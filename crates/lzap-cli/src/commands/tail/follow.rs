@@ -133,6 +133,7 @@ impl Follower {
     /// Returns the pause before the next attempt; an error that doesn't pass by itself ends the command, and
     /// without `follow` every error does.
     fn lengthen_pause(&self, error: AwsError, follow: bool, pause: Duration) -> Result<Duration, CliError> {
+        // CloudWatch Logs answers a wrong pattern with this code.
         let is_pattern = error.cause().and_then(lzap_aws::Cause::code) == Some("InvalidParameterException");
         if is_pattern && !self.pattern.is_empty() {
             let why = error.cause().map(|cause| cause.message().to_owned()).unwrap_or_default();

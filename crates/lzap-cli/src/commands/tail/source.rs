@@ -62,6 +62,7 @@ impl Source {
         let page = filter_log_events(clients, &self.names, query).await?;
         let exists = page.is_some();
         let next = page.and_then(|page| {
+            // Only what wasn't read in an earlier round, which the window knows.
             self.unshown.extend(self.window.take(page.events));
             page.next
         });

@@ -1,5 +1,12 @@
 //! Events for people: time, request, level, message.
 //!
+//! ```text
+//! 01:00:00.000 0a1b2c3d init  provided:al2023.v1
+//! 01:00:00.002 0a1b2c3d WARN  low stock item="blue mug" left=3
+//! 01:00:00.003 0a1b2c3d INFO  GET /cart 200 in 0.31 ms
+//! 01:00:00.005 0a1b2c3d done  2.31 ms, billed 5 ms, 18 of 512 MB, cold start 2.40 ms
+//! ```
+//!
 //! Everything that comes from the log passes [`strip_control_characters`] before it is printed: the
 //! sender of a request chooses some of it.
 

@@ -1,5 +1,11 @@
 //! Requests for people: a table that grows, the request itself last, since it may be long.
 //!
+//! ```text
+//! time         id        status    duration    billed   memory cold start  request
+//! 01:00:00.005 0a1b2c3d     200     2.31 ms      5 ms    18 MB    2.40 ms  GET /cart
+//! 01:00:04.118 5e6f7a8b timeout  3000.00 ms   3000 ms    18 MB             timeout
+//! ```
+//!
 //! A row is printed once and never changed: a request appears when Lambda has reported its end.
 
 use jiff::tz::TimeZone;
