@@ -41,11 +41,11 @@ pub struct Held {
 /// The result of an attempt to take a lock.
 #[derive(Debug)]
 pub enum Taking {
-    /// It is ours.
+    /// It is ours, and is renewed from now on.
     Taken(Lock),
-    /// Another holds it.
+    /// Another process holds it. The caller decides whether to wait.
     Held(Held),
-    /// There is no bucket to put it into.
+    /// There is no bucket to put it into, so the stage was never deployed, or was deleted with the bucket.
     NoBucket,
 }
 
@@ -55,10 +55,12 @@ pub struct Lock {
     /// Clients and names of its own, because it outlives the call that took it.
     clients: Clients,
     names: Names,
+    /// The content of the object, written again at each renewal.
     me: Holder,
     /// The `ETag` of the last renewal. The renewal writes it, and the release needs it.
     etag: Arc<Mutex<String>>,
-    /// It was taken from a holder that is gone, and may have left anything behind.
+    /// It was taken from a holder that is gone, and may have left anything behind. Then nothing that was
+    /// observed before counts.
     inherited: bool,
     /// The task that renews the lock. It ends when this is dropped.
     renewal: AbortOnDropHandle<()>,
@@ -106,6 +108,7 @@ pub async fn take_lock(
 /// Our lock, as it was written.
 struct Put {
     etag: String,
+    /// Set if it took the place of a stale one.
     inherited: bool,
 }
 

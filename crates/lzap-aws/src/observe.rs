@@ -51,9 +51,11 @@ pub enum Scope {
         /// The optional kinds of resources in `lzap.toml`.
         kinds: Kinds,
     },
-    /// A rollback: the function, its versions and its alias, and the URL.
+    /// A rollback: the function, its versions and its alias, and the URL. Neither bucket settings nor the
+    /// role.
     Versions,
-    /// An undeploy: which resources exist and whose they are; not their settings.
+    /// An undeploy: which resources exist and whose they are; not their settings. Lists all objects of the
+    /// stage, job records of the app among them.
     Undeploy,
 }
 
@@ -84,18 +86,23 @@ struct FunctionReads {
     permissions: BTreeMap<StatementId, Permission>,
     /// The log groups of the function, with its owner, and of the worker function, without.
     log_groups: [Option<ObservedLogGroup>; 2],
-    /// The optional kinds that `lzap.toml` doesn't name and that the stage may have.
+    /// The optional kinds that `lzap.toml` doesn't name and that the stage may have, as after a front was
+    /// taken out of `lzap.toml`.
     others: OptionalReads,
 }
 
 /// Resources of the optional kinds.
 #[derive(Default)]
 struct OptionalReads {
+    /// The stage's APIs, oldest first; more than one after a `CreateApi` whose response was lost.
     apis: Vec<ObservedApi>,
     function_url: Option<ObservedFunctionUrl>,
+    /// The rules by the part of their name that follows the stage's prefix.
+    /// The alias's settings for asynchronous invocations; `None` if Lambda's own apply.
     rules: BTreeMap<RuleName, ObservedRule>,
     asynchronous: Option<AsyncConfig>,
     workers: Option<ObservedFunction>,
+    /// The worker function's versions, oldest first.
     workers_versions: Vec<ObservedVersion>,
 }
 

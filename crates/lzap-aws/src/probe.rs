@@ -49,9 +49,9 @@ pub(crate) const MARGIN_SECS: u32 = 10;
 /// The question of a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Question<'a> {
-    /// Does the version start? The runtime crate answers.
+    /// Does the version start? The runtime crate answers, and lists the app's tasks.
     Start,
-    /// Does the app answer a request for this path with 2xx or 3xx?
+    /// Does the app answer a request for this path with 2xx or 3xx? Only with `health_path`.
     Health(&'a str),
 }
 

@@ -36,7 +36,8 @@ pub(crate) struct Retry {
     factor: f64,
     /// The longest wait.
     max_wait: Duration,
-    /// The time after the first attempt from which on no further attempt starts.
+    /// The time after the first attempt from which on no further attempt starts. An attempt that runs then
+    /// still counts.
     give_up_after: Duration,
     /// The reason why an error is temporary, for the progress line; `None` if it is permanent.
     reason: fn(&AwsError) -> Option<&'static str>,

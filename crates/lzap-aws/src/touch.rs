@@ -23,7 +23,8 @@ pub enum Touch {
     Answered(u16),
     /// A 5xx: the app fails, or the front can't invoke it.
     ServerError(u16),
-    /// No response; the text has the cause. The network of this machine may be at fault.
+    /// No response; the text has the cause. The network of this machine may be at fault, so this isn't an
+    /// error by itself.
     Unreachable(String),
 }
 

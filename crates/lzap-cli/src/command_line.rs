@@ -16,7 +16,8 @@ use crate::cli::Cli;
 pub(crate) struct TypedCommand {
     /// `deploy`, `local start`.
     name: String,
-    /// The arguments as a shell takes them, without those that only change the output.
+    /// The arguments as a shell takes them, without those that only change the output. Positional ones come
+    /// first.
     arguments: Vec<String>,
     /// The stage that was typed.
     stage: Option<String>,
@@ -27,7 +28,8 @@ pub(crate) struct TypedCommand {
 
 /// Options that change only how results are printed.
 const PRESENTATION: [&str; 4] = ["output", "verbose", "quiet", "color"];
-/// Options whose values are data of the user's, and can be secret.
+/// Options whose values are data of the user's, and can be secret. A help text shows a placeholder for them,
+/// except for the name of a file.
 const DATA: [&str; 2] = ["data", "raw"];
 
 impl TypedCommand {

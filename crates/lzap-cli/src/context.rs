@@ -35,12 +35,13 @@ pub(crate) struct Context {
     pub(crate) printer: Printer,
     /// Set by `--yes`: questions are not asked.
     pub(crate) yes: bool,
+    /// Shared by all clones of the context, as the signals of the process are.
     pub(crate) interrupts: Interrupts,
     /// The folder in which the search for the project begins: that of `--project`, else the current one.
     pub(crate) dir: PathBuf,
     /// Region and profile, as flags and environment variables name them.
     pub(crate) place: PlaceOverrides,
-    /// The configuration file that `--config` names.
+    /// The configuration file that `--config` names; `None` for the nearest `lzap.toml`.
     config: Option<PathBuf>,
     /// The command as it was typed, for help texts.
     typed: TypedCommand,

@@ -8,7 +8,8 @@ use lzap_local::{CloudStatus, default_state_dir};
 use crate::error::CliError;
 use crate::ui::printer::Printer;
 
-/// Returns the folder of the embedded cloud's state, as an absolute path: the server may run in another folder.
+/// Returns the folder of the embedded cloud's state, as an absolute path: the server may run in another
+/// folder. It is the user's, not the project's: all projects share one embedded cloud.
 pub(crate) fn state_dir() -> PathBuf {
     {
         let dir = default_state_dir(|name| std::env::var_os(name));
@@ -28,7 +29,8 @@ pub(crate) async fn ensure_running(printer: Printer) -> Result<CloudStatus, CliE
     Ok(started.status)
 }
 
-/// Returns the endpoint of the embedded cloud; `None` if it isn't running.
+/// Returns the endpoint of the embedded cloud; `None` if it isn't running. An error means that it can't be
+/// told.
 pub(crate) async fn running_endpoint() -> Result<Option<String>, CliError> {
     Ok(lzap_local::status(&state_dir()).await?.map(|status| status.endpoint))
 }

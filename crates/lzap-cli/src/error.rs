@@ -59,7 +59,7 @@ pub(crate) enum CliError {
     /// The package doesn't depend on the crate `lzap`; `lines` are those to add, in manifest and source.
     #[error("package `{package}` does not use lzap yet")]
     NoRuntime { package: String, lines: String },
-    /// A question can't be asked, and `--yes` was not given. Nothing was changed.
+    /// A question can't be asked, and `--yes` was not given. `what` begins the error's text.
     #[error("{what} and there is no terminal to ask on")]
     NeedsYes { what: &'static str },
     /// The user answered a question with no.

@@ -115,12 +115,14 @@ impl Intercept for Attempts {
 pub(crate) struct AnswerTime(Arc<std::sync::OnceLock<(i64, i64)>>);
 
 impl AnswerTime {
-    /// The server's time in seconds since 1970; `None` without a response or without a date.
+    /// Returns the server's time in seconds since 1970; `None` without a response or without a date. The
+    /// lock's age is measured with it.
     pub(crate) fn unix_secs(&self) -> Option<i64> {
         self.0.get().map(|(theirs, _)| *theirs)
     }
 
-    /// Number of seconds that this machine's clock is ahead of the server's.
+    /// Returns the number of seconds that this machine's clock is ahead of the server's. The time of the
+    /// response on its way is in it.
     pub(crate) fn ahead_secs(&self) -> Option<i64> {
         self.0.get().map(|(theirs, ours)| ours - theirs)
     }

@@ -7,19 +7,21 @@ use lzap_core::exit::Exit;
 pub enum AwsErrorKind {
     /// The SDK found no credentials in any of its sources.
     NoCredentials,
-    /// The credentials have expired, or the sign-on that they come from has.
+    /// The credentials have expired, or the sign-on that they come from has. Repeating the call doesn't help.
     Expired,
     /// AWS doesn't know the credentials, or the signature is wrong. The request reached AWS.
     BadCredentials,
-    /// The profile isn't in the AWS configuration.
+    /// The profile isn't in the AWS configuration. Found before any call: the SDK itself would only miss
+    /// credentials.
     NoProfile,
-    /// Neither the stage nor the environment nor the profile has a region.
+    /// Neither the stage nor the environment nor the profile has a region. Found before any call.
     NoRegion,
-    /// This machine's clock differs from AWS's.
+    /// This machine's clock differs from AWS's by more than AWS accepts. A wrong secret has the same code:
+    /// the message distinguishes them.
     ClockSkew,
     /// There was no answer: the request may have been applied.
     Unreachable,
-    /// A permission is missing.
+    /// A permission is missing; the error's subject is the action that a policy must allow.
     Denied,
     /// A quota of the account is used up. Waiting doesn't help, in contrast to throttling.
     Quota,
@@ -27,25 +29,27 @@ pub enum AwsErrorKind {
     Throttled,
     /// The resource doesn't exist; for reads and deletions mostly no error.
     NotFound,
-    /// The resource exists already.
+    /// The resource exists already. A success if this very call has created it and the response was lost.
     Exists,
     /// Another change of the resource is in progress, so that the same call can succeed later.
     Conflict,
     /// The condition of a write doesn't hold, as of the lock's: another process was first.
     PreconditionFailed,
-    /// IAM hasn't propagated the role yet.
+    /// IAM hasn't propagated the role yet. Lambda has no code of its own for that: see `classify`.
     RoleNotReady,
-    /// The function's role may not use the KMS key of its environment variables.
+    /// The function's role may not use the KMS key of its environment variables. Passes for a new role; a
+    /// role that was created again under the same name needs a new grant.
     KmsDenied,
-    /// The bucket's name belongs to another account.
+    /// The bucket's name belongs to another account, which must not receive the code.
     BucketTaken,
-    /// The function's code was changed between upload and publication.
+    /// The function's code was changed between upload and publication, by another deploy or by hand.
     Overtaken,
-    /// The account hasn't enough concurrency left to reserve.
+    /// The account hasn't enough concurrency left to reserve: Lambda keeps 100 for functions without a
+    /// reservation.
     NothingToReserve,
-    /// A change of a function failed inside Lambda.
+    /// A change of a function failed inside Lambda, after Lambda had accepted the request.
     Failed,
-    /// A change of a function didn't take effect in time.
+    /// A change of a function didn't take effect in time. It goes on, and usually succeeds.
     NotReady,
     /// The request could not be made, or its answer could not be used. Also an error of lzap's planner.
     Broken,

@@ -46,9 +46,10 @@ pub(crate) async fn apply_bucket(
 /// The public access block of the bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BucketState {
-    /// There is no bucket.
+    /// There is no bucket of this name in any account.
     Missing,
-    /// Not all four switches are on, so objects could become public.
+    /// Not all four switches are on, so objects could become public. lzap puts nothing into such a bucket
+    /// before it has turned them on.
     Open,
     /// All four switches are on.
     Blocked,

@@ -32,7 +32,7 @@ pub(crate) struct StepContext<'a> {
 pub(crate) enum Created {
     /// A resource with a name of its own, which later steps know.
     Nothing,
-    /// A front: its URL, and its id if it is an API.
+    /// A front: its URL, and its id if it is an API. Permissions and rules of an API need the id.
     Front { url: String, api_id: Option<ApiId> },
     /// The id of the integration.
     Integration(String),
@@ -70,12 +70,24 @@ pub(crate) struct CreatedIds {
 pub(crate) enum StepError {
     /// AWS refused the call, or didn't respond.
     Aws(AwsError),
-    /// The version failed its probe.
-    Probe { version: VersionNumber, reason: String, log_tail: Vec<String> },
-    /// The new front doesn't respond.
-    Front { url: String, reason: String },
-    /// The version doesn't have a task that a schedule calls.
-    NoTask { version: VersionNumber, task: String, known: Vec<String> },
+    /// The version failed its probe. The reason is a clause; the log is what Lambda returned with the
+    /// response.
+    /// The new front doesn't respond, after as long as a front may take to propagate.
+    /// The version doesn't have a task that a schedule calls. `known` are those that it has.
+    Probe {
+        version: VersionNumber,
+        reason: String,
+        log_tail: Vec<String>,
+    },
+    Front {
+        url: String,
+        reason: String,
+    },
+    NoTask {
+        version: VersionNumber,
+        task: String,
+        known: Vec<String>,
+    },
 }
 
 impl From<AwsError> for StepError {

@@ -28,7 +28,7 @@ pub(crate) struct AliasMove {
     pub(crate) command: &'static str,
     /// The verb of the status line at the end, if the alias moved; else it says "Unchanged".
     pub(crate) verb: &'static str,
-    /// The version that the alias shall have.
+    /// The version that the alias shall have; the planner turns it into steps, or refuses it.
     pub(crate) desired: Desired,
     /// Set if the command waits for a lock that another one holds.
     pub(crate) wait: bool,

@@ -144,7 +144,8 @@ pub(crate) async fn build_artifact(
     Ok(Built { artifact, build, package: started.elapsed() })
 }
 
-/// Shows a build event: on the progress line, as a status line, or only with `--verbose`.
+/// Shows a build event: on the progress line, as a status line, or only with `--verbose`. Cargo's own output
+/// is shown only there; errors of the compiler are in the error.
 fn show_build_event(printer: Printer, progress: &Progress, project: &Project, event: BuildEvent) {
     match event {
         BuildEvent::Linker { linker, reason } => {

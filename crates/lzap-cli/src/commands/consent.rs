@@ -16,7 +16,8 @@ use crate::ui::{ask, plan_view};
 /// A plan that may be applied: its deletions were confirmed, or it has none.
 pub(crate) struct ConsentedPlan {
     plan: Plan,
-    /// The resources whose deletion or replacement was confirmed.
+    /// The resources whose deletion or replacement was confirmed. By resource and not by step, because a new
+    /// plan has other steps.
     confirmed: BTreeSet<ResourceId>,
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct Deploy<'a> {
 
 /// A stage that is in its desired state, and the plan that brought it there.
 pub(crate) struct Converged {
-    /// The state before the plan was applied.
+    /// The state before the plan was applied. What the plan has created is in `applied`.
     pub(crate) observed: Observed,
     /// The plan that was applied; empty if nothing had to change.
     pub(crate) plan: Plan,
@@ -48,7 +48,7 @@ pub(crate) struct Converged {
 }
 
 impl<'a> Deploy<'a> {
-    /// Returns the resources that have to be read for the plan.
+    /// Returns the resources that have to be read for the plan: optional kinds only if the stage uses them.
     pub(crate) fn scope(&self) -> Scope {
         Scope::Stage { uses: self.facts.uses, kinds: self.facts.kinds() }
     }

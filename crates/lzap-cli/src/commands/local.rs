@@ -84,7 +84,7 @@ async fn stop_cloud(context: &Context) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// Prints the status of the embedded cloud, and doesn't start it.
+/// Prints the status of the embedded cloud, and doesn't start it. That it isn't running is no failure.
 async fn show_status(context: &Context) -> Result<Exit, CliError> {
     let Some(status) = lzap_local::status(&state_dir()).await? else {
         context.printer.print_data("not running (start it with `lzap local start`)\n");

@@ -56,11 +56,11 @@ pub(crate) struct Locked {
 /// The mark in the bucket by which other commands see that the stage was changed. One per session is enough.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mark {
-    /// To be left with the first plan that is applied.
+    /// To be left with the first plan that is applied. A session that applies none leaves no mark.
     Due,
     /// It was left.
     Left,
-    /// It could not be left.
+    /// It could not be left. The lock then stays in its place: see [`Session::close`].
     Failed,
     /// The command deletes everything, its own marks included.
     Unwanted,
@@ -68,7 +68,7 @@ enum Mark {
 
 /// A session that another lane of the same command may have locked.
 pub(crate) enum AnySession<'a> {
-    /// The lock was not needed yet.
+    /// The lock was not needed yet: there was nothing to create before the build ended.
     Unlocked(Box<Session<'a, Unlocked>>),
     /// The other lane has taken the lock, to create prerequisites.
     Locked(Box<Session<'a, Locked>>),
@@ -82,7 +82,7 @@ struct Work<'a> {
     me: Holder,
     /// Set if the command waits while another one holds the lock.
     waits: bool,
-    /// Another command has taken our lock.
+    /// Cancelled when another command has taken our lock. From then on nothing may be written.
     lost: CancellationToken,
     /// No new step starts: after an interrupt, or when another lane of the command failed.
     halt: CancellationToken,

@@ -85,6 +85,7 @@ impl Explained for CliError {
             Self::Apply(error) => error.exit(),
             Self::Plan(error) => error.exit(),
             Self::Invoke(error) => error.exit(),
+            // The fix is an edit or another option: trying again doesn't help.
             Self::Config { .. }
             | Self::NoConfig { .. }
             | Self::Unreadable { .. }
@@ -93,6 +94,7 @@ impl Explained for CliError {
             | Self::Terminal(_)
             | Self::Argument { .. }
             | Self::Usage { .. } => Exit::Usage,
+            // The same command can succeed later.
             Self::Locked { .. } | Self::LockLost { .. } => Exit::Locked,
             Self::Interrupted { .. } => Exit::Interrupted,
             Self::Local(_) | Self::Declined | Self::Touch { .. } | Self::Left { .. } | Self::Io { .. } => {

@@ -16,7 +16,7 @@ use crate::ui::{report, text};
 /// The number of lines of the function's log that an error shows.
 const LOG_LINES: usize = 20;
 
-/// A deploy that has ended.
+/// A deploy that has ended: the stage is in its desired state.
 pub(crate) struct DeployReport<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) target: &'a Target,

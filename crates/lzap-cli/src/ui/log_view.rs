@@ -40,9 +40,10 @@ enum Form {
 pub(crate) enum What {
     /// Each event.
     Events,
-    /// Each event of one job, told apart by its chunks.
+    /// Each event of one job, told apart by its chunks. All execution environments that worked on the job
+    /// have written them.
     Job,
-    /// Each request.
+    /// Each request, when Lambda has reported its end.
     Requests,
 }
 

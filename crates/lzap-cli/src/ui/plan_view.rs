@@ -58,7 +58,8 @@ pub(crate) fn show_rest(printer: Printer, plan: &Plan, begun: &BTreeSet<&Resourc
     printer.print_note(&view.changes(INDENT));
 }
 
-/// The changes of a plan, some of which may be hidden.
+/// The changes of a plan, some of which may be hidden. A change is what happens to one resource, of one or
+/// several steps.
 pub(crate) struct PlanView<'a> {
     changes: Vec<Change>,
     /// The whole plan, for the policies of a new role.
@@ -104,7 +105,8 @@ impl<'a> PlanView<'a> {
     }
 }
 
-/// Formats one change: a single field on the same line, several below it.
+/// Formats one change: a single field on the same line, several below it. `+` creates, `~` changes, `±`
+/// replaces, `-` deletes.
 fn render_change(plan: &Plan, change: &Change, indent: &str) -> String {
     let (sign, style) = match change.action {
         Action::Create => ('+', CREATE),

@@ -4,11 +4,11 @@ use lzap_core::names::Names;
 use lzap_core::permissions::github::{self, Repository};
 use serde_json::Value;
 
-/// The documents for a deploy from GitHub.
+/// The documents for a deploy from GitHub. None of them holds a secret.
 pub(crate) struct Documents {
     /// The permissions of the deploying role.
     pub(crate) policy: Value,
-    /// The workflows that may assume the role.
+    /// The workflows that may assume the role, by repository and branch.
     pub(crate) trust_policy: Value,
     /// The workflow file, as YAML.
     pub(crate) workflow: String,

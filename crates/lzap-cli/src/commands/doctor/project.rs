@@ -21,7 +21,7 @@ pub(super) struct Found {
     /// The settings of the stage that is meant; `None` if the configuration is wrong, or several stages are
     /// there and none is the default.
     pub(super) settings: Option<Settings>,
-    /// The checks that were made while the project was read.
+    /// The checks that were made while the project was read: of the configuration and of the crate.
     checks: Vec<Check>,
 }
 

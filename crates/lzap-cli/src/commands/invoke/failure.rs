@@ -29,11 +29,12 @@ pub(crate) struct InvokeError {
 /// The kind of a failed invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum InvokeErrorKind {
-    /// The task answered with this failure, or its job's record has it.
+    /// The task answered with this failure, or its job's record has it. The code is part of the error's own.
     Task(FailureCode),
-    /// The invocation failed before the task could answer.
+    /// The invocation failed before the task could answer: a crash, the timeout, or an event that the app
+    /// doesn't know.
     FunctionError,
-    /// The answer is not a task's.
+    /// The answer is not a task's: an app without tasks, or no lzap app.
     NoReply,
     /// No job has this id.
     NoJob,

@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The limit to which the pause grows after a throttle or without a network.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// The state of the log group, as far as it is known.
+/// The state of the log group, as far as it is known. It is reported once, when it changes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Group {
     /// No call has succeeded yet.
@@ -48,7 +48,7 @@ pub(super) struct Follower {
 
 /// The reason why a round ended early.
 enum Stop {
-    /// A call failed; the next round may succeed.
+    /// A call failed; the next round may succeed. What was printed before stays, and isn't printed again.
     Aws(AwsError),
     /// Stdout can't be written to any more.
     Output(io::Error),

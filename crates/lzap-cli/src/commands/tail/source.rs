@@ -13,7 +13,7 @@ use lzap_core::names::Names;
 
 /// The position of a round in a group.
 enum Reading {
-    /// At its first page.
+    /// At its first page: each round begins here, also after one that failed.
     Begins,
     /// At the page with this token.
     Goes(String),
@@ -31,7 +31,7 @@ pub(super) struct Source {
     from_ms: i64,
     /// The position in the current round.
     reading: Reading,
-    /// Events that were read and wait for those of other groups.
+    /// Events that were read and wait for those of other groups, in the order of CloudWatch.
     unshown: VecDeque<LogEvent>,
 }
 

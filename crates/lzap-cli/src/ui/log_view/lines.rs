@@ -34,7 +34,8 @@ pub(super) struct Lines {
     clock: Clock,
     /// Set if the lines of Lambda between requests are shown too.
     verbose: bool,
-    /// Set for the lines of one job, which show their chunk instead of their request.
+    /// Set for the lines of one job, which show their chunk instead of their request: the chunks of a map run
+    /// in many requests.
     by_chunk: bool,
     /// Stream and message of the event before; a continuation belongs to the same stream.
     above: Option<(String, String)>,
@@ -222,7 +223,7 @@ pub(super) fn strip_control_characters(text: &str) -> String {
 /// Times of day, with a line of its own where the day changes.
 pub(super) struct Clock {
     zone: TimeZone,
-    /// The day of the event before.
+    /// The day of the event before, in `zone`.
     day: Date,
 }
 

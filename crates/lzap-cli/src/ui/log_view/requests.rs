@@ -16,7 +16,7 @@ use super::lines::{Clock, DIM, FAILED, shorten_id, status_style, strip_control_c
 /// Renders requests one after the other, the first below a header.
 pub(super) struct Table {
     clock: Clock,
-    /// Set once the header was printed.
+    /// Set once the header was printed, which isn't before the first request.
     headed: bool,
 }
 
