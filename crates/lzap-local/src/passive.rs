@@ -1,4 +1,4 @@
-//! The services that only keep what they are told: S3, IAM, STS, `EventBridge`, CloudWatch Logs.
+//! The services that only store resources and run nothing: S3, IAM, STS, `EventBridge`, CloudWatch Logs.
 //!
 //! The state machines behind them are the `winterbaume-*` crates, driven in this process through
 //! `MockService::handle`. Where one falls short of what real SDK clients need, the module of that service answers the
@@ -11,8 +11,10 @@ pub(crate) mod events;
 pub(crate) mod iam;
 mod log_events;
 mod log_json;
+mod log_model;
 mod log_pattern;
 mod log_queries;
+mod log_terms;
 pub(crate) mod logs;
 pub(crate) mod s3;
 mod s3_request;

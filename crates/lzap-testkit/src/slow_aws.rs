@@ -1,9 +1,11 @@
 //! A layer that adds AWS's propagation and activation delays to an emulator, whose changes take effect at once.
 //!
-//! `waits` (roles, functions) and `stacks` (CloudFormation) compute the delays without I/O; `request` parses requests;
-//! `gaps` rewrites requests that the emulator can't process. A [`crate::Proxy`] in front records the calls.
+//! `model` (roles, functions) and `stacks` (CloudFormation) compute the delays without I/O from the lengths in `waits`;
+//! `request` parses requests; `gaps` rewrites requests that the emulator can't process. A [`crate::Proxy`] in front
+//! records the calls.
 
 mod gaps;
+mod model;
 mod request;
 mod stacks;
 mod waits;
@@ -28,8 +30,8 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::upstream::Upstream;
+use model::{Model, Service, WaitError};
 use request::AwsRequest;
-use waits::{Model, Service, WaitError};
 
 pub use waits::Waits;
 

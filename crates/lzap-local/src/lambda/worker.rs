@@ -12,6 +12,7 @@ mod logs;
 mod memory;
 mod process;
 mod report;
+mod spec;
 mod variables;
 
 use std::io;
@@ -31,8 +32,7 @@ use tokio_util::task::TaskTracker;
 use super::invocations::{Answer, Invocations, Job};
 use super::pool::Member;
 use super::runtime_api::RuntimeApi;
-use super::state::{EnvironmentKey, InFlight, Resolved, Ticket, TimeOut, Version};
-use crate::clock::timestamp;
+use super::state::{EnvironmentKey, InFlight, Ticket, TimeOut};
 use crate::ports::Ports;
 pub(crate) use cause::Cause;
 use launch::{Architectures, Launch, Refusal};
@@ -42,6 +42,7 @@ use process::{Exit, Process, Program};
 use report::MB;
 pub(crate) use report::{Failure, Report};
 pub(crate) use report::{end, format_report, init_report, start};
+pub(crate) use spec::Spec;
 
 /// The pause between two measurements of memory.
 const MEASURE: Duration = Duration::from_millis(50);
@@ -66,47 +67,6 @@ pub(crate) struct Host {
     pub(crate) tasks: TaskTracker,
     /// Cancelled at shutdown.
     pub(crate) stop: CancellationToken,
-}
-
-/// The description of an environment.
-#[derive(Clone, Debug)]
-pub(crate) struct Spec {
-    pub(crate) key: EnvironmentKey,
-    pub(crate) name: String,
-    pub(crate) region: String,
-    pub(crate) version: Version,
-    /// The most invocations that the environment has at once.
-    pub(crate) max_concurrency: u32,
-    pub(crate) task_root: PathBuf,
-}
-
-impl Spec {
-    /// For one version, unpacked at `task_root`.
-    pub(crate) fn new(resolved: &Resolved, task_root: PathBuf) -> Self {
-        Self {
-            key: resolved.key.clone(),
-            name: resolved.name.clone(),
-            region: resolved.region.clone(),
-            version: resolved.version.clone(),
-            max_concurrency: resolved.max_concurrency,
-            task_root,
-        }
-    }
-
-    /// Returns whether the environment is one as Lambda Managed Instances have.
-    fn is_managed(&self) -> bool {
-        self.max_concurrency > 1 || self.version.settings.capacity_provider.is_some()
-    }
-
-    fn stream(&self, now_ms: i64) -> StreamName {
-        let day = timestamp(now_ms).strftime("%Y/%m/%d").to_string();
-        let own_group = || format!("/aws/lambda/{}", self.name);
-        StreamName {
-            region: self.region.clone(),
-            group: self.version.settings.log_group.clone().unwrap_or_else(own_group),
-            stream: format!("{day}/[{}]{}", self.version.name, uuid::Uuid::new_v4().simple()),
-        }
-    }
 }
 
 /// The state of an environment after an invocation.
@@ -185,7 +145,7 @@ impl Member for Environment {
 impl Environment {
     /// A log stream, no process and no folder yet. It waits for nothing and makes no file.
     pub(crate) fn open(spec: Spec, host: &Host) -> Self {
-        let stream = spec.stream(host.ports.clock.now_ms());
+        let stream = spec.make_stream_name(host.ports.clock.now_ms());
         let logs = LogStream::open(stream.clone(), &host.ports, &host.tasks);
         logs.line(&report::init_start(&spec.version.settings.runtime, &spec.region));
         Self {

@@ -2,10 +2,9 @@
 //!
 //! Appending is what makes logs cheap: an invocation writes three lines, not the state of everything. A line that a
 //! killed process cut off is skipped when the file is read again. Each group keeps its newest
-//! [`EVENTS_PER_GROUP`] events. What is read from them is `log_queries`'.
+//! [`EVENTS_PER_GROUP`](super::log_model::EVENTS_PER_GROUP) events. `log_queries` reads them.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -15,45 +14,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::log_model::{Event, Group, GroupId, Refusal};
 use super::log_queries::{describe_streams, filter, get, stream_of};
-use crate::answer::{self, Answer};
+use crate::answer;
 use crate::error::LocalError;
-
-/// How many events a group keeps.
-const EVENTS_PER_GROUP: usize = 50_000;
-
-/// Region and name of a log group.
-pub(crate) type GroupId = (String, String);
 
 /// All streams and events.
 #[derive(Debug)]
 pub(crate) struct LogEvents {
     folder: PathBuf,
     groups: Mutex<HashMap<GroupId, Group>>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Group {
-    pub(super) streams: BTreeMap<String, Stream>,
-    /// By time, then by arrival.
-    pub(super) events: BTreeMap<(i64, u64), Event>,
-    arrived: u64,
-}
-
-/// When it was made, and when its events were: Unix milliseconds.
-#[derive(Debug, Default)]
-pub(super) struct Stream {
-    pub(super) created: i64,
-    pub(super) first: Option<i64>,
-    pub(super) last: Option<i64>,
-    pub(super) ingested: Option<i64>,
-}
-
-#[derive(Debug)]
-pub(super) struct Event {
-    pub(super) stream: String,
-    pub(super) message: String,
-    pub(super) ingested_ms: i64,
 }
 
 /// A line of a group's file: its name first, then streams and events as they came.
@@ -65,28 +35,6 @@ enum Line {
     Stream(String, i64),
     #[serde(rename = "e")]
     Event(String, i64, i64, String),
-}
-
-/// Why a request is refused: code and message.
-#[derive(Debug)]
-pub(crate) struct Refusal(pub(super) &'static str, pub(super) Cow<'static, str>);
-
-impl Refusal {
-    /// The group doesn't exist.
-    pub(crate) fn no_group() -> Self {
-        Self("ResourceNotFoundException", "The specified log group does not exist.".into())
-    }
-
-    /// The stream doesn't exist.
-    pub(super) fn no_stream() -> Self {
-        Self("ResourceNotFoundException", "The specified log stream does not exist.".into())
-    }
-}
-
-impl From<Refusal> for Answer {
-    fn from(Refusal(code, message): Refusal) -> Self {
-        answer::aws_json_error(400, code, &message)
-    }
 }
 
 impl LogEvents {
@@ -152,7 +100,7 @@ impl LogEvents {
         );
         self.write(id, &lines);
         for line in lines {
-            group.take(line);
+            add_line(group, line);
         }
     }
 
@@ -261,6 +209,17 @@ fn push_line(text: &mut String, line: &Line) {
     }
 }
 
+/// Adds the stream or event of a line to its group.
+fn add_line(group: &mut Group, line: Line) {
+    match line {
+        Line::Group(..) => {}
+        Line::Stream(name, created) => group.add_stream(name, created),
+        Line::Event(stream, ms, ingested_ms, message) => {
+            group.add_event(ms, Event { stream, message, ingested_ms });
+        }
+    }
+}
+
 fn read_group(path: &Path) -> std::io::Result<Option<(GroupId, Group)>> {
     let mut lines = BufReader::new(fs_err::File::open(path)?).split(b'\n');
     let first = lines.next().transpose()?.unwrap_or_default();
@@ -270,32 +229,10 @@ fn read_group(path: &Path) -> std::io::Result<Option<(GroupId, Group)>> {
     let mut group = Group::default();
     for line in lines {
         if let Ok(line) = serde_json::from_slice(&line?) {
-            group.take(line);
+            add_line(&mut group, line);
         }
     }
     Ok(Some(((region, name), group)))
-}
-
-impl Group {
-    fn take(&mut self, line: Line) {
-        match line {
-            Line::Group(..) => {}
-            Line::Stream(name, created) => {
-                self.streams.entry(name).or_insert(Stream { created, ..Stream::default() });
-            }
-            Line::Event(name, ms, ingested_ms, message) => {
-                let stream = self.streams.entry(name.clone()).or_default();
-                stream.first = Some(stream.first.map_or(ms, |first| first.min(ms)));
-                stream.last = Some(stream.last.map_or(ms, |last| last.max(ms)));
-                stream.ingested = Some(ingested_ms);
-                self.arrived += 1;
-                self.events.insert((ms, self.arrived), Event { stream: name, message, ingested_ms });
-                if self.events.len() > EVENTS_PER_GROUP {
-                    self.events.pop_first();
-                }
-            }
-        }
-    }
 }
 
 #[cfg(test)]

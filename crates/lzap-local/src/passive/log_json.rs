@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::log_pattern::quoted;
+use super::log_terms::read_quoted;
 
 /// What must hold of an event.
 #[derive(Debug, PartialEq)]
@@ -177,7 +177,7 @@ impl Parser<'_> {
         let equal = operator == "=";
         let is_equality = equal || operator == "!=";
         if let Some(phrase) = self.rest.strip_prefix('"') {
-            let (pattern, after) = quoted(phrase).ok_or_else(|| self.refuse())?;
+            let (pattern, after) = read_quoted(phrase).ok_or_else(|| self.refuse())?;
             self.rest = after;
             return if is_equality { Ok(Test::Text { pattern, equal }) } else { Err(self.refuse()) };
         }

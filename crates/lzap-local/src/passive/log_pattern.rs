@@ -1,10 +1,11 @@
-//! The filter patterns of CloudWatch Logs: terms that must, may or must not occur; conditions on fields of JSON events
-//! are [`log_json`](super::log_json)'s.
+//! The filter patterns of CloudWatch Logs. [`log_terms`](super::log_terms) has the patterns for text, and
+//! [`log_json`](super::log_json) those for JSON events.
 //!
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html>. Patterns for
 //! space-delimited events and regular expressions are refused, not ignored.
 
 use super::log_json::Condition;
+use super::log_terms::Terms;
 
 /// What a pattern has at most.
 ///
@@ -18,14 +19,6 @@ pub(super) enum Pattern {
     Terms(Terms),
     /// For JSON.
     Json(Condition),
-}
-
-/// Terms.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Terms {
-    all: Vec<String>,
-    any: Vec<String>,
-    none: Vec<String>,
 }
 
 impl Pattern {
@@ -60,62 +53,6 @@ impl Pattern {
             Self::Json(condition) => serde_json::from_str(message).is_ok_and(|event| condition.holds(&event)),
         }
     }
-}
-
-impl Terms {
-    fn parse(pattern: &str) -> Result<Self, String> {
-        let mut parsed = Self::default();
-        let mut rest = pattern;
-        while !rest.is_empty() {
-            let (list, term) = match rest.as_bytes()[0] {
-                b'?' => (&mut parsed.any, &rest[1..]),
-                b'-' => (&mut parsed.none, &rest[1..]),
-                _ => (&mut parsed.all, rest),
-            };
-            let (term, after) = if let Some(phrase) = term.strip_prefix('"') {
-                quoted(phrase).ok_or("Invalid filter pattern: a quote is not closed")?
-            } else {
-                let (term, after) = term.split_once(char::is_whitespace).unwrap_or((term, ""));
-                (bare(term)?, after)
-            };
-            list.push(term);
-            rest = after.trim_start();
-        }
-        if !(parsed.all.is_empty() && parsed.none.is_empty()) {
-            // "If you combine "?" with other filter patterns, all question mark terms will be ignored."
-            parsed.any.clear();
-        }
-        Ok(parsed)
-    }
-
-    fn match_text(&self, message: &str) -> bool {
-        let has = |term: &String| message.contains(term.as_str());
-        self.all.iter().all(has)
-            && !self.none.iter().any(has)
-            && (self.any.is_empty() || self.any.iter().any(has))
-    }
-}
-
-/// A term without quotes: nothing but letters, digits and `_`.
-fn bare(term: &str) -> Result<String, String> {
-    if !term.is_empty() && term.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-        return Ok(term.to_owned());
-    }
-    Err(format!("Invalid character(s) in term '{term}'"))
-}
-
-/// What stands before the closing quote, and what follows it; a backslash takes the next character as it is.
-pub(super) fn quoted(phrase: &str) -> Option<(String, &str)> {
-    let mut text = String::new();
-    let mut chars = phrase.char_indices();
-    while let Some((at, c)) = chars.next() {
-        match c {
-            '"' => return Some((text, &phrase[at + 1..])),
-            '\\' => text.push(chars.next()?.1),
-            _ => text.push(c),
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! What is asked of log streams and events: lists, one stream from either end, all streams by time and pattern.
+//! Queries of log streams and events: lists, one stream from either end, all streams by time and pattern.
 
 use serde_json::{Value, json};
 
-use super::log_events::{Group, GroupId, Refusal};
+use super::log_model::{Group, GroupId, Refusal};
 use super::log_pattern::Pattern;
 
 /// What AWS answers at once when no limit is given, and at most.

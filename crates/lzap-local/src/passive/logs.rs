@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use winterbaume_cloudwatchlogs::{CloudWatchLogsService, LogsStateView};
 use winterbaume_core::StatefulService as _;
 
-use super::log_events::{LogEvents, Refusal};
+use super::log_events::LogEvents;
+use super::log_model::Refusal;
 use super::{ask_json, forward, json_body, json_operation, named_501};
 use crate::ACCOUNT;
 use crate::answer::{self, Answer};

@@ -1,12 +1,12 @@
-//! The environment variables of a worker: what Lambda sets, what the user set, nothing of the host's.
+//! The environment variables of a worker: those of Lambda and those of the user, and none of the host.
 //!
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::Spec;
 use super::logs::StreamName;
+use super::spec::Spec;
 
 /// The facts that differ between two environments of one version.
 pub(crate) struct EnvironmentFacts<'a> {
