@@ -152,7 +152,7 @@ impl Cloud {
             functions: self.lambda.functions(),
             concurrency: self.lambda.concurrency(),
             environment_concurrency: self.environment_concurrency,
-            apis: self.gateway.apis.list(),
+            apis: self.gateway.apis.list_statuses(),
             function_urls: self.lambda.list_function_urls(),
         }
     }

@@ -18,7 +18,7 @@ use http_body_util::BodyExt as _;
 use serde_json::json;
 
 use crate::answer::{self, Answer};
-use crate::apigateway::{self, Around};
+use crate::apigateway::{self, CallContext};
 use crate::cloud::Cloud;
 use crate::gateway::Listeners;
 use crate::lambda::function_urls;
@@ -112,7 +112,7 @@ fn refusal(status: u16, code: &'static str, message: &str) -> Answer {
 
 async fn apigateway(cloud: &Arc<Cloud>, region: &str, request: &http::Request<Bytes>) -> Answer {
     let now_ms = cloud.clock.now_ms();
-    let handle = |port: u16| cloud.gateway.apis.handle(request, Around { region, now_ms, port });
+    let handle = |port: u16| cloud.gateway.apis.handle(request, CallContext { region, now_ms, port });
     if apigateway::creates_api(request) {
         return open_front(cloud, handle).await;
     }

@@ -1,24 +1,26 @@
-//! One HTTP API: its own fields, and what belongs to it.
+//! An HTTP API: its own fields, its resources, and the route of a request.
 
 use std::collections::BTreeMap;
 
 use http::Method;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::fields::{Fields, into_fields, new_id, read_text, take_text};
+use super::integration::{check_integration, read_function_arn};
 use super::matching::{self, Matched};
-use super::resource::{check_integration, function_arn};
-use super::{Around, Fields, Refusal, new_id, text};
+use super::refusal::Refusal;
+use super::request::CallContext;
 use crate::clock::rfc3339;
 
 /// An HTTP API.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Api {
-    /// Where it was made.
+    /// The region of its creation.
     pub(crate) region: String,
-    /// Where it answers.
+    /// Its port on loopback.
     pub(crate) port: u16,
-    /// What `GetApi` answers.
+    /// The answer of `GetApi`.
     pub(crate) fields: Fields,
     /// By id.
     pub(crate) integrations: BTreeMap<String, Fields>,
@@ -31,48 +33,50 @@ pub(crate) struct Api {
     pub(crate) deployments: BTreeMap<String, Fields>,
 }
 
-/// Where a request goes.
+/// The target of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Resolved {
     /// The function, with its qualifier.
     pub(crate) function_arn: String,
-    /// Who calls it, for the function's policy.
+    /// The ARN of the caller, for the function's policy.
     pub(crate) source_arn: String,
     /// The route.
     pub(crate) route_key: String,
     /// The stage.
     pub(crate) stage: String,
-    /// What the route's `{names}` matched.
+    /// The values of the route's `{names}`.
     pub(crate) path_parameters: Fields,
     /// The stage's variables.
     pub(crate) stage_variables: Fields,
     /// `1.0` or `2.0`.
     pub(crate) payload_version: String,
-    /// How long the function may take.
+    /// The limit of the integration for the function's answer.
     pub(crate) timeout_ms: u64,
 }
 
 impl Api {
     /// `CreateApi`; with a target it makes integration, route and stage as well.
     /// AWS: <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis.html>
-    pub(super) fn create(id: &str, mut body: Fields, around: Around<'_>) -> Result<Self, Refusal> {
-        let name = text(&body, "name");
+    pub(super) fn create(id: &str, mut body: Fields, context: CallContext<'_>) -> Result<Self, Refusal> {
+        let name = read_text(&body, "name");
         if name.is_empty() || name.len() > 128 {
-            return Err(Refusal::bad("Invalid API name: between 1 and 128 characters"));
+            return Err(Refusal::bad_request("Invalid API name: between 1 and 128 characters"));
         }
-        match text(&body, "protocolType") {
+        match read_text(&body, "protocolType") {
             "HTTP" => {}
-            "WEBSOCKET" => return Err(Refusal::unknown("CreateApi with protocolType WEBSOCKET")),
+            "WEBSOCKET" => return Err(Refusal::not_implemented("CreateApi with protocolType WEBSOCKET")),
             _ => {
-                return Err(Refusal::bad("Invalid protocol specified. Must be one of [HTTP, WEBSOCKET]"));
+                return Err(Refusal::bad_request(
+                    "Invalid protocol specified. Must be one of [HTTP, WEBSOCKET]",
+                ));
             }
         }
         let target = take_text(&mut body, "target");
         let route_key = take_text(&mut body, "routeKey").unwrap_or_else(|| "$default".to_owned());
-        let mut fields = defaults(id, around);
+        let mut fields = make_defaults(id, context);
         fields.extend(body.into_iter().filter(|(_, value)| !value.is_null()));
         let mut api = Self {
-            region: around.region.to_owned(),
+            region: context.region.to_owned(),
             port: 0,
             fields,
             integrations: BTreeMap::new(),
@@ -80,16 +84,16 @@ impl Api {
             stages: BTreeMap::new(),
             deployments: BTreeMap::new(),
         };
-        api.set_port(around.port);
+        api.set_port(context.port);
         if let Some(target) = target {
-            api.quick_create(&target, &route_key, around.now_ms)?;
+            api.quick_create(&target, &route_key, context.now_ms)?;
         }
         Ok(api)
     }
 
     fn quick_create(&mut self, target: &str, route_key: &str, now_ms: i64) -> Result<(), Refusal> {
         let integration = new_id(7);
-        let mut fields = object(json!({
+        let mut fields = into_fields(json!({
             "integrationType": "AWS_PROXY",
             "integrationUri": target,
             "payloadFormatVersion": "2.0",
@@ -97,7 +101,7 @@ impl Api {
         check_integration(&mut fields)?;
         fields.insert("integrationId".to_owned(), json!(integration));
         fields.insert("apiGatewayManaged".to_owned(), json!(true));
-        matching::check(route_key).map_err(Refusal::bad)?;
+        matching::check_route_key(route_key).map_err(Refusal::bad_request)?;
         let route = new_id(7);
         let deployment = new_id(6);
         let now = rfc3339(now_ms);
@@ -111,8 +115,8 @@ impl Api {
             "routeSettings": {}, "stageName": "$default", "stageVariables": {}, "tags": {},
         });
         self.integrations.insert(integration, fields);
-        self.routes.insert(route, object(route_fields));
-        self.stages.insert("$default".to_owned(), object(stage));
+        self.routes.insert(route, into_fields(route_fields));
+        self.stages.insert("$default".to_owned(), into_fields(stage));
         Ok(())
     }
 
@@ -121,8 +125,10 @@ impl Api {
         if let Some(target) = take_text(&mut body, "target") {
             let managed =
                 self.integrations.values_mut().find(|fields| fields.contains_key("apiGatewayManaged"));
-            let managed = managed.ok_or_else(|| Refusal::bad("The API was not made with a target"))?;
-            function_arn(&target).ok_or_else(|| Refusal::bad("Invalid function ARN or invalid uri"))?;
+            let managed =
+                managed.ok_or_else(|| Refusal::bad_request("The API was not made with a target"))?;
+            read_function_arn(&target)
+                .ok_or_else(|| Refusal::bad_request("Invalid function ARN or invalid uri"))?;
             managed.insert("integrationUri".to_owned(), json!(target));
         }
         body.remove("routeKey");
@@ -136,8 +142,8 @@ impl Api {
         self.fields.insert("apiEndpoint".to_owned(), json!(format!("http://localhost:{port}")));
     }
 
-    /// Where a request goes. A path that starts with a stage's name goes to that stage, any other to `$default`.
-    pub(super) fn resolve(&self, id: &str, method: &Method, path: &str) -> Option<Resolved> {
+    /// Finds the target of a request. A path that starts with a stage's name goes to that stage, any other to `$default`.
+    pub(super) fn resolve_route(&self, id: &str, method: &Method, path: &str) -> Option<Resolved> {
         let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
         let (stage, rest) = match self.stages.get_key_value(first).filter(|(name, _)| *name != "$default") {
             Some((name, _)) => {
@@ -148,21 +154,22 @@ impl Api {
         let stage_fields = self.stages.get(stage)?;
         let deployed = stage_fields.get("autoDeploy") == Some(&Value::Bool(true))
             || stage_fields.get("deploymentId").is_some_and(Value::is_string);
-        let keys = self.routes.values().map(|route| text(route, "routeKey"));
-        let Matched { key, parameters } = matching::best(keys, method, rest).filter(|_| deployed)?;
-        let route = self.routes.values().find(|route| text(route, "routeKey") == key)?;
-        let integration = text(route, "target").strip_prefix("integrations/")?;
+        let keys = self.routes.values().map(|route| read_text(route, "routeKey"));
+        let Matched { key, parameters } =
+            matching::find_best_route(keys, method, rest).filter(|_| deployed)?;
+        let route = self.routes.values().find(|route| read_text(route, "routeKey") == key)?;
+        let integration = read_text(route, "target").strip_prefix("integrations/")?;
         let integration = self.integrations.get(integration)?;
         let variables =
             stage_fields.get("stageVariables").and_then(Value::as_object).cloned().unwrap_or_default();
         Some(Resolved {
-            function_arn: function_arn(text(integration, "integrationUri"))?,
+            function_arn: read_function_arn(read_text(integration, "integrationUri"))?,
             source_arn: self.source_arn(id, stage, method, key),
             route_key: key.to_owned(),
             stage: stage.to_owned(),
             path_parameters: parameters,
             stage_variables: variables,
-            payload_version: text(integration, "payloadFormatVersion").to_owned(),
+            payload_version: read_text(integration, "payloadFormatVersion").to_owned(),
             timeout_ms: integration.get("timeoutInMillis").and_then(Value::as_u64).unwrap_or(30_000),
         })
     }
@@ -177,26 +184,14 @@ impl Api {
     }
 }
 
-fn defaults(id: &str, around: Around<'_>) -> Fields {
-    object(json!({
+fn make_defaults(id: &str, context: CallContext<'_>) -> Fields {
+    into_fields(json!({
         "apiId": id,
         "apiKeySelectionExpression": "$request.header.x-api-key",
-        "createdDate": rfc3339(around.now_ms),
+        "createdDate": rfc3339(context.now_ms),
         "disableExecuteApiEndpoint": false,
         "ipAddressType": "ipv4",
         "routeSelectionExpression": "$request.method $request.path",
         "tags": {},
     }))
-}
-
-/// The object in a JSON value that is one.
-pub(super) fn object(value: Value) -> Fields {
-    match value {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    }
-}
-
-fn take_text(body: &mut Fields, key: &str) -> Option<String> {
-    body.remove(key)?.as_str().map(str::to_owned)
 }

@@ -1,4 +1,4 @@
-//! Which route takes a request. Pure.
+//! The choice of a request's route, without I/O.
 //!
 //! AWS: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html>: a full match
 //! wins over a greedy one, a greedy one over `$default`; the more specific path wins, then the named method over `ANY`.
@@ -6,7 +6,7 @@
 use http::Method;
 use serde_json::Value;
 
-use super::Fields;
+use super::fields::Fields;
 
 /// The route that won.
 #[derive(Debug, PartialEq)]
@@ -15,7 +15,7 @@ pub(super) struct Matched<'a> {
     pub(super) parameters: Fields,
 }
 
-/// How well one part of a path fits; greater is better.
+/// The closeness of a match of one part of a path; greater is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fit {
     Greedy,
@@ -23,8 +23,8 @@ enum Fit {
     Literal,
 }
 
-/// What is wrong with a route key.
-pub(super) fn check(key: &str) -> Result<(), String> {
+/// Refuses a malformed route key.
+pub(super) fn check_route_key(key: &str) -> Result<(), String> {
     const METHODS: [&str; 8] = ["ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
     if key == "$default" {
         return Ok(());
@@ -41,8 +41,8 @@ pub(super) fn check(key: &str) -> Result<(), String> {
     }
 }
 
-/// The best route among the keys.
-pub(super) fn best<'a>(
+/// Returns the best route among the keys; `None` when none matches.
+pub(super) fn find_best_route<'a>(
     keys: impl Iterator<Item = &'a str>,
     method: &Method,
     path: &str,
@@ -55,15 +55,16 @@ pub(super) fn best<'a>(
         if !named && wanted != "ANY" {
             return None;
         }
-        let (fits, parameters) = fit(route, path)?;
+        let (fits, parameters) = fit_path(route, path)?;
         Some((fits, named, key, parameters))
     });
-    let (.., key, parameters) = candidates.max_by(|a, b| rank(&a.0).cmp(&rank(&b.0)).then(a.1.cmp(&b.1)))?;
+    let (.., key, parameters) =
+        candidates.max_by(|a, b| rank_fits(&a.0).cmp(&rank_fits(&b.0)).then(a.1.cmp(&b.1)))?;
     Some(Matched { key, parameters })
 }
 
 /// `$default` is last, a greedy route before it, then part by part.
-fn rank(fits: &[Fit]) -> (u8, &[Fit]) {
+fn rank_fits(fits: &[Fit]) -> (u8, &[Fit]) {
     let class = match fits.last() {
         None => 0,
         Some(Fit::Greedy) => 1,
@@ -72,7 +73,7 @@ fn rank(fits: &[Fit]) -> (u8, &[Fit]) {
     (class, fits)
 }
 
-fn fit(route: &str, path: &str) -> Option<(Vec<Fit>, Fields)> {
+fn fit_path(route: &str, path: &str) -> Option<(Vec<Fit>, Fields)> {
     let mut fits = Vec::new();
     let mut parameters = Fields::new();
     let mut rest = path.trim_matches('/');
@@ -123,7 +124,7 @@ mod tests {
     ];
 
     fn check(method: &Method, path: &str, key: &str, parameters: &[(&str, &str)]) {
-        let matched = best(KEYS.into_iter(), method, path).expect("a route");
+        let matched = find_best_route(KEYS.into_iter(), method, path).expect("a route");
         let expected: Fields =
             parameters.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
         assert_eq!(matched, Matched { key, parameters: expected }, "{method} {path}");
@@ -139,20 +140,20 @@ mod tests {
         check(&Method::GET, "/pets/cat/1/2", "GET /pets/{proxy+}", &[("proxy", "cat/1/2")]);
         check(&Method::POST, "/pets/cat", "ANY /{proxy+}", &[("proxy", "pets/cat")]);
         assert_eq!(
-            best(["$default"].into_iter(), &Method::PUT, "/x").map(|matched| matched.key),
+            find_best_route(["$default"].into_iter(), &Method::PUT, "/x").map(|matched| matched.key),
             Some("$default")
         );
-        assert_eq!(best(["GET /x"].into_iter(), &Method::PUT, "/x"), None);
-        assert_eq!(best(["GET /x/{proxy+}"].into_iter(), &Method::GET, "/x"), None);
+        assert_eq!(find_best_route(["GET /x"].into_iter(), &Method::PUT, "/x"), None);
+        assert_eq!(find_best_route(["GET /x/{proxy+}"].into_iter(), &Method::GET, "/x"), None);
     }
 
     #[test]
     fn keys_are_checked() {
         for good in ["$default", "GET /", "ANY /a/{b}/{c+}"] {
-            assert_eq!(super::check(good), Ok(()));
+            assert_eq!(check_route_key(good), Ok(()));
         }
         for bad in ["GET", "get /", "GET a", "FETCH /", "GET /{a+}/b", ""] {
-            assert!(super::check(bad).is_err(), "{bad}");
+            assert!(check_route_key(bad).is_err(), "{bad}");
         }
     }
 }

@@ -1,16 +1,24 @@
-//! What belongs to an API: integrations, routes, stages, deployments.
+//! The operations on what belongs to an API: integrations, routes, stages, deployments.
 
 use http::Method;
 use serde_json::{Value, json};
 
-use super::api::object;
+use super::api::Api;
+use super::fields::{Fields, into_fields, new_id, read_text};
+use super::integration::check_integration;
 use super::matching;
-use super::{Api, Call, Fields, Refusal, new_id, operation, page, text};
+use super::refusal::Refusal;
+use super::request::{Call, name_operation, render_page};
 use crate::answer::{self, Answer};
 use crate::clock::rfc3339;
 
 /// Answers a request below `/v2/apis/{id}/`.
-pub(super) fn answer(api: &mut Api, path: &[&str], call: Call<'_>, now_ms: i64) -> Result<Answer, Refusal> {
+pub(super) fn answer_resource(
+    api: &mut Api,
+    path: &[&str],
+    call: Call<'_>,
+    now_ms: i64,
+) -> Result<Answer, Refusal> {
     let create = *call.method == Method::POST;
     match path {
         ["integrations"] if create => create_integration(api, call.body),
@@ -18,16 +26,16 @@ pub(super) fn answer(api: &mut Api, path: &[&str], call: Call<'_>, now_ms: i64) 
         ["stages"] if create => create_stage(api, call.body, now_ms),
         ["deployments"] if create => create_deployment(api, &call.body, now_ms),
         ["integrations" | "routes" | "stages" | "deployments"] if *call.method == Method::GET => {
-            page(kind(api, path[0]).values(), &call.query)
+            render_page(select_kind(api, path[0]).values(), &call.query)
         }
         [what @ ("integrations" | "routes" | "stages" | "deployments"), id] => {
-            one(api, what, id, call, now_ms)
+            answer_one(api, what, id, call, now_ms)
         }
-        _ => Err(Refusal::unknown(&operation(call.method, &call.segments))),
+        _ => Err(Refusal::not_implemented(&name_operation(call.method, &call.segments))),
     }
 }
 
-fn kind<'a>(api: &'a mut Api, what: &str) -> &'a mut std::collections::BTreeMap<String, Fields> {
+fn select_kind<'a>(api: &'a mut Api, what: &str) -> &'a mut std::collections::BTreeMap<String, Fields> {
     match what {
         "integrations" => &mut api.integrations,
         "routes" => &mut api.routes,
@@ -36,33 +44,39 @@ fn kind<'a>(api: &'a mut Api, what: &str) -> &'a mut std::collections::BTreeMap<
     }
 }
 
-fn one(api: &mut Api, what: &str, id: &str, call: Call<'_>, now_ms: i64) -> Result<Answer, Refusal> {
+fn answer_one(api: &mut Api, what: &str, id: &str, call: Call<'_>, now_ms: i64) -> Result<Answer, Refusal> {
     let singular = what.trim_end_matches('s');
-    let missing = || Refusal::missing(format!("Invalid {singular} identifier specified {id}"));
-    let fields = kind(api, what).get(id).cloned().ok_or_else(missing)?;
+    let missing = || Refusal::not_found(format!("Invalid {singular} identifier specified {id}"));
+    let fields = select_kind(api, what).get(id).cloned().ok_or_else(missing)?;
     match *call.method {
         Method::GET => Ok(answer::json(200, &Value::Object(fields))),
         Method::PATCH => {
-            let fields = update(api, what, fields, call.body, now_ms)?;
+            let fields = update_fields(api, what, fields, call.body, now_ms)?;
             let answer = answer::json(200, &Value::Object(fields.clone()));
-            kind(api, what).insert(id.to_owned(), fields);
+            select_kind(api, what).insert(id.to_owned(), fields);
             Ok(answer)
         }
         Method::DELETE => {
             refuse_delete(api, what, id, &fields)?;
-            kind(api, what).remove(id);
+            select_kind(api, what).remove(id);
             Ok(answer::empty(204))
         }
-        _ => Err(Refusal::unknown(&operation(call.method, &call.segments))),
+        _ => Err(Refusal::not_implemented(&name_operation(call.method, &call.segments))),
     }
 }
 
-fn update(api: &Api, what: &str, mut fields: Fields, body: Fields, now_ms: i64) -> Result<Fields, Refusal> {
+fn update_fields(
+    api: &Api,
+    what: &str,
+    mut fields: Fields,
+    body: Fields,
+    now_ms: i64,
+) -> Result<Fields, Refusal> {
     let managed = fields.contains_key("apiGatewayManaged");
     if managed && (what == "stages" || body.contains_key("routeKey")) {
-        return Err(Refusal::bad(format!("Cannot update {what} that API Gateway manages")));
+        return Err(Refusal::bad_request(format!("Cannot update {what} that API Gateway manages")));
     }
-    if body.contains_key("routeKey") && text(&body, "routeKey") != text(&fields, "routeKey") {
+    if body.contains_key("routeKey") && read_text(&body, "routeKey") != read_text(&fields, "routeKey") {
         check_route(api, &body)?;
     }
     fields.extend(body.into_iter().filter(|(_, value)| !value.is_null()));
@@ -71,7 +85,7 @@ fn update(api: &Api, what: &str, mut fields: Fields, body: Fields, now_ms: i64) 
         "routes" => check_target(api, &fields)?,
         "stages" => {
             fields.insert("lastUpdatedDate".to_owned(), json!(rfc3339(now_ms)));
-            deploy(&mut fields);
+            set_deployment(&mut fields);
         }
         _ => {}
     }
@@ -81,12 +95,13 @@ fn update(api: &Api, what: &str, mut fields: Fields, body: Fields, now_ms: i64) 
 /// AWS: <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-integrations.html>
 fn refuse_delete(api: &Api, what: &str, id: &str, fields: &Fields) -> Result<(), Refusal> {
     if fields.contains_key("apiGatewayManaged") {
-        return Err(Refusal::bad(format!("Cannot delete {what} that API Gateway manages")));
+        return Err(Refusal::bad_request(format!("Cannot delete {what} that API Gateway manages")));
     }
     let target = format!("integrations/{id}");
-    let user = api.routes.values().find(|route| what == "integrations" && text(route, "target") == target);
+    let user =
+        api.routes.values().find(|route| what == "integrations" && read_text(route, "target") == target);
     user.map_or(Ok(()), |route| {
-        let route = text(route, "routeId");
+        let route = read_text(route, "routeId");
         Err(Refusal::conflict(format!(
             "Cannot delete Integration '{id}' due to it being referenced by Route '{route}'."
         )))
@@ -103,53 +118,9 @@ fn create_integration(api: &mut Api, body: Fields) -> Result<Answer, Refusal> {
     Ok(answer)
 }
 
-/// Checks an integration, and fills in what AWS does.
-pub(super) fn check_integration(fields: &mut Fields) -> Result<(), Refusal> {
-    match text(fields, "integrationType") {
-        "AWS_PROXY" => {}
-        kind @ ("HTTP_PROXY" | "AWS" | "HTTP" | "MOCK") => {
-            return Err(Refusal::unknown(&format!("CreateIntegration with integrationType {kind}")));
-        }
-        _ => return Err(Refusal::bad("Invalid integration type")),
-    }
-    if !fields.get("integrationSubtype").is_none_or(Value::is_null) {
-        return Err(Refusal::unknown("CreateIntegration with an integrationSubtype"));
-    }
-    if function_arn(text(fields, "integrationUri")).is_none() {
-        return Err(Refusal::bad("Invalid function ARN or invalid uri"));
-    }
-    if !matches!(text(fields, "payloadFormatVersion"), "1.0" | "2.0") {
-        return Err(Refusal::bad("PayloadFormatVersion must be 1.0 or 2.0 for an AWS_PROXY integration"));
-    }
-    let defaults = [
-        ("connectionType", json!("INTERNET")),
-        ("integrationMethod", json!("POST")),
-        ("timeoutInMillis", json!(30_000)),
-    ];
-    for (key, value) in defaults {
-        fields.entry(key).or_insert(value);
-    }
-    let timeout = fields.get("timeoutInMillis").and_then(Value::as_u64).unwrap_or_default();
-    if (50..=30_000).contains(&timeout) {
-        Ok(())
-    } else {
-        Err(Refusal::bad("Timeout should be between 50 and 30000 ms"))
-    }
-}
-
-/// The function of an integration's URI, which is its ARN or API Gateway's path to it.
-pub(super) fn function_arn(uri: &str) -> Option<String> {
-    let arn = match uri.split_once("/functions/") {
-        Some((_, rest)) => rest.strip_suffix("/invocations")?,
-        None => uri,
-    };
-    (arn.starts_with("arn:") && arn.contains(":lambda:") && arn.contains(":function:"))
-        .then(|| arn.to_owned())
-}
-
 fn create_route(api: &mut Api, body: Fields) -> Result<Answer, Refusal> {
     check_route(api, &body)?;
-    let mut fields = object(json!({ "apiKeyRequired": false, "authorizationType": "NONE" }));
+    let mut fields = into_fields(json!({ "apiKeyRequired": false, "authorizationType": "NONE" }));
     fields.extend(body.into_iter().filter(|(_, value)| !value.is_null()));
     check_target(api, &fields)?;
     let id = new_id(7);
@@ -160,48 +131,48 @@ fn create_route(api: &mut Api, body: Fields) -> Result<Answer, Refusal> {
 }
 
 fn check_route(api: &Api, body: &Fields) -> Result<(), Refusal> {
-    let key = text(body, "routeKey");
-    matching::check(key).map_err(Refusal::bad)?;
-    if api.routes.values().any(|route| text(route, "routeKey") == key) {
+    let key = read_text(body, "routeKey");
+    matching::check_route_key(key).map_err(Refusal::bad_request)?;
+    if api.routes.values().any(|route| read_text(route, "routeKey") == key) {
         return Err(Refusal::conflict(format!("Route with key {key} already exists for this API")));
     }
     Ok(())
 }
 
 fn check_target(api: &Api, fields: &Fields) -> Result<(), Refusal> {
-    if text(fields, "authorizationType") != "NONE" {
-        return Err(Refusal::unknown("routes with an authorizer"));
+    if read_text(fields, "authorizationType") != "NONE" {
+        return Err(Refusal::not_implemented("routes with an authorizer"));
     }
     let Some(target) = fields.get("target").and_then(Value::as_str) else {
         return Ok(());
     };
     let known = target.strip_prefix("integrations/").is_some_and(|id| api.integrations.contains_key(id));
-    if known { Ok(()) } else { Err(Refusal::missing(format!("Unable to find Integration by ID {target}"))) }
+    if known { Ok(()) } else { Err(Refusal::not_found(format!("Unable to find Integration by ID {target}"))) }
 }
 
 fn create_stage(api: &mut Api, body: Fields, now_ms: i64) -> Result<Answer, Refusal> {
-    let name = text(&body, "stageName").to_owned();
+    let name = read_text(&body, "stageName").to_owned();
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     if name != "$default" && (name.is_empty() || name.len() > 128 || !plain) {
-        return Err(Refusal::bad("Stage name only allows a-zA-Z0-9_-"));
+        return Err(Refusal::bad_request("Stage name only allows a-zA-Z0-9_-"));
     }
     if api.stages.contains_key(&name) {
         return Err(Refusal::conflict("Stage already exists"));
     }
     let now = rfc3339(now_ms);
-    let mut fields = object(json!({
+    let mut fields = into_fields(json!({
         "autoDeploy": false, "createdDate": now, "lastUpdatedDate": now,
         "defaultRouteSettings": { "detailedMetricsEnabled": false }, "routeSettings": {}, "stageVariables": {}, "tags": {},
     }));
     fields.extend(body.into_iter().filter(|(_, value)| !value.is_null()));
-    deploy(&mut fields);
+    set_deployment(&mut fields);
     let answer = answer::json(201, &Value::Object(fields.clone()));
     api.stages.insert(name, fields);
     Ok(answer)
 }
 
 /// A stage that deploys by itself always has a deployment.
-fn deploy(fields: &mut Fields) {
+fn set_deployment(fields: &mut Fields) {
     if fields.get("autoDeploy") == Some(&Value::Bool(true)) {
         fields.insert("deploymentId".to_owned(), json!(new_id(6)));
     }
@@ -210,11 +181,13 @@ fn deploy(fields: &mut Fields) {
 fn create_deployment(api: &mut Api, body: &Fields, now_ms: i64) -> Result<Answer, Refusal> {
     let id = new_id(6);
     if let Some(name) = body.get("stageName").and_then(Value::as_str) {
-        let stage =
-            api.stages.get_mut(name).ok_or_else(|| Refusal::missing("Invalid stage identifier specified"))?;
+        let stage = api
+            .stages
+            .get_mut(name)
+            .ok_or_else(|| Refusal::not_found("Invalid stage identifier specified"))?;
         stage.insert("deploymentId".to_owned(), json!(id));
     }
-    let mut fields = object(json!({
+    let mut fields = into_fields(json!({
         "autoDeployed": false, "createdDate": rfc3339(now_ms), "deploymentId": id, "deploymentStatus": "DEPLOYED",
     }));
     if let Some(description) = body.get("description").filter(|description| description.is_string()) {

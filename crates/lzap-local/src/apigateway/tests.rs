@@ -7,7 +7,7 @@ fn ask(apis: &Apis, method: Method, path: &str, body: &Value) -> (u16, Value) {
         Request::new(Bytes::from(if body.is_null() { String::new() } else { body.to_string() }));
     *request.method_mut() = method;
     *request.uri_mut() = path.parse().expect("a path");
-    let answer = apis.handle(&request, Around { region: "eu-west-1", now_ms: 0, port: 4511 });
+    let answer = apis.handle(&request, CallContext { region: "eu-west-1", now_ms: 0, port: 4511 });
     let status = answer.status().as_u16();
     (status, serde_json::from_slice(answer.body()).unwrap_or_default())
 }
@@ -31,7 +31,7 @@ fn quick_create_makes_integration_route_and_stage() {
     assert_eq!(all("stages")[0]["stageName"], "$default");
     let route = all("routes")[0]["routeId"].as_str().expect("an id").to_owned();
     assert_eq!(ask(&apis, Method::DELETE, &format!("/v2/apis/{id}/routes/{route}"), &Value::Null).0, 400);
-    let found = apis.resolve(id, &Method::GET, "/x").expect("a route");
+    let found = apis.resolve_route(id, &Method::GET, "/x").expect("a route");
     assert_eq!(
         (found.function_arn.as_str(), found.source_arn.as_str()),
         (FUNCTION, format!("arn:aws:execute-api:eu-west-1:000000000000:{id}/$default/$default").as_str(),)

@@ -14,19 +14,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Arrival, Gateway};
+use super::dispatch::Gateway;
+use super::front::{Arrival, FrontId};
 use crate::error::LocalError;
 
-/// Which front a listener serves.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum FrontId {
-    /// An HTTP API, by its id.
-    HttpApi(String),
-    /// A function URL, by its id.
-    FunctionUrl(String),
-}
-
-/// Tried first for a new front, in order.
+/// The ports that are tried first for a new front, in order.
 const PREFERRED: std::ops::RangeInclusive<u16> = 4511..=4599;
 
 /// A bound port whose listener doesn't answer yet.
@@ -59,7 +51,7 @@ impl Listeners {
 
     /// Binds this very port; `None` when it is taken. 0 is any.
     pub(crate) async fn reserve_port(port: u16) -> Option<Reserved> {
-        let sockets = bind(port).await.ok()?;
+        let sockets = bind_port(port).await.ok()?;
         let port = sockets.first().and_then(|socket| socket.local_addr().ok()).map_or(port, |at| at.port());
         Some(Reserved { port, sockets })
     }
@@ -71,7 +63,7 @@ impl Listeners {
             let context =
                 Arc::new(Listener { gateway: gateway.clone(), front: front.clone(), port: reserved.port });
             let app = Router::new()
-                .fallback(answer)
+                .fallback(answer_request)
                 .with_state(context)
                 .into_make_service_with_connect_info::<SocketAddr>();
             let stopped = stop.clone().cancelled_owned();
@@ -105,7 +97,7 @@ impl Listeners {
     }
 }
 
-async fn bind(port: u16) -> io::Result<Vec<TcpListener>> {
+async fn bind_port(port: u16) -> io::Result<Vec<TcpListener>> {
     let four = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let port = four.local_addr()?.port();
     match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
@@ -122,10 +114,10 @@ struct Listener {
     port: u16,
 }
 
-async fn answer(
+async fn answer_request(
     State(listener): State<Arc<Listener>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> axum::response::Response {
-    listener.gateway.answer(&listener.front, Arrival { port: listener.port, peer }, request).await
+    listener.gateway.answer_request(&listener.front, Arrival { port: listener.port, peer }, request).await
 }
