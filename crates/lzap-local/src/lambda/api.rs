@@ -1,8 +1,9 @@
 //! Lambda's REST-JSON API: a request becomes an operation of the machine, its answer JSON.
 //!
-//! [`handle`] routes by method and path, as the service model does; [`functions`], [`aliases`], [`permissions`],
-//! [`event_invoke`] and [`extras`] hold one function per operation, [`invoke`] the one that runs code. [`render`] writes AWS's shapes,
-//! [`request`] reads them. What AWS has and this doesn't is answered with 501 and its name.
+//! [`answer_request`] routes by method and path, as the service model does; [`functions`], [`aliases`], [`permissions`],
+//! [`event_invoke`] and [`extras`] hold one function per operation, [`invoke`] the one that runs code. [`request`] reads
+//! AWS's shapes, [`render`] writes them, and [`reply`] sends them. Operations that are not implemented get a 501 with
+//! their name.
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_Operations.html>
 
 mod aliases;
@@ -12,75 +13,37 @@ mod functions;
 mod invoke;
 mod permissions;
 pub(super) mod render;
+pub(super) mod reply;
 pub(super) mod request;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
-use serde_json::{Value, json};
-use uuid::Uuid;
+use http::{Method, Request, Response};
 
-use super::Inner;
 use super::error::ApiError;
-use crate::percent;
-use request::Call;
-
-/// What a control operation answers.
-pub(super) struct Reply {
-    status: StatusCode,
-    body: Option<Value>,
-}
-
-impl Reply {
-    pub(super) fn ok(body: Value) -> Self {
-        Self { status: StatusCode::OK, body: Some(body) }
-    }
-
-    pub(super) fn created(body: Value) -> Self {
-        Self { status: StatusCode::CREATED, body: Some(body) }
-    }
-
-    pub(super) fn empty() -> Self {
-        Self { status: StatusCode::NO_CONTENT, body: None }
-    }
-}
+use super::service::LambdaService;
+use reply::{Reply, render_error, render_reply};
+use request::{Call, take_apart};
 
 /// Answers one request.
-pub(crate) async fn handle(inner: &Arc<Inner>, region: &str, request: Request<Bytes>) -> Response<Bytes> {
-    let (method, segments, call) = take_apart(inner, region, request);
+pub(crate) async fn answer_request(
+    service: &Arc<LambdaService>,
+    region: &str,
+    request: Request<Bytes>,
+) -> Response<Bytes> {
+    let (method, segments, call) = take_apart(service, region, request);
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     if let (&Method::POST, ["2015-03-31", "functions", name, "invocations"]) = (&method, segments.as_slice())
     {
-        return invoke::invoke(&call, name).await.unwrap_or_else(|error| refusal(&error));
+        return invoke::invoke(&call, name).await.unwrap_or_else(|error| render_error(&error));
     }
-    let revision = inner.state().revision();
+    let revision = service.state().revision();
     let reply = route(&call, &method, &segments).await;
-    if inner.state().revision() != revision {
-        inner.evict();
+    if service.state().revision() != revision {
+        service.evict();
     }
-    answer(reply)
-}
-
-/// The request's method, the decoded segments of its path, and the rest.
-pub(super) fn take_apart<'a>(
-    inner: &'a Arc<Inner>,
-    region: &'a str,
-    request: Request<Bytes>,
-) -> (Method, Vec<String>, Call<'a>) {
-    let (parts, body) = request.into_parts();
-    let segments =
-        parts.uri.path().split('/').filter(|segment| !segment.is_empty()).map(percent::decode).collect();
-    let query = percent::pairs(parts.uri.query().unwrap_or_default()).collect();
-    (parts.method, segments, Call { inner, region, query, headers: parts.headers, body })
-}
-
-/// What an operation came to, as AWS sends it.
-pub(super) fn answer(reply: Result<Reply, ApiError>) -> Response<Bytes> {
-    match reply {
-        Ok(reply) => response(reply.status, reply.body.as_ref(), HeaderMap::new()),
-        Err(error) => refusal(&error),
-    }
+    render_reply(reply)
 }
 
 async fn route(call: &Call<'_>, method: &Method, segments: &[&str]) -> Result<Reply, ApiError> {
@@ -142,40 +105,4 @@ fn unknown(method: &Method, segments: &[&str]) -> ApiError {
         _ => "",
     };
     ApiError::not_implemented(&format!("{topic}{method} /{}", segments.join("/")))
-}
-
-/// When to try again after a throttle: the least that the header can say.
-/// AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors>
-const RETRY_AFTER_SECS: &str = "1";
-
-/// An error as AWS sends it.
-fn refusal(error: &ApiError) -> Response<Bytes> {
-    let mut body = match error.code {
-        "ValidationException" => json!({ "message": error.message }),
-        _ if error.status >= 500 => json!({ "Type": "Service", "Message": error.message }),
-        _ => json!({ "Type": "User", "Message": error.message }),
-    };
-    if let Some(reason) = error.reason {
-        body["Reason"] = json!(reason);
-    }
-    let mut headers = HeaderMap::new();
-    headers.insert("x-amzn-errortype", http::HeaderValue::from_static(error.code));
-    if error.status == 429 {
-        // SDKs tell it as `retryAfterSeconds`.
-        headers.insert("retry-after", http::HeaderValue::from_static(RETRY_AFTER_SECS));
-    }
-    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response(status, Some(&body), headers)
-}
-
-fn response(status: StatusCode, body: Option<&Value>, mut headers: HeaderMap) -> Response<Bytes> {
-    headers.insert("content-type", http::HeaderValue::from_static("application/json"));
-    if let Ok(id) = Uuid::new_v4().to_string().parse() {
-        headers.insert("x-amzn-requestid", id);
-    }
-    let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
 }

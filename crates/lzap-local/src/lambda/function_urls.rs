@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Lambda;
-use super::api::request::{Call, auth_type};
-use super::api::{self, Reply, render};
+use super::api::render;
+use super::api::reply::{Reply, render_reply};
+use super::api::request::{Call, auth_type, take_apart};
 use super::error::ApiError;
 use super::state::function_urls::{FunctionUrlChange, NewFunctionUrl};
 use super::state::{AuthType, FunctionRef, FunctionUrl, InvokeMode};
@@ -54,9 +55,9 @@ pub(crate) fn creates_url(request: &Request<Bytes>) -> bool {
 
 /// Answers one request. `port` is where a new URL will answer.
 pub(crate) fn handle(lambda: &Lambda, region: &str, request: Request<Bytes>, port: u16) -> Response<Bytes> {
-    let (method, segments, call) = api::take_apart(&lambda.0, region, request);
+    let (method, segments, call) = take_apart(&lambda.0, region, request);
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    api::answer(match (method.as_str(), segments.as_slice()) {
+    render_reply(match (method.as_str(), segments.as_slice()) {
         ("POST", [API_VERSION, "functions", name, "url"]) => create(&call, name, port),
         ("GET", [API_VERSION, "functions", name, "url"]) => get(&call, name),
         ("PUT", [API_VERSION, "functions", name, "url"]) => update(&call, name),
@@ -77,7 +78,7 @@ fn create(call: &Call<'_>, name: &str, port: u16) -> Result<Reply, ApiError> {
         auth_type: change.auth_type.ok_or_else(missing)?,
         invoke_mode: change.invoke_mode,
     };
-    let url = call.inner.state().create_function_url(&reference, new, call.inner.now_ms())?;
+    let url = call.service.state().create_function_url(&reference, new, call.service.now_ms())?;
     let mut shown = render(&reference, &url);
     if let Some(shown) = shown.as_object_mut() {
         // The one answer that AWS gives without it.
@@ -89,26 +90,26 @@ fn create(call: &Call<'_>, name: &str, port: u16) -> Result<Reply, ApiError> {
 /// `GetFunctionUrlConfig`
 fn get(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
-    Ok(Reply::ok(render(&reference, call.inner.state().function_url(&reference)?)))
+    Ok(Reply::ok(render(&reference, call.service.state().function_url(&reference)?)))
 }
 
 /// `UpdateFunctionUrlConfig`
 fn update(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
     let change = read_body(call)?;
-    let url = call.inner.state().update_function_url(&reference, change, call.inner.now_ms())?;
+    let url = call.service.state().update_function_url(&reference, change, call.service.now_ms())?;
     Ok(Reply::ok(render(&reference, &url)))
 }
 
 /// `DeleteFunctionUrlConfig`
 fn delete(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
-    call.inner.state().delete_function_url(&call.reference(name)?)?;
+    call.service.state().delete_function_url(&call.reference(name)?)?;
     Ok(Reply::empty())
 }
 
 /// `ListFunctionUrlConfigs`
 fn list(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
-    let state = call.inner.state();
+    let state = call.service.state();
     let page = call.page(state.function_urls_of(&call.reference(name)?)?)?;
     Ok(Reply::ok(render::page("FunctionUrlConfigs", page, |(reference, url)| render(reference, url))))
 }

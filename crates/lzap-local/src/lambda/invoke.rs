@@ -17,13 +17,14 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::error::ApiError;
+use super::invocation::{Caller, InvocationKind, Invoked};
 use super::invocations::Job;
 use super::pool::{Lease, Place};
+use super::service::LambdaService;
 use super::state::{FunctionRef, Resolved, Ticket};
 use super::worker::{
     Cause, Environment, Failure, Report, Settled, Spec, TailId, end, format_report, init_report, start,
 };
-use super::{Caller, Inner, InvocationKind, Invoked};
 
 /// The time that the answer is held back for the process to ask for more; after that it works on behind the answer.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -47,7 +48,7 @@ struct Outcome {
     log_tail: String,
 }
 
-impl Inner {
+impl LambdaService {
     /// Checks and runs one invocation.
     pub(crate) async fn call(self: &Arc<Self>, call: Call) -> Result<Invoked, ApiError> {
         let request_id = call.request_id.unwrap_or_else(Uuid::new_v4);
@@ -108,10 +109,10 @@ impl Inner {
         let place = self.find_place(&resolved).await?;
         let (sender, receiver) = oneshot::channel();
         let job = self.job(call, &resolved, request_id);
-        let inner = Arc::clone(self);
+        let service = Arc::clone(self);
         self.host.tasks.spawn(async move {
             let drive = Drive { place, job, timeout: timeout(&resolved), sender };
-            inner.drive(drive, lease).await;
+            service.drive(drive, lease).await;
         });
         receiver.await.map_err(|_| ApiError::service("the invocation was lost"))
     }

@@ -1,14 +1,16 @@
 //! Lambda as a pure machine: every change is a method that takes the time and answers as AWS does.
 //!
 //! Here is no I/O, no clock and no randomness: code is known by hash and size, roles were looked up before, revision
-//! ids come from a counter. [`model`] holds the facts, [`lifecycle`] the functions and versions, [`aliases`],
-//! [`policies`], [`function_urls`] and [`extras`] what hangs on them, [`resolve`] the way from a call to a version. The API in
-//! `super::api` turns requests into these calls. [`in_flight`] is a machine of its own: the invocations of one environment.
+//! ids come from a counter. [`model`] has the data of a function, and [`functions`] all functions together, as they are
+//! stored. [`lifecycle`] changes functions and versions; [`aliases`], [`policies`], [`event_invoke`], [`function_urls`]
+//! and [`extras`] change what belongs to them; [`resolve`] finds the version for a call. The API in `super::api` turns
+//! requests into these calls. [`in_flight`] is a machine of its own: the invocations of one environment.
 
 mod aliases;
 mod event_invoke;
 mod extras;
 pub(crate) mod function_urls;
+mod functions;
 mod in_flight;
 mod lifecycle;
 mod model;
@@ -19,15 +21,8 @@ mod resolve;
 mod tests;
 mod validate;
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-
-use super::error::ApiError;
-use super::hex::hex;
 pub(crate) use aliases::AliasChange;
-pub(crate) use extras::ACCOUNT_CONCURRENCY;
+pub(crate) use functions::{ACCOUNT_CONCURRENCY, Described, State, describe};
 pub use in_flight::ENVIRONMENT_CONCURRENCY;
 pub(crate) use in_flight::{InFlight, Poll, StaleAnswer, Ticket, TimeOut};
 pub(crate) use lifecycle::{CodeChange, NewFunction, Publish, SettingsChange};
@@ -39,159 +34,3 @@ pub(crate) use names::{FunctionRef, check_length};
 pub(crate) use policies::{NewStatement, document};
 pub(crate) use resolve::{EnvironmentKey, Resolved};
 pub(crate) use validate::{settings as check_settings, trust};
-
-/// How long a new function is `Pending`. On AWS seconds; here just long enough that a client has to wait.
-const CREATE_MS: i64 = 150;
-/// How long an update is `InProgress`.
-const UPDATE_MS: i64 = 100;
-/// The format of the saved state.
-const FORMAT: u32 = 1;
-
-/// All functions of the account, in every region.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct State {
-    /// By unqualified ARN.
-    functions: BTreeMap<String, Function>,
-    /// Grows with each change.
-    revision: u64,
-    /// The account's limit of concurrent invocations; the process's setting, and not stored.
-    concurrency: u32,
-    /// The most invocations that an environment has at once, where its function doesn't say; not stored here either.
-    environment_concurrency: u32,
-}
-
-/// The state as it is stored.
-#[derive(Serialize, Deserialize)]
-struct Saved {
-    format: u32,
-    revision: u64,
-    functions: BTreeMap<String, Function>,
-}
-
-/// One version of a function as a caller sees it at some time.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Described {
-    pub(crate) name: String,
-    /// Qualified as the operation does it.
-    pub(crate) arn: String,
-    pub(crate) version: Version,
-    /// `Pending`; else `Active`.
-    pub(crate) pending: bool,
-    /// `LastUpdateStatus` `InProgress`; else `Successful`.
-    pub(crate) in_progress: bool,
-}
-
-impl State {
-    /// An account without functions.
-    pub(crate) fn new() -> Self {
-        Self {
-            functions: BTreeMap::new(),
-            revision: 0,
-            concurrency: ACCOUNT_CONCURRENCY,
-            environment_concurrency: 1,
-        }
-    }
-
-    /// The same with another limit of concurrent invocations for the account, and another number of them for an
-    /// environment.
-    #[must_use]
-    pub(crate) fn with_concurrency(self, concurrency: u32, environment_concurrency: u32) -> Self {
-        Self { concurrency, environment_concurrency, ..self }
-    }
-
-    /// Reads what [`State::save`] wrote; every function is `Active` and settled again.
-    ///
-    /// # Errors
-    /// A sentence that says what is wrong with it.
-    pub(crate) fn restore(saved: serde_json::Value) -> Result<Self, String> {
-        let format = saved.get("format").and_then(serde_json::Value::as_u64);
-        if format != Some(u64::from(FORMAT)) {
-            return Err(format!("its Lambda part has format {format:?}, this version reads {FORMAT}"));
-        }
-        let saved: Saved = serde_json::from_value(saved).map_err(|error| error.to_string())?;
-        let mut state = Self { functions: saved.functions, revision: saved.revision, ..Self::new() };
-        for function in state.functions.values_mut() {
-            function.previous = None;
-            for version in function.versions.values_mut().chain([&mut function.latest]) {
-                version.active_at_ms = 0;
-                version.settled_at_ms = 0;
-            }
-        }
-        Ok(state)
-    }
-
-    /// The state as JSON, with its format's number.
-    pub(crate) fn save(&self) -> serde_json::Value {
-        let saved = Saved { format: FORMAT, revision: self.revision, functions: self.functions.clone() };
-        serde_json::to_value(saved).unwrap_or_default()
-    }
-
-    /// Grows with each change.
-    pub(crate) fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    /// How many functions there are.
-    pub(crate) fn len(&self) -> usize {
-        self.functions.len()
-    }
-
-    /// The functions of one region, by name.
-    pub(crate) fn in_region<'a>(&'a self, region: &'a str) -> impl Iterator<Item = &'a Function> {
-        self.functions.values().filter(move |function| function.region() == region)
-    }
-
-    /// The function, without regard to the qualifier.
-    pub(crate) fn function(&self, reference: &FunctionRef) -> Result<&Function, ApiError> {
-        self.functions.get(&reference.arn).ok_or_else(|| ApiError::no_function(&reference.full()))
-    }
-
-    fn function_mut(&mut self, reference: &FunctionRef) -> Result<&mut Function, ApiError> {
-        self.functions.get_mut(&reference.arn).ok_or_else(|| ApiError::no_function(&reference.full()))
-    }
-
-    /// The version that a reference names, as `GetFunctionConfiguration` shows it.
-    pub(crate) fn describe(&self, reference: &FunctionRef, now_ms: i64) -> Result<Described, ApiError> {
-        let function = self.function(reference)?;
-        let version = function
-            .qualified(reference.qualifier.as_deref())
-            .ok_or_else(|| ApiError::no_function(&reference.full()))?;
-        Ok(describe(function, version, reference.full(), now_ms))
-    }
-
-    /// The base64 hashes of all code that some version still needs.
-    pub(crate) fn code_in_use(&self) -> std::collections::BTreeSet<String> {
-        self.functions
-            .values()
-            .flat_map(|f| f.versions.values().chain([&f.latest]).chain(f.previous.as_deref()))
-            .map(|version| version.code.sha256.clone())
-            .collect()
-    }
-
-    /// Counts a change and makes a revision id of it: unique in this state's life, and shaped like AWS's UUIDs.
-    fn next_revision(&mut self, arn: &str) -> String {
-        self.revision += 1;
-        let digest = Sha256::digest(format!("{arn} {}", self.revision));
-        let hex = hex(&digest[..16]);
-        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
-    }
-}
-
-/// A version as seen at `now_ms`.
-pub(crate) fn describe(function: &Function, version: &Version, arn: String, now_ms: i64) -> Described {
-    Described {
-        name: function.name.clone(),
-        arn,
-        version: version.clone(),
-        pending: now_ms < version.active_at_ms,
-        in_progress: now_ms < version.settled_at_ms,
-    }
-}
-
-/// Refuses a guard that names another revision.
-fn guard(sent: Option<&str>, current: &str) -> Result<(), ApiError> {
-    match sent {
-        Some(sent) if sent != current => Err(ApiError::stale_revision()),
-        _ => Ok(()),
-    }
-}

@@ -1,7 +1,7 @@
 //! Aliases.
 
-use super::Reply;
 use super::render;
+use super::reply::Reply;
 use super::request::{AliasBody, Call};
 use crate::lambda::error::ApiError;
 
@@ -15,7 +15,7 @@ pub(super) fn create(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     if change.version.is_none() {
         return Err(missing("functionVersion"));
     }
-    let alias = call.inner.state().create_alias(&reference, &alias, change)?;
+    let alias = call.service.state().create_alias(&reference, &alias, change)?;
     Ok(Reply::created(render::alias(&reference.arn, &alias)))
 }
 
@@ -23,26 +23,26 @@ pub(super) fn create(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
 pub(super) fn update(call: &Call<'_>, name: &str, alias: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
     let body: AliasBody = call.json()?;
-    let alias = call.inner.state().update_alias(&reference, alias, body.into())?;
+    let alias = call.service.state().update_alias(&reference, alias, body.into())?;
     Ok(Reply::ok(render::alias(&reference.arn, &alias)))
 }
 
 /// `GetAlias`
 pub(super) fn get(call: &Call<'_>, name: &str, alias: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
-    Ok(Reply::ok(render::alias(&reference.arn, call.inner.state().alias(&reference, alias)?)))
+    Ok(Reply::ok(render::alias(&reference.arn, call.service.state().alias(&reference, alias)?)))
 }
 
 /// `DeleteAlias`
 pub(super) fn delete(call: &Call<'_>, name: &str, alias: &str) -> Result<Reply, ApiError> {
-    call.inner.state().delete_alias(&call.reference(name)?, alias)?;
+    call.service.state().delete_alias(&call.reference(name)?, alias)?;
     Ok(Reply::empty())
 }
 
 /// `ListAliases`
 pub(super) fn list(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
-    let state = call.inner.state();
+    let state = call.service.state();
     let wanted = call.parameter("FunctionVersion");
     let aliases = &state.function(&reference)?.aliases;
     let all =

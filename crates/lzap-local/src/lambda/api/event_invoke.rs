@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Reply;
+use super::reply::Reply;
 use super::request::Call;
 use crate::lambda::error::ApiError;
 use crate::lambda::state::{EventInvoke, FunctionRef};
@@ -24,22 +24,22 @@ pub(super) fn put(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
         retries: body.maximum_retry_attempts,
         max_age_secs: body.maximum_event_age_in_seconds,
         on_failure: destination(&body.destination_config)?,
-        modified_ms: call.inner.now_ms(),
+        modified_ms: call.service.now_ms(),
     };
-    call.inner.state().put_event_invoke(&reference, wanted.clone())?;
+    call.service.state().put_event_invoke(&reference, wanted.clone())?;
     Ok(Reply::ok(render(&reference, &wanted)))
 }
 
 /// `GetFunctionEventInvokeConfig`
 pub(super) fn get(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
-    let state = call.inner.state();
+    let state = call.service.state();
     Ok(Reply::ok(render(&reference, state.get_event_invoke(&reference)?)))
 }
 
 /// `DeleteFunctionEventInvokeConfig`
 pub(super) fn delete(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
-    call.inner.state().delete_event_invoke(&call.reference(name)?)?;
+    call.service.state().delete_event_invoke(&call.reference(name)?)?;
     Ok(Reply::empty())
 }
 

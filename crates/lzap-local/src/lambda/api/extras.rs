@@ -6,7 +6,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Reply;
+use super::reply::Reply;
 use super::request::Call;
 use crate::lambda::error::ApiError;
 use crate::lambda::state::FunctionRef;
@@ -25,13 +25,13 @@ struct Reserved {
 
 /// `TagResource`, `UntagResource`, `ListTags`
 pub(super) fn tags(call: &Call<'_>, method: &Method, arn: &str) -> Result<Reply, ApiError> {
-    let reference = FunctionRef::parse(arn, None, call.region, &call.inner.config.account)?;
+    let reference = FunctionRef::parse(arn, None, call.region, &call.service.config.account)?;
     if reference.qualifier.is_some() || !arn.starts_with("arn:") {
         return Err(ApiError::invalid(
             "Tags on function aliases and versions are not supported. Please specify a function ARN.",
         ));
     }
-    let mut state = call.inner.state();
+    let mut state = call.service.state();
     match *method {
         Method::GET => return Ok(Reply::ok(json!({ "Tags": state.function(&reference)?.tags }))),
         Method::POST => state.tag(&reference, call.json::<Tags>()?.tags)?,
@@ -44,7 +44,7 @@ pub(super) fn tags(call: &Call<'_>, method: &Method, arn: &str) -> Result<Reply,
 pub(super) fn reserve(call: &Call<'_>, method: &Method, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
     if *method == Method::DELETE {
-        call.inner.state().reserve(&reference, None)?;
+        call.service.state().reserve(&reference, None)?;
         return Ok(Reply::empty());
     }
     let wanted = call.json::<Reserved>()?.reserved_concurrent_executions;
@@ -52,14 +52,14 @@ pub(super) fn reserve(call: &Call<'_>, method: &Method, name: &str) -> Result<Re
         let constraint = "must have value greater than or equal to 0";
         ApiError::constraint(&wanted.to_string(), "reservedConcurrentExecutions", constraint)
     })?;
-    call.inner.state().reserve(&reference, Some(reserved))?;
+    call.service.state().reserve(&reference, Some(reserved))?;
     Ok(Reply::ok(json!({ "ReservedConcurrentExecutions": reserved })))
 }
 
 /// `GetFunctionConcurrency`
 pub(super) fn reserved(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
-    let reserved = call.inner.state().function(&reference)?.reserved_concurrency;
+    let reserved = call.service.state().function(&reference)?.reserved_concurrency;
     Ok(Reply::ok(match reserved {
         Some(reserved) => json!({ "ReservedConcurrentExecutions": reserved }),
         None => json!({}),
@@ -68,13 +68,13 @@ pub(super) fn reserved(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
 
 /// `GetAccountSettings`
 pub(super) fn account_settings(call: &Call<'_>) -> Reply {
-    let state = call.inner.state();
+    let state = call.service.state();
     let code_size: u64 = state
         .in_region(call.region)
         .flat_map(|function| function.versions.values().chain([&function.latest]))
         .map(|version| version.code.size)
         .sum();
-    let limit = call.inner.concurrency;
+    let limit = call.service.concurrency;
     Reply::ok(json!({
         "AccountLimit": {
             "TotalCodeSize": 75_u64 * 1024 * 1024 * 1024,

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use lzap_wire::limits::INLINE_ZIP_BYTES;
 use serde_json::{Value, json};
 
-use super::Reply;
 use super::render;
+use super::reply::Reply;
 use super::request::{
     Call, CodeSource, CreateFunction, PublishVersion, SettingsBody, UpdateFunctionCode, architecture,
     refuse_unsupported,
@@ -34,12 +34,12 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
     let architecture = architecture(body.architectures.as_deref())?.unwrap_or_else(|| "x86_64".to_owned());
     let settings = settings(change, architecture)?;
     state::check_settings(&settings)?;
-    if call.inner.state().function(&reference).is_err() {
+    if call.service.state().function(&reference).is_err() {
         check_role(call, &settings.role).await?;
     }
     let code = take_code(call, body.code, "CreateFunction").await?;
     let new = NewFunction { settings, code, tags: body.tags, publish: body.publish };
-    let described = call.inner.state().create(&reference, new, call.inner.now_ms())?;
+    let described = call.service.state().create(&reference, new, call.service.now_ms())?;
     Ok(Reply::created(render::configuration(&described)))
 }
 
@@ -66,7 +66,7 @@ fn settings(change: SettingsChange, architecture: String) -> Result<Settings, Ap
 }
 
 async fn check_role(call: &Call<'_>, role: &str) -> Result<(), ApiError> {
-    state::trust(call.inner.host.ports.roles.trust_policy(role).await.as_deref())
+    state::trust(call.service.host.ports.roles.trust_policy(role).await.as_deref())
 }
 
 /// Fetches the zip, keeps it and unpacks it.
@@ -77,7 +77,7 @@ async fn take_code(call: &Call<'_>, source: CodeSource, operation: &str) -> Resu
             return Err(ApiError::invalid("the embedded cloud does not implement S3ObjectVersion"));
         }
         CodeSource { s3_bucket: Some(bucket), s3_key: Some(key), .. } => {
-            let object = call.inner.host.ports.objects.get(&bucket, &key).await;
+            let object = call.service.host.ports.objects.get(&bucket, &key).await;
             object.ok_or_else(|| {
                 ApiError::invalid(
                     "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key \
@@ -87,7 +87,7 @@ async fn take_code(call: &Call<'_>, source: CodeSource, operation: &str) -> Resu
         }
         _ => return Err(ApiError::invalid(REPLACED)),
     };
-    let store = call.inner.code.clone();
+    let store = call.service.code.clone();
     tokio::task::spawn_blocking(move || store.put(&zip))
         .await
         .map_err(|error| ApiError::service(format!("unpacking stopped: {error}")))?
@@ -109,13 +109,13 @@ pub(super) async fn update_code(call: &Call<'_>, name: &str) -> Result<Reply, Ap
     // A function that can't be written now refuses before its new code is fetched, as a dry run would.
     let body: UpdateFunctionCode = call.json()?;
     let (revision_id, architecture) = (body.revision_id, architecture(body.architectures.as_deref())?);
-    let old = call.inner.state().describe(&reference, call.inner.now_ms())?.version.code;
+    let old = call.service.state().describe(&reference, call.service.now_ms())?.version.code;
     let mut change =
         CodeChange { code: old, architecture, publish: body.publish, dry_run: true, revision_id };
-    call.inner.state().update_code(&reference, change.clone(), call.inner.now_ms())?;
+    call.service.state().update_code(&reference, change.clone(), call.service.now_ms())?;
     change.code = take_code(call, call.json()?, "UpdateFunctionCode").await?;
     change.dry_run = body.dry_run;
-    let described = call.inner.state().update_code(&reference, change, call.inner.now_ms())?;
+    let described = call.service.state().update_code(&reference, change, call.service.now_ms())?;
     Ok(Reply::ok(render::configuration(&described)))
 }
 
@@ -124,21 +124,21 @@ pub(super) async fn update_configuration(call: &Call<'_>, name: &str) -> Result<
     refuse_unsupported(&call.json::<Value>()?)?;
     let reference = call.reference(name)?;
     let change: SettingsChange = call.json::<SettingsBody>()?.into();
-    call.inner.state().function(&reference)?;
+    call.service.state().function(&reference)?;
     if let Some(role) = &change.role {
         check_role(call, role).await?;
     }
-    let described = call.inner.state().update_settings(&reference, &change, call.inner.now_ms())?;
+    let described = call.service.state().update_settings(&reference, &change, call.service.now_ms())?;
     Ok(Reply::ok(render::configuration(&described)))
 }
 
 /// `GetFunction`
 pub(super) fn get(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
-    let state = call.inner.state();
-    let described = state.describe(&reference, call.inner.now_ms())?;
+    let state = call.service.state();
+    let described = state.describe(&reference, call.service.now_ms())?;
     let function = state.function(&reference)?;
-    let location = call.inner.code.zip_path(&described.version.code.sha256);
+    let location = call.service.code.zip_path(&described.version.code.sha256);
     let mut body = json!({
         "Configuration": render::configuration(&described),
         "Code": { "RepositoryType": "S3", "Location": format!("file://{}", location.display()) },
@@ -154,7 +154,7 @@ pub(super) fn get(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
 
 /// `GetFunctionConfiguration`
 pub(super) fn get_configuration(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
-    let described = call.inner.state().describe(&call.reference(name)?, call.inner.now_ms())?;
+    let described = call.service.state().describe(&call.reference(name)?, call.service.now_ms())?;
     Ok(Reply::ok(render::configuration(&described)))
 }
 
@@ -167,8 +167,8 @@ pub(super) fn list(call: &Call<'_>) -> Result<Reply, ApiError> {
             return Err(ApiError::constraint(other, "functionVersion", "must satisfy enum value set: [ALL]"));
         }
     };
-    let now_ms = call.inner.now_ms();
-    let state = call.inner.state();
+    let now_ms = call.service.now_ms();
+    let state = call.service.state();
     let mut all = Vec::new();
     for function in state.in_region(call.region) {
         if every_version {
@@ -182,8 +182,8 @@ pub(super) fn list(call: &Call<'_>) -> Result<Reply, ApiError> {
 
 /// `ListVersionsByFunction`
 pub(super) fn list_versions(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
-    let state = call.inner.state();
-    let all = versions(state.function(&call.reference(name)?)?, call.inner.now_ms());
+    let state = call.service.state();
+    let all = versions(state.function(&call.reference(name)?)?, call.service.now_ms());
     Ok(Reply::ok(render::page("Versions", call.page(all)?, render::subset)))
 }
 
@@ -205,7 +205,7 @@ pub(super) fn publish(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
         return Err(ApiError::invalid("Only $LATEST can be published."));
     }
     let body: PublishVersion = call.json()?;
-    let described = call.inner.state().publish(&reference, body.into(), call.inner.now_ms())?;
+    let described = call.service.state().publish(&reference, body.into(), call.service.now_ms())?;
     Ok(Reply::created(render::configuration(&described)))
 }
 
@@ -213,10 +213,10 @@ pub(super) fn publish(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
 pub(super) fn delete(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
     let in_use = {
-        let mut state = call.inner.state();
+        let mut state = call.service.state();
         state.delete(&reference)?;
         State::code_in_use(&state)
     };
-    call.inner.code.collect(&in_use);
+    call.service.code.collect(&in_use);
     Ok(Reply::empty())
 }

@@ -6,7 +6,8 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::request::Call;
 use crate::lambda::error::ApiError;
-use crate::lambda::{Caller, InvocationKind, Invoked, invoke};
+use crate::lambda::invocation::{Caller, InvocationKind, Invoked};
+use crate::lambda::invoke;
 
 /// Runs a function, queues the event, or only checks.
 pub(super) async fn invoke(call: &Call<'_>, name: &str) -> Result<Response<Bytes>, ApiError> {
@@ -23,7 +24,7 @@ pub(super) async fn invoke(call: &Call<'_>, name: &str) -> Result<Response<Bytes
     let context = header("x-amz-client-context").map(client_context).transpose()?;
     let wants_log = header("x-amz-log-type") == Some("Tail");
     let invoked = call
-        .inner
+        .service
         .call(invoke::Call {
             reference: call.reference(name)?,
             payload: call.body.clone(),

@@ -5,23 +5,24 @@ use std::sync::Arc;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, Method, Request};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Number, Value};
 
-use crate::lambda::Inner;
 use crate::lambda::error::ApiError;
+use crate::lambda::service::LambdaService;
 use crate::lambda::state::{
     AliasChange, AuthType, CapacityProvider, FunctionRef, NewStatement, Publish, SettingsChange,
 };
+use crate::percent;
 
-/// What AWS puts on a page at most.
+/// The most items of a page.
 const PAGE: usize = 50;
 
 /// One request, on its way to an operation.
 pub(in crate::lambda) struct Call<'a> {
-    pub(in crate::lambda) inner: &'a Arc<Inner>,
+    pub(in crate::lambda) service: &'a Arc<LambdaService>,
     pub(super) region: &'a str,
     pub(super) query: Vec<(String, String)>,
     pub(super) headers: HeaderMap,
@@ -31,7 +32,7 @@ pub(in crate::lambda) struct Call<'a> {
 impl Call<'_> {
     /// The function that a path or body names, with the query's qualifier.
     pub(in crate::lambda) fn reference(&self, given: &str) -> Result<FunctionRef, ApiError> {
-        FunctionRef::parse(given, self.parameter("Qualifier"), self.region, &self.inner.config.account)
+        FunctionRef::parse(given, self.parameter("Qualifier"), self.region, &self.service.config.account)
     }
 
     /// A value of the query.
@@ -70,6 +71,19 @@ impl Call<'_> {
         let next = more.then(|| BASE64_STANDARD.encode((from + size).to_string()));
         Ok((items.into_iter().skip(from).take(size).collect(), next))
     }
+}
+
+/// The request's method, the decoded segments of its path, and the rest.
+pub(in crate::lambda) fn take_apart<'a>(
+    service: &'a Arc<LambdaService>,
+    region: &'a str,
+    request: Request<Bytes>,
+) -> (Method, Vec<String>, Call<'a>) {
+    let (parts, body) = request.into_parts();
+    let segments =
+        parts.uri.path().split('/').filter(|segment| !segment.is_empty()).map(percent::decode).collect();
+    let query = percent::pairs(parts.uri.query().unwrap_or_default()).collect();
+    (parts.method, segments, Call { service, region, query, headers: parts.headers, body })
 }
 
 /// `Code`, and the code part of `UpdateFunctionCode`.

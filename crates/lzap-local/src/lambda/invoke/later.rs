@@ -17,8 +17,9 @@ use uuid::Uuid;
 use super::{Call, Outcome};
 use crate::clock::rfc3339;
 use crate::lambda::error::ApiError;
+use crate::lambda::invocation::{Caller, InvocationKind};
+use crate::lambda::service::LambdaService;
 use crate::lambda::state::{EventInvoke, FunctionRef};
-use crate::lambda::{Caller, Inner, InvocationKind};
 
 /// Retries of a failed asynchronous invocation, and the wait before each. AWS waits one minute, then two.
 const ASYNC_WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
@@ -70,7 +71,7 @@ struct GivenUp {
     answer: Option<Bytes>,
 }
 
-impl Inner {
+impl LambdaService {
     /// Runs an asynchronous invocation: at least once, more when the function fails. Boxed: the call of the
     /// failure destination is another asynchronous invocation.
     pub(super) fn run_later(self: Arc<Self>, call: Call, request_id: Uuid) -> BoxFuture<'static, ()> {

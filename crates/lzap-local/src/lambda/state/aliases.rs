@@ -4,12 +4,13 @@
 
 use std::collections::BTreeMap;
 
+use super::functions::{State, check_revision};
 use super::model::{Alias, Function, LATEST};
 use super::names::FunctionRef;
-use super::{State, guard, validate};
+use super::validate;
 use crate::lambda::error::ApiError;
 
-/// What `CreateAlias` sets and `UpdateAlias` changes; `None` stays as it is.
+/// The settings of `CreateAlias` and the changes of `UpdateAlias`; `None` stays as it is.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AliasChange {
     pub(crate) version: Option<String>,
@@ -50,7 +51,7 @@ impl State {
         change: AliasChange,
     ) -> Result<Alias, ApiError> {
         let old = self.alias(reference, name)?;
-        guard(change.revision_id.as_deref(), &old.revision_id)?;
+        check_revision(change.revision_id.as_deref(), &old.revision_id)?;
         let alias = Alias {
             name: name.to_owned(),
             version: change.version.unwrap_or_else(|| old.version.clone()),

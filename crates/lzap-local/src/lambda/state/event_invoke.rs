@@ -4,7 +4,7 @@
 
 use lzap_wire::limits::{ASYNC_MAX_AGE_SECS, ASYNC_RETRIES};
 
-use super::State;
+use super::functions::State;
 use super::model::{EventInvoke, LATEST};
 use super::names::FunctionRef;
 use crate::lambda::error::ApiError;

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::functions::State;
 use super::names::FunctionRef;
-use super::{State, validate};
+use super::validate;
 use crate::lambda::error::ApiError;
 
-/// Concurrent invocations of an account and region, as AWS grants them by default.
-/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html>
-pub(crate) const ACCOUNT_CONCURRENCY: u32 = 1000;
-/// What must stay unreserved.
-pub(crate) const UNRESERVED_MINIMUM: u32 = 100;
+/// The concurrency of an account that must stay unreserved.
+const UNRESERVED_MINIMUM: u32 = 100;
 
 impl State {
     /// `TagResource`.
@@ -52,7 +50,7 @@ impl State {
         Ok(())
     }
 
-    /// What all functions of a region have reserved.
+    /// Returns the concurrency that all functions of a region have reserved together.
     pub(crate) fn reserved_in(&self, region: &str) -> u32 {
         self.in_region(region).filter_map(|function| function.reserved_concurrency).sum()
     }

@@ -5,7 +5,7 @@
 //!
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html>
 
-use super::State;
+use super::functions::State;
 use super::model::{AuthType, FunctionUrl, InvokeMode, LATEST};
 use super::names::{FunctionRef, all_digits};
 use super::policies::NO_RESOURCE;

@@ -5,12 +5,18 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{CapacityProvider, Code, Function, LATEST, Settings, Version};
+use super::functions::{Described, State, check_revision, describe};
+use super::model::{Alias, CapacityProvider, Code, Function, LATEST, Settings, Version};
 use super::names::FunctionRef;
-use super::{CREATE_MS, Described, State, UPDATE_MS, describe, guard, names, validate};
+use super::{names, validate};
 use crate::lambda::error::ApiError;
 
-/// What `CreateFunction` makes.
+/// The time for which a new function is `Pending`. On AWS it takes seconds; here just long enough that a client has to
+/// wait.
+const CREATE_MS: i64 = 150;
+/// The time for which an update is `InProgress`.
+const UPDATE_MS: i64 = 100;
+/// The function that `CreateFunction` makes.
 #[derive(Clone, Debug)]
 pub(crate) struct NewFunction {
     pub(crate) settings: Settings,
@@ -19,7 +25,7 @@ pub(crate) struct NewFunction {
     pub(crate) publish: bool,
 }
 
-/// What `UpdateFunctionCode` changes.
+/// The changes of `UpdateFunctionCode`.
 #[derive(Clone, Debug)]
 pub(crate) struct CodeChange {
     pub(crate) code: Code,
@@ -30,7 +36,7 @@ pub(crate) struct CodeChange {
     pub(crate) revision_id: Option<String>,
 }
 
-/// What `UpdateFunctionConfiguration` changes; `None` stays as it is.
+/// The changes of `UpdateFunctionConfiguration`; `None` stays as it is.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SettingsChange {
     pub(crate) description: Option<String>,
@@ -188,8 +194,7 @@ impl State {
                 "Deletion of aliases is not currently supported. Use DeleteAlias instead.",
             ));
         }
-        let holds =
-            |alias: &super::Alias| alias.version == qualifier || alias.weights.contains_key(qualifier);
+        let holds = |alias: &Alias| alias.version == qualifier || alias.weights.contains_key(qualifier);
         let holders: Vec<&str> =
             function.aliases.values().filter(|a| holds(a)).map(|alias| alias.name.as_str()).collect();
         if !holders.is_empty() {
@@ -228,7 +233,7 @@ impl State {
                 function.arn
             )));
         }
-        guard(sent, &latest.revision_id)?;
+        check_revision(sent, &latest.revision_id)?;
         Ok(latest)
     }
 

@@ -2,6 +2,7 @@
 
 use lzap_wire::limits::FUNCTION_NAME_CHARS;
 
+use super::model::LATEST;
 use crate::lambda::error::ApiError;
 
 const FUNCTION_PATTERN: &str = r"must satisfy regular expression pattern: (arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?";
@@ -59,7 +60,7 @@ fn split(given: &str, region: &str, account: &str) -> Option<(String, Option<Str
         [name, qualifier] => (*name, Some(*qualifier)),
         _ => return None,
     };
-    let fits = is_word(name) && qualifier.is_none_or(|q| q == super::LATEST || is_word(q));
+    let fits = is_word(name) && qualifier.is_none_or(|q| q == LATEST || is_word(q));
     fits.then(|| (format!("arn:aws:lambda:{region}:{account}:function:{name}"), qualifier.map(str::to_owned)))
 }
 

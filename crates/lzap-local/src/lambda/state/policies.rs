@@ -1,20 +1,20 @@
-//! Resource policies: which AWS service may call which qualifier on whose behalf.
+//! Resource policies: the permissions of AWS services and of everybody to call a function or one of its qualifiers.
 //!
 //! A policy belongs to the function or to one version or alias; who calls the alias needs the statement there.
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html>
 
 use serde_json::{Value, json};
 
+use super::functions::{State, check_revision};
 use super::model::{AuthType, Function, LATEST, Policy, Statement};
 use super::names::{FunctionRef, all_digits, is_word};
-use super::{State, guard};
 use crate::lambda::error::ApiError;
 
 const POLICY_BYTES: usize = 20_480;
 const INVOKE_FUNCTION: &str = "lambda:InvokeFunction";
 const INVOKE_FUNCTION_URL: &str = "lambda:InvokeFunctionUrl";
 
-/// What `AddPermission` adds.
+/// The statement that `AddPermission` adds.
 #[derive(Clone, Debug)]
 pub(crate) struct NewStatement {
     pub(crate) sid: String,
@@ -40,7 +40,7 @@ impl State {
         let function = self.function_mut(reference)?;
         let resource = reference.full();
         let old = function.policies.get(&policy_key(reference)).cloned().unwrap_or_default();
-        guard(new.revision_id.as_deref(), &old.revision_id)?;
+        check_revision(new.revision_id.as_deref(), &old.revision_id)?;
         if old.statements.iter().any(|statement| statement.sid == new.sid) {
             return Err(ApiError::conflict(
                 "The statement id (sid) provided already exists. Please provide a new statement id, or remove the \
@@ -79,7 +79,7 @@ impl State {
             NO_RESOURCE => missing(),
             _ => error,
         })?;
-        guard(sent, &policy.revision_id)?;
+        check_revision(sent, &policy.revision_id)?;
         let mut statements = policy.statements.clone();
         let at = statements.iter().position(|statement| statement.sid == sid).ok_or_else(missing)?;
         statements.remove(at);
@@ -112,7 +112,7 @@ impl State {
     }
 }
 
-/// What AWS says of a policy or function URL that isn't there.
+/// AWS's message about a policy or function URL that isn't there.
 pub(super) const NO_RESOURCE: &str = "The resource you requested does not exist.";
 
 fn policy_key(reference: &FunctionRef) -> String {

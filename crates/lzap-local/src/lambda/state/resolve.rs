@@ -1,11 +1,12 @@
-//! From a call to the version that runs it.
+//! The version that serves a call.
 
-use super::model::{Function, Version};
+use super::functions::State;
+use super::model::{Function, LATEST, Version};
 use super::names::FunctionRef;
-use super::{LATEST, State, policies};
+use super::policies;
 use crate::lambda::error::ApiError;
 
-/// What one environment was made for; another update, another key.
+/// The key of an environment: each update of a version gets another one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct EnvironmentKey {
     /// The function's ARN, without a qualifier.

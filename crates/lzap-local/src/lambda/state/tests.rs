@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::*;
+use crate::lambda::error::ApiError;
 
 const ROLE: &str = "arn:aws:iam::000000000000:role/shop";
 const ARN: &str = "arn:aws:lambda:eu-west-1:000000000000:function:shop";

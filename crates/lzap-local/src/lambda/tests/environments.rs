@@ -6,9 +6,10 @@ use rustix::process::{Resource, getrlimit};
 use serde_json::{Value, json};
 
 use super::{Cloud, alive, eventually, start_in};
+use crate::lambda::service::count_processes;
 use crate::lambda::state::FunctionRef;
 use crate::lambda::worker::{Environment, Spec};
-use crate::lambda::{Caller, Invocation, InvocationKind, count_processes};
+use crate::lambda::{Caller, Invocation, InvocationKind};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_invocations_get_processes_of_their_own() {
