@@ -50,11 +50,7 @@ enum Task {
         words: Vec<String>,
     },
     /// Check what no compiler checks: dependencies of crates, module cycles, lengths, forbidden words
-    Tidy {
-        /// First delete the lines of the list of module cycles that are no cycle any more
-        #[arg(long)]
-        shorten: bool,
-    },
+    Tidy,
     /// Measure, beside peers in the same run; `cargo xtask bench --help` lists the benchmarks
     // The benchmarks have a command line of their own, in another workspace. Without its own help flag, this
     // one passes `--help` on to them.
@@ -97,7 +93,7 @@ fn run_task(task: Task) -> Result {
         }
         Task::Demo => demo::run(),
         Task::Test { words } => test::run(&words),
-        Task::Tidy { shorten } => tidy::run(shorten),
+        Task::Tidy => tidy::run(),
         Task::Bench { arguments } => bench::run(&arguments),
         Task::Generate { check } => generate::run(check),
     }

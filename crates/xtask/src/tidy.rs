@@ -11,15 +11,10 @@ mod shape;
 use lzap_testkit::shell::{Failure, Result};
 use lzap_testkit::workspace;
 
-/// Runs every check and fails if one finds a violation. With `shorten`, first deletes outdated lines from the
-/// list of module cycles. Reads all files of the repository, which takes one to two seconds.
-pub(crate) fn run(shorten: bool) -> Result {
-    let mut files = files::read_source_files(&workspace())?;
-    if shorten {
-        cycles::shorten_list(&workspace(), &files)?;
-        // The list is one of the files that the checks read, and it has changed.
-        files = files::read_source_files(&workspace())?;
-    }
+/// Runs every check and fails if one finds a violation. Reads all files of the repository, which takes one to
+/// two seconds.
+pub(crate) fn run() -> Result {
+    let files = files::read_source_files(&workspace())?;
     let mut wrong = layers::check_layers()?;
     wrong.extend(files::check_files(&files));
     wrong.extend(cycles::check_cycles(&files)?);

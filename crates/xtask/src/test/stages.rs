@@ -26,7 +26,7 @@ const MODULES_WITH_A_STAGE: [&str; 6] = ["arm64", "faults", "local", "moto", "ri
 /// All stages, in the order in which they run.
 pub(super) const STAGES: &[Stage] = &[
     quick("fmt", "every file is formatted", |_| check_format()),
-    quick("tidy", "dependencies of crates, module cycles, lengths, forbidden words", |_| tidy::run(false)),
+    quick("tidy", "dependencies of crates, module cycles, lengths, forbidden words", |_| tidy::run()),
     quick("clippy", "no warnings in any target", |_| check_lints()),
     quick("unit", "unit tests, and integration tests of single crates", run_unit_tests),
     quick("cli", "settings, templates and errors as a user meets them", |tally| {
