@@ -11,10 +11,8 @@ use crate::ui::printer::Printer;
 /// Returns the folder of the embedded cloud's state, as an absolute path: the server may run in another
 /// folder. It is the user's, not the project's: all projects share one embedded cloud.
 pub(crate) fn state_dir() -> PathBuf {
-    {
-        let dir = default_state_dir(|name| std::env::var_os(name));
-        std::path::absolute(&dir).unwrap_or(dir)
-    }
+    let dir = default_state_dir(|name| std::env::var_os(name));
+    std::path::absolute(&dir).unwrap_or(dir)
 }
 
 /// Returns the status of the embedded cloud, and starts it first if it isn't running.

@@ -78,7 +78,8 @@ pub enum Standing {
 }
 
 impl std::fmt::Display for Holder {
-    /// `deploy dev by jane on laptop (process 4711) since 2026-11-24T08:00:00Z, CI run …`
+    /// Writes `` `lzap deploy dev` of jane on laptop (process 4711) since 2026-11-24T08:00:00Z ``, and the CI run if there
+    /// is one.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let known = |text: &str| if text.is_empty() { "?".to_owned() } else { text.to_owned() };
         write!(

@@ -47,7 +47,7 @@ async fn undeploy_stage(
     let plan = delete_resources(context, session, wanted).await?;
     if !plan.is_empty() {
         prove_gone(&target, wanted).await?;
-        report_deletion(context, &target, &plan, started);
+        report_deletion(context, &target, &plan, wanted, started);
     }
     Ok(report::add_fields(
         report::place_fields(&target.names),
@@ -119,12 +119,13 @@ async fn prove_gone(target: &Target, wanted: Undeploy) -> Result<(), CliError> {
     if left.is_empty() { Ok(()) } else { Err(CliError::Left { left, stage: target.names.stage.clone() }) }
 }
 
-/// Prints what was deleted.
-fn report_deletion(context: &Context, target: &Target, plan: &Plan, started: Instant) {
+/// Prints the number of deletions, and whether the log groups were kept.
+fn report_deletion(context: &Context, target: &Target, plan: &Plan, wanted: Undeploy, started: Instant) {
+    let rest = if wanted.keep_logs { "only its logs are left" } else { "nothing is left" };
     context.printer.print_status(
         "Undeployed",
         format_args!(
-            "{} ({}; nothing is left) in {}",
+            "{} ({}; {rest}) in {}",
             target.names.function(),
             plan_view::count_changes(plan),
             text::format_seconds(started.elapsed())
