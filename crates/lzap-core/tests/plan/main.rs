@@ -11,23 +11,18 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use lzap_core::asynchronous::AsyncConfig;
 use lzap_core::config::KeepWarm;
-use lzap_core::desired::CanaryEnding;
-use lzap_core::desired::{self, Desired, Rollback, Stage, Undeploy};
+use lzap_core::desired::{self, CanaryEnding, Desired, Rollback, Stage, Undeploy};
 use lzap_core::ids::{ApiId, VersionNumber};
 use lzap_core::names::{KEEP_WARM, Names, Part, Place, RoleName, hex};
 use lzap_core::observed::Observed;
 use lzap_core::plan::{Plan, PlanError, plan};
 use lzap_core::platform::Architecture;
 use lzap_core::resource::Operation;
-use lzap_core::resource::alias::AliasOperation;
-use lzap_core::resource::alias::Canary;
-use lzap_core::resource::artifact::Artifact;
-use lzap_core::resource::artifact::ArtifactOperation;
+use lzap_core::resource::alias::{AliasOperation, Canary};
+use lzap_core::resource::artifact::{Artifact, ArtifactOperation};
 use lzap_core::resource::front::Front;
-use lzap_core::resource::function::FunctionConfig;
-use lzap_core::resource::function::FunctionOperation;
-use lzap_core::resource::http_api::HttpApiOperation;
-use lzap_core::resource::http_api::{AutoDeploy, ObservedApi};
+use lzap_core::resource::function::{FunctionConfig, FunctionOperation};
+use lzap_core::resource::http_api::{AutoDeploy, HttpApiOperation, ObservedApi};
 use lzap_core::resource::kinds::Kinds;
 use lzap_core::resource::version::VersionOperation;
 use lzap_core::resource::{event_invoke, function, function_url, http_api, rule, workers as worker_function};
@@ -471,13 +466,8 @@ fn versions_that_any_alias_holds_survive_a_sweep() {
     assert_eq!(numbers(&cloud).first().map(VersionNumber::as_str), Some("3"), "ten are kept");
     cloud.held.insert(VersionNumber::new("3"));
     let plan: Plan = plan(&Desired::Stage(Box::new(stage(13, |_| ()))), &cloud).expect("a plan");
-    assert!(
-        !plan
-            .steps
-            .iter()
-            .any(|step| step.operation
-                == Operation::Version(VersionOperation::Delete(VersionNumber::new("3"))))
-    );
+    let deletion = Operation::Version(VersionOperation::Delete(VersionNumber::new("3")));
+    assert!(plan.steps.iter().all(|step| step.operation != deletion));
     assert!(plan.destructive_changes().is_empty(), "deleting old versions needs no confirmation");
 }
 
