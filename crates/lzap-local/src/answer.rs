@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 
-/// What every service returns.
+/// The response of every service.
 pub(crate) type Answer = Response<Bytes>;
 
 /// An answer with a body of a given type.

@@ -7,10 +7,10 @@
 //! AWS: <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/api-reference.html>
 
 mod api;
+mod error;
 mod fields;
 mod integration;
 mod matching;
-mod refusal;
 mod request;
 mod resource;
 #[cfg(test)]
@@ -30,8 +30,8 @@ pub(crate) use request::{CallContext, creates_api};
 use crate::answer::{self, Answer};
 use crate::percent;
 use api::Api;
+use error::ApiGatewayError;
 use fields::{new_id, read_text};
-use refusal::Refusal;
 use request::{Call, name_operation, render_page};
 
 /// All APIs.
@@ -60,7 +60,7 @@ impl Apis {
         let body =
             if request.body().is_empty() { Ok(Map::new()) } else { serde_json::from_slice(request.body()) };
         let Ok(body) = body else {
-            return Refusal::bad_request("Invalid request input").into();
+            return ApiGatewayError::bad_request("Invalid request input").into();
         };
         let call = Call {
             method: request.method(),
@@ -109,7 +109,7 @@ impl Apis {
 }
 
 impl State {
-    fn answer_call(&mut self, call: Call<'_>, context: CallContext<'_>) -> Result<Answer, Refusal> {
+    fn answer_call(&mut self, call: Call<'_>, context: CallContext<'_>) -> Result<Answer, ApiGatewayError> {
         match call.segments.as_slice() {
             ["v2", "apis"] => self.answer_apis(call, context),
             ["v2", "apis", id] => {
@@ -126,11 +126,11 @@ impl State {
                 let arn = arn.join("/");
                 self.answer_tags(&arn, &call, context.region)
             }
-            segments => Err(Refusal::not_implemented(&name_operation(call.method, segments))),
+            segments => Err(ApiGatewayError::not_implemented(&name_operation(call.method, segments))),
         }
     }
 
-    fn answer_apis(&mut self, call: Call<'_>, context: CallContext<'_>) -> Result<Answer, Refusal> {
+    fn answer_apis(&mut self, call: Call<'_>, context: CallContext<'_>) -> Result<Answer, ApiGatewayError> {
         match *call.method {
             Method::POST => {
                 let id = new_id(10);
@@ -143,11 +143,16 @@ impl State {
                 let here = self.apis.values().filter(|api| api.region == context.region);
                 render_page(here.map(|api| &api.fields), &call.query)
             }
-            _ => Err(Refusal::not_implemented(&name_operation(call.method, &call.segments))),
+            _ => Err(ApiGatewayError::not_implemented(&name_operation(call.method, &call.segments))),
         }
     }
 
-    fn answer_api(&mut self, id: &str, call: Call<'_>, context: CallContext<'_>) -> Result<Answer, Refusal> {
+    fn answer_api(
+        &mut self,
+        id: &str,
+        call: Call<'_>,
+        context: CallContext<'_>,
+    ) -> Result<Answer, ApiGatewayError> {
         let api = self.find_api(id, context.region)?;
         match *call.method {
             Method::GET => Ok(answer::json(200, &Value::Object(api.fields.clone()))),
@@ -159,14 +164,14 @@ impl State {
                 self.apis.remove(id);
                 Ok(answer::empty(204))
             }
-            _ => Err(Refusal::not_implemented(&name_operation(call.method, &call.segments))),
+            _ => Err(ApiGatewayError::not_implemented(&name_operation(call.method, &call.segments))),
         }
     }
 
     /// `TagResource`, `UntagResource`, `GetTags`, for APIs and stages.
-    fn answer_tags(&mut self, arn: &str, call: &Call<'_>, region: &str) -> Result<Answer, Refusal> {
+    fn answer_tags(&mut self, arn: &str, call: &Call<'_>, region: &str) -> Result<Answer, ApiGatewayError> {
         let path = arn.split_once("::/apis/").map(|(_, path)| path.to_owned());
-        let path = path.ok_or_else(|| Refusal::bad_request(format!("Invalid resource ARN {arn}")))?;
+        let path = path.ok_or_else(|| ApiGatewayError::bad_request(format!("Invalid resource ARN {arn}")))?;
         let (id, stage) =
             path.split_once("/stages/").map_or((path.as_str(), None), |(id, stage)| (id, Some(stage)));
         let api = self.find_api(id, region)?;
@@ -175,11 +180,11 @@ impl State {
             Some(stage) => api
                 .stages
                 .get_mut(stage)
-                .ok_or_else(|| Refusal::not_found("Invalid stage identifier specified"))?,
+                .ok_or_else(|| ApiGatewayError::not_found("Invalid stage identifier specified"))?,
         };
         let tags = fields.entry("tags").or_insert_with(|| json!({}));
         let Some(tags) = tags.as_object_mut() else {
-            return Err(Refusal::bad_request("Invalid tags"));
+            return Err(ApiGatewayError::bad_request("Invalid tags"));
         };
         match *call.method {
             Method::GET => Ok(answer::json(200, &json!({ "tags": tags }))),
@@ -194,13 +199,14 @@ impl State {
                 }
                 Ok(answer::empty(204))
             }
-            _ => Err(Refusal::not_implemented("tags")),
+            _ => Err(ApiGatewayError::not_implemented("tags")),
         }
     }
 
-    fn find_api(&mut self, id: &str, region: &str) -> Result<&mut Api, Refusal> {
-        let missing =
-            || Refusal::not_found(format!("Invalid API identifier specified {}:{id}", crate::ACCOUNT));
+    fn find_api(&mut self, id: &str, region: &str) -> Result<&mut Api, ApiGatewayError> {
+        let missing = || {
+            ApiGatewayError::not_found(format!("Invalid API identifier specified {}:{id}", crate::ACCOUNT))
+        };
         self.apis.get_mut(id).filter(|api| api.region == region).ok_or_else(missing)
     }
 }

@@ -27,10 +27,10 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// A log longer than this is started anew with the cloud.
 const LOG_BYTES: u64 = 5 * 1024 * 1024;
 
-/// How a running cloud is.
+/// The status of a running cloud.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CloudStatus {
-    /// Where all services answer, for `AWS_ENDPOINT_URL`.
+    /// The endpoint of all services, for `AWS_ENDPOINT_URL`.
     pub endpoint: String,
     /// The endpoint's port.
     pub port: u16,
@@ -40,13 +40,13 @@ pub struct CloudStatus {
     pub account: String,
     /// The region for projects that name none.
     pub region: String,
-    /// Where the state lies.
+    /// The folder of the state.
     pub state_dir: PathBuf,
     /// Since when it runs, RFC 3339.
     pub started: String,
-    /// How many functions there are.
+    /// The number of functions.
     pub functions: usize,
-    /// How many invocations run at once.
+    /// The limit of invocations at once.
     #[serde(default)]
     pub concurrency: u32,
     /// The most invocations that an environment has at once, where its function doesn't say. A cloud of an older version has one.
@@ -66,7 +66,7 @@ pub struct ApiStatus {
     pub id: String,
     /// Its name.
     pub name: String,
-    /// Where it answers.
+    /// Its address on this machine.
     pub url: String,
 }
 
@@ -83,16 +83,16 @@ fn default_environment_concurrency() -> u32 {
     1
 }
 
-/// What [`start`] came to.
+/// The result of [`start`].
 #[derive(Clone, Debug)]
 pub struct Started {
-    /// How the cloud is.
+    /// The status of the cloud.
     pub status: CloudStatus,
-    /// Whether it ran before, or someone else started it meanwhile.
+    /// True if it ran before, or if another process started it meanwhile.
     pub already_running: bool,
 }
 
-/// Where a cloud's state lies: `LZAP_STATE_DIR`, else below the user's state directory.
+/// Returns the folder of a cloud's state: `LZAP_STATE_DIR`, else below the user's state directory.
 pub fn default_state_dir(env: impl Fn(&str) -> Option<OsString>) -> PathBuf {
     let set = |name: &str| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("LZAP_STATE_DIR").unwrap_or_else(|| {
@@ -102,7 +102,7 @@ pub fn default_state_dir(env: impl Fn(&str) -> Option<OsString>) -> PathBuf {
     })
 }
 
-/// How the cloud of a folder is; `None` when it doesn't run. What a killed cloud left behind is tidied.
+/// Returns the status of the cloud of a folder; `None` when it doesn't run. Removes the leftovers of a killed cloud.
 ///
 /// # Errors
 /// [`LocalError::Timeout`] when a process has the folder but doesn't answer.

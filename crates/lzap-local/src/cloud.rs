@@ -23,12 +23,12 @@ use crate::passive::s3::S3;
 use crate::passive::set_account;
 use crate::passive::sts::Sts;
 use crate::ports::{Clock, Ports};
-use crate::store::{Saved, StateDir};
+use crate::store::{SavedState, StateDir};
 use crate::{ACCOUNT, CloudStatus, REGION, ServeOptions, scheduler};
 
-/// How long an idle environment is kept warm.
+/// The time for which an idle environment is kept warm.
 const IDLE_EXPIRY: Duration = Duration::from_mins(10);
-/// How often Lambda is asked whether it changed by itself, as a pending function does.
+/// The pause between two looks for changes that Lambda makes by itself, such as the end of `Pending`.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// A running cloud.
@@ -139,7 +139,7 @@ impl Cloud {
         Ok(())
     }
 
-    /// How it is.
+    /// Returns the status for clients.
     pub(crate) fn status(&self) -> CloudStatus {
         CloudStatus {
             endpoint: endpoint(self.port),
@@ -194,7 +194,7 @@ impl Cloud {
         }
     }
 
-    async fn snapshot(&self) -> Saved {
+    async fn snapshot(&self) -> SavedState {
         let mut services = BTreeMap::new();
         let mut add = |name: &str, value: Value| services.insert(name.to_owned(), value);
         add("apigateway", json!(self.gateway.apis.snapshot()));
@@ -204,7 +204,7 @@ impl Cloud {
         add("logs", json!(self.logs.snapshot().await));
         add("s3", json!(self.s3.regions()));
         let environment_concurrency = Some(self.environment_concurrency);
-        Saved { created_ms: self.created_ms, environment_concurrency, services, ..Saved::default() }
+        SavedState { created_ms: self.created_ms, environment_concurrency, services, ..SavedState::default() }
     }
 
     /// Ends what runs, and saves.
@@ -218,7 +218,7 @@ impl Cloud {
     }
 }
 
-/// What a running cloud writes for its clients: enough to reach it.
+/// The file that a running cloud writes, with which its clients reach it.
 #[derive(Debug, Serialize)]
 pub(crate) struct ServerFile {
     /// The endpoint's port.
@@ -247,7 +247,7 @@ fn lambda_config(dir: &StateDir, port: u16) -> LambdaConfig {
 }
 
 /// The wanted number, else the last one, else one invocation at a time.
-fn environment_concurrency(options: &ServeOptions, saved: &Saved) -> u32 {
+fn environment_concurrency(options: &ServeOptions, saved: &SavedState) -> u32 {
     let wanted = options.environment_concurrency.or(saved.environment_concurrency).unwrap_or(1);
     wanted.clamp(*ENVIRONMENT_CONCURRENCY.start(), *ENVIRONMENT_CONCURRENCY.end())
 }

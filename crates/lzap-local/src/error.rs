@@ -1,4 +1,4 @@
-//! What can go wrong with the embedded cloud as a process, as the caller that starts, queries or stops it sees it.
+//! The errors of the embedded cloud as a process, for the caller that starts, queries or stops it.
 //!
 //! Errors that an API caller sees (`NoSuchBucket`, `ValidationException`) are answers, not errors of this kind: each
 //! service writes its own.
@@ -33,7 +33,7 @@ pub enum LocalError {
     StateUnreadable {
         /// The state file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason why it is unreadable.
         why: String,
     },
 
@@ -65,7 +65,7 @@ pub enum LocalError {
     /// The background process ended before it answered.
     #[error("the embedded cloud stopped while starting ({status}){}", tail(log_tail))]
     Died {
-        /// How it ended.
+        /// The exit status of the process.
         status: String,
         /// The log file.
         log: PathBuf,
@@ -78,7 +78,7 @@ pub enum LocalError {
     Timeout {
         /// "start" or "stop".
         action: &'static str,
-        /// How long was waited.
+        /// The seconds until the timeout.
         secs: u64,
         /// The log file.
         log: PathBuf,
@@ -94,9 +94,9 @@ pub enum LocalError {
     /// A part of the cloud that other parts need did not come up.
     #[error("the embedded cloud's {part} failed: {why}")]
     Part {
-        /// Which part.
+        /// The name of the part.
         part: &'static str,
-        /// What happened.
+        /// The error of the part.
         why: String,
     },
 }

@@ -4,8 +4,8 @@
 //! API and function URL at a localhost port of its own. [`serve()`] runs it in the foreground; [`start`], [`status`], [`stop`] and
 //! [`reset`] are for other processes.
 //!
-//! Inside: `server` takes requests apart by their signature; `passive` holds the services that only keep what they are
-//! told, most of them the `winterbaume-*` crates behind checks of our own; `lambda` runs functions, because running the
+//! Inside: `server` takes requests apart by their signature; `passive` holds the services that only store resources,
+//! most of them the `winterbaume-*` crates behind checks of our own; `lambda` runs functions, because running the
 //! zip is the point; `apigateway` is the control API that `gateway` answers requests by; `scheduler` fires rules;
 //! `store` is the state folder, and `cloud` ties all of them together.
 //!

@@ -94,7 +94,7 @@ fn named_501(service: &str, operation: &str, mut answer: Answer) -> Answer {
     answer
 }
 
-/// What a 501 says.
+/// Returns the message of a 501.
 pub(crate) fn not_implemented(service: &str, operation: &str) -> String {
     let operation = if operation.is_empty() { "an unnamed operation" } else { operation };
     format!("lzap's embedded cloud does not implement {service}:{operation}")

@@ -1,4 +1,4 @@
-//! What the Lambda service needs from the rest of the cloud, as traits.
+//! The traits of the parts of the cloud that the Lambda service uses.
 //!
 //! The machine in `lambda` knows neither S3 nor IAM nor `CloudWatch` Logs: it asks for an object's bytes, a role's trust
 //! policy, the time, and hands log lines over. `passive` and `clock` implement these; tests implement them in a few lines.
@@ -17,7 +17,7 @@ pub(crate) struct LogEvent {
     pub(crate) message: String,
 }
 
-/// Where function logs go.
+/// The destination of function logs.
 pub(crate) trait Logs: Send + Sync {
     /// Appends events; makes the group and the stream when they are missing.
     fn put<'a>(
@@ -29,19 +29,19 @@ pub(crate) trait Logs: Send + Sync {
     ) -> BoxFuture<'a, ()>;
 }
 
-/// Where code comes from when it isn't sent inline.
+/// The source of code that isn't sent inline.
 pub(crate) trait Objects: Send + Sync {
     /// The object's bytes; `None` when there is no such bucket or key.
     fn get<'a>(&'a self, bucket: &'a str, key: &'a str) -> BoxFuture<'a, Option<Bytes>>;
 }
 
-/// Who may be assumed by whom.
+/// The trust policies of roles.
 pub(crate) trait Roles: Send + Sync {
     /// The role's trust policy as JSON text; `None` when there is no such role.
     fn trust_policy<'a>(&'a self, role_arn: &'a str) -> BoxFuture<'a, Option<String>>;
 }
 
-/// What time it is.
+/// The source of the time.
 pub(crate) trait Clock: Send + Sync {
     /// Unix time in milliseconds.
     fn now_ms(&self) -> i64;

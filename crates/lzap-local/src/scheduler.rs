@@ -29,7 +29,7 @@ pub(crate) struct Firing {
     pub(crate) payload: String,
 }
 
-/// What fires after one moment, up to and including another. A rule fires once at most, however long the stretch.
+/// Returns the rules that fire after one time, up to and including another. A rule fires once at most, however long the stretch.
 pub(crate) fn due(rules: &[Rule], after_ms: i64, until_ms: i64) -> Vec<Firing> {
     let mut firings = Vec::new();
     for rule in rules {

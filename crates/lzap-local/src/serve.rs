@@ -1,4 +1,4 @@
-//! The cloud as a process in the foreground: from an empty or saved state until it is told to stop.
+//! The cloud as a process in the foreground: from an empty or saved state until it is asked to stop.
 
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
@@ -16,17 +16,17 @@ use crate::error::LocalError;
 use crate::store::{StateDir, replace};
 use crate::{DEFAULT_PORT, server};
 
-/// How long requests that are being answered may take after the cloud was told to stop.
+/// The time that requests in flight have left after the cloud is asked to stop.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How to run a cloud.
+/// The settings of a cloud.
 #[derive(Clone, Debug)]
 pub struct ServeOptions {
-    /// Where its state lies. Made when missing; one process at a time may use it.
+    /// The folder of its state. Made when missing; one process at a time may use it.
     pub state_dir: PathBuf,
     /// The endpoint's port, 0 for any; without one, the last one. Where it is taken, 4510, or any that is free.
     pub port: Option<u16>,
-    /// How many invocations run at once; those beyond are throttled. AWS's thousand unless set, or as many as this
+    /// The limit of invocations at once; more are throttled. AWS's thousand unless set, or as many as this
     /// machine can carry.
     pub concurrency: Option<u32>,
     /// The most invocations that one execution environment has at once, where its function doesn't say: one as on classic
@@ -51,7 +51,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), LocalError> {
     let dir = StateDir::new(&options.state_dir);
     dir.create()?;
     let _lock = dir.lock()?;
-    // What an earlier process left says nothing about this one.
+    // The file of an earlier process says nothing about this one.
     remove(&dir.server_file())?;
     let listener = listen(&dir, options.port).await?;
     let port = listener.local_addr().map_err(listen_error(0))?.port();

@@ -63,7 +63,7 @@ async fn answer(cloud: &Arc<Cloud>, request: Request) -> Answer {
     serve(cloud, &scope, request).await
 }
 
-/// What lzap's own client asks.
+/// Answers a request of lzap's own client.
 fn own(cloud: &Cloud, method: &Method, path: &str) -> Answer {
     match (method, path) {
         (&Method::GET, "health") => answer::json(200, &json!(cloud.status())),
@@ -151,7 +151,7 @@ async fn open_front(cloud: &Arc<Cloud>, create: impl FnOnce(u16) -> Answer) -> A
     answer
 }
 
-/// Whether a request can't have changed anything. Lambda tells its changes itself.
+/// Returns whether a request can't have changed anything. Lambda counts its changes itself.
 fn reads_only(request: &http::Request<Bytes>) -> bool {
     const READS: [&str; 5] = ["Describe", "Filter", "Get", "List", "Test"];
     let operation = json_operation(request);

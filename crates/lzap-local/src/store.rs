@@ -27,7 +27,7 @@ pub(crate) const CONTENTS: [&str; 9] =
 
 /// The control state of all services, as it lies on the disk.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Saved {
+pub(crate) struct SavedState {
     /// The format.
     pub(crate) version: u32,
     /// When the cloud was first started, Unix milliseconds.
@@ -67,12 +67,12 @@ impl StateDir {
         self.0.join(name)
     }
 
-    /// What a running cloud tells about itself.
+    /// Returns the path of the file with which clients reach a running cloud.
     pub(crate) fn server_file(&self) -> PathBuf {
         self.join("server.json")
     }
 
-    /// What the background process writes to stderr.
+    /// Returns the path of the file for the background process's stderr.
     pub(crate) fn log_file(&self) -> PathBuf {
         self.join("cloud.log")
     }
@@ -105,15 +105,15 @@ impl StateDir {
         Ok(())
     }
 
-    /// Whether the folder is an embedded cloud's.
+    /// Returns whether the folder is an embedded cloud's.
     pub(crate) fn is_cloud(&self) -> bool {
         self.join(MARKER).is_file()
     }
 
     /// Takes the folder for this process.
     ///
-    /// Whoever only asks whether the folder is taken holds the lock for a moment too, so a refusal is tried again
-    /// for a quarter of a second.
+    /// A process that only checks the lock holds it for a moment too, so a refused lock is tried again for a quarter of a
+    /// second.
     ///
     /// # Errors
     /// [`LocalError::AlreadyRunning`] when another process has it.
@@ -131,7 +131,7 @@ impl StateDir {
         Ok(Lock { _file: file })
     }
 
-    /// Whether a process has the folder.
+    /// Returns whether a process has the folder.
     pub(crate) fn is_locked(&self) -> bool {
         let Ok(file) = File::open(self.join("lock")) else {
             return false;
@@ -143,15 +143,16 @@ impl StateDir {
     ///
     /// # Errors
     /// [`LocalError::StateUnreadable`] when the file isn't one that this version understands.
-    pub(crate) fn load(&self) -> Result<Saved, LocalError> {
+    pub(crate) fn load(&self) -> Result<SavedState, LocalError> {
         let path = self.state_file();
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Saved::default()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(SavedState::default()),
             Err(error) => return Err(LocalError::io("read", path)(error)),
         };
         let unreadable = |why: String| LocalError::StateUnreadable { path: path.clone(), why };
-        let saved: Saved = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        let saved: SavedState =
+            serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
         if saved.version == VERSION {
             Ok(saved)
         } else {
@@ -163,7 +164,7 @@ impl StateDir {
     ///
     /// # Errors
     /// [`LocalError::StateIo`] when it can't be written.
-    pub(crate) fn save(&self, mut saved: Saved) -> Result<(), LocalError> {
+    pub(crate) fn save(&self, mut saved: SavedState) -> Result<(), LocalError> {
         saved.version = VERSION;
         let path = self.state_file();
         let bytes = serde_json::to_vec(&saved)
@@ -171,13 +172,13 @@ impl StateDir {
         replace(&path, &bytes).map_err(LocalError::io("write", path))
     }
 
-    /// What a service saved of itself.
+    /// Returns the saved state of a service.
     ///
     /// # Errors
     /// [`LocalError::StateUnreadable`] when it has another shape.
     pub(crate) fn part<T: serde::de::DeserializeOwned>(
         &self,
-        saved: &Saved,
+        saved: &SavedState,
         name: &str,
     ) -> Result<Option<T>, LocalError> {
         let Some(value) = saved.services.get(name).filter(|value| !value.is_null()) else {
@@ -216,7 +217,7 @@ mod tests {
         let (_temp, dir) = folder();
         assert_eq!(dir.load().expect("nothing saved yet").services.len(), 0);
         let services = BTreeMap::from([("s3".to_owned(), serde_json::json!({ "b": 1 }))]);
-        dir.save(Saved { services, ..Saved::default() }).expect("saving works");
+        dir.save(SavedState { services, ..SavedState::default() }).expect("saving works");
         let saved = dir.load().expect("loading works");
         assert_eq!(saved.services["s3"]["b"], 1);
     }

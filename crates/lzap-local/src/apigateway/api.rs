@@ -6,10 +6,10 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::error::ApiGatewayError;
 use super::fields::{Fields, into_fields, new_id, read_text, take_text};
 use super::integration::{check_integration, read_function_arn};
 use super::matching::{self, Matched};
-use super::refusal::Refusal;
 use super::request::CallContext;
 use crate::clock::rfc3339;
 
@@ -57,16 +57,22 @@ pub(crate) struct Resolved {
 impl Api {
     /// `CreateApi`; with a target it makes integration, route and stage as well.
     /// AWS: <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis.html>
-    pub(super) fn create(id: &str, mut body: Fields, context: CallContext<'_>) -> Result<Self, Refusal> {
+    pub(super) fn create(
+        id: &str,
+        mut body: Fields,
+        context: CallContext<'_>,
+    ) -> Result<Self, ApiGatewayError> {
         let name = read_text(&body, "name");
         if name.is_empty() || name.len() > 128 {
-            return Err(Refusal::bad_request("Invalid API name: between 1 and 128 characters"));
+            return Err(ApiGatewayError::bad_request("Invalid API name: between 1 and 128 characters"));
         }
         match read_text(&body, "protocolType") {
             "HTTP" => {}
-            "WEBSOCKET" => return Err(Refusal::not_implemented("CreateApi with protocolType WEBSOCKET")),
+            "WEBSOCKET" => {
+                return Err(ApiGatewayError::not_implemented("CreateApi with protocolType WEBSOCKET"));
+            }
             _ => {
-                return Err(Refusal::bad_request(
+                return Err(ApiGatewayError::bad_request(
                     "Invalid protocol specified. Must be one of [HTTP, WEBSOCKET]",
                 ));
             }
@@ -91,7 +97,7 @@ impl Api {
         Ok(api)
     }
 
-    fn quick_create(&mut self, target: &str, route_key: &str, now_ms: i64) -> Result<(), Refusal> {
+    fn quick_create(&mut self, target: &str, route_key: &str, now_ms: i64) -> Result<(), ApiGatewayError> {
         let integration = new_id(7);
         let mut fields = into_fields(json!({
             "integrationType": "AWS_PROXY",
@@ -101,7 +107,7 @@ impl Api {
         check_integration(&mut fields)?;
         fields.insert("integrationId".to_owned(), json!(integration));
         fields.insert("apiGatewayManaged".to_owned(), json!(true));
-        matching::check_route_key(route_key).map_err(Refusal::bad_request)?;
+        matching::check_route_key(route_key).map_err(ApiGatewayError::bad_request)?;
         let route = new_id(7);
         let deployment = new_id(6);
         let now = rfc3339(now_ms);
@@ -121,14 +127,14 @@ impl Api {
     }
 
     /// `UpdateApi`; a target changes the integration that quick-create made.
-    pub(super) fn update(&mut self, mut body: Fields) -> Result<(), Refusal> {
+    pub(super) fn update(&mut self, mut body: Fields) -> Result<(), ApiGatewayError> {
         if let Some(target) = take_text(&mut body, "target") {
             let managed =
                 self.integrations.values_mut().find(|fields| fields.contains_key("apiGatewayManaged"));
             let managed =
-                managed.ok_or_else(|| Refusal::bad_request("The API was not made with a target"))?;
+                managed.ok_or_else(|| ApiGatewayError::bad_request("The API was not made with a target"))?;
             read_function_arn(&target)
-                .ok_or_else(|| Refusal::bad_request("Invalid function ARN or invalid uri"))?;
+                .ok_or_else(|| ApiGatewayError::bad_request("Invalid function ARN or invalid uri"))?;
             managed.insert("integrationUri".to_owned(), json!(target));
         }
         body.remove("routeKey");

@@ -2,26 +2,28 @@
 
 use serde_json::{Value, json};
 
+use super::error::ApiGatewayError;
 use super::fields::{Fields, read_text};
-use super::refusal::Refusal;
 
 /// Checks an integration, and fills in AWS's defaults.
-pub(super) fn check_integration(fields: &mut Fields) -> Result<(), Refusal> {
+pub(super) fn check_integration(fields: &mut Fields) -> Result<(), ApiGatewayError> {
     match read_text(fields, "integrationType") {
         "AWS_PROXY" => {}
         kind @ ("HTTP_PROXY" | "AWS" | "HTTP" | "MOCK") => {
-            return Err(Refusal::not_implemented(&format!("CreateIntegration with integrationType {kind}")));
+            return Err(ApiGatewayError::not_implemented(&format!(
+                "CreateIntegration with integrationType {kind}"
+            )));
         }
-        _ => return Err(Refusal::bad_request("Invalid integration type")),
+        _ => return Err(ApiGatewayError::bad_request("Invalid integration type")),
     }
     if !fields.get("integrationSubtype").is_none_or(Value::is_null) {
-        return Err(Refusal::not_implemented("CreateIntegration with an integrationSubtype"));
+        return Err(ApiGatewayError::not_implemented("CreateIntegration with an integrationSubtype"));
     }
     if read_function_arn(read_text(fields, "integrationUri")).is_none() {
-        return Err(Refusal::bad_request("Invalid function ARN or invalid uri"));
+        return Err(ApiGatewayError::bad_request("Invalid function ARN or invalid uri"));
     }
     if !matches!(read_text(fields, "payloadFormatVersion"), "1.0" | "2.0") {
-        return Err(Refusal::bad_request(
+        return Err(ApiGatewayError::bad_request(
             "PayloadFormatVersion must be 1.0 or 2.0 for an AWS_PROXY integration",
         ));
     }
@@ -37,7 +39,7 @@ pub(super) fn check_integration(fields: &mut Fields) -> Result<(), Refusal> {
     if (50..=30_000).contains(&timeout) {
         Ok(())
     } else {
-        Err(Refusal::bad_request("Timeout should be between 50 and 30000 ms"))
+        Err(ApiGatewayError::bad_request("Timeout should be between 50 and 30000 ms"))
     }
 }
 

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::{Method, Request};
 use serde_json::json;
 
+use super::error::ApiGatewayError;
 use super::fields::Fields;
-use super::refusal::Refusal;
 use crate::answer::{self, Answer};
 
 /// The context of an operation: its region, its time, and a free port for a new API.
@@ -36,11 +36,11 @@ pub(crate) fn creates_api(request: &Request<Bytes>) -> bool {
 pub(super) fn render_page<'a>(
     items: impl Iterator<Item = &'a Fields>,
     query: &[(String, String)],
-) -> Result<Answer, Refusal> {
+) -> Result<Answer, ApiGatewayError> {
     let find = |name: &str| query.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str());
     let number = |name: &str, default: usize| {
         find(name).map_or(Ok(default), |text| {
-            text.parse().map_err(|_| Refusal::bad_request(format!("Invalid {name}")))
+            text.parse().map_err(|_| ApiGatewayError::bad_request(format!("Invalid {name}")))
         })
     };
     let start = number("nextToken", 0)?;

@@ -4,10 +4,10 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::api::Api;
+use super::error::ApiGatewayError;
 use super::fields::{Fields, into_fields, new_id, read_text};
 use super::integration::check_integration;
 use super::matching;
-use super::refusal::Refusal;
 use super::request::{Call, name_operation, render_page};
 use crate::answer::{self, Answer};
 use crate::clock::rfc3339;
@@ -18,7 +18,7 @@ pub(super) fn answer_resource(
     path: &[&str],
     call: Call<'_>,
     now_ms: i64,
-) -> Result<Answer, Refusal> {
+) -> Result<Answer, ApiGatewayError> {
     let create = *call.method == Method::POST;
     match path {
         ["integrations"] if create => create_integration(api, call.body),
@@ -31,7 +31,7 @@ pub(super) fn answer_resource(
         [what @ ("integrations" | "routes" | "stages" | "deployments"), id] => {
             answer_one(api, what, id, call, now_ms)
         }
-        _ => Err(Refusal::not_implemented(&name_operation(call.method, &call.segments))),
+        _ => Err(ApiGatewayError::not_implemented(&name_operation(call.method, &call.segments))),
     }
 }
 
@@ -44,9 +44,15 @@ fn select_kind<'a>(api: &'a mut Api, what: &str) -> &'a mut std::collections::BT
     }
 }
 
-fn answer_one(api: &mut Api, what: &str, id: &str, call: Call<'_>, now_ms: i64) -> Result<Answer, Refusal> {
+fn answer_one(
+    api: &mut Api,
+    what: &str,
+    id: &str,
+    call: Call<'_>,
+    now_ms: i64,
+) -> Result<Answer, ApiGatewayError> {
     let singular = what.trim_end_matches('s');
-    let missing = || Refusal::not_found(format!("Invalid {singular} identifier specified {id}"));
+    let missing = || ApiGatewayError::not_found(format!("Invalid {singular} identifier specified {id}"));
     let fields = select_kind(api, what).get(id).cloned().ok_or_else(missing)?;
     match *call.method {
         Method::GET => Ok(answer::json(200, &Value::Object(fields))),
@@ -61,7 +67,7 @@ fn answer_one(api: &mut Api, what: &str, id: &str, call: Call<'_>, now_ms: i64) 
             select_kind(api, what).remove(id);
             Ok(answer::empty(204))
         }
-        _ => Err(Refusal::not_implemented(&name_operation(call.method, &call.segments))),
+        _ => Err(ApiGatewayError::not_implemented(&name_operation(call.method, &call.segments))),
     }
 }
 
@@ -71,10 +77,10 @@ fn update_fields(
     mut fields: Fields,
     body: Fields,
     now_ms: i64,
-) -> Result<Fields, Refusal> {
+) -> Result<Fields, ApiGatewayError> {
     let managed = fields.contains_key("apiGatewayManaged");
     if managed && (what == "stages" || body.contains_key("routeKey")) {
-        return Err(Refusal::bad_request(format!("Cannot update {what} that API Gateway manages")));
+        return Err(ApiGatewayError::bad_request(format!("Cannot update {what} that API Gateway manages")));
     }
     if body.contains_key("routeKey") && read_text(&body, "routeKey") != read_text(&fields, "routeKey") {
         check_route(api, &body)?;
@@ -93,22 +99,22 @@ fn update_fields(
 }
 
 /// AWS: <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-integrations.html>
-fn refuse_delete(api: &Api, what: &str, id: &str, fields: &Fields) -> Result<(), Refusal> {
+fn refuse_delete(api: &Api, what: &str, id: &str, fields: &Fields) -> Result<(), ApiGatewayError> {
     if fields.contains_key("apiGatewayManaged") {
-        return Err(Refusal::bad_request(format!("Cannot delete {what} that API Gateway manages")));
+        return Err(ApiGatewayError::bad_request(format!("Cannot delete {what} that API Gateway manages")));
     }
     let target = format!("integrations/{id}");
     let user =
         api.routes.values().find(|route| what == "integrations" && read_text(route, "target") == target);
     user.map_or(Ok(()), |route| {
         let route = read_text(route, "routeId");
-        Err(Refusal::conflict(format!(
+        Err(ApiGatewayError::conflict(format!(
             "Cannot delete Integration '{id}' due to it being referenced by Route '{route}'."
         )))
     })
 }
 
-fn create_integration(api: &mut Api, body: Fields) -> Result<Answer, Refusal> {
+fn create_integration(api: &mut Api, body: Fields) -> Result<Answer, ApiGatewayError> {
     let mut fields: Fields = body.into_iter().filter(|(_, value)| !value.is_null()).collect();
     check_integration(&mut fields)?;
     let id = new_id(7);
@@ -118,7 +124,7 @@ fn create_integration(api: &mut Api, body: Fields) -> Result<Answer, Refusal> {
     Ok(answer)
 }
 
-fn create_route(api: &mut Api, body: Fields) -> Result<Answer, Refusal> {
+fn create_route(api: &mut Api, body: Fields) -> Result<Answer, ApiGatewayError> {
     check_route(api, &body)?;
     let mut fields = into_fields(json!({ "apiKeyRequired": false, "authorizationType": "NONE" }));
     fields.extend(body.into_iter().filter(|(_, value)| !value.is_null()));
@@ -130,34 +136,38 @@ fn create_route(api: &mut Api, body: Fields) -> Result<Answer, Refusal> {
     Ok(answer)
 }
 
-fn check_route(api: &Api, body: &Fields) -> Result<(), Refusal> {
+fn check_route(api: &Api, body: &Fields) -> Result<(), ApiGatewayError> {
     let key = read_text(body, "routeKey");
-    matching::check_route_key(key).map_err(Refusal::bad_request)?;
+    matching::check_route_key(key).map_err(ApiGatewayError::bad_request)?;
     if api.routes.values().any(|route| read_text(route, "routeKey") == key) {
-        return Err(Refusal::conflict(format!("Route with key {key} already exists for this API")));
+        return Err(ApiGatewayError::conflict(format!("Route with key {key} already exists for this API")));
     }
     Ok(())
 }
 
-fn check_target(api: &Api, fields: &Fields) -> Result<(), Refusal> {
+fn check_target(api: &Api, fields: &Fields) -> Result<(), ApiGatewayError> {
     if read_text(fields, "authorizationType") != "NONE" {
-        return Err(Refusal::not_implemented("routes with an authorizer"));
+        return Err(ApiGatewayError::not_implemented("routes with an authorizer"));
     }
     let Some(target) = fields.get("target").and_then(Value::as_str) else {
         return Ok(());
     };
     let known = target.strip_prefix("integrations/").is_some_and(|id| api.integrations.contains_key(id));
-    if known { Ok(()) } else { Err(Refusal::not_found(format!("Unable to find Integration by ID {target}"))) }
+    if known {
+        Ok(())
+    } else {
+        Err(ApiGatewayError::not_found(format!("Unable to find Integration by ID {target}")))
+    }
 }
 
-fn create_stage(api: &mut Api, body: Fields, now_ms: i64) -> Result<Answer, Refusal> {
+fn create_stage(api: &mut Api, body: Fields, now_ms: i64) -> Result<Answer, ApiGatewayError> {
     let name = read_text(&body, "stageName").to_owned();
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     if name != "$default" && (name.is_empty() || name.len() > 128 || !plain) {
-        return Err(Refusal::bad_request("Stage name only allows a-zA-Z0-9_-"));
+        return Err(ApiGatewayError::bad_request("Stage name only allows a-zA-Z0-9_-"));
     }
     if api.stages.contains_key(&name) {
-        return Err(Refusal::conflict("Stage already exists"));
+        return Err(ApiGatewayError::conflict("Stage already exists"));
     }
     let now = rfc3339(now_ms);
     let mut fields = into_fields(json!({
@@ -178,13 +188,13 @@ fn set_deployment(fields: &mut Fields) {
     }
 }
 
-fn create_deployment(api: &mut Api, body: &Fields, now_ms: i64) -> Result<Answer, Refusal> {
+fn create_deployment(api: &mut Api, body: &Fields, now_ms: i64) -> Result<Answer, ApiGatewayError> {
     let id = new_id(6);
     if let Some(name) = body.get("stageName").and_then(Value::as_str) {
         let stage = api
             .stages
             .get_mut(name)
-            .ok_or_else(|| Refusal::not_found("Invalid stage identifier specified"))?;
+            .ok_or_else(|| ApiGatewayError::not_found("Invalid stage identifier specified"))?;
         stage.insert("deploymentId".to_owned(), json!(id));
     }
     let mut fields = into_fields(json!({

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 /// Headers that the server sets itself, for each connection and body.
 const CONNECTION_HEADERS: [&str; 3] = ["connection", "content-length", "transfer-encoding"];
 
-/// How a front reads a function's answer.
+/// The format in which a front reads a function's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AnswerFormat {
     /// An HTTP API with payload format 1.0.

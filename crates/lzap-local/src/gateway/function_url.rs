@@ -1,4 +1,4 @@
-//! What a function URL makes of a request, and answers by itself. Pure.
+//! The event that a function URL makes of a request, and its own error responses; without I/O.
 //!
 //! The event is payload format 2.0 as for an HTTP API, but for the path, which stays encoded, and the members about the
 //! caller. `LocalStack`'s tests recorded 502, and 403 for a missing permission or URL, on AWS in November 2025. AWS
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn read_caller_of_a_signed_url_wants_a_signature_for_lambda_in_the_region() {
+    fn read_caller_of_signed_url_requires_lambda_signature_in_region() {
         let read = |authorization: Option<&str>| {
             let request = Request::get("/").header("Host", "localhost");
             let request = match authorization {

@@ -1,4 +1,4 @@
-//! What an HTTP API does to a request's path, in both payload formats. Pure.
+//! The path of a request in the events of an HTTP API, in both payload formats; without I/O.
 //!
 //! AWS documents none of it. The test data names the public captures that it is taken from.
 

@@ -66,7 +66,7 @@ async fn route(call: &Call<'_>, method: &Method, segments: &[&str]) -> Result<Re
     }
 }
 
-/// What lies below one function's path.
+/// Routes a request below the path of a function.
 async fn function(call: &Call<'_>, method: &Method, name: &str, rest: &[&str]) -> Result<Reply, ApiError> {
     match (method.as_str(), rest) {
         ("GET", []) => functions::get(call, name),

@@ -56,7 +56,7 @@ impl CodeStore {
         Ok(code)
     }
 
-    /// Where the zip with this base64 hash lies.
+    /// Returns the path of the zip with this base64 hash.
     pub(crate) fn zip_path(&self, sha256: &str) -> PathBuf {
         self.zips.join(format!("{}.zip", file_name(sha256)))
     }

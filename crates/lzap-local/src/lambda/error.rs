@@ -4,7 +4,7 @@
 
 use thiserror::Error;
 
-/// What a Lambda operation answers when it refuses.
+/// The error of a refused Lambda operation.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{code}: {message}")]
 pub(crate) struct ApiError {

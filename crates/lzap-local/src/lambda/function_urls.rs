@@ -1,4 +1,4 @@
-//! The control API of function URLs, and what the gateway asks about them.
+//! The control API of function URLs, and the queries of the gateway.
 //!
 //! The operations are apart from the others in `api` because a new URL needs a port, which the caller of [`handle`] has
 //! bound. `Cors` and the invoke mode `RESPONSE_STREAM` are refused by name.
@@ -23,12 +23,12 @@ use crate::clock::timestamp;
 
 const API_VERSION: &str = "2021-10-31";
 
-/// What a request to a function URL leads to.
+/// The target of the requests to a function URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UrlTarget {
     /// With the alias when the URL belongs to one.
     pub(crate) function_arn: String,
-    /// Whether requests need a signature.
+    /// True if requests need a signature.
     pub(crate) is_signed: bool,
 }
 
@@ -41,19 +41,19 @@ struct Body {
     cors: Value,
 }
 
-/// Whether a request is one of this module's operations.
+/// Returns whether a request is one of this module's operations.
 pub(crate) fn is_url_operation(request: &Request<Bytes>) -> bool {
     let path = request.uri().path().trim_end_matches('/');
     path.strip_prefix('/').and_then(|path| path.strip_prefix(API_VERSION)).is_some()
         && (path.ends_with("/url") || path.ends_with("/urls"))
 }
 
-/// Whether a request makes a URL, and so needs a port.
+/// Returns whether a request makes a URL, and so needs a port.
 pub(crate) fn creates_url(request: &Request<Bytes>) -> bool {
     *request.method() == Method::POST && is_url_operation(request)
 }
 
-/// Answers one request. `port` is where a new URL will answer.
+/// Answers one request. `port` is the port of a new URL.
 pub(crate) fn handle(lambda: &Lambda, region: &str, request: Request<Bytes>, port: u16) -> Response<Bytes> {
     let (method, segments, call) = take_apart(&lambda.0, region, request);
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -158,7 +158,7 @@ fn iso_time(unix_ms: i64) -> String {
 }
 
 impl Lambda {
-    /// Where requests to a URL go; `None` when there is no such URL any more.
+    /// Returns the target of a URL; `None` when the URL does not exist any more.
     pub(crate) fn function_url(&self, id: &str) -> Option<UrlTarget> {
         let state = self.0.state();
         let (reference, url) = state.function_urls().find(|(_, url)| url.id == id)?;

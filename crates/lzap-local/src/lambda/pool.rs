@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_burst_leaves_behind_goes_soon_and_the_rest_when_it_expires() {
+    fn evict_ends_surplus_of_burst_soon_and_others_at_expiry() {
         for (environments, secs, left) in
             [(500, 20, 500), (500, 40, KEPT), (64, 40, KEPT), (3, 599, 3), (3, 601, 0), (500, 601, 0)]
         {

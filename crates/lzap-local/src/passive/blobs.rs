@@ -1,4 +1,4 @@
-//! Where S3's objects lie: one file each, replaced in one step.
+//! The files of S3's objects: one per object, replaced in one step.
 //!
 //! `winterbaume-s3` writes its objects and the records that it recovers from through its `Vfs` trait. Its own
 //! file-backed one writes in place and takes keys as file names; a killed process would leave half an object, and a

@@ -6,7 +6,7 @@
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// Whether a body came in chunks.
+/// Returns whether a body came in chunks.
 pub(crate) fn is_chunked(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     text("x-amz-content-sha256").starts_with("STREAMING-")

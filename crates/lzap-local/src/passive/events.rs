@@ -48,13 +48,13 @@ pub(crate) struct Rule {
     pub(crate) arn: String,
     /// When it fires.
     pub(crate) schedule: Schedule,
-    /// What its rate counts from.
+    /// The time from which its rate counts.
     pub(crate) since_ms: i64,
-    /// Whom it calls.
+    /// The functions that it calls.
     pub(crate) targets: Vec<Target>,
 }
 
-/// What a rule calls.
+/// A function that a rule calls.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     /// The target's ARN.
@@ -65,7 +65,7 @@ pub(crate) struct Target {
 
 /// The state, for the store.
 #[derive(Default, Serialize, Deserialize)]
-pub(crate) struct Saved {
+pub(crate) struct SavedEvents {
     regions: BTreeMap<String, EventsStateView>,
     schedules: BTreeMap<String, Scheduled>,
 }
@@ -92,7 +92,7 @@ impl Events {
         named_501("events", &operation, answer)
     }
 
-    /// What AWS refuses and the service behind doesn't.
+    /// Returns AWS's refusal of a request that the emulated service would accept.
     async fn refuse(&self, region: &str, operation: &str, body: &Value) -> Option<Answer> {
         match operation {
             "PutRule" => refuse_rule(body),
@@ -187,7 +187,7 @@ impl Events {
     }
 
     /// The state, for the store.
-    pub(crate) async fn snapshot(&self) -> Saved {
+    pub(crate) async fn snapshot(&self) -> SavedEvents {
         let mut schedules = self.schedules.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut regions = BTreeMap::new();
         for region in
@@ -200,11 +200,11 @@ impl Events {
             key.split_once('/').and_then(|(region, name)| regions.get(region)?.rules.get(name)).is_some()
         };
         schedules.retain(|key, _| lives(key));
-        Saved { regions, schedules }
+        SavedEvents { regions, schedules }
     }
 
     /// Takes up a state that was saved.
-    pub(crate) async fn restore(&self, saved: Saved) -> Result<(), String> {
+    pub(crate) async fn restore(&self, saved: SavedEvents) -> Result<(), String> {
         for (region, view) in saved.regions {
             self.service.restore(ACCOUNT, &region, view).await.map_err(|error| error.to_string())?;
         }

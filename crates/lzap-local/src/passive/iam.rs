@@ -94,7 +94,7 @@ pub(crate) fn parameter(request: &Request<Bytes>, name: &str) -> Option<String> 
     percent::pairs(form).chain(percent::pairs(query)).find(|(found, _)| found == name).map(|(_, value)| value)
 }
 
-/// Whether a document is a JSON object with statements.
+/// Returns whether a document is a JSON object with statements.
 fn is_policy(document: &str) -> bool {
     serde_json::from_str::<Value>(document).is_ok_and(|policy| policy.get("Statement").is_some())
 }

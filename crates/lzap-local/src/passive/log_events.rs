@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::log_model::{Event, Group, GroupId, Refusal};
+use super::log_model::{Event, Group, GroupId, LogsError};
 use super::log_queries::{describe_streams, filter, get, stream_of};
 use crate::answer;
 use crate::error::LocalError;
@@ -56,7 +56,7 @@ impl LogEvents {
         Ok(Self { folder: folder.to_owned(), groups: Mutex::new(groups) })
     }
 
-    /// Whether an operation is about streams or events.
+    /// Returns whether an operation is about streams or events.
     pub(crate) fn answers(operation: &str) -> bool {
         matches!(
             operation,
@@ -76,7 +76,7 @@ impl LogEvents {
         id: &GroupId,
         body: &Value,
         now_ms: i64,
-    ) -> Result<Value, Refusal> {
+    ) -> Result<Value, LogsError> {
         match operation {
             "CreateLogStream" => self.create_stream(id, stream_of(body), now_ms),
             "DeleteLogStream" => self.delete_stream(id, stream_of(body)),
@@ -115,15 +115,15 @@ impl LogEvents {
         }
     }
 
-    fn create_stream(&self, id: &GroupId, stream: &str, now_ms: i64) -> Result<Value, Refusal> {
+    fn create_stream(&self, id: &GroupId, stream: &str, now_ms: i64) -> Result<Value, LogsError> {
         if stream.is_empty() || stream.contains([':', '*']) {
-            return Err(Refusal(
+            return Err(LogsError(
                 "InvalidParameterException",
                 "1 validation error detected: Value at 'logStreamName' failed to satisfy constraint: Member must satisfy regular expression pattern: [^:*]*".into(),
             ));
         }
         if self.read(id, |group| group.streams.contains_key(stream)) {
-            return Err(Refusal(
+            return Err(LogsError(
                 "ResourceAlreadyExistsException",
                 "The specified log stream already exists".into(),
             ));
@@ -132,10 +132,10 @@ impl LogEvents {
         Ok(json!({}))
     }
 
-    fn delete_stream(&self, id: &GroupId, stream: &str) -> Result<Value, Refusal> {
+    fn delete_stream(&self, id: &GroupId, stream: &str) -> Result<Value, LogsError> {
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         let group = groups.get_mut(id).filter(|group| group.streams.contains_key(stream));
-        let group = group.ok_or_else(Refusal::no_stream)?;
+        let group = group.ok_or_else(LogsError::no_stream)?;
         group.streams.remove(stream);
         group.events.retain(|_, event| event.stream != stream);
         // The file is written anew from what is left.
@@ -149,10 +149,10 @@ impl LogEvents {
         Ok(json!({}))
     }
 
-    fn put(&self, id: &GroupId, body: &Value, now_ms: i64) -> Result<Value, Refusal> {
+    fn put(&self, id: &GroupId, body: &Value, now_ms: i64) -> Result<Value, LogsError> {
         let stream = stream_of(body);
         if !self.read(id, |group| group.streams.contains_key(stream)) {
-            return Err(Refusal::no_stream());
+            return Err(LogsError::no_stream());
         }
         let events: Vec<(i64, String)> = body["logEvents"]
             .as_array()
@@ -165,7 +165,7 @@ impl LogEvents {
             .collect();
         if !events.is_sorted_by_key(|(ms, _)| *ms) {
             let message = "Log events in a single PutLogEvents request must be in chronological order.";
-            return Err(Refusal("InvalidParameterException", message.into()));
+            return Err(LogsError("InvalidParameterException", message.into()));
         }
         self.append(id, stream, events, now_ms);
         Ok(json!({ "nextSequenceToken": format!("{now_ms:056}") }))

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::log_terms::read_quoted;
 
-/// What must hold of an event.
+/// The condition of a pattern on an event.
 #[derive(Debug, PartialEq)]
 pub(super) enum Condition {
     All(Vec<Condition>),
@@ -58,7 +58,7 @@ impl Condition {
         if parser.rest.is_empty() { Ok(condition) } else { Err(parser.refuse()) }
     }
 
-    /// Whether it holds of `event`.
+    /// Returns whether `event` meets the condition.
     pub(super) fn holds(&self, event: &Value) -> bool {
         match self {
             Self::All(conditions) => conditions.iter().all(|it| it.holds(event)),
@@ -111,7 +111,7 @@ impl Test {
     }
 }
 
-/// Whether `text` is what `pattern` says, `*` standing for anything.
+/// Returns whether `text` matches `pattern`, in which `*` matches any text.
 fn wild(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();

@@ -39,9 +39,9 @@ pub(super) struct Event {
 
 /// The error of a refused request: code and message.
 #[derive(Debug)]
-pub(crate) struct Refusal(pub(super) &'static str, pub(super) Cow<'static, str>);
+pub(crate) struct LogsError(pub(super) &'static str, pub(super) Cow<'static, str>);
 
-impl Refusal {
+impl LogsError {
     /// The group doesn't exist.
     pub(crate) fn no_group() -> Self {
         Self("ResourceNotFoundException", "The specified log group does not exist.".into())
@@ -53,8 +53,8 @@ impl Refusal {
     }
 }
 
-impl From<Refusal> for Answer {
-    fn from(Refusal(code, message): Refusal) -> Self {
+impl From<LogsError> for Answer {
+    fn from(LogsError(code, message): LogsError) -> Self {
         answer::aws_json_error(400, code, &message)
     }
 }

@@ -7,7 +7,7 @@
 use super::log_json::Condition;
 use super::log_terms::Terms;
 
-/// What a pattern has at most.
+/// The most characters of a pattern.
 ///
 /// AWS: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html>
 const MOST_CHARS: usize = 1024;
@@ -46,7 +46,7 @@ impl Pattern {
         }
     }
 
-    /// Whether a message matches.
+    /// Returns whether a message matches.
     pub(super) fn matches(&self, message: &str) -> bool {
         match self {
             Self::Terms(terms) => terms.match_text(message),

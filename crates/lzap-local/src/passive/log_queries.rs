@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::log_model::{Group, GroupId, Refusal};
+use super::log_model::{Group, GroupId, LogsError};
 use super::log_pattern::Pattern;
 
-/// What AWS answers at once when no limit is given, and at most.
+/// The most events of an answer, and their number when the request has no limit.
 const PAGE: usize = 10_000;
 
-/// The stream that a request names.
+/// Returns the stream that a request names.
 pub(super) fn stream_of(body: &Value) -> &str {
     body["logStreamName"].as_str().unwrap_or_default()
 }
@@ -50,10 +50,10 @@ pub(super) fn describe_streams((region, name): &GroupId, group: &Group, body: &V
 }
 
 /// AWS: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html>
-pub(super) fn get(group: &Group, body: &Value) -> Result<Value, Refusal> {
+pub(super) fn get(group: &Group, body: &Value) -> Result<Value, LogsError> {
     let stream = stream_of(body);
     if !group.streams.contains_key(stream) {
-        return Err(Refusal::no_stream());
+        return Err(LogsError::no_stream());
     }
     let from = body["startTime"].as_i64().unwrap_or(i64::MIN);
     let to = body["endTime"].as_i64().unwrap_or(i64::MAX);
@@ -83,9 +83,9 @@ pub(super) fn get(group: &Group, body: &Value) -> Result<Value, Refusal> {
 }
 
 /// AWS: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html>
-pub(super) fn filter(group: &Group, body: &Value) -> Result<Value, Refusal> {
+pub(super) fn filter(group: &Group, body: &Value) -> Result<Value, LogsError> {
     let pattern = Pattern::parse(body["filterPattern"].as_str().unwrap_or_default())
-        .map_err(|message| Refusal("InvalidParameterException", message.into()))?;
+        .map_err(|message| LogsError("InvalidParameterException", message.into()))?;
     let names: Option<Vec<&str>> =
         body["logStreamNames"].as_array().map(|names| names.iter().filter_map(Value::as_str).collect());
     let prefix = body["logStreamNamePrefix"].as_str().unwrap_or_default();

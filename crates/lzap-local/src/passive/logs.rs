@@ -15,7 +15,7 @@ use winterbaume_cloudwatchlogs::{CloudWatchLogsService, LogsStateView};
 use winterbaume_core::StatefulService as _;
 
 use super::log_events::LogEvents;
-use super::log_model::Refusal;
+use super::log_model::LogsError;
 use super::{ask_json, forward, json_body, json_operation, named_501};
 use crate::ACCOUNT;
 use crate::answer::{self, Answer};
@@ -52,7 +52,7 @@ impl Logs {
         let group = group_of(&body);
         if LogEvents::answers(&operation) {
             if !self.group_exists(region, &group).await {
-                return Refusal::no_group().into();
+                return LogsError::no_group().into();
             }
             let answered =
                 self.events.handle(&operation, &(region.to_owned(), group), &body, self.clock.now_ms());
@@ -133,7 +133,7 @@ fn group_of(body: &Value) -> String {
     if text("logGroupName").is_empty() { by_arn.to_owned() } else { text("logGroupName").to_owned() }
 }
 
-/// What AWS refuses and the service behind doesn't.
+/// Returns AWS's refusal of a request that the emulated service would accept.
 fn refuse(operation: &str, body: &Value) -> Option<Answer> {
     let invalid = |message: &str| Some(answer::aws_json_error(400, "InvalidParameterException", message));
     match operation {

@@ -35,7 +35,7 @@ const BLOCKED: &str = "<PublicAccessBlockConfiguration><BlockPublicAcls>true</Bl
 /// S3.
 pub(crate) struct S3 {
     service: S3Service,
-    /// Where each bucket is.
+    /// The region of each bucket.
     regions: Mutex<BTreeMap<String, String>>,
     /// Held while an object or bucket is written: "put if absent" reads before it writes.
     writing: tokio::sync::Mutex<()>,
@@ -55,7 +55,7 @@ impl S3 {
         Ok(Self { service, regions: Mutex::new(regions), writing: tokio::sync::Mutex::default() })
     }
 
-    /// Where each bucket is, for the store.
+    /// Returns the region of each bucket, for the store.
     pub(crate) fn regions(&self) -> BTreeMap<String, String> {
         self.regions.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -75,7 +75,7 @@ impl S3 {
         }
     }
 
-    /// What AWS refuses before it looks at the operation.
+    /// Returns AWS's refusal of a request, before its operation is looked at.
     async fn refuse(&self, region: &str, request: &Request<Bytes>, target: &Target) -> Option<Answer> {
         let owner = request.headers().get("x-amz-expected-bucket-owner");
         if target.bucket.is_empty() || is_create_bucket(request, target) || !self.exists(&target.bucket).await
@@ -252,8 +252,8 @@ fn tags_at_creation(body: &[u8]) -> Option<String> {
     Some(format!("<Tagging><TagSet>{tags}</TagSet></Tagging>"))
 }
 
-/// What the service behind recovers has a history of every object, versioned or not, and a bucket with a history
-/// can't be deleted.
+/// Removes the history of objects that have no versions. The emulated service recovers one for every object, and a bucket
+/// with a history can't be deleted.
 async fn forget_old_versions(service: &S3Service) -> Result<(), LocalError> {
     let mut view = service.snapshot(ACCOUNT, REGION).await;
     for bucket in view.buckets.values_mut().filter(|bucket| bucket.versioning_status.is_none()) {
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_write_in_the_place_of_another_needs_that_one_to_be_there() {
+    async fn if_match_write_requires_matching_object() {
         let temp = tempfile::tempdir().expect("a temporary folder");
         let s3 = S3::open(temp.path(), BTreeMap::new()).await.expect("the folder can be used");
         assert_eq!(s3.handle(REGION, put("/shop")).await.status(), 200);

@@ -1,4 +1,4 @@
-//! What can be said about an S3 request without looking at any bucket: its target, its body, its checksums.
+//! The parts of an S3 request that need no look at a bucket: its target, its body, its checksums.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use super::chunked;
 use crate::answer::{self, Answer};
 use crate::{REGION, percent};
 
-/// What a request is about.
+/// The target of a request.
 #[derive(Debug)]
 pub(crate) struct Target {
     /// Empty for requests about the account.
@@ -90,7 +90,11 @@ fn wrong_checksum(headers: &HeaderMap, body: &Bytes) -> Option<(&'static str, &'
     (crc32 != actual).then_some(("BadDigest", message))
 }
 
-/// Where a new bucket goes, or code and message of the refusal.
+/// Returns the region of a new bucket.
+///
+/// # Errors
+/// Code and message of the refusal.
+///
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucketConfiguration.html>
 pub(crate) fn home(region: &str, constraint: Option<String>) -> Result<String, (&'static str, String)> {
     let illegal = |text: &str| {
@@ -130,12 +134,12 @@ pub(crate) fn is_create_bucket(request: &Request<Bytes>, target: &Target) -> boo
         && query_is_plain(request.uri().query().unwrap_or_default())
 }
 
-/// Whether a query names no sub-resource.
+/// Returns whether a query names no sub-resource.
 pub(crate) fn query_is_plain(query: &str) -> bool {
     percent::pairs(query).all(|(name, _)| name == "x-id" || name.to_ascii_lowercase().starts_with("x-amz-"))
 }
 
-/// Whether a query names this sub-resource.
+/// Returns whether a query names this sub-resource.
 pub(crate) fn has(query: &str, name: &str) -> bool {
     percent::pairs(query).any(|(found, _)| found == name)
 }

@@ -21,7 +21,7 @@ pub(crate) struct Cron {
     years: Vec<u16>,
 }
 
-/// Which days of a month: one of the two day fields is always `?`.
+/// The days of a month: one of the two day fields is always `?`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Day {
     OfMonth(Vec<u16>),

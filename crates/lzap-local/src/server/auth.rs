@@ -1,4 +1,4 @@
-//! Which service and region a request is for: its signature's credential scope says so.
+//! The service and the region of a request, from the credential scope of its signature.
 //!
 //! Signatures are not verified. Any key is accepted, and all of them are the same account.
 //!

@@ -1,16 +1,16 @@
-//! Who may ask: programs on this machine, not pages that a browser loaded from elsewhere.
+//! The check of the caller: programs on this machine may send requests, pages from elsewhere may not.
 //!
 //! A page can make a browser send requests to loopback, and DNS rebinding lets it read the answers; such requests carry
 //! the page's own host name in `Host`, and its origin in `Origin`.
 
 use http::{HeaderMap, header};
 
-/// Whether `Host` names this machine.
+/// Returns whether `Host` names this machine.
 pub(crate) fn is_local(headers: &HeaderMap) -> bool {
     headers.get(header::HOST).and_then(|host| host.to_str().ok()).is_some_and(is_loopback)
 }
 
-/// Whether a browser sent the request for a page from elsewhere.
+/// Returns whether a browser sent the request for a page from elsewhere.
 pub(crate) fn is_foreign_page(headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return false;

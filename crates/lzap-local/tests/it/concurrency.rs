@@ -77,9 +77,9 @@ async fn a_reservation_has_its_own_reason_and_must_leave_a_hundred() {
     cloud.stop().await;
 }
 
-/// What is set for asynchronous events is kept, and a function that is given up on is told of to another.
+/// The settings of asynchronous invocations are kept, and an event that is given up goes to its failure destination.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_is_given_up_is_told_to_another_function() {
+async fn given_up_event_goes_to_its_failure_destination() {
     let (cloud, lambda) = deployed(10).await;
     let get = || lambda.get_function_event_invoke_config().function_name("shop").send();
     assert_eq!(code!(get().await), "ResourceNotFoundException");

@@ -96,7 +96,7 @@ async fn create_get_update_list_and_delete_function_url() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn create_function_url_refuses_what_aws_or_the_embedded_cloud_does_not_have() {
+async fn create_function_url_refuses_unknown_and_unsupported_settings() {
     let (cloud, lambda) = deploy().await;
     let create = || lambda.create_function_url_config().function_name("shop");
     let public = || create().auth_type(FunctionUrlAuthType::None);
@@ -255,7 +255,7 @@ async fn a_url_of_type_aws_iam_takes_signed_requests_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn function_and_alias_answer_at_urls_of_their_own_that_survive_a_restart() {
+async fn function_and_alias_keep_their_urls_after_restart() {
     let (mut cloud, lambda) = deploy().await;
     let of_alias = create_public_url(&lambda).await;
     let own = create_url(&lambda, None, FunctionUrlAuthType::None).await;

@@ -43,7 +43,7 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
     Ok(Reply::created(render::configuration(&described)))
 }
 
-/// What `CreateFunction` sets, with AWS's defaults.
+/// Makes the settings of a new function, with AWS's defaults.
 fn settings(change: SettingsChange, architecture: String) -> Result<Settings, ApiError> {
     let required = |value: Option<String>, member: &str| {
         value.ok_or_else(|| ApiError::constraint("null", member, "must not be null"))

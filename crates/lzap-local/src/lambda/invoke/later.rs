@@ -1,4 +1,5 @@
-//! Asynchronous invocations: run at least once, tried again as the function's settings say, and told of when given up.
+//! Asynchronous invocations: each runs at least once, is retried by the function's settings, and goes to the failure
+//! destination when it is given up.
 //!
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
 
@@ -23,14 +24,14 @@ use crate::lambda::state::{EventInvoke, FunctionRef};
 
 /// Retries of a failed asynchronous invocation, and the wait before each. AWS waits one minute, then two.
 const ASYNC_WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
-/// Why an event is given up, as AWS calls it.
+/// AWS's names for the reasons to give an event up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Condition {
     RetriesExhausted,
     EventAgeExceeded,
 }
 
-/// What is left to an event: retries of a failure, and time. One that no environment was free for costs time only.
+/// The retries and the time that an event has left. An attempt without a free environment costs time only.
 #[derive(Debug)]
 struct Patience {
     /// Until when it may be tried; the cloud's end ends it earlier.
@@ -47,7 +48,7 @@ impl Patience {
         Self { until, waits: ASYNC_WAITS.into_iter().take(retries) }
     }
 
-    /// How long to wait after a failure of the function.
+    /// Returns the wait after a failure of the function.
     fn after_failure(&mut self, now: Instant) -> Result<Duration, Condition> {
         let wait = self.waits.next().ok_or(Condition::RetriesExhausted)?;
         self.if_young(wait, now)
@@ -63,7 +64,7 @@ impl Patience {
     }
 }
 
-/// An event that isn't tried again, and how the last attempt went.
+/// An event that is given up, and the result of its last attempt.
 struct GivenUp {
     condition: Condition,
     attempts: u32,
@@ -86,7 +87,7 @@ impl LambdaService {
         })
     }
 
-    /// Tries until it succeeds; else how it failed.
+    /// Runs the event until an attempt succeeds. Returns the last failure when it is given up.
     async fn attempts(
         self: &Arc<Self>,
         call: &Call,

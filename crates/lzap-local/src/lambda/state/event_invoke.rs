@@ -10,7 +10,7 @@ use super::names::FunctionRef;
 use crate::lambda::error::ApiError;
 
 impl State {
-    /// What is set for this very qualifier.
+    /// Returns the settings of exactly this qualifier.
     pub(crate) fn event_invoke(&self, reference: &FunctionRef) -> Option<&EventInvoke> {
         self.function(reference).ok()?.event_invoke.get(qualifier(reference))
     }

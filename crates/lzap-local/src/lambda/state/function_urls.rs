@@ -13,7 +13,7 @@ use crate::lambda::error::ApiError;
 
 const QUALIFIER_PATTERN: &str = r"must satisfy regular expression pattern: ((?!^\d+$)^[0-9a-zA-Z-_]+$)";
 
-/// What `CreateFunctionUrlConfig` makes.
+/// The function URL that `CreateFunctionUrlConfig` makes.
 #[derive(Clone, Debug)]
 pub(crate) struct NewFunctionUrl {
     /// Unique among all function URLs.
@@ -23,7 +23,7 @@ pub(crate) struct NewFunctionUrl {
     pub(crate) invoke_mode: Option<InvokeMode>,
 }
 
-/// What `UpdateFunctionUrlConfig` changes; `None` stays as it is.
+/// The changes of `UpdateFunctionUrlConfig`; `None` stays as it is.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct FunctionUrlChange {
     pub(crate) auth_type: Option<AuthType>,

@@ -31,7 +31,7 @@ pub(crate) struct State {
 
 /// The state as it is stored.
 #[derive(Serialize, Deserialize)]
-struct Saved {
+struct SavedFunctions {
     format: u32,
     revision: u64,
     functions: BTreeMap<String, Function>,
@@ -77,7 +77,7 @@ impl State {
         if format != Some(u64::from(FORMAT)) {
             return Err(format!("its Lambda part has format {format:?}, this version reads {FORMAT}"));
         }
-        let saved: Saved = serde_json::from_value(saved).map_err(|error| error.to_string())?;
+        let saved: SavedFunctions = serde_json::from_value(saved).map_err(|error| error.to_string())?;
         let mut state = Self { functions: saved.functions, revision: saved.revision, ..Self::new() };
         for function in state.functions.values_mut() {
             function.previous = None;
@@ -91,7 +91,8 @@ impl State {
 
     /// The state as JSON, with its format's number.
     pub(crate) fn save(&self) -> serde_json::Value {
-        let saved = Saved { format: FORMAT, revision: self.revision, functions: self.functions.clone() };
+        let saved =
+            SavedFunctions { format: FORMAT, revision: self.revision, functions: self.functions.clone() };
         serde_json::to_value(saved).unwrap_or_default()
     }
 
@@ -100,7 +101,7 @@ impl State {
         self.revision
     }
 
-    /// How many functions there are.
+    /// Returns the number of functions.
     pub(crate) fn len(&self) -> usize {
         self.functions.len()
     }

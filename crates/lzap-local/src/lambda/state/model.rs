@@ -1,4 +1,4 @@
-//! The facts: functions, versions, aliases, policies. Plain data, no behavior, no time.
+//! The data of functions, versions, aliases and policies.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// `$LATEST`, the one version that changes.
 pub(crate) const LATEST: &str = "$LATEST";
 
-/// What a user sets on a function; a version freezes a copy.
+/// The settings of a function; a version has a copy that stays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Settings {
     pub(crate) description: String,
@@ -93,7 +93,7 @@ pub(crate) struct Statement {
     pub(crate) invoked_via_function_url: Option<bool>,
 }
 
-/// Who may call a function, or one qualifier of it.
+/// The resource policy of a function, or of one of its qualifiers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Policy {
     pub(crate) revision_id: String,
@@ -107,7 +107,7 @@ pub(crate) struct Function {
     /// Without a qualifier.
     pub(crate) arn: String,
     pub(crate) latest: Version,
-    /// What still serves while an update is in progress.
+    /// The version that still serves while an update is in progress.
     pub(crate) previous: Option<Box<Version>>,
     pub(crate) versions: BTreeMap<u64, Version>,
     /// The next number; numbers are not used again.
@@ -130,7 +130,7 @@ pub(crate) struct Function {
 pub(crate) struct FunctionUrl {
     /// On AWS the first label of the host name.
     pub(crate) id: String,
-    /// Where it answers on loopback.
+    /// Its port on loopback.
     pub(crate) port: u16,
     pub(crate) auth_type: AuthType,
     /// `None` until a request sets the mode: AWS then leaves the member out of its answers.
@@ -139,18 +139,18 @@ pub(crate) struct FunctionUrl {
     pub(crate) modified_ms: i64,
 }
 
-/// Who may send requests to a function URL.
+/// The authorization of requests to a function URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum AuthType {
-    /// Everybody whom the resource policy lets in.
+    /// Unsigned requests, as far as the resource policy allows them.
     #[serde(rename = "NONE")]
     None,
-    /// Callers who sign their requests.
+    /// Signed requests.
     #[serde(rename = "AWS_IAM")]
     AwsIam,
 }
 
-/// How a function URL delivers answers. AWS's other mode, `RESPONSE_STREAM`, is refused.
+/// The way in which a function URL delivers answers. AWS's other mode, `RESPONSE_STREAM`, is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum InvokeMode {
     #[serde(rename = "BUFFERED")]
@@ -167,7 +167,7 @@ impl AuthType {
     }
 }
 
-/// What becomes of an asynchronous invocation; what isn't set is as always.
+/// The settings of asynchronous invocations; `None` is AWS's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EventInvoke {
     pub(crate) retries: Option<u32>,

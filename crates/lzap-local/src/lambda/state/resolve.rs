@@ -13,7 +13,7 @@ pub(crate) struct EnvironmentKey {
     pub(crate) function_arn: String,
     /// `$LATEST` or a number.
     pub(crate) version: String,
-    /// Which update of it.
+    /// The number of its update.
     pub(crate) generation: u64,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Resolved {
     /// The most invocations that an environment of it has at once.
     pub(crate) max_concurrency: u32,
     pub(crate) reserved_concurrency: Option<u32>,
-    /// What other functions leave of the account's concurrency.
+    /// The account's concurrency that no function has reserved.
     pub(crate) unreserved_concurrency: u32,
 }
 

@@ -1,4 +1,4 @@
-//! What Lambda refuses, with AWS's codes and sentences.
+//! The checks of Lambda's settings, with AWS's error codes and messages.
 //!
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html> for the constraints; the limits are
 //! `lzap_wire::limits`.

@@ -226,7 +226,7 @@ async fn payloads_are_checked_before_anything_runs() {
         http::Request::post("/2015-03-31/functions/shop/invocations").body("{".into()).expect("a request");
     let answer = super::Answer::of(cloud.lambda.handle("eu-west-1", request).await);
     assert_eq!(answer.error(), (400, "InvalidRequestContentException"));
-    assert_eq!(cloud.invoke("nobody", &json!({})).await.error(), (404, "ResourceNotFoundException"));
+    assert_eq!(cloud.invoke("missing", &json!({})).await.error(), (404, "ResourceNotFoundException"));
     cloud.lambda.shutdown().await;
 }
 

@@ -1,4 +1,4 @@
-//! How this machine starts a `bootstrap`: by itself, or through QEMU where it is for another processor.
+//! The command that starts a `bootstrap` on this machine: directly, or through QEMU for another processor.
 //!
 //! What Lambda would refuse is refused here in the same words, before anything runs. An emulator on PATH comes first, so
 //! that it can be told where the other architecture's glibc is; without one the kernel may know one (`binfmt_misc`,
@@ -32,7 +32,7 @@ pub(crate) enum Launch {
 pub(crate) struct Refusal {
     /// As Lambda words it.
     pub(crate) sentence: String,
-    /// What would help on this machine; a line for the log.
+    /// A way to fix it on this machine; a line for the log.
     pub(crate) hint: Option<String>,
 }
 
@@ -57,7 +57,7 @@ impl Launch {
             return Err(Refusal { sentence: sentence.to_owned(), hint: None });
         }
         let mut head = Vec::with_capacity(HEAD);
-        // What can't be read can't be executed either; the kernel says why.
+        // A file that can't be read can't be executed either; the kernel says why.
         let _unread = File::open(bootstrap).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head));
         if head.starts_with(b"#!") {
             return Ok(Self::Direct);
@@ -85,7 +85,7 @@ impl Launch {
         let Some(loader) = elf.loader.as_deref().filter(|loader| !Path::new(loader).exists()) else {
             return Ok(Self::Emulated { emulator, libraries: None });
         };
-        // Where Debian's packages for cross-compiling put them.
+        // Debian's packages for cross-compiling install them here.
         let libraries = PathBuf::from(format!("/usr/{}-linux-gnu", elf.machine));
         if libraries.join(loader.trim_start_matches('/')).exists() {
             return Ok(Self::Emulated { emulator, libraries: Some(libraries) });
@@ -130,7 +130,7 @@ impl Refusal {
     }
 }
 
-/// What the file's head says. The format: `man 5 elf`.
+/// The facts in the head of an ELF file. The format: `man 5 elf`.
 #[derive(Debug, PartialEq, Eq)]
 struct Elf {
     /// Lambda's name of the processor.

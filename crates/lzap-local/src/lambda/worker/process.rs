@@ -34,7 +34,7 @@ pub(crate) struct Process {
     output: LogPipe,
 }
 
-/// How a process ended.
+/// The end of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// With a code.
@@ -43,7 +43,7 @@ pub(crate) enum Exit {
     Signal(i32),
 }
 
-/// What to run, and where.
+/// The program of a process, its folder and its environment.
 pub(crate) struct Program<'a> {
     pub(crate) launch: &'a Launch,
     pub(crate) task_root: &'a Path,

@@ -21,7 +21,7 @@ pub(crate) struct Failure {
     pub(crate) kind: String,
     /// The JSON body for the caller.
     pub(crate) body: Bytes,
-    /// What the platform logs of it; the function's own errors are the function's to log.
+    /// The line that the platform logs; `None` for an error that the function logs itself.
     pub(crate) log: Option<String>,
     /// `timeout` or `error`, in the `REPORT` line.
     pub(crate) status: &'static str,

@@ -77,7 +77,7 @@ fn a_timeout_ends_the_process_only_where_nothing_else_goes_on() {
 }
 
 #[test]
-fn a_timed_out_place_is_free_after_its_late_answer_or_another_poll() {
+fn timed_out_place_is_free_after_late_answer_or_next_poll() {
     let (mut late, tickets) = delivered(2, &["a", "b"]);
     late.time_out(tickets[0]);
     late.release_place(tickets[0]);

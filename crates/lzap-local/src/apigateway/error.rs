@@ -5,9 +5,9 @@ use crate::passive;
 
 /// The error of a refused request: status, code, message.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Refusal(u16, &'static str, String);
+pub(crate) struct ApiGatewayError(u16, &'static str, String);
 
-impl Refusal {
+impl ApiGatewayError {
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self(400, "BadRequestException", message.into())
     }
@@ -25,8 +25,8 @@ impl Refusal {
     }
 }
 
-impl From<Refusal> for Answer {
-    fn from(Refusal(status, code, message): Refusal) -> Self {
+impl From<ApiGatewayError> for Answer {
+    fn from(ApiGatewayError(status, code, message): ApiGatewayError) -> Self {
         answer::json_error(status, code, &message)
     }
 }
