@@ -1,14 +1,17 @@
 //! The zip that Lambda unpacks: `bootstrap` and what `include` names. Same input, same bytes, whatever the file times.
 //!
-//! `files` lists what goes in and refuses what can't; here it is written, a buffer at a time.
+//! `files` lists what goes in and refuses what can't; here it is written, a buffer at a time. `reuse` finds the zip of an
+//! earlier deploy with the same files.
 
 mod files;
+mod reuse;
 
 use std::io::{BufWriter, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use lzap_core::names::hex;
 use lzap_core::platform::{Architecture, Include};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
@@ -17,6 +20,7 @@ use zip::{CompressionMethod, DateTime, System, ZipWriter};
 
 use crate::error::BuildError;
 use files::Entry;
+use reuse::InputHash;
 
 /// A deployment package on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +45,8 @@ pub struct Artifact {
 /// whose sources start at `project_root`. The zip appears under its name only when it is complete, and other bytes have
 /// another name: two deploys that share a target folder can't give each other theirs.
 ///
+/// Files that are in the last zip as they are now are not compressed again. `NAME.last` beside it is the record of that.
+///
 /// # Errors
 /// An `include` can't be packed (exit code 2); [`BuildError::TooLarge`].
 pub fn archive(
@@ -54,29 +60,56 @@ pub fn archive(
     let entries = files::collect_entries(binary, project_root, include)?;
     let folder = out.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs_err::create_dir_all(folder).map_err(BuildError::io("make the folder for the zip"))?;
+    let zip = match find_unchanged(out, &entries) {
+        Some(zip) => zip,
+        None => write_new(out, folder, &entries)?,
+    };
+    Ok(Artifact {
+        bytes: zip.bytes,
+        unzipped_bytes: entries.iter().map(|entry| entry.bytes).sum(),
+        sha256: hex(&zip.digest),
+        code_sha256: BASE64_STANDARD.encode(zip.digest),
+        path: zip.path,
+        architecture,
+        files: entries.len(),
+    })
+}
+
+/// A complete zip on disk.
+struct Zip {
+    path: PathBuf,
+    bytes: u64,
+    /// The SHA-256 of its bytes.
+    digest: [u8; 32],
+}
+
+/// Returns the last zip, if it was made of the same files. It is read again: a record of a file that was changed or
+/// deleted since counts for nothing.
+fn find_unchanged(out: &Path, entries: &[Entry]) -> Option<Zip> {
+    let sha256 = reuse::find_zip(out, entries)?;
+    let path = named_by_hash(out, &sha256);
+    let (digest, bytes) = hash_file(&mut std::fs::File::open(&path).ok()?).ok()?;
+    (hex(&digest) == sha256).then_some(Zip { path, bytes, digest })
+}
+
+fn write_new(out: &Path, folder: &Path, entries: &[Entry]) -> Result<Zip, BuildError> {
     // Beside `out`, since a rename can't leave its file system.
     // An early return drops it, which deletes the file.
     let mut temporary =
         NamedTempFile::new_in(folder).map_err(BuildError::io("make a file beside the zip"))?;
-    write_zip(&mut temporary, &entries).map_err(|source| BuildError::Zip { path: out.to_owned(), source })?;
+    let inputs = write_zip(&mut temporary, entries)
+        .map_err(|source| BuildError::Zip { path: out.to_owned(), source })?;
     // Read again instead of hashed while writing: the zip writer seeks back to fill in the sizes of its
     // entries.
     let (digest, bytes) = hash_file(temporary.as_file_mut()).map_err(BuildError::io("read the zip again"))?;
-    let sha256 = encode_hex(&digest);
+    let sha256 = hex(&digest);
     let path = named_by_hash(out, &sha256);
     temporary
         .persist(&path)
         .map_err(|error| error.error)
         .map_err(BuildError::io("put the zip in its place"))?;
-    Ok(Artifact {
-        path,
-        bytes,
-        unzipped_bytes: entries.iter().map(|entry| entry.bytes).sum(),
-        sha256,
-        code_sha256: BASE64_STANDARD.encode(digest),
-        architecture,
-        files: entries.len(),
-    })
+    reuse::record_zip(out, &inputs, &sha256).map_err(BuildError::io("record what the zip was made of"))?;
+    Ok(Zip { path, bytes, digest })
 }
 
 /// The number of digits of the hash in the file name: 64 bits, so that no two zips of one project share them.
@@ -89,15 +122,16 @@ fn named_by_hash(out: &Path, sha256: &str) -> PathBuf {
 }
 
 /// Writes the entries in the order in which they are given, each as a stream: a file is never in memory as a
-/// whole.
-fn write_zip(temporary: &mut NamedTempFile, entries: &[Entry]) -> zip::result::ZipResult<()> {
+/// whole. Returns the hash of what was written, for the record.
+fn write_zip(temporary: &mut NamedTempFile, entries: &[Entry]) -> zip::result::ZipResult<String> {
+    let mut inputs = InputHash::new();
     let mut zip = ZipWriter::new(BufWriter::new(temporary.as_file_mut()));
     for entry in entries {
         zip.start_file(&entry.name, entry_options(entry.is_executable))?;
-        std::io::copy(&mut fs_err::File::open(&entry.path)?, &mut zip)?;
+        inputs.copy(entry, &mut zip)?;
     }
     zip.finish()?.into_inner().map_err(|error| zip::result::ZipError::Io(error.into_error()))?;
-    Ok(())
+    Ok(inputs.finish())
 }
 
 /// All that the file system would add is fixed: the time is the format's first, the mode one of two. Lambda runs the code
@@ -111,16 +145,6 @@ fn entry_options(is_executable: bool) -> SimpleFileOptions {
         .last_modified_time(DateTime::DEFAULT)
         .system(System::Unix)
         .unix_permissions(if is_executable { 0o755 } else { 0o644 })
-}
-
-/// Returns the bytes as lowercase hexadecimal digits.
-fn encode_hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|digit| char::from(DIGITS[usize::from(digit)]))
-        .collect()
 }
 
 /// Returns the SHA-256 and the size of the file, which it reads from its beginning.

@@ -93,6 +93,17 @@ pub fn find_project(selection: &Selection<'_>) -> Result<Project, BuildError> {
     })
 }
 
+/// Returns the name of the package that `selection` means. Runs `cargo metadata` without dependencies, so nothing is
+/// fetched.
+///
+/// # Errors
+/// The selection names no package, or cargo can't read the project (exit code 2); [`BuildError::NoCargo`] without cargo.
+pub fn find_package_name(selection: &Selection<'_>) -> Result<String, BuildError> {
+    let manifest = nearest_manifest(selection.dir)?;
+    let outline = read_metadata(&manifest, MetadataCommand::new().no_deps())?;
+    Ok(select_package(&outline, &manifest, selection.package)?.name.to_string())
+}
+
 /// Returns the exact lines that a crate without `lzap` needs, in the manifest and in the source. Dependencies
 /// that the package has are left out.
 pub fn lines_to_add(project: &Project) -> String {

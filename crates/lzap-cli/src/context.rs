@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use lzap_aws::{Clients, Cloud};
-use lzap_build::project::{Project, Selection};
+use lzap_build::project::{Project, Selection, find_package_name, find_project};
 use lzap_core::check::check;
 use lzap_core::config::{Config, ConfigError, FILE_NAME, parse};
 use lzap_core::explain::CommandContext;
@@ -149,11 +149,21 @@ impl Loaded {
     /// Returns the crate that is deployed. Runs `cargo metadata`, which takes a while and may fetch
     /// dependencies.
     pub(crate) fn project(&self, features: &[String]) -> Result<Project, CliError> {
-        // The parent of a bare file name is an empty path.
-        let dir = if self.dir.as_os_str().is_empty() { Path::new(".") } else { &self.dir };
         let (package, bin) = read_target(&self.config).map_err(|problem| self.point_at(problem))?;
-        let selection = Selection { dir, package: package.as_deref(), bin: bin.as_deref(), features };
-        Ok(lzap_build::project::find_project(&selection)?)
+        let (package, bin) = (package.as_deref(), bin.as_deref());
+        Ok(find_project(&Selection { dir: self.start_dir(), package, bin, features })?)
+    }
+
+    /// Returns the name of the crate that is deployed. Runs `cargo metadata` without dependencies.
+    fn package_name(&self) -> Result<String, CliError> {
+        let (package, bin) = read_target(&self.config).map_err(|problem| self.point_at(problem))?;
+        let (package, bin) = (package.as_deref(), bin.as_deref());
+        Ok(find_package_name(&Selection { dir: self.start_dir(), package, bin, features: &[] })?)
+    }
+
+    fn start_dir(&self) -> &Path {
+        // The parent of a bare file name is an empty path.
+        if self.dir.as_os_str().is_empty() { Path::new(".") } else { &self.dir }
     }
 
     /// Returns the settings of a stage, checked against AWS's limits; warnings are printed. For commands that
@@ -212,7 +222,7 @@ impl Loaded {
     fn read_overrides(&self, context: &Context, stage: Option<&str>) -> Result<Overrides, CliError> {
         let app = read_app(&self.config).map_err(|problem| self.point_at(problem))?;
         Ok(Overrides {
-            package: app.map_or_else(|| Ok(self.project(&[])?.package), Ok::<_, CliError>)?,
+            package: app.map_or_else(|| self.package_name(), Ok)?,
             stage: stage.map(str::to_owned),
             place: context.place.clone(),
             host: Architecture::host(),

@@ -64,8 +64,8 @@ fn the_program_is_bootstrap_and_folders_keep_their_shape() {
     assert_eq!(artifact.bytes, fs_err::metadata(&artifact.path).expect("the zip").len());
     assert_eq!(
         fs_err::read_dir(dir.path().join("target/lzap")).expect("the folder").count(),
-        1,
-        "no temporary file"
+        2,
+        "the zip and its record, no temporary file"
     );
 }
 
@@ -93,6 +93,37 @@ fn file_times_and_the_order_of_includes_change_nothing() {
     let second = zip(dir.path(), &[include("b.txt", "b.txt"), include("a.txt", "a.txt")]).expect("a zip");
     assert_eq!(first, second);
     assert_eq!(bytes, fs_err::read(&second.path).expect("the zip"));
+}
+
+/// The zip of an earlier deploy is used again only for the same names, modes and contents, and only as it was written.
+#[test]
+fn unchanged_files_keep_the_zip_and_any_change_makes_another() {
+    let dir = app(&[("one.txt", "1")]);
+    let items = [include("one.txt", "one.txt")];
+    let modified = |artifact: &Artifact| {
+        fs_err::metadata(&artifact.path).expect("the zip").modified().expect("a time of change")
+    };
+    let first = zip(dir.path(), &items).expect("a zip");
+    let written = modified(&first);
+    assert_eq!(zip(dir.path(), &items).expect("a zip"), first);
+    assert_eq!(modified(&first), written, "nothing was compressed again");
+
+    write(dir.path(), "target/app", "the programs");
+    let other = zip(dir.path(), &items).expect("a zip");
+    assert_ne!(other.sha256, first.sha256);
+    assert_eq!(list(&other.path)[0].2, "the programs");
+    let renamed = zip(dir.path(), &[include("one.txt", "two.txt")]).expect("a zip");
+    assert_eq!(list(&renamed.path)[1].0, "two.txt");
+    fs_err::set_permissions(dir.path().join("one.txt"), PermissionsExt::from_mode(0o755)).expect("chmod");
+    let executable = zip(dir.path(), &items).expect("a zip");
+    assert_eq!(list(&executable.path)[1].1, 0o100_755);
+
+    fs_err::write(&executable.path, "half a zip").expect("a file");
+    assert_eq!(zip(dir.path(), &items).expect("a zip"), executable);
+    assert_eq!(list(&executable.path)[0].2, "the programs", "a damaged zip is written again");
+    fs_err::remove_file(&executable.path).expect("the zip");
+    assert_eq!(zip(dir.path(), &items).expect("a zip"), executable);
+    assert!(executable.path.is_file(), "a deleted zip is written again");
 }
 
 #[test]
