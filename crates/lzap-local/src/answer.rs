@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub(crate) type Answer = Response<Bytes>;
 
 /// An answer with a body of a given type.
-pub(crate) fn body(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+pub(crate) fn build_answer(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(body.into());
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -20,27 +20,27 @@ pub(crate) fn body(status: u16, content_type: &'static str, body: impl Into<Byte
 }
 
 /// An answer without a body.
-pub(crate) fn empty(status: u16) -> Answer {
+pub(crate) fn build_empty(status: u16) -> Answer {
     let mut answer = Response::new(Bytes::new());
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     answer
 }
 
 /// REST-JSON: API Gateway v2, and lzap's own endpoints.
-pub(crate) fn json(status: u16, value: &Value) -> Answer {
-    body(status, "application/json", value.to_string())
+pub(crate) fn build_json(status: u16, value: &Value) -> Answer {
+    build_answer(status, "application/json", value.to_string())
 }
 
 /// A REST-JSON error: its code travels in a header.
 pub(crate) fn json_error(status: u16, code: &'static str, message: &str) -> Answer {
-    let mut answer = json(status, &json!({ "message": message }));
+    let mut answer = build_json(status, &json!({ "message": message }));
     answer.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(code));
     answer
 }
 
 /// awsJson 1.1: `EventBridge` and CloudWatch Logs.
 pub(crate) fn aws_json(status: u16, value: &Value) -> Answer {
-    body(status, "application/x-amz-json-1.1", value.to_string())
+    build_answer(status, "application/x-amz-json-1.1", value.to_string())
 }
 
 /// An awsJson error: its code travels in the body.
@@ -51,13 +51,13 @@ pub(crate) fn aws_json_error(status: u16, code: &str, message: &str) -> Answer {
 /// A Query-protocol error: IAM and STS.
 pub(crate) fn query_error(status: u16, code: &str, message: &str) -> Answer {
     let kind = if status < 500 { "Sender" } else { "Receiver" };
-    body(
+    build_answer(
         status,
         "text/xml",
         format!(
             "<ErrorResponse><Error><Type>{kind}</Type><Code>{}</Code><Message>{}</Message></Error><RequestId>{}</RequestId></ErrorResponse>",
-            xml(code),
-            xml(message),
+            escape_xml(code),
+            escape_xml(message),
             uuid::Uuid::new_v4()
         ),
     )
@@ -65,21 +65,21 @@ pub(crate) fn query_error(status: u16, code: &str, message: &str) -> Answer {
 
 /// A REST-XML error: S3.
 pub(crate) fn s3_error(status: u16, code: &str, message: &str, resource: &str) -> Answer {
-    body(
+    build_answer(
         status,
         "application/xml",
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message><Resource>{}</Resource><RequestId>{}</RequestId></Error>",
-            xml(code),
-            xml(message),
-            xml(resource),
+            escape_xml(code),
+            escape_xml(message),
+            escape_xml(resource),
             uuid::Uuid::new_v4().simple()
         ),
     )
 }
 
 /// Bytes as lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn encode_hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
@@ -88,12 +88,12 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 /// Text as XML content.
-pub(crate) fn xml(text: &str) -> String {
+pub(crate) fn escape_xml(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// XML content as text.
-pub(crate) fn unxml(content: &str) -> String {
+pub(crate) fn unescape_xml(content: &str) -> String {
     content
         .replace("&lt;", "<")
         .replace("&gt;", ">")
@@ -108,5 +108,5 @@ pub(crate) fn unxml(content: &str) -> String {
 pub(crate) fn xml_text(document: &str, tag: &str) -> Option<String> {
     let (_, rest) = document.split_once(&format!("<{tag}>"))?;
     let (content, _) = rest.split_once(&format!("</{tag}>"))?;
-    Some(unxml(content.trim()))
+    Some(unescape_xml(content.trim()))
 }

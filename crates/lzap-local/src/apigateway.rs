@@ -135,7 +135,7 @@ impl State {
             Method::POST => {
                 let id = new_id(10);
                 let api = Api::create(&id, call.body, context)?;
-                let answer = answer::json(201, &Value::Object(api.fields.clone()));
+                let answer = answer::build_json(201, &Value::Object(api.fields.clone()));
                 self.apis.insert(id, api);
                 Ok(answer)
             }
@@ -155,14 +155,14 @@ impl State {
     ) -> Result<Answer, ApiGatewayError> {
         let api = self.find_api(id, context.region)?;
         match *call.method {
-            Method::GET => Ok(answer::json(200, &Value::Object(api.fields.clone()))),
+            Method::GET => Ok(answer::build_json(200, &Value::Object(api.fields.clone()))),
             Method::PATCH => {
                 api.update(call.body)?;
-                Ok(answer::json(200, &Value::Object(api.fields.clone())))
+                Ok(answer::build_json(200, &Value::Object(api.fields.clone())))
             }
             Method::DELETE => {
                 self.apis.remove(id);
-                Ok(answer::empty(204))
+                Ok(answer::build_empty(204))
             }
             _ => Err(ApiGatewayError::not_implemented(&name_operation(call.method, &call.segments))),
         }
@@ -187,17 +187,17 @@ impl State {
             return Err(ApiGatewayError::bad_request("Invalid tags"));
         };
         match *call.method {
-            Method::GET => Ok(answer::json(200, &json!({ "tags": tags }))),
+            Method::GET => Ok(answer::build_json(200, &json!({ "tags": tags }))),
             Method::POST => {
                 let new = call.body.get("tags").and_then(Value::as_object).cloned().unwrap_or_default();
                 tags.extend(new);
-                Ok(answer::json(201, &json!({})))
+                Ok(answer::build_json(201, &json!({})))
             }
             Method::DELETE => {
                 for (_, key) in call.query.iter().filter(|(name, _)| name == "tagKeys") {
                     tags.remove(key);
                 }
-                Ok(answer::empty(204))
+                Ok(answer::build_empty(204))
             }
             _ => Err(ApiGatewayError::not_implemented("tags")),
         }

@@ -49,7 +49,8 @@ pub struct CloudStatus {
     /// The limit of invocations at once.
     #[serde(default)]
     pub concurrency: u32,
-    /// The most invocations that an environment has at once, where its function doesn't say. A cloud of an older version has one.
+    /// The most invocations that an environment has at once, where its function doesn't say. A cloud of an older
+    /// version has one.
     #[serde(default = "default_environment_concurrency")]
     pub environment_concurrency: u32,
     /// The HTTP APIs.
@@ -110,21 +111,21 @@ pub async fn status(state_dir: &Path) -> Result<Option<CloudStatus>, LocalError>
     let dir = StateDir::new(state_dir);
     let deadline = Instant::now() + ANSWER;
     while dir.is_locked() {
-        if let Some(status) = probe(&dir).await {
+        if let Some(status) = probe_cloud(&dir).await {
             return Ok(Some(status));
         }
         if Instant::now() > deadline {
-            return Err(timeout(&dir, "answer", ANSWER));
+            return Err(make_timeout(&dir, "answer", ANSWER));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    tidy(&dir);
+    remove_leftovers(&dir);
     Ok(None)
 }
 
 /// Starts a cloud in the background, unless it runs, and waits until it answers. When two start it at once, one does
-/// and both succeed. `command` runs [`serve`](crate::serve()) on the folder; it outlives the caller, and its stderr goes
-/// to `cloud.log` there. A port is handed to it as `LZAP_LOCAL_PORT`.
+/// and both succeed. `command` runs [`serve`](crate::serve()) on the folder; it outlives the caller, and its stderr
+/// goes to `cloud.log` there. A port is handed to it as `LZAP_LOCAL_PORT`.
 ///
 /// # Errors
 /// [`LocalError::Died`] with the log's last lines when the process ends early, [`LocalError::Timeout`] when it
@@ -138,14 +139,14 @@ pub async fn start(state_dir: &Path, port: Option<u16>, mut command: Command) ->
     if let Some(port) = port {
         command.env(lzap_wire::env::LZAP_LOCAL_PORT, port.to_string());
     }
-    let (mut child, log_start) = spawn(&dir, command)?;
+    let (mut child, log_start) = spawn_cloud(&dir, command)?;
     let deadline = Instant::now() + START;
     let mut wait = Duration::from_millis(50);
     let mut ended = None;
     while Instant::now() < deadline {
         tokio::time::sleep(wait).await;
         wait = (wait * 3 / 2).min(Duration::from_millis(500));
-        if let Some(status) = probe(&dir).await {
+        if let Some(status) = probe_cloud(&dir).await {
             let already_running = status.pid != child.id();
             return Ok(Started { status, already_running });
         }
@@ -156,7 +157,7 @@ pub async fn start(state_dir: &Path, port: Option<u16>, mut command: Command) ->
             return Err(LocalError::Died { status: status.to_string(), log: dir.log_file(), log_tail });
         }
     }
-    Err(timeout(&dir, "start", START))
+    Err(make_timeout(&dir, "start", START))
 }
 
 /// Stops the cloud of a folder and waits until it is gone; `false` when none was running.
@@ -166,24 +167,24 @@ pub async fn start(state_dir: &Path, port: Option<u16>, mut command: Command) ->
 pub async fn stop(state_dir: &Path) -> Result<bool, LocalError> {
     let dir = StateDir::new(state_dir);
     if !dir.is_locked() {
-        tidy(&dir);
+        remove_leftovers(&dir);
         return Ok(false);
     }
     let deadline = Instant::now() + STOP;
     let mut asked = false;
     while dir.is_locked() && Instant::now() < deadline {
         if !asked && let Some(port) = server_file(&dir).map(|(port, _)| port) {
-            asked = request(port, Method::POST, "/_lzap/stop").await.is_some();
+            asked = send_request(port, Method::POST, "/_lzap/stop").await.is_some();
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     if dir.is_locked() {
-        kill(&dir).await;
+        kill_cloud(&dir).await;
     }
     if dir.is_locked() {
-        return Err(timeout(&dir, "stop", STOP));
+        return Err(make_timeout(&dir, "stop", STOP));
     }
-    tidy(&dir);
+    remove_leftovers(&dir);
     Ok(true)
 }
 
@@ -219,7 +220,7 @@ pub async fn reset(state_dir: &Path) -> Result<(), LocalError> {
 
 /// Runs the command without a terminal, stderr in the log. It takes itself out of this one's session: see
 /// [`detach`](crate::detach).
-fn spawn(dir: &StateDir, mut command: Command) -> Result<(Child, u64), LocalError> {
+fn spawn_cloud(dir: &StateDir, mut command: Command) -> Result<(Child, u64), LocalError> {
     let path = dir.log_file();
     if std::fs::metadata(&path).is_ok_and(|log| log.len() > LOG_BYTES) {
         let _ = fs_err::remove_file(&path);
@@ -250,9 +251,9 @@ fn log_tail(dir: &StateDir, start: u64) -> String {
 }
 
 /// The status, when the cloud of this very folder answers.
-async fn probe(dir: &StateDir) -> Option<CloudStatus> {
+async fn probe_cloud(dir: &StateDir) -> Option<CloudStatus> {
     let (port, _) = server_file(dir)?;
-    let body = request(port, Method::GET, "/_lzap/health").await?;
+    let body = send_request(port, Method::GET, "/_lzap/health").await?;
     let status: CloudStatus = serde_json::from_slice(&body).ok()?;
     let same = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     (same(&status.state_dir) == same(dir.path())).then_some(status)
@@ -266,7 +267,7 @@ fn server_file(dir: &StateDir) -> Option<(u16, u32)> {
     Some((u16::try_from(number("port")?).ok()?, u32::try_from(number("pid")?).ok()?))
 }
 
-async fn request(port: u16, method: Method, path: &str) -> Option<Bytes> {
+async fn send_request(port: u16, method: Method, path: &str) -> Option<Bytes> {
     tokio::time::timeout(ANSWER, async {
         let stream = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()?;
         let (mut sender, connection) =
@@ -289,7 +290,7 @@ async fn request(port: u16, method: Method, path: &str) -> Option<Bytes> {
 }
 
 /// Ends a cloud that doesn't end by itself.
-async fn kill(dir: &StateDir) {
+async fn kill_cloud(dir: &StateDir) {
     let pid = server_file(dir).and_then(|(_, pid)| rustix::process::Pid::from_raw(i32::try_from(pid).ok()?));
     if let Some(pid) = pid
         && rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok()
@@ -304,11 +305,11 @@ async fn kill(dir: &StateDir) {
 }
 
 /// Removes what a killed cloud left that says it runs.
-fn tidy(dir: &StateDir) {
+fn remove_leftovers(dir: &StateDir) {
     let _ = fs_err::remove_file(dir.server_file());
 }
 
-fn timeout(dir: &StateDir, action: &'static str, after: Duration) -> LocalError {
+fn make_timeout(dir: &StateDir, action: &'static str, after: Duration) -> LocalError {
     LocalError::Timeout { action, secs: after.as_secs(), log: dir.log_file() }
 }
 

@@ -118,8 +118,8 @@ impl Cloud {
         Ok(cloud)
     }
 
-    /// Each front answers where it did before, unless another process took its port meanwhile. All of them get their old
-    /// ports before one that has to move chooses another.
+    /// Each front answers where it did before, unless another process took its port meanwhile. All of them get their
+    /// old ports before one that has to move chooses another.
     async fn listen(&self) -> Result<(), LocalError> {
         let mut displaced = Vec::new();
         for (front, port) in self.gateway.ports() {

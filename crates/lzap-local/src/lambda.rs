@@ -1,13 +1,13 @@
 //! The Lambda service of the embedded cloud: it runs the very zip that AWS would run.
 //!
 //! [`state`] is the pure machine of functions, versions, aliases and policies; [`api`] puts AWS's REST-JSON operations
-//! in front of it. [`invocation`] has the calls and answers of functions. An invocation goes through [`invoke`]: [`pool`]
-//! gives it a place in an environment, [`worker`] runs the environment's process behind its own [`runtime_api`], and
-//! [`invocations`] brings events there and answers back. [`code`] keeps the zips, [`function_urls`] has the operations of
-//! function URLs, and [`service`] starts all of it.
+//! in front of it. [`invocation`] has the calls and answers of functions. An invocation goes through [`invoke`]:
+//! [`pool`] gives it a place in an environment, [`worker`] runs the environment's process behind its own
+//! [`runtime_api`], and [`invocations`] brings events there and answers back. [`code`] keeps the zips,
+//! [`function_urls`] has the operations of function URLs, and [`service`] starts all of it.
 //!
-//! Not here: layers, container images, VPC, event source mappings, response streaming, destinations. They are refused by
-//! name, not ignored. `AWS_ENDPOINT_URL` points workers back to the embedded cloud.
+//! Not here: layers, container images, VPC, event source mappings, response streaming, destinations. They are refused
+//! by name, not ignored. `AWS_ENDPOINT_URL` points workers back to the embedded cloud.
 
 mod api;
 mod code;

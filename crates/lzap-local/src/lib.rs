@@ -1,8 +1,8 @@
 //! The embedded cloud: AWS-compatible endpoints on loopback that run the very zip that AWS would run.
 //!
-//! One process serves S3, IAM, STS, Lambda, API Gateway v2, `EventBridge` and CloudWatch Logs at one port, and each HTTP
-//! API and function URL at a localhost port of its own. [`serve()`] runs it in the foreground; [`start`], [`status`], [`stop`] and
-//! [`reset`] are for other processes.
+//! One process serves S3, IAM, STS, Lambda, API Gateway v2, `EventBridge` and CloudWatch Logs at one port, and each
+//! HTTP API and function URL at a localhost port of its own. [`serve()`] runs it in the foreground; [`start`],
+//! [`status`], [`stop`] and [`reset`] are for other processes.
 //!
 //! Inside: `server` takes requests apart by their signature; `passive` holds the services that only store resources,
 //! most of them the `winterbaume-*` crates behind checks of our own; `lambda` runs functions, because running the

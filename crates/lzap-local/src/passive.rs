@@ -82,7 +82,8 @@ fn json_body(request: &Request<Bytes>) -> Result<serde_json::Value, Box<Answer>>
         .map_err(|_| Box::new(answer::aws_json_error(400, "SerializationException", "the body is not JSON")))
 }
 
-/// An answer of a `winterbaume` service in the awsJson protocol, with "no such operation" turned into a 501 that names it.
+/// An answer of a `winterbaume` service in the awsJson protocol, with "no such operation" turned into a 501 that names
+/// it.
 fn named_501(service: &str, operation: &str, mut answer: Answer) -> Answer {
     let unknown = answer.status() == StatusCode::BAD_REQUEST
         && answer.body().windows(15).any(|window| window == b"\"InvalidAction\"");

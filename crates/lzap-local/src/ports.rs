@@ -1,7 +1,8 @@
 //! The traits of the parts of the cloud that the Lambda service uses.
 //!
-//! The machine in `lambda` knows neither S3 nor IAM nor `CloudWatch` Logs: it asks for an object's bytes, a role's trust
-//! policy, the time, and hands log lines over. `passive` and `clock` implement these; tests implement them in a few lines.
+//! The machine in `lambda` knows neither S3 nor IAM nor `CloudWatch` Logs: it asks for an object's bytes, a role's
+//! trust policy, the time, and hands log lines over. `passive` and `clock` implement these; tests implement them in a
+//! few lines.
 
 use std::sync::Arc;
 

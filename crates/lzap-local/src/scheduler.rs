@@ -1,7 +1,7 @@
 //! Fires `EventBridge`'s scheduled rules.
 //!
-//! [`due`] is pure: rules and a stretch of time in, firings out. The loop around it looks every quarter of a second;
-//! what would have fired while the cloud was down is not made up for.
+//! [`find_due_rules`] is pure: it gets rules and a period, and returns firings. The loop around it looks every quarter
+//! of a second; what would have fired while the cloud was down is not made up for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,8 +29,9 @@ pub(crate) struct Firing {
     pub(crate) payload: String,
 }
 
-/// Returns the rules that fire after one time, up to and including another. A rule fires once at most, however long the stretch.
-pub(crate) fn due(rules: &[Rule], after_ms: i64, until_ms: i64) -> Vec<Firing> {
+/// Returns the rules that fire after one time, up to and including another. A rule fires once at most, however long the
+/// stretch.
+pub(crate) fn find_due_rules(rules: &[Rule], after_ms: i64, until_ms: i64) -> Vec<Firing> {
     let mut firings = Vec::new();
     for rule in rules {
         let Some(at) = rule.schedule.next(rule.since_ms, after_ms).filter(|at| *at <= until_ms) else {
@@ -39,7 +40,7 @@ pub(crate) fn due(rules: &[Rule], after_ms: i64, until_ms: i64) -> Vec<Firing> {
         firings.extend(rule.targets.iter().map(|target| Firing {
             rule_arn: rule.arn.clone(),
             function_arn: target.arn.clone(),
-            payload: payload(rule, target, at),
+            payload: build_payload(rule, target, at),
         }));
     }
     firings
@@ -47,7 +48,7 @@ pub(crate) fn due(rules: &[Rule], after_ms: i64, until_ms: i64) -> Vec<Firing> {
 
 /// The target's own constant as it stands, else the event that `EventBridge` sends for schedules.
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/with-eventbridge-scheduler.html>
-fn payload(rule: &Rule, target: &Target, at_ms: i64) -> String {
+fn build_payload(rule: &Rule, target: &Target, at_ms: i64) -> String {
     target.input.clone().unwrap_or_else(|| {
         json!({
             "version": "0",
@@ -69,14 +70,14 @@ pub(crate) async fn run(events: Arc<Events>, lambda: Lambda, clock: Arc<dyn Cloc
     let mut after = clock.now_ms();
     while stop.run_until_cancelled(tokio::time::sleep(TICK)).await.is_some() {
         let now = clock.now_ms();
-        for firing in due(&events.scheduled().await, after, now) {
-            fire(&lambda, firing).await;
+        for firing in find_due_rules(&events.scheduled().await, after, now) {
+            fire_rule(&lambda, firing).await;
         }
         after = now.max(after);
     }
 }
 
-async fn fire(lambda: &Lambda, firing: Firing) {
+async fn fire_rule(lambda: &Lambda, firing: Firing) {
     let invocation = Invocation {
         function_arn: firing.function_arn.clone(),
         payload: Bytes::from(firing.payload),
@@ -111,18 +112,18 @@ mod tests {
     #[test]
     fn a_constant_is_sent_as_it_stands() {
         let rules = [rule("rate(1 minute)", Some("{ \"lzap\" : 1 }"))];
-        assert_eq!(due(&rules, 1000, 60_999), []);
-        let fired = due(&rules, 60_999, 61_000);
+        assert_eq!(find_due_rules(&rules, 1000, 60_999), []);
+        let fired = find_due_rules(&rules, 60_999, 61_000);
         assert_eq!(
             fired.iter().map(|firing| firing.payload.as_str()).collect::<Vec<_>>(),
             ["{ \"lzap\" : 1 }"]
         );
-        assert_eq!(due(&rules, 61_000, 61_250), []);
+        assert_eq!(find_due_rules(&rules, 61_000, 61_250), []);
     }
 
     #[test]
     fn the_standard_event_names_rule_and_moment() {
-        let fired = due(&[rule("cron(0 * * * ? *)", None)], 3_599_000, 3_600_000);
+        let fired = find_due_rules(&[rule("cron(0 * * * ? *)", None)], 3_599_000, 3_600_000);
         let event: serde_json::Value = serde_json::from_str(&fired[0].payload).expect("JSON");
         assert_eq!(event["time"], "1970-01-01T01:00:00Z");
         assert_eq!(event["resources"][0], "arn:aws:events:us-east-1:000000000000:rule/warm");
@@ -131,6 +132,6 @@ mod tests {
 
     #[test]
     fn a_long_pause_fires_once() {
-        assert_eq!(due(&[rule("rate(1 minute)", None)], 1000, 10_000_000).len(), 1);
+        assert_eq!(find_due_rules(&[rule("rate(1 minute)", None)], 1000, 10_000_000).len(), 1);
     }
 }

@@ -29,8 +29,8 @@ pub struct ServeOptions {
     /// The limit of invocations at once; more are throttled. AWS's thousand unless set, or as many as this
     /// machine can carry.
     pub concurrency: Option<u32>,
-    /// The most invocations that one execution environment has at once, where its function doesn't say: one as on classic
-    /// Lambda, or several as on Lambda Managed Instances, within
+    /// The most invocations that one execution environment has at once, where its function doesn't say: one as on
+    /// classic Lambda, or several as on Lambda Managed Instances, within
     /// [`ENVIRONMENT_CONCURRENCY`](crate::ENVIRONMENT_CONCURRENCY). Kept in the state folder; without it, the last one.
     pub environment_concurrency: Option<u32>,
 }
@@ -52,28 +52,28 @@ pub async fn serve(options: ServeOptions) -> Result<(), LocalError> {
     dir.create()?;
     let _lock = dir.lock()?;
     // The file of an earlier process says nothing about this one.
-    remove(&dir.server_file())?;
-    let listener = listen(&dir, options.port).await?;
+    remove_file(&dir.server_file())?;
+    let listener = bind_port(&dir, options.port).await?;
     let port = listener.local_addr().map_err(listen_error(0))?.port();
     let cloud = Cloud::open(dir.clone(), port, &options).await?;
     let keeper = tokio::spawn(cloud.clone().keep());
     let signals = tokio::spawn(stop_on_signals(cloud.stop.clone()));
-    announce(&dir, port)?;
+    write_server_file(&dir, port)?;
     tracing::info!(port, state = %dir.path().display(), "the embedded cloud answers");
-    run(&cloud, listener).await;
+    run_cloud(&cloud, listener).await;
     signals.abort();
     if let Err(error) = keeper.await {
         tracing::error!(%error, "the embedded cloud's keeper failed");
     }
     let saved = cloud.shutdown().await;
-    remove(&dir.server_file())?;
+    remove_file(&dir.server_file())?;
     tracing::info!("the embedded cloud stopped");
     saved
 }
 
-async fn run(cloud: &Arc<Cloud>, listener: TcpListener) {
+async fn run_cloud(cloud: &Arc<Cloud>, listener: TcpListener) {
     let stopped = cloud.stop.clone();
-    let serving = axum::serve(listener, server::router(cloud.clone()));
+    let serving = axum::serve(listener, server::build_router(cloud.clone()));
     let serving =
         tokio::spawn(serving.with_graceful_shutdown(stopped.clone().cancelled_owned()).into_future());
     let end = serving.abort_handle();
@@ -91,7 +91,7 @@ async fn run(cloud: &Arc<Cloud>, listener: TcpListener) {
 }
 
 /// The port that was asked for, else the last one; where that is taken the default one, else any other.
-async fn listen(dir: &StateDir, port: Option<u16>) -> Result<TcpListener, LocalError> {
+async fn bind_port(dir: &StateDir, port: Option<u16>) -> Result<TcpListener, LocalError> {
     let bind = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     let remembered = || fs_err::read_to_string(dir.join("port")).ok()?.trim().parse().ok();
     for port in port.or_else(remembered).into_iter().chain([DEFAULT_PORT]) {
@@ -107,7 +107,7 @@ fn listen_error(port: u16) -> impl FnOnce(std::io::Error) -> LocalError {
 }
 
 /// Tells clients where the cloud is, and a later process which port to try first.
-fn announce(dir: &StateDir, port: u16) -> Result<(), LocalError> {
+fn write_server_file(dir: &StateDir, port: u16) -> Result<(), LocalError> {
     let file = dir.join("port");
     replace(&file, port.to_string().as_bytes()).map_err(LocalError::io("write", file))?;
     let about = json!(ServerFile { port, pid: std::process::id() }).to_string();
@@ -115,7 +115,7 @@ fn announce(dir: &StateDir, port: u16) -> Result<(), LocalError> {
     replace(&file, about.as_bytes()).map_err(LocalError::io("write", file))
 }
 
-fn remove(file: &std::path::Path) -> Result<(), LocalError> {
+fn remove_file(file: &std::path::Path) -> Result<(), LocalError> {
     match fs_err::remove_file(file) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(LocalError::io("delete", file)(error)),
         _ => Ok(()),

@@ -26,20 +26,20 @@ use crate::passive::{json_operation, not_implemented};
 use auth::Scope;
 
 /// The endpoint's routes: all of them lead to one place.
-pub(crate) fn router(cloud: Arc<Cloud>) -> Router {
-    Router::new().fallback(entry).with_state(cloud)
+pub(crate) fn build_router(cloud: Arc<Cloud>) -> Router {
+    Router::new().fallback(enter_request).with_state(cloud)
 }
 
-async fn entry(State(cloud): State<Arc<Cloud>>, request: Request) -> Response<Body> {
+async fn enter_request(State(cloud): State<Arc<Cloud>>, request: Request) -> Response<Body> {
     let method = request.method().clone();
-    let mut answer = answer(&cloud, request).await;
+    let mut answer = answer_request(&cloud, request).await;
     if method == Method::HEAD {
         *answer.body_mut() = Bytes::new();
     }
     answer.map(Body::from)
 }
 
-async fn answer(cloud: &Arc<Cloud>, request: Request) -> Answer {
+async fn answer_request(cloud: &Arc<Cloud>, request: Request) -> Answer {
     if !host::is_local(request.headers()) || host::is_foreign_page(request.headers()) {
         return answer::json_error(
             403,
@@ -53,32 +53,32 @@ async fn answer(cloud: &Arc<Cloud>, request: Request) -> Answer {
     };
     let request = http::Request::from_parts(parts, body.to_bytes());
     if let Some(path) = request.uri().path().strip_prefix("/_lzap/") {
-        return own(cloud, request.method(), path);
+        return answer_own_client(cloud, request.method(), path);
     }
     let Some(scope) = Scope::of(request.headers(), request.uri()) else {
         let message =
             "Missing Authentication Token: the embedded cloud takes requests that are signed as for AWS";
-        return refusal(403, "MissingAuthenticationToken", message);
+        return build_refusal(403, "MissingAuthenticationToken", message);
     };
-    serve(cloud, &scope, request).await
+    serve_request(cloud, &scope, request).await
 }
 
 /// Answers a request of lzap's own client.
-fn own(cloud: &Cloud, method: &Method, path: &str) -> Answer {
+fn answer_own_client(cloud: &Cloud, method: &Method, path: &str) -> Answer {
     match (method, path) {
-        (&Method::GET, "health") => answer::json(200, &json!(cloud.status())),
+        (&Method::GET, "health") => answer::build_json(200, &json!(cloud.status())),
         (&Method::POST, "stop") => {
             cloud.stop.cancel();
-            answer::json(202, &json!({ "stopping": true }))
+            answer::build_json(202, &json!({ "stopping": true }))
         }
-        _ => answer::json(404, &json!({ "message": "Not Found" })),
+        _ => answer::build_json(404, &json!({ "message": "Not Found" })),
     }
 }
 
-async fn serve(cloud: &Arc<Cloud>, scope: &Scope, request: http::Request<Bytes>) -> Answer {
+async fn serve_request(cloud: &Arc<Cloud>, scope: &Scope, request: http::Request<Bytes>) -> Answer {
     let about = (request.method().clone(), request.uri().path().to_owned(), json_operation(&request));
     let reads = reads_only(&request);
-    let mut answer = route(cloud, scope, request).await;
+    let mut answer = route_request(cloud, scope, request).await;
     if !reads {
         cloud.changed.notify_one();
     }
@@ -89,28 +89,28 @@ async fn serve(cloud: &Arc<Cloud>, scope: &Scope, request: http::Request<Bytes>)
     answer
 }
 
-async fn route(cloud: &Arc<Cloud>, scope: &Scope, request: http::Request<Bytes>) -> Answer {
+async fn route_request(cloud: &Arc<Cloud>, scope: &Scope, request: http::Request<Bytes>) -> Answer {
     let region = scope.region.as_str();
     match scope.service.as_str() {
         "s3" => cloud.s3.handle(region, request).await,
-        "lambda" => lambda(cloud, region, request).await,
+        "lambda" => answer_lambda(cloud, region, request).await,
         "iam" => cloud.iam.handle(request).await,
         "sts" => cloud.sts.handle(region, request).await,
-        "apigateway" => apigateway(cloud, region, &request).await,
+        "apigateway" => answer_apigateway(cloud, region, &request).await,
         "events" => cloud.events.handle(region, request, cloud.clock.now_ms()).await,
         "logs" => cloud.logs.handle(region, request).await,
-        service => refusal(501, "NotImplemented", &not_implemented(service, &json_operation(&request))),
+        service => build_refusal(501, "NotImplemented", &not_implemented(service, &json_operation(&request))),
     }
 }
 
 /// An error whose code clients of both JSON protocols find.
-fn refusal(status: u16, code: &'static str, message: &str) -> Answer {
+fn build_refusal(status: u16, code: &'static str, message: &str) -> Answer {
     let mut answer = answer::json_error(status, code, message);
     *answer.body_mut() = json!({ "__type": code, "message": message }).to_string().into();
     answer
 }
 
-async fn apigateway(cloud: &Arc<Cloud>, region: &str, request: &http::Request<Bytes>) -> Answer {
+async fn answer_apigateway(cloud: &Arc<Cloud>, region: &str, request: &http::Request<Bytes>) -> Answer {
     let now_ms = cloud.clock.now_ms();
     let handle = |port: u16| cloud.gateway.apis.handle(request, CallContext { region, now_ms, port });
     if apigateway::creates_api(request) {
@@ -121,12 +121,12 @@ async fn apigateway(cloud: &Arc<Cloud>, region: &str, request: &http::Request<By
     answer
 }
 
-async fn lambda(cloud: &Arc<Cloud>, region: &str, request: http::Request<Bytes>) -> Answer {
+async fn answer_lambda(cloud: &Arc<Cloud>, region: &str, request: http::Request<Bytes>) -> Answer {
     let deletes = *request.method() == Method::DELETE;
     let answer = if function_urls::creates_url(&request) {
-        open_front(cloud, |port| function_urls::handle(&cloud.lambda, region, request, port)).await
+        open_front(cloud, |port| function_urls::answer_request(&cloud.lambda, region, request, port)).await
     } else if function_urls::is_url_operation(&request) {
-        function_urls::handle(&cloud.lambda, region, request, 0)
+        function_urls::answer_request(&cloud.lambda, region, request, 0)
     } else {
         cloud.lambda.handle(region, request).await
     };

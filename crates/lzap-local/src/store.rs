@@ -112,8 +112,8 @@ impl StateDir {
 
     /// Takes the folder for this process.
     ///
-    /// A process that only checks the lock holds it for a moment too, so a refused lock is tried again for a quarter of a
-    /// second.
+    /// A process that only checks the lock holds it for a moment too, so a refused lock is tried again for a quarter of
+    /// a second.
     ///
     /// # Errors
     /// [`LocalError::AlreadyRunning`] when another process has it.

@@ -148,7 +148,8 @@ impl Api {
         self.fields.insert("apiEndpoint".to_owned(), json!(format!("http://localhost:{port}")));
     }
 
-    /// Finds the target of a request. A path that starts with a stage's name goes to that stage, any other to `$default`.
+    /// Finds the target of a request. A path that starts with a stage's name goes to that stage, any other to
+    /// `$default`.
     pub(super) fn resolve_route(&self, id: &str, method: &Method, path: &str) -> Option<Resolved> {
         let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
         let (stage, rest) = match self.stages.get_key_value(first).filter(|(name, _)| *name != "$default") {

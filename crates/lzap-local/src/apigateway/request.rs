@@ -51,7 +51,7 @@ pub(super) fn render_page<'a>(
     if items.next().is_some() {
         answer["nextToken"] = json!((start + size).to_string());
     }
-    Ok(answer::json(200, &answer))
+    Ok(answer::build_json(200, &answer))
 }
 
 /// Returns the name of the operation that a request asks for: `POST …/authorizers` is `CreateAuthorizer`.

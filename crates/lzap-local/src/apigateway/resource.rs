@@ -55,17 +55,17 @@ fn answer_one(
     let missing = || ApiGatewayError::not_found(format!("Invalid {singular} identifier specified {id}"));
     let fields = select_kind(api, what).get(id).cloned().ok_or_else(missing)?;
     match *call.method {
-        Method::GET => Ok(answer::json(200, &Value::Object(fields))),
+        Method::GET => Ok(answer::build_json(200, &Value::Object(fields))),
         Method::PATCH => {
             let fields = update_fields(api, what, fields, call.body, now_ms)?;
-            let answer = answer::json(200, &Value::Object(fields.clone()));
+            let answer = answer::build_json(200, &Value::Object(fields.clone()));
             select_kind(api, what).insert(id.to_owned(), fields);
             Ok(answer)
         }
         Method::DELETE => {
             refuse_delete(api, what, id, &fields)?;
             select_kind(api, what).remove(id);
-            Ok(answer::empty(204))
+            Ok(answer::build_empty(204))
         }
         _ => Err(ApiGatewayError::not_implemented(&name_operation(call.method, &call.segments))),
     }
@@ -119,7 +119,7 @@ fn create_integration(api: &mut Api, body: Fields) -> Result<Answer, ApiGatewayE
     check_integration(&mut fields)?;
     let id = new_id(7);
     fields.insert("integrationId".to_owned(), json!(id));
-    let answer = answer::json(201, &Value::Object(fields.clone()));
+    let answer = answer::build_json(201, &Value::Object(fields.clone()));
     api.integrations.insert(id, fields);
     Ok(answer)
 }
@@ -131,7 +131,7 @@ fn create_route(api: &mut Api, body: Fields) -> Result<Answer, ApiGatewayError> 
     check_target(api, &fields)?;
     let id = new_id(7);
     fields.insert("routeId".to_owned(), json!(id));
-    let answer = answer::json(201, &Value::Object(fields.clone()));
+    let answer = answer::build_json(201, &Value::Object(fields.clone()));
     api.routes.insert(id, fields);
     Ok(answer)
 }
@@ -176,7 +176,7 @@ fn create_stage(api: &mut Api, body: Fields, now_ms: i64) -> Result<Answer, ApiG
     }));
     fields.extend(body.into_iter().filter(|(_, value)| !value.is_null()));
     set_deployment(&mut fields);
-    let answer = answer::json(201, &Value::Object(fields.clone()));
+    let answer = answer::build_json(201, &Value::Object(fields.clone()));
     api.stages.insert(name, fields);
     Ok(answer)
 }
@@ -203,7 +203,7 @@ fn create_deployment(api: &mut Api, body: &Fields, now_ms: i64) -> Result<Answer
     if let Some(description) = body.get("description").filter(|description| description.is_string()) {
         fields.insert("description".to_owned(), description.clone());
     }
-    let answer = answer::json(201, &Value::Object(fields.clone()));
+    let answer = answer::build_json(201, &Value::Object(fields.clone()));
     api.deployments.insert(id, fields);
     Ok(answer)
 }

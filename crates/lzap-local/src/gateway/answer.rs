@@ -39,7 +39,11 @@ impl AnswerFormat {
 
 /// Builds the response; `None` where the answer is malformed. The answer to a HEAD request has no body, and keeps the
 /// function's `content-length`.
-pub(crate) fn build(payload: &[u8], format: AnswerFormat, method: &Method) -> Option<Response<Bytes>> {
+pub(crate) fn build_response(
+    payload: &[u8],
+    format: AnswerFormat,
+    method: &Method,
+) -> Option<Response<Bytes>> {
     let mut response = read_answer(payload, format)?;
     let length = response.headers_mut().remove(header::CONTENT_LENGTH);
     if *method == Method::HEAD {
@@ -61,7 +65,7 @@ fn read_answer(payload: &[u8], format: AnswerFormat) -> Option<Response<Bytes>> 
         // Format 2.0 sends any other answer as a body of type JSON.
         None => {
             let text = answer.as_str().map_or_else(|| answer.to_string(), str::to_owned);
-            Some(crate::answer::body(200, "application/json", text))
+            Some(crate::answer::build_answer(200, "application/json", text))
         }
     }
 }
@@ -155,7 +159,7 @@ mod tests {
     use super::*;
 
     fn answer(value: &Value, format: AnswerFormat) -> Option<(u16, String, String)> {
-        let response = build(value.to_string().as_bytes(), format, &Method::GET)?;
+        let response = build_response(value.to_string().as_bytes(), format, &Method::GET)?;
         let content_type = response.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.map_or("", |value| value.to_str().expect("text")).to_owned();
         let body = String::from_utf8(response.body().to_vec()).expect("text");
@@ -202,17 +206,20 @@ mod tests {
     #[test]
     fn build_of_cookies_and_repeated_headers_keeps_each() {
         let two = json!({ "statusCode": 200, "cookies": ["a=1", "b=2"] });
-        let response = build(two.to_string().as_bytes(), HttpApi2, &Method::GET).expect("well formed");
+        let response =
+            build_response(two.to_string().as_bytes(), HttpApi2, &Method::GET).expect("well formed");
         assert_eq!(response.headers().get_all("set-cookie").iter().count(), 2);
         let one = json!({ "statusCode": 200, "headers": { "x-a": "0" }, "multiValueHeaders": { "x-a": ["1", "2"] } });
-        let response = build(one.to_string().as_bytes(), HttpApi1, &Method::GET).expect("well formed");
+        let response =
+            build_response(one.to_string().as_bytes(), HttpApi1, &Method::GET).expect("well formed");
         assert_eq!(response.headers().get_all("x-a").iter().count(), 2);
     }
 
     #[test]
     fn build_of_a_header_beyond_ascii_writes_the_byte() {
         let answer = json!({ "statusCode": 200, "headers": { "x-a": "caf\u{e9}", "x-b": "Srī" }, "cookies": ["k=\u{e9}"] });
-        let response = build(answer.to_string().as_bytes(), HttpApi2, &Method::GET).expect("well formed");
+        let response =
+            build_response(answer.to_string().as_bytes(), HttpApi2, &Method::GET).expect("well formed");
         assert_eq!(response.headers()["x-a"].as_bytes(), b"caf\xe9");
         assert_eq!(response.headers()["x-b"].as_bytes(), "Srī".as_bytes());
         assert_eq!(response.headers()["set-cookie"].as_bytes(), b"k=\xe9");
@@ -221,7 +228,8 @@ mod tests {
     #[test]
     fn build_for_head_keeps_the_length_and_drops_the_body() {
         let build = |answer: Value, method: &Method| {
-            let response = build(answer.to_string().as_bytes(), HttpApi2, method).expect("well formed");
+            let response =
+                build_response(answer.to_string().as_bytes(), HttpApi2, method).expect("well formed");
             let length = response
                 .headers()
                 .get("content-length")
@@ -251,6 +259,6 @@ mod tests {
         ] {
             assert_eq!(answer(&bad, HttpApi2), None, "{bad}");
         }
-        assert!(build(b"not json", HttpApi2, &Method::GET).is_none());
+        assert!(build_response(b"not json", HttpApi2, &Method::GET).is_none());
     }
 }

@@ -148,7 +148,7 @@ impl Gateway {
         let method = &received.parts.method;
         let route =
             self.apis.resolve_route(&received.api_id, method, &path).ok_or(GatewayFailure::NotFound)?;
-        let event = event::build(received, &route, &path);
+        let event = event::build_event(received, &route, &path);
         let payload = Bytes::from(event.to_string());
         if payload.len() as u64 > SYNC_PAYLOAD_BYTES {
             return Err(GatewayFailure::TooLarge);
@@ -159,7 +159,7 @@ impl Gateway {
             return Err(GatewayFailure::Internal);
         }
         let format = AnswerFormat::of_http_api(&route.payload_version);
-        answer::build(&invoked.payload, format, method).ok_or(GatewayFailure::Internal)
+        answer::build_response(&invoked.payload, format, method).ok_or(GatewayFailure::Internal)
     }
 
     async fn invoke_route(&self, payload: Bytes, route: &Resolved) -> Result<Invoked, GatewayFailure> {
@@ -203,11 +203,12 @@ impl Gateway {
             return Err(UrlFailure::BadGateway);
         }
         let method = &received.parts.method;
-        answer::build(&invoked.payload, AnswerFormat::FunctionUrl, method).ok_or(UrlFailure::BadGateway)
+        answer::build_response(&invoked.payload, AnswerFormat::FunctionUrl, method)
+            .ok_or(UrlFailure::BadGateway)
     }
 
-    /// Invokes a function; `None` when the invocation was lost. It goes on when the gateway no longer waits for it, as it
-    /// does in Lambda.
+    /// Invokes a function; `None` when the invocation was lost. It goes on when the gateway no longer waits for it, as
+    /// it does in Lambda.
     async fn invoke(&self, invocation: Invocation) -> Option<Result<Invoked, InvokeError>> {
         let function = invocation.function_arn.clone();
         let lambda = self.lambda.clone();
@@ -239,6 +240,6 @@ impl GatewayFailure {
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
         };
-        crate::answer::json(status.as_u16(), &serde_json::json!({ "message": message }))
+        crate::answer::build_json(status.as_u16(), &serde_json::json!({ "message": message }))
     }
 }

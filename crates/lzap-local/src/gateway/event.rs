@@ -21,7 +21,7 @@ const GATEWAY_HEADERS: [&str; 4] =
     ["x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"];
 
 /// Builds the event, in the payload format of the integration. `path` is what [`super::path::event_path`] gives.
-pub(crate) fn build(received: &Received, route: &Resolved, path: &str) -> Value {
+pub(crate) fn build_event(received: &Received, route: &Resolved, path: &str) -> Value {
     if route.payload_version == "1.0" {
         build_v1(received, route, path)
     } else {
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn build_v2_of_repeated_names_joins_their_values() {
-        let event = build(&received(request()), &route("2.0"), "/items/a b");
+        let event = build_event(&received(request()), &route("2.0"), "/items/a b");
         assert_eq!(event["rawPath"], "/items/a b");
         assert_eq!(event["rawQueryString"], "x=1&y=%26&x=2");
         assert_eq!(event["queryStringParameters"], json!({ "x": "1,2", "y": "&" }));
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn build_v1_of_repeated_names_has_every_value() {
-        let event = build(&received(request()), &route("1.0"), "/items/a b");
+        let event = build_event(&received(request()), &route("1.0"), "/items/a b");
         assert_eq!(event["multiValueQueryStringParameters"], json!({ "x": ["1", "2"], "y": ["&"] }));
         assert_eq!(event["queryStringParameters"]["x"], "2");
         assert_eq!(event["multiValueHeaders"]["accept"], json!(["a", "b"]));
@@ -317,7 +317,7 @@ mod tests {
             .header("X-Forwarded-Proto", "https")
             .body(b"".as_slice())
             .expect("a request");
-        let event = build(&received(request), &route("2.0"), "/");
+        let event = build_event(&received(request), &route("2.0"), "/");
         let headers = &event["headers"];
         assert_eq!(
             (&headers["x-latin"], &headers["x-utf-8"]),
@@ -335,7 +335,7 @@ mod tests {
         let check = |content_type: &str, body: &'static [u8], expected: &str, base64: bool| {
             let request =
                 Request::post("/").header("content-type", content_type).body(body).expect("a request");
-            let event = build(&received(request), &route("2.0"), "/");
+            let event = build_event(&received(request), &route("2.0"), "/");
             assert_eq!(
                 (&event["body"], &event["isBase64Encoded"]),
                 (&json!(expected), &json!(base64)),

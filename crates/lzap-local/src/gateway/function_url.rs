@@ -44,7 +44,7 @@ pub(crate) fn read_caller(received: &Received, target: &UrlTarget) -> Result<Opt
         return Ok(None);
     }
     let scope = Scope::of(&received.parts.headers, &received.parts.uri);
-    let scope = scope.filter(|scope| scope.service == "lambda" && scope.region == region(target));
+    let scope = scope.filter(|scope| scope.service == "lambda" && scope.region == read_region(target));
     scope.map(Some).ok_or(UrlFailure::Forbidden)
 }
 
@@ -60,10 +60,10 @@ pub(crate) fn build_event(received: &Received, target: &UrlTarget, caller: Optio
         payload_version: "2.0".to_owned(),
         timeout_ms: 0,
     };
-    let mut event = event::build(received, &route, received.parts.uri.path());
+    let mut event = event::build_event(received, &route, received.parts.uri.path());
     let context = &mut event["requestContext"];
     // AWS's name although nothing answers there: it is how an app tells a function URL's event from an HTTP API's.
-    context["domainName"] = json!(format!("{}.lambda-url.{}.on.aws", received.api_id, region(target)));
+    context["domainName"] = json!(format!("{}.lambda-url.{}.on.aws", received.api_id, read_region(target)));
     context["accountId"] = json!(if caller.is_some() { ACCOUNT } else { "anonymous" });
     if let Some(caller) = caller {
         context["authorizer"] = json!({ "iam": {
@@ -84,7 +84,7 @@ pub(crate) fn build_event(received: &Received, target: &UrlTarget, caller: Optio
     event
 }
 
-fn region(target: &UrlTarget) -> &str {
+fn read_region(target: &UrlTarget) -> &str {
     target.function_arn.split(':').nth(3).unwrap_or_default()
 }
 
@@ -132,9 +132,11 @@ impl UrlFailure {
                 "TooManyRequestsException",
                 json!({ "Reason": reason, "Type": "User", "message": "Rate Exceeded." }),
             ),
-            Self::BadGateway => return answer::body(502, "application/json", "Internal Server Error"),
+            Self::BadGateway => {
+                return answer::build_answer(502, "application/json", "Internal Server Error");
+            }
         };
-        let mut response = answer::json(status, &body);
+        let mut response = answer::build_json(status, &body);
         response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(code));
         response
     }

@@ -6,9 +6,9 @@ use crate::percent::decode_bytes;
 
 /// The path that the function gets; `None` where API Gateway refuses the request with 400.
 ///
-/// The path is decoded, cut at a `?` that was encoded, and decoded again. The second decoding refuses a `%` that begins no
-/// encoded byte. Dot segments, repeated slashes and control characters stay. Bytes that aren't UTF-8 become U+FFFD: JSON
-/// has no bytes, and no capture shows what AWS does with them.
+/// The path is decoded, cut at a `?` that was encoded, and decoded again. The second decoding refuses a `%` that begins
+/// no encoded byte. Dot segments, repeated slashes and control characters stay. Bytes that aren't UTF-8 become U+FFFD:
+/// JSON has no bytes, and no capture shows what AWS does with them.
 pub(crate) fn event_path(sent: &str) -> Option<String> {
     let mut decoded = decode_bytes(sent.as_bytes());
     if let Some(question_mark) = decoded.iter().position(|byte| *byte == b'?') {

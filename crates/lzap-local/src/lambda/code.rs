@@ -18,7 +18,7 @@ use zip::ZipArchive;
 use zip::read::ZipFile;
 
 use super::error::ApiError;
-use super::hex::hex;
+use super::hex::encode_hex;
 use super::state::Code;
 
 const NOT_A_ZIP: &str = "Could not unzip uploaded file. Please check your file, then try to upload again.";
@@ -162,5 +162,5 @@ fn is_young(path: &Path) -> bool {
 
 /// A base64 hash as hex, which is a file name.
 fn file_name(sha256: &str) -> String {
-    hex(&BASE64_STANDARD.decode(sha256).unwrap_or_default())
+    encode_hex(&BASE64_STANDARD.decode(sha256).unwrap_or_default())
 }

@@ -1,7 +1,7 @@
 //! The control API of function URLs, and the queries of the gateway.
 //!
-//! The operations are apart from the others in `api` because a new URL needs a port, which the caller of [`handle`] has
-//! bound. `Cors` and the invoke mode `RESPONSE_STREAM` are refused by name.
+//! The operations are apart from the others in `api` because a new URL needs a port, which the caller of
+//! [`answer_request`] has bound. `Cors` and the invoke mode `RESPONSE_STREAM` are refused by name.
 //!
 //! AWS: <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunctionUrlConfig.html>
 
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::Lambda;
 use super::api::render;
 use super::api::reply::{Reply, render_reply};
-use super::api::request::{Call, auth_type, take_apart};
+use super::api::request::{Call, read_auth_type, take_apart};
 use super::error::ApiError;
 use super::state::function_urls::{FunctionUrlChange, NewFunctionUrl};
 use super::state::{AuthType, FunctionRef, FunctionUrl, InvokeMode};
@@ -54,21 +54,26 @@ pub(crate) fn creates_url(request: &Request<Bytes>) -> bool {
 }
 
 /// Answers one request. `port` is the port of a new URL.
-pub(crate) fn handle(lambda: &Lambda, region: &str, request: Request<Bytes>, port: u16) -> Response<Bytes> {
+pub(crate) fn answer_request(
+    lambda: &Lambda,
+    region: &str,
+    request: Request<Bytes>,
+    port: u16,
+) -> Response<Bytes> {
     let (method, segments, call) = take_apart(&lambda.0, region, request);
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     render_reply(match (method.as_str(), segments.as_slice()) {
-        ("POST", [API_VERSION, "functions", name, "url"]) => create(&call, name, port),
-        ("GET", [API_VERSION, "functions", name, "url"]) => get(&call, name),
-        ("PUT", [API_VERSION, "functions", name, "url"]) => update(&call, name),
-        ("DELETE", [API_VERSION, "functions", name, "url"]) => delete(&call, name),
-        ("GET", [API_VERSION, "functions", name, "urls"]) => list(&call, name),
+        ("POST", [API_VERSION, "functions", name, "url"]) => create_url(&call, name, port),
+        ("GET", [API_VERSION, "functions", name, "url"]) => get_url(&call, name),
+        ("PUT", [API_VERSION, "functions", name, "url"]) => update_url(&call, name),
+        ("DELETE", [API_VERSION, "functions", name, "url"]) => delete_url(&call, name),
+        ("GET", [API_VERSION, "functions", name, "urls"]) => list_urls(&call, name),
         _ => Err(ApiError::not_implemented(&format!("function URLs: {method} /{}", segments.join("/")))),
     })
 }
 
 /// `CreateFunctionUrlConfig`
-fn create(call: &Call<'_>, name: &str, port: u16) -> Result<Reply, ApiError> {
+fn create_url(call: &Call<'_>, name: &str, port: u16) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
     let change = read_body(call)?;
     let missing = || ApiError::constraint("null", "authType", "must not be null");
@@ -79,7 +84,7 @@ fn create(call: &Call<'_>, name: &str, port: u16) -> Result<Reply, ApiError> {
         invoke_mode: change.invoke_mode,
     };
     let url = call.service.state().create_function_url(&reference, new, call.service.now_ms())?;
-    let mut shown = render(&reference, &url);
+    let mut shown = render_url(&reference, &url);
     if let Some(shown) = shown.as_object_mut() {
         // The one answer that AWS gives without it.
         shown.remove("LastModifiedTime");
@@ -88,30 +93,32 @@ fn create(call: &Call<'_>, name: &str, port: u16) -> Result<Reply, ApiError> {
 }
 
 /// `GetFunctionUrlConfig`
-fn get(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
+fn get_url(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
-    Ok(Reply::ok(render(&reference, call.service.state().function_url(&reference)?)))
+    Ok(Reply::ok(render_url(&reference, call.service.state().function_url(&reference)?)))
 }
 
 /// `UpdateFunctionUrlConfig`
-fn update(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
+fn update_url(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
     let change = read_body(call)?;
     let url = call.service.state().update_function_url(&reference, change, call.service.now_ms())?;
-    Ok(Reply::ok(render(&reference, &url)))
+    Ok(Reply::ok(render_url(&reference, &url)))
 }
 
 /// `DeleteFunctionUrlConfig`
-fn delete(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
+fn delete_url(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     call.service.state().delete_function_url(&call.reference(name)?)?;
     Ok(Reply::empty())
 }
 
 /// `ListFunctionUrlConfigs`
-fn list(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
+fn list_urls(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let state = call.service.state();
     let page = call.page(state.function_urls_of(&call.reference(name)?)?)?;
-    Ok(Reply::ok(render::page("FunctionUrlConfigs", page, |(reference, url)| render(reference, url))))
+    Ok(Reply::ok(render::render_page("FunctionUrlConfigs", page, |(reference, url)| {
+        render_url(reference, url)
+    })))
 }
 
 fn read_body(call: &Call<'_>) -> Result<FunctionUrlChange, ApiError> {
@@ -130,13 +137,13 @@ fn read_body(call: &Call<'_>) -> Result<FunctionUrlChange, ApiError> {
     if !body.cors.is_null() && body.cors != json!({}) {
         return refuse("Cors of function URLs");
     }
-    Ok(FunctionUrlChange { auth_type: auth_type(body.auth_type.as_deref(), "authType")?, invoke_mode })
+    Ok(FunctionUrlChange { auth_type: read_auth_type(body.auth_type.as_deref(), "authType")?, invoke_mode })
 }
 
 /// `FunctionUrlConfig`.
-fn render(reference: &FunctionRef, url: &FunctionUrl) -> Value {
+fn render_url(reference: &FunctionRef, url: &FunctionUrl) -> Value {
     let mut shown = json!({
-        "FunctionUrl": address(url),
+        "FunctionUrl": format_address(url),
         "FunctionArn": reference.full(),
         "AuthType": url.auth_type.name(),
         "CreationTime": iso_time(url.created_ms),
@@ -148,7 +155,7 @@ fn render(reference: &FunctionRef, url: &FunctionUrl) -> Value {
     shown
 }
 
-fn address(url: &FunctionUrl) -> String {
+fn format_address(url: &FunctionUrl) -> String {
     format!("http://localhost:{}/", url.port)
 }
 
@@ -170,7 +177,7 @@ impl Lambda {
     pub(crate) fn list_function_urls(&self) -> Vec<FunctionUrlStatus> {
         let status = |(reference, url): (FunctionRef, &FunctionUrl)| FunctionUrlStatus {
             function_arn: reference.full(),
-            url: address(url),
+            url: format_address(url),
         };
         self.0.state().function_urls().map(status).collect()
     }

@@ -1,6 +1,7 @@
 //! The invocations of one environment, shared between those who wait for an answer and the Runtime API that brings it.
 //!
-//! [`InFlight`] decides; this module keeps events and waiters beside it, behind one lock that is never held across an await.
+//! [`InFlight`] decides; this module keeps events and waiters beside it, behind one lock that is never held across an
+//! await.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -23,7 +23,8 @@ use super::pool::{Lease, Place};
 use super::service::LambdaService;
 use super::state::{FunctionRef, Resolved, Ticket};
 use super::worker::{
-    Cause, Environment, Failure, Report, Settled, Spec, TailId, end, format_report, init_report, start,
+    Cause, Environment, Failure, Report, Settled, Spec, TailId, format_end, format_init_report,
+    format_report, format_start,
 };
 
 /// The time that the answer is held back for the process to ask for more; after that it works on behind the answer.
@@ -73,7 +74,7 @@ impl LambdaService {
             }
             InvocationKind::RequestResponse => {
                 let invoked = answer(200);
-                Ok(finished(invoked, self.run(&call, resolved, request_id).await?))
+                Ok(finish_invoked(invoked, self.run(&call, resolved, request_id).await?))
             }
         }
     }
@@ -111,7 +112,7 @@ impl LambdaService {
         let job = self.job(call, &resolved, request_id);
         let service = Arc::clone(self);
         self.host.tasks.spawn(async move {
-            let drive = Drive { place, job, timeout: timeout(&resolved), sender };
+            let drive = Drive { place, job, timeout: read_timeout(&resolved), sender };
             service.drive(drive, lease).await;
         });
         receiver.await.map_err(|_| ApiError::service("the invocation was lost"))
@@ -152,12 +153,12 @@ impl LambdaService {
         let request_id = job.request_id.clone();
         let tail = environment.logs.begin();
         let (init, mut startup) = if place.is_new {
-            let initialized = initialize(&environment, &request_id, timeout).await;
+            let initialized = initialize_process(&environment, &request_id, timeout).await;
             (initialized.as_ref().ok().copied(), initialized.map(drop))
         } else {
             (None, environment.wait_until_started().await)
         };
-        environment.logs.line_of(tail, &start(&request_id, &environment.key().version));
+        environment.logs.line_of(tail, &format_start(&request_id, &environment.key().version));
         let began = Instant::now();
         let deadline = began + timeout;
         job.deadline_ms = self.now_ms() + i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
@@ -176,7 +177,7 @@ impl LambdaService {
         let settled = environment.settle(place.ticket, deadline.min(Instant::now() + SETTLE)).await;
         let result = result.map_err(|cause| cause.failure(&request_id, self.now_ms(), timeout));
         let numbers = Numbers { duration, init };
-        let outcome = conclude(&environment, tail, &request_id, result, &numbers);
+        let outcome = conclude_logs(&environment, tail, &request_id, result, &numbers);
         let ended = EndedInvocation { environment, ticket: place.ticket, settled, deadline };
         self.hand_back(ended, || {
             drop(lease);
@@ -256,7 +257,7 @@ struct Numbers {
 }
 
 /// The init phase, which has its own limit. The failure is logged; the invocation decides what follows.
-async fn initialize(
+async fn initialize_process(
     environment: &Environment,
     request_id: &str,
     timeout: Duration,
@@ -272,14 +273,14 @@ async fn initialize(
         }
         Err(cause) => {
             let failure = cause.clone().failure(request_id, 0, limit);
-            environment.logs.line(&init_report(began.elapsed(), "init", &failure));
+            environment.logs.line(&format_init_report(began.elapsed(), "init", &failure));
             Err(cause)
         }
     }
 }
 
 /// Writes the closing lines and makes the outcome.
-fn conclude(
+fn conclude_logs(
     environment: &Environment,
     tail: TailId,
     request_id: &str,
@@ -291,7 +292,7 @@ fn conclude(
     if let Err(Failure { log: Some(line), .. }) = &result {
         logs.line_of(tail, line);
     }
-    logs.line_of(tail, &end(request_id));
+    logs.line_of(tail, &format_end(request_id));
     let report_of = Report {
         duration: numbers.duration,
         init: numbers.init,
@@ -302,7 +303,7 @@ fn conclude(
     Outcome { result, log_tail: logs.end(tail) }
 }
 
-fn finished(invoked: Invoked, outcome: Outcome) -> Invoked {
+fn finish_invoked(invoked: Invoked, outcome: Outcome) -> Invoked {
     let (payload, function_error) = match outcome.result {
         Ok(payload) => (payload, None),
         Err(failure) => (failure.body, Some("Unhandled".to_owned())),
@@ -310,7 +311,7 @@ fn finished(invoked: Invoked, outcome: Outcome) -> Invoked {
     Invoked { payload, function_error, log_tail: Some(outcome.log_tail), ..invoked }
 }
 
-fn timeout(resolved: &Resolved) -> Duration {
+fn read_timeout(resolved: &Resolved) -> Duration {
     Duration::from_secs(u64::from(resolved.version.settings.timeout_secs))
 }
 

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use super::error::ApiError;
 use super::state::{EnvironmentKey, Resolved, Ticket};
 
-/// The number of environments that wait until they expire. Each is a process on this machine, and a large map leaves hundreds.
+/// The number of environments that wait until they expire. Each is a process on this machine, and a large map leaves
+/// hundreds.
 const KEPT: usize = 64;
 /// The time that the others wait for another burst.
 const AFTER_BURST: Duration = Duration::from_secs(30);
@@ -258,8 +259,8 @@ impl<E: Member> PoolState<E> {
         self.environments.values().flatten().filter(|it| it.environment.is_idle())
     }
 
-    /// The time until which an idle environment must have been used last to be more than will be needed soon. `None` where
-    /// no more than [`KEPT`] are idle.
+    /// The time until which an idle environment must have been used last to be more than will be needed soon. `None`
+    /// where no more than [`KEPT`] are idle.
     fn spare_until(&self, now: Instant) -> Option<Instant> {
         let mut since: Vec<Instant> = self.idle().map(|it| it.since).collect();
         since.sort_unstable_by(|a, b| b.cmp(a));
@@ -319,8 +320,8 @@ mod tests {
         }
     }
 
-    /// A pool with so many idle environments of two versions, each used last a microsecond after the one before, as it is
-    /// after some seconds.
+    /// A pool with so many idle environments of two versions, each used last a microsecond after the one before, as it
+    /// is after some seconds.
     fn after_burst(environments: u64, secs: u64) -> Arc<Pool<Numbered>> {
         let (pool, began) = (Pool::new(1000), Instant::now());
         for environment in 0..environments {

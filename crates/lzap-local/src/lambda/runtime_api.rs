@@ -65,7 +65,7 @@ impl RuntimeApi {
         let (sender, phase) = watch::channel(Phase::Starting);
         let shared = Arc::new(ApiState { invocations, phase: sender });
         let server = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router(shared)).await {
+            if let Err(error) = axum::serve(listener, build_router(shared)).await {
                 tracing::warn!(%error, "a runtime API stopped");
             }
         });
@@ -107,16 +107,16 @@ impl RuntimeApi {
     }
 }
 
-fn router(shared: Arc<ApiState>) -> Router {
+fn build_router(shared: Arc<ApiState>) -> Router {
     Router::new()
-        .route("/2018-06-01/runtime/invocation/next", get(next))
-        .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
-        .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
-        .route("/2018-06-01/runtime/init/error", post(init_error))
+        .route("/2018-06-01/runtime/invocation/next", get(answer_next))
+        .route("/2018-06-01/runtime/invocation/{id}/response", post(answer_response))
+        .route("/2018-06-01/runtime/invocation/{id}/error", post(answer_error))
+        .route("/2018-06-01/runtime/init/error", post(answer_init_error))
         .with_state(shared)
 }
 
-async fn next(State(shared): State<Arc<ApiState>>) -> Response {
+async fn answer_next(State(shared): State<Arc<ApiState>>) -> Response {
     let polling = shared.invocations.begin_poll();
     shared.phase.send_if_modified(|phase| {
         let is_first = *phase == Phase::Starting;
@@ -128,13 +128,13 @@ async fn next(State(shared): State<Arc<ApiState>>) -> Response {
     let Some(delivery) = polling.next().await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    match headers(&delivery) {
+    match build_headers(&delivery) {
         Ok(headers) => (headers, delivery.job.payload).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
-fn headers(delivery: &Delivery) -> Result<HeaderMap, http::header::InvalidHeaderValue> {
+fn build_headers(delivery: &Delivery) -> Result<HeaderMap, http::header::InvalidHeaderValue> {
     let job = &delivery.job;
     let mut headers = HeaderMap::new();
     headers.insert("content-type", "application/json".parse()?);
@@ -149,7 +149,7 @@ fn headers(delivery: &Delivery) -> Result<HeaderMap, http::header::InvalidHeader
     Ok(headers)
 }
 
-async fn response(
+async fn answer_response(
     State(shared): State<Arc<ApiState>>,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -164,13 +164,13 @@ async fn response(
         Err(stale) => refuse_stale(stale),
         Ok(()) if is_too_large => {
             let message = format!("Exceeded maximum allowed payload size ({RESPONSE_BYTES} bytes).");
-            refuse(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message)
+            refuse_request(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message)
         }
-        Ok(()) => accept(),
+        Ok(()) => accept_answer(),
     }
 }
 
-async fn error(
+async fn answer_error(
     State(shared): State<Arc<ApiState>>,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -179,14 +179,14 @@ async fn error(
     let Some(body) = read_error(body, &headers).await else { return refuse_incomplete() };
     match shared.invocations.bring_answer(&id, invocation_id(&headers), Answer::Error(body)) {
         Err(stale) => refuse_stale(stale),
-        Ok(()) => accept(),
+        Ok(()) => accept_answer(),
     }
 }
 
-async fn init_error(State(shared): State<Arc<ApiState>>, headers: HeaderMap, body: Body) -> Response {
+async fn answer_init_error(State(shared): State<Arc<ApiState>>, headers: HeaderMap, body: Body) -> Response {
     let Some(body) = read_error(body, &headers).await else { return refuse_incomplete() };
     shared.phase.send_replace(Phase::InitError(body));
-    accept()
+    accept_answer()
 }
 
 /// The reason why a body could not be read to its end.
@@ -227,24 +227,26 @@ fn or_type(body: Bytes, headers: &HeaderMap) -> Bytes {
     json!({ "errorType": kind.unwrap_or("Runtime.Unknown"), "errorMessage": "" }).to_string().into()
 }
 
-fn accept() -> Response {
+fn accept_answer() -> Response {
     (StatusCode::ACCEPTED, json!({ "status": "OK" }).to_string()).into_response()
 }
 
 /// Status, type and message are those of AWS's Runtime Interface Emulator.
 fn refuse_stale(stale: StaleAnswer) -> Response {
     match stale {
-        StaleAnswer::TimedOut => refuse(StatusCode::GONE, "InvokeTimeout", "Invoke timeout"),
-        StaleAnswer::Unknown => refuse(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID"),
+        StaleAnswer::TimedOut => refuse_request(StatusCode::GONE, "InvokeTimeout", "Invoke timeout"),
+        StaleAnswer::Unknown => {
+            refuse_request(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID")
+        }
     }
 }
 
 /// The sender has usually gone.
 fn refuse_incomplete() -> Response {
-    refuse(StatusCode::BAD_REQUEST, "IncompleteBody", "The body ended too early")
+    refuse_request(StatusCode::BAD_REQUEST, "IncompleteBody", "The body ended too early")
 }
 
-fn refuse(status: StatusCode, kind: &str, message: &str) -> Response {
+fn refuse_request(status: StatusCode, kind: &str, message: &str) -> Response {
     let body = json!({ "errorType": kind, "errorMessage": message });
     (status, [("content-type", "application/json")], body.to_string()).into_response()
 }

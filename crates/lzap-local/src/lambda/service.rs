@@ -132,8 +132,8 @@ async fn expire_environments(service: Weak<LambdaService>, expiry: Duration) {
     }
 }
 
-/// Raises this process's limit of open files as far as the system lets it; returns the limit, in files. Functions may ask
-/// for more connections than the cloud's own setting says, so no smaller limit would be safe.
+/// Raises this process's limit of open files as far as the system lets it; returns the limit, in files. Functions may
+/// ask for more connections than the cloud's own setting says, so no smaller limit would be safe.
 fn raise_open_files() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, ..limit };

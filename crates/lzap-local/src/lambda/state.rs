@@ -31,6 +31,6 @@ pub(crate) use model::{
     Settings, Version,
 };
 pub(crate) use names::{FunctionRef, check_length};
-pub(crate) use policies::{NewStatement, document};
+pub(crate) use policies::{NewStatement, render_policy};
 pub(crate) use resolve::{EnvironmentKey, Resolved};
-pub(crate) use validate::{settings as check_settings, trust};
+pub(crate) use validate::{check_settings, check_trust_policy};

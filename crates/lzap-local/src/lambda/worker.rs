@@ -36,12 +36,12 @@ use super::state::{EnvironmentKey, InFlight, Ticket, TimeOut};
 use crate::ports::Ports;
 pub(crate) use cause::Cause;
 use launch::{Architectures, Launch, Refusal};
-pub(crate) use leftovers::clear as clear_leftovers;
+pub(crate) use leftovers::clear_leftovers;
 pub(crate) use logs::{LogStream, StreamName, TailId};
 use process::{Exit, Process, Program};
 use report::MB;
 pub(crate) use report::{Failure, Report};
-pub(crate) use report::{end, format_report, init_report, start};
+pub(crate) use report::{format_end, format_init_report, format_report, format_start};
 pub(crate) use spec::Spec;
 
 /// The pause between two measurements of memory.
@@ -120,8 +120,8 @@ pub(crate) struct Environment {
     peak_bytes: AtomicU64,
     /// The time of the last measurement of the memory, for all invocations together.
     measured: Mutex<Option<Instant>>,
-    /// Made with the process, since the pool opens environments while it holds its lock. Removed when all of the above is
-    /// gone.
+    /// Made with the process, since the pool opens environments while it holds its lock. Removed when all of the above
+    /// is gone.
     folder: OnceLock<TempDir>,
 }
 
@@ -147,7 +147,7 @@ impl Environment {
     pub(crate) fn open(spec: Spec, host: &Host) -> Self {
         let stream = spec.make_stream_name(host.ports.clock.now_ms());
         let logs = LogStream::open(stream.clone(), &host.ports, &host.tasks);
-        logs.line(&report::init_start(&spec.version.settings.runtime, &spec.region));
+        logs.line(&report::format_init_start(&spec.version.settings.runtime, &spec.region));
         Self {
             logs,
             invocations: Invocations::new(spec.max_concurrency),
@@ -233,7 +233,7 @@ impl Environment {
             scratch: &folder.join("tmp"),
             endpoint: &self.host.endpoint,
         };
-        let environment = variables::variables(&self.spec, &own);
+        let environment = variables::build_variables(&self.spec, &own);
         let program = Program {
             launch: &launch,
             task_root: &self.spec.task_root,
@@ -242,7 +242,7 @@ impl Environment {
         };
         let spawned = Process::spawn(&program, Arc::clone(&self.logs)).await;
         let process = spawned.map_err(|error| self.not_executed(&error))?;
-        leftovers::note(folder, process.id());
+        leftovers::note_process(folder, process.id());
         Ok(Worker { process, api, killed_for: OnceLock::new() })
     }
 
@@ -374,7 +374,8 @@ impl Environment {
         self.peak_bytes() > u64::from(self.memory_mb()) * MB
     }
 
-    /// Returns whether the machine is of another architecture than the function, which therefore runs emulated, if at all.
+    /// Returns whether the machine is of another architecture than the function, which therefore runs emulated, if at
+    /// all.
     pub(crate) fn is_foreign(&self) -> bool {
         self.spec.version.settings.architecture != self.host.architecture
     }

@@ -81,8 +81,8 @@ impl Events {
         if let Some(refusal) = self.refuse(region, &operation, &body).await {
             return refusal;
         }
-        let known = self.rule_exists(region, text(&body, "Name")).await;
-        let answer = forward(&self.service, &host(region), request).await;
+        let known = self.rule_exists(region, read_text(&body, "Name")).await;
+        let answer = forward(&self.service, &format_host(region), request).await;
         if operation == "PutRule" && answer.status().is_success() {
             self.remember(region, &body, now_ms);
             if !known {
@@ -98,7 +98,7 @@ impl Events {
             "PutRule" => refuse_rule(body),
             "PutTargets" => self.refuse_targets(region, body).await,
             "TagResource" | "UntagResource" | "ListTagsForResource" => {
-                let arn = text(body, "ResourceARN");
+                let arn = read_text(body, "ResourceARN");
                 let name = arn.rsplit('/').next().unwrap_or_default();
                 let missing = arn.contains(":rule/") && !self.rule_exists(region, name).await;
                 missing.then(|| not_found(name))
@@ -109,13 +109,13 @@ impl Events {
 
     async fn refuse_targets(&self, region: &str, body: &Value) -> Option<Answer> {
         let view = self.service.snapshot(ACCOUNT, region).await;
-        let name = text(body, "Rule");
+        let name = read_text(body, "Rule");
         let Some(rule) = view.rules.get(name) else {
             return Some(not_found(name));
         };
         let targets = body["Targets"].as_array().map(Vec::as_slice).unwrap_or_default();
         let mut ids: Vec<_> = rule.targets.iter().map(|target| target.id.as_str()).collect();
-        ids.extend(targets.iter().map(|target| text(target, "Id")));
+        ids.extend(targets.iter().map(|target| read_text(target, "Id")));
         ids.sort_unstable();
         ids.dedup();
         if ids.len() > TARGETS_PER_RULE {
@@ -132,8 +132,8 @@ impl Events {
     /// A rate counts from the moment that the rule got it.
     fn remember(&self, region: &str, body: &Value, now_ms: i64) {
         let mut schedules = self.schedules.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = format!("{region}/{}", text(body, "Name"));
-        let expression = text(body, "ScheduleExpression").to_owned();
+        let key = format!("{region}/{}", read_text(body, "Name"));
+        let expression = read_text(body, "ScheduleExpression").to_owned();
         if schedules.get(&key).is_none_or(|known| known.expression != expression) {
             schedules.insert(key, Scheduled { expression, since_ms: now_ms });
         }
@@ -147,7 +147,7 @@ impl Events {
         };
         let made: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
         let ask = json!({ "ResourceARN": made["RuleArn"], "Tags": tags });
-        ask_json(&self.service, &host(region), "AWSEvents.TagResource", &ask).await;
+        ask_json(&self.service, &format_host(region), "AWSEvents.TagResource", &ask).await;
     }
 
     /// The scheduled rules that are on, of all regions.
@@ -213,11 +213,11 @@ impl Events {
     }
 }
 
-fn host(region: &str) -> String {
+fn format_host(region: &str) -> String {
     format!("events.{region}.amazonaws.com")
 }
 
-fn text<'a>(body: &'a Value, key: &str) -> &'a str {
+fn read_text<'a>(body: &'a Value, key: &str) -> &'a str {
     body[key].as_str().unwrap_or_default()
 }
 
@@ -226,39 +226,39 @@ fn not_found(rule: &str) -> Answer {
     answer::aws_json_error(400, "ResourceNotFoundException", &message)
 }
 
-fn invalid(message: &str) -> Answer {
+fn refuse_invalid(message: &str) -> Answer {
     answer::aws_json_error(400, "ValidationException", message)
 }
 
 /// AWS: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html>
 fn refuse_rule(body: &Value) -> Option<Answer> {
-    let name = text(body, "Name");
+    let name = read_text(body, "Name");
     let good = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
     if !good || name.is_empty() || name.len() > lzap_wire::limits::RULE_NAME_CHARS {
-        return Some(invalid(&format!(
+        return Some(refuse_invalid(&format!(
             "1 validation error detected: Value '{name}' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\.\\-_A-Za-z0-9]+ and have length less than or equal to 64"
         )));
     }
-    let schedule = text(body, "ScheduleExpression");
-    if schedule.is_empty() && text(body, "EventPattern").is_empty() {
-        return Some(invalid("Parameter(s) EventPattern or ScheduleExpression must be specified."));
+    let schedule = read_text(body, "ScheduleExpression");
+    if schedule.is_empty() && read_text(body, "EventPattern").is_empty() {
+        return Some(refuse_invalid("Parameter(s) EventPattern or ScheduleExpression must be specified."));
     }
     let bad = !schedule.is_empty() && Schedule::parse(schedule).is_none();
-    bad.then(|| invalid("Parameter ScheduleExpression is not valid."))
+    bad.then(|| refuse_invalid("Parameter ScheduleExpression is not valid."))
 }
 
 fn refuse_target(target: &Value) -> Option<Answer> {
-    let (id, arn, input) = (text(target, "Id"), text(target, "Arn"), target["Input"].as_str()?);
+    let (id, arn, input) = (read_text(target, "Id"), read_text(target, "Arn"), target["Input"].as_str()?);
     if !arn.starts_with("arn:") {
-        return Some(invalid(&format!(
+        return Some(refuse_invalid(&format!(
             "Parameter {arn} is not valid. Reason: Provided Arn is not in correct format."
         )));
     }
     if input.len() > INPUT_BYTES {
-        return Some(invalid(
+        return Some(refuse_invalid(
             "1 validation error detected: Value at 'targets.1.member.input' failed to satisfy constraint: Member must have length less than or equal to 8192",
         ));
     }
     let broken = serde_json::from_str::<Value>(input).is_err();
-    broken.then(|| invalid(&format!("JSON syntax error in input for target {id}.")))
+    broken.then(|| refuse_invalid(&format!("JSON syntax error in input for target {id}.")))
 }

@@ -1,8 +1,8 @@
 //! IAM: `winterbaume-iam`, with what its roles lack.
 //!
-//! Answered or checked here: policy documents that aren't JSON, the permissions boundary given to `CreateRole`, a role's
-//! description, tags and boundary in `GetRole`, and the URL-encoding that IAM gives to policy documents. No policy is evaluated: every signed caller
-//! may do everything.
+//! Answered or checked here: policy documents that aren't JSON, the permissions boundary given to `CreateRole`, a
+//! role's description, tags and boundary in `GetRole`, and the URL-encoding that IAM gives to policy documents. No
+//! policy is evaluated: every signed caller may do everything.
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -33,14 +33,14 @@ pub(crate) struct Iam {
 impl Iam {
     /// Answers one request.
     pub(crate) async fn handle(&self, request: Request<Bytes>) -> Answer {
-        let operation = parameter(&request, "Action").unwrap_or_default();
+        let operation = read_parameter(&request, "Action").unwrap_or_default();
         if DOCUMENTS
             .iter()
-            .any(|name| parameter(&request, name).is_some_and(|document| !is_policy(&document)))
+            .any(|name| read_parameter(&request, name).is_some_and(|document| !is_policy(&document)))
         {
             return answer::query_error(400, "MalformedPolicyDocument", "Syntax errors in policy.");
         }
-        let role = parameter(&request, "RoleName");
+        let role = read_parameter(&request, "RoleName");
         let boundary = (operation == "CreateRole").then(|| boundary_request(&request)).flatten();
         let answer = forward(&self.service, HOST, request).await;
         if let Some(boundary) = boundary.filter(|_| answer.status().is_success()) {
@@ -64,7 +64,7 @@ impl Iam {
             role_element(&role),
             uuid::Uuid::new_v4()
         );
-        Some(answer::body(200, "text/xml", body))
+        Some(answer::build_answer(200, "text/xml", body))
     }
 
     /// The state, for the store.
@@ -88,7 +88,7 @@ impl Roles for Iam {
 }
 
 /// A parameter of a Query-protocol request, from the form or the query string.
-pub(crate) fn parameter(request: &Request<Bytes>, name: &str) -> Option<String> {
+pub(crate) fn read_parameter(request: &Request<Bytes>, name: &str) -> Option<String> {
     let form = std::str::from_utf8(request.body()).unwrap_or_default();
     let query = request.uri().query().unwrap_or_default();
     percent::pairs(form).chain(percent::pairs(query)).find(|(found, _)| found == name).map(|(_, value)| value)
@@ -102,20 +102,20 @@ fn is_policy(document: &str) -> bool {
 fn role_element(role: &RoleView) -> String {
     let mut element = String::from("<Role>");
     let mut add = |tag: &str, content: &str| element.extend(["<", tag, ">", content, "</", tag, ">"]);
-    add("Path", &answer::xml(&role.path));
-    add("RoleName", &answer::xml(&role.name));
-    add("RoleId", &answer::xml(&role.role_id));
-    add("Arn", &answer::xml(&role.arn));
+    add("Path", &answer::escape_xml(&role.path));
+    add("RoleName", &answer::escape_xml(&role.name));
+    add("RoleId", &answer::escape_xml(&role.role_id));
+    add("Arn", &answer::escape_xml(&role.arn));
     let created =
         role.create_date.as_deref().and_then(|date| date.get(..19)).unwrap_or("1970-01-01T00:00:00");
     add("CreateDate", &format!("{created}Z"));
     add("AssumeRolePolicyDocument", &percent::encode(&role.assume_role_policy_document));
     add("MaxSessionDuration", &role.max_session_duration.to_string());
     if !role.description.is_empty() {
-        add("Description", &answer::xml(&role.description));
+        add("Description", &answer::escape_xml(&role.description));
     }
     if let Some(boundary) = &role.permissions_boundary {
-        let arn = answer::xml(boundary);
+        let arn = answer::escape_xml(boundary);
         let content = format!(
             "<PermissionsBoundaryType>Policy</PermissionsBoundaryType><PermissionsBoundaryArn>{arn}</PermissionsBoundaryArn>"
         );
@@ -125,7 +125,11 @@ fn role_element(role: &RoleView) -> String {
     tags.sort();
     if !tags.is_empty() {
         let member = |(key, value): (&String, &String)| {
-            format!("<member><Key>{}</Key><Value>{}</Value></member>", answer::xml(key), answer::xml(value))
+            format!(
+                "<member><Key>{}</Key><Value>{}</Value></member>",
+                answer::escape_xml(key),
+                answer::escape_xml(value)
+            )
         };
         add("Tags", &tags.into_iter().map(member).collect::<String>());
     }
@@ -133,8 +137,8 @@ fn role_element(role: &RoleView) -> String {
 }
 
 fn boundary_request(request: &Request<Bytes>) -> Option<MockRequest> {
-    let role = parameter(request, "RoleName")?;
-    let boundary = parameter(request, "PermissionsBoundary")?;
+    let role = read_parameter(request, "RoleName")?;
+    let boundary = read_parameter(request, "PermissionsBoundary")?;
     let body = format!(
         "Action=PutRolePermissionsBoundary&RoleName={}&PermissionsBoundary={}",
         percent::encode(&role),
@@ -170,7 +174,7 @@ fn encode_element(text: &str, element: &str) -> String {
         let Some((content, after)) = after.split_once(&close) else {
             break;
         };
-        let document = answer::unxml(content);
+        let document = answer::unescape_xml(content);
         let plain = document.trim_start().starts_with('{');
         let content = if plain { percent::encode(&document) } else { content.to_owned() };
         encoded.extend([before, &open, &content, &close]);

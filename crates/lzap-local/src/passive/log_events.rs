@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::log_model::{Event, Group, GroupId, LogsError};
-use super::log_queries::{describe_streams, filter, get, stream_of};
+use super::log_queries::{describe_streams, filter_events, get_events, read_stream_name};
 use crate::answer;
 use crate::error::LocalError;
 
@@ -78,12 +78,12 @@ impl LogEvents {
         now_ms: i64,
     ) -> Result<Value, LogsError> {
         match operation {
-            "CreateLogStream" => self.create_stream(id, stream_of(body), now_ms),
-            "DeleteLogStream" => self.delete_stream(id, stream_of(body)),
+            "CreateLogStream" => self.create_stream(id, read_stream_name(body), now_ms),
+            "DeleteLogStream" => self.delete_stream(id, read_stream_name(body)),
             "PutLogEvents" => self.put(id, body, now_ms),
             "DescribeLogStreams" => Ok(self.read(id, |group| describe_streams(id, group, body))),
-            "GetLogEvents" => self.read(id, |group| get(group, body)),
-            _ => self.read(id, |group| filter(group, body)),
+            "GetLogEvents" => self.read(id, |group| get_events(group, body)),
+            _ => self.read(id, |group| filter_events(group, body)),
         }
     }
 
@@ -150,7 +150,7 @@ impl LogEvents {
     }
 
     fn put(&self, id: &GroupId, body: &Value, now_ms: i64) -> Result<Value, LogsError> {
-        let stream = stream_of(body);
+        let stream = read_stream_name(body);
         if !self.read(id, |group| group.streams.contains_key(stream)) {
             return Err(LogsError::no_stream());
         }
@@ -181,7 +181,7 @@ impl LogEvents {
 
     fn file(&self, (region, group): &GroupId) -> PathBuf {
         let digest = Sha256::digest(format!("{region}/{group}"));
-        let name = answer::hex(&digest[..16]);
+        let name = answer::encode_hex(&digest[..16]);
         self.folder.join(format!("{name}.jsonl"))
     }
 

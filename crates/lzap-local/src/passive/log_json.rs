@@ -53,9 +53,9 @@ impl Condition {
     /// AWS would refuse it, or it has a regular expression.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut parser = Parser { rest: text };
-        let condition = parser.any()?;
-        parser.skip();
-        if parser.rest.is_empty() { Ok(condition) } else { Err(parser.refuse()) }
+        let condition = parser.parse_any()?;
+        parser.skip_spaces();
+        if parser.rest.is_empty() { Ok(condition) } else { Err(parser.refuse_rest()) }
     }
 
     /// Returns whether `event` meets the condition.
@@ -63,13 +63,15 @@ impl Condition {
         match self {
             Self::All(conditions) => conditions.iter().all(|it| it.holds(event)),
             Self::Any(conditions) => conditions.iter().any(|it| it.holds(event)),
-            Self::Is(selector, test) => select(event, selector).into_iter().any(|value| test.passes(value)),
-            Self::Missing(selector) => select(event, selector).is_empty(),
+            Self::Is(selector, test) => {
+                select_values(event, selector).into_iter().any(|value| test.passes(value))
+            }
+            Self::Missing(selector) => select_values(event, selector).is_empty(),
         }
     }
 }
 
-fn select<'a>(value: &'a Value, selector: &[Step]) -> Vec<&'a Value> {
+fn select_values<'a>(value: &'a Value, selector: &[Step]) -> Vec<&'a Value> {
     let Some((step, rest)) = selector.split_first() else {
         return vec![value];
     };
@@ -80,7 +82,7 @@ fn select<'a>(value: &'a Value, selector: &[Step]) -> Vec<&'a Value> {
         (Step::Each, Value::Object(fields)) => fields.values().collect(),
         _ => Vec::new(),
     };
-    next.into_iter().flat_map(|value| select(value, rest)).collect()
+    next.into_iter().flat_map(|value| select_values(value, rest)).collect()
 }
 
 impl Test {
@@ -94,7 +96,7 @@ impl Test {
                     Value::Bool(flag) => flag.to_string(),
                     _ => return false,
                 };
-                wild(pattern, &text) == *equal
+                match_wildcard(pattern, &text) == *equal
             }
             Self::Number { operator, number } => {
                 let Some(value) = value.as_f64() else { return false };
@@ -112,7 +114,7 @@ impl Test {
 }
 
 /// Returns whether `text` matches `pattern`, in which `*` matches any text.
-fn wild(pattern: &str, text: &str) -> bool {
+fn match_wildcard(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = text.strip_prefix(first) else { return false };
@@ -130,70 +132,70 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
-    fn any(&mut self) -> Result<Condition, String> {
-        self.joined("||", Self::all, Condition::Any)
+    fn parse_any(&mut self) -> Result<Condition, String> {
+        self.parse_joined("||", Self::parse_all, Condition::Any)
     }
 
-    fn all(&mut self) -> Result<Condition, String> {
-        self.joined("&&", Self::one, Condition::All)
+    fn parse_all(&mut self) -> Result<Condition, String> {
+        self.parse_joined("&&", Self::parse_one, Condition::All)
     }
 
-    fn joined(
+    fn parse_joined(
         &mut self,
         operator: &str,
         part: fn(&mut Self) -> Result<Condition, String>,
         join: fn(Vec<Condition>) -> Condition,
     ) -> Result<Condition, String> {
         let mut parts = vec![part(self)?];
-        while self.take(operator) {
+        while self.take_token(operator) {
             parts.push(part(self)?);
         }
         Ok(if parts.len() == 1 { parts.remove(0) } else { join(parts) })
     }
 
-    fn one(&mut self) -> Result<Condition, String> {
-        if self.take("(") {
-            let inner = self.any()?;
-            return if self.take(")") { Ok(inner) } else { Err(self.refuse()) };
+    fn parse_one(&mut self) -> Result<Condition, String> {
+        if self.take_token("(") {
+            let inner = self.parse_any()?;
+            return if self.take_token(")") { Ok(inner) } else { Err(self.refuse_rest()) };
         }
-        let selector = self.selector()?;
-        if self.take("NOT EXISTS") {
+        let selector = self.parse_selector()?;
+        if self.take_token("NOT EXISTS") {
             return Ok(Condition::Missing(selector));
         }
         for (words, value) in
             [("IS NULL", Value::Null), ("IS TRUE", Value::Bool(true)), ("IS FALSE", Value::Bool(false))]
         {
-            if self.take(words) {
+            if self.take_token(words) {
                 return Ok(Condition::Is(selector, Test::Value(value)));
             }
         }
-        let operator = OPERATORS.into_iter().find(|operator| self.take(operator));
-        let operator = operator.ok_or_else(|| self.refuse())?;
-        Ok(Condition::Is(selector, self.test(operator)?))
+        let operator = OPERATORS.into_iter().find(|operator| self.take_token(operator));
+        let operator = operator.ok_or_else(|| self.refuse_rest())?;
+        Ok(Condition::Is(selector, self.parse_test(operator)?))
     }
 
-    fn test(&mut self, operator: &'static str) -> Result<Test, String> {
-        self.skip();
+    fn parse_test(&mut self, operator: &'static str) -> Result<Test, String> {
+        self.skip_spaces();
         let equal = operator == "=";
         let is_equality = equal || operator == "!=";
         if let Some(phrase) = self.rest.strip_prefix('"') {
-            let (pattern, after) = read_quoted(phrase).ok_or_else(|| self.refuse())?;
+            let (pattern, after) = read_quoted(phrase).ok_or_else(|| self.refuse_rest())?;
             self.rest = after;
-            return if is_equality { Ok(Test::Text { pattern, equal }) } else { Err(self.refuse()) };
+            return if is_equality { Ok(Test::Text { pattern, equal }) } else { Err(self.refuse_rest()) };
         }
-        let word = self.word(|c| c.is_ascii_alphanumeric() || "_*.+-".contains(c));
+        let word = self.take_word(|c| c.is_ascii_alphanumeric() || "_*.+-".contains(c));
         match word.parse::<f64>() {
-            _ if word.is_empty() => Err(self.refuse()),
+            _ if word.is_empty() => Err(self.refuse_rest()),
             Ok(number) if number.is_finite() => Ok(Test::Number { operator, number }),
             _ if is_equality => Ok(Test::Text { pattern: word, equal }),
-            _ => Err(self.refuse()),
+            _ => Err(self.refuse_rest()),
         }
     }
 
     /// `$.a.b[0]['c.d'].*`
-    fn selector(&mut self) -> Result<Selector, String> {
-        if !self.take("$") {
-            return Err(self.refuse());
+    fn parse_selector(&mut self) -> Result<Selector, String> {
+        if !self.take_token("$") {
+            return Err(self.refuse_rest());
         }
         let mut steps = Vec::new();
         loop {
@@ -201,19 +203,19 @@ impl Parser<'_> {
                 self.rest = rest;
                 // `$.['a.b']`: the bracket is the next step.
                 if !self.rest.starts_with('[') {
-                    let key = self.word(|c| c.is_alphanumeric() || "_-*".contains(c));
+                    let key = self.take_word(|c| c.is_alphanumeric() || "_-*".contains(c));
                     steps.push(match key.as_str() {
-                        "" => return Err(self.refuse()),
+                        "" => return Err(self.refuse_rest()),
                         "*" => Step::Each,
                         _ => Step::Key(key),
                     });
                 }
             } else if let Some(rest) = self.rest.strip_prefix('[') {
-                let (inside, after) = rest.split_once(']').ok_or_else(|| self.refuse())?;
-                steps.push(bracket(inside.trim()).ok_or_else(|| self.refuse())?);
+                let (inside, after) = rest.split_once(']').ok_or_else(|| self.refuse_rest())?;
+                steps.push(read_bracket(inside.trim()).ok_or_else(|| self.refuse_rest())?);
                 self.rest = after;
             } else if steps.is_empty() {
-                return Err(self.refuse());
+                return Err(self.refuse_rest());
             } else {
                 return Ok(steps);
             }
@@ -221,30 +223,30 @@ impl Parser<'_> {
     }
 
     /// Takes `token` where it stands next.
-    fn take(&mut self, token: &str) -> bool {
-        self.skip();
+    fn take_token(&mut self, token: &str) -> bool {
+        self.skip_spaces();
         let found = self.rest.strip_prefix(token);
         self.rest = found.unwrap_or(self.rest);
         found.is_some()
     }
 
-    fn word(&mut self, belongs: impl Fn(char) -> bool) -> String {
+    fn take_word(&mut self, belongs: impl Fn(char) -> bool) -> String {
         let end = self.rest.find(|c| !belongs(c)).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;
         word.to_owned()
     }
 
-    fn skip(&mut self) {
+    fn skip_spaces(&mut self) {
         self.rest = self.rest.trim_start();
     }
 
-    fn refuse(&self) -> String {
+    fn refuse_rest(&self) -> String {
         format!("Invalid filter pattern: cannot be read from '{}' on", self.rest.trim())
     }
 }
 
-fn bracket(inside: &str) -> Option<Step> {
+fn read_bracket(inside: &str) -> Option<Step> {
     let quoted = |quote| inside.strip_prefix(quote)?.strip_suffix(quote);
     match quoted('\'').or_else(|| quoted('"')) {
         Some(key) => Some(Step::Key(key.to_owned())),

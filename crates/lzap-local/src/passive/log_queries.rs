@@ -9,11 +9,11 @@ use super::log_pattern::Pattern;
 const PAGE: usize = 10_000;
 
 /// Returns the stream that a request names.
-pub(super) fn stream_of(body: &Value) -> &str {
+pub(super) fn read_stream_name(body: &Value) -> &str {
     body["logStreamName"].as_str().unwrap_or_default()
 }
 
-fn limit(body: &Value, most: usize) -> usize {
+fn read_limit(body: &Value, most: usize) -> usize {
     body["limit"].as_u64().and_then(|limit| usize::try_from(limit).ok()).unwrap_or(most).clamp(1, most)
 }
 
@@ -28,7 +28,7 @@ pub(super) fn describe_streams((region, name): &GroupId, group: &Group, body: &V
         streams.reverse();
     }
     let start: usize = body["nextToken"].as_str().and_then(|token| token.parse().ok()).unwrap_or_default();
-    let page = limit(body, 50);
+    let page = read_limit(body, 50);
     let next = (start + page < streams.len()).then(|| (start + page).to_string());
     let streams: Vec<_> = streams
         .into_iter()
@@ -50,8 +50,8 @@ pub(super) fn describe_streams((region, name): &GroupId, group: &Group, body: &V
 }
 
 /// AWS: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html>
-pub(super) fn get(group: &Group, body: &Value) -> Result<Value, LogsError> {
-    let stream = stream_of(body);
+pub(super) fn get_events(group: &Group, body: &Value) -> Result<Value, LogsError> {
+    let stream = read_stream_name(body);
     if !group.streams.contains_key(stream) {
         return Err(LogsError::no_stream());
     }
@@ -62,7 +62,7 @@ pub(super) fn get(group: &Group, body: &Value) -> Result<Value, LogsError> {
         .iter()
         .filter(|((ms, _), event)| event.stream == stream && (from..to).contains(ms))
         .collect();
-    let page = limit(body, PAGE);
+    let page = read_limit(body, PAGE);
     let token = body["nextToken"].as_str().and_then(|token| token.split_once('/'));
     let (start, end) =
         match token.map(|(way, at)| (way, at.parse::<usize>().unwrap_or_default().min(events.len()))) {
@@ -83,7 +83,7 @@ pub(super) fn get(group: &Group, body: &Value) -> Result<Value, LogsError> {
 }
 
 /// AWS: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html>
-pub(super) fn filter(group: &Group, body: &Value) -> Result<Value, LogsError> {
+pub(super) fn filter_events(group: &Group, body: &Value) -> Result<Value, LogsError> {
     let pattern = Pattern::parse(body["filterPattern"].as_str().unwrap_or_default())
         .map_err(|message| LogsError("InvalidParameterException", message.into()))?;
     let names: Option<Vec<&str>> =
@@ -92,7 +92,7 @@ pub(super) fn filter(group: &Group, body: &Value) -> Result<Value, LogsError> {
     let from = body["startTime"].as_i64().unwrap_or(0).max(0);
     let to = body["endTime"].as_i64().unwrap_or(i64::MAX);
     let after = body["nextToken"].as_str().and_then(parse_token).unwrap_or((from, 0));
-    let page = limit(body, PAGE);
+    let page = read_limit(body, PAGE);
     let mut found = group.events.range(after.max((from, 0))..).take_while(|((ms, _), _)| *ms <= to).filter(
         |(_, event)| {
             event.stream.starts_with(prefix)

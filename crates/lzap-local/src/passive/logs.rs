@@ -58,10 +58,10 @@ impl Logs {
                 self.events.handle(&operation, &(region.to_owned(), group), &body, self.clock.now_ms());
             return answered.map_or_else(Into::into, |value| answer::aws_json(200, &value));
         }
-        if let Some(refusal) = refuse(&operation, &body) {
+        if let Some(refusal) = find_refusal(&operation, &body) {
             return refusal;
         }
-        let answer = forward(&self.service, &host(region), request).await;
+        let answer = forward(&self.service, &format_host(region), request).await;
         if operation == "DeleteLogGroup" && answer.status().is_success() {
             self.events.forget(&(region.to_owned(), group));
         }
@@ -112,7 +112,7 @@ impl LogsPort for Logs {
             self.remember(region);
             if !self.group_exists(region, group).await {
                 let ask = json!({ "logGroupName": group });
-                ask_json(&self.service, &host(region), "Logs_20140328.CreateLogGroup", &ask).await;
+                ask_json(&self.service, &format_host(region), "Logs_20140328.CreateLogGroup", &ask).await;
             }
             let events = events.into_iter().map(|event| (event.timestamp_ms, event.message)).collect();
             self.events.append(&(region.to_owned(), group.to_owned()), stream, events, self.clock.now_ms());
@@ -120,7 +120,7 @@ impl LogsPort for Logs {
     }
 }
 
-fn host(region: &str) -> String {
+fn format_host(region: &str) -> String {
     format!("logs.{region}.amazonaws.com")
 }
 
@@ -134,7 +134,7 @@ fn group_of(body: &Value) -> String {
 }
 
 /// Returns AWS's refusal of a request that the emulated service would accept.
-fn refuse(operation: &str, body: &Value) -> Option<Answer> {
+fn find_refusal(operation: &str, body: &Value) -> Option<Answer> {
     let invalid = |message: &str| Some(answer::aws_json_error(400, "InvalidParameterException", message));
     match operation {
         "PutRetentionPolicy" => {

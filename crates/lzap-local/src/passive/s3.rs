@@ -17,8 +17,8 @@ use winterbaume_s3::S3Service;
 use super::blobs::Blobs;
 use super::forward;
 use super::s3_request::{
-    Target, bodiless, has, home, insert, is_bucket_name, is_create_bucket, location, name_keys, prepare,
-    query_is_plain, tagging_body,
+    Target, find_home_region, has_parameter, insert_header, is_bucket_name, is_create_bucket, name_keys,
+    prepare_request, query_is_plain, remove_body, render_location, tagging_body,
 };
 use crate::answer::{self, Answer};
 use crate::error::LocalError;
@@ -63,14 +63,14 @@ impl S3 {
     /// Answers one request.
     pub(crate) async fn handle(&self, region: &str, request: Request<Bytes>) -> Answer {
         let target = Target::of(&request);
-        let request = match prepare(request, &target) {
+        let request = match prepare_request(request, &target) {
             Ok(request) => request,
             Err(refusal) => return *refusal,
         };
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         let _writing = if reads { None } else { Some(self.writing.lock().await) };
         match self.refuse(region, &request, &target).await {
-            Some(refusal) => bodiless(request.method(), refusal),
+            Some(refusal) => remove_body(request.method(), refusal),
             None => self.answer(region, request, &target).await,
         }
     }
@@ -86,13 +86,13 @@ impl S3 {
             return Some(answer::s3_error(403, "AccessDenied", "Access Denied", &target.resource));
         }
         let home = self.region_of(&target.bucket);
-        if home == region || has(request.uri().query().unwrap_or_default(), "location") {
+        if home == region || has_parameter(request.uri().query().unwrap_or_default(), "location") {
             return None;
         }
         let message =
             "The bucket you are attempting to access must be addressed using the specified endpoint.";
         let mut answer = answer::s3_error(301, "PermanentRedirect", message, &target.resource);
-        insert(answer.headers_mut(), "x-amz-bucket-region", &home);
+        insert_header(answer.headers_mut(), "x-amz-bucket-region", &home);
         Some(answer)
     }
 
@@ -111,10 +111,10 @@ impl S3 {
             self.put(&format!("{path}?tagging"), &body).await;
         }
         match (method, target.key.is_empty()) {
-            (Method::GET, true) if answer.status().is_success() && has(&query, "location") => {
-                location(&self.region_of(&target.bucket))
+            (Method::GET, true) if answer.status().is_success() && has_parameter(&query, "location") => {
+                render_location(&self.region_of(&target.bucket))
             }
-            (Method::GET, true) if answer.status() == 404 && has(&query, "encryption") => {
+            (Method::GET, true) if answer.status() == 404 && has_parameter(&query, "encryption") => {
                 self.default_encryption(target, answer).await
             }
             (Method::HEAD, true) => self.with_region(target, answer),
@@ -130,7 +130,7 @@ impl S3 {
     /// `CreateBucket`. AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>
     async fn create_bucket(&self, region: &str, request: Request<Bytes>, target: &Target) -> Answer {
         let constraint = answer::xml_text(&String::from_utf8_lossy(request.body()), "LocationConstraint");
-        let home = match home(region, constraint) {
+        let home = match find_home_region(region, constraint) {
             Ok(home) => home,
             Err((code, message)) => return answer::s3_error(400, code, &message, &target.resource),
         };
@@ -156,8 +156,8 @@ impl S3 {
     /// In us-east-1 a second create answers 200, anywhere else it is an error.
     fn created_again(&self, region: &str, target: &Target) -> Answer {
         if region == REGION && self.region_of(&target.bucket) == REGION {
-            let mut answer = answer::empty(200);
-            insert(answer.headers_mut(), "location", &target.resource);
+            let mut answer = answer::build_empty(200);
+            insert_header(answer.headers_mut(), "location", &target.resource);
             return answer;
         }
         let message = "Your previous request to create the named bucket succeeded and you already own it.";
@@ -185,12 +185,12 @@ impl S3 {
             return answer;
         }
         let body = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ServerSideEncryptionConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>";
-        answer::body(200, "application/xml", body)
+        answer::build_answer(200, "application/xml", body)
     }
 
     fn with_region(&self, target: &Target, mut answer: Answer) -> Answer {
         if answer.status().is_success() {
-            insert(answer.headers_mut(), "x-amz-bucket-region", &self.region_of(&target.bucket));
+            insert_header(answer.headers_mut(), "x-amz-bucket-region", &self.region_of(&target.bucket));
         }
         answer
     }
@@ -252,8 +252,8 @@ fn tags_at_creation(body: &[u8]) -> Option<String> {
     Some(format!("<Tagging><TagSet>{tags}</TagSet></Tagging>"))
 }
 
-/// Removes the history of objects that have no versions. The emulated service recovers one for every object, and a bucket
-/// with a history can't be deleted.
+/// Removes the history of objects that have no versions. The emulated service recovers one for every object, and a
+/// bucket with a history can't be deleted.
 async fn forget_old_versions(service: &S3Service) -> Result<(), LocalError> {
     let mut view = service.snapshot(ACCOUNT, REGION).await;
     for bucket in view.buckets.values_mut().filter(|bucket| bucket.versioning_status.is_none()) {

@@ -46,7 +46,10 @@ pub(crate) fn tagging_body(header: &str) -> Option<String> {
 }
 
 /// The request as the service behind understands it: no chunks, no signature; checksums compared.
-pub(crate) fn prepare(request: Request<Bytes>, target: &Target) -> Result<Request<Bytes>, Box<Answer>> {
+pub(crate) fn prepare_request(
+    request: Request<Bytes>,
+    target: &Target,
+) -> Result<Request<Bytes>, Box<Answer>> {
     let (mut parts, mut body) = request.into_parts();
     if chunked::is_chunked(&parts.headers) {
         body = chunked::decode(&mut parts.headers, &body).ok_or_else(|| {
@@ -58,7 +61,7 @@ pub(crate) fn prepare(request: Request<Bytes>, target: &Target) -> Result<Reques
     if let Some((code, message)) = wrong_checksum(&parts.headers, &body) {
         return Err(Box::new(answer::s3_error(400, code, message, &target.resource)));
     }
-    if parts.method == Method::POST && has(parts.uri.query().unwrap_or_default(), "delete") {
+    if parts.method == Method::POST && has_parameter(parts.uri.query().unwrap_or_default(), "delete") {
         body = Bytes::from(bytes_as_chars(&body));
     }
     // The service behind would take the region from the signature, and reads a plus in a path as a space.
@@ -77,7 +80,7 @@ fn wrong_checksum(headers: &HeaderMap, body: &Bytes) -> Option<(&'static str, &'
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let sha256 = Sha256::digest(body);
     let signed = text("x-amz-content-sha256").filter(|value| value.len() == 64);
-    if signed.is_some_and(|expected| !expected.eq_ignore_ascii_case(&answer::hex(&sha256))) {
+    if signed.is_some_and(|expected| !expected.eq_ignore_ascii_case(&answer::encode_hex(&sha256))) {
         let message = "The provided 'x-amz-content-sha256' header does not match what was computed.";
         return Some(("XAmzContentSHA256Mismatch", message));
     }
@@ -96,7 +99,10 @@ fn wrong_checksum(headers: &HeaderMap, body: &Bytes) -> Option<(&'static str, &'
 /// Code and message of the refusal.
 ///
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucketConfiguration.html>
-pub(crate) fn home(region: &str, constraint: Option<String>) -> Result<String, (&'static str, String)> {
+pub(crate) fn find_home_region(
+    region: &str,
+    constraint: Option<String>,
+) -> Result<String, (&'static str, String)> {
     let illegal = |text: &str| {
         let text = format!(
             "The {text} location constraint is incompatible for the region specific endpoint this request was sent to."
@@ -140,14 +146,14 @@ pub(crate) fn query_is_plain(query: &str) -> bool {
 }
 
 /// Returns whether a query names this sub-resource.
-pub(crate) fn has(query: &str, name: &str) -> bool {
+pub(crate) fn has_parameter(query: &str, name: &str) -> bool {
     percent::pairs(query).any(|(found, _)| found == name)
 }
 
 /// `GetBucketLocation`; us-east-1 has no name there.
-pub(crate) fn location(region: &str) -> Answer {
+pub(crate) fn render_location(region: &str) -> Answer {
     let name = if region == REGION { "" } else { region };
-    answer::body(
+    answer::build_answer(
         200,
         "application/xml",
         format!(
@@ -196,14 +202,14 @@ fn bytes_as_chars(bytes: &[u8]) -> String {
 }
 
 /// Sets a header, when the text can be one.
-pub(crate) fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
+pub(crate) fn insert_header(headers: &mut HeaderMap, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }
 }
 
 /// A `HEAD` request is never answered with a body.
-pub(crate) fn bodiless(method: &Method, mut answer: Answer) -> Answer {
+pub(crate) fn remove_body(method: &Method, mut answer: Answer) -> Answer {
     if *method == Method::HEAD {
         *answer.body_mut() = Bytes::new();
     }
@@ -217,10 +223,10 @@ mod tests {
     #[test]
     fn a_location_constraint_must_fit_the_region() {
         let some = |text: &str| Some(text.to_owned());
-        assert_eq!(home("us-east-1", None).as_deref(), Ok("us-east-1"));
-        assert_eq!(home("us-east-1", some("eu-west-1")).as_deref(), Ok("eu-west-1"));
-        assert_eq!(home("eu-west-1", some("eu-west-1")).as_deref(), Ok("eu-west-1"));
-        let code = |region, constraint| home(region, constraint).map_err(|(code, _)| code);
+        assert_eq!(find_home_region("us-east-1", None).as_deref(), Ok("us-east-1"));
+        assert_eq!(find_home_region("us-east-1", some("eu-west-1")).as_deref(), Ok("eu-west-1"));
+        assert_eq!(find_home_region("eu-west-1", some("eu-west-1")).as_deref(), Ok("eu-west-1"));
+        let code = |region, constraint| find_home_region(region, constraint).map_err(|(code, _)| code);
         assert_eq!(code("eu-west-1", None), Err("IllegalLocationConstraintException"));
         assert_eq!(code("eu-west-1", some("eu-west-2")), Err("IllegalLocationConstraintException"));
         assert_eq!(code("us-east-1", some("us-east-1")), Err("InvalidLocationConstraint"));

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Request;
 use winterbaume_sts::StsService;
 
-use super::iam::parameter;
+use super::iam::read_parameter;
 use super::{forward, not_implemented};
 use crate::ACCOUNT;
 use crate::answer::{self, Answer};
@@ -18,7 +18,7 @@ pub(crate) struct Sts {
 impl Sts {
     /// Answers one request.
     pub(crate) async fn handle(&self, region: &str, request: Request<Bytes>) -> Answer {
-        let operation = parameter(&request, "Action").unwrap_or_default();
+        let operation = read_parameter(&request, "Action").unwrap_or_default();
         if operation == "GetCallerIdentity" {
             return caller_identity();
         }
@@ -35,5 +35,5 @@ fn caller_identity() -> Answer {
         "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:root</Arn><UserId>{ACCOUNT}</UserId><Account>{ACCOUNT}</Account></GetCallerIdentityResult><ResponseMetadata><RequestId>{}</RequestId></ResponseMetadata></GetCallerIdentityResponse>",
         uuid::Uuid::new_v4()
     );
-    answer::body(200, "text/xml", body)
+    answer::build_answer(200, "text/xml", body)
 }

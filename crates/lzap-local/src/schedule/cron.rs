@@ -53,11 +53,11 @@ impl Cron {
             _ => return None,
         };
         Some(Self {
-            minutes: values(minutes, 0, 59, &[])?,
-            hours: values(hours, 0, 23, &[])?,
+            minutes: read_values(minutes, 0, 59, &[])?,
+            hours: read_values(hours, 0, 23, &[])?,
             day,
-            months: values(month, 1, 12, &MONTHS)?,
-            years: values(year, 1970, LAST_YEAR.unsigned_abs(), &[])?,
+            months: read_values(month, 1, 12, &MONTHS)?,
+            years: read_values(year, 1970, LAST_YEAR.unsigned_abs(), &[])?,
         })
     }
 
@@ -137,37 +137,39 @@ fn day_of_month_field(field: &str) -> Option<Day> {
         "L" => Day::Last,
         "LW" | "WL" => Day::LastWeekday,
         _ => match field.strip_suffix('W') {
-            Some(day) => Day::NearestWeekday(number(day, &[]).filter(|day| (1..=31).contains(day))?),
-            None => Day::OfMonth(values(field, 1, 31, &[])?),
+            Some(day) => Day::NearestWeekday(read_number(day, &[]).filter(|day| (1..=31).contains(day))?),
+            None => Day::OfMonth(read_values(field, 1, 31, &[])?),
         },
     })
 }
 
 fn day_of_week_field(field: &str) -> Option<Day> {
-    let weekday = |text: &str| number(text, &DAYS).filter(|day| (1..=7).contains(day));
+    let weekday = |text: &str| read_number(text, &DAYS).filter(|day| (1..=7).contains(day));
     if let Some((day, nth)) = field.split_once('#') {
-        let nth = number(nth, &[]).filter(|nth| (1..=5).contains(nth))?;
+        let nth = read_number(nth, &[]).filter(|nth| (1..=5).contains(nth))?;
         return Some(Day::NthOfWeek(weekday(day)?, nth));
     }
     match field.strip_suffix('L') {
         Some("") => Some(Day::OfWeek(vec![7])),
         Some(day) => weekday(day).map(Day::LastOfWeek),
-        None => values(field, 1, 7, &DAYS).map(Day::OfWeek),
+        None => read_values(field, 1, 7, &DAYS).map(Day::OfWeek),
     }
 }
 
 /// The values of one field, ascending: `*`, `5`, `1-5`, `MON-FRI`, `0/15`, `1,2`.
-fn values(field: &str, low: u16, high: u16, names: &[&str]) -> Option<Vec<u16>> {
+fn read_values(field: &str, low: u16, high: u16, names: &[&str]) -> Option<Vec<u16>> {
     let mut found = Vec::new();
     for part in field.split(',') {
         let (range, step) = match part.split_once('/') {
-            Some((range, step)) => (range, Some(number(step, &[]).filter(|step| *step > 0)?)),
+            Some((range, step)) => (range, Some(read_number(step, &[]).filter(|step| *step > 0)?)),
             None => (part, None),
         };
         let (from, to) = match range.split_once('-') {
-            Some((from, to)) => (number(from, names)?, number(to, names)?),
+            Some((from, to)) => (read_number(from, names)?, read_number(to, names)?),
             None if range == "*" => (low, high),
-            None => number(range, names).map(|value| (value, if step.is_some() { high } else { value }))?,
+            None => {
+                read_number(range, names).map(|value| (value, if step.is_some() { high } else { value }))?
+            }
         };
         if from < low || from > high || to < low || to > high {
             return None;
@@ -183,7 +185,7 @@ fn values(field: &str, low: u16, high: u16, names: &[&str]) -> Option<Vec<u16>> 
 }
 
 /// A number, or a name's place counted from 1.
-fn number(text: &str, names: &[&str]) -> Option<u16> {
+fn read_number(text: &str, names: &[&str]) -> Option<u16> {
     if let Some(place) = names.iter().position(|name| name.eq_ignore_ascii_case(text)) {
         return u16::try_from(place + 1).ok();
     }

@@ -6,7 +6,7 @@ use super::request::{AliasBody, Call};
 use crate::lambda::error::ApiError;
 
 /// `CreateAlias`
-pub(super) fn create(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
+pub(super) fn create_alias(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
     let mut body: AliasBody = call.json()?;
     let missing = |member: &str| ApiError::constraint("null", member, "must not be null");
@@ -16,36 +16,38 @@ pub(super) fn create(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
         return Err(missing("functionVersion"));
     }
     let alias = call.service.state().create_alias(&reference, &alias, change)?;
-    Ok(Reply::created(render::alias(&reference.arn, &alias)))
+    Ok(Reply::created(render::render_alias(&reference.arn, &alias)))
 }
 
 /// `UpdateAlias`
-pub(super) fn update(call: &Call<'_>, name: &str, alias: &str) -> Result<Reply, ApiError> {
+pub(super) fn update_alias(call: &Call<'_>, name: &str, alias: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
     let body: AliasBody = call.json()?;
     let alias = call.service.state().update_alias(&reference, alias, body.into())?;
-    Ok(Reply::ok(render::alias(&reference.arn, &alias)))
+    Ok(Reply::ok(render::render_alias(&reference.arn, &alias)))
 }
 
 /// `GetAlias`
-pub(super) fn get(call: &Call<'_>, name: &str, alias: &str) -> Result<Reply, ApiError> {
+pub(super) fn get_alias(call: &Call<'_>, name: &str, alias: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
-    Ok(Reply::ok(render::alias(&reference.arn, call.service.state().alias(&reference, alias)?)))
+    Ok(Reply::ok(render::render_alias(&reference.arn, call.service.state().alias(&reference, alias)?)))
 }
 
 /// `DeleteAlias`
-pub(super) fn delete(call: &Call<'_>, name: &str, alias: &str) -> Result<Reply, ApiError> {
+pub(super) fn delete_alias(call: &Call<'_>, name: &str, alias: &str) -> Result<Reply, ApiError> {
     call.service.state().delete_alias(&call.reference(name)?, alias)?;
     Ok(Reply::empty())
 }
 
 /// `ListAliases`
-pub(super) fn list(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
+pub(super) fn list_aliases(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
     let state = call.service.state();
     let wanted = call.parameter("FunctionVersion");
     let aliases = &state.function(&reference)?.aliases;
     let all =
         aliases.values().filter(|alias| wanted.is_none_or(|version| alias.version == version)).collect();
-    Ok(Reply::ok(render::page("Aliases", call.page(all)?, |alias| render::alias(&reference.arn, alias))))
+    Ok(Reply::ok(render::render_page("Aliases", call.page(all)?, |alias| {
+        render::render_alias(&reference.arn, alias)
+    })))
 }

@@ -17,34 +17,34 @@ struct Body {
 }
 
 /// `PutFunctionEventInvokeConfig`
-pub(super) fn put(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
+pub(super) fn put_config(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
     let body: Body = call.json()?;
     let wanted = EventInvoke {
         retries: body.maximum_retry_attempts,
         max_age_secs: body.maximum_event_age_in_seconds,
-        on_failure: destination(&body.destination_config)?,
+        on_failure: read_destination(&body.destination_config)?,
         modified_ms: call.service.now_ms(),
     };
     call.service.state().put_event_invoke(&reference, wanted.clone())?;
-    Ok(Reply::ok(render(&reference, &wanted)))
+    Ok(Reply::ok(render_config(&reference, &wanted)))
 }
 
 /// `GetFunctionEventInvokeConfig`
-pub(super) fn get(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
+pub(super) fn get_config(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
     let state = call.service.state();
-    Ok(Reply::ok(render(&reference, state.get_event_invoke(&reference)?)))
+    Ok(Reply::ok(render_config(&reference, state.get_event_invoke(&reference)?)))
 }
 
 /// `DeleteFunctionEventInvokeConfig`
-pub(super) fn delete(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
+pub(super) fn delete_config(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     call.service.state().delete_event_invoke(&call.reference(name)?)?;
     Ok(Reply::empty())
 }
 
 /// The ARN of the failure destination, a function. The embedded cloud refuses AWS's other destinations.
-fn destination(config: &Value) -> Result<Option<String>, ApiError> {
+fn read_destination(config: &Value) -> Result<Option<String>, ApiError> {
     let arn = |way: &str| config.pointer(&format!("/{way}/Destination")).and_then(Value::as_str);
     let refuse = |what: &str| Err(ApiError::invalid(format!("the embedded cloud does not implement {what}")));
     if arn("OnSuccess").is_some_and(|arn| !arn.is_empty()) {
@@ -58,7 +58,7 @@ fn destination(config: &Value) -> Result<Option<String>, ApiError> {
     }
 }
 
-fn render(reference: &FunctionRef, config: &EventInvoke) -> Value {
+fn render_config(reference: &FunctionRef, config: &EventInvoke) -> Value {
     let failure = config.on_failure.as_ref().map_or_else(|| json!({}), |arn| json!({ "Destination": arn }));
     let qualifier = reference.qualifier.as_deref().unwrap_or("$LATEST");
     let mut body = json!({

@@ -24,7 +24,7 @@ struct Reserved {
 }
 
 /// `TagResource`, `UntagResource`, `ListTags`
-pub(super) fn tags(call: &Call<'_>, method: &Method, arn: &str) -> Result<Reply, ApiError> {
+pub(super) fn answer_tags(call: &Call<'_>, method: &Method, arn: &str) -> Result<Reply, ApiError> {
     let reference = FunctionRef::parse(arn, None, call.region, &call.service.config.account)?;
     if reference.qualifier.is_some() || !arn.starts_with("arn:") {
         return Err(ApiError::invalid(
@@ -41,7 +41,7 @@ pub(super) fn tags(call: &Call<'_>, method: &Method, arn: &str) -> Result<Reply,
 }
 
 /// `PutFunctionConcurrency`, `DeleteFunctionConcurrency`
-pub(super) fn reserve(call: &Call<'_>, method: &Method, name: &str) -> Result<Reply, ApiError> {
+pub(super) fn reserve_concurrency(call: &Call<'_>, method: &Method, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
     if *method == Method::DELETE {
         call.service.state().reserve(&reference, None)?;
@@ -57,7 +57,7 @@ pub(super) fn reserve(call: &Call<'_>, method: &Method, name: &str) -> Result<Re
 }
 
 /// `GetFunctionConcurrency`
-pub(super) fn reserved(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
+pub(super) fn get_reserved_concurrency(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
     let reserved = call.service.state().function(&reference)?.reserved_concurrency;
     Ok(Reply::ok(match reserved {

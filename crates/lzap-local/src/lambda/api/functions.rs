@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::render;
 use super::reply::Reply;
 use super::request::{
-    Call, CodeSource, CreateFunction, PublishVersion, SettingsBody, UpdateFunctionCode, architecture,
+    Call, CodeSource, CreateFunction, PublishVersion, SettingsBody, UpdateFunctionCode, read_architecture,
     refuse_unsupported,
 };
 use crate::lambda::error::ApiError;
@@ -19,7 +19,7 @@ use crate::lambda::state::{
 const REPLACED: &str = "The embedded cloud takes Code as ZipFile or as S3Bucket with S3Key.";
 
 /// `CreateFunction`
-pub(super) async fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
+pub(super) async fn create_function(call: &Call<'_>) -> Result<Reply, ApiError> {
     refuse_unsupported(&call.json::<Value>()?)?;
     let body: CreateFunction = call.json()?;
     if body.package_type.as_deref().is_some_and(|kind| kind != "Zip") || body.code.image_uri.is_some() {
@@ -31,8 +31,9 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
     }
     state::check_length(reference.arn.rsplit(':').next().unwrap_or_default())?;
     let change: SettingsChange = call.json::<SettingsBody>()?.into();
-    let architecture = architecture(body.architectures.as_deref())?.unwrap_or_else(|| "x86_64".to_owned());
-    let settings = settings(change, architecture)?;
+    let architecture =
+        read_architecture(body.architectures.as_deref())?.unwrap_or_else(|| "x86_64".to_owned());
+    let settings = make_settings(change, architecture)?;
     state::check_settings(&settings)?;
     if call.service.state().function(&reference).is_err() {
         check_role(call, &settings.role).await?;
@@ -40,11 +41,11 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
     let code = take_code(call, body.code, "CreateFunction").await?;
     let new = NewFunction { settings, code, tags: body.tags, publish: body.publish };
     let described = call.service.state().create(&reference, new, call.service.now_ms())?;
-    Ok(Reply::created(render::configuration(&described)))
+    Ok(Reply::created(render::render_configuration(&described)))
 }
 
 /// Makes the settings of a new function, with AWS's defaults.
-fn settings(change: SettingsChange, architecture: String) -> Result<Settings, ApiError> {
+fn make_settings(change: SettingsChange, architecture: String) -> Result<Settings, ApiError> {
     let required = |value: Option<String>, member: &str| {
         value.ok_or_else(|| ApiError::constraint("null", member, "must not be null"))
     };
@@ -66,13 +67,13 @@ fn settings(change: SettingsChange, architecture: String) -> Result<Settings, Ap
 }
 
 async fn check_role(call: &Call<'_>, role: &str) -> Result<(), ApiError> {
-    state::trust(call.service.host.ports.roles.trust_policy(role).await.as_deref())
+    state::check_trust_policy(call.service.host.ports.roles.trust_policy(role).await.as_deref())
 }
 
 /// Fetches the zip, keeps it and unpacks it.
 async fn take_code(call: &Call<'_>, source: CodeSource, operation: &str) -> Result<Code, ApiError> {
     let zip = match source {
-        CodeSource { zip_file: Some(text), .. } => inline(&text, operation)?,
+        CodeSource { zip_file: Some(text), .. } => decode_inline_zip(&text, operation)?,
         CodeSource { s3_object_version: Some(_), .. } => {
             return Err(ApiError::invalid("the embedded cloud does not implement S3ObjectVersion"));
         }
@@ -93,7 +94,7 @@ async fn take_code(call: &Call<'_>, source: CodeSource, operation: &str) -> Resu
         .map_err(|error| ApiError::service(format!("unpacking stopped: {error}")))?
 }
 
-fn inline(text: &str, operation: &str) -> Result<Bytes, ApiError> {
+fn decode_inline_zip(text: &str, operation: &str) -> Result<Bytes, ApiError> {
     let zip = BASE64_STANDARD.decode(text).map_err(|_| ApiError::serialization("ZipFile is not base64"))?;
     if zip.len() as u64 > INLINE_ZIP_BYTES {
         return Err(ApiError::too_large(format!(
@@ -108,7 +109,7 @@ pub(super) async fn update_code(call: &Call<'_>, name: &str) -> Result<Reply, Ap
     let reference = call.reference(name)?;
     // A function that can't be written now refuses before its new code is fetched, as a dry run would.
     let body: UpdateFunctionCode = call.json()?;
-    let (revision_id, architecture) = (body.revision_id, architecture(body.architectures.as_deref())?);
+    let (revision_id, architecture) = (body.revision_id, read_architecture(body.architectures.as_deref())?);
     let old = call.service.state().describe(&reference, call.service.now_ms())?.version.code;
     let mut change =
         CodeChange { code: old, architecture, publish: body.publish, dry_run: true, revision_id };
@@ -116,7 +117,7 @@ pub(super) async fn update_code(call: &Call<'_>, name: &str) -> Result<Reply, Ap
     change.code = take_code(call, call.json()?, "UpdateFunctionCode").await?;
     change.dry_run = body.dry_run;
     let described = call.service.state().update_code(&reference, change, call.service.now_ms())?;
-    Ok(Reply::ok(render::configuration(&described)))
+    Ok(Reply::ok(render::render_configuration(&described)))
 }
 
 /// `UpdateFunctionConfiguration`
@@ -129,18 +130,18 @@ pub(super) async fn update_configuration(call: &Call<'_>, name: &str) -> Result<
         check_role(call, role).await?;
     }
     let described = call.service.state().update_settings(&reference, &change, call.service.now_ms())?;
-    Ok(Reply::ok(render::configuration(&described)))
+    Ok(Reply::ok(render::render_configuration(&described)))
 }
 
 /// `GetFunction`
-pub(super) fn get(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
+pub(super) fn get_function(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
     let state = call.service.state();
     let described = state.describe(&reference, call.service.now_ms())?;
     let function = state.function(&reference)?;
     let location = call.service.code.zip_path(&described.version.code.sha256);
     let mut body = json!({
-        "Configuration": render::configuration(&described),
+        "Configuration": render::render_configuration(&described),
         "Code": { "RepositoryType": "S3", "Location": format!("file://{}", location.display()) },
     });
     if !function.tags.is_empty() {
@@ -155,11 +156,11 @@ pub(super) fn get(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
 /// `GetFunctionConfiguration`
 pub(super) fn get_configuration(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let described = call.service.state().describe(&call.reference(name)?, call.service.now_ms())?;
-    Ok(Reply::ok(render::configuration(&described)))
+    Ok(Reply::ok(render::render_configuration(&described)))
 }
 
 /// `ListFunctions`
-pub(super) fn list(call: &Call<'_>) -> Result<Reply, ApiError> {
+pub(super) fn list_functions(call: &Call<'_>) -> Result<Reply, ApiError> {
     let every_version = match call.parameter("FunctionVersion") {
         None => false,
         Some("ALL") => true,
@@ -172,23 +173,23 @@ pub(super) fn list(call: &Call<'_>) -> Result<Reply, ApiError> {
     let mut all = Vec::new();
     for function in state.in_region(call.region) {
         if every_version {
-            all.extend(versions(function, now_ms));
+            all.extend(describe_versions(function, now_ms));
         } else {
             all.push(state::describe(function, &function.latest, function.arn.clone(), now_ms));
         }
     }
-    Ok(Reply::ok(render::page("Functions", call.page(all)?, render::subset)))
+    Ok(Reply::ok(render::render_page("Functions", call.page(all)?, render::render_subset)))
 }
 
 /// `ListVersionsByFunction`
 pub(super) fn list_versions(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let state = call.service.state();
-    let all = versions(state.function(&call.reference(name)?)?, call.service.now_ms());
-    Ok(Reply::ok(render::page("Versions", call.page(all)?, render::subset)))
+    let all = describe_versions(state.function(&call.reference(name)?)?, call.service.now_ms());
+    Ok(Reply::ok(render::render_page("Versions", call.page(all)?, render::render_subset)))
 }
 
 /// `$LATEST`, then the published ones in order.
-fn versions(function: &state::Function, now_ms: i64) -> Vec<Described> {
+fn describe_versions(function: &state::Function, now_ms: i64) -> Vec<Described> {
     [&function.latest]
         .into_iter()
         .chain(function.versions.values())
@@ -199,18 +200,18 @@ fn versions(function: &state::Function, now_ms: i64) -> Vec<Described> {
 }
 
 /// `PublishVersion`
-pub(super) fn publish(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
+pub(super) fn publish_version(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
     if reference.qualifier.as_deref().is_some_and(|qualifier| qualifier != LATEST) {
         return Err(ApiError::invalid("Only $LATEST can be published."));
     }
     let body: PublishVersion = call.json()?;
     let described = call.service.state().publish(&reference, body.into(), call.service.now_ms())?;
-    Ok(Reply::created(render::configuration(&described)))
+    Ok(Reply::created(render::render_configuration(&described)))
 }
 
 /// `DeleteFunction`
-pub(super) fn delete(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
+pub(super) fn delete_function(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
     let reference = call.reference(name)?;
     let in_use = {
         let mut state = call.service.state();

@@ -10,7 +10,7 @@ use crate::lambda::invocation::{Caller, InvocationKind, Invoked};
 use crate::lambda::invoke;
 
 /// Runs a function, queues the event, or only checks.
-pub(super) async fn invoke(call: &Call<'_>, name: &str) -> Result<Response<Bytes>, ApiError> {
+pub(super) async fn invoke_function(call: &Call<'_>, name: &str) -> Result<Response<Bytes>, ApiError> {
     let header = |name: &str| call.headers.get(name).and_then(|value| value.to_str().ok());
     let kind = match header("x-amz-invocation-type") {
         None | Some("RequestResponse") => InvocationKind::RequestResponse,
@@ -35,7 +35,7 @@ pub(super) async fn invoke(call: &Call<'_>, name: &str) -> Result<Response<Bytes
             trace_id: header("x-amzn-trace-id").map(str::to_owned),
         })
         .await?;
-    Ok(answer(invoked, wants_log))
+    Ok(render_invoked(invoked, wants_log))
 }
 
 fn client_context(encoded: &str) -> Result<String, ApiError> {
@@ -46,7 +46,7 @@ fn client_context(encoded: &str) -> Result<String, ApiError> {
     })
 }
 
-fn answer(invoked: Invoked, wants_log: bool) -> Response<Bytes> {
+fn render_invoked(invoked: Invoked, wants_log: bool) -> Response<Bytes> {
     let mut headers = HeaderMap::new();
     let mut set = |name: &'static str, value: &str| {
         if let Ok(value) = value.parse() {

@@ -6,8 +6,8 @@ use crate::clock::timestamp;
 use crate::lambda::state::{Alias, CapacityProvider, Described};
 
 /// `FunctionConfiguration`.
-pub(super) fn configuration(described: &Described) -> Value {
-    let mut shown = subset(described);
+pub(super) fn render_configuration(described: &Described) -> Value {
+    let mut shown = render_subset(described);
     shown["State"] = json!(if described.pending { "Pending" } else { "Active" });
     if described.pending {
         shown["StateReason"] = json!("The function is being created.");
@@ -22,7 +22,7 @@ pub(super) fn configuration(described: &Described) -> Value {
 }
 
 /// `FunctionConfiguration` without the states, as the lists have it.
-pub(super) fn subset(described: &Described) -> Value {
+pub(super) fn render_subset(described: &Described) -> Value {
     let version = &described.version;
     let settings = &version.settings;
     let log_group = settings.log_group.clone().unwrap_or_else(|| format!("/aws/lambda/{}", described.name));
@@ -36,7 +36,7 @@ pub(super) fn subset(described: &Described) -> Value {
         "Description": settings.description,
         "Timeout": settings.timeout_secs,
         "MemorySize": settings.memory_mb,
-        "LastModified": modified(version.last_modified_ms),
+        "LastModified": format_modified(version.last_modified_ms),
         "CodeSha256": version.code.sha256,
         "Version": version.name,
         "TracingConfig": { "Mode": settings.tracing },
@@ -51,12 +51,12 @@ pub(super) fn subset(described: &Described) -> Value {
         shown["Environment"] = json!({ "Variables": settings.environment });
     }
     if let Some(provider) = &settings.capacity_provider {
-        shown["CapacityProviderConfig"] = capacity_provider(provider);
+        shown["CapacityProviderConfig"] = render_capacity_provider(provider);
     }
     shown
 }
 
-fn capacity_provider(provider: &CapacityProvider) -> Value {
+fn render_capacity_provider(provider: &CapacityProvider) -> Value {
     let mut shown = json!({ "CapacityProviderArn": provider.arn });
     if let Some(concurrency) = provider.max_concurrency {
         shown["PerExecutionEnvironmentMaxConcurrency"] = json!(concurrency);
@@ -68,7 +68,7 @@ fn capacity_provider(provider: &CapacityProvider) -> Value {
 }
 
 /// `AliasConfiguration`.
-pub(super) fn alias(function_arn: &str, alias: &Alias) -> Value {
+pub(super) fn render_alias(function_arn: &str, alias: &Alias) -> Value {
     let mut shown = json!({
         "AliasArn": format!("{function_arn}:{}", alias.name),
         "Name": alias.name,
@@ -83,7 +83,7 @@ pub(super) fn alias(function_arn: &str, alias: &Alias) -> Value {
 }
 
 /// One page of a list under `name`, and the marker of the next.
-pub(in crate::lambda) fn page<T>(
+pub(in crate::lambda) fn render_page<T>(
     name: &str,
     (items, next): (Vec<T>, Option<String>),
     render: impl Fn(&T) -> Value,
@@ -97,6 +97,6 @@ pub(in crate::lambda) fn page<T>(
 }
 
 /// `2026-11-22T19:47:52.123+0000`.
-fn modified(unix_ms: i64) -> String {
+fn format_modified(unix_ms: i64) -> String {
     timestamp(unix_ms).strftime("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string()
 }

@@ -328,7 +328,10 @@ impl TryFrom<AddPermission> for NewStatement {
             principal: body.principal,
             source_arn: body.source_arn,
             source_account: body.source_account,
-            function_url_auth_type: auth_type(body.function_url_auth_type.as_deref(), "functionUrlAuthType")?,
+            function_url_auth_type: read_auth_type(
+                body.function_url_auth_type.as_deref(),
+                "functionUrlAuthType",
+            )?,
             invoked_via_function_url: body.invoked_via_function_url,
             revision_id: body.revision_id,
         })
@@ -336,7 +339,10 @@ impl TryFrom<AddPermission> for NewStatement {
 }
 
 /// Reads a `FunctionUrlAuthType`.
-pub(in crate::lambda) fn auth_type(given: Option<&str>, member: &str) -> Result<Option<AuthType>, ApiError> {
+pub(in crate::lambda) fn read_auth_type(
+    given: Option<&str>,
+    member: &str,
+) -> Result<Option<AuthType>, ApiError> {
     match given {
         None => Ok(None),
         Some("NONE") => Ok(Some(AuthType::None)),
@@ -349,7 +355,7 @@ pub(in crate::lambda) fn auth_type(given: Option<&str>, member: &str) -> Result<
 }
 
 /// The one architecture of a request's list.
-pub(super) fn architecture(list: Option<&[String]>) -> Result<Option<String>, ApiError> {
+pub(super) fn read_architecture(list: Option<&[String]>) -> Result<Option<String>, ApiError> {
     match list {
         None | Some([]) => Ok(None),
         Some([one]) => Ok(Some(one.clone())),

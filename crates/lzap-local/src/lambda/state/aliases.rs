@@ -27,7 +27,7 @@ impl State {
         name: &str,
         change: AliasChange,
     ) -> Result<Alias, ApiError> {
-        validate::alias_name(name)?;
+        validate::check_alias_name(name)?;
         let function = self.function(reference)?;
         if function.aliases.contains_key(name) {
             let arn = function.qualified_arn(Some(name));
@@ -81,15 +81,15 @@ impl State {
     }
 
     fn put_alias(&mut self, reference: &FunctionRef, alias: Alias) -> Result<Alias, ApiError> {
-        check(self.function(reference)?, &alias)?;
+        check_alias(self.function(reference)?, &alias)?;
         let alias = Alias { revision_id: self.next_revision(&reference.arn), ..alias };
         self.function_mut(reference)?.aliases.insert(alias.name.clone(), alias.clone());
         Ok(alias)
     }
 }
 
-fn check(function: &Function, alias: &Alias) -> Result<(), ApiError> {
-    validate::description(&alias.description)?;
+fn check_alias(function: &Function, alias: &Alias) -> Result<(), ApiError> {
+    validate::check_description(&alias.description)?;
     for version in alias.weights.keys().chain([&alias.version]) {
         if function.version(version).is_none() {
             return Err(ApiError::no_function(&function.qualified_arn(Some(version))));

@@ -12,7 +12,7 @@ use crate::lambda::error::ApiError;
 impl State {
     /// Returns the settings of exactly this qualifier.
     pub(crate) fn event_invoke(&self, reference: &FunctionRef) -> Option<&EventInvoke> {
-        self.function(reference).ok()?.event_invoke.get(qualifier(reference))
+        self.function(reference).ok()?.event_invoke.get(read_qualifier(reference))
     }
 
     /// `GetFunctionEventInvokeConfig`.
@@ -48,7 +48,7 @@ impl State {
         if function.qualified(reference.qualifier.as_deref()).is_none() {
             return Err(ApiError::no_function(&reference.full()));
         }
-        function.event_invoke.insert(qualifier(reference).to_owned(), wanted);
+        function.event_invoke.insert(read_qualifier(reference).to_owned(), wanted);
         self.revision += 1;
         Ok(())
     }
@@ -56,12 +56,12 @@ impl State {
     /// `DeleteFunctionEventInvokeConfig`.
     pub(crate) fn delete_event_invoke(&mut self, reference: &FunctionRef) -> Result<(), ApiError> {
         self.get_event_invoke(reference)?;
-        self.function_mut(reference)?.event_invoke.remove(qualifier(reference));
+        self.function_mut(reference)?.event_invoke.remove(read_qualifier(reference));
         self.revision += 1;
         Ok(())
     }
 }
 
-fn qualifier(reference: &FunctionRef) -> &str {
+fn read_qualifier(reference: &FunctionRef) -> &str {
     reference.qualifier.as_deref().unwrap_or(LATEST)
 }

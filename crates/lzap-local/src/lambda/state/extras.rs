@@ -20,7 +20,7 @@ impl State {
         let function = self.function_mut(reference)?;
         let mut all = function.tags.clone();
         all.extend(tags);
-        validate::tags(&all)?;
+        validate::check_tags(&all)?;
         function.tags = all;
         self.revision += 1;
         Ok(())

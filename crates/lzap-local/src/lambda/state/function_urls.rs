@@ -102,14 +102,14 @@ impl State {
         reference: &FunctionRef,
     ) -> Result<Vec<(FunctionRef, &FunctionUrl)>, ApiError> {
         let function = self.function(reference).map_err(|_| no_function())?;
-        Ok(function.urls.iter().map(|(alias, url)| (target(&function.arn, alias), url)).collect())
+        Ok(function.urls.iter().map(|(alias, url)| (read_target(&function.arn, alias), url)).collect())
     }
 
     /// The URLs of all functions, in every region.
     pub(crate) fn function_urls(&self) -> impl Iterator<Item = (FunctionRef, &FunctionUrl)> {
-        self.functions
-            .values()
-            .flat_map(|function| function.urls.iter().map(|(alias, url)| (target(&function.arn, alias), url)))
+        self.functions.values().flat_map(|function| {
+            function.urls.iter().map(|(alias, url)| (read_target(&function.arn, alias), url))
+        })
     }
 
     /// Moves a URL to another port, when its own was taken by another program.
@@ -141,7 +141,7 @@ fn check_qualifier(reference: &FunctionRef) -> Result<&str, ApiError> {
     Ok(qualifier)
 }
 
-fn target(function_arn: &str, alias: &str) -> FunctionRef {
+fn read_target(function_arn: &str, alias: &str) -> FunctionRef {
     let qualifier = Some(alias.to_owned()).filter(|alias| !alias.is_empty());
     FunctionRef { arn: function_arn.to_owned(), qualifier }
 }

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::model::{Function, Version};
 use super::names::FunctionRef;
 use crate::lambda::error::ApiError;
-use crate::lambda::hex::hex;
+use crate::lambda::hex::encode_hex;
 
 /// Concurrent invocations of an account and region, as AWS grants them by default.
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html>
@@ -143,7 +143,7 @@ impl State {
     pub(super) fn next_revision(&mut self, arn: &str) -> String {
         self.revision += 1;
         let digest = Sha256::digest(format!("{arn} {}", self.revision));
-        let hex = hex(&digest[..16]);
+        let hex = encode_hex(&digest[..16]);
         format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
     }
 }

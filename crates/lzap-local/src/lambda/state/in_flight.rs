@@ -6,8 +6,8 @@
 //!
 //! **An id for each delivery.** The retry of an asynchronous invocation has the request id of the first attempt. So a
 //! late answer to the first attempt would answer the second one. `Lambda-Runtime-Invocation-Id` tells the two apart:
-//! each delivery has its own, and the runtime sends it back with the answer. A runtime that doesn't know the header sends
-//! none; then the request id alone decides.
+//! each delivery has its own, and the runtime sends it back with the answer. A runtime that doesn't know the header
+//! sends none; then the request id alone decides.
 //!
 //! **A timeout.** AWS ends a classic environment whose invocation ran out of time. On Managed Instances the code keeps
 //! running, and the other invocations too. The invocation that timed out keeps its place here, because a task of the
@@ -81,8 +81,8 @@ struct Held {
     released: bool,
 }
 
-/// The invocations of one environment. Its invariant: never more than `max_concurrency`, those included that timed out and
-/// still occupy the process.
+/// The invocations of one environment. Its invariant: never more than `max_concurrency`, those included that timed out
+/// and still occupy the process.
 #[derive(Clone, Debug)]
 pub(crate) struct InFlight {
     max_concurrency: usize,
@@ -240,8 +240,8 @@ impl InFlight {
             }
             Some(Stage::Settled | Stage::TimedOut) | None => {}
         }
-        // With one invocation at a time AWS ends the environment. With several it doesn't; but a process that has nothing
-        // left whose time isn't over, and asks for nothing, would keep its place and serve no more.
+        // With one invocation at a time AWS ends the environment. With several it doesn't; but a process that has
+        // nothing left whose time isn't over, and asks for nothing, would keep its place and serve no more.
         let has_other = |held: &Held| {
             matches!(held.stage, Stage::Accepted | Stage::Queued | Stage::Delivered | Stage::Answered)
         };
@@ -278,8 +278,8 @@ impl InFlight {
         self.closed
     }
 
-    /// Returns whether the caller has nothing more to wait for: the process asked for more since the answer, or the time
-    /// is over.
+    /// Returns whether the caller has nothing more to wait for: the process asked for more since the answer, or the
+    /// time is over.
     pub(crate) fn is_settled(&self, ticket: Ticket) -> bool {
         matches!(self.stage(ticket), None | Some(Stage::Settled | Stage::TimedOut))
     }

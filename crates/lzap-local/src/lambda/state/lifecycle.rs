@@ -93,8 +93,8 @@ impl State {
     ) -> Result<Described, ApiError> {
         let name = reference.arn.rsplit(':').next().unwrap_or_default().to_owned();
         names::check_length(&name)?;
-        validate::settings(&new.settings)?;
-        validate::tags(&new.tags)?;
+        validate::check_settings(&new.settings)?;
+        validate::check_tags(&new.tags)?;
         if self.functions.contains_key(&reference.arn) {
             return Err(ApiError::conflict(format!("Function already exist: {name}")));
         }
@@ -109,9 +109,9 @@ impl State {
             active_at_ms: now_ms + CREATE_MS,
             settled_at_ms: 0,
         };
-        let mut function = blank(name, reference.arn.clone(), latest, new.tags);
+        let mut function = make_function(name, reference.arn.clone(), latest, new.tags);
         if new.publish {
-            freeze(&mut function, None, self.next_revision(&reference.arn));
+            freeze_version(&mut function, None, self.next_revision(&reference.arn));
         }
         let shown = function.versions.get(&1).unwrap_or(&function.latest);
         let described = describe(&function, shown, function.arn.clone(), now_ms);
@@ -128,7 +128,7 @@ impl State {
     ) -> Result<Described, ApiError> {
         let mut settings = self.writable(reference, change.revision_id.as_deref(), now_ms)?.settings.clone();
         if let Some(architecture) = change.architecture {
-            validate::architecture(&architecture)?;
+            validate::check_architecture(&architecture)?;
             settings.architecture = architecture;
         }
         if change.dry_run {
@@ -150,7 +150,7 @@ impl State {
     ) -> Result<Described, ApiError> {
         let latest = self.writable(reference, change.revision_id.as_deref(), now_ms)?;
         let settings = change.applied_to(&latest.settings);
-        validate::settings(&settings)?;
+        validate::check_settings(&settings)?;
         self.replace_latest(reference, settings, None, now_ms)?;
         self.describe(reference, now_ms)
     }
@@ -171,7 +171,7 @@ impl State {
             )));
         }
         if let Some(text) = &publish.description {
-            validate::description(text)?;
+            validate::check_description(text)?;
         }
         self.publish_latest(reference, publish.description, now_ms)
     }
@@ -267,7 +267,8 @@ impl State {
     ) -> Result<Described, ApiError> {
         let revision_id = self.next_revision(&reference.arn);
         let function = self.function_mut(reference)?;
-        let number = unchanged(function).unwrap_or_else(|| freeze(function, description, revision_id));
+        let number = find_unchanged_version(function)
+            .unwrap_or_else(|| freeze_version(function, description, revision_id));
         let name = number.to_string();
         let arn = function.qualified_arn(Some(&name));
         let version = function.version(&name).unwrap_or(&function.latest);
@@ -275,7 +276,7 @@ impl State {
     }
 }
 
-fn blank(name: String, arn: String, latest: Version, tags: BTreeMap<String, String>) -> Function {
+fn make_function(name: String, arn: String, latest: Version, tags: BTreeMap<String, String>) -> Function {
     Function {
         name,
         arn,
@@ -293,7 +294,7 @@ fn blank(name: String, arn: String, latest: Version, tags: BTreeMap<String, Stri
 }
 
 /// Publishes `$LATEST` under the next number.
-fn freeze(function: &mut Function, description: Option<String>, revision_id: String) -> u64 {
+fn freeze_version(function: &mut Function, description: Option<String>, revision_id: String) -> u64 {
     let number = function.next_version;
     let mut version = Version { name: number.to_string(), revision_id, ..function.latest.clone() };
     if let Some(description) = description {
@@ -305,7 +306,7 @@ fn freeze(function: &mut Function, description: Option<String>, revision_id: Str
 }
 
 /// The last published version, when it is what `$LATEST` is. Its description may be its own.
-fn unchanged(function: &Function) -> Option<u64> {
+fn find_unchanged_version(function: &Function) -> Option<u64> {
     let (number, last) = function.versions.last_key_value()?;
     let latest = &function.latest;
     let settings = Settings { description: last.settings.description.clone(), ..latest.settings.clone() };

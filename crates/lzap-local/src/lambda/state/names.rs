@@ -26,7 +26,7 @@ impl FunctionRef {
         account: &str,
     ) -> Result<Self, ApiError> {
         let refused = || ApiError::constraint(given, "functionName", FUNCTION_PATTERN);
-        let (arn, inner) = split(given, region, account).ok_or_else(refused)?;
+        let (arn, inner) = split_reference(given, region, account).ok_or_else(refused)?;
         match (inner.as_deref(), qualifier) {
             (Some(inner), Some(outer)) if inner != outer => Err(ApiError::invalid(format!(
                 "The derived qualifier from the function name does not match the specified qualifier: {outer}."
@@ -45,7 +45,7 @@ impl FunctionRef {
 }
 
 /// The unqualified ARN and the qualifier; `None` when it isn't a function's name.
-fn split(given: &str, region: &str, account: &str) -> Option<(String, Option<String>)> {
+fn split_reference(given: &str, region: &str, account: &str) -> Option<(String, Option<String>)> {
     let parts: Vec<&str> = given.split(':').collect();
     let (region, account, rest) = match parts.as_slice() {
         ["arn", _, "lambda", region, account, "function", rest @ ..] => (*region, *account, rest),

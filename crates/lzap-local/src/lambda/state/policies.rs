@@ -34,7 +34,7 @@ impl State {
         reference: &FunctionRef,
         new: NewStatement,
     ) -> Result<Statement, ApiError> {
-        check(&new)?;
+        check_statement(&new)?;
         self.has_qualifier(reference)?;
         let revision_id = self.next_revision(&reference.arn);
         let function = self.function_mut(reference)?;
@@ -59,7 +59,7 @@ impl State {
         };
         let mut policy = Policy { revision_id, statements: old.statements };
         policy.statements.push(statement.clone());
-        let bytes = document(&policy).to_string().len();
+        let bytes = render_policy(&policy).to_string().len();
         if bytes > POLICY_BYTES {
             return Err(ApiError::policy_too_long(bytes, POLICY_BYTES));
         }
@@ -119,7 +119,7 @@ fn policy_key(reference: &FunctionRef) -> String {
     reference.qualifier.clone().unwrap_or_default()
 }
 
-fn check(new: &NewStatement) -> Result<(), ApiError> {
+fn check_statement(new: &NewStatement) -> Result<(), ApiError> {
     if !is_word(&new.sid) || new.sid.len() > 100 {
         let constraint = "must satisfy regular expression pattern: ([a-zA-Z0-9-_]+)";
         return Err(ApiError::constraint(&new.sid, "statementId", constraint));
@@ -150,14 +150,14 @@ fn check(new: &NewStatement) -> Result<(), ApiError> {
 }
 
 /// True if the policy of exactly this qualifier lets `principal` invoke for `source_arn`.
-pub(crate) fn allows(
+pub(crate) fn allows_service(
     function: &Function,
     qualifier: Option<&str>,
     principal: &str,
     source_arn: &str,
 ) -> bool {
     let account = source_arn.split(':').nth(4).unwrap_or_default();
-    statements(function, qualifier).iter().any(|statement| {
+    list_statements(function, qualifier).iter().any(|statement| {
         statement.covers(INVOKE_FUNCTION)
             && (statement.principal == principal || statement.principal == "*")
             && statement.source_arn.as_deref().is_none_or(|pattern| arn_like(pattern, source_arn))
@@ -172,7 +172,7 @@ pub(crate) fn allows(
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html>
 pub(crate) fn allows_everybody_through_url(function: &Function, qualifier: Option<&str>) -> bool {
     // A request without a signature has no source ARN or account that a condition could match.
-    let mut public: Vec<&Statement> = statements(function, qualifier).iter().collect();
+    let mut public: Vec<&Statement> = list_statements(function, qualifier).iter().collect();
     public.retain(|statement| {
         statement.principal == "*" && statement.source_arn.is_none() && statement.source_account.is_none()
     });
@@ -187,7 +187,7 @@ pub(crate) fn allows_everybody_through_url(function: &Function, qualifier: Optio
 }
 
 /// The statements of exactly this qualifier; `$LATEST` spelled out is the function itself.
-fn statements<'a>(function: &'a Function, qualifier: Option<&str>) -> &'a [Statement] {
+fn list_statements<'a>(function: &'a Function, qualifier: Option<&str>) -> &'a [Statement] {
     let key = qualifier.filter(|q| *q != LATEST).unwrap_or_default();
     function.policies.get(key).map_or(&[], |policy| &policy.statements)
 }
@@ -199,11 +199,14 @@ fn arn_like(pattern: &str, arn: &str) -> bool {
     let (patterns, parts): (Vec<&str>, Vec<&str>) =
         (pattern.splitn(6, ':').collect(), arn.splitn(6, ':').collect());
     patterns.len() == parts.len()
-        && patterns.iter().zip(&parts).all(|(pattern, part)| wildcard(pattern.as_bytes(), part.as_bytes()))
+        && patterns
+            .iter()
+            .zip(&parts)
+            .all(|(pattern, part)| match_wildcard(pattern.as_bytes(), part.as_bytes()))
 }
 
 /// Glob match in linear space: on a mismatch, the last `*` takes one more byte.
-fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
+fn match_wildcard(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
@@ -228,8 +231,8 @@ fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
 }
 
 /// The policy document, as `GetPolicy` returns it.
-pub(crate) fn document(policy: &Policy) -> Value {
-    let statements: Vec<Value> = policy.statements.iter().map(Statement::document).collect();
+pub(crate) fn render_policy(policy: &Policy) -> Value {
+    let statements: Vec<Value> = policy.statements.iter().map(Statement::render_document).collect();
     json!({ "Version": "2012-10-17", "Id": "default", "Statement": statements })
 }
 
@@ -239,11 +242,11 @@ impl Statement {
     }
 
     /// The statement, as `AddPermission` returns it.
-    pub(crate) fn document(&self) -> Value {
+    pub(crate) fn render_document(&self) -> Value {
         let mut document = json!({
             "Sid": self.sid,
             "Effect": "Allow",
-            "Principal": principal(&self.principal),
+            "Principal": render_principal(&self.principal),
             "Action": self.action,
             "Resource": self.resource,
         });
@@ -272,7 +275,7 @@ impl Statement {
     }
 }
 
-fn principal(name: &str) -> Value {
+fn render_principal(name: &str) -> Value {
     if name == "*" {
         return json!("*");
     }

@@ -42,9 +42,9 @@ impl State {
         roll: f64,
     ) -> Result<Resolved, ApiError> {
         let function = self.function(reference)?;
-        let name = pick(function, reference.qualifier.as_deref(), roll);
-        let version =
-            serving(function, &name, now_ms).ok_or_else(|| ApiError::no_function(&reference.full()))?;
+        let name = pick_version(function, reference.qualifier.as_deref(), roll);
+        let version = find_serving_version(function, &name, now_ms)
+            .ok_or_else(|| ApiError::no_function(&reference.full()))?;
         if now_ms < version.active_at_ms {
             return Err(ApiError::conflict(
                 "The operation cannot be performed at this time. The function is currently in the following state: \
@@ -54,7 +54,7 @@ impl State {
         let region = function.region().to_owned();
         let limit = self.concurrency.saturating_sub(self.reserved_in(&region));
         Ok(Resolved {
-            key: key(function, version),
+            key: make_key(function, version),
             name: function.name.clone(),
             invoked_arn: reference.full(),
             region,
@@ -74,7 +74,7 @@ impl State {
     /// True if the policy of the reference's own qualifier lets a service in.
     pub(crate) fn allows(&self, reference: &FunctionRef, principal: &str, source_arn: &str) -> bool {
         self.function(reference).is_ok_and(|function| {
-            policies::allows(function, reference.qualifier.as_deref(), principal, source_arn)
+            policies::allows_service(function, reference.qualifier.as_deref(), principal, source_arn)
         })
     }
 
@@ -88,13 +88,13 @@ impl State {
     /// True if an environment of this key may serve another invocation.
     pub(crate) fn is_current(&self, wanted: &EnvironmentKey, now_ms: i64) -> bool {
         self.functions.get(&wanted.function_arn).is_some_and(|function| {
-            serving(function, &wanted.version, now_ms)
+            find_serving_version(function, &wanted.version, now_ms)
                 .is_some_and(|version| version.generation == wanted.generation)
         })
     }
 }
 
-fn key(function: &Function, version: &Version) -> EnvironmentKey {
+fn make_key(function: &Function, version: &Version) -> EnvironmentKey {
     EnvironmentKey {
         function_arn: function.arn.clone(),
         version: version.name.clone(),
@@ -103,7 +103,7 @@ fn key(function: &Function, version: &Version) -> EnvironmentKey {
 }
 
 /// `$LATEST` is what it was until its update has settled.
-fn serving<'a>(function: &'a Function, name: &str, now_ms: i64) -> Option<&'a Version> {
+fn find_serving_version<'a>(function: &'a Function, name: &str, now_ms: i64) -> Option<&'a Version> {
     let in_progress = name == LATEST && now_ms < function.latest.settled_at_ms;
     match &function.previous {
         Some(previous) if in_progress => Some(previous),
@@ -111,7 +111,7 @@ fn serving<'a>(function: &'a Function, name: &str, now_ms: i64) -> Option<&'a Ve
     }
 }
 
-fn pick(function: &Function, qualifier: Option<&str>, roll: f64) -> String {
+fn pick_version(function: &Function, qualifier: Option<&str>, roll: f64) -> String {
     let qualifier = qualifier.unwrap_or(LATEST);
     let Some(alias) = function.aliases.get(qualifier) else {
         return qualifier.to_owned();

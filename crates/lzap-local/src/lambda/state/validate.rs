@@ -20,18 +20,18 @@ use crate::lambda::error::ApiError;
 const MAX_TAGS: usize = 50;
 
 /// Refuses settings that AWS would refuse.
-pub(crate) fn settings(settings: &Settings) -> Result<(), ApiError> {
-    within(settings.memory_mb, "memorySize", MEMORY_MB)?;
-    within(settings.timeout_secs, "timeout", TIMEOUT_SECS)?;
-    within(settings.ephemeral_mb, "ephemeralStorage.size", EPHEMERAL_STORAGE_MB)?;
-    description(&settings.description)?;
-    environment(&settings.environment)?;
-    one_of(&settings.tracing, "tracingConfig.mode", &["Active", "PassThrough"])?;
-    one_of(&settings.log_format, "loggingConfig.logFormat", &["JSON", "Text"])?;
-    architecture(&settings.architecture)?;
-    runtime(&settings.runtime)?;
+pub(crate) fn check_settings(settings: &Settings) -> Result<(), ApiError> {
+    check_range(settings.memory_mb, "memorySize", MEMORY_MB)?;
+    check_range(settings.timeout_secs, "timeout", TIMEOUT_SECS)?;
+    check_range(settings.ephemeral_mb, "ephemeralStorage.size", EPHEMERAL_STORAGE_MB)?;
+    check_description(&settings.description)?;
+    check_environment(&settings.environment)?;
+    check_one_of(&settings.tracing, "tracingConfig.mode", &["Active", "PassThrough"])?;
+    check_one_of(&settings.log_format, "loggingConfig.logFormat", &["JSON", "Text"])?;
+    check_architecture(&settings.architecture)?;
+    check_runtime(&settings.runtime)?;
     if let Some(provider) = &settings.capacity_provider {
-        capacity_provider(provider)?;
+        check_capacity_provider(provider)?;
     }
     if settings.handler.is_empty() || settings.handler.contains(char::is_whitespace) {
         return Err(ApiError::constraint(
@@ -40,10 +40,10 @@ pub(crate) fn settings(settings: &Settings) -> Result<(), ApiError> {
             r"must satisfy regular expression pattern: [^\s]+",
         ));
     }
-    role_arn(&settings.role)
+    check_role_arn(&settings.role)
 }
 
-fn within(value: u32, member: &str, range: RangeInclusive<u32>) -> Result<(), ApiError> {
+fn check_range(value: u32, member: &str, range: RangeInclusive<u32>) -> Result<(), ApiError> {
     if value < *range.start() {
         let constraint = format!("must have value greater than or equal to {}", range.start());
         return Err(ApiError::constraint(&value.to_string(), member, &constraint));
@@ -55,7 +55,7 @@ fn within(value: u32, member: &str, range: RangeInclusive<u32>) -> Result<(), Ap
     Ok(())
 }
 
-fn one_of(value: &str, member: &str, allowed: &[&str]) -> Result<(), ApiError> {
+fn check_one_of(value: &str, member: &str, allowed: &[&str]) -> Result<(), ApiError> {
     if allowed.contains(&value) {
         return Ok(());
     }
@@ -64,7 +64,7 @@ fn one_of(value: &str, member: &str, allowed: &[&str]) -> Result<(), ApiError> {
 }
 
 /// Refuses a description that is too long.
-pub(crate) fn description(text: &str) -> Result<(), ApiError> {
+pub(crate) fn check_description(text: &str) -> Result<(), ApiError> {
     if text.chars().count() <= DESCRIPTION_CHARS {
         return Ok(());
     }
@@ -73,12 +73,12 @@ pub(crate) fn description(text: &str) -> Result<(), ApiError> {
 }
 
 /// Refuses an architecture that Lambda doesn't have.
-pub(crate) fn architecture(name: &str) -> Result<(), ApiError> {
-    one_of(name, "architectures", &["x86_64", "arm64"])
+pub(crate) fn check_architecture(name: &str) -> Result<(), ApiError> {
+    check_one_of(name, "architectures", &["x86_64", "arm64"])
 }
 
 /// AWS runs many runtimes; the embedded cloud runs what a compiled program needs.
-fn runtime(name: &str) -> Result<(), ApiError> {
+fn check_runtime(name: &str) -> Result<(), ApiError> {
     if matches!(name, "provided.al2023" | "provided.al2") {
         return Ok(());
     }
@@ -88,11 +88,11 @@ fn runtime(name: &str) -> Result<(), ApiError> {
 }
 
 /// The constraints of AWS's service model.
-fn capacity_provider(provider: &CapacityProvider) -> Result<(), ApiError> {
+fn check_capacity_provider(provider: &CapacityProvider) -> Result<(), ApiError> {
     const MEMBER: &str = "capacityProviderConfig.lambdaManagedInstancesCapacityProviderConfig";
     let member = |name: &str| format!("{MEMBER}.{name}");
     if let Some(value) = provider.max_concurrency {
-        within(value, &member("perExecutionEnvironmentMaxConcurrency"), ENVIRONMENT_CONCURRENCY)?;
+        check_range(value, &member("perExecutionEnvironmentMaxConcurrency"), ENVIRONMENT_CONCURRENCY)?;
     }
     let ratio = provider.memory_gib_per_vcpu.as_ref().and_then(serde_json::Number::as_f64);
     if let Some(value) = ratio.filter(|value| !(2.0..=8.0).contains(value)) {
@@ -114,7 +114,7 @@ fn capacity_provider(provider: &CapacityProvider) -> Result<(), ApiError> {
     ))
 }
 
-fn role_arn(role: &str) -> Result<(), ApiError> {
+fn check_role_arn(role: &str) -> Result<(), ApiError> {
     let tail = role.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(":role/"));
     if tail.is_some_and(|(account, name)| account.len() == 12 && !name.is_empty()) {
         return Ok(());
@@ -126,7 +126,7 @@ fn role_arn(role: &str) -> Result<(), ApiError> {
     ))
 }
 
-fn environment(variables: &BTreeMap<String, String>) -> Result<(), ApiError> {
+fn check_environment(variables: &BTreeMap<String, String>) -> Result<(), ApiError> {
     let reserved: Vec<&str> =
         variables.keys().map(String::as_str).filter(|key| RESERVED_BY_LAMBDA.contains(key)).collect();
     if !reserved.is_empty() {
@@ -162,7 +162,7 @@ fn is_variable(key: &str) -> bool {
 }
 
 /// Refuses too many tags, and those of AWS's own.
-pub(crate) fn tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
+pub(crate) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
     if tags.len() > MAX_TAGS {
         return Err(ApiError::invalid(format!("Number of tags exceeds resource tag limit: {MAX_TAGS}")));
     }
@@ -178,7 +178,7 @@ pub(crate) fn tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
 }
 
 /// Refuses a name that an alias can't have.
-pub(crate) fn alias_name(name: &str) -> Result<(), ApiError> {
+pub(crate) fn check_alias_name(name: &str) -> Result<(), ApiError> {
     if is_word(name) && !super::names::all_digits(name) && name.len() <= 128 {
         return Ok(());
     }
@@ -190,12 +190,12 @@ pub(crate) fn alias_name(name: &str) -> Result<(), ApiError> {
 }
 
 /// Refuses a role whose trust policy (`None`: there is no such role) doesn't let Lambda assume it.
-pub(crate) fn trust(policy: Option<&str>) -> Result<(), ApiError> {
+pub(crate) fn check_trust_policy(policy: Option<&str>) -> Result<(), ApiError> {
     let document: Option<Value> = policy.and_then(|text| serde_json::from_str(text).ok());
     let trusted = document
         .as_ref()
         .and_then(|document| document.get("Statement"))
-        .is_some_and(|statements| many(statements).iter().any(|statement| allows_lambda(statement)));
+        .is_some_and(|statements| list_values(statements).iter().any(|statement| allows_lambda(statement)));
     if trusted {
         return Ok(());
     }
@@ -204,18 +204,18 @@ pub(crate) fn trust(policy: Option<&str>) -> Result<(), ApiError> {
 
 fn allows_lambda(statement: &Value) -> bool {
     let action = statement.get("Action").is_some_and(|actions| {
-        many(actions)
+        list_values(actions)
             .iter()
             .filter_map(|action| action.as_str())
             .any(|action| matches!(action, "sts:AssumeRole" | "sts:*" | "*"))
     });
     let service = statement.pointer("/Principal/Service").is_some_and(|services| {
-        many(services).iter().any(|service| service.as_str() == Some("lambda.amazonaws.com"))
+        list_values(services).iter().any(|service| service.as_str() == Some("lambda.amazonaws.com"))
     });
     statement.get("Effect").and_then(Value::as_str) == Some("Allow") && action && service
 }
 
 /// IAM's "one or a list of".
-fn many(value: &Value) -> Vec<&Value> {
+fn list_values(value: &Value) -> Vec<&Value> {
     value.as_array().map_or_else(|| vec![value], |list| list.iter().collect())
 }

@@ -38,8 +38,8 @@ async fn pid(cloud: &Cloud) -> Value {
     cloud.invoke("shop", &json!({ "do": "context" })).await.body["pid"].clone()
 }
 
-/// Starts a process and returns its id, when every one of its tasks has had an invocation. A process whose tasks haven't
-/// all asked for an event yet gets fewer invocations, and another one gets the rest.
+/// Starts a process and returns its id, when every one of its tasks has had an invocation. A process whose tasks
+/// haven't all asked for an event yet gets fewer invocations, and another one gets the rest.
 async fn start_every_task(cloud: &Cloud, count: usize) -> Value {
     let answers = invoke_all(cloud, &meet(count)).await;
     let pids: BTreeSet<String> = answers.iter().map(|answer| answer.body["pid"].to_string()).collect();

@@ -1,7 +1,7 @@
 //! The command that starts a `bootstrap` on this machine: directly, or through QEMU for another processor.
 //!
-//! What Lambda would refuse is refused here in the same words, before anything runs. An emulator on PATH comes first, so
-//! that it can be told where the other architecture's glibc is; without one the kernel may know one (`binfmt_misc`,
+//! What Lambda would refuse is refused here in the same words, before anything runs. An emulator on PATH comes first,
+//! so that it can be told where the other architecture's glibc is; without one the kernel may know one (`binfmt_misc`,
 //! which a container can't see), and says so when it doesn't.
 
 use std::fs::File;

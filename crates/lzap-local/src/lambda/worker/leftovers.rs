@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 const RECORD: &str = "pid";
 
 /// Notes a worker in its environment's folder: its id, and its start time, since ids are used again.
-pub(crate) fn note(folder: &Path, pid: i32) {
+pub(crate) fn note_process(folder: &Path, pid: i32) {
     let Some(started) = start_time(pid) else { return };
     if let Err(error) = fs::write(folder.join(RECORD), format!("{pid} {started}")) {
         tracing::debug!(%error, "a worker could not be noted");
@@ -16,7 +16,7 @@ pub(crate) fn note(folder: &Path, pid: i32) {
 }
 
 /// Ends the workers that an earlier cloud left below `root`, and deletes their folders.
-pub(crate) fn clear(root: &Path) {
+pub(crate) fn clear_leftovers(root: &Path) {
     let folders: Vec<PathBuf> =
         fs::read_dir(root).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect();
     for folder in folders {

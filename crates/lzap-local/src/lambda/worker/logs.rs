@@ -121,7 +121,7 @@ impl LogPipe {
         let (reader, writer) = io::pipe()?;
         let pipe = Receiver::from_owned_fd(OwnedFd::from(reader))?;
         let shared = Arc::new(Shared { pipe, stream, partial: Mutex::new(Vec::new()) });
-        let pump = AbortOnDropHandle::new(tokio::spawn(pump(Arc::clone(&shared))));
+        let pump = AbortOnDropHandle::new(tokio::spawn(pump_output(Arc::clone(&shared))));
         Ok((Self { shared, _pump: pump }, writer))
     }
 
@@ -141,7 +141,7 @@ impl LogPipe {
     }
 }
 
-async fn pump(shared: Arc<Shared>) {
+async fn pump_output(shared: Arc<Shared>) {
     while shared.pipe.readable().await.is_ok() {
         if !shared.read_all(|buffer| shared.pipe.try_read(buffer)) {
             return;

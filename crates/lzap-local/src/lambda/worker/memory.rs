@@ -1,50 +1,50 @@
 //! The memory of a worker in resident bytes; where QEMU emulates the function, those of the function alone.
 //!
-//! An emulator keeps its program, its heap and the translated code in the same process. Lambda has none of them, so they
-//! count neither for the limit nor in the report; a few megabytes of them can't be told from the function's.
+//! An emulator keeps its program, its heap and the translated code in the same process. Lambda has none of them, so
+//! they count neither for the limit nor in the report; a few megabytes of them can't be told from the function's.
 
 use fs_err as fs;
 
-/// The most resident bytes that a process and its descendants are known to have had: what they have now, or the kernel's
-/// own high-water mark of the process, which a peak between two measurements raises too.
-pub(crate) fn peak(pid: i32) -> u64 {
-    let mark = if emulator(pid).is_some() { 0 } else { read_status(pid, "VmHWM:") };
-    resident(pid).max(mark)
+/// The most resident bytes that a process and its descendants are known to have had: what they have now, or the
+/// kernel's own high-water mark of the process, which a peak between two measurements raises too.
+pub(crate) fn measure_peak(pid: i32) -> u64 {
+    let mark = if find_emulator(pid).is_some() { 0 } else { read_status(pid, "VmHWM:") };
+    sum_resident(pid).max(mark)
 }
 
 /// Resident bytes of a process and its descendants. A process that ends during the walk counts nothing.
-fn resident(pid: i32) -> u64 {
-    below(pid, 0)
+fn sum_resident(pid: i32) -> u64 {
+    sum_descendants(pid, 0)
 }
 
 /// A size in bytes from `/proc/PID/status`; 0 where there is none.
 fn read_status(pid: i32, field: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    status.lines().find_map(|line| line.strip_prefix(field)).map_or(0, bytes)
+    status.lines().find_map(|line| line.strip_prefix(field)).map_or(0, read_bytes)
 }
 
-fn below(pid: i32, depth: u32) -> u64 {
+fn sum_descendants(pid: i32, depth: u32) -> u64 {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     let children: u64 = children
         .split_whitespace()
         .filter_map(|child| child.parse().ok())
         .filter(|_| depth < 8)
-        .map(|child| below(child, depth + 1))
+        .map(|child| sum_descendants(child, depth + 1))
         .sum();
-    own(pid) + children
+    measure_process(pid) + children
 }
 
-fn own(pid: i32) -> u64 {
-    match emulator(pid) {
+fn measure_process(pid: i32) -> u64 {
+    match find_emulator(pid) {
         Some(emulator) => {
-            guest(&fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap_or_default(), &emulator)
+            sum_guest_memory(&fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap_or_default(), &emulator)
         }
         None => read_status(pid, "VmRSS:"),
     }
 }
 
 /// The program of the process, when it is a QEMU; the kernel may have put it there (`binfmt_misc`).
-fn emulator(pid: i32) -> Option<String> {
+fn find_emulator(pid: i32) -> Option<String> {
     let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
     let is_emulator = program.file_name()?.to_str()?.starts_with("qemu-");
     is_emulator.then(|| program.to_string_lossy().into_owned())
@@ -52,14 +52,14 @@ fn emulator(pid: i32) -> Option<String> {
 
 /// The resident bytes of the mappings that are the emulated program's. Only translated code is writable and executable
 /// at once: what the emulated program may execute is mere data here. The format: `man 5 proc_pid_smaps`.
-fn guest(smaps: &str, emulator: &str) -> u64 {
+fn sum_guest_memory(smaps: &str, emulator: &str) -> u64 {
     let mut counts = true;
     let mut sum = 0;
     for line in smaps.lines() {
         let mut words = line.split_whitespace();
         let first = words.next().unwrap_or_default();
         if first == "Rss:" && counts {
-            sum += bytes(&line["Rss:".len()..]);
+            sum += read_bytes(&line["Rss:".len()..]);
         } else if !first.ends_with(':') {
             let rights = words.next().unwrap_or_default();
             counts = !(line.ends_with(emulator) || line.ends_with("[heap]") || rights.starts_with("rwx"));
@@ -69,7 +69,7 @@ fn guest(smaps: &str, emulator: &str) -> u64 {
 }
 
 /// Reads `  1234 kB`.
-fn bytes(field: &str) -> u64 {
+fn read_bytes(field: &str) -> u64 {
     let kilobytes = field.trim().strip_suffix("kB").and_then(|number| number.trim().parse::<u64>().ok());
     kilobytes.unwrap_or(0) * 1024
 }
@@ -90,17 +90,17 @@ mod tests {
         ];
         let smaps =
             mappings.map(|(head, rss)| format!("{head}\nSize: 9999 kB\nRss:  {rss} kB\nVmFlags: rd ex mr\n"));
-        assert_eq!(guest(&smaps.concat(), "/usr/bin/qemu-aarch64-static"), 123 * 1024);
+        assert_eq!(sum_guest_memory(&smaps.concat(), "/usr/bin/qemu-aarch64-static"), 123 * 1024);
     }
 
     #[test]
     fn peak_of_a_process_includes_memory_that_it_freed() {
         const FREED: usize = 64 * 1024 * 1024;
         let own = i32::try_from(std::process::id()).expect("Linux's ids fit");
-        assert!(resident(own) > 1024 * 1024);
+        assert!(sum_resident(own) > 1024 * 1024);
         // Large enough for a mapping of its own, which goes back to the kernel at once.
         drop(std::hint::black_box(vec![1_u8; FREED]));
-        assert!(peak(own) > FREED as u64);
-        assert_eq!(peak(0), 0);
+        assert!(measure_peak(own) > FREED as u64);
+        assert_eq!(measure_peak(0), 0);
     }
 }

@@ -123,7 +123,7 @@ impl Process {
 
     /// The most memory that the process and its descendants had resident, in bytes; an emulator's own doesn't count.
     pub(crate) fn peak_memory(&self) -> u64 {
-        if self.is_alive() { memory::peak(self.id()) } else { 0 }
+        if self.is_alive() { memory::measure_peak(self.id()) } else { 0 }
     }
 
     /// Writes what was printed so far to the log; an unfinished line too where `with_unfinished`.

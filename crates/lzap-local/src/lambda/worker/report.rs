@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::lambda::hex::hex;
+use crate::lambda::hex::encode_hex;
 
 /// Bytes.
 pub(crate) const MB: u64 = 1024 * 1024;
@@ -36,7 +36,7 @@ impl Failure {
 
     /// The function ran out of its time.
     pub(crate) fn timeout(request_id: &str, now: &str, timeout: Duration) -> Self {
-        Self::new("Sandbox.Timedout", &timeout_line(request_id, now, timeout), "timeout")
+        Self::new("Sandbox.Timedout", &format_timeout(request_id, now, timeout), "timeout")
     }
 
     /// The function's own error, passed on as it came.
@@ -71,8 +71,8 @@ pub(crate) struct Report {
 }
 
 /// `INIT_START …`.
-pub(crate) fn init_start(runtime: &str, region: &str) -> String {
-    let id = hex(&Sha256::digest(runtime));
+pub(crate) fn format_init_start(runtime: &str, region: &str) -> String {
+    let id = encode_hex(&Sha256::digest(runtime));
     let version = runtime.replacen('.', ":", 1);
     format!(
         "INIT_START Runtime Version: {version}.v1\tRuntime Version ARN: arn:aws:lambda:{region}::runtime:{id}"
@@ -80,44 +80,44 @@ pub(crate) fn init_start(runtime: &str, region: &str) -> String {
 }
 
 /// `INIT_REPORT …`, written when a start failed.
-pub(crate) fn init_report(duration: Duration, phase: &str, failure: &Failure) -> String {
+pub(crate) fn format_init_report(duration: Duration, phase: &str, failure: &Failure) -> String {
     let kind =
         if failure.status == "timeout" { String::new() } else { format!("\tError Type: {}", failure.kind) };
     format!(
         "INIT_REPORT Init Duration: {:.2} ms\tPhase: {phase}\tStatus: {}{kind}",
-        millis(duration),
+        to_millis(duration),
         failure.status
     )
 }
 
 /// `START …`.
-pub(crate) fn start(request_id: &str, version: &str) -> String {
+pub(crate) fn format_start(request_id: &str, version: &str) -> String {
     format!("START RequestId: {request_id} Version: {version}")
 }
 
 /// `END …`.
-pub(crate) fn end(request_id: &str) -> String {
+pub(crate) fn format_end(request_id: &str) -> String {
     format!("END RequestId: {request_id}")
 }
 
 /// `… Task timed out after 3.00 seconds`.
-pub(crate) fn timeout_line(request_id: &str, now: &str, timeout: Duration) -> String {
+pub(crate) fn format_timeout(request_id: &str, now: &str, timeout: Duration) -> String {
     format!("{now} {request_id} Task timed out after {:.2} seconds", timeout.as_secs_f64())
 }
 
 /// `REPORT …`. A cold start's init is billed with the first invocation.
 pub(crate) fn format_report(request_id: &str, report: &Report, failure: Option<&Failure>) -> String {
-    let billed = millis(report.duration + report.init.unwrap_or_default()).ceil();
+    let billed = to_millis(report.duration + report.init.unwrap_or_default()).ceil();
     let mut line = format!(
         "REPORT RequestId: {request_id}\tDuration: {:.2} ms\tBilled Duration: {billed:.0} ms\tMemory Size: {} MB\tMax \
          Memory Used: {} MB",
-        millis(report.duration),
+        to_millis(report.duration),
         report.memory_mb,
         report.peak_bytes.div_ceil(MB),
     );
     // Writing to a String cannot fail.
     if let Some(init) = report.init {
-        let _ = write!(line, "\tInit Duration: {:.2} ms", millis(init));
+        let _ = write!(line, "\tInit Duration: {:.2} ms", to_millis(init));
     }
     match failure {
         Some(failure) if failure.status == "timeout" => line.push_str("\tStatus: timeout"),
@@ -129,6 +129,6 @@ pub(crate) fn format_report(request_id: &str, report: &Report, failure: Option<&
     line
 }
 
-fn millis(duration: Duration) -> f64 {
+fn to_millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }

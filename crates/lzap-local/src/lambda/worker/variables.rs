@@ -20,7 +20,7 @@ pub(crate) struct EnvironmentFacts<'a> {
 }
 
 /// All variables. What the user set wins over Lambda's defaults, not over its reserved names.
-pub(crate) fn variables(spec: &Spec, own: &EnvironmentFacts<'_>) -> BTreeMap<String, String> {
+pub(crate) fn build_variables(spec: &Spec, own: &EnvironmentFacts<'_>) -> BTreeMap<String, String> {
     let root = spec.task_root.display();
     let mut all: BTreeMap<String, String> = [
         ("LANG", "en_US.UTF-8".to_owned()),
@@ -33,7 +33,7 @@ pub(crate) fn variables(spec: &Spec, own: &EnvironmentFacts<'_>) -> BTreeMap<Str
     .map(|(name, value)| (name.to_owned(), value))
     .into();
     all.extend(spec.version.settings.environment.clone());
-    all.extend(reserved(spec, own).map(|(name, value)| (name.to_owned(), value)));
+    all.extend(build_reserved(spec, own).map(|(name, value)| (name.to_owned(), value)));
     if spec.is_managed() {
         // Runtimes poll that many times at once when they see this variable, and once without it.
         all.insert("AWS_LAMBDA_MAX_CONCURRENCY".to_owned(), spec.max_concurrency.to_string());
@@ -41,7 +41,7 @@ pub(crate) fn variables(spec: &Spec, own: &EnvironmentFacts<'_>) -> BTreeMap<Str
     all
 }
 
-fn reserved(spec: &Spec, own: &EnvironmentFacts<'_>) -> [(&'static str, String); 15] {
+fn build_reserved(spec: &Spec, own: &EnvironmentFacts<'_>) -> [(&'static str, String); 15] {
     let settings = &spec.version.settings;
     let initialization_type = if spec.is_managed() { "lambda-managed-instances" } else { "on-demand" };
     [

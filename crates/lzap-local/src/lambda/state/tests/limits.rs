@@ -46,14 +46,14 @@ fn a_role_must_exist_and_trust_lambda() {
         json!({ "Statement": { "Effect": effect, "Principal": { "Service": [principal] }, "Action": ["sts:AssumeRole"] } })
             .to_string()
     };
-    assert_eq!(trust(Some(&document("lambda.amazonaws.com", "Allow"))), Ok(()));
+    assert_eq!(check_trust_policy(Some(&document("lambda.amazonaws.com", "Allow"))), Ok(()));
     for refused in [
         None,
         Some("not json".to_owned()),
         Some(document("ec2.amazonaws.com", "Allow")),
         Some(document("lambda.amazonaws.com", "Deny")),
     ] {
-        let error = trust(refused.as_deref()).expect_err("not assumable");
+        let error = check_trust_policy(refused.as_deref()).expect_err("not assumable");
         assert_eq!(error.message, "The role defined for the function cannot be assumed by Lambda.");
     }
 }

@@ -49,13 +49,13 @@ fn conditions_of_urls_belong_to_their_own_action() {
 fn conditions_of_urls_are_rendered_as_awss() {
     let mut state = state();
     let statement = NewStatement { source_account: Some("1".into()), ..for_url(AuthType::AwsIam) };
-    let url = state.add_permission(&shop(), statement).expect("added").document();
+    let url = state.add_permission(&shop(), statement).expect("added").render_document();
     assert_eq!(
         url["Condition"],
         json!({ "StringEquals": { "AWS:SourceAccount": "1", "lambda:FunctionUrlAuthType": "AWS_IAM" } })
     );
     let function = NewStatement { sid: "t".into(), ..for_function(true) };
-    let function = state.add_permission(&shop(), function).expect("added").document();
+    let function = state.add_permission(&shop(), function).expect("added").render_document();
     assert_eq!(
         (&function["Principal"], &function["Condition"]),
         (&json!("*"), &json!({ "Bool": { "lambda:InvokedViaFunctionUrl": "true" } }))
