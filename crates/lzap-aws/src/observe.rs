@@ -98,8 +98,8 @@ struct OptionalReads {
     apis: Vec<ObservedApi>,
     function_url: Option<ObservedFunctionUrl>,
     /// The rules by the part of their name that follows the stage's prefix.
-    /// The alias's settings for asynchronous invocations; `None` if Lambda's own apply.
     rules: BTreeMap<RuleName, ObservedRule>,
+    /// The alias's settings for asynchronous invocations; `None` if Lambda's own apply.
     asynchronous: Option<AsyncConfig>,
     workers: Option<ObservedFunction>,
     /// The worker function's versions, oldest first.

@@ -203,10 +203,7 @@ impl Loaded {
             context.printer.print_warning(&warning.message);
         }
         for problem in &settings.problems {
-            // The span is in bytes; people count lines, from 1.
-            let line = problem.span.as_ref().map(|span| {
-                format!(":{}", self.text[..span.start.min(self.text.len())].lines().count().max(1))
-            });
+            let line = problem.span.as_ref().map(|span| format!(":{}", line_number(&self.text, span.start)));
             context.printer.print_warning(format_args!(
                 "{}{}: {}; this command goes on without it",
                 self.path.display(),
@@ -240,6 +237,11 @@ impl Loaded {
     }
 }
 
+/// Returns the number of the line at this byte, from 1.
+fn line_number(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+}
+
 /// Returns the names of a stage's resources at a place.
 pub(crate) fn resource_names(settings: &Settings, place: Place) -> Names {
     let (app, stage) = (settings.app.clone(), settings.stage.clone());
@@ -265,5 +267,16 @@ impl Target {
         let clients = Clients::connect(&cloud).await?;
         let place = lzap_aws::identity(&clients).await?;
         Ok(Self { clients, names: resource_names(settings, place) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_number_counts_from_1_and_knows_the_first_byte_of_a_line() {
+        let text = "app = \"a\"\nmemroy = 1\n";
+        assert_eq!([0, 8, 10, 14, 99].map(|at| line_number(text, at)), [1, 1, 2, 2, 3]);
     }
 }

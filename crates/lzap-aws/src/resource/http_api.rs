@@ -75,7 +75,7 @@ pub(crate) async fn apply_http_api(
 
 /// `apigateway:CreateApi`: id and endpoint.
 ///
-/// It has no idempotency token, so it is sent once and never again: a lost answer would leave a twin. The next deploy
+/// It has no idempotency token, so it is repeated only after it was throttled: a lost answer would leave a twin. The next deploy
 /// finds what was made by its tags.
 async fn create_api(
     clients: &Clients,
@@ -103,8 +103,8 @@ fn disable_sdk_retries() -> aws_sdk_apigatewayv2::config::Builder {
     aws_sdk_apigatewayv2::config::Builder::new().retry_config(RetryConfig::disabled())
 }
 
-/// `apigateway:CreateIntegration` on the alias: its id. As [`create_api`] it is sent once: the next deploy finds what was
-/// made by what it calls.
+/// `apigateway:CreateIntegration` on the alias: its id. As [`create_api`] it is repeated only after an answer that says
+/// that nothing was made; after a lost answer the next deploy finds what was made by what it calls.
 async fn create_integration(clients: &Clients, names: &Names, api: &ApiId) -> Result<String, AwsError> {
     const OPERATION: &str = "apigateway:CreateIntegration";
     let call = clients

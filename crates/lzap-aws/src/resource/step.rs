@@ -45,9 +45,8 @@ pub(crate) enum Created {
 /// A version that was just published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Published {
-    /// AWS's number, as text.
-    /// The function's timeout in this version, for how long its probe may take.
     pub(crate) number: VersionNumber,
+    /// The function's timeout in this version, for how long its probe may take.
     pub(crate) timeout_secs: u32,
 }
 
@@ -55,8 +54,8 @@ pub(crate) struct Published {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CreatedIds {
     /// Of the API that the plan created; `None` for a function URL.
-    /// The URL of the front that the plan created.
     pub(crate) api_id: Option<ApiId>,
+    /// The URL of the front that the plan created.
     pub(crate) endpoint: Option<String>,
     integration: Option<String>,
     /// One version at most for each of the two functions.
@@ -72,22 +71,11 @@ pub(crate) enum StepError {
     Aws(AwsError),
     /// The version failed its probe. The reason is a clause; the log is what Lambda returned with the
     /// response.
+    Probe { version: VersionNumber, reason: String, log_tail: Vec<String> },
     /// The new front doesn't respond, after as long as a front may take to propagate.
+    Front { url: String, reason: String },
     /// The version doesn't have a task that a schedule calls. `known` are those that it has.
-    Probe {
-        version: VersionNumber,
-        reason: String,
-        log_tail: Vec<String>,
-    },
-    Front {
-        url: String,
-        reason: String,
-    },
-    NoTask {
-        version: VersionNumber,
-        task: String,
-        known: Vec<String>,
-    },
+    NoTask { version: VersionNumber, task: String, known: Vec<String> },
 }
 
 impl From<AwsError> for StepError {

@@ -122,8 +122,8 @@ impl Share {
         if let Some(canary) = canary.filter(|canary| canary.version == *version) {
             return Self::Canary(canary.percent);
         }
-        // AWS has no weight for the alias's own version: it gets what the canary leaves.
         if alias.version == *version {
+            // AWS has no weight for the alias's own version: it gets what the canary leaves.
             return Self::Live(100 - canary.map_or(0, |canary| canary.percent));
         }
         let before = history::parse(&alias.description);
