@@ -48,17 +48,17 @@ pub struct Binary {
     pub seconds: f64,
 }
 
-/// Builds the project's binary. Runs cargo, and rustup where the target is missing; dropping the future ends both.
+/// Builds the project's binary with the project's `toolchain`. Runs cargo, and rustup where the target is missing; dropping the future ends both.
 ///
 /// # Errors
 /// [`BuildError::CompileFailed`] with cargo's words; others where a tool is missing, each with how to get it.
 pub async fn compile(
     project: &Project,
+    toolchain: &Toolchain,
     options: &CompileOptions,
     on_event: OnEvent<'_>,
 ) -> Result<Binary, BuildError> {
     let started = Instant::now();
-    let toolchain = Toolchain::of(&project.root).await?;
     let c_dependency = project.c_dependency.as_deref();
     let first = linker::choose_linker(options.linker, c_dependency, &toolchain.host, options.architecture)?;
     let triple = first.triple(options.architecture);
@@ -70,7 +70,7 @@ pub async fn compile(
             "the release profile has `panic = \"abort\"`: each panic will end the process and cost a cold start".to_owned(),
         ));
     }
-    let build = Build { project, options, toolchain: &toolchain };
+    let build = Build { project, options, toolchain };
     // Only a finished binary shows whether Lambda can start it, so a second build may be needed.
     let path = build.build_with(&first, on_event).await?;
     let (choice, path) = match build.second_choice(&first, &path)? {

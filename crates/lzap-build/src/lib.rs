@@ -35,7 +35,7 @@ pub mod project;
 pub mod scaffold;
 pub mod survey;
 mod templates;
-mod toolchain;
+pub mod toolchain;
 mod zig;
 
 pub use error::{BuildError, CargoSaid};

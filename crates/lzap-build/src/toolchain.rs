@@ -12,7 +12,7 @@ use crate::event::{BuildEvent, OnEvent};
 
 /// The toolchain that builds the project.
 #[derive(Clone, Debug)]
-pub(crate) struct Toolchain {
+pub struct Toolchain {
     /// This machine's target triple.
     pub(crate) host: String,
     /// rustc's version.
@@ -24,8 +24,12 @@ pub(crate) struct Toolchain {
 }
 
 impl Toolchain {
-    /// Asks rustc, in the project's folder `dir`: runs it twice, at the same time.
-    pub(crate) async fn of(dir: &Path) -> Result<Self, BuildError> {
+    /// Returns the toolchain that builds in the folder `dir`. Runs rustc twice, at the same time.
+    ///
+    /// # Errors
+    /// [`BuildError::NoCargo`] without rustc; [`BuildError::Metadata`] with rustup's words, as for a toolchain that
+    /// isn't installed.
+    pub async fn of(dir: &Path) -> Result<Self, BuildError> {
         let (about, sysroot) =
             tokio::try_join!(run_rustc(dir, &["-vV"]), run_rustc(dir, &["--print", "sysroot"]))?;
         // `-vV` writes one `NAME: VALUE` per line.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use lzap_build::compile::{BuildEvent, CompileOptions, compile};
 use lzap_build::project::{Selection, find_project};
+use lzap_build::toolchain::Toolchain;
 use lzap_build::{BuildError, elf, zig_wrapper};
 use lzap_core::explain::{CommandContext, Explained as _};
 use lzap_core::platform::{Architecture, Linker};
@@ -70,10 +71,11 @@ async fn cross_compile(dir: &Path) -> Result<(), Failure> {
     assert_eq!(project.c_dependency.as_deref(), Some("app"), "its own build script uses `cc`");
     let host = Architecture::host().ok_or("the tests run where Lambda could")?;
     let other = if host == Architecture::Arm64 { Architecture::X86_64 } else { Architecture::Arm64 };
+    let toolchain = Toolchain::of(dir).await?;
     for (architecture, linker) in [(other, Linker::Auto), (host, Linker::Zig)] {
         let options = CompileOptions { architecture, linker, color: false };
         let mut events: Vec<BuildEvent> = Vec::new();
-        let built = compile(&project, &options, &mut |event| events.push(event)).await;
+        let built = compile(&project, &toolchain, &options, &mut |event| events.push(event)).await;
         if let Err(error @ BuildError::NoZig { .. }) = &built {
             let help = error.help(&CommandContext::new("package", Some("dev")));
             assert!(help.contains("pip install ziglang"), "{help}");

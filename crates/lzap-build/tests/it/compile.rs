@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use lzap_build::compile::{BuildEvent, CompileOptions, compile};
+use lzap_build::compile::{Binary, BuildEvent, CompileOptions, compile};
+use lzap_build::project::Project;
+use lzap_build::toolchain::Toolchain;
 use lzap_build::{BuildError, elf};
 use lzap_core::exit::Exit;
 use lzap_core::explain::Explained as _;
@@ -19,13 +21,22 @@ fn options(linker: Linker) -> CompileOptions {
     CompileOptions { architecture: host(), linker, color: false }
 }
 
+/// Compiles with the toolchain of the project's folder.
+async fn build_it(
+    project: &Project,
+    options: &CompileOptions,
+    on_event: &mut (dyn FnMut(BuildEvent) + Send),
+) -> Result<Binary, BuildError> {
+    compile(project, &Toolchain::of(&project.root).await?, options, on_event).await
+}
+
 #[tokio::test]
 async fn pure_rust_becomes_a_static_binary_that_runs() {
     let dir = folder(&[("Cargo.toml", &manifest("pure", "")), ("src/main.rs", MAIN)]);
     let mut events = Vec::new();
     let mut on_event = |event| events.push(event);
     let binary =
-        compile(&project(dir.path()), &options(Linker::Auto), &mut on_event).await.expect("it compiles");
+        build_it(&project(dir.path()), &options(Linker::Auto), &mut on_event).await.expect("it compiles");
     assert_eq!(binary.linker, Linker::RustLld);
     let report = elf::inspect(&binary.path).expect("an executable");
     assert!(report.statically_linked && report.needed.is_empty(), "{report:?}");
@@ -49,7 +60,7 @@ async fn the_users_profile_and_flags_win() {
     let mut lines = Vec::new();
     let mut on_event = |event| lines.push(event);
     let binary =
-        compile(&project(dir.path()), &options(Linker::Auto), &mut on_event).await.expect("it compiles");
+        build_it(&project(dir.path()), &options(Linker::Auto), &mut on_event).await.expect("it compiles");
     let output = std::process::Command::new(&binary.path).output().expect("it starts");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "true true false\n");
     let bytes = fs_err::read(&binary.path).expect("the binary");
@@ -69,7 +80,7 @@ async fn a_dependency_that_compiles_c_is_built_natively_at_home() {
         ("thing/build.rs", "fn main() {}"),
     ]);
     let binary =
-        compile(&project(dir.path()), &options(Linker::Auto), &mut |_| {}).await.expect("it compiles");
+        build_it(&project(dir.path()), &options(Linker::Auto), &mut |_| {}).await.expect("it compiles");
     // A host with a newer glibc than Lambda's goes on to zig by itself.
     if binary.linker == Linker::Native {
         let report = elf::inspect(&binary.path).expect("an executable");
@@ -83,7 +94,7 @@ async fn a_compile_failure_carries_rustcs_words() {
     let dir =
         folder(&[("Cargo.toml", &manifest("bad", "")), ("src/main.rs", "fn main() {\n    nothing();\n}\n")]);
     let error =
-        compile(&project(dir.path()), &options(Linker::Auto), &mut |_| {}).await.expect_err("a bad name");
+        build_it(&project(dir.path()), &options(Linker::Auto), &mut |_| {}).await.expect_err("a bad name");
     assert_eq!(error.exit(), Exit::Build);
     let BuildError::CompileFailed { rendered, .. } = &error else { panic!("{error:?}") };
     assert!(rendered.starts_with("error[E0425]: cannot find function `nothing`"), "{rendered}");
@@ -96,7 +107,7 @@ async fn a_compile_failure_carries_rustcs_words() {
 async fn color_is_kept_when_asked_for() {
     let dir = folder(&[("Cargo.toml", &manifest("red", "")), ("src/main.rs", "fn main() { nothing() }\n")]);
     let options = CompileOptions { color: true, ..options(Linker::Auto) };
-    let error = compile(&project(dir.path()), &options, &mut |_| {}).await.expect_err("a bad name");
+    let error = build_it(&project(dir.path()), &options, &mut |_| {}).await.expect_err("a bad name");
     assert!(
         matches!(&error, BuildError::CompileFailed { rendered, .. } if rendered.contains("\u{1b}[")),
         "{error:?}"
@@ -111,7 +122,7 @@ async fn native_for_another_architecture_is_refused_before_compiling() {
         Architecture::X86_64 => Architecture::Arm64,
     };
     let options = CompileOptions { architecture, ..options(Linker::Native) };
-    let error = compile(&project(dir.path()), &options, &mut |_| {}).await.expect_err("not native");
+    let error = build_it(&project(dir.path()), &options, &mut |_| {}).await.expect_err("not native");
     assert!(matches!(error, BuildError::NotNative { .. }), "{error}");
 }
 
@@ -128,7 +139,7 @@ async fn dropping_a_build_ends_everything_that_it_started() {
     let seen = Arc::clone(&events);
     let building = tokio::spawn(async move {
         let mut on_event = move |event| seen.lock().expect("no panic").push(event);
-        compile(&project, &options(Linker::Auto), &mut on_event).await
+        build_it(&project, &options(Linker::Auto), &mut on_event).await
     });
     let started = Instant::now();
     while fs_err::read_to_string(&pid_file).is_ok_and(|it| it.is_empty()) || !pid_file.exists() {

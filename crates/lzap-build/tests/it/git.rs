@@ -13,18 +13,18 @@ fn git(dir: &Path, args: &[&str]) {
     assert!(status.status.success(), "{status:?}");
 }
 
-#[test]
-fn a_commit_has_hash_author_and_whether_it_is_all() {
+#[tokio::test]
+async fn a_commit_has_hash_author_and_whether_it_is_all() {
     let dir = folder(&[("a", "1")]);
     let dir = dir.path();
-    assert_eq!(read_commit(dir), None, "no repository");
+    assert_eq!(read_commit(dir).await, None, "no repository");
     git(dir, &["init", "--quiet"]);
-    assert_eq!(read_commit(dir), None, "no commit yet");
+    assert_eq!(read_commit(dir).await, None, "no commit yet");
     git(dir, &["add", "a"]);
     git(dir, &["commit", "--quiet", "-m", "first"]);
-    let clean = read_commit(dir).expect("a commit");
+    let clean = read_commit(dir).await.expect("a commit");
     assert_eq!((clean.dirty, clean.author.as_str()), (false, "Ada"));
     assert!(clean.short.len() >= 7 && clean.short.chars().all(|char| char.is_ascii_hexdigit()), "{clean:?}");
     write(dir, "new", "2");
-    assert!(read_commit(dir).expect("a commit").dirty, "a new file counts");
+    assert!(read_commit(dir).await.expect("a commit").dirty, "a new file counts");
 }

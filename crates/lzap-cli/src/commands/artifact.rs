@@ -3,11 +3,13 @@
 //! The work is done in `lzap-build`; here it is put in order and reported. Shared by `deploy`, `plan` and
 //! `package`.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use lzap_build::archive::{Artifact, archive};
 use lzap_build::compile::{BuildEvent, CompileOptions, compile};
 use lzap_build::project::{Project, lines_to_add};
+use lzap_build::toolchain::Toolchain;
 use lzap_build::{elf, git};
 use lzap_core::release::Release;
 use lzap_core::resource::artifact::Artifact as DesiredArtifact;
@@ -16,12 +18,47 @@ use lzap_core::settings::Settings;
 use lzap_core::uses::Uses;
 use lzap_wire::limits::HTTP_API_TIMEOUT_SECS;
 use tokio::sync::Notify;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::context::Loaded;
+use crate::context::{Context, Loaded, Target};
 use crate::error::CliError;
 use crate::ui::printer::Printer;
 use crate::ui::progress::Progress;
 use crate::ui::text::{format_bytes, format_seconds};
+
+/// The crate to deploy, and what else its folder tells of.
+pub(crate) struct Source {
+    pub(crate) project: Project,
+    /// The Rust toolchain that builds the crate.
+    pub(crate) toolchain: Toolchain,
+    /// The commit that is checked out, and the present time.
+    pub(crate) release: Release,
+}
+
+impl Source {
+    /// Asks rustc and git in the project's folder, at the same time.
+    pub(crate) async fn read(project: Project) -> Result<Self, CliError> {
+        let (toolchain, release) =
+            tokio::join!(Toolchain::of(&project.root), describe_release(&project.root));
+        Ok(Self { toolchain: toolchain?, release, project })
+    }
+}
+
+/// Connects to the stage's cloud, and reads the source while that answers.
+///
+/// # Errors
+/// That of [`Target::connect`] if both fail.
+pub(crate) async fn connect_and_read(
+    context: &Context,
+    settings: &Settings,
+    project: Project,
+) -> Result<(Target, Source), CliError> {
+    // A task of its own: to start a process blocks the thread, and the request would be sent only after that.
+    let reading = AbortOnDropHandle::new(tokio::spawn(Source::read(project)));
+    let target = Target::connect(context, settings).await?;
+    let source = reading.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    Ok((target, source))
+}
 
 /// A zip, and the time that it took to make.
 pub(crate) struct Built {
@@ -91,18 +128,19 @@ pub(crate) fn read_uses(project: &Project) -> Uses {
     Uses::of_features(features.map(String::as_str))
 }
 
-/// Builds and zips the project for the stage. Notifies `compiling` when cargo really compiles: a build
+/// Builds and zips the crate for the stage. Notifies `compiling` when cargo really compiles: a build
 /// without changes ends sooner than the prerequisites could be created.
 ///
 /// Dropping the future ends cargo. The zip is written synchronously, so that an interrupt waits for it.
 pub(crate) async fn build_artifact(
     printer: Printer,
     progress: &Progress,
-    project: &Project,
+    source: &Source,
     settings: &Settings,
     compiling: &Notify,
 ) -> Result<Built, CliError> {
     let started = Instant::now();
+    let Source { project, toolchain, .. } = source;
     let binary = {
         let options = CompileOptions {
             architecture: settings.architecture,
@@ -117,7 +155,7 @@ pub(crate) async fn build_artifact(
             }
             show_build_event(printer, progress, project, event);
         };
-        compile(project, &options, &mut tell).await?
+        compile(project, toolchain, &options, &mut tell).await?
     };
     // Before the upload: Lambda would accept the zip, and fail at the first invocation.
     elf::check(&elf::inspect(&binary.path)?, settings.architecture)?;
@@ -177,8 +215,8 @@ fn show_build_event(printer: Printer, progress: &Progress, project: &Project, ev
 
 /// Returns the description of the version that is about to be published: commit, author, and the time in UTC.
 /// Without git or outside of a repository only the time is left.
-pub(crate) fn describe_release(project: &Project) -> Release {
-    let commit = git::read_commit(&project.root);
+async fn describe_release(dir: &Path) -> Release {
+    let commit = git::read_commit(dir).await;
     Release {
         dirty: commit.as_ref().is_some_and(|commit| commit.dirty),
         author: commit.as_ref().map(|commit| commit.author.clone()),

@@ -12,14 +12,13 @@
 use std::time::{Duration, Instant};
 
 use lzap_aws::{Applied, Scope};
-use lzap_build::project::Project;
 use lzap_core::desired::StageFacts;
 use lzap_core::observed::Observed;
 use lzap_core::plan::{Plan, plan_deploy};
 use lzap_core::resource::artifact::Artifact;
 use tokio::sync::Notify;
 
-use crate::commands::artifact::{self, Built};
+use crate::commands::artifact::{self, Built, Source};
 use crate::commands::consent::ConsentedPlan;
 use crate::commands::session::{AnySession, Locked, Session, Unlocked};
 use crate::context::Context;
@@ -27,10 +26,10 @@ use crate::error::CliError;
 use crate::ui::plan_view;
 use crate::ui::progress::Progress;
 
-/// A deploy of one stage: the facts that decide its plan, and the project that is built.
+/// A deploy of one stage: the facts that decide its plan, and the crate that is built.
 pub(crate) struct Deploy<'a> {
     pub(crate) context: &'a Context,
-    pub(crate) project: &'a Project,
+    pub(crate) source: &'a Source,
     pub(crate) facts: StageFacts<'a>,
 }
 
@@ -155,7 +154,7 @@ impl<'a> Deploy<'a> {
         let progress = Progress::new(self.context.printer);
         let build = async {
             let (printer, settings) = (self.context.printer, self.facts.settings);
-            let build = artifact::build_artifact(printer, &progress, self.project, settings, &compiling);
+            let build = artifact::build_artifact(printer, &progress, self.source, settings, &compiling);
             let built = tokio::select! {
                 // In this order, so that a build that ends at the moment of an interrupt counts as
                 // interrupted.

@@ -12,7 +12,7 @@ use crate::commands::converge::Deploy;
 use crate::commands::session::Session;
 use crate::commands::stages::Stages;
 use crate::commands::{artifact, canary};
-use crate::context::{Context, Loaded, Target};
+use crate::context::{Context, Loaded};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::ui::deploy_report::DeployReport;
@@ -54,15 +54,15 @@ async fn deploy_stage(
     let started = Instant::now();
     let project = artifact::find_lzap_project(loaded, settings)?;
     artifact::warn_of_idle_settings(context.printer, settings, &project);
-    let target = Target::connect(context, settings).await?;
+    let (target, source) = artifact::connect_and_read(context, settings, project).await?;
     let facts = StageFacts {
         settings,
         names: &target.names,
-        uses: artifact::read_uses(&project),
-        release: artifact::describe_release(&project).render(),
+        uses: artifact::read_uses(&source.project),
+        release: source.release.render(),
         options: args.plan.options(),
     };
-    let deploy = Deploy { context, project: &project, facts };
+    let deploy = Deploy { context, source: &source, facts };
     // Another command that works on the stage is noticed here, and not only after the build.
     let mut session = Session::new(context, &target, mode.name(), args.wait.wait);
     let observed = session.observe_alone(&deploy.scope()).await?;

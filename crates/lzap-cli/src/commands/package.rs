@@ -4,7 +4,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::cli::StageArgs;
-use crate::commands::artifact;
+use crate::commands::artifact::{self, Source};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -14,11 +14,11 @@ use crate::ui::progress::Progress;
 pub(crate) async fn run(context: &Context, args: &StageArgs) -> Result<Exit, CliError> {
     let loaded = context.load_config(args.stage.as_deref())?;
     let settings = loaded.settings(context, args.stage.as_deref())?;
-    let project = artifact::find_lzap_project(&loaded, &settings)?;
+    let source = Source::read(artifact::find_lzap_project(&loaded, &settings)?).await?;
     let built = {
         let progress = Progress::new(context.printer);
         // There are no prerequisites to create meanwhile, so nothing listens for the start of the compiler.
-        artifact::build_artifact(context.printer, &progress, &project, &settings, &Notify::new()).await?
+        artifact::build_artifact(context.printer, &progress, &source, &settings, &Notify::new()).await?
     };
     let artifact = &built.artifact;
     context.printer.print_data(format_args!(

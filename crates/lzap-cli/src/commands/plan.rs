@@ -26,7 +26,8 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliE
     let (mut documents, mut changes) = (Vec::new(), false);
     for stage in &stages.names {
         let settings = stages.loaded.settings(context, stage.as_deref())?;
-        let (target, plan) = make_plan(context, &stages.loaded, &settings, &args.plan).await?;
+        let plan = Box::pin(make_plan(context, &stages.loaded, &settings, &args.plan));
+        let (target, plan) = plan.await?;
         context.printer.print_status("Plan", PlanView::of(&plan).summary());
         context.printer.print_data(PlanView::of(&plan).changes(""));
         changes |= !plan.is_empty();
@@ -52,17 +53,17 @@ async fn make_plan(
     }
     let project = artifact::find_lzap_project(loaded, settings)?;
     artifact::warn_of_idle_settings(context.printer, settings, &project);
-    let target = Target::connect(context, settings).await?;
+    let (target, source) = artifact::connect_and_read(context, settings, project).await?;
     let facts = StageFacts {
         settings,
         names: &target.names,
-        uses: artifact::read_uses(&project),
-        release: artifact::describe_release(&project).render(),
+        uses: artifact::read_uses(&source.project),
+        release: source.release.render(),
         options: options.options(),
     };
     let progress = Progress::new(context.printer);
     let built =
-        artifact::build_artifact(context.printer, &progress, &project, settings, &Notify::new()).await?;
+        artifact::build_artifact(context.printer, &progress, &source, settings, &Notify::new()).await?;
     let scope = Scope::Stage { uses: facts.uses, kinds: facts.kinds() };
     let observed = lzap_aws::observe(&target.clients, &target.names, &scope).await?;
     let plan = plan_deploy(&facts, built.desired(), &observed)?;
