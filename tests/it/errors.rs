@@ -1,8 +1,10 @@
 //! The gallery: what a user sees when something is wrong. Each entry says what, why and what to type next, and has the
 //! documented exit code; the snapshots hold the very words.
 
+use std::ffi::OsStr;
 use std::fs::Permissions;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
@@ -288,6 +290,36 @@ fn usage_errors_are_json_only_with_the_output_option() -> Result {
         let json = lzap.run(lzap.home(), &args)?.expect_code(2).json();
         assert_eq!(json["error"]["code"], "lzap::usage::arguments", "{json:#}");
         assert_eq!(json["error"]["help"], "type `lzap deploy --help`", "{json:#}");
+    }
+    Ok(())
+}
+
+#[test]
+fn an_argument_behind_a_task_is_given_with_data() -> Result {
+    let lzap = Lzap::new()?;
+    let outcome = lzap.run(lzap.home(), &["invoke", "local", "tidy", "5"])?.expect_code(2);
+    assert!(outcome.stderr.contains("tip: the argument of a task is given with `--data 5`"), "{outcome}");
+    Ok(())
+}
+
+#[test]
+fn an_argument_that_is_not_utf_8_is_refused() -> Result {
+    let lzap = Lzap::new()?;
+    let args = [OsStr::new("deploy"), OsStr::from_bytes(b"d\xffv")];
+    let outcome = lzap.run(lzap.home(), &args)?.expect_code(2);
+    assert!(outcome.stderr.contains("invalid UTF-8"), "{outcome}");
+    Ok(())
+}
+
+/// With `-v` the compiler's lines come as it writes them, so the error doesn't repeat them.
+#[test]
+fn a_compile_error_is_printed_once() -> Result {
+    let app = new_app("hello-once")?;
+    app.write("src/main.rs", "fn main() {\n    nothing_of_the_kind();\n}\n")?;
+    let lzap = Lzap::new()?;
+    for args in [&["package", "local"][..], &["package", "local", "-v"]] {
+        let outcome = lzap.run(app.path(), args)?.expect_code(4);
+        assert_eq!(outcome.stderr.matches("cannot find function").count(), 1, "{outcome}");
     }
     Ok(())
 }

@@ -21,6 +21,7 @@ use lzap_core::event::Event;
 use lzap_core::ids::VersionNumber;
 use lzap_core::names::Names;
 use lzap_core::plan::{Plan, Step};
+use lzap_core::resource::alias::Canary;
 use lzap_core::step::{ResourceId, StepId};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +48,11 @@ impl Applied {
     /// neither.
     pub fn version(&self) -> Option<&VersionNumber> {
         self.created.switched.as_ref().or(self.created.published_version())
+    }
+
+    /// Returns the canary that the plan has given a share of the requests; `None` if it began none.
+    pub fn canary(&self) -> Option<&Canary> {
+        self.created.canary.as_ref()
     }
 
     /// Returns the URL of the front that was created; `None` if the plan created none.

@@ -5,6 +5,7 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
+use lzap_core::ids::VersionNumber;
 use lzap_core::logs::LogEvent;
 use lzap_core::names::Names;
 
@@ -76,11 +77,18 @@ const LAST: Duration = Duration::from_mins(2);
 /// Maximum number of pages that it reads.
 const LAST_PAGES: usize = 10;
 
-/// Returns the newest lines of the function's log, oldest first: at most `count`, from the last two minutes.
+/// Returns the newest lines of one version's log, oldest first: at most `count`, from the last two minutes. All
+/// versions of a function share a log group, and the name of a log stream has the version: `2026/12/01/[8]4f1c…`.
 /// At most `LAST_PAGES` calls.
 ///
 /// They explain another error, so a failed read is never an error itself: the lines are left out.
-pub async fn last_log_lines(clients: &Clients, names: &Names, count: usize) -> Vec<String> {
+pub async fn last_log_lines(
+    clients: &Clients,
+    names: &Names,
+    version: &VersionNumber,
+    count: usize,
+) -> Vec<String> {
+    let mark = format!("[{version}]");
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let from_ms = i64::try_from(now.saturating_sub(LAST).as_millis()).unwrap_or(0);
     let mut newest = Vec::new();
@@ -88,7 +96,7 @@ pub async fn last_log_lines(clients: &Clients, names: &Names, count: usize) -> V
     for _ in 0..LAST_PAGES {
         let query = LogQuery { from_ms, pattern: "", token: token.as_deref() };
         let Ok(Some(page)) = filter_log_events(clients, names, query).await else { break };
-        newest.extend(page.events);
+        newest.extend(page.events.into_iter().filter(|event| event.stream.contains(&mark)));
         // Events come oldest first, so only the last `count` are kept while the pages pass.
         newest.drain(..newest.len().saturating_sub(count));
         token = page.next;
@@ -101,6 +109,8 @@ pub async fn last_log_lines(clients: &Clients, names: &Names, count: usize) -> V
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::testing::{answering, names};
 
@@ -142,11 +152,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_last_lines_are_the_newest_of_all_pages() {
-        let (clients, _) = answering(&[
-            (200, r#"{"events":[{"message":"1"},{"message":"2"}],"nextToken":"on"}"#),
-            (200, r#"{"events":[{"message":"3"}]}"#),
-        ]);
-        assert_eq!(last_log_lines(&clients, &names(), 2).await, ["2", "3"]);
+    async fn the_last_lines_are_the_newest_of_one_version_in_all_pages() {
+        let event = |version, message| json!({"logStreamName": format!("2026/12/01/[{version}]4f1c"), "message": message});
+        let pages = [
+            json!({"events": [event(2, "1"), event(2, "2"), event(1, "of the version before")], "nextToken": "on"}),
+            json!({"events": [event(2, "3"), event(12, "of another")]}),
+        ]
+        .map(|page| page.to_string());
+        let [first, last] = pages.map(|page| &*page.leak());
+        let (clients, _) = answering(&[(200, first), (200, last)]);
+        let lines = last_log_lines(&clients, &names(), &VersionNumber::new("2"), 2).await;
+        assert_eq!(lines, ["2", "3"]);
     }
 }

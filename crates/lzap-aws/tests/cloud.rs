@@ -250,7 +250,7 @@ async fn a_stage_lives_from_nothing_to_nothing() {
     assert_eq!(applied.version(), Some(&VersionNumber::new("1")));
     let observed = observe(&world.clients, &world.names, &whole()).await.expect("the stage can be read");
     assert_eq!(observed.alias.map(|alias| alias.version), Some(VersionNumber::new("1")));
-    assert!(last_log_lines(&world.clients, &world.names, 5).await.len() <= 5);
+    assert!(last_log_lines(&world.clients, &world.names, &VersionNumber::new("1"), 5).await.len() <= 5);
 
     world.converge(&Desired::Nothing(Undeploy::default())).await;
     let left = observe(&world.clients, &world.names, &Scope::Undeploy).await.expect("the stage can be read");

@@ -5,6 +5,7 @@
 
 use std::ffi::OsStr;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory};
 use lzap_core::explain::CommandContext;
@@ -108,6 +109,27 @@ fn quote_argument(value: &OsStr) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// Returns the program's name and its arguments. Bytes that aren't UTF-8 are lost; clap refuses such an argument.
+pub(crate) fn arguments() -> Vec<String> {
+    std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect()
+}
+
+/// Adds to clap's error how the argument of a task is given, where it was typed behind the task's name.
+pub(crate) fn add_tip(mut error: clap::Error) -> clap::Error {
+    let argument = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) if error.kind() == ErrorKind::UnknownArgument => argument,
+        _ => return error,
+    };
+    if !argument.starts_with('-')
+        && find_command(arguments().into_iter().skip(1)).as_deref() == Some("invoke")
+    {
+        let tip =
+            format!("the argument of a task is given with `--data {}`", quote_argument(argument.as_ref()));
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
+}
+
 /// Returns whether the arguments ask for `--output json`. For errors of the parser itself, which leave no parsed option.
 ///
 /// Only the option counts: a stage, a task or a file can be named `json` too.
@@ -126,11 +148,16 @@ pub(crate) fn asks_for_json(arguments: impl IntoIterator<Item = String>) -> bool
 /// Returns `lzap COMMAND --help` for the command among the arguments, and `lzap --help` without one. Takes
 /// the first argument that is the name of a command, even if it is the value of an option.
 pub(crate) fn help_command(arguments: impl IntoIterator<Item = String>) -> String {
-    let root = Cli::command();
-    match arguments.into_iter().find(|argument| root.find_subcommand(argument).is_some()) {
+    match find_command(arguments) {
         Some(command) => format!("lzap {command} --help"),
         None => "lzap --help".to_owned(),
     }
+}
+
+/// Returns the first argument that is the name of a command.
+fn find_command(arguments: impl IntoIterator<Item = String>) -> Option<String> {
+    let root = Cli::command();
+    arguments.into_iter().find(|argument| root.find_subcommand(argument).is_some())
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use lzap_core::explain::{CommandContext, Explained as _};
 use serde_json::{Value, json};
 
 use crate::cli::Output;
-use crate::command_line::{asks_for_json, help_command};
+use crate::command_line::{arguments, asks_for_json, help_command};
 use crate::error::{CliError, UsageKind};
 use crate::exit::Exit;
 use crate::ui::printer::{self, Printer};
@@ -25,10 +25,10 @@ const BOLD: Style = Style::new().bold();
 
 /// Prints an error of clap's. Help and version come this way too, and are no errors.
 pub(crate) fn report_usage_error(error: &clap::Error) -> Exit {
-    if error.use_stderr() && asks_for_json(std::env::args()) {
+    if error.use_stderr() && asks_for_json(arguments()) {
         let message = error.to_string();
         let problem = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let help = format!("type `{}`", help_command(std::env::args().skip(1)));
+        let help = format!("type `{}`", help_command(arguments().into_iter().skip(1)));
         let error = CliError::usage(UsageKind::Arguments, problem, help);
         // The help of a usage error doesn't depend on the command.
         Printer::json_only().print_json(&to_json(&error, &CommandContext::placeholder()));
@@ -64,7 +64,7 @@ pub(crate) fn print_error(printer: Printer, error: &CliError, command: &CommandC
 
 /// Returns the error as the JSON document on stdout: `{"error": {"code", "message", "help"}}`, with `log` if
 /// the function's log explains the error. Causes are in the message, joined by colons.
-fn to_json(error: &CliError, command: &CommandContext) -> Value {
+pub(crate) fn to_json(error: &CliError, command: &CommandContext) -> Value {
     let message = error_chain(error).join(": ");
     let mut body = json!({"code": error.code(), "message": message, "help": error.help(command)});
     if !error.log().is_empty() {

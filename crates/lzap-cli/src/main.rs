@@ -24,12 +24,12 @@ use command_line::TypedCommand;
 
 fn main() -> ExitCode {
     // cargo-zigbuild makes cargo call this program as its linker; clap doesn't know those arguments.
-    if let Some(done) = lzap_build::zig_wrapper(&std::env::args().collect::<Vec<_>>()) {
+    if let Some(done) = lzap_build::zig_wrapper(&command_line::arguments()) {
         return diagnostic::finish_zig_call(done).into();
     }
     match parse_arguments() {
         Ok((cli, typed)) => commands::run(cli, typed).into(),
-        Err(error) => diagnostic::report_usage_error(&error).into(),
+        Err(error) => diagnostic::report_usage_error(&command_line::add_tip(error)).into(),
     }
 }
 

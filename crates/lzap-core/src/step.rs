@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
+use crate::ids::VersionNumber;
 use crate::names::Part;
 
 /// A kind of resource, as its module declares it.
@@ -105,12 +106,14 @@ pub struct FieldChange {
 }
 
 /// Why a setting differs from the desired state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// The desired value has changed; or the reason can't be known.
     Wanted,
     /// The setting was changed outside lzap.
     Drift,
+    /// A deploy of this version has set it, and the version isn't live: it failed its probe, or was rolled back.
+    OtherVersion(VersionNumber),
 }
 
 impl FieldChange {
@@ -128,6 +131,11 @@ impl FieldChange {
     #[must_use]
     pub fn drifted(self) -> Self {
         Self { origin: Origin::Drift, ..self }
+    }
+
+    /// The same change, of a setting that the deploy of `version` has left.
+    pub(crate) fn left_by(self, version: &VersionNumber) -> Self {
+        Self { origin: Origin::OtherVersion(version.clone()), ..self }
     }
 }
 

@@ -1,11 +1,13 @@
 //! Versions with real traffic: a canary gets its share and ends either way, a sick one gets none, old ones go.
 
+use std::path::Path;
+
 use lzap_testkit::LocalCloud;
 use serde_json::{Value, json};
 
 use super::{get, run, url_of};
 use crate::clouds::Cloud;
-use crate::support::{Result, new_app};
+use crate::support::{Result, new_app, settings};
 
 #[test]
 fn a_canary_gets_its_share_of_the_traffic_and_ends_either_way() -> Result {
@@ -16,7 +18,10 @@ fn a_canary_gets_its_share_of_the_traffic_and_ends_either_way() -> Result {
     assert!(no_canary.stderr.contains("--canary"), "{no_canary}");
 
     app.replace("src/main.rs", "Hello", "Canary")?;
-    run(&cloud, app.path(), &["deploy", "local", "--canary", "50%"])?;
+    let begun = run(&cloud, app.path(), &["deploy", "local", "--canary", "50%"])?;
+    assert_eq!(begun["canary"], json!({"version": "2", "percent": 50}), "{begun:#}");
+    assert_eq!(begun["function"]["version"], "1", "version 1 is still live: {begun:#}");
+    status_shows_the_canary(&cloud, app.path())?;
     let answers = (0..60).map(|_| Ok(get(url_of(&first))?.text())).collect::<Result<Vec<_>>>()?;
     let canaries = answers.iter().filter(|answer| answer.contains("Canary")).count();
     // Half of 60; one in 10^8 falls outside.
@@ -44,6 +49,21 @@ fn a_canary_gets_its_share_of_the_traffic_and_ends_either_way() -> Result {
     Ok(())
 }
 
+/// The status of a stage with a canary, and while `lzap.toml` differs from it.
+fn status_shows_the_canary(cloud: &LocalCloud, app: &Path) -> Result {
+    let status = run(cloud, app, &["status", "local"])?;
+    assert_eq!(status["canary"], json!({"version": "2", "percent": 50}), "{status:#}");
+    assert_eq!(status["drift"], json!([]), "it is compared with the canary: {status:#}");
+    let config = settings("[stage.local]\nmemory_mb = 300\n")?;
+    let config = config.path().join("lzap.toml").display().to_string();
+    let text = cloud.lzap().run(app, &["status", "local", "--config", &config])?.expect_success();
+    for line in ["canary    version 2 gets 50 % of the requests", "drift     unknown: lzap.toml has changed"]
+    {
+        assert!(text.stdout.contains(line), "{line}\n{text}");
+    }
+    Ok(())
+}
+
 /// A version whose health path fails gets no traffic, although it starts.
 #[test]
 fn a_version_that_is_not_healthy_gets_no_traffic() -> Result {
@@ -55,6 +75,9 @@ fn a_version_that_is_not_healthy_gets_no_traffic() -> Result {
     assert!(refused.stderr.contains("GET /nowhere answered 404"), "{refused}");
     let status = run(&cloud, app.path(), &["status", "local"])?;
     assert_eq!(status["function"]["version"], first["function"]["version"], "{status:#}");
+    app.write("lzap.toml", "[stage.local]\n")?;
+    let plan = cloud.lzap().run(app.path(), &["plan", "local"])?.expect_success();
+    assert!(plan.stdout.contains("(left by version 2, which isn't live)"), "{plan}");
     app.write("lzap.toml", "[stage.local]\nhealth_path = \"/\"\nmemory_mb = 256\n")?;
     let healthy = run(&cloud, app.path(), &["update", "local"])?;
     assert_ne!(healthy["function"]["version"], first["function"]["version"]);
@@ -114,5 +137,43 @@ fn old_versions_are_swept_up_and_history_tells_the_rest() -> Result {
     let expected: Vec<(Value, Value)> = expected.map(|(number, state)| (json!(number), state)).to_vec();
     assert_eq!(states, expected.iter().map(|(number, state)| (number, state)).collect::<Vec<_>>());
     assert_eq!(cloud.run("deploy", &[], &setting(640))?.expect_success().json()["changes"], json!([]));
+    Ok(())
+}
+
+#[test]
+fn status_lists_what_a_first_deploy_that_failed_has_made() -> Result {
+    let cloud = LocalCloud::idle()?;
+    let app = new_app("hello-half")?;
+    app.write("lzap.toml", "[stage.local]\nhealth_path = \"/nowhere\"\n")?;
+    let refused = cloud.lzap().run(app.path(), &["deploy", "local"])?.expect_code(7);
+    assert!(refused.stderr.contains("GET /nowhere answered 404"), "{refused}");
+    let status = run(&cloud, app.path(), &["status", "local"])?;
+    assert_eq!(status["deployed"], false);
+    let exists = status["exists"].as_array().cloned().unwrap_or_default();
+    for found in ["function hello-half-local", "role hello-half-local"] {
+        let begins = |line: &Value| line.as_str().is_some_and(|line| line.starts_with(found));
+        assert!(exists.iter().any(begins), "{found}: {status:#}");
+    }
+    run(&cloud, app.path(), &["undeploy", "local", "--yes"])?;
+    let status = run(&cloud, app.path(), &["status", "local"])?;
+    assert_eq!(status["exists"], json!([]), "{status:#}");
+    Ok(())
+}
+
+/// One stage that can't be read hides none of the others.
+#[test]
+fn status_of_all_stages_has_a_block_for_each() -> Result {
+    let cloud = LocalCloud::idle()?;
+    let app = new_app("hello-all")?;
+    app.write(
+        "lzap.toml",
+        "[stage.broken]\nprofile = \"nobody\"\nregion = \"eu-central-1\"\n[stage.local]\n",
+    )?;
+    let outcome = cloud.lzap().run(app.path(), &["status", "--all", "--output", "json"])?;
+    assert!(outcome.code != Some(0), "{outcome}");
+    let stages = &outcome.json()["stages"];
+    assert_eq!((&stages[0]["stage"], &stages[1]["stage"]), (&json!("broken"), &json!("local")), "{stages:#}");
+    assert!(stages[0]["error"]["help"].is_string(), "{stages:#}");
+    assert_eq!(stages[1]["deployed"], false, "{stages:#}");
     Ok(())
 }

@@ -34,7 +34,10 @@ pub(crate) async fn apply_alias(
             let version = context.resolve_version(version)?.clone();
             let description = history::moved(*direction, description, live, &version);
             let canary = match canary {
-                Some(share) => Some((context.resolve_version(&share.version)?.clone(), share.percent)),
+                Some(share) => {
+                    let version = context.resolve_version(&share.version)?.clone();
+                    Some(Canary { version, percent: share.percent })
+                }
                 None => None,
             };
             let alias = AliasWrite { version, description, canary };
@@ -42,7 +45,7 @@ pub(crate) async fn apply_alias(
             alias
         }
     };
-    Ok(Created::Switched(alias.version))
+    Ok(Created::Switched { version: alias.version, canary: alias.canary })
 }
 
 /// The desired alias.
@@ -52,16 +55,16 @@ struct AliasWrite {
     version: VersionNumber,
     /// The versions that were live; see `lzap_core::history`.
     description: String,
-    /// Another version, and its share in percent.
-    canary: Option<(VersionNumber, u8)>,
+    /// Another version that gets a share of the requests.
+    canary: Option<Canary>,
 }
 
 impl AliasWrite {
     /// Returns the traffic shares as AWS has them, from 0 to 1. An empty map ends a canary; leaving the field
     /// out would keep it.
     fn routing(&self) -> AliasRoutingConfiguration {
-        let weights =
-            self.canary.iter().map(|(version, percent)| (version.to_string(), f64::from(*percent) / 100.0));
+        let weight = |canary: &Canary| (canary.version.to_string(), f64::from(canary.percent) / 100.0);
+        let weights = self.canary.iter().map(weight);
         AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights.collect())).build()
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use lzap_core::ids::{ApiId, VersionNumber};
 use lzap_core::names::{Names, Part};
+use lzap_core::resource::alias::Canary;
 use lzap_core::resource::function::FunctionConfig;
 use lzap_core::resource::reference::{ApiRef, IntegrationRef, VersionRef};
 
@@ -38,8 +39,8 @@ pub(crate) enum Created {
     Integration(String),
     /// A version of one of the functions.
     Version(Part, Published),
-    /// The alias points to this version now.
-    Switched(VersionNumber),
+    /// The alias points to this version now, and gives the canary a share of the requests.
+    Switched { version: VersionNumber, canary: Option<Canary> },
 }
 
 /// A version that was just published.
@@ -62,6 +63,8 @@ pub(crate) struct CreatedIds {
     published: BTreeMap<Part, Published>,
     /// The version that the alias was pointed to.
     pub(crate) switched: Option<VersionNumber>,
+    /// The canary that the alias was given; `None` also after a write that ended one.
+    pub(crate) canary: Option<Canary>,
 }
 
 /// The cause of a failed step.
@@ -97,7 +100,10 @@ impl CreatedIds {
             Created::Version(part, version) => {
                 self.published.insert(part, version);
             }
-            Created::Switched(version) => self.switched = Some(version),
+            Created::Switched { version, canary } => {
+                self.switched = Some(version);
+                self.canary = canary;
+            }
         }
     }
 

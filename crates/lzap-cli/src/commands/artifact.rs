@@ -10,7 +10,7 @@ use lzap_build::archive::{Artifact, archive};
 use lzap_build::compile::{BuildEvent, CompileOptions, compile};
 use lzap_build::project::{Project, lines_to_add};
 use lzap_build::toolchain::Toolchain;
-use lzap_build::{elf, git};
+use lzap_build::{BuildError, elf, git};
 use lzap_core::release::Release;
 use lzap_core::resource::artifact::Artifact as DesiredArtifact;
 use lzap_core::resource::front::Front;
@@ -155,7 +155,8 @@ pub(crate) async fn build_artifact(
             }
             show_build_event(printer, progress, project, event);
         };
-        compile(project, toolchain, &options, &mut tell).await?
+        let compiled = compile(project, toolchain, &options, &mut tell).await;
+        compiled.map_err(|error| if printer.shows_details() { shorten(error) } else { error })?
     };
     // Before the upload: Lambda would accept the zip, and fail at the first invocation.
     elf::check(&elf::inspect(&binary.path)?, settings.architecture)?;
@@ -180,6 +181,16 @@ pub(crate) async fn build_artifact(
         format_args!("{}.zip ({}, sha256 {short}…)", settings.app, format_bytes(artifact.bytes)),
     );
     Ok(Built { artifact, build, package: started.elapsed() })
+}
+
+/// Returns the error without the compiler's messages, which stand on the terminal already.
+fn shorten(error: BuildError) -> BuildError {
+    match error {
+        BuildError::CompileFailed { package, advice, .. } => {
+            BuildError::CompileFailed { package, advice, rendered: "cargo's messages stand above".to_owned() }
+        }
+        other => other,
+    }
 }
 
 /// Shows a build event: on the progress line, as a status line, or only with `--verbose`. Cargo's own output

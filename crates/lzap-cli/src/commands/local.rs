@@ -49,6 +49,15 @@ async fn start_cloud(context: &Context, args: StartArgs) -> Result<Exit, CliErro
         command.arg("--environment-concurrency").arg(concurrency.to_string());
     }
     let started = lzap_local::start(&state_dir(), args.port, command).await?;
+    if let Some(wanted) = args.port.filter(|wanted| *wanted != started.status.port) {
+        let reason = if started.already_running {
+            "it runs already; type `lzap local stop`, then this command again"
+        } else {
+            "another program has that port"
+        };
+        let port = started.status.port;
+        context.printer.print_warning(format_args!("it listens on port {port}, not {wanted}: {reason}"));
+    }
     // A cloud that runs already may have other limits than the options say.
     let running = started.status.environment_concurrency;
     if let Some(wanted) = args.environment_concurrency.filter(|wanted| *wanted != running) {

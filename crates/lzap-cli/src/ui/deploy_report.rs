@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use lzap_aws::Touch;
 use lzap_core::ids::VersionNumber;
+use lzap_core::resource::alias::Canary;
 use lzap_core::settings::Settings;
 use serde_json::{Value, json};
 
@@ -39,6 +40,13 @@ impl DeployReport<'_> {
         applied.version().or(observed)
     }
 
+    /// Returns the version that gets a share of the requests, while a canary runs.
+    fn canary(&self) -> Option<&Canary> {
+        let Converged { observed, applied, .. } = &self.converged;
+        let observed = observed.alias.as_ref().and_then(|alias| alias.canary.as_ref());
+        applied.canary().or(observed)
+    }
+
     /// Requests the live URL once, after a plan that changed something. An app that can't be reached is only
     /// a warning, because this machine's network may be the cause.
     ///
@@ -63,8 +71,17 @@ impl DeployReport<'_> {
                 url: format!("{url}{}", settings.touch_path),
                 status,
                 stage: settings.stage.clone(),
-                log: lzap_aws::last_log_lines(&target.clients, &target.names, LOG_LINES).await,
+                log: self.read_log().await,
             }),
+        }
+    }
+
+    /// Returns the last lines of the live version's log: those of an older version would explain another failure.
+    async fn read_log(&self) -> Vec<String> {
+        let Target { clients, names } = self.target;
+        match self.version() {
+            Some(version) => lzap_aws::last_log_lines(clients, names, version, LOG_LINES).await,
+            None => Vec::new(),
         }
     }
 
@@ -74,7 +91,10 @@ impl DeployReport<'_> {
         let version = self.version().map_or("?", VersionNumber::as_str);
         let verb = if self.converged.plan.is_empty() { "Unchanged" } else { "Deployed" };
         let took = text::format_seconds(self.started.elapsed());
-        printer.print_status(verb, format_args!("{} (version {version}) in {took}", names.function()));
+        let canary = self.canary().map(|canary| format!("; {}", text::describe_canary(canary)));
+        let canary = canary.unwrap_or_default();
+        printer
+            .print_status(verb, format_args!("{} (version {version}{canary}) in {took}", names.function()));
         if let Some(url) = self.url() {
             printer.print_data(format_args!("{url}\n"));
         }
@@ -90,6 +110,7 @@ impl DeployReport<'_> {
         json!({
             "url": self.url(),
             "function": report::function_fields(names, self.version()),
+            "canary": self.canary().map(report::canary_fields),
             "artifact": {
                 "bucket": names.bucket(),
                 "key": names.artifact_key(&artifact.sha256),

@@ -128,7 +128,11 @@ fn render_change(plan: &Plan, change: &Change, indent: &str) -> String {
 
 /// Returns `memory 512 MB → 1024 MB`; a statement of a policy as `policy + Allow …` or `policy - Allow …`.
 fn describe_field(field: &FieldChange) -> String {
-    let drift = if field.origin == Origin::Drift { " (changed outside lzap)" } else { "" };
+    let drift = match &field.origin {
+        Origin::Wanted => String::new(),
+        Origin::Drift => " (changed outside lzap)".to_owned(),
+        Origin::OtherVersion(version) => format!(" (left by version {version}, which isn't live)"),
+    };
     let name = &field.field;
     match (statement_of(field.before.as_deref()), statement_of(field.after.as_deref())) {
         (None, Some(added)) => return format!("{name} + {}{drift}", describe_statement(&added)),

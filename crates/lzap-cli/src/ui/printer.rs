@@ -65,6 +65,11 @@ impl Printer {
         }
     }
 
+    /// Returns whether stderr has the lines of `--verbose`, and is all that a person reads.
+    pub(crate) fn shows_details(self) -> bool {
+        self.verbose > 0 && !self.quiet && self.output == Output::Text
+    }
+
     /// Prints a block of text to stderr as it is, without a verb and without a newline at its end.
     pub(crate) fn print_note(self, text: &str) {
         if !self.quiet {

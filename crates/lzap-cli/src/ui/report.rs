@@ -7,6 +7,7 @@ use std::time::Duration;
 use lzap_core::ids::VersionNumber;
 use lzap_core::names::{ALIAS, Names};
 use lzap_core::plan::{Change, Plan};
+use lzap_core::resource::alias::Canary;
 use lzap_core::step::Origin;
 use serde_json::{Value, json};
 
@@ -62,6 +63,11 @@ fn change_to_json(change: &Change) -> Value {
 pub(crate) fn function_fields(names: &Names, version: Option<&VersionNumber>) -> Value {
     let version = version.map(VersionNumber::as_str);
     json!({"name": names.function(), "arn": names.function_arn(), "version": version, "alias": ALIAS})
+}
+
+/// Returns the canary as JSON: its version, and the share of the requests that it gets.
+pub(crate) fn canary_fields(canary: &Canary) -> Value {
+    json!({"version": canary.version.as_str(), "percent": canary.percent})
 }
 
 /// Returns seconds with three decimals.

@@ -1,6 +1,8 @@
-//! Numbers as people read them.
+//! Numbers and versions as people read them.
 
 use std::time::Duration;
+
+use lzap_core::resource::alias::Canary;
 
 /// Returns `3.1 MiB`: binary units, as AWS's limits are.
 pub(crate) fn format_bytes(bytes: u64) -> String {
@@ -11,6 +13,11 @@ pub(crate) fn format_bytes(bytes: u64) -> String {
         1024..1_048_576 => format!("{:.1} KiB", exact / 1024.0),
         _ => format!("{:.1} MiB", exact / 1_048_576.0),
     }
+}
+
+/// Returns `version 9 gets 10 % of the requests`.
+pub(crate) fn describe_canary(canary: &Canary) -> String {
+    format!("version {} gets {} % of the requests", canary.version, canary.percent)
 }
 
 /// Returns seconds with one decimal: `41.2s`.

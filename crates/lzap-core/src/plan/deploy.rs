@@ -201,8 +201,9 @@ impl<'a> Deploy<'a> {
         // A role that is created again is another role to KMS, so the function must be given it again.
         let role_is_missing = role.is_some() && self.observed.role.is_none();
         let live = self.observed.live().map(|version| &version.config);
+        let newest = self.observed.versions.last().map(|version| (&version.number, &version.config));
         let found = observed.map(|function| {
-            let changes = function::app_config_changes(function, &self.config, live, role_is_missing);
+            let changes = function::app_config_changes(function, &self.config, live, newest, role_is_missing);
             FoundFunction { function, changes }
         });
         let desired = DesiredFunction { config: &self.config, artifact, tags: &tags };

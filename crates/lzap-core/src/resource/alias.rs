@@ -224,7 +224,10 @@ pub(crate) fn plan_move(
     steps.add_fields(&target, operation, moves.into_iter().chain(ends).collect(), []);
 }
 
-/// The versions to keep: the newest `keep`, those that an alias holds, and the one that a rollback would go to.
+/// The versions to keep: `keep` of them, those that an alias holds, and the one that a rollback would go to.
+///
+/// Of the `keep`, those that were live count first: a version that never was, such as one that failed its probe, is
+/// nothing to go back to.
 pub(crate) fn kept_versions(
     live: LiveState<'_>,
     desired: &DesiredVersion<'_>,
@@ -232,12 +235,20 @@ pub(crate) fn kept_versions(
     held: &BTreeSet<VersionNumber>,
     keep: u32,
 ) -> BTreeSet<VersionNumber> {
-    let is_new = planned.publishes && !live.versions.last().is_some_and(|last| desired.matches(last));
-    let keep = usize::try_from(keep).unwrap_or(usize::MAX).saturating_sub(usize::from(is_new));
-    let newest = live.versions.iter().rev().take(keep).map(|version| version.number.clone());
+    // AWS publishes the newest version again when nothing has changed since.
+    let published = live.versions.last().filter(|last| planned.publishes && desired.matches(last));
+    let keep = usize::try_from(keep).unwrap_or(usize::MAX).saturating_sub(usize::from(planned.publishes));
+    let was_live: Vec<VersionNumber> = live
+        .alias
+        .iter()
+        .flat_map(|alias| [alias.version.clone()].into_iter().chain(history::parse(&alias.description)))
+        .filter(|number| live.version(number).is_some())
+        .collect();
+    let newest = live.versions.iter().rev().map(|version| &version.number);
+    let never_live = newest.filter(|number| !was_live.contains(number));
+    let counted = was_live.iter().chain(never_live).take(keep);
     // After a switch a rollback goes to the version that the alias holds now.
-    let previous = live.alias.filter(|_| !planned.switches).and_then(|alias| {
-        history::parse(&alias.description).into_iter().find(|version| live.version(version).is_some())
-    });
-    newest.chain(held.iter().cloned()).chain(previous).collect()
+    let previous = was_live.get(1).filter(|_| !planned.switches);
+    let kept = counted.chain(held).chain(previous).chain(published.map(|version| &version.number));
+    kept.cloned().collect()
 }

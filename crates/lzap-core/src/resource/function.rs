@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::ids::VersionNumber;
 use crate::names::Part;
 use crate::platform::Architecture;
 use crate::resource::artifact::Artifact;
@@ -240,10 +241,13 @@ fn code_change(observed: &str, artifact: &Artifact) -> Option<FieldChange> {
 ///
 /// A role that is created again under its old name is another role to the function's key grant, so it is set again:
 /// `role_is_missing`.
+///
+/// A setting that is neither the live version's nor the `newest` version's was changed outside lzap.
 pub(crate) fn app_config_changes(
     observed: &ObservedFunction,
     desired: &FunctionConfig,
     live: Option<&FunctionConfig>,
+    newest: Option<(&VersionNumber, &FunctionConfig)>,
     role_is_missing: bool,
 ) -> Vec<FieldChange> {
     let mut fields = config_changes(&observed.config, desired);
@@ -251,12 +255,15 @@ pub(crate) fn app_config_changes(
         fields.push(FieldChange::new("role", "(deleted)", &desired.role_arn).drifted());
     }
     let Some(live) = live else { return fields };
-    let drifted: BTreeSet<String> =
-        config_changes(&observed.config, live).into_iter().map(|field| field.field).collect();
-    fields
-        .into_iter()
-        .map(|field| if drifted.contains(&field.field) { field.drifted() } else { field })
-        .collect()
+    let differs_from = |other: &FunctionConfig, field: &str| {
+        config_changes(&observed.config, other).iter().any(|change| change.field == field)
+    };
+    let explain = |field: FieldChange| match newest {
+        _ if !differs_from(live, &field.field) => field,
+        Some((number, config)) if !differs_from(config, &field.field) => field.left_by(number),
+        _ => field.drifted(),
+    };
+    fields.into_iter().map(explain).collect()
 }
 
 /// The settings that differ, with units. Environment values are secrets: only that they differ is shown.

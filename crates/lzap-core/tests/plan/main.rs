@@ -4,6 +4,7 @@ mod fronts;
 mod roles;
 mod schedules;
 mod uses;
+mod versions;
 mod workers;
 
 use std::collections::BTreeMap;
@@ -454,24 +455,6 @@ fn what_carries_no_tags_is_refused_or_adopted() {
             assert_eq!(kept.iter().filter(|kept| **kept).count(), 1, "{kind} is left alone");
         }
     }
-}
-
-#[test]
-fn versions_that_any_alias_holds_survive_a_sweep() {
-    let mut cloud = Observed::nothing(names());
-    for code in 1..=12 {
-        cloud = deployed(&stage(code, |_| ()), &cloud);
-        if code == 1 {
-            cloud.held.insert(VersionNumber::new("1"));
-        }
-    }
-    let numbers = |cloud: &Observed| cloud.versions.iter().map(|v| v.number.clone()).collect::<Vec<_>>();
-    assert_eq!(numbers(&cloud).first().map(VersionNumber::as_str), Some("3"), "ten are kept");
-    cloud.held.insert(VersionNumber::new("3"));
-    let plan: Plan = plan(&Desired::Stage(Box::new(stage(13, |_| ()))), &cloud).expect("a plan");
-    let deletion = Operation::Version(VersionOperation::Delete(VersionNumber::new("3")));
-    assert!(plan.steps.iter().all(|step| step.operation != deletion));
-    assert!(plan.destructive_changes().is_empty(), "deleting old versions needs no confirmation");
 }
 
 #[test]
