@@ -53,6 +53,24 @@ fn a_path_is_made() -> Result {
 }
 
 #[test]
+fn a_long_name_is_cut_to_one_that_fits() -> Result {
+    let long = format!("shop-{}", "x".repeat(195));
+    let project = TempProject::empty("above")?;
+    let lzap = Lzap::new()?;
+    let made = lzap.run(project.path(), &["init", &long, "--template", "hello", "--yes"])?.expect_success();
+    assert!(made.stderr.contains("no room for 200 characters"), "{made}");
+    let manifest = MANIFEST.replace("shop", &long);
+    let own =
+        TempProject::with_files("own", &[("Cargo.toml", &manifest), ("src/main.rs", "fn main() {}\n")])?;
+    drop(lzap.run(own.path(), &["init", "--yes"])?.expect_success());
+    for folder in [&project.path().join(&long), own.path()] {
+        let config = lzap.run(folder, &["config", "dev", "--output", "json"])?.expect_success().json();
+        assert_eq!(config["app"].as_str().map(str::len), Some(40), "{config:#}");
+    }
+    Ok(())
+}
+
+#[test]
 fn nothing_is_overwritten_without_force() -> Result {
     let files = [("Cargo.toml", MANIFEST), ("src/main.rs", "fn main() {}\n"), ("lzap.toml", "# mine\n")];
     let project = TempProject::with_files("shop", &files)?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use lzap_aws::{Clients, Cloud};
 use lzap_build::project::{Project, Selection, find_package_name, find_project};
-use lzap_core::check::check;
+use lzap_core::check::{check, check_uses};
 use lzap_core::config::{Config, ConfigError, FILE_NAME, parse};
 use lzap_core::explain::CommandContext;
 use lzap_core::names::{Names, Part, Place};
@@ -16,6 +16,7 @@ use lzap_core::settings::{
     LOCAL, Overrides, PlaceOverrides, Settings, Warning, read_app, read_target, resolve, resolve_deployed,
     stage_name, stage_names,
 };
+use lzap_core::uses::Uses;
 
 use crate::cli::{Cli, Global};
 use crate::command_line::TypedCommand;
@@ -174,6 +175,11 @@ impl Loaded {
             context.printer.print_warning(warning.message);
         }
         Ok(settings)
+    }
+
+    /// Checks the rules that depend on what the app uses.
+    pub(crate) fn check_uses(&self, settings: &Settings, uses: Uses) -> Result<(), CliError> {
+        check_uses(&self.config, settings, uses).map_err(|problem| self.point_at(problem))
     }
 
     /// Returns the settings of a stage, and warnings about what in them is probably not meant. Prints

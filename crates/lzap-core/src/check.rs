@@ -6,14 +6,17 @@ mod role;
 mod schedule;
 mod tables;
 
-use lzap_wire::env::RESERVED_BY_LAMBDA;
+use lzap_wire::env::{LZAP_WORKERS, RESERVED_BY_LAMBDA};
 use lzap_wire::limits;
 
 use crate::config::{Config, ConfigError, ConfigErrorKind};
+use crate::desired::desired_environment;
 use crate::ids::RuleName;
-use crate::names;
+use crate::names::{self, Names, Part, Place};
+use crate::settings::keys::json_bytes;
 use crate::settings::{Settings, Warning, keys, matches, stage_entries};
 
+use crate::uses::Uses;
 use role::{check_role, find_role_warnings};
 use schedule::check_schedules;
 use tables::StageTables;
@@ -27,10 +30,20 @@ pub fn check(config: &Config, settings: &Settings) -> Result<Vec<Warning>, Confi
     let tables = StageTables::new(config, &settings.stage)?;
     check_names(config, settings)?;
     check_environment(&tables, settings)?;
+    // What the app uses isn't known yet: [`check_uses`] comes after that.
+    check_environment_size(&tables, settings, Uses::default())?;
     check_tags(&tables, settings)?;
     check_role(&tables)?;
     check_schedules(&tables, settings)?;
     Ok(settings.warnings.iter().cloned().chain(find_role_warnings(&settings.role)).collect())
+}
+
+/// Checks the rules that depend on what the app uses, which only its crate tells.
+///
+/// # Errors
+/// The first rule that is broken.
+pub fn check_uses(config: &Config, settings: &Settings, uses: Uses) -> Result<(), ConfigError> {
+    check_environment_size(&StageTables::new(config, &settings.stage)?, settings, uses)
 }
 
 /// Checks the names of app and stage, which become parts of AWS names. The app's name may be the Cargo
@@ -64,7 +77,42 @@ fn check_names(config: &Config, settings: &Settings) -> Result<(), ConfigError> 
     Ok(())
 }
 
-/// Checks the names of the environment variables; the size of all of them is a limit of the key. AWS:
+/// Checks the size of all environment variables, lzap's own among them. The limit of the key knows only the user's.
+fn check_environment_size(
+    tables: &StageTables<'_>,
+    settings: &Settings,
+    uses: Uses,
+) -> Result<(), ConfigError> {
+    let names = longest_names(settings);
+    let mut environment = desired_environment(settings, &names, uses);
+    if uses.map && settings.workers.is_some() {
+        // The version isn't known yet; four digits are enough for years of deploys.
+        environment.insert(LZAP_WORKERS.to_owned(), format!("{}:9999", names.workers().function()));
+    }
+    let bytes = json_bytes(&environment);
+    if bytes <= limits::ENVIRONMENT_BYTES {
+        return Ok(());
+    }
+    let own = bytes - json_bytes(&settings.environment);
+    let span = tables.find_table(keys::ENVIRONMENT.name).map(|node| node.span.clone());
+    let message = format!("the environment variables have {bytes} bytes as JSON, {own} of them lzap's own");
+    let help = format!(
+        "AWS allows {}: put large values into a file of `include`, or into Secrets Manager or S3",
+        limits::ENVIRONMENT_BYTES
+    );
+    Err(ConfigError { span, ..ConfigErrorKind::OutOfRange.whole(message, help) })
+}
+
+/// Returns the names of a stage whose account isn't known yet: every account id has 12 digits. Without a region in the
+/// settings, that with the longest name counts.
+fn longest_names(settings: &Settings) -> Names {
+    let region = settings.region.clone().unwrap_or_else(|| "ap-southeast-1".to_owned());
+    let place = Place { partition: "aws".to_owned(), account: "000000000000".to_owned(), region };
+    let (app, stage) = (settings.app.clone(), settings.stage.clone());
+    Names { app, stage, place, role: settings.role.name(), part: Part::App }
+}
+
+/// Checks the names of the environment variables. AWS:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
 fn check_environment(tables: &StageTables<'_>, settings: &Settings) -> Result<(), ConfigError> {
     for key in settings.environment.keys() {
@@ -90,12 +138,14 @@ fn check_environment(tables: &StageTables<'_>, settings: &Settings) -> Result<()
 fn check_tags(tables: &StageTables<'_>, settings: &Settings) -> Result<(), ConfigError> {
     for (key, value) in &settings.tags {
         let entry = tables.find_entry(keys::TAGS.name, key);
-        let is_reserved = key.starts_with("aws:") || key.starts_with("lzap:");
-        if is_reserved || key.is_empty() || key.chars().count() > limits::TAG_KEY_CHARS {
+        // AWS refuses its own prefix in any case of its letters.
+        let is_reserved = key.to_ascii_lowercase().starts_with("aws:") || key.starts_with("lzap:");
+        let fits = (1..=limits::TAG_KEY_CHARS).contains(&key.chars().count());
+        if is_reserved || !fits || !key.chars().all(is_tag_char) {
             return Err(ConfigError {
                 kind: ConfigErrorKind::InvalidValue,
                 message: format!("`{key}` can't be the key of a tag"),
-                help: format!("1 to {} characters; `aws:` and `lzap:` are taken", limits::TAG_KEY_CHARS),
+                help: format!("1 to {} {TAG_ALPHABET}; `aws:` and `lzap:` are taken", limits::TAG_KEY_CHARS),
                 span: entry.map(|entry| entry.key_span.clone()),
             });
         }
@@ -107,6 +157,23 @@ fn check_tags(tables: &StageTables<'_>, settings: &Settings) -> Result<(), Confi
                 span: entry.map(|entry| entry.node.span.clone()),
             });
         }
+        if let Some(other) = value.chars().find(|char| !is_tag_char(*char)) {
+            return Err(ConfigError {
+                kind: ConfigErrorKind::InvalidValue,
+                message: format!("the value of the tag `{key}` has a `{}`", other.escape_debug()),
+                help: format!("AWS allows {TAG_ALPHABET}"),
+                span: entry.map(|entry| entry.node.span.clone()),
+            });
+        }
     }
     Ok(())
+}
+
+/// The characters of a tag, in words.
+const TAG_ALPHABET: &str = "letters, digits, blanks and `_.:/=+-@`";
+
+/// True for a character that a tag may have. AWS:
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html>
+fn is_tag_char(char: char) -> bool {
+    char.is_alphanumeric() || (char.is_whitespace() && !char.is_control()) || "_.:/=+-@".contains(char)
 }

@@ -226,7 +226,11 @@ pub fn stage(
 }
 
 /// The variables of `lzap.toml`, and those that the runtime crate reads.
-fn desired_environment(settings: &Settings, names: &Names, uses: Uses) -> BTreeMap<String, String> {
+pub(crate) fn desired_environment(
+    settings: &Settings,
+    names: &Names,
+    uses: Uses,
+) -> BTreeMap<String, String> {
     let mut environment = settings.environment.clone();
     environment.insert(LZAP_APP.to_owned(), names.app.clone());
     environment.insert(LZAP_STAGE.to_owned(), names.stage.clone());

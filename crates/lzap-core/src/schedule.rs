@@ -92,7 +92,13 @@ pub fn cron(text: &str) -> Result<String, String> {
         ));
     };
     for (field, text) in FIELDS.iter().zip(&fields) {
-        if !text.split(',').all(|item| field.allows(item)) {
+        if !field.stands_alone(text) && !text.split(',').all(|item| field.allows(item)) {
+            if text.split(',').any(|item| field.stands_alone(item.split('/').next().unwrap_or_default())) {
+                return Err(format!(
+                    "`{text}` can't be the {}: AWS takes `L`, `W`, `#` and `?` only alone, without `,` and `/`",
+                    field.name
+                ));
+            }
             let (first, last) = (field.values.start(), field.values.end());
             return Err(format!(
                 "`{text}` can't be the {}: AWS allows {first} to {last}, `*`, `-`, `,`, `/`",
@@ -110,14 +116,17 @@ pub fn cron(text: &str) -> Result<String, String> {
 }
 
 impl Field {
+    /// True if the text is valid as the whole field, and only so: the last day, the weekday next to a day, the third Friday.
+    /// AWS refuses a list of them, and a step.
+    fn stands_alone(&self, text: &str) -> bool {
+        self.words.contains(&text) || self.is_special(text)
+    }
+
     /// True if one of the items between commas is valid.
     fn allows(&self, item: &str) -> bool {
-        if self.words.contains(&item) {
-            return true;
-        }
         let (base, step) = item.split_once('/').map_or((item, None), |(base, step)| (base, Some(step)));
         let good_step = step.is_none_or(|step| step.parse::<u32>().is_ok_and(|step| step > 0));
-        good_step && (base == "*" || self.is_range(base) || self.is_special(base))
+        good_step && (base == "*" || self.is_range(base))
     }
 
     fn is_range(&self, text: &str) -> bool {
@@ -190,6 +199,8 @@ mod tests {
             "0 0 15W 1,6 ? *",
             "0 0 ? * 6L *",
             "0 0 ? * FRI-MON *",
+            "0 0 LW * ? *",
+            "0 0 1-15/2,20 * ? *",
         ] {
             assert_eq!(cron(text), Ok(format!("cron({text})")));
         }
@@ -211,6 +222,17 @@ mod tests {
             ("*/0 * * * ? *", "the minutes"),
             ("5-1 * * * ? *", "the minutes"),
             ("1,,2 * * * ? *", "the minutes"),
+            // One of a list is another expression to AWS.
+            ("0 0 ? * 2#1,2#3 *", "only alone"),
+            ("0 0 ? * 6L,2 *", "only alone"),
+            ("0 0 ? * 2#1/2 *", "only alone"),
+            ("0 0 ? * L,MON *", "only alone"),
+            ("0 0 L,15 * ? *", "only alone"),
+            ("0 0 1W,15W * ? *", "only alone"),
+            ("0 0 15W/2 * ? *", "only alone"),
+            ("0 0 LW,15 * ? *", "only alone"),
+            ("0 0 ?,15 * ? *", "only alone"),
+            ("0 0 1-5W * ? *", "the day of month"),
         ] {
             let help = cron(text).expect_err(text);
             assert!(help.contains(why), "{text}: {help}");

@@ -1,10 +1,11 @@
 //! `lzap.toml`: what is read, what is refused, and where the finger points.
 
-use lzap_core::check::check;
+use lzap_core::check::{check, check_uses};
 use lzap_core::config::{Config, ConfigError, KeepWarm, parse};
 use lzap_core::platform::Architecture;
 use lzap_core::role::RoleSetting;
 use lzap_core::settings::{Origin, Overrides, Settings, resolve};
+use lzap_core::uses::Uses;
 
 fn settings(text: &str, stage: Option<&str>) -> Result<Settings, ConfigError> {
     let config = parse(text)?;
@@ -140,10 +141,16 @@ fn mistakes_point_at_their_place_and_name_what_was_meant() {
             "\"../secret\"",
         ),
         (
-            "[stage.dev]\ntags = { \"aws:x\" = \"y\" }\n",
-            "`aws:x` can't be the key of a tag",
-            "1 to 128 characters; `aws:` and `lzap:` are taken",
-            "\"aws:x\"",
+            "[stage.dev]\ntags = { \"AWS:x\" = \"y\" }\n",
+            "`AWS:x` can't be the key of a tag",
+            "1 to 128 letters, digits, blanks and `_.:/=+-@`; `aws:` and `lzap:` are taken",
+            "\"AWS:x\"",
+        ),
+        (
+            "[stage.dev]\ntags = { team = \"a&b\" }\n",
+            "the value of the tag `team` has a `&`",
+            "AWS allows letters, digits, blanks and `_.:/=+-@`",
+            "\"a&b\"",
         ),
     ] {
         assert_eq!(error(text), (message.to_owned(), help.to_owned(), at.to_owned()), "{text}");
@@ -378,4 +385,35 @@ fn async_settings_merge_key_by_key() {
         let (found, _, pointed) = error(&format!("[stage.dev.async]\n{line}\n"));
         assert_eq!((found.as_str(), pointed.as_str()), (message, at));
     }
+}
+
+/// Lambda measures the variables as a JSON text, lzap's own among them.
+#[test]
+fn the_environment_is_measured_as_lambda_does() {
+    let checked = |variables: &str, uses: Uses| {
+        let text = format!(
+            "app = \"shop\"\n[stage.dev]\nregion = \"eu-central-1\"\n[stage.dev.environment]\n{variables}"
+        );
+        let config = parse(&text).expect("a config");
+        let settings = resolve(&config, &Overrides::default())?;
+        check(&config, &settings)?;
+        check_uses(&config, &settings, uses)
+    };
+    let many: Vec<String> = (0..100).map(|n| format!("VAR_{n:02} = \"{}\"\n", "x".repeat(34))).collect();
+    assert!(
+        checked(&many.concat(), Uses::default()).is_err(),
+        "4,000 bytes of names and values, and more as JSON"
+    );
+    // `{"BIG":"…","LZAP_APP":"shop","LZAP_STAGE":"dev"}` has 47 bytes beside the value.
+    let big = |bytes: usize| format!("BIG = \"{}\"\n", "x".repeat(bytes));
+    assert_eq!(checked(&big(4096 - 47), Uses::default()), Ok(()));
+    let error = checked(&big(4096 - 46), Uses::default()).expect_err("a byte too many");
+    assert_eq!(error.message, "the environment variables have 4097 bytes as JSON, 37 of them lzap's own");
+    assert!(error.span.is_some(), "{error:?}");
+    // A quote takes two bytes in JSON.
+    assert!(checked(&format!("BIG = '{}'\n", "\"".repeat(2100)), Uses::default()).is_err());
+    // What an app with tasks gets is known once its crate was read.
+    let uses = Uses::of_features(["tasks"]);
+    assert!(checked(&big(4096 - 47), uses).is_err());
+    assert_eq!(checked(&big(3900), uses), Ok(()));
 }

@@ -30,7 +30,8 @@ pub const MEMORY_MB: RangeInclusive<u32> = 128..=10_240;
 pub const TIMEOUT_SECS: RangeInclusive<u32> = 1..=900;
 /// The size of `/tmp` in an execution environment. The first 512 MB are free.
 pub const EPHEMERAL_STORAGE_MB: RangeInclusive<u32> = 512..=10_240;
-/// The environment variables of a function: keys and values of all together.
+/// The environment variables of a function: keys and values of all together, as a JSON text. The error of a larger one
+/// quotes that text.
 pub const ENVIRONMENT_BYTES: usize = 4096;
 /// The reserved concurrency of an account leaves at least this much for functions that reserve none.
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html>

@@ -86,12 +86,13 @@ impl Built {
 /// it wouldn't fetch a single event.
 ///
 /// # Errors
-/// [`CliError::NoRuntime`] with the lines to add.
+/// [`CliError::NoRuntime`] with the lines to add. The settings don't fit what the app uses.
 pub(crate) fn find_lzap_project(loaded: &Loaded, settings: &Settings) -> Result<Project, CliError> {
     let project = loaded.project(&settings.features)?;
     if project.lzap.is_none() {
         return Err(CliError::NoRuntime { package: project.package.clone(), lines: lines_to_add(&project) });
     }
+    loaded.check_uses(settings, read_uses(&project))?;
     Ok(project)
 }
 

@@ -30,7 +30,7 @@ pub(crate) async fn run(context: &Context, args: &InitArgs) -> Result<Exit, CliE
 /// Writes the crate of a template into `dir`. The crate is named after the folder, so nothing is asked. The
 /// template has an `lzap.toml` of its own.
 fn from_template(context: &Context, template: &str, dir: &Path) -> Result<Exit, CliError> {
-    let name = crate_name(dir)?;
+    let name = fit_name(context, crate_name(dir)?);
     let files = create_crate(template, dir, &name)?;
     context.printer.print_status("Created", format_args!("{name} from the template {template}"));
     print_next_commands(context, dir, &files);
@@ -52,6 +52,22 @@ fn crate_name(dir: &Path) -> Result<String, CliError> {
             "name a folder: `lzap init my-app --template hello`",
         )),
     }
+}
+
+/// Returns the name, cut to a length that leaves room for the rest of the names in AWS, of which some have 64 characters
+/// at most. Says so if it cuts.
+fn fit_name(context: &Context, name: String) -> String {
+    const MAX_CHARS: usize = 40;
+    if name.chars().count() <= MAX_CHARS {
+        return name;
+    }
+    let start: String = name.chars().take(MAX_CHARS).collect();
+    let short = start.trim_end_matches(['-', '_']);
+    context.printer.print_warning(format_args!(
+        "names in AWS have no room for {} characters: the app is called `{short}`",
+        name.chars().count()
+    ));
+    short.to_owned()
 }
 
 /// Writes `lzap.toml` for the crate in `dir`, beside its `Cargo.toml`. Asks on a terminal, unless `--yes` was
@@ -90,7 +106,7 @@ async fn default_answers(context: &Context, package: &str) -> InitAnswers {
         None => lzap_aws::default_region().await,
     };
     InitAnswers {
-        app: package.to_owned(),
+        app: fit_name(context, package.to_owned()),
         region,
         profile: context.place.profile_flag.clone(),
         architecture: Architecture::Arm64,

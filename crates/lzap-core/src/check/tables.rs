@@ -17,6 +17,11 @@ impl<'a> StageTables<'a> {
         self.0.iter().find_map(|table| table.get(key.name))
     }
 
+    /// Returns the nearest table with this name, of those that are merged from several stages.
+    pub(crate) fn find_table(&self, table: &str) -> Option<&'a Node> {
+        self.0.iter().find_map(|stage| stage.get(table))
+    }
+
     /// Returns the entry that is in effect of a table that is merged from several stages, with the place of
     /// its key.
     pub(crate) fn find_entry(&self, table: &str, key: &str) -> Option<&'a Entry> {

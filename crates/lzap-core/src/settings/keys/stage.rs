@@ -15,10 +15,15 @@ use crate::settings::key::{Declaration, Key, declare};
 use crate::settings::table::Table;
 use crate::settings::value::{AsyncTable, Variables, WorkersTable};
 
-type TextMap = BTreeMap<String, String>;
+pub(crate) type TextMap = BTreeMap<String, String>;
 
 const URL_PATH: &str = r"^/\S*$";
 const URL_PATH_HELP: &str = "write it as in a URL, with a `/` in front";
+/// The size of environment variables as Lambda measures it: names and values as a JSON text.
+pub(crate) fn json_bytes(variables: &TextMap) -> usize {
+    serde_json::to_string(variables).map_or(0, |text| text.len())
+}
+
 /// lzap puts up to this many tags of its own on a resource.
 const OWN_TAGS: usize = 8;
 
@@ -144,8 +149,8 @@ declare! {
         default: Described("none", Variables::default),
         limits: &[Size {
             max: limits::ENVIRONMENT_BYTES,
-            of: "bytes in all names and values",
-            measure: |it| it.0.iter().map(|(key, value)| key.len() + value.len()).sum(),
+            of: "bytes as JSON text, with lzap's own variables",
+            measure: |it| json_bytes(&it.0),
         }],
         page: "https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html",
     };
