@@ -57,6 +57,16 @@ fn from_an_empty_folder_to_a_url_and_back() -> Result {
     Ok(())
 }
 
+/// A proxy elsewhere can't reach this machine's loopback addresses.
+#[test]
+fn a_proxy_is_not_asked_for_the_embedded_cloud() -> Result {
+    let proxied = ["HTTP_PROXY", "http_proxy", "ALL_PROXY"]
+        .into_iter()
+        .fold(Lzap::new()?, |lzap, variable| lzap.env(variable, "http://127.0.0.1:9"));
+    run(&LocalCloud::on_machine(proxied), hello()?, &["status", "local"])?;
+    Ok(())
+}
+
 /// The reference app on a table of the mission's size, each sum compared with exact arithmetic.
 #[test]
 fn a_csv_of_100_000_rows_is_summed() -> Result {

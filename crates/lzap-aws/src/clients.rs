@@ -7,6 +7,7 @@
 mod attempts;
 mod profile;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::service_config::ServiceConfigKey;
 
@@ -213,7 +215,25 @@ async fn connect_aws(region: Option<String>, profile: Option<String>) -> Result<
     if config.region().is_none() {
         return Err(profile::find_missing(profile.as_deref()).await.unwrap_or_else(AwsError::no_region));
     }
+    let is_here = config.endpoint_url().is_some_and(is_loopback);
+    let config = if is_here { config.to_builder().http_client(unproxied_client()).build() } else { config };
     Ok(Clients::new(&config, profile, false))
+}
+
+/// Returns a client for plain HTTP that ignores `HTTP_PROXY`, `ALL_PROXY` and their kin: a proxy elsewhere can't reach
+/// this machine's loopback addresses. For AWS the SDK's own client obeys them.
+fn unproxied_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().build_http()
+}
+
+/// Returns whether a URL of plain HTTP names this machine.
+fn is_loopback(url: &str) -> bool {
+    let Ok(uri) = url.parse::<http::Uri>() else { return false };
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let address: Option<IpAddr> = host.parse().ok();
+    let is_local_name = host == "localhost" || host.ends_with(".localhost");
+    uri.scheme_str() == Some("http")
+        && (is_local_name || address.is_some_and(|address| address.is_loopback()))
 }
 
 /// Returns the configuration for the embedded cloud. Sets everything explicitly and reads nothing from the
@@ -225,6 +245,7 @@ fn local_config(endpoint: &str, region: &str) -> SdkConfig {
         .region(Region::new(region.to_owned()))
         .endpoint_url(endpoint)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(unproxied_client())
         .retry_config(retry_config(LOCAL_ATTEMPTS))
         .timeout_config(timeout_config())
         .build()
@@ -253,4 +274,31 @@ fn service_endpoint(config: &SdkConfig, service_id: &str) -> Option<String> {
         .build()
         .ok()?;
     config.service_config()?.load_config(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_http_on_this_machine_bypasses_a_proxy() {
+        for here in [
+            "http://127.0.0.1:4510",
+            "http://127.1.2.3",
+            "http://[::1]:4510",
+            "http://localhost:4566",
+            "http://s3.localhost:4566",
+        ] {
+            assert!(is_loopback(here), "{here}");
+        }
+        for elsewhere in [
+            "https://127.0.0.1:4510",
+            "http://10.0.0.1:4566",
+            "http://localhost.example.com",
+            "https://lambda.eu-central-1.amazonaws.com",
+            "not a url",
+        ] {
+            assert!(!is_loopback(elsewhere), "{elsewhere}");
+        }
+    }
 }

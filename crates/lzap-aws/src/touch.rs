@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
@@ -58,7 +59,7 @@ async fn request_status(clients: &Clients, url: &str) -> Result<u16, String> {
         builder.build_http()
     } else {
         let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
-        builder.tls_provider(provider).build()
+        builder.tls_provider(provider).proxy_config(ProxyConfig::from_env()).build()
     };
     let response = connector.call(request).await.map_err(|error| innermost_text(&error))?;
     Ok(response.status().as_u16())
