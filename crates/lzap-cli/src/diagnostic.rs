@@ -18,6 +18,7 @@ use crate::command_line::{arguments, asks_for_json, help_command};
 use crate::error::{CliError, UsageKind};
 use crate::exit::Exit;
 use crate::ui::printer::{self, Printer};
+use crate::ui::text::strip_control_characters;
 
 /// The colors of rustc's errors, which users of lzap know.
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -96,7 +97,8 @@ pub(crate) fn render_error(error: &CliError, command: &CommandContext) -> String
         text.push_str(&render_labelled_text("cause", cause));
     }
     if !error.log().is_empty() {
-        text.push_str(&render_labelled_text("log", &format!("\n{}", error.log().join("\n"))));
+        let log = strip_control_characters(&error.log().join("\n"));
+        text.push_str(&render_labelled_text("log", &format!("\n{log}")));
     }
     text.push_str(&render_labelled_text("help", &error.help(command)));
     text

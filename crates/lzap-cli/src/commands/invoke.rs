@@ -18,6 +18,7 @@ use crate::context::{Context, Target};
 use crate::error::{CliError, Resume};
 use crate::exit::Exit;
 use crate::ui::report;
+use crate::ui::text::strip_control_characters;
 
 pub(crate) use failure::InvokeError;
 use request::{Request, What};
@@ -103,7 +104,8 @@ impl Call<'_> {
             return Err(InvokeError::function(reason, &tail, invoked.log).into());
         }
         if self.args.logs {
-            self.context.printer.print_note(&format!("{}\n", invoked.log.join("\n")));
+            let log = strip_control_characters(&invoked.log.join("\n"));
+            self.context.printer.print_note(&format!("{log}\n"));
         }
         Ok(invoked)
     }

@@ -10,8 +10,8 @@
 //! deployed  2026-11-24T08:00:00Z
 //! commit    4f1c2a9 with uncommitted changes by jane
 //! artifact  sha256 9b74c989…
-//! schedule  tidy  rate(1 hour)
 //! canary    version 9 gets 10 % of the requests
+//! schedule  tidy  rate(1 hour)
 //! drift     none
 //! ```
 

@@ -12,6 +12,7 @@ use tokio::io::Interest;
 use tokio::net::unix::pipe::Sender;
 
 use crate::cli::{Color, Global, Output};
+use crate::ui::text::keep_only_colors;
 
 /// Writes results and diagnostics, as the global options want them.
 #[derive(Clone, Copy, Debug)]
@@ -89,14 +90,18 @@ impl Printer {
     /// [`Self::print_json`] alike; the format decides which of them prints.
     pub(crate) fn print_data(self, text: impl Display) {
         if self.output == Output::Text {
-            write_text(&mut anstream::stdout().lock(), format_args!("{text}"));
+            let mut stdout = anstream::stdout().lock();
+            let is_terminal = stdout.is_terminal();
+            write_text(&mut stdout, is_terminal, format_args!("{text}"));
         }
     }
 
     /// Prints the one JSON document to stdout, unless stdout carries text.
     pub(crate) fn print_json(self, document: &serde_json::Value) {
         if self.output == Output::Json {
-            write_text(&mut std::io::stdout().lock(), format_args!("{document:#}\n"));
+            let mut stdout = std::io::stdout().lock();
+            let is_terminal = stdout.is_terminal();
+            write_text(&mut stdout, is_terminal, format_args!("{document:#}\n"));
         }
     }
 
@@ -145,12 +150,16 @@ pub(crate) fn print_error(text: &str) {
 
 /// Writes to stderr, without colors if it is not a terminal.
 fn write_to_stderr(text: std::fmt::Arguments<'_>) {
-    write_text(&mut anstream::stderr().lock(), text);
+    let mut stderr = anstream::stderr().lock();
+    let is_terminal = stderr.is_terminal();
+    write_text(&mut stderr, is_terminal, text);
 }
 
-/// Writes and flushes. A reader that went away (`lzap status | head -1`) is no reason to fail.
-fn write_text(stream: &mut dyn Write, text: std::fmt::Arguments<'_>) {
+/// Writes and flushes. No escape sequence but those for colors reaches a terminal. A reader that went away (`lzap status | head -1`) is no reason to fail.
+fn write_text(stream: &mut dyn Write, is_terminal: bool, text: std::fmt::Arguments<'_>) {
+    let text = text.to_string();
+    let text = if is_terminal { keep_only_colors(&text) } else { text };
     // The reader may have closed the pipe; the command still ends with its own exit code.
-    let _ = stream.write_fmt(text);
+    let _ = stream.write_all(text.as_bytes());
     let _ = stream.flush();
 }

@@ -20,6 +20,8 @@ use lzap_core::logs::line::{Level, Line, Record, Report};
 use lzap_core::logs::{LogEvent, weave};
 use serde_json::Value;
 
+use crate::ui::text::strip_control_characters;
+
 pub(super) const DIM: Style = Style::new().dimmed();
 /// The colors of levels and statuses; [`DIM`] is for what Lambda adds.
 const RED: Style = AnsiColor::Red.on_default().bold();
@@ -211,13 +213,6 @@ pub(super) const FAILED: Style = RED;
 /// Returns the first block of a request id: enough to tell requests apart on a screen.
 pub(super) fn shorten_id(request_id: &str) -> String {
     strip_control_characters(request_id.split('-').next().unwrap_or_default()).chars().take(8).collect()
-}
-
-/// Returns the text without control characters: the sender of a request chooses some of it, and must not be able
-/// to move the cursor or set colors.
-pub(super) fn strip_control_characters(text: &str) -> String {
-    let plain = anstream::adapter::strip_str(text).to_string();
-    plain.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
 /// Times of day, with a line of its own where the day changes.

@@ -11,7 +11,9 @@
 use jiff::tz::TimeZone;
 use lzap_core::logs::request::Request;
 
-use super::lines::{Clock, DIM, FAILED, shorten_id, status_style, strip_control_characters};
+use crate::ui::text::strip_control_characters;
+
+use super::lines::{Clock, DIM, FAILED, shorten_id, status_style};
 
 /// Renders requests one after the other, the first below a header.
 pub(super) struct Table {
