@@ -14,7 +14,8 @@ use crate::resource::function_url::ObservedFunctionUrl;
 use crate::resource::http_api::ObservedApi;
 use crate::resource::kinds::Kinds;
 use crate::resource::log_group::ObservedLogGroup;
-use crate::resource::permission::Permission;
+use crate::resource::permission::{Caller, Permission};
+use crate::resource::reference::ApiRef;
 use crate::resource::role::ObservedRole;
 use crate::resource::rule::ObservedRule;
 use crate::resource::version::ObservedVersion;
@@ -46,8 +47,8 @@ pub struct Observed {
     pub held: BTreeSet<VersionNumber>,
     /// The statements of the alias's resource policy, by id.
     pub permissions: BTreeMap<StatementId, Permission>,
-    /// The HTTP APIs with this stage's tags, oldest first. An interrupted deploy can leave more than one; lzap uses the
-    /// oldest. If there is none: the APIs that have the stage's name and no owner's tags.
+    /// The HTTP APIs with this stage's tags, oldest first. An interrupted deploy can leave more than one: see
+    /// [`Observed::api`]. If there is none: the APIs that have the stage's name and no owner's tags.
     pub apis: Vec<ObservedApi>,
     /// The alias's function URL.
     pub function_url: Option<ObservedFunctionUrl>,
@@ -87,9 +88,21 @@ impl Observed {
         self.bucket.as_ref().map(|bucket| bucket.objects.as_slice()).unwrap_or_default()
     }
 
-    /// The API that the URL belongs to, where the front is an HTTP API.
+    /// The API that the URL belongs to, where the front is an HTTP API: the one that may invoke the alias, else the oldest.
     pub fn api(&self) -> Option<&ObservedApi> {
-        self.apis.first()
+        self.apis_by_use().into_iter().next()
+    }
+
+    /// The HTTP APIs, the one that the URL belongs to first. A `CreateApi` whose answer was lost can leave an older one,
+    /// which becomes visible after the stage is served by the next.
+    pub(crate) fn apis_by_use(&self) -> Vec<&ObservedApi> {
+        let permitted = self.permissions.get(&Caller::Api(ApiRef::Created).statement());
+        let is_used = |api: &&ObservedApi| {
+            let caller = Caller::Api(ApiRef::Known(api.id.clone()));
+            permitted.is_some() && permitted == caller.permission(&self.names, None).as_ref()
+        };
+        let (used, unused): (Vec<_>, Vec<_>) = self.apis.iter().partition(is_used);
+        used.into_iter().chain(unused).collect()
     }
 
     /// The stage's URL: that of the desired front, or of another one while that doesn't exist; `None` for a stage without a

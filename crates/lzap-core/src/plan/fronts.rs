@@ -54,7 +54,7 @@ struct Fronts<'a> {
 impl Fronts<'_> {
     fn plan_http_api(&self, steps: &mut PlanBuilder) -> PlannedFront {
         let Stage { names, tags, .. } = self.stage;
-        let api = http_api::plan_http_api(steps, names, tags, &self.observed.apis);
+        let api = http_api::plan_http_api(steps, names, tags, &self.observed.apis_by_use(), self.alias);
         let after: Vec<StepId> = self.alias.into_iter().chain(api.created).collect();
         let permitted = self.permit(steps, &Caller::Api(api.api), &after);
         let url = match self.observed.api() {

@@ -170,14 +170,16 @@ pub(crate) struct HttpApiSteps {
     pub(crate) complete: Vec<StepId>,
 }
 
-/// Creates the API, or updates what differs, and deletes later APIs of the same stage.
+/// Creates the API, or updates what differs. Of several, the first is the one in use; the stage's others are deleted after
+/// `switch`, the step that moves the traffic.
 pub(crate) fn plan_http_api(
     steps: &mut impl Steps<HttpApiOperation>,
     names: &Names,
     tags: &BTreeMap<String, String>,
-    observed: &[ObservedApi],
+    observed: &[&ObservedApi],
+    switch: Option<StepId>,
 ) -> HttpApiSteps {
-    let [api, later @ ..] = observed else {
+    let [api, others @ ..] = observed else {
         let target = Target::new(KIND, names.api(), Action::Create);
         let new = ApiRef::Created;
         let created = steps.add(&target, HttpApiOperation::Create(tags.clone()), []);
@@ -191,7 +193,8 @@ pub(crate) fn plan_http_api(
     };
     plan_updates(steps, names, tags, api);
     // An API that only has the stage's name belongs to another owner.
-    plan_deletion(steps, later.iter().filter(|api| is_ours(&api.tags, names)), &[]);
+    let ours = others.iter().copied().filter(|api| is_ours(&api.tags, names));
+    plan_deletion(steps, ours, switch.as_slice());
     HttpApiSteps { api: ApiRef::Known(api.id.clone()), created: None, complete: Vec::new() }
 }
 

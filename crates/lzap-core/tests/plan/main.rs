@@ -13,7 +13,7 @@ use base64::Engine as _;
 use lzap_core::asynchronous::AsyncConfig;
 use lzap_core::config::KeepWarm;
 use lzap_core::desired::{self, CanaryEnding, Desired, Rollback, Stage, Undeploy};
-use lzap_core::ids::{ApiId, VersionNumber};
+use lzap_core::ids::VersionNumber;
 use lzap_core::names::{KEEP_WARM, Names, Part, Place, RoleName, hex};
 use lzap_core::observed::Observed;
 use lzap_core::plan::{Plan, PlanError, plan};
@@ -23,7 +23,7 @@ use lzap_core::resource::alias::{AliasOperation, Canary};
 use lzap_core::resource::artifact::{Artifact, ArtifactOperation};
 use lzap_core::resource::front::Front;
 use lzap_core::resource::function::{FunctionConfig, FunctionOperation};
-use lzap_core::resource::http_api::{AutoDeploy, HttpApiOperation, ObservedApi};
+use lzap_core::resource::http_api::AutoDeploy;
 use lzap_core::resource::kinds::Kinds;
 use lzap_core::resource::version::VersionOperation;
 use lzap_core::resource::{event_invoke, function, function_url, http_api, rule, workers as worker_function};
@@ -465,15 +465,4 @@ fn a_rollback_ends_a_canary_before_it_goes_back() {
     let plan = plan(&Desired::Version(Rollback::Previous), &cloud).expect("a plan");
     let after = after_all(&cloud, &plan).alias.expect("an alias");
     assert_eq!((after.version.as_str(), after.canary), ("2", None));
-}
-
-#[test]
-fn twins_of_an_api_go_and_the_oldest_stays() {
-    let wanted = stage(1, |_| ());
-    let mut cloud = deployed(&wanted, &Observed::nothing(names()));
-    cloud.apis.push(ObservedApi { id: ApiId::new("twin000000"), ..cloud.apis[0].clone() });
-    let plan = plan(&Desired::Stage(Box::new(wanted)), &cloud).expect("a plan");
-    let calls: Vec<&Operation> = plan.steps.iter().map(|step| &step.operation).collect();
-    assert_eq!(calls, [&Operation::HttpApi(HttpApiOperation::Delete(ApiId::new("twin000000")))]);
-    assert!(!plan.destructive_changes().is_empty());
 }
