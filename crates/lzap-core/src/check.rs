@@ -17,7 +17,7 @@ use crate::settings::keys::json_bytes;
 use crate::settings::{Settings, Warning, keys, matches, stage_entries};
 
 use crate::uses::Uses;
-use role::{check_role, find_role_warnings};
+use role::{check_policy_size, check_role, find_role_warnings};
 use schedule::check_schedules;
 use tables::StageTables;
 
@@ -31,7 +31,7 @@ pub fn check(config: &Config, settings: &Settings) -> Result<Vec<Warning>, Confi
     check_names(config, settings)?;
     check_environment(&tables, settings)?;
     // What the app uses isn't known yet: [`check_uses`] comes after that.
-    check_environment_size(&tables, settings, Uses::default())?;
+    check_sizes(&tables, settings, Uses::default())?;
     check_tags(&tables, settings)?;
     check_role(&tables)?;
     check_schedules(&tables, settings)?;
@@ -43,7 +43,15 @@ pub fn check(config: &Config, settings: &Settings) -> Result<Vec<Warning>, Confi
 /// # Errors
 /// The first rule that is broken.
 pub fn check_uses(config: &Config, settings: &Settings, uses: Uses) -> Result<(), ConfigError> {
-    check_environment_size(&StageTables::new(config, &settings.stage)?, settings, uses)
+    check_sizes(&StageTables::new(config, &settings.stage)?, settings, uses)
+}
+
+/// Checks what AWS measures together with lzap's own part, which grows with what the app uses. The limits of the keys know
+/// only the user's part.
+fn check_sizes(tables: &StageTables<'_>, settings: &Settings, uses: Uses) -> Result<(), ConfigError> {
+    let names = longest_names(settings);
+    check_environment_size(tables, settings, &names, uses)?;
+    check_policy_size(tables, settings, &names, uses)
 }
 
 /// Checks the names of app and stage, which become parts of AWS names. The app's name may be the Cargo
@@ -77,14 +85,13 @@ fn check_names(config: &Config, settings: &Settings) -> Result<(), ConfigError> 
     Ok(())
 }
 
-/// Checks the size of all environment variables, lzap's own among them. The limit of the key knows only the user's.
 fn check_environment_size(
     tables: &StageTables<'_>,
     settings: &Settings,
+    names: &Names,
     uses: Uses,
 ) -> Result<(), ConfigError> {
-    let names = longest_names(settings);
-    let mut environment = desired_environment(settings, &names, uses);
+    let mut environment = desired_environment(settings, names, uses);
     if uses.map && settings.workers.is_some() {
         // The version isn't known yet; four digits are enough for years of deploys.
         environment.insert(LZAP_WORKERS.to_owned(), format!("{}:9999", names.workers().function()));

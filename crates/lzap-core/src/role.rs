@@ -91,8 +91,8 @@ pub(crate) fn trust_policy() -> Value {
     })
 }
 
-/// The least that a function needs, to write to its own log group; what its tasks need; to tell of events that are given up; and what the user adds. The `:*` stands for the
-/// group's streams, whose names Lambda makes up.
+/// The role's policy: the function writes to its own log group, does what its tasks need, tells of events that Lambda gave
+/// up, and does what the user adds. The `:*` stands for the group's streams, whose names Lambda makes up.
 ///
 /// AWS: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html>
 pub(crate) fn policy(

@@ -417,3 +417,26 @@ fn the_environment_is_measured_as_lambda_does() {
     assert!(checked(&big(4096 - 47), uses).is_err());
     assert_eq!(checked(&big(3900), uses), Ok(()));
 }
+
+/// IAM measures the whole policy of the role.
+#[test]
+fn the_roles_policy_is_measured_with_lzaps_own_statements() {
+    let checked = |bucket_chars: usize, uses: Uses| {
+        let bucket = "b".repeat(bucket_chars);
+        let text = format!(
+            "app = \"shop\"\n[stage.dev]\nregion = \"eu-central-1\"\n[[stage.dev.role_statements]]\n\
+             actions = [\"s3:GetObject\"]\nresources = [\"arn:aws:s3:::{bucket}\"]\n"
+        );
+        let config = parse(&text).expect("a config");
+        let settings = resolve(&config, &Overrides::default())?;
+        check(&config, &settings)?;
+        check_uses(&config, &settings, uses)
+    };
+    assert_eq!(checked(9_900, Uses::default()), Ok(()));
+    // The statement alone fits: 10,150 characters and 90 around them.
+    let error = checked(10_150, Uses::default()).expect_err("lzap's own statement doesn't fit any more");
+    assert!(error.message.contains("lzap's own statements included"), "{error:?}");
+    assert!(error.span.is_some());
+    // An app with tasks needs more of its own.
+    assert!(checked(9_900, Uses::of_features(["tasks"])).is_err());
+}

@@ -1,8 +1,12 @@
 //! The statements of the role: actions and resources that IAM would refuse, and those that allow more than is probably meant.
 
+use lzap_wire::limits;
+
 use crate::config::{ConfigError, ConfigErrorKind, Node, NodeValue};
-use crate::role::RoleSetting;
-use crate::settings::{Warning, keys, matches};
+use crate::names::Names;
+use crate::role::{self, RoleSetting};
+use crate::settings::{Settings, Warning, keys, matches};
+use crate::uses::Uses;
 
 use super::tables::StageTables;
 
@@ -27,6 +31,28 @@ pub(super) fn check_role(tables: &StageTables<'_>) -> Result<(), ConfigError> {
         })?;
     }
     Ok(())
+}
+
+/// Checks the size of the whole role's policy, lzap's own statements among them.
+pub(super) fn check_policy_size(
+    tables: &StageTables<'_>,
+    settings: &Settings,
+    names: &Names,
+    uses: Uses,
+) -> Result<(), ConfigError> {
+    let RoleSetting::Made(made) = &settings.role else { return Ok(()) };
+    let policy = role::policy(names, uses, settings.asynchronous.as_ref(), &made.statements);
+    let chars = policy.to_string().chars().filter(|it| !it.is_whitespace()).count();
+    if chars <= limits::ROLE_POLICY_CHARS {
+        return Ok(());
+    }
+    let span = tables.find(&keys::ROLE_STATEMENTS).map(|node| node.span.clone());
+    let message = format!("the role's policy has {chars} characters as JSON, lzap's own statements included");
+    let help = format!(
+        "IAM allows {}: join statements, use `*` in ARNs, or name a role of your own with `role_arn`",
+        limits::ROLE_POLICY_CHARS
+    );
+    Err(ConfigError { span, ..ConfigErrorKind::OutOfRange.whole(message, help) })
 }
 
 /// Checks each element of the list `key` of a statement.
