@@ -46,4 +46,4 @@ pub use observe::{Scope, observe};
 pub use profiles::{Profile, default_region, profiles};
 pub use sts::{Caller, identity};
 pub use survey::{Survey, survey};
-pub use touch::{Touch, touch};
+pub use touch::{Touch, touch, touch_new};

@@ -58,9 +58,21 @@ impl DeployReport<'_> {
         let Some(url) = self.url().filter(|_| !self.converged.plan.is_empty()) else {
             return Ok(());
         };
-        match lzap_aws::touch(&target.clients, url, &settings.touch_path).await {
+        // A front of this deploy may still be on its way to all of AWS's servers.
+        let is_new = self.converged.applied.endpoint().is_some();
+        let (clients, path) = (&target.clients, &settings.touch_path);
+        let response = if is_new {
+            lzap_aws::touch_new(clients, url, path).await
+        } else {
+            lzap_aws::touch(clients, url, path).await
+        };
+        match response {
             Touch::Answered(status) => {
                 printer.print_status("Touched", format_args!("{} answered {status}", settings.touch_path));
+                Ok(())
+            }
+            Touch::Refused(status) => {
+                printer.print_warning(format_args!("{url} answered {status}, and not through the app"));
                 Ok(())
             }
             Touch::Unreachable(reason) => {
