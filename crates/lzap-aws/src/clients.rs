@@ -1,8 +1,8 @@
 //! The SDK clients of one account and region, created once and shared.
 //!
 //! Credentials, regions, proxies and endpoints are read by the SDK; nothing of that is lzap's own. Only
-//! retries and timeouts are set, since the SDK's defaults don't fit a deploy. The embedded cloud gets fixed
-//! credentials and its endpoint.
+//! retries and timeouts are set, since the SDK's defaults don't fit a deploy. The embedded cloud gets its
+//! own key and its endpoint.
 
 mod attempts;
 mod profile;
@@ -41,7 +41,24 @@ pub enum Cloud {
         endpoint: String,
         /// The region in names and ARNs.
         region: String,
+        /// The key that signs requests.
+        key: LocalKey,
     },
+}
+
+/// The access key of the owner of the embedded cloud. `Debug` doesn't show the secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LocalKey {
+    /// The id, which is sent.
+    pub id: String,
+    /// The secret, which isn't sent.
+    pub secret: String,
+}
+
+impl std::fmt::Debug for LocalKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalKey").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// The clients of one account and region. Cheap to clone.
@@ -93,7 +110,9 @@ impl Clients {
     pub async fn connect(cloud: &Cloud) -> Result<Self, AwsError> {
         match cloud {
             Cloud::Aws { region, profile } => connect_aws(region.clone(), profile.clone()).await,
-            Cloud::Local { endpoint, region } => Ok(Self::new(&local_config(endpoint, region), None, true)),
+            Cloud::Local { endpoint, region, key } => {
+                Ok(Self::new(&local_config(endpoint, region, key), None, true))
+            }
         }
     }
 
@@ -238,8 +257,8 @@ fn is_loopback(url: &str) -> bool {
 
 /// Returns the configuration for the embedded cloud. Sets everything explicitly and reads nothing from the
 /// environment: `AWS_ENDPOINT_URL` or real credentials must not reach it.
-fn local_config(endpoint: &str, region: &str) -> SdkConfig {
-    let credentials = Credentials::from_keys("lzaplocal", "lzaplocal", None);
+fn local_config(endpoint: &str, region: &str, key: &LocalKey) -> SdkConfig {
+    let credentials = Credentials::from_keys(&key.id, &key.secret, None);
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))

@@ -36,7 +36,7 @@ mod behavior;
 mod testing;
 
 pub use apply::{Applied, ApplyError, Site, apply};
-pub use clients::{Clients, Cloud};
+pub use clients::{Clients, Cloud, LocalKey};
 pub use error::{AwsError, AwsErrorKind, Cause};
 pub use invoke::{Invocation, Invoked, Wait, invoke};
 pub use jobs::read_job;

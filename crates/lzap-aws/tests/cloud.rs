@@ -7,7 +7,8 @@ use std::net::TcpStream;
 use std::path::Path;
 
 use lzap_aws::{
-    Applied, ApplyError, Clients, Cloud, Scope, Site, Touch, apply, identity, last_log_lines, observe, touch,
+    Applied, ApplyError, Clients, Cloud, LocalKey, Scope, Site, Touch, apply, identity, last_log_lines,
+    observe, touch,
 };
 use lzap_core::desired::{Desired, Rollback, Stage, Undeploy};
 use lzap_core::event::Event;
@@ -67,7 +68,9 @@ impl World {
             let moto = started.expect("the thread ends").expect("moto starts");
             (moto.url().to_owned(), Some(moto))
         };
-        let cloud = Cloud::Local { endpoint: endpoint.clone(), region: region.to_owned() };
+        // moto takes any key.
+        let key = LocalKey { id: "test".to_owned(), secret: "test".to_owned() };
+        let cloud = Cloud::Local { endpoint: endpoint.clone(), region: region.to_owned(), key };
         let clients = Clients::connect(&cloud).await.expect("the clients need no network");
         let place = identity(&clients).await.expect("the cloud says who calls");
         let names = Names {

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use lzap_aws::{AwsError, Clients, Cloud, identity};
+use lzap_aws::{AwsError, Clients, Cloud, LocalKey, identity};
 use lzap_core::explain::{CommandContext, Explained as _};
 
 /// Says that this process is a case, and what its settings are: `REGION PROFILE`, with `-` for none.
@@ -112,7 +112,9 @@ fn credentials_of_the_environment_need_no_profile() {
 
 #[tokio::test]
 async fn the_embedded_cloud_is_not_running() {
-    let cloud = Cloud::Local { endpoint: "http://127.0.0.1:1".to_owned(), region: "us-east-1".to_owned() };
+    let key = LocalKey { id: "id".to_owned(), secret: "secret".to_owned() };
+    let cloud =
+        Cloud::Local { endpoint: "http://127.0.0.1:1".to_owned(), region: "us-east-1".to_owned(), key };
     let error = ask(&cloud).await.expect_err("the port is closed");
     assert_eq!(error.to_string(), "http://127.0.0.1:1 could not be reached");
     assert!(render(&error).contains("lzap local start"), "{}", render(&error));

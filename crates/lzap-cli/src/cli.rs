@@ -346,6 +346,8 @@ pub(crate) enum LocalCommand {
     Stop,
     /// Show whether it runs, where, and what is deployed
     Status,
+    /// Print the variables with which the AWS CLI and SDKs reach it, its access key among them; starts it if needed
+    Env,
     /// Stop it and delete all that is deployed in it
     Reset,
     /// Run it in this process

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lzap_aws::{Clients, Cloud};
+use lzap_aws::{Clients, Cloud, LocalKey};
 use lzap_build::project::{Project, Selection, find_package_name, find_project};
 use lzap_core::check::{check, check_uses};
 use lzap_core::config::{Config, ConfigError, FILE_NAME, parse};
@@ -266,7 +266,9 @@ impl Target {
     pub(crate) async fn connect(context: &Context, settings: &Settings) -> Result<Self, CliError> {
         let cloud = if settings.is_local() {
             let status = embedded_cloud::ensure_running(context.printer).await?;
-            Cloud::Local { endpoint: status.endpoint, region: status.region }
+            let key = embedded_cloud::read_key()?;
+            let key = LocalKey { id: key.id, secret: key.secret };
+            Cloud::Local { endpoint: status.endpoint, region: status.region, key }
         } else {
             Cloud::Aws { region: settings.region.clone(), profile: settings.profile.clone() }
         };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use lzap_local::{CloudStatus, default_state_dir};
+use lzap_local::{AccessKey, CloudStatus, LocalError, default_state_dir};
 
 use crate::error::CliError;
 use crate::ui::printer::Printer;
@@ -15,9 +15,12 @@ pub(crate) fn state_dir() -> PathBuf {
     std::path::absolute(&dir).unwrap_or(dir)
 }
 
-/// Returns the status of the embedded cloud, and starts it first if it isn't running.
+/// Returns the status of the embedded cloud, and starts it first if it isn't running. A cloud that an older lzap started
+/// and that verifies no signatures is replaced.
 pub(crate) async fn ensure_running(printer: Printer) -> Result<CloudStatus, CliError> {
-    if let Some(status) = lzap_local::status(&state_dir()).await? {
+    if let Some(status) = lzap_local::status(&state_dir()).await?
+        && status.verifies_signatures
+    {
         return Ok(status);
     }
     // The variable alone: `--port` is an option of `lzap local start`, which doesn't come here.
@@ -25,6 +28,12 @@ pub(crate) async fn ensure_running(printer: Printer) -> Result<CloudStatus, CliE
     let started = lzap_local::start(&state_dir(), port, server_command()?).await?;
     printer.print_status("Started", format_args!("the embedded cloud on {}", started.status.endpoint));
     Ok(started.status)
+}
+
+/// Returns the key that signs requests to the embedded cloud, which was started before.
+pub(crate) fn read_key() -> Result<AccessKey, CliError> {
+    let missing = || LocalError::Part { part: "access key", why: "keys.json is missing".to_owned() };
+    Ok(lzap_local::read_key(&state_dir())?.ok_or_else(missing)?)
 }
 
 /// Returns the endpoint of the embedded cloud; `None` if it isn't running. An error means that it can't be

@@ -19,6 +19,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::LocalError;
+use crate::keys::{AccessKey, Keys};
+use crate::signature::sign_own_request;
 use crate::store::{CONTENTS, StateDir};
 
 const START: Duration = Duration::from_secs(15);
@@ -46,6 +48,9 @@ pub struct CloudStatus {
     pub started: String,
     /// The number of functions.
     pub functions: usize,
+    /// False for a cloud of an older version, which takes requests of any program.
+    #[serde(default)]
+    pub verifies_signatures: bool,
     /// The limit of invocations at once.
     #[serde(default)]
     pub concurrency: u32,
@@ -123,7 +128,16 @@ pub async fn status(state_dir: &Path) -> Result<Option<CloudStatus>, LocalError>
     Ok(None)
 }
 
-/// Starts a cloud in the background, unless it runs, and waits until it answers. When two start it at once, one does
+/// Returns the access key of the owner of the cloud of a folder, for AWS clients; `None` before its first start.
+///
+/// # Errors
+/// When the file of the keys can't be read.
+pub fn read_key(state_dir: &Path) -> Result<Option<AccessKey>, LocalError> {
+    Ok(Keys::load(&StateDir::new(state_dir))?.map(|keys| keys.owner))
+}
+
+/// Starts a cloud in the background, unless it runs, and waits until it answers. One of an older version that verifies
+/// no signatures is stopped first; its state stays. When two start it at once, one does
 /// and both succeed. `command` runs [`serve`](crate::serve()) on the folder; it outlives the caller, and its stderr
 /// goes to `cloud.log` there. A port is handed to it as `LZAP_LOCAL_PORT`.
 ///
@@ -134,7 +148,10 @@ pub async fn start(state_dir: &Path, port: Option<u16>, mut command: Command) ->
     let dir = StateDir::new(state_dir);
     dir.create()?;
     if let Some(status) = status(state_dir).await? {
-        return Ok(Started { status, already_running: true });
+        if status.verifies_signatures {
+            return Ok(Started { status, already_running: true });
+        }
+        stop(state_dir).await?;
     }
     if let Some(port) = port {
         command.env(lzap_wire::env::LZAP_LOCAL_PORT, port.to_string());
@@ -174,7 +191,7 @@ pub async fn stop(state_dir: &Path) -> Result<bool, LocalError> {
     let mut asked = false;
     while dir.is_locked() && Instant::now() < deadline {
         if !asked && let Some(port) = server_file(&dir).map(|(port, _)| port) {
-            asked = send_request(port, Method::POST, "/_lzap/stop").await.is_some();
+            asked = send_request(&dir, port, Method::POST, "/_lzap/stop").await.is_some();
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -253,7 +270,7 @@ fn log_tail(dir: &StateDir, start: u64) -> String {
 /// The status, when the cloud of this very folder answers.
 async fn probe_cloud(dir: &StateDir) -> Option<CloudStatus> {
     let (port, _) = server_file(dir)?;
-    let body = send_request(port, Method::GET, "/_lzap/health").await?;
+    let body = send_request(dir, port, Method::GET, "/_lzap/health").await?;
     let status: CloudStatus = serde_json::from_slice(&body).ok()?;
     let same = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     (same(&status.state_dir) == same(dir.path())).then_some(status)
@@ -267,18 +284,22 @@ fn server_file(dir: &StateDir) -> Option<(u16, u32)> {
     Some((u16::try_from(number("port")?).ok()?, u32::try_from(number("pid")?).ok()?))
 }
 
-async fn send_request(port: u16, method: Method, path: &str) -> Option<Bytes> {
+/// Sends a request that is signed with the owner's key. A folder without keys is that of an older version, whose cloud
+/// takes unsigned requests.
+async fn send_request(dir: &StateDir, port: u16, method: Method, path: &str) -> Option<Bytes> {
+    let host = format!("127.0.0.1:{port}");
+    let signature = match Keys::load(dir).ok()? {
+        Some(keys) => sign_own_request(&keys.owner, &method, &host, path)?,
+        None => Vec::new(),
+    };
     tokio::time::timeout(ANSWER, async {
         let stream = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
         let connection = tokio::spawn(connection);
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, format!("127.0.0.1:{port}"))
-            .body(Empty::<Bytes>::new())
-            .ok()?;
+        let request = Request::builder().method(method).uri(path).header(header::HOST, host);
+        let mut request = request.body(Empty::<Bytes>::new()).ok()?;
+        request.headers_mut().extend(signature);
         let response =
             sender.send_request(request).await.ok().filter(|response| response.status().is_success());
         let body = response?.into_body().collect().await.ok()?.to_bytes();

@@ -15,6 +15,7 @@ use crate::apigateway::Apis;
 use crate::clock::{SystemClock, rfc3339};
 use crate::error::LocalError;
 use crate::gateway::{Gateway, Listeners};
+use crate::keys::Keys;
 use crate::lambda::{ENVIRONMENT_CONCURRENCY, Lambda, LambdaConfig};
 use crate::passive::events::Events;
 use crate::passive::iam::Iam;
@@ -42,6 +43,7 @@ pub(crate) struct Cloud {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) listeners: Listeners,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) keys: Arc<Keys>,
     /// Told when a request may have changed something.
     pub(crate) changed: Notify,
     /// Ends the process.
@@ -67,6 +69,7 @@ impl Cloud {
         set_account();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let saved = dir.load()?;
+        let keys = Arc::new(Keys::open(&dir)?);
         let unreadable = |why| LocalError::StateUnreadable { path: dir.state_file(), why };
         let regions: BTreeMap<_, _> = dir.part(&saved, "s3")?.unwrap_or_default();
         let s3 = Arc::new(S3::open(&dir.join("s3"), regions).await?);
@@ -86,10 +89,12 @@ impl Cloud {
             Ports { logs: logs.clone(), objects: s3.clone(), roles: iam.clone(), clock: clock.clone() };
         let environment_concurrency = environment_concurrency(options, &saved);
         let concurrency = options.concurrency;
-        let config = LambdaConfig { concurrency, environment_concurrency, ..lambda_config(&dir, port) };
+        let config =
+            LambdaConfig { concurrency, environment_concurrency, ..lambda_config(&dir, port, &keys) };
         let lambda = Lambda::start(config, ports, dir.part(&saved, "lambda")?).await?;
         let apis = Arc::new(Apis::new(dir.part(&saved, "apigateway")?.unwrap_or_default()));
-        let gateway = Arc::new(Gateway { apis, lambda: lambda.clone(), clock: clock.clone() });
+        let gateway =
+            Arc::new(Gateway { apis, lambda: lambda.clone(), clock: clock.clone(), keys: keys.clone() });
         let started_ms = clock.now_ms();
         let created_ms = if saved.created_ms == 0 { started_ms } else { saved.created_ms };
         let cloud = Arc::new(Self {
@@ -102,6 +107,7 @@ impl Cloud {
             gateway,
             listeners: Listeners::default(),
             clock,
+            keys,
             changed: Notify::new(),
             stop: CancellationToken::new(),
             dir,
@@ -150,6 +156,7 @@ impl Cloud {
             state_dir: self.dir.path().to_owned(),
             started: rfc3339(self.started_ms),
             functions: self.lambda.functions(),
+            verifies_signatures: true,
             concurrency: self.lambda.concurrency(),
             environment_concurrency: self.environment_concurrency,
             apis: self.gateway.apis.list_statuses(),
@@ -232,13 +239,14 @@ pub(crate) fn endpoint(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-fn lambda_config(dir: &StateDir, port: u16) -> LambdaConfig {
+fn lambda_config(dir: &StateDir, port: u16, keys: &Keys) -> LambdaConfig {
     let state_dir: PathBuf = dir.path().to_owned();
     let host_architecture = if std::env::consts::ARCH == "aarch64" { "arm64" } else { "x86_64" };
     LambdaConfig {
         account: ACCOUNT.to_owned(),
         state_dir,
         endpoint: endpoint(port),
+        key: keys.function.clone(),
         host_architecture,
         idle_expiry: IDLE_EXPIRY,
         concurrency: None,

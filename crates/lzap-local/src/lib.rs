@@ -4,7 +4,7 @@
 //! HTTP API and function URL at a localhost port of its own. [`serve()`] runs it in the foreground; [`start`],
 //! [`status`], [`stop`] and [`reset`] are for other processes.
 //!
-//! Inside: `server` takes requests apart by their signature; `passive` holds the services that only store resources,
+//! Inside: `server` verifies the signature of each request and takes it to its service; `keys` has the access keys; `passive` holds the services that only store resources,
 //! most of them the `winterbaume-*` crates behind checks of our own; `lambda` runs functions, because running the
 //! zip is the point; `apigateway` is the control API that `gateway` answers requests by; `scheduler` fires rules;
 //! `store` is the state folder, and `cloud` ties all of them together.
@@ -19,6 +19,7 @@ mod clock;
 mod cloud;
 mod error;
 mod gateway;
+mod keys;
 mod lambda;
 mod passive;
 mod percent;
@@ -27,12 +28,15 @@ mod schedule;
 mod scheduler;
 mod serve;
 mod server;
+mod signature;
 mod store;
 
 pub use client::{
-    ApiStatus, CloudStatus, FunctionUrlStatus, Started, default_state_dir, reset, start, status, stop,
+    ApiStatus, CloudStatus, FunctionUrlStatus, Started, default_state_dir, read_key, reset, start, status,
+    stop,
 };
 pub use error::LocalError;
+pub use keys::AccessKey;
 pub use lambda::ENVIRONMENT_CONCURRENCY;
 pub use serve::{ServeOptions, detach, serve};
 

@@ -1,11 +1,12 @@
 //! The endpoint: one port for every service, on loopback.
 //!
-//! A request's signature names its service and region; unsigned ones are refused, but for `/_lzap/…`, by which the
-//! cloud's own client asks how it is and stops it. What the services do is theirs; the process around this is
-//! `serve`.
+//! A request's signature names its service and region, and is verified against the keys in the state folder. At
+//! `/_lzap/…` the cloud's own client reads the status and stops it, which a function's key may not. What the services
+//! do is theirs; the process around this is `serve`.
 
 pub(crate) mod auth;
 pub(crate) mod host;
+pub(crate) mod refusal;
 
 use std::sync::Arc;
 
@@ -21,9 +22,12 @@ use crate::answer::{self, Answer};
 use crate::apigateway::{self, CallContext};
 use crate::cloud::Cloud;
 use crate::gateway::Listeners;
+use crate::keys::KeyHolder;
 use crate::lambda::function_urls;
 use crate::passive::{json_operation, not_implemented};
-use auth::Scope;
+use crate::signature::OWN_SERVICE;
+use auth::{Claim, Scope};
+use refusal::{Refusal, build_refusal};
 
 /// The endpoint's routes: all of them lead to one place.
 pub(crate) fn build_router(cloud: Arc<Cloud>) -> Router {
@@ -48,19 +52,31 @@ async fn answer_request(cloud: &Arc<Cloud>, request: Request) -> Answer {
         );
     }
     let (parts, body) = request.into_parts();
+    let Some(claim) = Claim::of(&parts.headers, &parts.uri) else {
+        let message = "Missing Authentication Token: the embedded cloud takes requests that are signed with its key; \
+                       `lzap local env` prints it";
+        return build_refusal(403, "MissingAuthenticationToken", message);
+    };
+    if cloud.keys.find(&claim.scope.access_key).is_none() {
+        // Before the body is read: a stranger can't make the cloud hold one.
+        return Refusal::UnknownKey.answer(&claim.scope);
+    }
     let Ok(body) = body.collect().await else {
         return answer::json_error(400, "RequestTimeout", "the request ended before its body did");
     };
-    let request = http::Request::from_parts(parts, body.to_bytes());
-    if let Some(path) = request.uri().path().strip_prefix("/_lzap/") {
-        return answer_own_client(cloud, request.method(), path);
-    }
-    let Some(scope) = Scope::of(request.headers(), request.uri()) else {
-        let message =
-            "Missing Authentication Token: the embedded cloud takes requests that are signed as for AWS";
-        return build_refusal(403, "MissingAuthenticationToken", message);
+    let body = body.to_bytes();
+    let holder = match claim.verify(&cloud.keys, (&parts, &body), cloud.clock.now_ms()) {
+        Ok(holder) => holder,
+        Err(refusal) => return refusal.answer(&claim.scope),
     };
-    serve_request(cloud, &scope, request).await
+    let request = http::Request::from_parts(parts, body);
+    match request.uri().path().strip_prefix("/_lzap/") {
+        Some(path) if holder == KeyHolder::Owner && claim.scope.service == OWN_SERVICE => {
+            answer_own_client(cloud, request.method(), path)
+        }
+        Some(_) => build_refusal(403, "AccessDeniedException", "only lzap itself may call this"),
+        None => serve_request(cloud, &claim.scope, request).await,
+    }
 }
 
 /// Answers a request of lzap's own client.
@@ -101,13 +117,6 @@ async fn route_request(cloud: &Arc<Cloud>, scope: &Scope, request: http::Request
         "logs" => cloud.logs.handle(region, request).await,
         service => build_refusal(501, "NotImplemented", &not_implemented(service, &json_operation(&request))),
     }
-}
-
-/// An error whose code clients of both JSON protocols find.
-fn build_refusal(status: u16, code: &'static str, message: &str) -> Answer {
-    let mut answer = answer::json_error(status, code, message);
-    *answer.body_mut() = json!({ "__type": code, "message": message }).to_string().into();
-    answer
 }
 
 async fn answer_apigateway(cloud: &Arc<Cloud>, region: &str, request: &http::Request<Bytes>) -> Answer {

@@ -22,8 +22,8 @@ const VERSION: u32 = 1;
 /// Marks a folder as an embedded cloud's: `reset` deletes no other.
 const MARKER: &str = "lzap-cloud";
 /// Everything that a cloud puts into its folder, the marker last.
-pub(crate) const CONTENTS: [&str; 9] =
-    ["cloud.log", "lambda", "logs", "port", "s3", "server.json", "state.json", "lock", MARKER];
+pub(crate) const CONTENTS: [&str; 10] =
+    ["cloud.log", "keys.json", "lambda", "logs", "port", "s3", "server.json", "state.json", "lock", MARKER];
 
 /// The control state of all services, as it lies on the disk.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -70,6 +70,11 @@ impl StateDir {
     /// Returns the path of the file with which clients reach a running cloud.
     pub(crate) fn server_file(&self) -> PathBuf {
         self.join("server.json")
+    }
+
+    /// Returns the path of the file with the access keys.
+    pub(crate) fn keys_file(&self) -> PathBuf {
+        self.join("keys.json")
     }
 
     /// Returns the path of the file for the background process's stderr.

@@ -1,6 +1,6 @@
 """Calls AWS with boto3 and prints the answers, so that tests can read a cloud without lzap.
 
-stdin:  {"endpoint": URL, "region": NAME, "calls": [[SERVICE, OPERATION, {PARAMETERS}], ...]}
+stdin:  {"endpoint": URL, "region": NAME, "key": [ID, SECRET], "calls": [[SERVICE, OPERATION, {PARAMETERS}], ...]}
 stdout: a JSON list with, for each call, its answer or {"error": CODE, "status": HTTP STATUS}.
 
 OPERATION is boto3's method name (`get_function`). Nothing is retried.
@@ -31,8 +31,8 @@ def call(clients, request, service, operation, parameters):
             service,
             endpoint_url=request["endpoint"],
             region_name=request["region"],
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=request["key"][0],
+            aws_secret_access_key=request["key"][1],
             config=Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
         )
     try:

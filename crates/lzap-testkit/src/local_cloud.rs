@@ -66,12 +66,24 @@ impl LocalCloud {
         endpoint.ok_or_else(|| io::Error::other(format!("no endpoint in {status}")))
     }
 
+    /// Runs `lzap local env` and returns its JSON document: endpoint, region and access key. Starts the cloud when it
+    /// isn't running.
+    ///
+    /// # Errors
+    /// When it can't be run.
+    pub fn read_environment(&self) -> io::Result<Value> {
+        Ok(self.lzap.run(self.lzap.home(), &["local", "env", "--output", "json"])?.json())
+    }
+
     /// Calls the cloud with boto3; see [`Python::call_aws`].
     ///
     /// # Errors
     /// When boto3 itself fails.
     pub fn call_aws(&self, region: &str, calls: &[(&str, &str, Value)]) -> io::Result<Vec<Value>> {
-        Python::ready()?.call_aws(&self.read_url()?, region, calls)
+        let environment = self.read_environment()?;
+        let text = |name: &str| environment[name].as_str().unwrap_or_default();
+        let key = (text("access_key_id"), text("secret_access_key"));
+        Python::ready()?.call_aws_with(text("endpoint"), region, key, calls)
     }
 
     /// Runs the AWS CLI against the cloud.
@@ -79,6 +91,8 @@ impl LocalCloud {
     /// # Errors
     /// When it can't be started. A failed AWS call is no error here; its exit code is in the output.
     pub fn run_aws_cli(&self, folder: &Path, args: &[&str]) -> io::Result<std::process::Output> {
+        let environment = self.read_environment()?;
+        let text = |name: &str| environment[name].as_str().unwrap_or_default();
         // Not the script `aws`: its `#!` line doesn't work when the path of the environment has a blank.
         Python::ready()?
             .command("python")
@@ -86,7 +100,7 @@ impl LocalCloud {
                 "-m",
                 "awscli",
                 "--endpoint-url",
-                &self.read_url()?,
+                text("endpoint"),
                 "--region",
                 "us-east-1",
                 "--output",
@@ -94,8 +108,8 @@ impl LocalCloud {
             ])
             .args(args)
             .current_dir(folder)
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_ACCESS_KEY_ID", text("access_key_id"))
+            .env("AWS_SECRET_ACCESS_KEY", text("secret_access_key"))
             .output()
     }
 }

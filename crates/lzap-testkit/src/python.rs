@@ -117,7 +117,23 @@ impl Python {
         region: &str,
         calls: &[(&str, &str, Value)],
     ) -> io::Result<Vec<Value>> {
-        let input = serde_json::json!({"endpoint": endpoint, "region": region, "calls": calls});
+        // moto takes any key.
+        self.call_aws_with(endpoint, region, ("test", "test"), calls)
+    }
+
+    /// Like [`Python::call_aws`], signed with the access key `key`: its id and its secret.
+    ///
+    /// # Errors
+    /// When boto3 itself fails.
+    #[cfg(feature = "clouds")]
+    pub fn call_aws_with(
+        &self,
+        endpoint: &str,
+        region: &str,
+        key: (&str, &str),
+        calls: &[(&str, &str, Value)],
+    ) -> io::Result<Vec<Value>> {
+        let input = serde_json::json!({"endpoint": endpoint, "region": region, "key": key, "calls": calls});
         let answer = self.run_script("aws.py", &input.to_string())?;
         Ok(serde_json::from_str(&answer)?)
     }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::cli::{LocalCommand, StartArgs};
 use crate::context::Context;
-use crate::embedded_cloud::{server_command, state_dir};
+use crate::embedded_cloud::{ensure_running, read_key, server_command, state_dir};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::ui::ask;
@@ -21,6 +21,7 @@ pub(crate) async fn run(context: &Context, command: LocalCommand) -> Result<Exit
         LocalCommand::Start(args) => start_cloud(context, args).await,
         LocalCommand::Stop => stop_cloud(context).await,
         LocalCommand::Status => show_status(context).await,
+        LocalCommand::Env => print_environment(context).await,
         LocalCommand::Reset => reset_cloud(context).await,
         LocalCommand::Serve(args) => {
             // The server must survive the terminal that started it.
@@ -141,6 +142,29 @@ fn print_status(context: &Context, status: &CloudStatus) {
         "apis": apis,
         "function_urls": status.function_urls,
     }));
+}
+
+/// Prints the variables that point AWS clients at the embedded cloud, as commands of a shell. No other command prints the
+/// key.
+async fn print_environment(context: &Context) -> Result<Exit, CliError> {
+    let status = ensure_running(context.printer).await?;
+    let key = read_key()?;
+    // A session token of another account in the shell would make the key invalid.
+    context.printer.print_data(format_args!(
+        "export AWS_ENDPOINT_URL={endpoint}\nexport AWS_ACCESS_KEY_ID={id}\nexport AWS_SECRET_ACCESS_KEY={secret}\n\
+         export AWS_REGION={region}\nexport AWS_DEFAULT_REGION={region}\nunset AWS_SESSION_TOKEN\n",
+        endpoint = status.endpoint,
+        id = key.id,
+        secret = key.secret,
+        region = status.region,
+    ));
+    context.printer.print_json(&json!({
+        "endpoint": status.endpoint,
+        "region": status.region,
+        "access_key_id": key.id,
+        "secret_access_key": key.secret,
+    }));
+    Ok(Exit::Done)
 }
 
 /// Deletes the state of the embedded cloud, after a question that says how many functions are in it. Stops it

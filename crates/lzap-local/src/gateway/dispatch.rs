@@ -16,6 +16,7 @@ use super::function_url::{self, UrlFailure};
 use super::received::{Received, Unread, read_body};
 use super::{event, path};
 use crate::apigateway::{Apis, Resolved};
+use crate::keys::Keys;
 use crate::lambda::{Caller, Invocation, InvocationKind, InvokeError, Invoked, Lambda};
 use crate::ports::Clock;
 
@@ -31,6 +32,8 @@ pub(crate) struct Gateway {
     pub(crate) lambda: Lambda,
     /// The clock of the events' times.
     pub(crate) clock: Arc<dyn Clock>,
+    /// Verifies the requests of function URLs that want a signature.
+    pub(crate) keys: Arc<Keys>,
 }
 
 /// The failure for which API Gateway itself answers.
@@ -188,7 +191,7 @@ impl Gateway {
         invocation_id: Uuid,
     ) -> Result<Response<Bytes>, UrlFailure> {
         let target = self.lambda.function_url(&received.api_id).ok_or(UrlFailure::NoUrl)?;
-        let caller = function_url::read_caller(received, &target)?;
+        let caller = function_url::read_caller(received, &target, &self.keys)?;
         let event = function_url::build_event(received, &target, caller.as_ref());
         let invocation = Invocation {
             function_arn: target.function_arn.clone(),

@@ -13,9 +13,10 @@ use serde_json::{Map, Value, json};
 use super::event;
 use super::received::{Received, Unread};
 use crate::apigateway::Resolved;
+use crate::keys::Keys;
 use crate::lambda::InvokeError;
 use crate::lambda::function_urls::UrlTarget;
-use crate::server::auth::Scope;
+use crate::server::auth::{Claim, Scope};
 use crate::{ACCOUNT, answer};
 
 /// Why a function URL itself answers.
@@ -38,14 +39,19 @@ pub(crate) enum UrlFailure {
 /// The caller of a URL: its signature where the URL wants one.
 ///
 /// # Errors
-/// [`UrlFailure::Forbidden`] for a request without a signature for Lambda in the function's region.
-pub(crate) fn read_caller(received: &Received, target: &UrlTarget) -> Result<Option<Scope>, UrlFailure> {
+/// [`UrlFailure::Forbidden`] for a request without a valid signature for Lambda in the function's region.
+pub(crate) fn read_caller(
+    received: &Received,
+    target: &UrlTarget,
+    keys: &Keys,
+) -> Result<Option<Scope>, UrlFailure> {
     if !target.is_signed {
         return Ok(None);
     }
-    let scope = Scope::of(&received.parts.headers, &received.parts.uri);
-    let scope = scope.filter(|scope| scope.service == "lambda" && scope.region == read_region(target));
-    scope.map(Some).ok_or(UrlFailure::Forbidden)
+    let claim = Claim::of(&received.parts.headers, &received.parts.uri).ok_or(UrlFailure::Forbidden)?;
+    let verified = claim.verify(keys, (&received.parts, &received.body), received.now_ms);
+    let is_for_url = claim.scope.service == "lambda" && claim.scope.region == read_region(target);
+    if verified.is_ok() && is_for_url { Ok(Some(claim.scope)) } else { Err(UrlFailure::Forbidden) }
 }
 
 /// Builds the event. `caller` is what [`read_caller`] gives.
@@ -145,8 +151,10 @@ impl UrlFailure {
 #[cfg(test)]
 mod tests {
     use http::Request;
+    use sha2::{Digest as _, Sha256};
 
     use super::*;
+    use crate::signature::testing::authorize;
 
     const ARN: &str = "arn:aws:lambda:eu-west-1:000000000000:function:shop:live";
 
@@ -253,32 +261,40 @@ mod tests {
 
     #[test]
     fn read_caller_of_signed_url_requires_lambda_signature_in_region() {
+        let keys = Keys::random();
+        // The time of `received`.
+        let request =
+            || Request::get("/").header("Host", "localhost").header("X-Amz-Date", "20231114T221320Z");
         let read = |authorization: Option<&str>| {
-            let request = Request::get("/").header("Host", "localhost");
             let request = match authorization {
-                Some(value) => request.header("Authorization", value),
-                None => request,
+                Some(value) => request().header("Authorization", value),
+                None => request(),
             };
             let received = received(request, b"");
-            let caller = read_caller(&received, &target(true))?;
+            let caller = read_caller(&received, &target(true), &keys)?;
             Ok(build_event(&received, &target(true), caller.as_ref())["requestContext"].clone())
         };
-        let signed = |scope: &str| {
-            format!(
-                "AWS4-HMAC-SHA256 Credential=AKIA1/20261122/{scope}/aws4_request, SignedHeaders=host, Signature=0"
-            )
+        let signed = |region: &str, service: &str| {
+            let (parts, ()) = request().body(()).expect("a request").into_parts();
+            let payload = answer::encode_hex(&Sha256::digest(b""));
+            authorize(&keys.owner, (region, service), &parts, &payload)
         };
-        for refused in
-            [None, Some("Bearer x"), Some(&signed("eu-west-1/s3")), Some(&signed("us-east-1/lambda"))]
-        {
+        let good = signed("eu-west-1", "lambda");
+        for refused in [
+            None,
+            Some("Bearer x"),
+            Some(&*signed("eu-west-1", "s3")),
+            Some(&*signed("us-east-1", "lambda")),
+            Some(&*good.replace("Signature=", "Signature=0")),
+        ] {
             assert_eq!(read(refused), Err(UrlFailure::Forbidden), "{refused:?}");
         }
-        let context = read(Some(&signed("eu-west-1/lambda"))).expect("signed");
+        let context = read(Some(&good)).expect("signed");
         assert_eq!(context["accountId"], ACCOUNT);
         let iam = &context["authorizer"]["iam"];
         assert_eq!(
             (&iam["accessKey"], &iam["userArn"]),
-            (&json!("AKIA1"), &json!("arn:aws:iam::000000000000:root"))
+            (&json!(keys.owner.id), &json!("arn:aws:iam::000000000000:root"))
         );
     }
 }

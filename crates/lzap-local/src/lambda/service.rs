@@ -14,6 +14,7 @@ use super::pool::Pool;
 use super::state::{ACCOUNT_CONCURRENCY, State};
 use super::worker::{self, Environment, Host};
 use crate::error::LocalError;
+use crate::keys::AccessKey;
 use crate::ports::Ports;
 
 /// The settings of a Lambda service.
@@ -25,6 +26,8 @@ pub(crate) struct LambdaConfig {
     pub(crate) state_dir: PathBuf,
     /// `AWS_ENDPOINT_URL` for functions.
     pub(crate) endpoint: String,
+    /// The access key that each function gets.
+    pub(crate) key: AccessKey,
     /// The architecture of this machine: `x86_64` or `arm64`.
     pub(crate) host_architecture: &'static str,
     /// The time for which a warm environment may wait for its next invocation.
@@ -64,14 +67,15 @@ impl LambdaService {
         let processes = count_processes(raise_open_files(), config.environment_concurrency);
         let concurrency = limit.min(processes.saturating_mul(config.environment_concurrency));
         let state = state.with_concurrency(limit, config.environment_concurrency);
-        let (endpoint, architecture) = (config.endpoint.clone(), config.host_architecture);
+        let (endpoint, key, architecture) =
+            (config.endpoint.clone(), config.key.clone(), config.host_architecture);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let service = Arc::new(Self {
             config,
             state: Mutex::new(state),
             code,
             pool: Pool::new(usize::try_from(processes).unwrap_or(usize::MAX)),
-            host: Host { ports, folder, endpoint, architecture, tasks, stop },
+            host: Host { ports, folder, endpoint, key, architecture, tasks, stop },
             concurrency,
         });
         service.host.tasks.spawn(expire_environments(Arc::downgrade(&service), service.config.idle_expiry));

@@ -21,6 +21,7 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use super::{Lambda, LambdaConfig};
+use crate::keys::Keys;
 use crate::ports::{Clock, LogEvent, Logs, Objects, Ports, Roles};
 
 pub(super) const ROLE: &str = "arn:aws:iam::000000000000:role/shop";
@@ -174,6 +175,7 @@ pub(super) async fn start_in(
         account: "000000000000".to_owned(),
         state_dir: folder.path().to_owned(),
         endpoint: "http://127.0.0.1:4510".to_owned(),
+        key: Keys::random().function,
         host_architecture: "x86_64",
         idle_expiry,
     };

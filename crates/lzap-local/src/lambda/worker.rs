@@ -33,6 +33,7 @@ use super::invocations::{Answer, Invocations, Job};
 use super::pool::Member;
 use super::runtime_api::RuntimeApi;
 use super::state::{EnvironmentKey, InFlight, Ticket, TimeOut};
+use crate::keys::AccessKey;
 use crate::ports::Ports;
 pub(crate) use cause::Cause;
 use launch::{Architectures, Launch, Refusal};
@@ -62,6 +63,8 @@ pub(crate) struct Host {
     pub(crate) folder: PathBuf,
     /// `AWS_ENDPOINT_URL` for workers.
     pub(crate) endpoint: String,
+    /// The access key that each function gets.
+    pub(crate) key: AccessKey,
     /// The architecture that the machine executes without help.
     pub(crate) architecture: &'static str,
     pub(crate) tasks: TaskTracker,
@@ -232,6 +235,7 @@ impl Environment {
             stream: &self.stream,
             scratch: &folder.join("tmp"),
             endpoint: &self.host.endpoint,
+            key: &self.host.key,
         };
         let environment = variables::build_variables(&self.spec, &own);
         let program = Program {

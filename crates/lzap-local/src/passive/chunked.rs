@@ -1,7 +1,7 @@
 //! `aws-chunked` bodies, which S3 clients send when they stream: chunks, then trailing headers with a checksum.
 //!
 //! AWS: <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html>. Signatures of chunks are not
-//! checked: the embedded cloud checks none.
+//! checked; that of the request is (`server::auth`).
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, header};

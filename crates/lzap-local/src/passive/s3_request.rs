@@ -78,14 +78,9 @@ pub(crate) fn prepare_request(
 /// AWS: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>
 fn wrong_checksum(headers: &HeaderMap, body: &Bytes) -> Option<(&'static str, &'static str)> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let sha256 = Sha256::digest(body);
-    let signed = text("x-amz-content-sha256").filter(|value| value.len() == 64);
-    if signed.is_some_and(|expected| !expected.eq_ignore_ascii_case(&answer::encode_hex(&sha256))) {
-        let message = "The provided 'x-amz-content-sha256' header does not match what was computed.";
-        return Some(("XAmzContentSHA256Mismatch", message));
-    }
     let message = "The checksum of the content did not match the one that was sent with it.";
-    if text("x-amz-checksum-sha256").is_some_and(|expected| expected != STANDARD.encode(sha256)) {
+    if text("x-amz-checksum-sha256").is_some_and(|expected| expected != STANDARD.encode(Sha256::digest(body)))
+    {
         return Some(("BadDigest", message));
     }
     let crc32 = text("x-amz-checksum-crc32")?;

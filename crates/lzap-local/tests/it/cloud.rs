@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sts::config::Credentials;
-use lzap_local::{CloudStatus, LocalError, ServeOptions, serve, status, stop};
+use lzap_local::{AccessKey, CloudStatus, LocalError, ServeOptions, read_key, serve, status, stop};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
@@ -51,7 +51,7 @@ impl Cloud {
 
     /// What SDK clients of a region need.
     pub(crate) async fn config(&self, region: &'static str) -> SdkConfig {
-        config(&self.status().await.endpoint, region).await
+        config(self.dir.path(), &self.status().await.endpoint, region).await
     }
 
     pub(crate) async fn stop(self) {
@@ -79,13 +79,20 @@ fn run(
     tokio::spawn(serve(ServeOptions { state_dir, port: Some(0), concurrency, environment_concurrency }))
 }
 
-pub(crate) async fn config(endpoint: &str, region: &'static str) -> SdkConfig {
+/// What SDK clients of a region need, with the key of the owner of the folder.
+pub(crate) async fn config(dir: &Path, endpoint: &str, region: &'static str) -> SdkConfig {
+    let key = owner_key(dir);
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(region))
         .endpoint_url(endpoint)
-        .credentials_provider(Credentials::new("key", "secret", None, None, "test"))
+        .credentials_provider(Credentials::new(key.id, key.secret, None, None, "test"))
         .load()
         .await
+}
+
+/// The key of the owner of a folder whose cloud was started before.
+pub(crate) fn owner_key(dir: &Path) -> AccessKey {
+    read_key(dir).expect("the keys can be read").expect("the cloud made them")
 }
 
 /// The S3 client: local endpoints need paths for buckets.

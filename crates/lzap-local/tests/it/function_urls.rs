@@ -2,10 +2,12 @@
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{Cors, FunctionUrlAuthType, InvokeMode};
+use lzap_local::AccessKey;
 use serde_json::{Value, json};
 
-use crate::cloud::{Cloud, code};
+use crate::cloud::{Cloud, code, owner_key};
 use crate::gateway::{ask, create_function, wait_until_closed};
+use crate::signing::sign_lines;
 
 const REGION: &str = "eu-central-1";
 const ARN: &str = "arn:aws:lambda:eu-central-1:000000000000:function:shop";
@@ -241,16 +243,20 @@ async fn a_url_of_type_aws_iam_takes_signed_requests_only() {
     allow_function(&lambda, None).await;
     let (status, _, body) = get(port, "/").await;
     assert_eq!((status, body.as_str()), (403, "{\"Message\":\"Forbidden\"}"));
-    let scope = format!("AKIA1/20261122/{REGION}/lambda/aws4_request");
-    let head = format!(
-        "GET / HTTP/1.1\r\nHost: localhost\r\n\
-         Authorization: AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
-    );
-    let (status, _, body) = ask(port, &head, b"").await;
+    let key = owner_key(cloud.dir.path());
+    let mut forger = key.clone();
+    "guessed".clone_into(&mut forger.secret);
+    let head = |key: &AccessKey| {
+        let lines = sign_lines(key, (REGION, "lambda"), "GET", "http://localhost/", b"");
+        format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}", lines.trim_end())
+    };
+    let (status, _, body) = ask(port, &head(&forger), b"").await;
+    assert_eq!((status, body.as_str()), (403, "{\"Message\":\"Forbidden\"}"));
+    let (status, _, body) = ask(port, &head(&key), b"").await;
     let event: Value = serde_json::from_str(&body).expect("the event");
     let context = &event["requestContext"];
     assert_eq!((status, &context["accountId"]), (200, &lzap_local::ACCOUNT.into()));
-    assert_eq!(context["authorizer"]["iam"]["accessKey"], "AKIA1");
+    assert_eq!(context["authorizer"]["iam"]["accessKey"], key.id);
     cloud.stop().await;
 }
 

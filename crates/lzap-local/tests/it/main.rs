@@ -7,4 +7,5 @@ mod environments;
 mod function_urls;
 mod gateway;
 mod process;
+mod signing;
 mod storage;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use lzap_local::{LocalError, ServeOptions, reset, serve, start, status, stop};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::cloud::{Cloud, config, s3};
+use crate::cloud::{Cloud, config, owner_key, s3};
 
 /// The folder for [`child`].
 const CHILD_DIR: &str = "LZAP_TEST_CHILD_DIR";
@@ -38,7 +38,7 @@ async fn a_killed_cloud_comes_back_with_its_state() {
     let dir = temp.path();
     let started = start(dir, Some(0), cloud_process(dir)).await.expect("it starts");
     assert!(!started.already_running);
-    let client = s3(&config(&started.status.endpoint, "eu-west-1").await);
+    let client = s3(&config(dir, &started.status.endpoint, "eu-west-1").await);
     let here = aws_sdk_s3::types::CreateBucketConfiguration::builder()
         .location_constraint(aws_sdk_s3::types::BucketLocationConstraint::EuWest1)
         .build();
@@ -57,7 +57,7 @@ async fn a_killed_cloud_comes_back_with_its_state() {
     assert!(!dir.join("server.json").exists());
 
     let started = start(dir, Some(0), cloud_process(dir)).await.expect("it starts again");
-    let client = s3(&config(&started.status.endpoint, "eu-west-1").await);
+    let client = s3(&config(dir, &started.status.endpoint, "eu-west-1").await);
     let object = client.get_object().bucket("shop").key("k").send().await.expect("it survived");
     assert_eq!(object.body.collect().await.expect("all of it").into_bytes().len(), 1000);
     reset(dir).await.expect("it can be reset");
@@ -111,7 +111,7 @@ async fn a_folder_that_is_taken_is_an_error() {
 async fn strangers_are_refused() {
     let cloud = Cloud::start().await;
     let port = cloud.status().await.port;
-    let check = |head: &'static str, expected: &'static str| async move {
+    let check = |head: String, expected: &'static str| async move {
         let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("it listens");
         stream.write_all(format!("{head}\r\nConnection: close\r\n\r\n").as_bytes()).await.expect("sent");
         let mut answer = String::new();
@@ -119,19 +119,25 @@ async fn strangers_are_refused() {
         assert!(answer.starts_with(expected), "{head}: {answer}");
         answer
     };
-    check("GET /_lzap/health HTTP/1.1\r\nHost: localhost", "HTTP/1.1 200").await;
-    check("GET /_lzap/health HTTP/1.1\r\nHost: evil.example", "HTTP/1.1 403").await;
-    check("POST /_lzap/stop HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example", "HTTP/1.1 403")
-        .await;
-    let unsigned = check("GET / HTTP/1.1\r\nHost: localhost", "HTTP/1.1 403").await;
+    for head in [
+        "GET /_lzap/health HTTP/1.1\r\nHost: localhost",
+        "GET /_lzap/health HTTP/1.1\r\nHost: evil.example",
+        "POST /_lzap/stop HTTP/1.1\r\nHost: localhost",
+        "POST /_lzap/stop HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example",
+    ] {
+        check(head.to_owned(), "HTTP/1.1 403").await;
+    }
+    let unsigned = check("GET / HTTP/1.1\r\nHost: localhost".to_owned(), "HTTP/1.1 403").await;
     assert!(unsigned.contains("MissingAuthenticationToken"), "{unsigned}");
-    let credential = "Host: localhost\r\nAuthorization: AWS4-HMAC-SHA256 Credential=k/20261122/us-east-1";
-    let unknown = check(
-        Box::leak(
-            format!("GET / HTTP/1.1\r\n{credential}/dynamodb/aws4_request, Signature=0").into_boxed_str(),
-        ),
-        "HTTP/1.1 501",
-    );
-    assert!(unknown.await.contains("dynamodb"));
+    let key = owner_key(cloud.dir.path());
+    for (id, code) in [("test", "UnrecognizedClientException"), (&key.id, "InvalidSignatureException")] {
+        let head = format!(
+            "GET /2015-03-31/functions HTTP/1.1\r\nHost: localhost\r\nX-Amz-Date: {}\r\nAuthorization: AWS4-HMAC-SHA256 \
+             Credential={id}/20261122/us-east-1/lambda/aws4_request, SignedHeaders=host;x-amz-date, Signature=0",
+            jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ")
+        );
+        let refused = check(head, "HTTP/1.1 403").await;
+        assert!(refused.contains(code), "{refused}");
+    }
     cloud.stop().await;
 }

@@ -8,12 +8,17 @@ use std::{
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use lzap_local::AccessKey;
 use serde_json::{Value, json};
+
+use crate::signing::sign_lines;
 
 /// A client of the cloud's one endpoint.
 pub(crate) struct Control {
     /// `HOST:PORT`.
     pub(crate) address: String,
+    /// The key of the cloud's owner.
+    pub(crate) key: AccessKey,
 }
 
 impl Control {
@@ -91,13 +96,15 @@ impl Control {
         serde_json::from_str(&answer).expect("JSON")
     }
 
-    /// Status and body of one call. The embedded cloud reads the credential's scope and verifies no signature.
+    /// Status and body of one call.
     fn call(&self, service: &str, operation: &str, content_type: &str, body: &[u8]) -> (u16, String) {
+        let (method, path) = operation.split_once(' ').expect("a method and a path");
+        let url = format!("http://{}{path}", self.address);
+        let signature = sign_lines(&self.key, ("us-east-1", service), method, &url, body);
         let mut stream = TcpStream::connect(&self.address).expect("the cloud listens");
         let head = format!(
             "{operation} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: {content_type}\r\n\
-             authorization: AWS4-HMAC-SHA256 Credential=AK/20261122/us-east-1/{service}/aws4_request, \
-             SignedHeaders=host, Signature=0\r\ncontent-length: {}\r\n\r\n",
+             {signature}content-length: {}\r\n\r\n",
             self.address,
             body.len()
         );

@@ -14,6 +14,8 @@ mod echo;
 mod model;
 #[path = "../../../lzap/tests/it/answers/requests.rs"]
 mod requests;
+#[path = "../it/signing.rs"]
+mod signing;
 
 use std::{
     net::{TcpListener, TcpStream},
@@ -24,7 +26,7 @@ use std::{
 
 use client::Exchange;
 use control::Control;
-use lzap_local::{ServeOptions, serve, status, stop};
+use lzap_local::{AccessKey, ServeOptions, read_key, serve, status, stop};
 use model::{Front, STAGE};
 use requests::Sent;
 
@@ -97,8 +99,8 @@ async fn wait_for_cloud(dir: &Path) -> String {
 }
 
 /// Each front of the embedded cloud, with its address.
-fn create_fronts(address: String) -> Vec<(Front, String)> {
-    let control = Control { address };
+fn create_fronts(address: String, key: AccessKey) -> Vec<(Front, String)> {
+    let control = Control { address, key };
     let function = control.create_function(&bootstrap());
     let fronts =
         [Front::HttpApi20, Front::HttpApi20Stage, Front::HttpApi10, Front::HttpApi10Stage].into_iter();
@@ -135,10 +137,11 @@ async fn request_in_the_embedded_cloud_gets_the_answer_of_cargo_run() {
     let options = ServeOptions { state_dir, port: Some(0), concurrency: None, environment_concurrency: None };
     let cloud = tokio::spawn(serve(options));
     let address = wait_for_cloud(dir.path()).await;
+    let key = read_key(dir.path()).expect("the keys can be read").expect("the cloud made them");
     tokio::task::spawn_blocking(move || {
         let local = LocalServer::start();
         let direct: Vec<Exchange> = requests.iter().map(|sent| client::send(&local.address, sent)).collect();
-        for (front, address) in create_fronts(address) {
+        for (front, address) in create_fronts(address, key) {
             check(front, &address, &requests, &direct);
         }
     })

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::logs::StreamName;
 use super::spec::Spec;
+use crate::keys::AccessKey;
 
 /// The facts that differ between two environments of one version.
 pub(crate) struct EnvironmentFacts<'a> {
@@ -17,6 +18,8 @@ pub(crate) struct EnvironmentFacts<'a> {
     pub(crate) scratch: &'a Path,
     /// The cloud's own endpoint.
     pub(crate) endpoint: &'a str,
+    /// The key of functions.
+    pub(crate) key: &'a AccessKey,
 }
 
 /// All variables. What the user set wins over Lambda's defaults, not over its reserved names.
@@ -45,9 +48,9 @@ fn build_reserved(spec: &Spec, own: &EnvironmentFacts<'_>) -> [(&'static str, St
     let settings = &spec.version.settings;
     let initialization_type = if spec.is_managed() { "lambda-managed-instances" } else { "on-demand" };
     [
-        ("AWS_ACCESS_KEY_ID", "ASIALZAPLOCAL0000000".to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "lzap-local".to_owned()),
-        ("AWS_SESSION_TOKEN", "lzap-local".to_owned()),
+        ("AWS_ACCESS_KEY_ID", own.key.id.clone()),
+        ("AWS_SECRET_ACCESS_KEY", own.key.secret.clone()),
+        ("AWS_SESSION_TOKEN", own.key.token.clone().unwrap_or_default()),
         ("AWS_DEFAULT_REGION", spec.region.clone()),
         ("AWS_REGION", spec.region.clone()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", settings.memory_mb.to_string()),
