@@ -40,6 +40,7 @@ async fn enter_request(State(cloud): State<Arc<Cloud>>, request: Request) -> Res
     if method == Method::HEAD {
         *answer.body_mut() = Bytes::new();
     }
+    keep_browsers_passive(&mut answer);
     answer.map(Body::from)
 }
 
@@ -166,6 +167,16 @@ fn reads_only(request: &http::Request<Bytes>) -> bool {
     let operation = json_operation(request);
     let reads = READS.iter().any(|verb| operation.starts_with(verb));
     reads || matches!(*request.method(), Method::GET | Method::HEAD)
+}
+
+/// An object may be a page that somebody uploaded to the app under test. Opened from here, it would have the origin of
+/// the control APIs: so a browser neither guesses its type nor runs its scripts.
+fn keep_browsers_passive(answer: &mut Answer) {
+    const HEADERS: [(&str, &str); 2] =
+        [("x-content-type-options", "nosniff"), ("content-security-policy", "sandbox; default-src 'none'")];
+    for (name, value) in HEADERS {
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
 }
 
 /// Every answer carries the request id that SDKs show with an error.

@@ -1,7 +1,9 @@
-//! The check of the caller: programs on this machine may send requests, pages from elsewhere may not.
+//! The check of the caller: programs on this machine may send requests, pages of other origins may not.
 //!
 //! A page can make a browser send requests to loopback, and DNS rebinding lets it read the answers; such requests carry
-//! the page's own host name in `Host`, and its origin in `Origin`.
+//! the page's own host name in `Host`, and its origin in `Origin`. A link or an image carries no `Origin`, but browsers
+//! say in `Sec-Fetch-Site` that another site led there. Another port of this machine is another origin too: a page of
+//! the app under test, or of any other local server, isn't the owner.
 
 use http::{HeaderMap, header};
 
@@ -10,14 +12,17 @@ pub(crate) fn is_local(headers: &HeaderMap) -> bool {
     headers.get(header::HOST).and_then(|host| host.to_str().ok()).is_some_and(is_loopback)
 }
 
-/// Returns whether a browser sent the request for a page from elsewhere.
+/// Returns whether a browser sent the request for a page of another origin.
 pub(crate) fn is_foreign_page(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    if text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none")) {
+        return true;
+    }
+    let Some(origin) = text(header::ORIGIN.as_str()) else {
         return false;
     };
-    let authority =
-        origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
-    !authority.is_some_and(is_loopback)
+    let authority = origin.split_once("://").map(|(_, authority)| authority);
+    authority.is_none() || authority != text(header::HOST.as_str())
 }
 
 fn is_loopback(authority: &str) -> bool {
@@ -47,13 +52,25 @@ mod tests {
     }
 
     #[test]
-    fn pages_from_elsewhere_are_foreign() {
-        let foreign = |origin: &'static str| {
-            is_foreign_page(&HeaderMap::from_iter([(header::ORIGIN, origin.parse().expect("a value"))]))
+    fn pages_of_other_origins_are_foreign() {
+        let foreign = |name: &'static str, value: &'static str| {
+            let host = (header::HOST, "127.0.0.1:4510".parse().expect("a value"));
+            let other = (header::HeaderName::from_static(name), value.parse().expect("a value"));
+            is_foreign_page(&HeaderMap::from_iter([host, other]))
         };
-        assert!(foreign("https://evil.example"));
-        assert!(foreign("null"));
-        assert!(!foreign("http://localhost:4511"));
-        assert!(!is_foreign_page(&HeaderMap::new()));
+        assert!(!foreign("accept", "*/*"), "a program");
+        assert!(!foreign("origin", "http://127.0.0.1:4510"));
+        for origin in ["http://127.0.0.1:4511", "http://localhost:3000", "https://evil.example", "null", ""] {
+            assert!(foreign("origin", origin), "{origin}");
+        }
+        for (site, is_foreign) in [
+            ("none", false),
+            ("same-origin", false),
+            ("same-site", true),
+            ("cross-site", true),
+            ("new", true),
+        ] {
+            assert_eq!(foreign("sec-fetch-site", site), is_foreign, "{site}");
+        }
     }
 }
