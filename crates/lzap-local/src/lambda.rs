@@ -12,6 +12,7 @@
 mod api;
 mod code;
 mod error;
+mod family;
 pub(crate) mod function_urls;
 mod hex;
 mod invocation;
@@ -19,6 +20,7 @@ mod invocations;
 mod invoke;
 mod pool;
 mod runtime_api;
+mod runtime_listener;
 mod service;
 mod state;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The Runtime API, as one execution environment sees it.
 //!
 //! Each environment has a listener of its own on loopback: `AWS_LAMBDA_RUNTIME_API` is an authority without a path, so
-//! the port distinguishes the processes. This module moves messages only; `super::invocations` decides what they mean.
+//! the port distinguishes the processes, and `super::runtime_listener` refuses those of others. This module moves messages only; `super::invocations` decides what they mean.
 //!
 //! `Lambda-Runtime-Invocation-Id` is in no page of AWS's. `lambda_runtime` sends it back, and AWS's Runtime Interface
 //! Emulator refuses a stale answer as this module does. Not seen on AWS itself.
@@ -9,7 +9,6 @@
 
 use std::error::Error as _;
 use std::io;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -21,11 +20,12 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use http_body_util::LengthLimitError;
 use serde_json::json;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::family::Family;
 use super::invocations::{Answer, Delivery, Invocations};
+use super::runtime_listener::RuntimeListener;
 use super::state::StaleAnswer;
 
 /// The most that AWS accepts as a response, in bytes: 6 MB and a little for the envelope, as its own message says.
@@ -49,6 +49,7 @@ enum Phase {
 pub(crate) struct RuntimeApi {
     authority: String,
     phase: watch::Receiver<Phase>,
+    family: watch::Sender<Option<Family>>,
     _server: AbortOnDropHandle<()>,
 }
 
@@ -58,10 +59,11 @@ struct ApiState {
 }
 
 impl RuntimeApi {
-    /// Listens on a free loopback port.
+    /// Listens on a free loopback port. Connections wait until [`RuntimeApi::serve_only`].
     pub(crate) async fn listen(invocations: Arc<Invocations>) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let authority = listener.local_addr()?.to_string();
+        let (family, members) = watch::channel(None);
+        let listener = RuntimeListener::bind(members).await?;
+        let authority = axum::serve::Listener::local_addr(&listener)?.to_string();
         let (sender, phase) = watch::channel(Phase::Starting);
         let shared = Arc::new(ApiState { invocations, phase: sender });
         let server = tokio::spawn(async move {
@@ -69,12 +71,17 @@ impl RuntimeApi {
                 tracing::warn!(%error, "a runtime API stopped");
             }
         });
-        Ok(Self { authority, phase, _server: AbortOnDropHandle::new(server) })
+        Ok(Self { authority, phase, family, _server: AbortOnDropHandle::new(server) })
     }
 
     /// `HOST:PORT`, for `AWS_LAMBDA_RUNTIME_API`.
     pub(crate) fn authority(&self) -> &str {
         &self.authority
+    }
+
+    /// Answers the processes of this family, and no others.
+    pub(crate) fn serve_only(&self, family: Family) {
+        self.family.send_replace(Some(family));
     }
 
     /// Waits until the process asks for its first invocation.

@@ -243,9 +243,11 @@ impl Environment {
             task_root: &self.spec.task_root,
             environment: &environment,
             max_concurrency: self.spec.max_concurrency,
+            runtime_api: api.authority(),
         };
         let spawned = Process::spawn(&program, Arc::clone(&self.logs)).await;
         let process = spawned.map_err(|error| self.not_executed(&error))?;
+        api.serve_only(process.family().clone());
         leftovers::note_process(folder, process.id());
         Ok(Worker { process, api, killed_for: OnceLock::new() })
     }

@@ -1,6 +1,6 @@
 //! One worker process: spawned from `bootstrap`, stopped, continued, measured, killed with all its children.
 //!
-//! Each worker leads a process group of its own. When a cloud in the background (which leads a session) is killed, the
+//! Each worker leads a process group of its own; children that leave it are found by `super::super::family`. When a cloud in the background (which leads a session) is killed, the
 //! kernel sends `SIGHUP` and `SIGCONT` to the stopped groups that lost their parent; a running worker finds its Runtime
 //! API gone. What survives both is ended at the next start (`super::leftovers`).
 
@@ -18,11 +18,15 @@ use tokio::sync::watch;
 use super::launch::Launch;
 use super::logs::LogPipe;
 use super::memory;
+use crate::lambda::family::Family;
 
 /// Open files of one environment, beside the connections for a second and further invocation at once. AWS documents no other
 /// limit for Managed Instances.
 /// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const OPEN_FILES: u64 = 1024;
+/// Processes and threads of one environment.
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const PROCESSES: u64 = 1024;
 /// "Text file busy": a fork elsewhere in this process still holds the file open for a moment.
 const ETXTBSY: i32 = 26;
 const SPAWN_ATTEMPTS: u32 = 20;
@@ -31,6 +35,7 @@ const SPAWN_ATTEMPTS: u32 = 20;
 pub(crate) struct Process {
     pid: Pid,
     exit: watch::Receiver<Option<Exit>>,
+    family: Family,
     output: LogPipe,
 }
 
@@ -50,6 +55,8 @@ pub(crate) struct Program<'a> {
     pub(crate) environment: &'a BTreeMap<String, String>,
     /// The most invocations at once; each needs a connection to the Runtime API.
     pub(crate) max_concurrency: u32,
+    /// The address of the Runtime API, which the environment has too.
+    pub(crate) runtime_api: &'a str,
 }
 
 impl Process {
@@ -77,7 +84,9 @@ impl Process {
         if let Err(error) = prlimit(Some(pid), Resource::Nofile, limit) {
             tracing::debug!(%error, "a worker's open files could not be limited");
         }
-        Ok(Self { pid, exit: reap(child, pid), output })
+        limit_processes(pid);
+        let family = Family::new(pid.as_raw_nonzero().get(), program.runtime_api);
+        Ok(Self { pid, exit: reap(child, family.clone()), family, output })
     }
 
     /// Waits for the end.
@@ -99,6 +108,11 @@ impl Process {
         self.pid.as_raw_nonzero().get()
     }
 
+    /// The worker and its descendants.
+    pub(crate) fn family(&self) -> &Family {
+        &self.family
+    }
+
     /// Stops the group: nothing in it runs until [`Process::thaw`].
     pub(crate) fn freeze(&self) {
         self.signal(Signal::STOP);
@@ -109,9 +123,11 @@ impl Process {
         self.signal(Signal::CONT);
     }
 
-    /// Ends the whole group at once.
+    /// Ends the worker and its descendants at once.
     pub(crate) fn kill(&self) {
-        self.signal(Signal::KILL);
+        if self.is_alive() {
+            self.family.kill();
+        }
     }
 
     fn signal(&self, signal: Signal) {
@@ -138,6 +154,23 @@ impl Drop for Process {
     }
 }
 
+/// Limits how many processes and threads the worker can start, so that one that forks without end doesn't take the whole
+/// machine. The kernel counts all processes of the user, so those that run now come on top. It ignores the limit for
+/// root.
+fn limit_processes(pid: Pid) {
+    let Some(now) = count_tasks() else { return };
+    let most = Some(now + PROCESSES);
+    if let Err(error) = prlimit(Some(pid), Resource::Nproc, Rlimit { current: most, maximum: most }) {
+        tracing::debug!(%error, "a worker's processes could not be limited");
+    }
+}
+
+/// The number of processes and threads of this machine: the fourth field of `/proc/loadavg` is `RUNNING/ALL`.
+fn count_tasks() -> Option<u64> {
+    let load = fs_err::read_to_string("/proc/loadavg").ok()?;
+    load.split_whitespace().nth(3)?.split_once('/')?.1.parse().ok()
+}
+
 async fn spawn_patiently(command: &mut Command) -> io::Result<Child> {
     let mut attempt = 0;
     loop {
@@ -151,12 +184,15 @@ async fn spawn_patiently(command: &mut Command) -> io::Result<Child> {
     }
 }
 
-/// Collects the exit status, and ends what the process leaves behind in its group.
-fn reap(mut child: Child, pid: Pid) -> watch::Receiver<Option<Exit>> {
+/// Collects the exit status, and ends what the process leaves behind.
+fn reap(mut child: Child, family: Family) -> watch::Receiver<Option<Exit>> {
     let (sender, receiver) = watch::channel(None);
     tokio::spawn(async move {
         let status = child.wait().await;
-        let _gone = kill_process_group(pid, Signal::KILL);
+        let ended = tokio::task::spawn_blocking(move || family.kill()).await;
+        if let Err(error) = ended {
+            tracing::warn!(%error, "the children of a worker could not be ended");
+        }
         sender.send_replace(Some(status.map_or(Exit::Signal(9), exit_of)));
     });
     receiver
