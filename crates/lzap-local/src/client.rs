@@ -2,7 +2,6 @@
 //!
 //! A cloud is known by its state folder. Whether one runs is what its lock says; where it answers is in `server.json`.
 
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -16,12 +15,12 @@ use http::{Method, Request, header};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::error::LocalError;
 use crate::keys::{AccessKey, Keys};
+use crate::process_start::read_start_time;
 use crate::signature::sign_own_request;
-use crate::store::{CONTENTS, StateDir};
+use crate::store::{CONTENTS, ServerFile, StateDir};
 
 const START: Duration = Duration::from_secs(15);
 const STOP: Duration = Duration::from_secs(10);
@@ -190,7 +189,7 @@ pub async fn stop(state_dir: &Path) -> Result<bool, LocalError> {
     let deadline = Instant::now() + STOP;
     let mut asked = false;
     while dir.is_locked() && Instant::now() < deadline {
-        if !asked && let Some(port) = server_file(&dir).map(|(port, _)| port) {
+        if !asked && let Some(port) = server_file(&dir).map(|server| server.port) {
             asked = send_request(&dir, port, Method::POST, "/_lzap/stop").await.is_some();
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -269,7 +268,7 @@ fn log_tail(dir: &StateDir, start: u64) -> String {
 
 /// The status, when the cloud of this very folder answers.
 async fn probe_cloud(dir: &StateDir) -> Option<CloudStatus> {
-    let (port, _) = server_file(dir)?;
+    let port = server_file(dir)?.port;
     let body = send_request(dir, port, Method::GET, "/_lzap/health").await?;
     let status: CloudStatus = serde_json::from_slice(&body).ok()?;
     let same = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -277,11 +276,8 @@ async fn probe_cloud(dir: &StateDir) -> Option<CloudStatus> {
 }
 
 /// Port and process of the cloud that runs or ran last.
-fn server_file(dir: &StateDir) -> Option<(u16, u32)> {
-    let about: HashMap<String, Value> =
-        serde_json::from_slice(&fs_err::read(dir.server_file()).ok()?).ok()?;
-    let number = |key: &str| about.get(key)?.as_u64();
-    Some((u16::try_from(number("port")?).ok()?, u32::try_from(number("pid")?).ok()?))
+fn server_file(dir: &StateDir) -> Option<ServerFile> {
+    serde_json::from_slice(&fs_err::read(dir.server_file()).ok()?).ok()
 }
 
 /// Sends a request that is signed with the owner's key. A folder without keys is that of an older version, whose cloud
@@ -310,9 +306,13 @@ async fn send_request(dir: &StateDir, port: u16, method: Method, path: &str) -> 
     .ok()?
 }
 
-/// Ends a cloud that doesn't end by itself.
+/// Ends a cloud that doesn't end by itself. Another process that has its id by now is left alone, and so is a cloud of an
+/// older version, which didn't note when it started.
 async fn kill_cloud(dir: &StateDir) {
-    let pid = server_file(dir).and_then(|(_, pid)| rustix::process::Pid::from_raw(i32::try_from(pid).ok()?));
+    let pid = server_file(dir).filter(|server| {
+        server.process_start.is_some() && read_start_time(server.pid) == server.process_start
+    });
+    let pid = pid.and_then(|server| rustix::process::Pid::from_raw(i32::try_from(server.pid).ok()?));
     if let Some(pid) = pid
         && rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok()
     {
@@ -373,6 +373,25 @@ mod tests {
         let left: Vec<_> =
             fs_err::read_dir(temp.path()).expect("there").flatten().map(|entry| entry.file_name()).collect();
         assert_eq!(left, ["notes.txt"]);
+    }
+
+    #[tokio::test]
+    async fn kill_cloud_spares_another_process_with_the_same_id() {
+        let temp = tempfile::tempdir().expect("a temporary folder");
+        let dir = StateDir::new(temp.path());
+        let mut stranger = Command::new("sleep").arg("600").spawn().expect("a process");
+        let pid = stranger.id();
+        let started = read_start_time(pid).expect("it runs");
+        let mut kill_noted = async |process_start: Option<u64>| {
+            let server = serde_json::json!(ServerFile { port: 1, pid, process_start });
+            fs_err::write(dir.server_file(), server.to_string()).expect("a file");
+            kill_cloud(&dir).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            stranger.try_wait().expect("it can be asked").is_some()
+        };
+        assert!(!kill_noted(Some(started - 1)).await, "another process");
+        assert!(!kill_noted(None).await, "nothing is known");
+        assert!(kill_noted(Some(started)).await, "the very process");
     }
 
     #[tokio::test]

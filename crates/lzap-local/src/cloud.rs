@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -223,15 +222,6 @@ impl Cloud {
         self.lambda.shutdown().await;
         self.dir.save(self.snapshot().await)
     }
-}
-
-/// The file that a running cloud writes, with which its clients reach it.
-#[derive(Debug, Serialize)]
-pub(crate) struct ServerFile {
-    /// The endpoint's port.
-    pub(crate) port: u16,
-    /// The process.
-    pub(crate) pid: u32,
 }
 
 /// The endpoint at a port.

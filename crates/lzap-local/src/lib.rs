@@ -24,6 +24,7 @@ mod lambda;
 mod passive;
 mod percent;
 mod ports;
+mod process_start;
 mod schedule;
 mod scheduler;
 mod serve;

@@ -11,9 +11,10 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::cloud::{Cloud, ServerFile};
+use crate::cloud::Cloud;
 use crate::error::LocalError;
-use crate::store::{StateDir, replace};
+use crate::process_start::read_start_time;
+use crate::store::{ServerFile, StateDir, replace};
 use crate::{DEFAULT_PORT, server};
 
 /// The time that requests in flight have left after the cloud is asked to stop.
@@ -110,7 +111,8 @@ fn listen_error(port: u16) -> impl FnOnce(std::io::Error) -> LocalError {
 fn write_server_file(dir: &StateDir, port: u16) -> Result<(), LocalError> {
     let file = dir.join("port");
     replace(&file, port.to_string().as_bytes()).map_err(LocalError::io("write", file))?;
-    let about = json!(ServerFile { port, pid: std::process::id() }).to_string();
+    let pid = std::process::id();
+    let about = json!(ServerFile { port, pid, process_start: read_start_time(pid) }).to_string();
     let file = dir.server_file();
     replace(&file, about.as_bytes()).map_err(LocalError::io("write", file))
 }

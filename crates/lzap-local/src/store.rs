@@ -41,6 +41,18 @@ pub(crate) struct SavedState {
     pub(crate) services: BTreeMap<String, Value>,
 }
 
+/// The file that a running cloud writes, with which its clients reach it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ServerFile {
+    /// The endpoint's port.
+    pub(crate) port: u16,
+    /// The process.
+    pub(crate) pid: u32,
+    /// Clock ticks between boot and its start, since process ids are used again.
+    #[serde(default)]
+    pub(crate) process_start: Option<u64>,
+}
+
 /// A cloud's folder.
 #[derive(Clone, Debug)]
 pub(crate) struct StateDir(PathBuf);
@@ -102,12 +114,24 @@ impl StateDir {
             .mode(0o700)
             .create(&self.0)
             .map_err(LocalError::io("create", &self.0))?;
+        self.close_to_others()?;
         let marker = self.join(MARKER);
         if !marker.exists() {
             fs::write(&marker, "An embedded cloud of lzap keeps its state here.\n")
                 .map_err(LocalError::io("write", marker))?;
         }
         Ok(())
+    }
+
+    /// Takes the rights of other users away from a folder that was there before.
+    fn close_to_others(&self) -> Result<(), LocalError> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::metadata(&self.0).map_err(LocalError::io("read", &self.0))?.permissions().mode();
+        if mode & 0o777 == 0o700 {
+            return Ok(());
+        }
+        let own = std::fs::Permissions::from_mode(0o700);
+        fs::set_permissions(&self.0, own).map_err(LocalError::io("change the mode of", &self.0))
     }
 
     /// Returns whether the folder is an embedded cloud's.
@@ -215,6 +239,17 @@ mod tests {
         let dir = StateDir::new(temp.path());
         dir.create().expect("the folder can be made");
         (temp, dir)
+    }
+
+    #[test]
+    fn create_closes_an_existing_folder_to_others() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (_temp, dir) = folder();
+        let mode = || fs::metadata(dir.path()).expect("a folder").permissions().mode() & 0o777;
+        fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+        assert_eq!(mode(), 0o755);
+        dir.create().expect("the folder can be used");
+        assert_eq!(mode(), 0o700);
     }
 
     #[test]

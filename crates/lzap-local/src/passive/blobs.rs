@@ -18,6 +18,8 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, VfsError>> + Send + 'a
 
 /// Longest part of a name in one folder; file systems allow 255 bytes.
 const NAME_BYTES: usize = 200;
+/// Stands for an empty part of a key, as in `a//b`. No other name has `=` without two digits.
+const EMPTY: &str = "=";
 /// Starts a folder's or file's name that continues the one above it.
 const CONTINUED: char = '~';
 
@@ -153,7 +155,7 @@ fn file_of(data: &Path, path: &str) -> PathBuf {
                 let _ = write!(name, "={byte:02x}");
             }
         }
-        push_split(&mut file, &name);
+        push_split(&mut file, if name.is_empty() { EMPTY } else { &name });
     }
     file
 }
@@ -176,6 +178,7 @@ fn key_of(data: &Path, file: &Path) -> String {
     let relative = file.strip_prefix(data).unwrap_or(file);
     let mut encoded = String::new();
     for part in relative.iter().map(std::ffi::OsStr::to_string_lossy) {
+        let part = if part == EMPTY { "".into() } else { part };
         match part.strip_prefix(CONTINUED) {
             Some(rest) => encoded.push_str(rest),
             None if encoded.is_empty() => encoded.push_str(&part),
@@ -197,7 +200,18 @@ mod tests {
         let temp = tempfile::tempdir().expect("a temporary folder");
         let blobs = Blobs::open(temp.path()).expect("the folder can be used");
         let long = format!("s3/data/b/{}/v1", "Ä%2F".repeat(200));
-        let paths = ["s3/data/b/key/v1", "s3/data/b/KEY/v1", "s3/data/b/../v1", "s3/data/b/~x=y/v1", &long];
+        let paths = [
+            "s3/data/b/key/v1",
+            "s3/data/b/KEY/v1",
+            "s3/data/b/../v1",
+            "s3/data/b/~x=y/v1",
+            "s3/data/b/key//v1",
+            "s3/data/b//key/v1",
+            "s3/data/b/a//b/v1",
+            "s3/data/b/a/b/v1",
+            "s3/data/b/=/v1",
+            &long,
+        ];
         for path in paths {
             let written = blobs.put(path, &mut path.as_bytes()).await.expect("a blob can be written");
             assert_eq!(written, path.len() as u64);
@@ -208,7 +222,8 @@ mod tests {
         keys.sort();
         expected.sort_unstable();
         assert_eq!(keys, expected);
-        assert_eq!(blobs.list("s3/data/b/key/").await.expect("listing works").len(), 1);
+        assert_eq!(blobs.list("s3/data/b/key/").await.expect("listing works").len(), 2);
+        assert_eq!(blobs.list("s3/data/b/key//").await.expect("listing works").len(), 1);
         for path in paths {
             blobs.delete(path).await.expect("a blob can be deleted");
             assert!(matches!(blobs.get(path).await, Err(VfsError::NotFound(_))));

@@ -40,7 +40,17 @@ impl Cloud {
 
     /// Stops the cloud and starts another one on the same folder.
     pub(crate) async fn restart(&mut self) {
+        self.pause().await;
+        self.resume().await;
+    }
+
+    /// Stops the cloud; its folder stays.
+    pub(crate) async fn pause(&self) {
         assert!(stop(self.dir.path()).await.expect("it can be stopped"));
+    }
+
+    /// Starts another cloud on the folder.
+    pub(crate) async fn resume(&mut self) {
         self.running = run(self.dir.path(), None, None);
         self.wait().await;
     }

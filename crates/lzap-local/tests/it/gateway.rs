@@ -196,3 +196,29 @@ async fn a_deleted_api_no_longer_listens() {
     wait_until_closed(site.port).await;
     site.cloud.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn api_whose_port_is_taken_moves_and_the_others_stay() {
+    let mut cloud = Cloud::start().await;
+    let client = aws_sdk_apigatewayv2::Client::new(&cloud.config("eu-central-1").await);
+    for name in ["one", "two", "three"] {
+        client.create_api().name(name).protocol_type(ProtocolType::Http).send().await.expect("an API");
+    }
+    let ports = async |cloud: &Cloud| {
+        let mut apis = cloud.status().await.apis;
+        apis.sort_by(|a, b| a.name.cmp(&b.name));
+        let port = |url: &str| url.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
+        let ports: Vec<u16> = apis.iter().filter_map(|api| port(&api.url)).collect();
+        <[u16; 3]>::try_from(ports).expect("three APIs")
+    };
+    let [one, three, two] = ports(&cloud).await;
+    cloud.pause().await;
+    let _other = tokio::net::TcpListener::bind(("127.0.0.1", three)).await.expect("it is free");
+    cloud.resume().await;
+    let [one_now, three_now, two_now] = ports(&cloud).await;
+    assert!(![one, two, three].contains(&three_now), "{three_now} was another API's");
+    // A test that runs beside this one may take a port too; but none of the three gets one of another.
+    assert!(one_now == one || ![two, three].contains(&one_now), "{one_now}");
+    assert!(two_now == two || ![one, three].contains(&two_now), "{two_now}");
+    cloud.stop().await;
+}

@@ -196,3 +196,25 @@ async fn an_object_has_the_tags_that_it_was_put_with() {
     assert_eq!(found, [("lzap:keep", "7d"), ("who", "a&b")]);
     cloud.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_differ_in_slashes_are_different_objects_after_a_restart_too() {
+    const KEYS: [&str; 6] = ["a", "a/", "a//", "a/b", "a//b", "=/b"];
+    let (mut cloud, client) = with_bucket().await;
+    for key in KEYS {
+        let put = client.put_object().bucket("shop").key(key);
+        put.body(key.as_bytes().to_vec().into()).send().await.expect("an object");
+    }
+    for restarted in [false, true] {
+        if restarted {
+            cloud.restart().await;
+        }
+        let client = s3(&cloud.config("us-east-1").await);
+        for key in KEYS {
+            let object = client.get_object().bucket("shop").key(key).send().await.expect(key);
+            let bytes = object.body.collect().await.expect("all of it").into_bytes();
+            assert_eq!(bytes, key.as_bytes(), "{key}, restarted: {restarted}");
+        }
+    }
+    cloud.stop().await;
+}

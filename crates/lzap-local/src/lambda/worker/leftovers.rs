@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::process_start::read_start_time;
+
 const RECORD: &str = "pid";
 
 /// Notes a worker in its environment's folder: its id, and its start time, since ids are used again.
@@ -40,9 +42,6 @@ fn still_runs(record: &str) -> Option<Pid> {
     Pid::from_raw(pid)
 }
 
-/// Clock ticks between boot and the process's start: field 22 of `/proc/PID/stat`, the second field being in brackets.
 fn start_time(pid: i32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, after_name) = stat.rsplit_once(')')?;
-    after_name.split_whitespace().nth(19)?.parse().ok()
+    read_start_time(u32::try_from(pid).ok()?)
 }
