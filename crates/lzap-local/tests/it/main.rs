@@ -9,3 +9,4 @@ mod gateway;
 mod process;
 mod signing;
 mod storage;
+mod strangers;
