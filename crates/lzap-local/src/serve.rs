@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cloud::Cloud;
 use crate::error::LocalError;
 use crate::process_start::read_start_time;
+use crate::server::connections::serve_connections;
 use crate::store::{ServerFile, StateDir, replace};
 use crate::{DEFAULT_PORT, server};
 
@@ -74,9 +75,8 @@ pub async fn serve(options: ServeOptions) -> Result<(), LocalError> {
 
 async fn run_cloud(cloud: &Arc<Cloud>, listener: TcpListener) {
     let stopped = cloud.stop.clone();
-    let serving = axum::serve(listener, server::build_router(cloud.clone()));
-    let serving =
-        tokio::spawn(serving.with_graceful_shutdown(stopped.clone().cancelled_owned()).into_future());
+    let app = server::build_router(cloud.clone());
+    let serving = tokio::spawn(serve_connections(listener, app, stopped.clone()));
     let end = serving.abort_handle();
     let late = async {
         stopped.cancelled().await;

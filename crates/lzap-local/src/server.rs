@@ -5,6 +5,7 @@
 //! do is theirs; the process around this is `serve`.
 
 pub(crate) mod auth;
+pub(crate) mod connections;
 pub(crate) mod host;
 pub(crate) mod refusal;
 
@@ -15,7 +16,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::json;
 
 use crate::answer::{self, Answer};
@@ -62,10 +63,13 @@ async fn answer_request(cloud: &Arc<Cloud>, request: Request) -> Answer {
         // Before the body is read: a stranger can't make the cloud hold one.
         return Refusal::UnknownKey.answer(&claim.scope);
     }
-    let Ok(body) = body.collect().await else {
-        return answer::json_error(400, "RequestTimeout", "the request ended before its body did");
+    let body = match Limited::new(body, body_limit(&claim.scope.service)).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => return refuse_large_body(&claim.scope.service),
+        Err(_) => {
+            return answer::json_error(400, "RequestTimeout", "the request ended before its body did");
+        }
     };
-    let body = body.to_bytes();
     let holder = match claim.verify(&cloud.keys, (&parts, &body), cloud.clock.now_ms()) {
         Ok(holder) => holder,
         Err(refusal) => return refusal.answer(&claim.scope),
@@ -78,6 +82,26 @@ async fn answer_request(cloud: &Arc<Cloud>, request: Request) -> Answer {
         Some(_) => build_refusal(403, "AccessDeniedException", "only lzap itself may call this"),
         None => serve_request(cloud, &claim.scope, request).await,
     }
+}
+
+/// The largest body of a request in bytes: it is held in memory. S3 on AWS takes 5 GB at once, and more in parts.
+/// AWS: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>: 50 MB as base64, and the settings.
+fn body_limit(service: &str) -> usize {
+    const MIB: usize = 1024 * 1024;
+    match service {
+        "s3" => 1024 * MIB,
+        "lambda" => 70 * MIB,
+        _ => 10 * MIB,
+    }
+}
+
+fn refuse_large_body(service: &str) -> Answer {
+    if service == "s3" {
+        let message = "Your proposed upload exceeds the maximum allowed size";
+        return answer::s3_error(400, "EntityTooLarge", message, "");
+    }
+    let message = "Request must be smaller than the limit of its service";
+    build_refusal(413, "RequestEntityTooLargeException", message)
 }
 
 /// Answers a request of lzap's own client.

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use super::dispatch::Gateway;
 use super::front::{Arrival, FrontId};
 use crate::error::LocalError;
+use crate::server::connections::serve_connections;
 
 /// The ports that are tried first for a new front, in order.
 const PREFERRED: std::ops::RangeInclusive<u16> = 4511..=4599;
@@ -62,17 +63,8 @@ impl Listeners {
         for socket in reserved.sockets {
             let context =
                 Arc::new(Listener { gateway: gateway.clone(), front: front.clone(), port: reserved.port });
-            let app = Router::new()
-                .fallback(answer_request)
-                .with_state(context)
-                .into_make_service_with_connect_info::<SocketAddr>();
-            let stopped = stop.clone().cancelled_owned();
-            self.tasks.spawn(async move {
-                let served = axum::serve(socket, app).with_graceful_shutdown(stopped).await;
-                if let Err(error) = served {
-                    tracing::warn!(%error, "a front's listener ended");
-                }
-            });
+            let app = Router::new().fallback(answer_request).with_state(context);
+            self.tasks.spawn(serve_connections(socket, app, stop.clone()));
         }
         self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(front, stop);
     }

@@ -261,6 +261,22 @@ fn is_root_user() -> bool {
     rustix::process::geteuid().is_root()
 }
 
+/// The body of a stranger's request isn't read, and that of the owner's has a limit.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_bodies_are_refused() {
+    let cloud = Cloud::start().await;
+    let port = cloud.status().await.port;
+    let key = owner_key(cloud.dir.path());
+    let body = vec![b'x'; 10 * 1024 * 1024 + 1];
+    for (service, status) in [("events", 413), ("logs", 413)] {
+        let url = format!("http://127.0.0.1:{port}/");
+        let lines = sign_lines(&key, (REGION, service), "POST", &url, &body);
+        let head = format!("POST / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{}", lines.trim_end());
+        assert_eq!(ask(port, &head, &body).await.0, status, "{service}");
+    }
+    cloud.stop().await;
+}
+
 /// A function that wants more than its environment: its child has left the process group.
 #[tokio::test(flavor = "multi_thread")]
 async fn child_that_calls_setsid_ends_with_its_environment() {
