@@ -61,7 +61,7 @@ async fn answer_request(cloud: &Arc<Cloud>, request: Request) -> Answer {
     };
     if cloud.keys.find(&claim.scope.access_key).is_none() {
         // Before the body is read: a stranger can't make the cloud hold one.
-        return Refusal::UnknownKey.answer(&claim.scope);
+        return Refusal::UnknownKey.answer(&claim.scope.service);
     }
     let body = match Limited::new(body, body_limit(&claim.scope.service)).collect().await {
         Ok(body) => body.to_bytes(),
@@ -72,7 +72,7 @@ async fn answer_request(cloud: &Arc<Cloud>, request: Request) -> Answer {
     };
     let holder = match claim.verify(&cloud.keys, (&parts, &body), cloud.clock.now_ms()) {
         Ok(holder) => holder,
-        Err(refusal) => return refusal.answer(&claim.scope),
+        Err(refusal) => return refusal.answer(&claim.scope.service),
     };
     let request = http::Request::from_parts(parts, body);
     match request.uri().path().strip_prefix("/_lzap/") {

@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use super::auth::Scope;
 use crate::answer::{self, Answer};
 
 /// Why a signature is refused.
@@ -22,9 +21,9 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// The answer, in the protocol of the service that was asked.
-    pub(crate) fn answer(self, scope: &Scope) -> Answer {
-        let (status, code, message) = self.describe(&scope.service);
-        match scope.service.as_str() {
+    pub(crate) fn answer(self, service: &str) -> Answer {
+        let (status, code, message) = self.describe(service);
+        match service {
             "s3" => answer::s3_error(status, code, message, ""),
             "iam" | "sts" => answer::query_error(status, code, message),
             _ => build_refusal(status, code, message),
