@@ -311,19 +311,6 @@ fn an_argument_that_is_not_utf_8_is_refused() -> Result {
     Ok(())
 }
 
-/// With `-v` the compiler's lines come as it writes them, so the error doesn't repeat them.
-#[test]
-fn a_compile_error_is_printed_once() -> Result {
-    let app = new_app("hello-once")?;
-    app.write("src/main.rs", "fn main() {\n    nothing_of_the_kind();\n}\n")?;
-    let lzap = Lzap::new()?;
-    for args in [&["package", "local"][..], &["package", "local", "-v"]] {
-        let outcome = lzap.run(app.path(), args)?.expect_code(4);
-        assert_eq!(outcome.stderr.matches("cannot find function").count(), 1, "{outcome}");
-    }
-    Ok(())
-}
-
 #[test]
 fn explain_prints_the_page_of_a_code_and_names_the_nearest() -> Result {
     let lzap = Lzap::new()?;

@@ -4,7 +4,7 @@ use fs_err as fs;
 use lzap_testkit::{Lzap, Python};
 use serde_json::Value;
 
-use crate::support::{HOST, Result, hello, settings};
+use crate::support::{HOST, Result, hello, new_app, settings};
 
 const LIST: &str = "
 import json, sys, zipfile
@@ -42,6 +42,19 @@ fn the_same_source_gives_the_same_bytes() -> Result {
         Lzap::new()?.as_shipped().run(hello()?, &["package", "dev", "--config", &config])?.expect_success();
     for part in [path, first["artifact"]["sha256"].as_str().unwrap_or_default()] {
         assert!(text.stdout.contains(part), "{text}");
+    }
+    Ok(())
+}
+
+/// With `-v` the compiler's lines come as it writes them, so the error doesn't repeat them.
+#[test]
+fn a_compile_error_is_printed_once() -> Result {
+    let app = new_app("hello-once")?;
+    app.write("src/main.rs", "fn main() {\n    nothing_of_the_kind();\n}\n")?;
+    let lzap = Lzap::new()?;
+    for args in [&["package", "local"][..], &["package", "local", "-v"]] {
+        let outcome = lzap.run(app.path(), args)?.expect_code(4);
+        assert_eq!(outcome.stderr.matches("cannot find function").count(), 1, "{outcome}");
     }
     Ok(())
 }
