@@ -58,7 +58,7 @@ fn a_long_name_is_cut_to_one_that_fits() -> Result {
     let project = TempProject::empty("above")?;
     let lzap = Lzap::new()?;
     let made = lzap.run(project.path(), &["init", &long, "--template", "hello", "--yes"])?.expect_success();
-    assert!(made.stderr.contains("no room for 200 characters"), "{made}");
+    assert!(made.stderr.contains("a name of 200 characters is too long"), "{made}");
     let manifest = MANIFEST.replace("shop", &long);
     let own =
         TempProject::with_files("own", &[("Cargo.toml", &manifest), ("src/main.rs", "fn main() {}\n")])?;

@@ -193,7 +193,7 @@ fn reads_only(request: &http::Request<Bytes>) -> bool {
     reads || matches!(*request.method(), Method::GET | Method::HEAD)
 }
 
-/// An object may be a page that somebody uploaded to the app under test. Opened from here, it would have the origin of
+/// An object may be a page that a client uploaded to the app under test. Opened from here, it would have the origin of
 /// the control APIs: so a browser neither guesses its type nor runs its scripts.
 fn keep_browsers_passive(answer: &mut Answer) {
     const HEADERS: [(&str, &str); 2] =

@@ -64,7 +64,7 @@ fn fit_name(context: &Context, name: String) -> String {
     let start: String = name.chars().take(MAX_CHARS).collect();
     let short = start.trim_end_matches(['-', '_']);
     context.printer.print_warning(format_args!(
-        "names in AWS have no room for {} characters: the app is called `{short}`",
+        "a name of {} characters is too long for names in AWS: the app is called `{short}`",
         name.chars().count()
     ));
     short.to_owned()

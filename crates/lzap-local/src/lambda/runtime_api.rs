@@ -1,7 +1,8 @@
 //! The Runtime API, as one execution environment sees it.
 //!
 //! Each environment has a listener of its own on loopback: `AWS_LAMBDA_RUNTIME_API` is an authority without a path, so
-//! the port distinguishes the processes, and `super::runtime_listener` refuses those of others. This module moves messages only; `super::invocations` decides what they mean.
+//! the port distinguishes the processes, and `super::runtime_listener` refuses those of others. This module moves messages
+//! only; `super::invocations` decides what they mean.
 //!
 //! `Lambda-Runtime-Invocation-Id` is in no page of AWS's. `lambda_runtime` sends it back, and AWS's Runtime Interface
 //! Emulator refuses a stale answer as this module does. Not seen on AWS itself.

@@ -1,6 +1,6 @@
 //! Everybody who isn't the owner of the cloud is refused: other users, other keys, old signatures, web pages.
 //!
-//! Each attempt would do harm or tell something if it succeeded. The tests print how many were made.
+//! Each attempt would read or change something if it succeeded. The tests print how many were made.
 
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;

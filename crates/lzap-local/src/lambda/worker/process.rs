@@ -1,7 +1,7 @@
 //! One worker process: spawned from `bootstrap`, stopped, continued, measured, killed with all its children.
 //!
-//! Each worker leads a process group of its own; children that leave it are found by `super::super::family`. When a cloud in the background (which leads a session) is killed, the
-//! kernel sends `SIGHUP` and `SIGCONT` to the stopped groups that lost their parent; a running worker finds its Runtime
+//! Each worker leads a process group of its own; children that leave it are found by `super::super::family`. When a cloud
+//! in the background (which leads a session) is killed, the kernel sends `SIGHUP` and `SIGCONT` to the stopped groups that lost their parent; a running worker finds its Runtime
 //! API gone. What survives both is ended at the next start (`super::leftovers`).
 
 use std::collections::BTreeMap;
